@@ -1,0 +1,34 @@
+//! What the SDK needs of the machine that it runs on: a key store, a folder and a clock.
+
+mod clock;
+mod key_store;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+pub use clock::{Clock, SystemClock};
+pub use key_store::{InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, PlatformKeyStore, SecretKey};
+
+/// The machine, as the SDK sees it.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// The folder of the vault. It is made where it is missing, for its owner alone.
+    pub vault_directory: PathBuf,
+    /// Where the vault's key lives.
+    pub key_store: Arc<dyn KeyStore>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Platform {
+    /// With the system's own clock.
+    pub fn new(vault_directory: impl AsRef<Path>, key_store: Arc<dyn KeyStore>) -> Self {
+        Self {
+            vault_directory: vault_directory.as_ref().to_owned(),
+            key_store,
+            clock: Arc::new(SystemClock::default()),
+        }
+    }
+}

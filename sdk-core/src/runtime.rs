@@ -1,0 +1,1 @@
+//! The SDK's own threads, so that it works under any executor.
