@@ -1,1 +1,20 @@
-//! x
+//! What crosses a crate: the real server as a process, a browser without a screen, a network that loses answers.
+//!
+//! Used by the tests in `tests/`, by the binaries `demo`, `bench` and `moorline-browse`, and, through the last, by the
+//! Kotlin, Swift and shell tests. Nothing in here is a stand-in for the product: [`Server`] is the real binary,
+//! [`Browser`] fills in its real pages over TLS.
+
+pub mod binaries;
+pub mod browser;
+pub mod dev_file;
+mod html;
+pub mod http1;
+pub mod proxy;
+pub mod sdk;
+pub mod server;
+pub mod tls;
+
+pub use browser::{Browser, Consent, Landing, Page};
+pub use dev_file::{DevFile, User};
+pub use proxy::{Exchange, Fault, LossyProxy};
+pub use server::{Server, ServerOptions};

@@ -1,0 +1,268 @@
+//! A network between app and server that loses, cuts, delays and resets answers on demand.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use rustls::ClientConfig;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::http1::Message;
+use crate::{Server, tls};
+
+/// What happens to one exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The server answers; the answer never arrives and the connection closes.
+    SwallowAnswer,
+    /// Half of the answer's body arrives.
+    CutBody,
+    /// The answer arrives after this time.
+    Delay(Duration),
+    /// The connection is closed before the server hears of the request.
+    DropRequest,
+    /// The client is answered 503 by somebody on the way; the server hears nothing.
+    Unavailable,
+    /// The client is answered 200 with an HTML page, as hotel networks do; the server hears nothing.
+    CaptivePortal,
+}
+
+/// A request that came through, and what the server said to it.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// As the client sent it.
+    pub request: Message,
+    /// As the server answered, whether or not that arrived; `None` when the server was not asked.
+    pub answer: Option<Message>,
+    /// What was done to it.
+    pub fault: Option<Fault>,
+}
+
+impl Exchange {
+    /// The decoded value of a form parameter of the request.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        url::form_urlencoded::parse(&self.request.body)
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.into_owned())
+    }
+}
+
+/// A proxy on loopback that shows the server's own certificate, so that pins hold, and speaks HTTP/1.1, one request a
+/// connection, so that a fault hits exactly one exchange.
+#[derive(Debug)]
+pub struct LossyProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    listener: Mutex<Option<TcpListener>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    faults: Mutex<VecDeque<(String, Fault)>>,
+    exchanges: Mutex<Vec<Exchange>>,
+    changed: watch::Sender<()>,
+}
+
+struct Upstream {
+    address: SocketAddr,
+    tls: Option<(TlsAcceptor, Arc<ClientConfig>)>,
+}
+
+impl LossyProxy {
+    /// Takes a free port (or the given one, if not 0), so that the server's issuer can be named before it starts.
+    ///
+    /// Errors: when the port is taken.
+    pub async fn bind(port: u16) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.context("binding the proxy's port")?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            shared: Arc::default(),
+            listener: Mutex::new(Some(listener)),
+            task: Mutex::new(None),
+        })
+    }
+
+    /// Starts to pass requests on to `server`, showing its certificate.
+    ///
+    /// Errors: when the server's certificate files can't be read.
+    pub fn run(&self, server: &Server) -> Result<()> {
+        let dev = server.dev();
+        let tls = match &dev.ca_pem {
+            Some(ca) => Some((
+                tls::acceptor(&server.folder().join("leaf.pem"), &server.folder().join("leaf-key.pem"))?,
+                Arc::new(tls::client_config(ca)?),
+            )),
+            None => None,
+        };
+        self.run_to(dev.listen.parse().context("the server's address")?, tls)
+    }
+
+    /// Starts to pass requests on to a server that speaks plain HTTP.
+    ///
+    /// Errors: when it runs already.
+    pub fn run_plain(&self, upstream: SocketAddr) -> Result<()> {
+        self.run_to(upstream, None)
+    }
+
+    /// Starts to pass requests on, showing a certificate of the caller's choice instead of the server's own.
+    ///
+    /// Errors: when the files can't be read, or it runs already.
+    pub fn run_with_certificate(&self, server: &Server, certificates: &Path, key: &Path) -> Result<()> {
+        let ca = server.dev().ca_pem.as_deref().context("the server speaks plain HTTP")?;
+        let tls = (tls::acceptor(certificates, key)?, Arc::new(tls::client_config(ca)?));
+        self.run_to(server.dev().listen.parse().context("the server's address")?, Some(tls))
+    }
+
+    /// Does `fault` to the next exchange whose method and path are `which` (such as `POST /oauth/token`). Several queue up.
+    pub fn on_next(&self, which: &str, fault: Fault) {
+        lock(&self.shared.faults).push_back((which.to_owned(), fault));
+    }
+
+    /// Everything that came through so far, in order of its end.
+    pub fn exchanges(&self) -> Vec<Exchange> {
+        lock(&self.shared.exchanges).clone()
+    }
+
+    /// The exchanges with that method and path.
+    pub fn exchanges_of(&self, which: &str) -> Vec<Exchange> {
+        self.exchanges().into_iter().filter(|exchange| exchange.request.method_and_path() == which).collect()
+    }
+
+    /// Waits until at least `count` exchanges with that method and path have ended.
+    ///
+    /// Errors: after 30 seconds.
+    pub async fn wait_for(&self, which: &str, count: usize) -> Result<Vec<Exchange>> {
+        let mut changes = self.shared.changed.subscribe();
+        let wait = async {
+            loop {
+                let found = self.exchanges_of(which);
+                if found.len() >= count {
+                    return found;
+                }
+                let _ = changes.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait)
+            .await
+            .with_context(|| format!("waiting for {count} × {which}"))
+    }
+
+    /// The port that apps see.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    fn run_to(&self, address: SocketAddr, tls: Option<(TlsAcceptor, Arc<ClientConfig>)>) -> Result<()> {
+        let listener = lock(&self.listener).take().context("the proxy runs already")?;
+        let (shared, upstream) = (Arc::clone(&self.shared), Arc::new(Upstream { address, tls }));
+        *lock(&self.task) = Some(tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (shared, upstream) = (Arc::clone(&shared), Arc::clone(&upstream));
+                // A failed exchange is the client's or the server's to notice, which is what a proxy is here for.
+                tokio::spawn(async move { serve(client, &shared, &upstream).await.ok() });
+            }
+        }));
+        Ok(())
+    }
+}
+
+impl Drop for LossyProxy {
+    fn drop(&mut self) {
+        if let Some(task) = lock(&self.task).take() {
+            task.abort();
+        }
+    }
+}
+
+async fn serve(client: TcpStream, shared: &Shared, upstream: &Upstream) -> Result<()> {
+    match &upstream.tls {
+        Some((acceptor, _)) => exchange(acceptor.accept(client).await?, shared, upstream).await,
+        None => exchange(client, shared, upstream).await,
+    }
+}
+
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    mut client: S,
+    shared: &Shared,
+    upstream: &Upstream,
+) -> Result<()> {
+    let Some(request) = Message::read(&mut client, &mut Vec::new()).await? else { return Ok(()) };
+    let fault = shared.take_fault(&request.method_and_path());
+    let answer = match fault {
+        Some(Fault::DropRequest | Fault::Unavailable | Fault::CaptivePortal) => None,
+        _ => upstream.ask(&request).await?,
+    };
+    let bytes = answer.as_ref().map(|answer| answer.to_bytes("close")).unwrap_or_default();
+    shared.record(Exchange { request, answer, fault });
+    match fault {
+        Some(Fault::SwallowAnswer | Fault::DropRequest) => return Ok(()),
+        Some(Fault::CutBody) => {
+            let body = bytes.windows(4).position(|window| window == b"\r\n\r\n").map_or(0, |at| at + 4);
+            client.write_all(&bytes[..body + (bytes.len() - body) / 2]).await?;
+            client.flush().await?;
+            return Ok(());
+        }
+        Some(Fault::Delay(time)) => {
+            tokio::time::sleep(time).await;
+            client.write_all(&bytes).await?;
+        }
+        Some(Fault::Unavailable) => {
+            client
+                .write_all(
+                    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                )
+                .await?;
+        }
+        Some(Fault::CaptivePortal) => {
+            let page = "<html><title>Welcome to the hotel</title></html>";
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n", page.len());
+            client.write_all(format!("{head}connection: close\r\n\r\n{page}").as_bytes()).await?;
+        }
+        None => client.write_all(&bytes).await?,
+    }
+    client.shutdown().await?;
+    Ok(())
+}
+
+impl Upstream {
+    async fn ask(&self, request: &Message) -> Result<Option<Message>> {
+        let bytes = request.to_bytes("close");
+        match &self.tls {
+            Some((_, config)) => ask(tls::connect(config, "localhost", self.address).await?, &bytes).await,
+            None => ask(TcpStream::connect(self.address).await?, &bytes).await,
+        }
+    }
+}
+
+async fn ask(mut server: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Result<Option<Message>> {
+    server.write_all(request).await?;
+    server.flush().await?;
+    Message::read(&mut server, &mut Vec::new()).await
+}
+
+impl Shared {
+    fn take_fault(&self, which: &str) -> Option<Fault> {
+        let mut faults = lock(&self.faults);
+        let at = faults.iter().position(|(wanted, _)| wanted == which)?;
+        faults.remove(at).map(|(_, fault)| fault)
+    }
+
+    fn record(&self, exchange: Exchange) {
+        lock(&self.exchanges).push(exchange);
+        self.changed.send_replace(());
+    }
+}
+
+/// A lock whose holder panicked still guards whole values here: each holder does one push, pop or clone.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
