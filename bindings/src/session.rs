@@ -1,0 +1,178 @@
+//! The session, as an app sees it.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use moorline::SessionStates;
+use tokio::sync::Mutex;
+
+use crate::{Cancellation, ReauthReason, SignedOutReason};
+
+/// Where the session stands. Mirrors [`moorline::SessionState`].
+#[derive(Debug, Clone, uniffi::Enum)]
+pub enum SessionState {
+    /// Nobody is signed in.
+    SignedOut {
+        /// Why.
+        reason: SignedOutReason,
+    },
+    /// A sign-in has started and the browser is open.
+    SigningIn,
+    /// Somebody is signed in.
+    SignedIn {
+        /// Who.
+        user: User,
+    },
+    /// The storage can't be read just now.
+    Locked,
+    /// There was a session and it has ended.
+    NeedsReauth {
+        /// Why.
+        reason: ReauthReason,
+    },
+}
+
+/// The state, and then each change of it.
+#[derive(Debug, uniffi::Object)]
+pub struct StateWatch {
+    states: Mutex<SessionStates>,
+    stopped: Arc<Cancellation>,
+}
+
+impl StateWatch {
+    pub(crate) fn new(states: SessionStates) -> Arc<Self> {
+        Arc::new(Self { states: Mutex::new(states), stopped: Cancellation::new() })
+    }
+}
+
+#[uniffi::export]
+impl StateWatch {
+    /// The present state at the first call, and from then on the next one. A reader that is slow may miss states between.
+    /// Nothing once this was stopped or the client was shut down.
+    pub async fn next(&self) -> Option<SessionState> {
+        tokio::select! {
+            biased;
+            () = self.stopped.cancelled() => None,
+            state = async { self.states.lock().await.next().await } => state.map(Into::into),
+        }
+    }
+
+    /// Ends the watch; a [`next`](Self::next) that is waiting returns.
+    pub fn stop(&self) {
+        self.stopped.cancel();
+    }
+}
+
+/// The person that is signed in. Mirrors [`moorline::User`]; its `Debug` shows the subject alone.
+#[derive(Clone, uniffi::Record)]
+pub struct User {
+    /// The provider's own, stable name for the person.
+    pub subject: String,
+    /// The full name.
+    pub name: Option<String>,
+    /// What the person likes to be called at the provider.
+    pub preferred_username: Option<String>,
+    /// The e-mail address.
+    pub email: Option<String>,
+    /// Whether the provider has checked the e-mail address.
+    pub email_verified: Option<bool>,
+    /// The address of a picture.
+    pub picture: Option<String>,
+    /// All that the provider says, as a JSON object.
+    pub claims: String,
+}
+
+/// An access token. Its `Debug` never shows it.
+#[derive(Clone, uniffi::Record)]
+pub struct AccessToken {
+    /// The token itself.
+    pub secret: String,
+    /// How long it was good for when it was handed out; nothing where the provider doesn't say.
+    pub expires_in: Option<Duration>,
+}
+
+/// What is known about the session, with nothing secret in it. Mirrors [`moorline::SessionInfo`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct SessionInfo {
+    /// Who is signed in.
+    pub user: User,
+    /// The scopes that were granted.
+    pub scope: Vec<String>,
+    /// How long the access token is still good for; zero if it has expired.
+    pub access_token_expires_in: Option<Duration>,
+    /// Whether the session can be refreshed.
+    pub has_refresh_token: bool,
+    /// The provider.
+    pub issuer: String,
+    /// The app's name at the provider.
+    pub client_id: String,
+    /// Which session of the vault this is.
+    pub account: String,
+    /// When the sign-in was finished, by the device's clock.
+    pub signed_in_at: SystemTime,
+    /// How often the session was refreshed since.
+    pub refreshes: u64,
+}
+
+impl From<moorline::SessionState> for SessionState {
+    fn from(state: moorline::SessionState) -> Self {
+        match state {
+            moorline::SessionState::SignedOut(reason) => Self::SignedOut { reason: reason.into() },
+            moorline::SessionState::SigningIn => Self::SigningIn,
+            moorline::SessionState::SignedIn(user) => Self::SignedIn { user: user.into() },
+            moorline::SessionState::Locked => Self::Locked,
+            moorline::SessionState::NeedsReauth(reason) => Self::NeedsReauth { reason: reason.into() },
+        }
+    }
+}
+
+impl From<moorline::User> for User {
+    fn from(user: moorline::User) -> Self {
+        Self {
+            subject: user.subject,
+            name: user.name,
+            preferred_username: user.preferred_username,
+            email: user.email,
+            email_verified: user.email_verified,
+            picture: user.picture,
+            claims: serde_json::Value::Object(user.claims).to_string(),
+        }
+    }
+}
+
+impl From<moorline::AccessToken> for AccessToken {
+    fn from(token: moorline::AccessToken) -> Self {
+        Self { secret: token.secret().to_owned(), expires_in: token.expires_in() }
+    }
+}
+
+impl From<moorline::SessionInfo> for SessionInfo {
+    fn from(info: moorline::SessionInfo) -> Self {
+        Self {
+            user: info.user.into(),
+            scope: info.scope,
+            access_token_expires_in: info.access_token_expires_in,
+            has_refresh_token: info.has_refresh_token,
+            issuer: info.issuer,
+            client_id: info.client_id,
+            account: info.account,
+            signed_in_at: info.signed_in_at,
+            refreshes: info.refreshes,
+        }
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("subject", &self.subject).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessToken([redacted])")
+    }
+}
