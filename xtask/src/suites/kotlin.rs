@@ -1,0 +1,43 @@
+//! The Kotlin part: generated code, the library and its tests, on the JVM, against a real server.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::bindings::{Language, generate, native_library};
+use crate::counts;
+use crate::dev_server::DevServer;
+use crate::install;
+use crate::report::{Report, Step};
+use crate::workspace::Workspace;
+
+const TESTING: Duration = Duration::from_secs(20 * 60);
+
+/// Compiles the Kotlin library and runs its tests.
+pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
+    report.step("kotlin tests", "the Kotlin library on the JVM, against a real server", |step| {
+        run(workspace, step)
+    });
+}
+
+fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
+    install::java(workspace, &mut step.log)?;
+    let generated = generate(workspace, &mut step.log, Language::Kotlin)?;
+    let library = native_library(workspace)?;
+    let server = DevServer::start(workspace)?;
+    step.note(&format!("a server of its own: {}", server.issuer()));
+
+    let mut maven = workspace.command("mvn");
+    maven.args(["--batch-mode", "--no-transfer-progress", "--file", "bindings/kotlin/pom.xml"]);
+    let native = library.parent().context("a file stands in a folder")?;
+    maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
+    maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
+    maven.arg("test");
+    maven.env("MOORLINE_DEV_JSON", server.description());
+    maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
+    let finished = step.log.run(maven, TESTING)?;
+    step.counts = counts::of_surefire(&finished.output);
+    finished.require()?;
+    ensure!(step.counts.ran() > 0, "no test ran");
+    Ok(())
+}
