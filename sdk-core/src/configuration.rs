@@ -1,116 +1,452 @@
-//! The configuration, by builder.
+//! The configuration, by builder: text comes in, and what goes out has been checked once and for all.
+
+mod pins;
+mod redirect;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use url::Url;
+
+pub use self::pins::HostPins;
+pub(crate) use self::pins::{PinSet, SpkiHash};
 use crate::Error;
 
-/// Which provider, which app, which session.
+/// Which provider, which app, which session: checked, and ready to use.
 #[derive(Debug, Clone)]
-pub struct Configuration {}
+pub struct Configuration {
+    issuer: String,
+    issuer_url: Url,
+    client_id: String,
+    redirect_uri: Option<String>,
+    scopes: Vec<String>,
+    pins: Vec<PinSet>,
+    extra_roots: Vec<CertificateDer<'static>>,
+    http_on_loopback: bool,
+    api_origins: Vec<Url>,
+    account: String,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    authorization_parameters: Vec<(String, String)>,
+}
 
 impl Configuration {
-    /// For the app of this client id at this provider.
-    pub fn builder(_issuer: &str, _client_id: &str) -> ConfigurationBuilder {
-        unimplemented!()
+    /// Starts the configuration of the app `client_id` at the provider `issuer`. The issuer is compared character by
+    /// character with what the provider says about itself: write it as the provider does.
+    pub fn builder(issuer: &str, client_id: &str) -> ConfigurationBuilder {
+        ConfigurationBuilder {
+            issuer: issuer.to_owned(),
+            client_id: client_id.to_owned(),
+            redirect_uri: None,
+            scopes: Vec::new(),
+            pins: Vec::new(),
+            extra_roots: Vec::new(),
+            http_on_loopback: false,
+            api_origins: Vec::new(),
+            account: DEFAULT_ACCOUNT.to_owned(),
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            request_timeout: DEFAULT_REQUEST_TIMEOUT,
+            authorization_parameters: Vec::new(),
+        }
+    }
+
+    /// The provider's issuer identifier, exactly as it was given.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The app's client id.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Where the provider sends the browser back to, exactly as it was given.
+    pub fn redirect_uri(&self) -> Option<&str> {
+        self.redirect_uri.as_deref()
+    }
+
+    /// The scopes to ask for.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// The name of the session in the vault.
+    pub fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// Whether `url` is of the issuer's origin or of one that was added with
+    /// [`api_origin`](ConfigurationBuilder::api_origin): only there may an access token go.
+    pub fn may_receive_tokens(&self, url: &Url) -> bool {
+        self.check_address(url).is_ok()
+            && (url.origin() == self.issuer_url.origin()
+                || self.api_origins.iter().any(|allowed| allowed.origin() == url.origin()))
+    }
+
+    pub(crate) fn issuer_url(&self) -> &Url {
+        &self.issuer_url
+    }
+
+    pub(crate) fn pins(&self) -> &[PinSet] {
+        &self.pins
+    }
+
+    pub(crate) fn extra_roots(&self) -> &[CertificateDer<'static>] {
+        &self.extra_roots
+    }
+
+    pub(crate) const fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    pub(crate) const fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
+
+    pub(crate) fn authorization_parameters(&self) -> &[(String, String)] {
+        &self.authorization_parameters
+    }
+
+    /// Whether the SDK may talk to `url` at all: HTTPS, or plain HTTP to loopback where that was asked for.
+    pub(crate) fn check_address(&self, url: &Url) -> Result<(), ConfigurationError> {
+        check_address("address", url, self.http_on_loopback)
     }
 }
 
-/// Makes a [`Configuration`].
+/// Makes a [`Configuration`]. Nothing is checked before [`build`](Self::build).
 #[derive(Debug, Clone)]
-pub struct ConfigurationBuilder {}
+pub struct ConfigurationBuilder {
+    issuer: String,
+    client_id: String,
+    redirect_uri: Option<String>,
+    scopes: Vec<String>,
+    pins: Vec<HostPins>,
+    extra_roots: Vec<String>,
+    http_on_loopback: bool,
+    api_origins: Vec<String>,
+    account: String,
+    connect_timeout: Duration,
+    request_timeout: Duration,
+    authorization_parameters: Vec<(String, String)>,
+}
 
 impl ConfigurationBuilder {
-    /// Where the provider sends the browser back to.
+    /// Where the provider sends the browser back to: a private-use scheme such as `com.example.notes:/signed-in`, an
+    /// `https` address that the app has claimed, or `http` on a loopback address (RFC 8252 §7). Needed to sign in.
     #[must_use]
-    pub fn redirect_uri(self, _uri: &str) -> Self {
-        unimplemented!()
+    pub fn redirect_uri(mut self, uri: &str) -> Self {
+        self.redirect_uri = Some(uri.to_owned());
+        self
     }
 
-    /// What to ask for.
+    /// What to ask for. `openid` is always asked for, since without it there is no telling who signed in.
     #[must_use]
-    pub fn scopes(self, _scopes: impl IntoIterator<Item: Into<String>>) -> Self {
-        unimplemented!()
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
     }
 
-    /// The pins of a host.
+    /// The pins of one host, on top of the platform's trust. Once for each host.
     #[must_use]
-    pub fn pins(self, _pins: HostPins) -> Self {
-        unimplemented!()
+    pub fn pins(mut self, pins: HostPins) -> Self {
+        self.pins.push(pins);
+        self
     }
 
-    /// One more root certificate to trust, in PEM.
+    /// Trusts the certificates of this PEM text as roots, besides the platform's, for all that this client does. Meant for a
+    /// development CA or a company's own.
     #[must_use]
-    pub fn extra_root_pem(self, _pem: &str) -> Self {
-        unimplemented!()
+    pub fn extra_root_pem(mut self, pem: &str) -> Self {
+        self.extra_roots.push(pem.to_owned());
+        self
     }
 
-    /// Plain HTTP to loopback, for development.
+    /// Allows plain HTTP to `127.0.0.1`, `[::1]` and `localhost`, for development. Nothing allows it elsewhere.
     #[must_use]
-    pub fn allow_http_on_loopback(self) -> Self {
-        unimplemented!()
+    pub const fn allow_http_on_loopback(mut self) -> Self {
+        self.http_on_loopback = true;
+        self
     }
 
-    /// One more origin that the access token may be sent to.
+    /// One more origin (`https://api.example.com`) that the access token may be sent to. The issuer's own always may.
     #[must_use]
-    pub fn api_origin(self, _origin: &str) -> Self {
-        unimplemented!()
+    pub fn api_origin(mut self, origin: &str) -> Self {
+        self.api_origins.push(origin.to_owned());
+        self
     }
 
-    /// Which session of the vault.
+    /// Which session of the vault this is; `default` if not said.
     #[must_use]
-    pub fn account(self, _account: &str) -> Self {
-        unimplemented!()
+    pub fn account(mut self, account: &str) -> Self {
+        account.clone_into(&mut self.account);
+        self
     }
 
-    /// How long a connection may take.
+    /// How long making a connection may take, TLS included; 10 seconds if not said.
     #[must_use]
-    pub fn connect_timeout(self, _timeout: Duration) -> Self {
-        unimplemented!()
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
     }
 
-    /// How long a request may take.
+    /// How long one request may take, to the last byte of its answer; 30 seconds if not said.
     #[must_use]
-    pub fn request_timeout(self, _timeout: Duration) -> Self {
-        unimplemented!()
+    pub const fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
     }
 
-    /// One more parameter of every authorization request.
+    /// One more parameter of every authorization request, such as `audience`.
     #[must_use]
-    pub fn authorization_parameter(self, _name: &str, _value: &str) -> Self {
-        unimplemented!()
+    pub fn authorization_parameter(mut self, name: &str, value: &str) -> Self {
+        self.authorization_parameters.push((name.to_owned(), value.to_owned()));
+        self
     }
 
-    /// The configuration. Errors: [`Error::Misconfigured`].
+    /// Checks it all. Errors: [`Error::Misconfigured`], which names what is wrong and what to write instead.
     pub fn build(self) -> Result<Configuration, Error> {
-        unimplemented!()
+        Ok(self.check()?)
+    }
+
+    fn check(self) -> Result<Configuration, ConfigurationError> {
+        let issuer_url = check_issuer(&self.issuer, self.http_on_loopback)?;
+        if self.client_id.is_empty() || !self.client_id.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) {
+            return Err(ConfigurationError::ClientId);
+        }
+        if let Some(uri) = &self.redirect_uri {
+            redirect::check(uri)?;
+        }
+        if self.account.is_empty() || self.account.len() > 128 || self.account.chars().any(char::is_control) {
+            return Err(ConfigurationError::Account);
+        }
+        if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
+            return Err(ConfigurationError::ZeroTimeout);
+        }
+        let mut pins: Vec<PinSet> = Vec::with_capacity(self.pins.len());
+        for host in self.pins {
+            let set = host.check()?;
+            if pins.iter().any(|other| other.host() == set.host()) {
+                return Err(ConfigurationError::PinsTwice(set.host().to_owned()));
+            }
+            pins.push(set);
+        }
+        Ok(Configuration {
+            scopes: check_scopes(self.scopes)?,
+            extra_roots: parse_roots(&self.extra_roots)?,
+            api_origins: self
+                .api_origins
+                .iter()
+                .map(|origin| check_origin(origin, self.http_on_loopback))
+                .collect::<Result<_, _>>()?,
+            authorization_parameters: check_parameters(self.authorization_parameters)?,
+            issuer: self.issuer,
+            issuer_url,
+            client_id: self.client_id,
+            redirect_uri: self.redirect_uri,
+            pins,
+            http_on_loopback: self.http_on_loopback,
+            account: self.account,
+            connect_timeout: self.connect_timeout,
+            request_timeout: self.request_timeout,
+        })
     }
 }
 
-/// The pins of a host.
-#[derive(Debug, Clone)]
-pub struct HostPins {}
+/// What is wrong with a configuration, and how to mend it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConfigurationError {
+    #[error(
+        "the {what} {given:?} is not a valid URL ({why}); write it in full, as in https://id.example.com"
+    )]
+    NotAUrl { what: &'static str, given: String, why: String },
+    #[error(
+        "the {what} {given:?} does not use https; plain http is for loopback alone, and only after allow_http_on_loopback()"
+    )]
+    NotHttps { what: &'static str, given: String },
+    #[error("the {what} {given:?} has {part}, which it may not have; leave that out")]
+    Surplus { what: &'static str, given: String, part: &'static str },
+    #[error(
+        "the client id is empty or has characters that are not printable ASCII; copy it from the provider's registration"
+    )]
+    ClientId,
+    #[error("the redirect URI {given:?} {why}")]
+    RedirectUri { given: String, why: &'static str },
+    #[error(
+        "the scope {0:?} is empty or has a character that no scope may have (RFC 6749 section 3.3); give each scope as one item, without spaces"
+    )]
+    Scope(String),
+    #[error("the account name is empty, longer than 128 bytes or has control characters")]
+    Account,
+    #[error("a timeout of zero would let nothing through; give one second or more")]
+    ZeroTimeout,
+    #[error("the authorization parameter {0:?} is the SDK's own to set; leave it out")]
+    ReservedParameter(String),
+    #[error("the authorization parameter {0:?} is given twice")]
+    ParameterTwice(String),
+    #[error("the extra root is not a PEM certificate ({0}); it begins with -----BEGIN CERTIFICATE-----")]
+    ExtraRoot(String),
+    #[error("the pins are for {0:?}, which is not a plain host name; leave out the scheme, port and path")]
+    PinHost(String),
+    #[error("the host {0} is pinned twice; put all of its pins into one HostPins")]
+    PinsTwice(String),
+    #[error(
+        "the pin {pin:?} of {host} is malformed; a pin is `sha256/` and the padded base64 of the 32-byte SHA-256 of the key's SubjectPublicKeyInfo"
+    )]
+    Pin { host: String, pin: String },
+    #[error("the pin {pin} of {host} is given twice; a backup must be another key, kept elsewhere")]
+    DuplicatePin { host: String, pin: String },
+    #[error("{0} has no primary pin; give the pin of the key in use")]
+    NoPrimaryPin(String),
+    #[error("{0} has no backup pin; without one, a lost key would lock every installed app out")]
+    NoBackupPin(String),
+    #[error(
+        "the pins of {0} have no expiry; give the day after which they no longer count, as in 2027-06-01"
+    )]
+    NoPinExpiry(String),
+    #[error(
+        "the expiry {given:?} of the pins of {host} is not a date; write it as in 2027-06-01 or 2027-06-01T00:00:00Z"
+    )]
+    PinExpiry { host: String, given: String },
+}
 
-impl HostPins {
-    /// For this host.
-    pub fn new(_host: &str) -> Self {
-        unimplemented!()
-    }
-
-    /// The pin in use.
-    #[must_use]
-    pub fn primary(self, _pin: &str) -> Self {
-        unimplemented!()
-    }
-
-    /// A pin for later.
-    #[must_use]
-    pub fn backup(self, _pin: &str) -> Self {
-        unimplemented!()
-    }
-
-    /// The day (`2027-06-01`) after which the pins no longer count.
-    #[must_use]
-    pub fn expires(self, _date: &str) -> Self {
-        unimplemented!()
+impl From<ConfigurationError> for Error {
+    fn from(error: ConfigurationError) -> Self {
+        Self::Misconfigured(error.to_string())
     }
 }
+
+/// Whether `url` names this machine by an address that can't leave it.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn check_issuer(issuer: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {
+    let url = parse_address("issuer", issuer, http_on_loopback)?;
+    // OpenID Connect Discovery §3: an issuer has neither.
+    let part = if issuer.contains('?') {
+        "a query"
+    } else if issuer.contains('#') {
+        "a fragment"
+    } else {
+        return Ok(url);
+    };
+    Err(ConfigurationError::Surplus { what: "issuer", given: issuer.to_owned(), part })
+}
+
+fn check_origin(origin: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {
+    let url = parse_address("API origin", origin, http_on_loopback)?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(ConfigurationError::Surplus {
+            what: "API origin",
+            given: origin.to_owned(),
+            part: "a path, a query or a fragment",
+        });
+    }
+    Ok(url)
+}
+
+fn parse_address(what: &'static str, given: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {
+    let url = Url::parse(given).map_err(|error| ConfigurationError::NotAUrl {
+        what,
+        given: given.to_owned(),
+        why: error.to_string(),
+    })?;
+    // `Url` forgives white space and the lack of slashes; an address that is compared as text may have neither.
+    if given.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') || !given.contains("://") {
+        let why = "white space, a backslash or a missing //".to_owned();
+        return Err(ConfigurationError::NotAUrl { what, given: given.to_owned(), why });
+    }
+    check_address(what, &url, http_on_loopback)?;
+    Ok(url)
+}
+
+fn check_address(what: &'static str, url: &Url, http_on_loopback: bool) -> Result<(), ConfigurationError> {
+    let encrypted = url.scheme() == "https" && url.has_host();
+    if !encrypted && !(url.scheme() == "http" && http_on_loopback && is_loopback(url)) {
+        return Err(ConfigurationError::NotHttps { what, given: shown(url) });
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ConfigurationError::Surplus { what, given: shown(url), part: "a user name or password" });
+    }
+    Ok(())
+}
+
+/// Scheme, host and path: a user name, password or query may hold what isn't ours to show.
+fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+}
+
+fn check_scopes(given: Vec<String>) -> Result<Vec<String>, ConfigurationError> {
+    let mut scopes = vec!["openid".to_owned()];
+    for scope in given {
+        // RFC 6749 §3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+        if scope.is_empty() || !scope.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
+            return Err(ConfigurationError::Scope(scope));
+        }
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    Ok(scopes)
+}
+
+fn check_parameters(given: Vec<(String, String)>) -> Result<Vec<(String, String)>, ConfigurationError> {
+    for (at, (name, _)) in given.iter().enumerate() {
+        if name.is_empty() || RESERVED_PARAMETERS.contains(&name.as_str()) {
+            return Err(ConfigurationError::ReservedParameter(name.clone()));
+        }
+        if given[..at].iter().any(|(other, _)| other == name) {
+            return Err(ConfigurationError::ParameterTwice(name.clone()));
+        }
+    }
+    Ok(given)
+}
+
+fn parse_roots(texts: &[String]) -> Result<Vec<CertificateDer<'static>>, ConfigurationError> {
+    let mut roots = Vec::new();
+    for text in texts {
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+            let certificate =
+                certificate.map_err(|error| ConfigurationError::ExtraRoot(error.to_string()))?;
+            rustls::RootCertStore::empty()
+                .add(certificate.clone())
+                .map_err(|error| ConfigurationError::ExtraRoot(error.to_string()))?;
+            roots.push(certificate);
+        }
+        if roots.len() == before {
+            return Err(ConfigurationError::ExtraRoot("no certificate in it".to_owned()));
+        }
+    }
+    Ok(roots)
+}
+
+const DEFAULT_ACCOUNT: &str = "default";
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What the SDK sets itself in an authorization request, and what would move the request out of its sight.
+const RESERVED_PARAMETERS: [&str; 14] = [
+    "client_id",
+    "client_secret",
+    "code_challenge",
+    "code_challenge_method",
+    "code_verifier",
+    "dpop_jkt",
+    "nonce",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];

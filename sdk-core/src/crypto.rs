@@ -30,7 +30,10 @@ pub(crate) fn sha512(data: &[u8]) -> [u8; 64] {
 }
 
 /// HMAC-SHA-256 of `data` under `key`.
-#[cfg_attr(not(test), expect(dead_code, reason = "the vault and DPoP derive with it; the provider is chosen here only"))]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the vault and DPoP derive with it; the provider is chosen here only")
+)]
 pub(crate) fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key);
     hmac::sign(&key, data).as_ref().try_into().expect("HMAC-SHA-256 gives 32 bytes")
@@ -100,7 +103,12 @@ impl PublicKey {
 
 /// Whether `signature` is a valid signature of `message` by `key`. RSA keys under 2048 bits never verify; ECDSA
 /// signatures are `r ‖ s` of 64 bytes (RFC 7518 §3.4), never DER.
-pub(crate) fn verify_signature(algorithm: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
+pub(crate) fn verify_signature(
+    algorithm: Algorithm,
+    key: &PublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> bool {
     match (algorithm, key) {
         (Algorithm::Rs256, PublicKey::Rsa { n, e }) => signature::RsaPublicKeyComponents { n, e }
             .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature)
@@ -165,7 +173,8 @@ mod tests {
 
     #[test]
     fn ed25519_verifies_rfc_8032_test_1_and_refuses_a_changed_message() {
-        let key = PublicKey::Ed25519(bytes("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
+        let key =
+            PublicKey::Ed25519(bytes("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"));
         let signature: [u8; 64] = bytes(
             "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
         );

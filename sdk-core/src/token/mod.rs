@@ -1,1 +1,13 @@
-//! ID tokens.
+//! Tokens that the SDK reads: ID tokens, the keys that sign them, and userinfo. Access and refresh tokens aren't
+//! among them: what is in those is the provider's business.
+
+pub(crate) mod id_token;
+mod json;
+pub(crate) mod jwks;
+mod jws;
+pub(crate) mod userinfo;
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+mod signer;
