@@ -1,0 +1,122 @@
+//! What happened, in rows that stand in the same transaction as what they tell of.
+//!
+//! No row holds a secret; people appear by pseudonym.
+
+use crate::clock::Timestamp;
+use crate::store::{StoreError, Tx, Value};
+
+/// How much attention an event deserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Part of a normal day.
+    Info,
+    /// Somebody may be attacking a person: they, or their operator, should hear of it.
+    Alert,
+    /// The server itself is not well: wake its operator.
+    Page,
+}
+
+impl Severity {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Alert => "alert",
+            Self::Page => "page",
+        }
+    }
+}
+
+/// One event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Its name, such as `refresh.rotated`.
+    pub name: &'static str,
+    /// How much attention it deserves.
+    pub severity: Severity,
+    /// The pseudonym of the person ([`crate::keys::Keys::pseudonym`]).
+    pub actor: Option<String>,
+    /// The session (`sid`).
+    pub session_id: Option<String>,
+    /// The client.
+    pub client_id: Option<String>,
+    /// More, as a JSON object without secrets.
+    pub detail: serde_json::Value,
+}
+
+impl Event {
+    /// An everyday event without any particulars.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            severity: Severity::Info,
+            actor: None,
+            session_id: None,
+            client_id: None,
+            detail: serde_json::Value::Null,
+        }
+    }
+
+    /// The same with more attention.
+    #[must_use]
+    pub const fn severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// The same about this person, by pseudonym.
+    #[must_use]
+    pub fn actor(mut self, pseudonym: impl Into<String>) -> Self {
+        self.actor = Some(pseudonym.into());
+        self
+    }
+
+    /// The same about this session.
+    #[must_use]
+    pub fn session(mut self, sid: impl Into<String>) -> Self {
+        self.session_id = Some(sid.into());
+        self
+    }
+
+    /// The same about this client.
+    #[must_use]
+    pub fn client(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// The same with these particulars (a JSON object).
+    #[must_use]
+    pub fn detail(mut self, detail: serde_json::Value) -> Self {
+        self.detail = detail;
+        self
+    }
+}
+
+/// Appends `event` in the transaction `tx`.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), StoreError> {
+    if event.severity != Severity::Info {
+        tracing::warn!(
+            event = event.name, severity = event.severity.name(),
+            session = event.session_id.as_deref(), client = event.client_id.as_deref(), "audit"
+        );
+    }
+    let detail = if event.detail.is_null() { "{}".to_owned() } else { event.detail.to_string() };
+    tx.execute(
+        "INSERT INTO audit (seq, at, event, severity, actor, session_id, client_id, detail)
+         SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM audit",
+        &[
+            Value::from(now),
+            event.name.into(),
+            event.severity.name().into(),
+            event.actor.into(),
+            event.session_id.into(),
+            event.client_id.into(),
+            detail.into(),
+        ],
+    )?;
+    Ok(())
+}

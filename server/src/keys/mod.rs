@@ -1,0 +1,153 @@
+//! Keys: the master key and what is derived from it, sealing of columns, and the keys that sign tokens.
+
+mod jws;
+mod seal;
+mod signing;
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use zeroize::Zeroizing;
+
+pub use jws::{JwsError, TokenType, decode};
+pub use seal::{Place, SealError};
+pub use signing::{Rotation, SigningKey, SigningKeyState};
+
+use crate::clock::Timestamp;
+use crate::config::MasterKey;
+use crate::random::Random;
+use crate::store::{Store, StoreError};
+use seal::Sealer;
+use signing::KeySet;
+
+/// All keys of the server. Cheap to clone.
+#[derive(Clone)]
+pub struct Keys(Arc<Inner>);
+
+struct Inner {
+    sealer: Sealer,
+    pseudonyms: hmac::Key,
+    forms: hmac::Key,
+    signing: RwLock<Arc<KeySet>>,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Keys([redacted])")
+    }
+}
+
+/// The keys can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A sealed key does not open: the master key is not the one that sealed it, or the row was changed.
+    #[error("a signing key in the database does not open with this master key")]
+    WrongMasterKey,
+    /// The library could not make or read a key.
+    #[error("a signing key could not be made or read")]
+    Unusable,
+}
+
+impl Keys {
+    /// Derives the keys from `master` and reads the signing keys; makes the first one if there is none.
+    ///
+    /// # Errors
+    /// [`KeysError`] when the database fails or its keys were sealed by another master key.
+    pub async fn open(store: &Store, master: &MasterKey, random: &Random, now: Timestamp) -> Result<Self, KeysError> {
+        let sealer = Sealer::new(derive(master, b"moorline sealing v1"));
+        let keys = Self(Arc::new(Inner {
+            sealer,
+            pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline pseudonyms v1")),
+            forms: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1")),
+            signing: RwLock::new(Arc::new(KeySet::default())),
+        }));
+        keys.rotate(store, &Rotation::default(), random, now).await?;
+        Ok(keys)
+    }
+
+    /// Seals `plain` for one place in the database; it opens nowhere else.
+    #[must_use]
+    pub fn seal(&self, place: Place<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
+        self.0.sealer.seal(place, plain, random)
+    }
+
+    /// Opens what [`Keys::seal`] sealed for the same place.
+    ///
+    /// # Errors
+    /// [`SealError`] when it was sealed for another place, by another key, or was changed.
+    pub fn open_sealed(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.0.sealer.open(place, sealed)
+    }
+
+    /// The name by which a person appears in the audit: the same for the same person, and no way back without the key.
+    #[must_use]
+    pub fn pseudonym(&self, user_id: &str) -> String {
+        let tag = hmac::sign(&self.0.pseudonyms, user_id.as_bytes());
+        URL_SAFE_NO_PAD.encode(&tag.as_ref()[..16])
+    }
+
+    /// An authentication tag over `message`, for values that travel through a browser's form (CSRF).
+    #[must_use]
+    pub fn form_tag(&self, message: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.0.forms, message);
+        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+    }
+
+    /// Signs `claims` as a compact JWS (RS256) with the key that is active at `now`.
+    ///
+    /// # Errors
+    /// [`JwsError::NoKey`] when no key is active, [`JwsError::Signing`] when the library refuses.
+    pub fn sign(&self, typ: TokenType, claims: &impl serde::Serialize, now: Timestamp) -> Result<String, JwsError> {
+        jws::sign(&self.signing(), typ, claims, now)
+    }
+
+    /// Checks the signature and the `typ` of a JWS that we signed, and reads its claims. Times and audience are the caller's.
+    ///
+    /// # Errors
+    /// [`JwsError`] when it is malformed, of another type, or not signed by a key that is published at `now`.
+    pub fn verify<C: serde::de::DeserializeOwned>(
+        &self,
+        typ: TokenType,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<C, JwsError> {
+        jws::verify(&self.signing(), typ, token, now)
+    }
+
+    /// The public keys as a JWK set (RFC 7517 §5): those that sign, will sign, or signed what may still be alive.
+    #[must_use]
+    pub fn jwks(&self, now: Timestamp) -> serde_json::Value {
+        self.signing().jwks(now)
+    }
+
+    /// Makes, activates and retires signing keys as `rotation` says is due at `now`; call it at least once an hour.
+    ///
+    /// # Errors
+    /// [`KeysError`] when the database fails.
+    pub async fn rotate(
+        &self,
+        store: &Store,
+        rotation: &Rotation,
+        random: &Random,
+        now: Timestamp,
+    ) -> Result<(), KeysError> {
+        let set = signing::rotate(self, store, rotation, random, now).await?;
+        *self.0.signing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        Ok(())
+    }
+
+    fn signing(&self) -> Arc<KeySet> {
+        Arc::clone(&self.0.signing.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A key for one purpose, named by `label`.
+fn derive(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, master.expose()), label);
+    Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
+}

@@ -1,0 +1,100 @@
+//! Sealing of columns: XChaCha20-Poly1305, bound to the place where the value stands.
+
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use zeroize::Zeroizing;
+
+use crate::random::Random;
+
+/// The first byte of everything sealed: how the rest is to be read.
+const VERSION: u8 = 1;
+const NONCE: usize = 24;
+
+/// Where a sealed value stands; what is moved to another place does not open there.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The table.
+    pub table: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The row, by its key.
+    pub row: &'a str,
+}
+
+impl Place<'_> {
+    /// Names in SQL have no NUL, so no two places give the same bytes.
+    fn associated_data(&self) -> Vec<u8> {
+        [self.table.as_bytes(), self.column.as_bytes(), self.row.as_bytes()].join(&0)
+    }
+}
+
+/// A sealed value does not open: changed, moved, or sealed by another key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sealed value does not open")]
+pub struct SealError;
+
+pub(super) struct Sealer(XChaCha20Poly1305);
+
+impl Sealer {
+    #[expect(clippy::needless_pass_by_value, reason = "the key is used up")]
+    pub(super) fn new(key: Zeroizing<[u8; 32]>) -> Self {
+        Self(XChaCha20Poly1305::new((&*key).into()))
+    }
+
+    /// Version, nonce, ciphertext with its tag.
+    pub(super) fn seal(&self, place: Place<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
+        let nonce: [u8; NONCE] = random.bytes();
+        let payload = Payload { msg: plain, aad: &place.associated_data() };
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).expect("a column is far below the cipher's limit");
+        [&[VERSION][..], &nonce, &sealed].concat()
+    }
+
+    pub(super) fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        let (version, rest) = sealed.split_first().ok_or(SealError)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(SealError)?;
+        if *version != VERSION {
+            return Err(SealError);
+        }
+        let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
+        self.0.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealer(byte: u8) -> Sealer {
+        Sealer::new(Zeroizing::new([byte; 32]))
+    }
+
+    const HERE: Place<'_> = Place { table: "sessions", column: "secret", row: "one" };
+
+    #[test]
+    fn what_is_sealed_opens_in_its_own_place() {
+        let sealed = sealer(1).seal(HERE, b"secret", &Random::system());
+        assert_eq!(sealer(1).open(HERE, &sealed).unwrap().as_slice(), b"secret");
+    }
+
+    #[test]
+    fn what_is_moved_to_another_table_column_or_row_does_not_open() {
+        let sealed = sealer(1).seal(HERE, b"secret", &Random::system());
+        for place in
+            [Place { row: "two", ..HERE }, Place { column: "attempt", ..HERE }, Place { table: "users", ..HERE }]
+        {
+            assert_eq!(sealer(1).open(place, &sealed), Err(SealError));
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_a_cut_or_another_key_does_not_open() {
+        let sealed = sealer(1).seal(HERE, b"secret", &Random::system());
+        for index in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[index] ^= 1;
+            assert_eq!(sealer(1).open(HERE, &changed), Err(SealError));
+            assert_eq!(sealer(1).open(HERE, &sealed[..index]), Err(SealError));
+        }
+        assert_eq!(sealer(2).open(HERE, &sealed), Err(SealError));
+    }
+}

@@ -1,0 +1,96 @@
+//! Access tokens: signed `at+jwt` (RFC 9068) that carry their session, so that ending it ends them on our API.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::keys::{JwsError, TokenType};
+use crate::state::AppState;
+use crate::store::{Actor, StoreError};
+
+/// The claims of an access token (RFC 9068 §2.2).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Claims {
+    pub(super) iss: String,
+    pub(super) sub: String,
+    pub(super) aud: String,
+    pub(super) client_id: String,
+    pub(super) sid: String,
+    pub(super) scope: String,
+    pub(super) roles: Vec<String>,
+    pub(super) jti: String,
+    pub(super) auth_time: i64,
+    pub(super) iat: i64,
+    pub(super) exp: i64,
+}
+
+/// What a good access token says.
+#[derive(Clone, Debug)]
+pub struct VerifiedAccessToken {
+    /// The person.
+    pub sub: String,
+    /// The session.
+    pub sid: String,
+    /// The client that it was issued to.
+    pub client_id: String,
+    /// What it allows (names with spaces between).
+    pub scope: String,
+    /// The person's roles when it was issued.
+    pub roles: Vec<String>,
+    /// When it expires.
+    pub exp: Timestamp,
+}
+
+/// An access token is not good.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Not ours: malformed, another type, another signature.
+    #[error(transparent)]
+    Token(#[from] JwsError),
+    /// By another issuer or for another audience.
+    #[error("the token is meant for something else")]
+    WrongAudience,
+    /// Its time is over.
+    #[error("the token has expired")]
+    Expired,
+    /// Its session was ended.
+    #[error("the token's session was ended")]
+    SessionEnded,
+    /// The database failed: it is not known whether the token is good.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Checks an access token: signature, type, issuer, audience, time, and that its session was not ended.
+///
+/// # Errors
+/// [`VerifyError`]; only [`VerifyError::Store`] is not the token's fault.
+pub async fn verify(state: &AppState, token: &str) -> Result<VerifiedAccessToken, VerifyError> {
+    let now = state.clock.now();
+    let claims: Claims = state.keys.verify(TokenType::AccessToken, token, now)?;
+    let settings = state.oauth();
+    if claims.iss != settings.issuer || claims.aud != settings.api {
+        return Err(VerifyError::WrongAudience);
+    }
+    if claims.exp <= now.seconds() {
+        return Err(VerifyError::Expired);
+    }
+    let sid = claims.sid.clone();
+    let actor = Actor::Anonymous("the token that says who this is is being checked");
+    let live = state
+        .store
+        .read(&actor, move |tx| {
+            tx.first("SELECT id FROM sessions WHERE id = $1 AND revoked_at IS NULL", &[sid.into()])
+        })
+        .await?;
+    if live.is_none() {
+        return Err(VerifyError::SessionEnded);
+    }
+    Ok(VerifiedAccessToken {
+        sub: claims.sub,
+        sid: claims.sid,
+        client_id: claims.client_id,
+        scope: claims.scope,
+        roles: claims.roles,
+        exp: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
+    })
+}

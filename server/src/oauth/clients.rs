@@ -1,0 +1,149 @@
+//! The clients that may ask for sign-ins.
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::scope::Scope;
+use crate::clock::Timestamp;
+use crate::store::{Row, StoreError, Tx, Value};
+
+/// A registered client.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// The client identifier.
+    pub id: String,
+    /// The name that people see on the consent page.
+    pub name: String,
+    /// How its secret is checked; `None` for a public client.
+    pub secret: Option<SecretHash>,
+    /// Where it may have the answer sent: exact, but for the port of `http://127.0.0.1` and `http://[::1]`.
+    pub redirect_uris: Vec<String>,
+    /// What it may ask for.
+    pub scopes: Scope,
+    /// Browser origins from which it may call us (CORS).
+    pub origins: Vec<String>,
+    /// Whether people are asked.
+    pub consent: ConsentRule,
+    /// When it was registered.
+    pub created_at: Timestamp,
+}
+
+/// Whether a client needs a person's consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentRule {
+    /// Once for each set of scopes.
+    Ask,
+    /// Never: an app of the very house that runs this server.
+    Skip,
+}
+
+/// The SHA-256 of a client secret. Secrets are random and long, so no slow hash is needed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretHash([u8; 32]);
+
+impl std::fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretHash([redacted])")
+    }
+}
+
+impl SecretHash {
+    /// The hash of `secret`.
+    #[must_use]
+    pub fn of(secret: &str) -> Self {
+        Self(sha256(secret.as_bytes()))
+    }
+
+    /// Whether `secret` is the one, in constant time.
+    #[must_use]
+    pub fn matches(&self, secret: &str) -> bool {
+        use subtle::ConstantTimeEq as _;
+        sha256(secret.as_bytes()).ct_eq(&self.0).into()
+    }
+}
+
+/// The SHA-256 of `bytes`.
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// The client of this identifier.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
+    tx.first(
+        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, created_at
+         FROM clients WHERE id = $1",
+        &[id.into()],
+    )?
+    .as_ref()
+    .map(read)
+    .transpose()
+}
+
+/// All clients, by identifier.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn all(tx: &mut dyn Tx) -> Result<Vec<Client>, StoreError> {
+    tx.query(
+        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, created_at
+         FROM clients ORDER BY id",
+        &[],
+    )?
+    .iter()
+    .map(read)
+    .collect()
+}
+
+/// Registers `client`, or changes it to what is given here when it is registered already.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn put(tx: &mut dyn Tx, client: &Client) -> Result<(), StoreError> {
+    let consent = match client.consent {
+        ConsentRule::Ask => "ask",
+        ConsentRule::Skip => "skip",
+    };
+    tx.execute(
+        "INSERT INTO clients (id, name, secret_hash, redirect_uris, scopes, origins, consent, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash,
+         redirect_uris = excluded.redirect_uris, scopes = excluded.scopes, origins = excluded.origins,
+         consent = excluded.consent",
+        &[
+            Value::from(&client.id),
+            (&client.name).into(),
+            client.secret.as_ref().map(|hash| hash.0).into(),
+            serde_json::json!(client.redirect_uris).to_string().into(),
+            client.scopes.to_string().into(),
+            serde_json::json!(client.origins).to_string().into(),
+            consent.into(),
+            client.created_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+fn read(row: &Row) -> Result<Client, StoreError> {
+    let list = |column| {
+        serde_json::from_str::<Vec<String>>(row.text(column)?)
+            .map_err(|_| StoreError::Defect(format!("clients.{column} is not a JSON array of text")))
+    };
+    let secret = row
+        .optional_blob("secret_hash")?
+        .map(|hash| hash.try_into().map(SecretHash))
+        .transpose()
+        .map_err(|_| StoreError::Defect("clients.secret_hash is not 32 bytes".to_owned()))?;
+    Ok(Client {
+        id: row.text("id")?.to_owned(),
+        name: row.text("name")?.to_owned(),
+        secret,
+        redirect_uris: list("redirect_uris")?,
+        scopes: Scope::parse(row.text("scopes")?)
+            .map_err(|_| StoreError::Defect("clients.scopes is malformed".to_owned()))?,
+        origins: list("origins")?,
+        consent: if row.text("consent")? == "skip" { ConsentRule::Skip } else { ConsentRule::Ask },
+        created_at: row.timestamp("created_at")?,
+    })
+}

@@ -1,0 +1,85 @@
+//! Consent: asked once for a person, a client and what it may do.
+
+use super::requests::{self, Decision};
+use super::scope::Scope;
+use crate::audit::{self, Event};
+use crate::clock::Timestamp;
+use crate::keys::Keys;
+use crate::store::{StoreError, Tx, Value};
+
+/// An answer that could not be taken.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ConsentError {
+    /// The request has expired or was answered already: the person has to start again from the app.
+    #[error("the authorization request is gone")]
+    Gone,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The person allows what the request asks for; it is remembered for the next time.
+///
+/// # Errors
+/// [`ConsentError::Gone`] when there is no such request any more.
+pub fn allow(
+    tx: &mut dyn Tx,
+    keys: &Keys,
+    request_id: &str,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<(), ConsentError> {
+    let request = decide(tx, request_id, user_id, true, now)?;
+    let all = granted(tx, user_id, &request.client_id)?.union(&request.scope);
+    tx.execute(
+        "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at",
+        &[Value::from(user_id), (&request.client_id).into(), all.to_string().into(), now.into()],
+    )?;
+    let event = Event::new("consent.granted")
+        .actor(keys.pseudonym(user_id))
+        .client(&request.client_id)
+        .detail(serde_json::json!({ "scope": request.scope.to_string() }));
+    Ok(audit::append(tx, now, event)?)
+}
+
+/// The person denies what the request asks for; the client is told `access_denied`.
+///
+/// # Errors
+/// As [`allow`].
+pub fn deny(
+    tx: &mut dyn Tx,
+    keys: &Keys,
+    request_id: &str,
+    user_id: &str,
+    now: Timestamp,
+) -> Result<(), ConsentError> {
+    let request = decide(tx, request_id, user_id, false, now)?;
+    let event = Event::new("consent.denied").actor(keys.pseudonym(user_id)).client(&request.client_id);
+    Ok(audit::append(tx, now, event)?)
+}
+
+fn decide(
+    tx: &mut dyn Tx,
+    request_id: &str,
+    user_id: &str,
+    allowed: bool,
+    now: Timestamp,
+) -> Result<requests::AuthorizationRequest, ConsentError> {
+    let request = requests::load(tx, request_id, now)?.ok_or(ConsentError::Gone)?;
+    let decision = Decision { allowed, user_id: user_id.to_owned() };
+    if requests::decide(tx, request_id, &decision)? { Ok(request) } else { Err(ConsentError::Gone) }
+}
+
+/// What the person has allowed this client so far.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn granted(tx: &mut dyn Tx, user_id: &str, client_id: &str) -> Result<Scope, StoreError> {
+    let row = tx.first(
+        "SELECT scope FROM consents WHERE user_id = $1 AND client_id = $2",
+        &[Value::from(user_id), client_id.into()],
+    )?;
+    let Some(row) = row else { return Ok(Scope::default()) };
+    Scope::parse(row.text("scope")?).map_err(|_| StoreError::Defect("consents.scope is malformed".to_owned()))
+}

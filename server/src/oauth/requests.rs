@@ -1,0 +1,165 @@
+//! Authorization requests that wait for their person: valid, stored, and on their way through sign-in and consent.
+
+use std::time::Duration;
+
+use super::scope::Scope;
+use crate::clock::Timestamp;
+use crate::store::{Row, StoreError, Tx, Value};
+
+/// A request that was found valid and now waits for a person.
+#[derive(Clone, Debug)]
+pub struct AuthorizationRequest {
+    /// Names it in the addresses of our pages.
+    pub id: String,
+    /// The client that asks.
+    pub client_id: String,
+    /// Where the answer goes.
+    pub redirect_uri: String,
+    /// What is asked for.
+    pub scope: Scope,
+    /// Given back to the client with the answer.
+    pub state: Option<String>,
+    /// Goes into the ID token.
+    pub nonce: Option<String>,
+    /// The PKCE challenge (S256).
+    pub code_challenge: String,
+    /// What the client wants shown.
+    pub prompt: Prompt,
+    /// How old the sign-in may be.
+    pub max_age: Option<Duration>,
+    /// The user name to begin with.
+    pub login_hint: Option<String>,
+    /// When it arrived: a sign-in after this is a fresh one.
+    pub created_at: Timestamp,
+    /// When it is forgotten.
+    pub expires_at: Timestamp,
+    /// What a person answered on the consent page.
+    pub decision: Option<Decision>,
+}
+
+/// `prompt` (OpenID Connect Core §3.1.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prompt {
+    /// Show nothing: answer at once or with an error.
+    pub none: bool,
+    /// Have the person sign in again (`login`, and `select_account`: signing in is how one chooses).
+    pub login: bool,
+    /// Ask for consent again.
+    pub consent: bool,
+}
+
+/// An answer from the consent page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Allowed, or denied.
+    pub allowed: bool,
+    /// Who answered.
+    pub user_id: String,
+}
+
+impl Prompt {
+    /// Reads `prompt`; `None` when it has an unknown value, or `none` with another.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut prompt = Self::default();
+        for value in text.split(' ').filter(|value| !value.is_empty()) {
+            match value {
+                "none" => prompt.none = true,
+                "login" | "select_account" => prompt.login = true,
+                "consent" => prompt.consent = true,
+                _ => return None,
+            }
+        }
+        (!prompt.none || !(prompt.login || prompt.consent)).then_some(prompt)
+    }
+
+    fn to_text(self) -> String {
+        let names = [(self.none, "none"), (self.login, "login"), (self.consent, "consent")];
+        names.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The request of this id, unless it has expired or was answered.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn load(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<Option<AuthorizationRequest>, StoreError> {
+    tx.first(
+        "SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, prompt, max_age, login_hint,
+         created_at, expires_at, decision, decided_by
+         FROM authorization_requests WHERE id = $1 AND expires_at > $2",
+        &[Value::from(id), now.into()],
+    )?
+    .as_ref()
+    .map(read)
+    .transpose()
+}
+
+pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<(), StoreError> {
+    let max_age = request.max_age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
+    tx.execute(
+        "INSERT INTO authorization_requests (id, client_id, redirect_uri, scope, state, nonce, code_challenge,
+         prompt, max_age, login_hint, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        &[
+            Value::from(&request.id),
+            (&request.client_id).into(),
+            (&request.redirect_uri).into(),
+            request.scope.to_string().into(),
+            request.state.clone().into(),
+            request.nonce.clone().into(),
+            (&request.code_challenge).into(),
+            request.prompt.to_text().into(),
+            max_age.into(),
+            request.login_hint.clone().into(),
+            request.created_at.into(),
+            request.expires_at.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Marks what the person answered. Returns whether the request was still there.
+pub(super) fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision) -> Result<bool, StoreError> {
+    let changed = tx.execute(
+        "UPDATE authorization_requests SET decision = $2, decided_by = $3 WHERE id = $1",
+        &[
+            Value::from(id),
+            if decision.allowed { "allow" } else { "deny" }.into(),
+            (&decision.user_id).into(),
+        ],
+    )?;
+    Ok(changed == 1)
+}
+
+/// Takes the request away, since it has been answered. Returns whether it was still there: it is answered once.
+pub(super) fn take(tx: &mut dyn Tx, id: &str) -> Result<bool, StoreError> {
+    Ok(tx.execute("DELETE FROM authorization_requests WHERE id = $1", &[id.into()])? == 1)
+}
+
+fn read(row: &Row) -> Result<AuthorizationRequest, StoreError> {
+    let defect = |column: &str| StoreError::Defect(format!("authorization_requests.{column} is malformed"));
+    let owned = |column| Ok::<_, StoreError>(row.optional_text(column)?.map(str::to_owned));
+    let decision = match (row.optional_text("decision")?, owned("decided_by")?) {
+        (Some(decision), Some(user_id)) => Some(Decision { allowed: decision == "allow", user_id }),
+        _ => None,
+    };
+    Ok(AuthorizationRequest {
+        id: row.text("id")?.to_owned(),
+        client_id: row.text("client_id")?.to_owned(),
+        redirect_uri: row.text("redirect_uri")?.to_owned(),
+        scope: Scope::parse(row.text("scope")?).map_err(|_| defect("scope"))?,
+        state: owned("state")?,
+        nonce: owned("nonce")?,
+        code_challenge: row.text("code_challenge")?.to_owned(),
+        prompt: Prompt::parse(row.text("prompt")?).ok_or_else(|| defect("prompt"))?,
+        max_age: row
+            .optional_integer("max_age")?
+            .map(|seconds| u64::try_from(seconds).map(Duration::from_secs))
+            .transpose()
+            .map_err(|_| defect("max_age"))?,
+        login_hint: owned("login_hint")?,
+        created_at: row.timestamp("created_at")?,
+        expires_at: row.timestamp("expires_at")?,
+        decision,
+    })
+}

@@ -1,0 +1,61 @@
+//! What every handler can reach.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::keys::Keys;
+use crate::limits::Limits;
+use crate::oauth::Settings;
+use crate::random::Random;
+use crate::store::Store;
+
+/// The state that the routes share; a clone is one reference count.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    oauth: Settings,
+}
+
+/// What an [`AppState`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings as the operator wrote them.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// Signing and sealing keys.
+    pub keys: Keys,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// Rate limits.
+    pub limits: Limits,
+}
+
+impl AppState {
+    /// A state of these parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(Inner { oauth: Settings::new(&parts.config), parts }))
+    }
+
+    /// What the OAuth endpoints go by.
+    #[must_use]
+    pub fn oauth(&self) -> &Settings {
+        &self.0.oauth
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}

@@ -1,0 +1,146 @@
+//! One SQLite connection: statements by `$n`, rows as [`Row`].
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, OpenFlags};
+
+use super::value::Columns;
+use super::{Row, StoreError, Tx, Value};
+
+/// More statements than the program has.
+const STATEMENTS_KEPT: usize = 256;
+
+/// How long a connection waits for a lock that another process holds.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    sqlite: rusqlite::Connection,
+    columns: HashMap<Box<str>, Columns>,
+}
+
+impl Connection {
+    /// The connection that writes. Every commit is on disk when it returns (`synchronous=FULL`).
+    pub(super) fn open_writer(path: &Path) -> Result<Self, StoreError> {
+        let sqlite = rusqlite::Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        let connection = Self::configure(sqlite)?;
+        let mode: String =
+            connection.sqlite.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        if mode != "wal" {
+            return Err(StoreError::Unusable(format!("journal mode is {mode}, not wal")));
+        }
+        connection.sqlite.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000")?;
+        Ok(connection)
+    }
+
+    /// A connection that can't write.
+    pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
+        let sqlite = rusqlite::Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?;
+        let connection = Self::configure(sqlite)?;
+        connection.sqlite.execute_batch("PRAGMA query_only = ON")?;
+        Ok(connection)
+    }
+
+    fn configure(sqlite: rusqlite::Connection) -> Result<Self, StoreError> {
+        sqlite.busy_timeout(BUSY_TIMEOUT)?;
+        sqlite.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        sqlite.execute_batch("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF")?;
+        Ok(Self { sqlite, columns: HashMap::new() })
+    }
+
+    /// Runs statements that take no parameters: a migration.
+    pub(super) fn batch(&mut self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.sqlite.execute_batch(sql)?)
+    }
+
+    /// Runs a statement without parameters from the cache: `BEGIN`, `SAVEPOINT`, `COMMIT`.
+    pub(super) fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        self.sqlite.prepare_cached(sql)?.raw_execute()?;
+        Ok(())
+    }
+
+    /// Whether no transaction is open: SQLite ends one by itself on a full disk or an I/O error.
+    pub(super) fn is_idle(&self) -> bool {
+        self.sqlite.is_autocommit()
+    }
+}
+
+impl Tx for Connection {
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
+        let mut statement = self.sqlite.prepare_cached(sql)?;
+        bind(&mut statement, params)?;
+        Ok(statement.raw_execute()? as u64)
+    }
+
+    fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.sqlite.prepare_cached(sql)?;
+        let columns = if let Some(known) = self.columns.get(sql) {
+            known.clone()
+        } else {
+            let names: Columns = statement.column_names().into_iter().map(Box::from).collect();
+            self.columns.insert(sql.into(), names.clone());
+            names
+        };
+        bind(&mut statement, params)?;
+        let mut found = Vec::new();
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            let values =
+                (0..columns.len()).map(|i| owned(row.get_ref(i)?)).collect::<Result<_, StoreError>>()?;
+            found.push(Row::new(columns.clone(), values));
+        }
+        Ok(found)
+    }
+}
+
+/// SQLite numbers `$1`-style names in the order of their appearance, Postgres by their number: go by the number.
+fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> Result<(), StoreError> {
+    let placeholders = statement.parameter_count();
+    if placeholders != params.len() {
+        return Err(StoreError::Defect(format!("{placeholders} placeholders, {} parameters", params.len())));
+    }
+    for index in 1..=placeholders {
+        let value = statement
+            .parameter_name(index)
+            .and_then(|name| name.strip_prefix('$'))
+            .and_then(|number| number.parse::<usize>().ok())
+            .and_then(|number| params.get(number.checked_sub(1)?))
+            .ok_or_else(|| StoreError::Defect("placeholders are $1, $2, …".to_owned()))?;
+        statement.raw_bind_parameter(index, value)?;
+    }
+    Ok(())
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(value) => ValueRef::Integer(*value),
+            Self::Text(value) => ValueRef::Text(value.as_bytes()),
+            Self::Blob(value) => ValueRef::Blob(value),
+        }))
+    }
+}
+
+fn owned(value: ValueRef<'_>) -> Result<Value, StoreError> {
+    Ok(match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(value) => Value::Integer(value),
+        ValueRef::Text(bytes) => Value::Text(
+            std::str::from_utf8(bytes)
+                .map_err(|_| StoreError::Defect("text that is not UTF-8".to_owned()))?
+                .to_owned(),
+        ),
+        ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        ValueRef::Real(_) => return Err(StoreError::Defect("no column of ours is a float".to_owned())),
+    })
+}

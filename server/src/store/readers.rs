@@ -1,0 +1,71 @@
+//! Connections that only read, each on its own thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::connection::Connection;
+use super::{StoreError, Tx};
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+#[derive(Debug)]
+pub(super) struct Readers {
+    jobs: Sender<Job>,
+}
+
+impl Readers {
+    pub(super) fn start(path: &Path, count: usize) -> Result<Self, StoreError> {
+        let (jobs, queue) = channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for number in 0..count {
+            let mut connection = Connection::open_reader(path)?;
+            let queue = Arc::clone(&queue);
+            std::thread::Builder::new()
+                .name(format!("store-reader-{number}"))
+                .spawn(move || {
+                    while let Some(job) = next(&queue) {
+                        job(&mut connection);
+                    }
+                })
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        }
+        Ok(Self { jobs })
+    }
+
+    pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let gone = || StoreError::Unavailable("the readers have stopped".to_owned());
+        self.jobs
+            .send(Box::new(move |connection| {
+                let _ = reply.send(snapshot(connection, work));
+            }))
+            .map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+}
+
+fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+/// One read transaction: what `work` asks in several statements fits together.
+fn snapshot<T, E, F>(connection: &mut Connection, work: F) -> Result<T, E>
+where
+    E: From<StoreError>,
+    F: FnOnce(&mut dyn Tx) -> Result<T, E>,
+{
+    connection.control("BEGIN")?;
+    let result =
+        catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+    connection.control("ROLLBACK")?;
+    result
+}

@@ -1,0 +1,147 @@
+//! The one writer: a thread that groups waiting requests into one durable commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use super::connection::Connection;
+use super::{StoreError, Tx};
+
+/// More requests than this in one commit gain nothing (measured), and delay its first.
+const GROUP: usize = 32;
+
+/// A request on its way through the writer.
+trait Job: Send {
+    /// Runs the request; tells whether to keep what it wrote.
+    fn run(&mut self, tx: &mut dyn Tx) -> bool;
+
+    /// Answers the request. With a failure, nothing that it wrote is kept.
+    fn answer(self: Box<Self>, failure: Option<&StoreError>);
+}
+
+struct Request<T, E, F> {
+    work: Option<F>,
+    result: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Job for Request<T, E, F>
+where
+    T: Send,
+    E: From<StoreError> + Send,
+    F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send,
+{
+    fn run(&mut self, tx: &mut dyn Tx) -> bool {
+        let work = self.work.take().expect("a job runs once");
+        let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        let keep = result.is_ok();
+        self.result = Some(result);
+        keep
+    }
+
+    fn answer(self: Box<Self>, failure: Option<&StoreError>) {
+        let result = match (failure, self.result) {
+            // A refusal too: it may have been decided on what another request of the group wrote, and is now lost.
+            (Some(failure), _) => Err(failure.clone().into()),
+            (None, Some(done)) => done,
+            (None, None) => Err(StoreError::Unavailable("the request was not run".to_owned()).into()),
+        };
+        // A caller that went away does not want its answer; its work is done all the same.
+        let _ = self.reply.send(result);
+    }
+}
+
+/// The handle of the writer's thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Option<Sender<Box<dyn Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+        let (jobs, queue) = channel();
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || serve(connection, &queue))
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+    }
+
+    pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
+        let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
+        jobs.send(Box::new(Request { work: Some(work), result: None, reply })).map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+}
+
+/// Everything queued is written before the database closes.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        let thread = self.thread.get_mut().ok().and_then(Option::take);
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(mut connection: Connection, queue: &Receiver<Box<dyn Job>>) {
+    let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP);
+    while let Ok(first) = queue.recv() {
+        let failure = run_group(&mut connection, first, queue, &mut group).err();
+        if let Some(error) = &failure {
+            tracing::error!(%error, requests = group.len(), "a group of writes failed: none of them is kept");
+            if !connection.is_idle() {
+                let _ = connection.control("ROLLBACK");
+            }
+        }
+        for job in group.drain(..) {
+            job.answer(failure.as_ref());
+        }
+    }
+}
+
+fn run_group(
+    connection: &mut Connection,
+    first: Box<dyn Job>,
+    queue: &Receiver<Box<dyn Job>>,
+    group: &mut Vec<Box<dyn Job>>,
+) -> Result<(), StoreError> {
+    let mut next = Some(first);
+    let begun = connection.control("BEGIN IMMEDIATE");
+    while let Some(job) = next {
+        group.push(job);
+        // With no transaction the queue is not drained: who waits may find the database well again.
+        if let Err(error) = &begun {
+            return Err(error.clone());
+        }
+        run_in_savepoint(connection, group.last_mut().expect("one was just pushed").as_mut())?;
+        next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
+    }
+    connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> Result<(), StoreError> {
+    connection.control("SAVEPOINT request")?;
+    let keep = job.run(connection);
+    if connection.is_idle() {
+        return Err(StoreError::Unavailable("the database ended the transaction".to_owned()));
+    }
+    if !keep {
+        connection.control("ROLLBACK TO request")?;
+    }
+    connection.control("RELEASE request")
+}
