@@ -15,7 +15,7 @@ const BUILDING: Duration = Duration::from_secs(40 * 60);
 const GENERATING: Duration = Duration::from_secs(2 * 60);
 
 /// The module that the generated Swift imports for the C functions under it.
-const SWIFT_C_MODULE: &str = "moorline_ffiFFI";
+const SWIFT_C_MODULE: &str = "MoorlineFFI";
 
 /// Generate the Kotlin or Swift code that the libraries in `bindings/` are written over.
 ///
@@ -72,7 +72,7 @@ pub(crate) fn generate(workspace: &Workspace, log: &mut Log, language: Language)
             let folder = workspace.root().join("bindings/kotlin/target/generated-sources/uniffi");
             renew(&folder)?;
             let mut kotlin = workspace.command(workspace.program("uniffi-bindgen"));
-            kotlin.args(["generate", "--language", "kotlin", "--no-format", "--library"]).arg(&library);
+            kotlin.args(["generate", "--language", "kotlin", "--no-format"]).arg(&library);
             kotlin.arg("--out-dir").arg(&folder);
             log.must(kotlin, GENERATING)?;
             Ok(folder)
@@ -81,7 +81,7 @@ pub(crate) fn generate(workspace: &Workspace, log: &mut Log, language: Language)
             let folder = workspace.root().join("bindings/swift/Generated");
             renew(&folder)?;
             for (arguments, part) in [
-                (&["--swift-sources"][..], "MoorlineFFI"),
+                (&["--swift-sources"][..], "MoorlineGenerated"),
                 (
                     &[
                         "--headers",
@@ -91,7 +91,7 @@ pub(crate) fn generate(workspace: &Workspace, log: &mut Log, language: Language)
                         "--modulemap-filename",
                         "module.modulemap",
                     ],
-                    "C",
+                    SWIFT_C_MODULE,
                 ),
             ] {
                 let mut swift = workspace.command(workspace.program("uniffi-bindgen-swift"));

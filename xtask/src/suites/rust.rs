@@ -1,5 +1,7 @@
 //! The Rust part: the form of the code, its dependencies, its documentation, its tests.
 
+use std::env;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -7,6 +9,7 @@ use anyhow::{Result, ensure};
 use super::secret_service::with_secret_service;
 use crate::counts;
 use crate::install;
+use crate::process::Finished;
 use crate::report::{Report, Step};
 use crate::scratch::Scratch;
 use crate::workspace::Workspace;
@@ -31,7 +34,7 @@ pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
         Ok(())
     });
     report.step("dependencies", "licences, bans and sources, by cargo-deny", |step| {
-        deny(workspace, step, &["bans", "licenses", "sources"]).map(drop)
+        deny(workspace, step, &[], &["bans", "licenses", "sources"])?.require()
     });
     report.step("advisories", "no dependency with a known vulnerability, by cargo-deny", |step| {
         advisories(workspace, step)
@@ -60,24 +63,35 @@ fn cargo(workspace: &Workspace, step: &mut Step, arguments: &[&str], limit: Dura
     Ok(())
 }
 
-fn deny(workspace: &Workspace, step: &mut Step, checks: &[&str]) -> Result<()> {
+fn deny(workspace: &Workspace, step: &mut Step, network: &[&str], checks: &[&str]) -> Result<Finished> {
     let mut deny = workspace.command(install::cargo_deny(workspace, &mut step.log)?);
-    deny.args(["--locked", "--workspace", "--all-features", "check", "--hide-inclusion-graph"]).args(checks);
-    step.log.must(deny, QUICK)?;
-    Ok(())
+    deny.args(["--locked", "--workspace"])
+        .args(network)
+        .args(["check", "--hide-inclusion-graph"])
+        .args(checks);
+    step.log.run(deny, QUICK)
 }
 
 /// The advisory database is a git repository that not every network lets through. Without it nothing is known, and that
 /// is said in red, here and in the table at the end; a finding, or any other failure, is a failure.
 fn advisories(workspace: &Workspace, step: &mut Step) -> Result<()> {
-    let mut deny = workspace.command(install::cargo_deny(workspace, &mut step.log)?);
-    deny.args(["--locked", "--workspace", "--all-features", "check", "--hide-inclusion-graph", "advisories"]);
-    let finished = step.log.run(deny, QUICK)?;
+    let mut finished = deny(workspace, step, &[], &["advisories"])?;
     if finished.output.contains("failed to fetch advisory database") {
-        step.skip(
-            "the advisory database can't be reached from here, so known vulnerabilities were NOT looked up",
-        );
-        return Ok(());
+        if !has_copy_of_the_advisories() {
+            step.skip("the advisory database can't be reached, so known vulnerabilities were NOT looked up");
+            return Ok(());
+        }
+        // A copy from an earlier day is better than none; cargo-deny refuses one that is older than ninety days.
+        step.note("the advisory database can't be reached: looking into the copy from an earlier run");
+        finished = deny(workspace, step, &["--offline"], &["advisories"])?;
     }
     finished.require()
+}
+
+/// Whether cargo-deny has fetched the database before.
+fn has_copy_of_the_advisories() -> bool {
+    let cargo =
+        env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let entries = cargo.and_then(|folder| folder.join("advisory-dbs").read_dir().ok()).into_iter().flatten();
+    entries.flatten().any(|entry| entry.path().is_dir())
 }
