@@ -1,0 +1,53 @@
+package dev.moorline
+
+/**
+ * A request for [Moorline.send]. Its body is held whole, so that it can be sent twice. [toString] shows neither address,
+ * header nor body.
+ *
+ * @property method `GET`, `POST`, ….
+ * @property url the absolute address. Its origin must be the issuer's, or one that the configuration allows.
+ * @property headers header fields, in order. `Authorization` is Moorline's own and may not be among them.
+ * @property body the body; empty for none.
+ */
+public class HttpRequest(
+    public val method: String,
+    public val url: String,
+    public val headers: List<Pair<String, String>> = emptyList(),
+    public val body: ByteArray = ByteArray(0),
+) {
+    override fun toString(): String = "HttpRequest($method)"
+
+    /** Short forms for the usual requests. */
+    public companion object {
+        /** A `GET`. */
+        public fun get(url: String): HttpRequest = HttpRequest("GET", url)
+
+        /** A `POST` of this JSON text. */
+        public fun postJson(url: String, json: String): HttpRequest =
+            HttpRequest("POST", url, listOf("Content-Type" to "application/json"), json.encodeToByteArray())
+    }
+}
+
+/**
+ * The API's answer, whatever its status. [toString] shows neither headers nor body.
+ *
+ * @property status the status code.
+ * @property headers header fields by lower-case name, in order.
+ * @property body the body.
+ */
+public class HttpResponse internal constructor(
+    public val status: Int,
+    public val headers: List<Pair<String, String>>,
+    public val body: ByteArray,
+) {
+    /** Whether the status is 2xx. */
+    public val isSuccess: Boolean get() = status in 200..299
+
+    /** The first header field of this name, in whatever case. */
+    public fun header(name: String): String? = headers.firstOrNull { it.first.equals(name, ignoreCase = true) }?.second
+
+    /** The body as text, with what isn't UTF-8 replaced. */
+    public fun text(): String = body.decodeToString()
+
+    override fun toString(): String = "HttpResponse($status)"
+}

@@ -1,0 +1,29 @@
+package dev.moorline.internal
+
+import dev.moorline.KeyStore
+import dev.moorline.KeyStoreException
+import dev.moorline.ffi.AppKeyStore
+import dev.moorline.ffi.AppKeyStoreException
+
+/** The app's key store, as the native library wants it. Nothing that it throws gets past here undeclared. */
+internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val failed: (Throwable) -> Unit) : AppKeyStore {
+    override fun load(keyId: String): ByteArray? = guarded { keyStore.load(keyId) }
+
+    override fun store(keyId: String, key: ByteArray): Unit = guarded { keyStore.store(keyId, key) }
+
+    override fun delete(keyId: String): Unit = guarded { keyStore.delete(keyId) }
+
+    // Errors too: one that left through native code would end somewhere else than where it belongs.
+    private inline fun <T> guarded(call: () -> T): T =
+        try {
+            call()
+        } catch (error: Throwable) {
+            failed(error)
+            throw when (error) {
+                is KeyStoreException.Locked -> AppKeyStoreException.Locked()
+                is KeyStoreException.Unavailable -> AppKeyStoreException.Unavailable(error.reason)
+                is KeyStoreException.Failed -> AppKeyStoreException.Failed(error.reason)
+                else -> AppKeyStoreException.Failed("the app's key store threw ${error::class.simpleName}")
+            }
+        }
+}

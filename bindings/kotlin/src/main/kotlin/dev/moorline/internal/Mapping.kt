@@ -1,0 +1,96 @@
+package dev.moorline.internal
+
+import dev.moorline.AccessToken
+import dev.moorline.HttpRequest
+import dev.moorline.HttpResponse
+import dev.moorline.MoorlineException
+import dev.moorline.ReauthReason
+import dev.moorline.SessionInfo
+import dev.moorline.SessionState
+import dev.moorline.SignInOptions
+import dev.moorline.SignInRequest
+import dev.moorline.SignOutOutcome
+import dev.moorline.SignedOutReason
+import dev.moorline.StorageLostReason
+import dev.moorline.User
+import dev.moorline.ffi.HeaderField
+import dev.moorline.ffi.Parameter
+import kotlin.time.Duration
+import kotlin.time.toJavaDuration
+import kotlin.time.toKotlinDuration
+import dev.moorline.ffi.AccessToken as FfiAccessToken
+import dev.moorline.ffi.AuthorizationRequest as FfiAuthorizationRequest
+import dev.moorline.ffi.HttpRequest as FfiHttpRequest
+import dev.moorline.ffi.HttpResponse as FfiHttpResponse
+import dev.moorline.ffi.ReauthReason as FfiReauthReason
+import dev.moorline.ffi.SessionInfo as FfiSessionInfo
+import dev.moorline.ffi.SessionState as FfiSessionState
+import dev.moorline.ffi.SignInOptions as FfiSignInOptions
+import dev.moorline.ffi.SignOut as FfiSignOut
+import dev.moorline.ffi.SignedOutReason as FfiSignedOutReason
+import dev.moorline.ffi.StorageLostReason as FfiStorageLostReason
+import dev.moorline.ffi.User as FfiUser
+
+internal fun FfiSessionState.toApp(): SessionState = when (this) {
+    is FfiSessionState.SignedOut -> SessionState.SignedOut(reason.toApp())
+    is FfiSessionState.SigningIn -> SessionState.SigningIn
+    is FfiSessionState.SignedIn -> SessionState.SignedIn(user.toApp())
+    is FfiSessionState.Locked -> SessionState.Locked
+    is FfiSessionState.NeedsReauth -> SessionState.NeedsReauth(reason.toApp())
+}
+
+internal fun FfiSignedOutReason.toApp(): SignedOutReason = when (this) {
+    FfiSignedOutReason.NEVER_SIGNED_IN -> SignedOutReason.NEVER_SIGNED_IN
+    FfiSignedOutReason.BY_USER -> SignedOutReason.BY_USER
+}
+
+internal fun FfiReauthReason.toApp(): ReauthReason = when (this) {
+    is FfiReauthReason.Revoked -> ReauthReason.Revoked
+    is FfiReauthReason.NoRefreshToken -> ReauthReason.NoRefreshToken
+    is FfiReauthReason.StorageLost -> ReauthReason.StorageLost(reason.toApp())
+}
+
+internal fun FfiStorageLostReason.toApp(): StorageLostReason = when (this) {
+    FfiStorageLostReason.KEY_GONE -> StorageLostReason.KEY_GONE
+    FfiStorageLostReason.DAMAGED -> StorageLostReason.DAMAGED
+    FfiStorageLostReason.NEWER_VERSION -> StorageLostReason.NEWER_VERSION
+}
+
+internal fun FfiUser.toApp(): User = User(subject, name, preferredUsername, email, emailVerified, picture, claims)
+
+internal fun FfiAccessToken.toApp(): AccessToken = AccessToken(secret, expiresIn?.toKotlinDuration())
+
+internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
+    user = user.toApp(),
+    scope = scope,
+    accessTokenExpiresIn = accessTokenExpiresIn?.toKotlinDuration(),
+    hasRefreshToken = hasRefreshToken,
+    issuer = issuer,
+    clientId = clientId,
+    account = account,
+    signedInAt = signedInAt,
+    refreshes = refreshes.toLong(),
+)
+
+internal fun FfiAuthorizationRequest.toApp(): SignInRequest = SignInRequest(url, state)
+
+internal fun FfiSignOut.toApp(): SignOutOutcome = SignOutOutcome(revoked)
+
+internal fun FfiHttpResponse.toApp(): HttpResponse =
+    HttpResponse(status.toInt(), headers.map { it.name to it.value }, body)
+
+internal fun HttpRequest.toFfi(): FfiHttpRequest =
+    FfiHttpRequest(method, url, headers.map { (name, value) -> HeaderField(name, value) }, body)
+
+internal fun SignInOptions.toFfi(): FfiSignInOptions = FfiSignInOptions(
+    loginHint = loginHint,
+    prompt = prompt,
+    maxAge = maxAge?.toFfi("maxAge"),
+    redirectUri = redirectUri,
+    extra = extra.map { (name, value) -> Parameter(name, value) },
+)
+
+internal fun Duration.toFfi(name: String): java.time.Duration {
+    if (isNegative()) throw MoorlineException.Misconfigured("$name is negative")
+    return toJavaDuration()
+}
