@@ -43,9 +43,7 @@ pub(crate) enum Language {
 pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
     let mut log = Log::create(ui, workspace.own_folder().join("logs").join("bindings.log"))?;
     ui.heading("bindings", "building the native library and the generator");
-    let mut build = workspace.cargo();
-    build.args(["build", "--locked", "--package", "moorline-ffi", "--package", "uniffi-bindgen"]);
-    must(&mut log, build, BUILDING)?;
+    must(&mut log, workspace.cargo_build(), BUILDING)?;
     for language in [Language::Kotlin, Language::Swift] {
         if options.language.is_empty() || options.language.contains(&language) {
             let folder = generate(workspace, &mut log, language)?;

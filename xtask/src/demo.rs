@@ -28,8 +28,8 @@ pub(crate) struct Options {
 /// Runs the demo; its exit code is the command's.
 pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
     ui.heading("demo", "building the server and the demo (some minutes the first time)");
-    let mut build = workspace.cargo();
-    build.args([
+    let mut build = workspace.cargo_build();
+    build.arg("--bins");
         "build",
         "--locked",
         "--package",

@@ -42,8 +42,8 @@ pub(crate) const RUST: &[Need] = &[
     need("c++", "g++"),
     need("make", "make"),
     need("dbus-run-session", "dbus-daemon"),
+    need("dbus-send", "dbus-bin"),
     need("gnome-keyring-daemon", "gnome-keyring"),
-    need("secret-tool", "libsecret-tools"),
 ];
 
 /// The Java tool chain.

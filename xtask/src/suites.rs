@@ -71,8 +71,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         rust::checks(workspace, &mut report);
     }
     let built = report.step("build", "compiles every crate, program and test once", |step| {
-        let mut build = workspace.cargo();
-        build.args(["build", "--locked", "--workspace"]);
+        let mut build = workspace.cargo_build();
         if wanted(Part::Rust) {
             build.arg("--all-targets");
         }

@@ -61,6 +61,14 @@ impl Workspace {
         cargo
     }
 
+    /// `cargo build` of the whole workspace: always the same packages, so that their dependencies are compiled with the
+    /// same features every time, and once. Not of this program, which is running.
+    pub(crate) fn cargo_build(&self) -> Command {
+        let mut cargo = self.cargo();
+        cargo.args(["build", "--locked", "--workspace", "--exclude", "xtask"]);
+        cargo
+    }
+
     /// A program, in the repository, without what `cargo run` put into this process's environment: build scripts that
     /// watch those variables would run again at every turn.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {

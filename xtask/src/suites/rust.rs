@@ -54,6 +54,12 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
         ensure!(step.counts.ran() > 0, "no test ran");
         Ok(())
     });
+    report.step("demo", "the main job as `cargo xtask demo --once` plays it", |step| {
+        let mut demo = workspace.command(workspace.program("demo"));
+        demo.arg("--once").env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
+        step.log.must(demo, QUICK)?;
+        Ok(())
+    });
 }
 
 fn cargo(workspace: &Workspace, step: &mut Step, arguments: &[&str], limit: Duration) -> Result<()> {

@@ -8,22 +8,19 @@ use anyhow::{Context, Result};
 use crate::scratch::Scratch;
 use crate::workspace::Workspace;
 
-/// Unlocks the keyring, runs the program, and ends the keyring with it. The password guards an empty keyring in a
-/// folder that goes with the run. The daemon prints its own process id only as `SSH_AUTH_SOCK` and the like, so it
-/// stays in the foreground of a background job, and the wait is for its name on the bus.
+/// Unlocks a new keyring and runs the program when the keyring's name is on the bus (to ask for the service itself would
+/// start a second, locked one). The daemon ends with the bus, and the bus with the program. The password guards an empty
+/// keyring in a folder that goes with the run.
 const SCRIPT: &str = r#"
-printf moorline-tests | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
-keyring=$!
+printf moorline-tests | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
 tries=0
-until secret-tool search moorline tests >/dev/null 2>&1; do
+until dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus \
+    org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets 2>/dev/null | grep -q true; do
   tries=$((tries + 1))
-  if [ "$tries" -gt 50 ] || ! kill -0 "$keyring"; then echo "the Secret Service does not answer" >&2; exit 1; fi
-  sleep 0.2
+  if [ "$tries" -gt 100 ]; then echo "the Secret Service does not answer" >&2; exit 1; fi
+  sleep 0.1
 done
-"$@"
-code=$?
-kill "$keyring"
-exit "$code"
+exec "$@"
 "#;
 
 /// The same command in a session with a Secret Service, with a home folder that is thrown away afterwards.
