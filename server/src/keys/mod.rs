@@ -109,20 +109,15 @@ impl Keys {
     /// Checks the signature and the `typ` of a JWS that we signed, and reads its claims. Times and audience are the caller's.
     ///
     /// # Errors
-    /// [`JwsError`] when it is malformed, of another type, or not signed by a key that is published at `now`.
-    pub fn verify<C: serde::de::DeserializeOwned>(
-        &self,
-        typ: TokenType,
-        token: &str,
-        now: Timestamp,
-    ) -> Result<C, JwsError> {
-        jws::verify(&self.signing(), typ, token, now)
+    /// [`JwsError`] when it is malformed, of another type, or not signed by a published key.
+    pub fn verify<C: serde::de::DeserializeOwned>(&self, typ: TokenType, token: &str) -> Result<C, JwsError> {
+        jws::verify(&self.signing(), typ, token)
     }
 
     /// The public keys as a JWK set (RFC 7517 §5): those that sign, will sign, or signed what may still be alive.
     #[must_use]
-    pub fn jwks(&self, now: Timestamp) -> serde_json::Value {
-        self.signing().jwks(now)
+    pub fn jwks(&self) -> serde_json::Value {
+        self.signing().jwks()
     }
 
     /// Makes, activates and retires signing keys as `rotation` says is due at `now`; call it at least once an hour.

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rsa::{KeySize, PublicKeyComponents};
-use aws_lc_rs::signature::{KeyPair as _, RsaKeyPair, RsaPublicKeyComponents};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
@@ -58,7 +59,8 @@ pub enum SigningKeyState {
 pub struct SigningKey {
     kid: String,
     pair: RsaKeyPair,
-    public: RsaPublicKeyComponents<Vec<u8>>,
+    public: ParsedPublicKey,
+    jwk: serde_json::Value,
     access_token_header: String,
     id_token_header: String,
     active_at: Timestamp,
@@ -72,18 +74,22 @@ impl std::fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    fn new(pair: RsaKeyPair, active_at: Timestamp, retired_at: Option<Timestamp>) -> Self {
-        let public: RsaPublicKeyComponents<Vec<u8>> = PublicKeyComponents::from(pair.public_key());
-        let kid = thumbprint(&public);
-        Self {
+    fn new(pair: RsaKeyPair, active_at: Timestamp, retired_at: Option<Timestamp>) -> Result<Self, KeysError> {
+        let components = Components::of(&pair).ok_or(KeysError::Unusable)?;
+        let kid = components.thumbprint();
+        let jwk = components.jwk(&kid);
+        let public = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref())
+            .map_err(|_| KeysError::Unusable)?;
+        Ok(Self {
             access_token_header: jws::header(&kid, TokenType::AccessToken),
             id_token_header: jws::header(&kid, TokenType::IdToken),
             kid,
             pair,
             public,
+            jwk,
             active_at,
             retired_at,
-        }
+        })
     }
 
     /// Where the key is in its life at `now`.
@@ -107,23 +113,56 @@ impl SigningKey {
         &self.pair
     }
 
-    pub(super) const fn public(&self) -> &RsaPublicKeyComponents<Vec<u8>> {
+    pub(super) const fn public(&self) -> &ParsedPublicKey {
         &self.public
     }
+}
 
-    fn jwk(&self) -> serde_json::Value {
+/// Modulus and exponent, as a JWK writes them: without leading zeros.
+struct Components<'a> {
+    n: &'a [u8],
+    e: &'a [u8],
+}
+
+impl<'a> Components<'a> {
+    /// Reads a DER `RSAPublicKey` (RFC 8017 §A.1.1), which is what the library gives for its own keys.
+    fn of(pair: &'a RsaKeyPair) -> Option<Self> {
+        let (sequence, rest) = der_value(pair.public_key().as_ref(), 0x30)?;
+        let (n, exponent) = der_value(sequence, 0x02)?;
+        let (e, end) = der_value(exponent, 0x02)?;
+        let unsigned = |integer: &'a [u8]| integer.strip_prefix(&[0]).unwrap_or(integer);
+        (rest.is_empty() && end.is_empty()).then_some(Self { n: unsigned(n), e: unsigned(e) })
+    }
+
+    /// The SHA-256 thumbprint of RFC 7638: the same key has the same name everywhere.
+    fn thumbprint(&self) -> String {
+        let json = format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, encode(self.e), encode(self.n));
+        encode(digest(&SHA256, json.as_bytes()).as_ref())
+    }
+
+    fn jwk(&self, kid: &str) -> serde_json::Value {
         serde_json::json!({
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid,
-            "n": URL_SAFE_NO_PAD.encode(&self.public.n), "e": URL_SAFE_NO_PAD.encode(&self.public.e),
+            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "n": encode(self.n), "e": encode(self.e),
         })
     }
 }
 
-/// The SHA-256 thumbprint of RFC 7638: the same key has the same name everywhere.
-fn thumbprint(public: &RsaPublicKeyComponents<Vec<u8>>) -> String {
-    let (e, n) = (URL_SAFE_NO_PAD.encode(&public.e), URL_SAFE_NO_PAD.encode(&public.n));
-    let json = format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#);
-    URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, json.as_bytes()))
+fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The contents of the DER value of this tag that `input` begins with, and what comes after it.
+fn der_value(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (&[found, first], rest) = input.split_first_chunk::<2>()?;
+    let (length, rest) = match first {
+        0..=0x7F => (usize::from(first), rest),
+        0x81 | 0x82 => {
+            let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
+            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+        }
+        _ => return None,
+    };
+    (found == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
 /// All keys that are published, the newest first.
@@ -136,12 +175,12 @@ impl KeySet {
         self.0.iter().find(|key| key.state(now) == SigningKeyState::Active)
     }
 
-    pub(super) fn published(&self, kid: &str, _now: Timestamp) -> Option<&SigningKey> {
+    pub(super) fn published(&self, kid: &str) -> Option<&SigningKey> {
         self.0.iter().find(|key| key.kid == kid)
     }
 
-    pub(super) fn jwks(&self, _now: Timestamp) -> serde_json::Value {
-        serde_json::json!({ "keys": self.0.iter().map(SigningKey::jwk).collect::<Vec<_>>() })
+    pub(super) fn jwks(&self) -> serde_json::Value {
+        serde_json::json!({ "keys": self.0.iter().map(|key| &key.jwk).collect::<Vec<_>>() })
     }
 }
 
@@ -214,7 +253,7 @@ async fn make_key(keys: &Keys, random: &Random) -> Result<Sealed, KeysError> {
         .map_err(|_| KeysError::Unusable)?
         .map_err(|_| KeysError::Unusable)?;
     let der = pair.as_der().map_err(|_| KeysError::Unusable)?;
-    let kid = thumbprint(&PublicKeyComponents::from(pair.public_key()));
+    let kid = Components::of(&pair).ok_or(KeysError::Unusable)?.thumbprint();
     Ok(Sealed { private_key: keys.seal(place(&kid), der.as_ref(), random), kid })
 }
 
@@ -242,7 +281,7 @@ fn unseal(keys: &Keys, row: &Row) -> Result<SigningKey, KeysError> {
     let der: Zeroizing<Vec<u8>> =
         keys.open_sealed(place(kid), row.blob("private_key")?).map_err(|_| KeysError::WrongMasterKey)?;
     let pair = RsaKeyPair::from_pkcs8(&der).map_err(|_| KeysError::Unusable)?;
-    Ok(SigningKey::new(pair, row.timestamp("active_at")?, row.optional_timestamp("retired_at")?))
+    SigningKey::new(pair, row.timestamp("active_at")?, row.optional_timestamp("retired_at")?)
 }
 
 const fn place(kid: &str) -> Place<'_> {

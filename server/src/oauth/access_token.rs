@@ -66,7 +66,7 @@ pub enum VerifyError {
 /// [`VerifyError`]; only [`VerifyError::Store`] is not the token's fault.
 pub async fn verify(state: &AppState, token: &str) -> Result<VerifiedAccessToken, VerifyError> {
     let now = state.clock.now();
-    let claims: Claims = state.keys.verify(TokenType::AccessToken, token, now)?;
+    let claims: Claims = state.keys.verify(TokenType::AccessToken, token)?;
     let settings = state.oauth();
     if claims.iss != settings.issuer || claims.aud != settings.api {
         return Err(VerifyError::WrongAudience);

@@ -96,6 +96,14 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<Client>, StoreError> {
     .collect()
 }
 
+/// Whether a client may be used from this browser origin (CORS).
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn any_has_origin(tx: &mut dyn Tx, origin: &str) -> Result<bool, StoreError> {
+    Ok(all(tx)?.iter().any(|client| client.origins.iter().any(|known| known == origin)))
+}
+
 /// Registers `client`, or changes it to what is given here when it is registered already.
 ///
 /// # Errors
