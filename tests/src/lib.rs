@@ -9,6 +9,7 @@ pub mod browser;
 pub mod dev_file;
 mod html;
 pub mod http1;
+pub mod oauth;
 pub mod proxy;
 pub mod sdk;
 pub mod server;

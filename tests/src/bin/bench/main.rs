@@ -1,0 +1,66 @@
+//! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost.
+
+mod load;
+mod machine;
+mod report;
+mod sessions;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use moorline_tests::Server;
+
+use crate::load::Load;
+use crate::report::Report;
+
+/// How many clients refresh at once at each point.
+const CLIENTS: [usize; 3] = [1, 16, 64];
+
+/// Measures refreshes/s, p50, p99 and the server's CPU time a refresh, beside one RS256-2048 signature and one fsync.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Also write the figures to this file.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// How long each point is measured.
+    #[arg(long, default_value_t = 6.0, value_parser = seconds)]
+    seconds: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.1..=600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("between 0.1 and 600".to_owned()),
+    }
+}
+
+/// One thread: what the clients use of the machine stays small beside the server.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    ensure!(!cfg!(debug_assertions), "figures without optimisation mean nothing: use `cargo xtask bench`");
+    let server = Server::start()?;
+    let most = CLIENTS.into_iter().max().unwrap_or_default();
+    eprintln!("signing in {most} sessions …");
+    let sessions = sessions::sign_in(&server, most).await?;
+    let mut load = Load::connect(&server, sessions).await?;
+
+    let mut report = Report::new(machine::fsync_ms(server.folder())?);
+    let time = Duration::from_secs_f64(arguments.seconds);
+    // Signing is measured around every point, so that a noisy neighbour shows in both figures.
+    report.signature(machine::signature_cpu_ms()?);
+    for clients in CLIENTS {
+        eprintln!("{clients} clients, {:.1} s …", arguments.seconds);
+        let pid = server.pid()?;
+        let (cpu, outcome) = machine::cpu_ms_of(pid, load.run(clients, time)).await?;
+        report.point(clients, &outcome?, cpu);
+        report.signature(machine::signature_cpu_ms()?);
+    }
+    report.print();
+    if let Some(file) = arguments.json {
+        std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! `demo [--once] [--port N]`: starts the backend and plays the main job with the real SDK over TLS; each step says in a
+//! line what was proved.
+
+mod screen;
+mod steps;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use moorline_tests::{LossyProxy, Server, ServerOptions};
+
+use crate::screen::Screen;
+use crate::steps::Demo;
+
+/// Plays Moorline's main job against a real backend: sign in, use the API, lose an answer, meet a thief, sign out.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Stop the backend at the end instead of leaving it running for a browser.
+    #[arg(long)]
+    once: bool,
+    /// The port to serve on; a free one if 0.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Another person who can sign in, as `username=…,password=…,name=…`; may be given more than once.
+    #[arg(long, value_name = "SPEC")]
+    user: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let screen = Screen::new();
+    match run(&Arguments::parse(), &screen).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen.failed(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: &Arguments, screen: &Screen) -> Result<()> {
+    let proxy = LossyProxy::bind(arguments.port).await?;
+    let issuer = format!("https://localhost:{}", proxy.port());
+    screen.title("Moorline", "a session is never lost by accident, and a stolen token is never of use");
+    let mut options = ServerOptions::default().with(["--issuer", &issuer]);
+    options.arguments.extend(arguments.user.iter().flat_map(|user| ["--user".to_owned(), user.clone()]));
+    let server = Server::start_with(options)?;
+    proxy.run(&server)?;
+    screen.note(&format!(
+        "backend at {issuer}, as process {}, behind a proxy that can lose answers",
+        server.pid()?
+    ));
+
+    let demo = Demo::new(&server, &proxy)?;
+    screen.step("Sign in", demo.sign_in()).await?;
+    screen.step("Use the API", demo.use_the_api()).await?;
+    screen.step("Lose an answer", demo.lose_an_answer()).await?;
+    screen.step("Meet a thief", demo.meet_a_thief()).await?;
+    screen.step("Sign in again", demo.sign_in_again()).await?;
+    screen.step("Sign out", demo.sign_out()).await?;
+    screen.done("every step did what it says");
+
+    if !arguments.once {
+        leave_running(screen, &server).await?;
+    }
+    Ok(())
+}
+
+/// Shows what a person needs to look around, and waits for Ctrl-C.
+async fn leave_running(screen: &Screen, server: &Server) -> Result<()> {
+    let dev = server.dev();
+    screen.title("Now you", "the backend is still running");
+    screen.fact("URL", &dev.issuer);
+    for user in &dev.users {
+        screen.fact(&user.username, &format!("password {}  ({})", user.password, user.roles.join(", ")));
+    }
+    if let Some(ca) = &dev.ca_file {
+        screen.fact("CA", &format!("{}  (a browser warns until it trusts this one)", ca.display()));
+    }
+    screen.fact("for the CLI", &server.dev_file().display().to_string());
+    screen.note("Ctrl-C stops it and removes its files");
+    tokio::signal::ctrl_c().await?;
+    screen.note("stopped");
+    Ok(())
+}
