@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::identity::Passwords;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::oauth::Settings;
@@ -36,6 +37,8 @@ pub struct Parts {
     pub random: Random,
     /// Rate limits.
     pub limits: Limits,
+    /// Password hashing.
+    pub passwords: Passwords,
 }
 
 impl AppState {

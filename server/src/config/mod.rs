@@ -1,0 +1,313 @@
+//! The server's settings: one struct of valid values, read from TOML and the environment by [`load`], and
+//! described one by one in the table [`settings::SETTINGS`].
+
+mod load;
+mod locate;
+pub mod settings;
+mod types;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use garde::Validate;
+use serde::Deserialize;
+
+pub use load::{ConfigError, from_sources, load};
+pub use types::{Issuer, MasterKey, Span, is_loopback};
+
+/// Everything that can be set. Built by [`load`] for `serve` and by [`Config::new`] for `dev` and tests.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+#[garde(allow_unvalidated)]
+pub struct Config {
+    /// The issuer identifier: the public address of this server.
+    pub issuer: Issuer,
+    /// The address and port to listen on; port 0 takes a free one.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The SQLite database file; made when it is not there.
+    pub database: PathBuf,
+    /// The key that seals secrets in the database. Always present once loaded.
+    #[serde(default)]
+    pub master_key: Option<MasterKey>,
+    /// A file that holds the master key instead.
+    #[serde(default)]
+    pub master_key_file: Option<PathBuf>,
+    /// The identifier of the API in `aud`; `None` means `<issuer>/v1`.
+    #[serde(default)]
+    pub api_identifier: Option<String>,
+    /// The certificate; `None` where `http.plain` says that no TLS is spoken here.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Lifetimes of what is issued.
+    #[serde(default)]
+    #[garde(dive)]
+    pub tokens: Tokens,
+    /// The people's browser sessions with this server.
+    #[serde(default)]
+    #[garde(dive)]
+    pub browser: Browser,
+    /// The cost of a password hash.
+    #[serde(default)]
+    #[garde(dive)]
+    pub passwords: Passwords,
+    /// Rate limits.
+    #[serde(default)]
+    #[garde(dive)]
+    pub limits: Limits,
+    /// The listener and its layers.
+    #[serde(default)]
+    #[garde(dive)]
+    pub http: Http,
+    /// What is logged, and how.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// Certificate and key files (PEM).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The leaf first, then its chain.
+    pub certificate_file: PathBuf,
+    /// The leaf's private key.
+    pub private_key_file: PathBuf,
+}
+
+/// Lifetimes of what is issued.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+#[garde(allow_unvalidated)]
+pub struct Tokens {
+    /// How long an access token is good.
+    #[garde(custom(within(30, 86_400)))]
+    pub access_lifetime: Span,
+    /// How long an ID token is good.
+    #[garde(custom(within(30, 86_400)))]
+    pub id_lifetime: Span,
+    /// How long an authorization code is good.
+    #[garde(custom(within(10, 600)))]
+    pub code_lifetime: Span,
+    /// How long a person may take between the app's request and their consent.
+    #[garde(custom(within(60, 3600)))]
+    pub authorization_lifetime: Span,
+    /// A session that was not refreshed for this long ends.
+    #[garde(custom(within(60, 3660 * 86_400)))]
+    pub session_idle: Span,
+    /// A session ends this long after sign-in, whatever happens.
+    #[garde(custom(within(60, 3660 * 86_400)))]
+    pub session_absolute: Span,
+    /// How long the previous refresh token of a client that sends no `refresh_attempt` is answered again.
+    #[garde(custom(within(0, 300)))]
+    pub rotation_grace: Span,
+}
+
+/// The people's browser sessions with this server.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct Browser {
+    /// How long a browser stays signed in here.
+    #[garde(custom(within(60, 90 * 86_400)))]
+    pub session_lifetime: Span,
+}
+
+/// The cost of a password hash (Argon2id).
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct Passwords {
+    /// Memory in KiB.
+    #[garde(range(min = 19_456, max = 1_048_576))]
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    #[garde(range(min = 2, max = 20))]
+    pub iterations: u32,
+    /// Lanes.
+    #[garde(range(min = 1, max = 16))]
+    pub parallelism: u32,
+    /// How many hashes may run at once; more wait.
+    #[garde(range(min = 1, max = 256))]
+    pub concurrent: usize,
+}
+
+/// Rate limits: each is so many in a minute, and as many at once.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+#[garde(allow_unvalidated)]
+pub struct Limits {
+    /// Off turns every limit off.
+    pub enabled: bool,
+    /// Sign-in attempts a minute for one user name.
+    #[garde(range(min = 1))]
+    pub sign_in_per_account: u32,
+    /// Sign-in attempts a minute from one address.
+    #[garde(range(min = 1))]
+    pub sign_in_per_address: u32,
+    /// Token requests a minute from one address.
+    #[garde(range(min = 1))]
+    pub token_per_address: u32,
+    /// Authorization requests a minute from one address.
+    #[garde(range(min = 1))]
+    pub authorize_per_address: u32,
+    /// Rotations a minute of one session.
+    #[garde(range(min = 1))]
+    pub rotation_per_session: u32,
+    /// API requests a minute of one person through one client.
+    #[garde(range(min = 1))]
+    pub api_per_account: u32,
+}
+
+/// The listener and its layers.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+#[garde(allow_unvalidated)]
+pub struct Http {
+    /// Speak plain HTTP: only on a loopback address, with a TLS proxy on the same machine before it.
+    pub plain: bool,
+    /// Addresses of proxies whose `Forwarded-For` header is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// How long a client may take over its headers (and over the TLS handshake).
+    #[garde(custom(within(1, 300)))]
+    pub header_timeout: Span,
+    /// How long a request may take, body and answer.
+    #[garde(custom(within(1, 600)))]
+    pub request_timeout: Span,
+    /// How long running requests may take at a stop.
+    #[garde(custom(within(0, 600)))]
+    pub shutdown_grace: Span,
+    /// Largest body of an OAuth or page request, in bytes.
+    #[garde(range(min = 1024, max = 1_048_576))]
+    pub oauth_body_limit: usize,
+    /// Largest body of an API request, in bytes.
+    #[garde(range(min = 1024, max = 16_777_216))]
+    pub api_body_limit: usize,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// A filter in `tracing`'s form.
+    pub filter: String,
+    /// Lines for people, or JSON for machines.
+    pub format: LogFormat,
+}
+
+/// The form of a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+impl Config {
+    /// A configuration of defaults, for `dev` and for tests.
+    pub fn new(issuer: Issuer, database: PathBuf, master_key: MasterKey) -> Self {
+        Self {
+            issuer,
+            listen: default_listen(),
+            database,
+            master_key: Some(master_key),
+            master_key_file: None,
+            api_identifier: None,
+            tls: None,
+            tokens: Tokens::default(),
+            browser: Browser::default(),
+            passwords: Passwords::default(),
+            limits: Limits::default(),
+            http: Http::default(),
+            log: Log::default(),
+        }
+    }
+
+    /// The identifier of the API: what stands in an access token's `aud`.
+    pub fn api_identifier(&self) -> String {
+        self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
+    }
+
+    /// The key that seals secrets in the database.
+    pub fn master_key(&self) -> &MasterKey {
+        self.master_key.as_ref().expect("`load` and `new` both leave a master key")
+    }
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self {
+            access_lifetime: Span::seconds(15 * 60),
+            id_lifetime: Span::seconds(15 * 60),
+            code_lifetime: Span::seconds(60),
+            authorization_lifetime: Span::seconds(10 * 60),
+            session_idle: Span::seconds(90 * 86_400),
+            session_absolute: Span::seconds(365 * 86_400),
+            rotation_grace: Span::seconds(0),
+        }
+    }
+}
+
+impl Default for Browser {
+    fn default() -> Self {
+        Self { session_lifetime: Span::seconds(12 * 3600) }
+    }
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        // OWASP's first choice for Argon2id.
+        Self { memory_kib: 19_456, iterations: 2, parallelism: 1, concurrent: 4 }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            sign_in_per_account: 10,
+            sign_in_per_address: 30,
+            token_per_address: 600,
+            authorize_per_address: 120,
+            rotation_per_session: 10,
+            api_per_account: 600,
+        }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            plain: false,
+            trusted_proxies: Vec::new(),
+            header_timeout: Span::seconds(30),
+            request_timeout: Span::seconds(30),
+            shutdown_grace: Span::seconds(20),
+            oauth_body_limit: 64 * 1024,
+            api_body_limit: 256 * 1024,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443)
+}
+
+/// A garde rule: the span lies in `min..=max` seconds.
+fn within(min: i64, max: i64) -> impl FnOnce(&Span, &()) -> garde::Result {
+    move |span, ()| {
+        if (min..=max).contains(&span.as_seconds()) {
+            return Ok(());
+        }
+        Err(garde::Error::new(format!(
+            "must be from {} to {}, and is {span}",
+            Span::seconds(min),
+            Span::seconds(max)
+        )))
+    }
+}

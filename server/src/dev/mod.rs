@@ -1,0 +1,1 @@
+//! The development server: one command, no configuration.

@@ -1,0 +1,19 @@
+//! The edge: listener and TLS, the layers that every request passes, and the bodies of errors.
+
+mod assets;
+mod cors;
+mod errors;
+mod headers;
+mod layers;
+pub mod pages;
+mod problem;
+mod serve;
+mod tls;
+
+pub use assets::{ICON_PATH, STYLE_PATH};
+pub use errors::Surface;
+pub use headers::{ContentSecurity, RequestId};
+pub use layers::finish;
+pub use problem::{ApiJson, ApiQuery, Problem, Violation};
+pub use serve::{Listener, ServeError};
+pub use tls::{TlsError, load_tls};

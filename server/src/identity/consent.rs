@@ -1,0 +1,194 @@
+//! The consent page: what an app asks for, in plain words, and two buttons.
+
+use askama::Template;
+use axum::extract::rejection::FormRejection;
+use axum::extract::{Form, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use url::{Host, Url};
+
+use super::scopes::{self, Scope};
+use super::sessions::{BrowserSession, browser_session};
+use super::sign_in::{expired, host, unavailable};
+use super::users::{self, User};
+use crate::access::AuthContext;
+use crate::http::pages::{error_page, page};
+use crate::http::{ContentSecurity, Surface};
+use crate::oauth::clients::{self, Client};
+use crate::oauth::consent::{self, ConsentError};
+use crate::oauth::requests::{self, AuthorizationRequest};
+use crate::state::AppState;
+use crate::store::Actor;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    request: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ConsentForm {
+    request: String,
+    csrf: String,
+    decision: Decision,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Decision {
+    Allow,
+    Deny,
+}
+
+#[derive(Template)]
+#[template(path = "consent.html")]
+struct ConsentPage<'a> {
+    host: &'a str,
+    csrf: &'a str,
+    request: &'a str,
+    client_name: &'a str,
+    client_initial: String,
+    user_name: &'a str,
+    username: &'a str,
+    user_initial: String,
+    scopes: Vec<Scope>,
+    destination: String,
+}
+
+/// `GET /consent`
+pub(super) async fn show(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Query(asked): Query<Asked>,
+) -> Response {
+    let session = match session(&state, &headers, &asked.request).await {
+        Ok(session) => session,
+        Err(response) => return response,
+    };
+    let (id, user_id, now) = (asked.request, session.user_id().to_owned(), state.clock.now());
+    let found = state
+        .store
+        .read(&person(&session), move |tx| {
+            let Some(request) = requests::load(tx, &id, now)? else { return Ok(None) };
+            let client = clients::find(tx, &request.client_id)?;
+            let user = users::find_by_id(tx, &user_id)?;
+            Ok(client.zip(user).map(|(client, user)| (request, client, user)))
+        })
+        .await;
+    match found {
+        Ok(Some((request, client, user))) => render(&state, &session, &request, &client, &user),
+        Ok(None) => expired(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+/// `POST /consent`
+pub(super) async fn submit(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    form: Result<Form<ConsentForm>, FormRejection>,
+) -> Response {
+    let form = match form {
+        Ok(Form(form)) => form,
+        Err(rejection) => return Surface::Browser.error(rejection.status()),
+    };
+    let session = match session(&state, &headers, &form.request).await {
+        Ok(session) => session,
+        Err(response) => return response,
+    };
+    if !session.served(&state.keys, &form.csrf) {
+        return error_page(
+            StatusCode::FORBIDDEN,
+            "Please try that again",
+            "The page belonged to an earlier sign-in. Go back to the app and start again.",
+        );
+    }
+    let (id, user_id, now) = (form.request.clone(), session.user_id().to_owned(), state.clock.now());
+    let keys = state.keys.clone();
+    let actor = person(&session);
+    let decided = state.store.write(&actor, move |tx| match form.decision {
+        Decision::Allow => consent::allow(tx, &keys, &id, &user_id, now),
+        Decision::Deny => consent::deny(tx, &keys, &id, &user_id, now),
+    });
+    match decided.await {
+        Ok(()) => Redirect::to(&continue_url(&form.request)).into_response(),
+        Err(ConsentError::Gone) => expired(),
+        Err(ConsentError::Store(error)) => unavailable(&error),
+    }
+}
+
+/// The live session, or the way to the sign-in page.
+async fn session(state: &AppState, headers: &HeaderMap, request: &str) -> Result<BrowserSession, Response> {
+    match browser_session(state, headers).await {
+        Ok(Some(session)) => Ok(session),
+        Ok(None) => Err(Redirect::to(&format!("/sign-in?{}", query(request))).into_response()),
+        Err(error) => Err(unavailable(&error)),
+    }
+}
+
+fn person(session: &BrowserSession) -> Actor {
+    Actor::Person(AuthContext::from_browser_session(session))
+}
+
+fn render(
+    state: &AppState,
+    session: &BrowserSession,
+    request: &AuthorizationRequest,
+    client: &Client,
+    user: &User,
+) -> Response {
+    let template = ConsentPage {
+        host: host(state),
+        csrf: &session.form_token(&state.keys),
+        request: &request.id,
+        client_name: &client.name,
+        client_initial: initial(&client.name),
+        user_name: user.display_name(),
+        username: &user.username,
+        user_initial: initial(user.display_name()),
+        scopes: scopes::explain(&request.scope),
+        destination: destination(&request.redirect_uri, &client.name),
+    };
+    page(StatusCode::OK, &template, ContentSecurity::form_returning_to(&request.redirect_uri))
+}
+
+/// The first letter, for the coloured mark.
+pub(super) fn initial(name: &str) -> String {
+    name.trim().chars().next().map(|first| first.to_uppercase().collect()).unwrap_or_default()
+}
+
+/// Where the person goes afterwards: a web address is named, since anybody can call an app anything.
+fn destination(redirect_uri: &str, client_name: &str) -> String {
+    let url = Url::parse(redirect_uri).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(host)) if host != "localhost" => host.to_owned(),
+        _ => client_name.to_owned(),
+    }
+}
+
+/// The address that goes on with a request.
+pub(super) fn continue_url(request: &str) -> String {
+    format!("/oauth/authorize/continue?{}", query(request))
+}
+
+/// `request=…`, encoded: the value is the browser's.
+pub(super) fn query(request: &str) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).append_pair("request", request).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_web_address_is_named_and_an_app_goes_by_its_name() {
+        assert_eq!(destination("https://notes.example.com/cb", "Notes"), "notes.example.com");
+        assert_eq!(destination("http://127.0.0.1/cb", "Notes"), "Notes");
+        assert_eq!(destination("com.example.notes:/signed-in", "Notes"), "Notes");
+    }
+
+    #[test]
+    fn what_a_browser_sends_as_request_is_encoded() {
+        assert_eq!(continue_url("a b&x=\r\n"), "/oauth/authorize/continue?request=a+b%26x%3D%0D%0A");
+    }
+}

@@ -1,0 +1,183 @@
+//! Rate limits: how often one account, address or client may do one thing. How often one *session* may rotate is
+//! counted in its row, in the transaction that rotates it (`oauth::rotation`).
+
+mod address;
+mod clock;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use crate::config;
+pub use address::{ClientAddress, client_address};
+pub use clock::LimitClock;
+
+/// What is limited; the key given to [`Limits::check`] says for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Sign-in attempts for one user name (also one that does not exist).
+    SignInAccount,
+    /// Sign-in attempts from one address.
+    SignInAddress,
+    /// Token requests from one address.
+    TokenAddress,
+    /// Authorization requests from one address.
+    AuthorizeAddress,
+    /// API requests of one person through one client.
+    ApiAccount,
+}
+
+/// Refused for now: try again after this long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("too many requests")]
+pub struct Limited {
+    /// How long to wait, at least one second.
+    pub retry_after: Duration,
+}
+
+impl Limited {
+    /// The value of `Retry-After`: whole seconds, rounded up, at least one.
+    pub fn retry_after_seconds(&self) -> u64 {
+        (self.retry_after.as_millis().div_ceil(1000) as u64).max(1)
+    }
+}
+
+type Keyed = RateLimiter<String, DashMapStateStore<String>, LimitClock, NoOpMiddleware<Nanos>>;
+
+/// Every rate limit of this node. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Limits(Option<Arc<Limiters>>);
+
+#[derive(Debug)]
+struct Limiters {
+    clock: LimitClock,
+    sign_in_account: Keyed,
+    sign_in_address: Keyed,
+    token_address: Keyed,
+    authorize_address: Keyed,
+    api_account: Keyed,
+}
+
+impl Limits {
+    /// Limits as configured, on this clock.
+    pub fn new(config: &config::Limits, clock: LimitClock) -> Self {
+        if !config.enabled {
+            return Self(None);
+        }
+        let per_minute = |count: u32| -> Keyed {
+            let count = NonZeroU32::new(count).expect("validation refuses a limit of 0");
+            RateLimiter::new(Quota::per_minute(count), DashMapStateStore::default(), clock.clone())
+        };
+        Self(Some(Arc::new(Limiters {
+            sign_in_account: per_minute(config.sign_in_per_account),
+            sign_in_address: per_minute(config.sign_in_per_address),
+            token_address: per_minute(config.token_per_address),
+            authorize_address: per_minute(config.authorize_per_address),
+            api_account: per_minute(config.api_per_account),
+            clock,
+        })))
+    }
+
+    /// No limits at all: `dev --limits off`.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// Counts one use of `limit` by `key`.
+    ///
+    /// Errors: [`Limited`] when `key` has used up its share; nothing is counted then.
+    pub fn check(&self, limit: Limit, key: &str) -> Result<(), Limited> {
+        let Some(limiters) = &self.0 else { return Ok(()) };
+        limiters.of(limit).check_key(&key.to_owned()).map_err(|not_until| Limited {
+            retry_after: not_until.wait_time_from(limiters.clock.now()).max(Duration::from_secs(1)),
+        })
+    }
+
+    /// Forgets keys that are back at their full share, so that memory follows the recent callers alone.
+    pub fn forget_idle(&self) {
+        let Some(limiters) = &self.0 else { return };
+        for limiter in limiters.all() {
+            limiter.retain_recent();
+        }
+    }
+}
+
+impl Limiters {
+    fn of(&self, limit: Limit) -> &Keyed {
+        match limit {
+            Limit::SignInAccount => &self.sign_in_account,
+            Limit::SignInAddress => &self.sign_in_address,
+            Limit::TokenAddress => &self.token_address,
+            Limit::AuthorizeAddress => &self.authorize_address,
+            Limit::ApiAccount => &self.api_account,
+        }
+    }
+
+    fn all(&self) -> [&Keyed; 5] {
+        [
+            &self.sign_in_account,
+            &self.sign_in_address,
+            &self.token_address,
+            &self.authorize_address,
+            &self.api_account,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(clock: &LimitClock) -> Limits {
+        Limits::new(&config::Limits { sign_in_per_account: 2, ..config::Limits::default() }, clock.clone())
+    }
+
+    #[test]
+    fn a_key_that_used_up_its_share_waits_and_another_key_does_not() {
+        let clock = LimitClock::manual();
+        let limits = limits(&clock);
+        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+        let limited = limits.check(Limit::SignInAccount, "ada").unwrap_err();
+        assert_eq!(limited.retry_after_seconds(), 30);
+        assert_eq!(limits.check(Limit::SignInAccount, "grace"), Ok(()));
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+    }
+
+    #[test]
+    fn a_refused_use_does_not_lengthen_the_wait() {
+        let clock = LimitClock::manual();
+        let limits = limits(&clock);
+        for _ in 0..50 {
+            let _ = limits.check(Limit::SignInAccount, "ada");
+        }
+        clock.advance(Duration::from_secs(30));
+        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+    }
+
+    #[test]
+    fn limits_that_are_off_never_refuse() {
+        let off = Limits::new(
+            &config::Limits { enabled: false, ..config::Limits::default() },
+            LimitClock::monotonic(),
+        );
+        assert!((0..10_000).all(|_| off.check(Limit::TokenAddress, "s").is_ok()));
+    }
+
+    #[test]
+    fn idle_keys_are_forgotten_without_giving_a_share_back_early() {
+        let clock = LimitClock::manual();
+        let limits = limits(&clock);
+        let _ = limits.check(Limit::SignInAccount, "ada");
+        let _ = limits.check(Limit::SignInAccount, "ada");
+        limits.forget_idle();
+        assert!(limits.check(Limit::SignInAccount, "ada").is_err());
+    }
+}
