@@ -30,14 +30,6 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     ui.heading("demo", "building the server and the demo (some minutes the first time)");
     let mut build = workspace.cargo_build();
     build.arg("--bins");
-        "build",
-        "--locked",
-        "--package",
-        "moorline-server",
-        "--package",
-        "moorline-tests",
-        "--bins",
-    ]);
     if !build.status().context("can't start cargo")?.success() {
         bail!("the build failed: what is wrong stands above");
     }
