@@ -15,10 +15,14 @@ use crate::workspace::Workspace;
 /// machine's own time for one RS256-2048 signature and one fsync. Everything runs on this machine. Close other
 /// programs first: the figures are only as quiet as the machine.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Options {
     /// Write the figures to this file as well, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// How long each point is measured, in seconds [default: the benchmark's own].
+    #[arg(long, value_name = "N")]
+    seconds: Option<f64>,
 }
 
 /// Runs the benchmark; its exit code is the command's.
@@ -44,6 +48,9 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     if let Some(file) = &options.json {
         // The benchmark runs in the repository's folder; the file was named from the person's own.
         bench.arg("--json").arg(std::path::absolute(file)?);
+    }
+    if let Some(seconds) = options.seconds {
+        bench.args(["--seconds", &seconds.to_string()]);
     }
     hand_over(bench)
 }

@@ -22,6 +22,7 @@ const SWIFT_C_MODULE: &str = "MoorlineFFI";
 /// Builds the native library and the generator, then writes the code where the Maven project and the Swift package look
 /// for it: an IDE can open them afterwards. `cargo xtask test` does the same by itself.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Options {
     /// Which language, or both when none is named.
     language: Vec<Language>,

@@ -13,6 +13,7 @@ use crate::workspace::Workspace;
 /// lose the answer of a refresh and recover, offer a stolen refresh token and be refused, sign out. Then it leaves the
 /// server running, with its URL and its demo users, until Ctrl-C.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Options {
     /// Stop the server after the last step; the exit code is not zero if a step failed.
     #[arg(long)]

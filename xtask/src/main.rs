@@ -22,8 +22,11 @@ use crate::ui::Ui;
 use crate::workspace::Workspace;
 
 /// The commands of Moorline's repository.
+///
+/// `demo` shows what Moorline does; `test` proves it. Both set up what they need on a machine that has Rust, a JDK with
+/// Maven, and git. `cargo xtask COMMAND --help` tells more of each.
 #[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", verbatim_doc_comment)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -31,13 +34,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Play the main job: a real server, the real SDK, and a line on what each step proved.
     Demo(demo::Options),
-    /// Set up what the tests need, then run every check and every test.
     Test(suites::Options),
-    /// Measure refreshes: how many a second, how long, and for how much CPU.
     Bench(bench::Options),
-    /// Generate the Kotlin or Swift code that the libraries in `bindings/` are written over.
     Bindings(bindings::Options),
 }
 

@@ -23,6 +23,7 @@ use crate::workspace::Workspace;
 /// part fails, the others go on, and a table at the end tells all. The last line is `N passed, N failed`. Every program
 /// that is run has a log under `target/xtask/logs/`.
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct Options {
     /// Run only this part; may be repeated or separated by commas.
     #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
