@@ -16,8 +16,15 @@ use crate::{
 /// One account's session. Few and long-lived: an app holds one an account, and shuts it down when it is done with it.
 #[derive(Debug, uniffi::Object)]
 pub struct Client {
-    moorline: RwLock<Option<Moorline>>,
+    held: RwLock<Held>,
     shut_down: Arc<Cancellation>,
+}
+
+#[derive(Debug)]
+enum Held {
+    Open(Moorline),
+    /// With the last state there was.
+    ShutDown(moorline::SessionState),
 }
 
 #[uniffi::export]
@@ -55,13 +62,16 @@ impl Client {
         Self::open(configuration, &vault_directory, Arc::new(InsecureFileKeyStore::new(key_directory)))
     }
 
-    /// The state just now. Errors: [`Misconfigured`](ClientError::Misconfigured) once the client was shut down, as with
-    /// every other function.
-    pub fn state(&self) -> Result<SessionState, ClientError> {
-        Ok(self.moorline()?.state().into())
+    /// The state just now; the last one, once the client was shut down.
+    pub fn state(&self) -> SessionState {
+        match &*self.held.read().unwrap_or_else(PoisonError::into_inner) {
+            Held::Open(moorline) => moorline.state().into(),
+            Held::ShutDown(state) => state.clone().into(),
+        }
     }
 
-    /// The state, and then each change of it.
+    /// The state, and then each change of it. Errors: [`Misconfigured`](ClientError::Misconfigured) once the client was
+    /// shut down, as with every function that follows.
     pub fn states(&self) -> Result<Arc<StateWatch>, ClientError> {
         Ok(StateWatch::new(self.moorline()?.states()))
     }
@@ -130,7 +140,11 @@ impl Client {
     /// Lets go of everything. Calls that are waiting end as [`Cancelled`](ClientError::Cancelled), watches end, and
     /// later calls are errors. Signs nobody out.
     pub fn shut_down(&self) {
-        self.moorline.write().unwrap_or_else(PoisonError::into_inner).take();
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if let Held::Open(moorline) = &*held {
+            let state = moorline.state();
+            *held = Held::ShutDown(state);
+        }
         self.shut_down.cancel();
     }
 }
@@ -142,15 +156,16 @@ impl Client {
         key_store: Arc<dyn KeyStore>,
     ) -> Result<Arc<Self>, ClientError> {
         let moorline = Moorline::new(configuration.build()?, Platform::new(vault_directory, key_store))?;
-        Ok(Arc::new(Self { moorline: RwLock::new(Some(moorline)), shut_down: Cancellation::new() }))
+        Ok(Arc::new(Self { held: RwLock::new(Held::Open(moorline)), shut_down: Cancellation::new() }))
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {
-        self.moorline
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .ok_or_else(|| ClientError::Misconfigured { what: "it was used after it had been closed".into() })
+        match &*self.held.read().unwrap_or_else(PoisonError::into_inner) {
+            Held::Open(moorline) => Ok(moorline.clone()),
+            Held::ShutDown(_) => {
+                Err(ClientError::Misconfigured { what: "it was used after it had been closed".into() })
+            }
+        }
     }
 
     /// Runs a call of the SDK until it answers, its caller gives up, or the client is shut down.

@@ -70,7 +70,7 @@ public class Moorline internal constructor(
 ) : AutoCloseable {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val watch: FfiStateWatch = translator.calling { client.states() }
-    private val states = MutableStateFlow(translator.calling { client.state() }.toApp())
+    private val states = MutableStateFlow(client.state().toApp())
 
     /**
      * Where the session stands, always up to date. As with every [StateFlow], a slow collector sees the latest state
@@ -182,7 +182,7 @@ public class Moorline internal constructor(
      */
     private fun look() {
         synchronized(states) {
-            val now = runCatching { client.state().toApp() }.getOrElse { return }
+            val now = client.state().toApp()
             if (now != states.value) {
                 tokens.drop()
                 states.value = now
