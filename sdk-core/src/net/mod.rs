@@ -10,7 +10,7 @@ mod verifier;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
-mod loopback;
+pub(crate) mod loopback;
 #[cfg(test)]
 mod tests;
 
