@@ -36,27 +36,23 @@ const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-/// A C compiler (aws-lc-sys and SQLite are C), and a Secret Service without a desktop.
+/// A Secret Service without a desktop. (There is a C compiler for aws-lc-sys and SQLite: without one, this program would
+/// not have been linked.)
 pub(crate) const RUST: &[Need] = &[
-    need("cc", "gcc"),
-    need("c++", "g++"),
-    need("make", "make"),
     need("dbus-run-session", "dbus-daemon"),
     need("dbus-send", "dbus-bin"),
     need("gnome-keyring-daemon", "gnome-keyring"),
 ];
 
 /// The Java tool chain.
-pub(crate) const KOTLIN: &[Need] =
-    &[need("cc", "gcc"), need("javac", "default-jdk-headless"), need("mvn", "maven")];
+pub(crate) const KOTLIN: &[Need] = &[need("javac", "default-jdk-headless"), need("mvn", "maven")];
 
 /// What sets the Swift tool chain up.
-pub(crate) const SWIFT: &[Need] =
-    &[need("cc", "gcc"), need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
+pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
 
 /// A browser to drive and the runtime of the driver.
 pub(crate) const BROWSER: &[Need] =
-    &[need("cc", "gcc"), need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm")];
+    &[need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm")];
 
 /// Installs the packages of those programs that are not there.
 pub(crate) fn packages(workspace: &Workspace, log: &mut Log, needs: &[Need]) -> Result<()> {
@@ -70,25 +66,35 @@ pub(crate) fn packages(workspace: &Workspace, log: &mut Log, needs: &[Need]) -> 
         log.ui().note("all Debian packages are there");
         return Ok(());
     }
-    let by_hand = format!("apt-get install {}", missing.join(" "));
-    ensure!(
-        find("apt-get").is_some(),
-        "missing: {}. There is no apt-get here to install them",
-        missing.join(", ")
-    );
-    log.ui().note(&format!("installing: {by_hand}"));
+    let by_hand = |packages: &[&str]| format!("by hand: `apt-get install {}`", packages.join(" "));
+    let names = missing.join(", ");
+    ensure!(find("apt-get").is_some(), "missing: {names}. There is no apt-get here to install them");
+    log.ui().note(&format!("installing {names}"));
     let mut update = apt(workspace, log)?;
     update.args(["-q", "update"]);
-    log.must(update, APT).with_context(|| format!("by hand: `{by_hand}`"))?;
-    let mut install = apt(workspace, log)?;
-    install.args(["-q", "-y", "--no-install-recommends", "install"]).args(&missing);
-    log.must(install, APT)
-        .with_context(|| format!("can't install {}. By hand: `{by_hand}`", missing.join(", ")))?;
+    log.must(update, APT).with_context(|| by_hand(&missing))?;
+    if !install(workspace, log, &missing)? {
+        // One that can't be had must not keep the others away, and is named.
+        let mut refused = Vec::new();
+        for package in missing {
+            if !install(workspace, log, &[package])? {
+                refused.push(package);
+            }
+        }
+        ensure!(refused.is_empty(), "can't install {}; {}", refused.join(", "), by_hand(&refused));
+    }
     for need in needs {
         let Need { program, package } = need;
         ensure!(find(program).is_some(), "{program} is missing though the package {package} is installed");
     }
     Ok(())
+}
+
+/// Installs packages; whether that went well.
+fn install(workspace: &Workspace, log: &mut Log, packages: &[&str]) -> Result<bool> {
+    let mut install = apt(workspace, log)?;
+    install.args(["-q", "-y", "--no-install-recommends", "install"]).args(packages);
+    Ok(log.run(install, APT)?.require().is_ok())
 }
 
 /// `apt-get`, as root.

@@ -110,17 +110,19 @@ fn shorten(text: &str, width: usize) -> String {
     short
 }
 
-/// The text without terminal control sequences (ECMA-48 CSI), so that it can be stored and searched.
+/// The text without terminal control sequences (ECMA-35 and ECMA-48), so that it can be stored and searched.
 pub(crate) fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut characters = text.chars();
     while let Some(character) = characters.next() {
-        if character == '\x1b' {
-            if characters.next() == Some('[') {
-                characters.by_ref().find(|end| ('@'..='~').contains(end));
-            }
-        } else {
+        if character != '\x1b' {
             plain.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('[') => drop(characters.by_ref().find(|end| ('@'..='~').contains(end))),
+            Some('(' | ')') => drop(characters.next()),
+            _ => {}
         }
     }
     plain
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn colours_are_taken_out_and_the_text_stays() {
-        assert_eq!(without_colours("\x1b[1;32m  Compiling\x1b[0m a v1"), "  Compiling a v1");
+        assert_eq!(without_colours("\x1b[1;32m  Compiling\x1b(B\x1b[m a v1"), "  Compiling a v1");
     }
 
     #[test]
