@@ -1,5 +1,6 @@
 //! The configuration, by builder: text comes in, and what goes out has been checked once and for all.
 
+mod error;
 mod pins;
 mod redirect;
 #[cfg(test)]
@@ -10,6 +11,7 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use url::Url;
 
+pub(crate) use self::error::ConfigurationError;
 pub use self::pins::HostPins;
 pub(crate) use self::pins::{PinSet, SpkiHash};
 use crate::Error;
@@ -254,69 +256,6 @@ impl ConfigurationBuilder {
     }
 }
 
-/// What is wrong with a configuration, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ConfigurationError {
-    #[error(
-        "the {what} {given:?} is not a valid URL ({why}); write it in full, as in https://id.example.com"
-    )]
-    NotAUrl { what: &'static str, given: String, why: String },
-    #[error(
-        "the {what} {given:?} does not use https; plain http is for loopback alone, and only after allow_http_on_loopback()"
-    )]
-    NotHttps { what: &'static str, given: String },
-    #[error("the {what} {given:?} has {part}, which it may not have; leave that out")]
-    Surplus { what: &'static str, given: String, part: &'static str },
-    #[error(
-        "the client id is empty or has characters that are not printable ASCII; copy it from the provider's registration"
-    )]
-    ClientId,
-    #[error("the redirect URI {given:?} {why}")]
-    RedirectUri { given: String, why: &'static str },
-    #[error(
-        "the scope {0:?} is empty or has a character that no scope may have (RFC 6749 section 3.3); give each scope as one item, without spaces"
-    )]
-    Scope(String),
-    #[error("the account name is empty, longer than 128 bytes or has control characters")]
-    Account,
-    #[error("a timeout of zero would let nothing through; give one second or more")]
-    ZeroTimeout,
-    #[error("the authorization parameter {0:?} is the SDK's own to set; leave it out")]
-    ReservedParameter(String),
-    #[error("the authorization parameter {0:?} is given twice")]
-    ParameterTwice(String),
-    #[error("the extra root is not a PEM certificate ({0}); it begins with -----BEGIN CERTIFICATE-----")]
-    ExtraRoot(String),
-    #[error("the pins are for {0:?}, which is not a plain host name; leave out the scheme, port and path")]
-    PinHost(String),
-    #[error("the host {0} is pinned twice; put all of its pins into one HostPins")]
-    PinsTwice(String),
-    #[error(
-        "the pin {pin:?} of {host} is malformed; a pin is `sha256/` and the padded base64 of the 32-byte SHA-256 of the key's SubjectPublicKeyInfo"
-    )]
-    Pin { host: String, pin: String },
-    #[error("the pin {pin} of {host} is given twice; a backup must be another key, kept elsewhere")]
-    DuplicatePin { host: String, pin: String },
-    #[error("{0} has no primary pin; give the pin of the key in use")]
-    NoPrimaryPin(String),
-    #[error("{0} has no backup pin; without one, a lost key would lock every installed app out")]
-    NoBackupPin(String),
-    #[error(
-        "the pins of {0} have no expiry; give the day after which they no longer count, as in 2027-06-01"
-    )]
-    NoPinExpiry(String),
-    #[error(
-        "the expiry {given:?} of the pins of {host} is not a date; write it as in 2027-06-01 or 2027-06-01T00:00:00Z"
-    )]
-    PinExpiry { host: String, given: String },
-}
-
-impl From<ConfigurationError> for Error {
-    fn from(error: ConfigurationError) -> Self {
-        Self::Misconfigured(error.to_string())
-    }
-}
-
 /// Whether `url` names this machine by an address that can't leave it.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -369,7 +308,8 @@ fn parse_address(what: &'static str, given: &str, http_on_loopback: bool) -> Res
 
 fn check_address(what: &'static str, url: &Url, http_on_loopback: bool) -> Result<(), ConfigurationError> {
     let encrypted = url.scheme() == "https" && url.has_host();
-    if !encrypted && !(url.scheme() == "http" && http_on_loopback && is_loopback(url)) {
+    let excused = url.scheme() == "http" && http_on_loopback && is_loopback(url);
+    if !(encrypted || excused) {
         return Err(ConfigurationError::NotHttps { what, given: shown(url) });
     }
     if !url.username().is_empty() || url.password().is_some() {

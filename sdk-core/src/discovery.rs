@@ -16,10 +16,6 @@ mod tests;
 
 /// What the SDK needs to know of a provider, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a member of the provider's document, and stands for itself"
-)]
 pub(crate) struct Metadata {
     pub(crate) issuer: String,
     pub(crate) authorization_endpoint: Url,

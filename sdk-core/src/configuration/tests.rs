@@ -51,10 +51,14 @@ fn openid_is_always_asked_for() {
 
 #[test]
 fn an_issuer_that_is_not_https_is_refused() {
-    for issuer in ["http://id.example.com", "ftp://id.example.com", "http://localhost:8443", "http://127.0.0.1"] {
+    for issuer in
+        ["http://id.example.com", "ftp://id.example.com", "http://localhost:8443", "http://127.0.0.1"]
+    {
         assert!(matches!(refused(Configuration::builder(issuer, "x")), E::NotHttps { .. }), "{issuer}");
     }
-    for issuer in ["", "id.example.com", "https:id.example.com", "https://", " https://id.example.com", "https:\\\\id"] {
+    for issuer in
+        ["", "id.example.com", "https:id.example.com", "https://", " https://id.example.com", "https:\\\\id"]
+    {
         assert!(matches!(refused(Configuration::builder(issuer, "x")), E::NotAUrl { .. }), "{issuer}");
     }
     for issuer in ["https://a.example?x=1", "https://a.example#x", "https://ada:pw@a.example"] {
@@ -67,14 +71,20 @@ fn plain_http_is_allowed_to_loopback_alone() {
     for issuer in ["http://localhost:8443", "http://127.0.0.1:1", "http://[::1]:1/x"] {
         assert!(Configuration::builder(issuer, "x").allow_http_on_loopback().build().is_ok(), "{issuer}");
     }
-    for issuer in ["http://10.0.2.2:8443", "http://id.example.com", "http://localhost.example.com", "http://0.0.0.0:1"] {
-        assert!(matches!(refused(Configuration::builder(issuer, "x").allow_http_on_loopback()), E::NotHttps { .. }));
+    for issuer in
+        ["http://10.0.2.2:8443", "http://id.example.com", "http://localhost.example.com", "http://0.0.0.0:1"]
+    {
+        assert!(matches!(
+            refused(Configuration::builder(issuer, "x").allow_http_on_loopback()),
+            E::NotHttps { .. }
+        ));
     }
 }
 
 #[test]
 fn the_message_about_an_address_shows_neither_password_nor_query() {
-    let message = refused(Configuration::builder("https://ada:hunter2@a.example/x?token=s3cret", "x")).to_string();
+    let message =
+        refused(Configuration::builder("https://ada:hunter2@a.example/x?token=s3cret", "x")).to_string();
     assert!(!message.contains("hunter2") && !message.contains("s3cret"), "{message}");
 }
 
@@ -154,7 +164,10 @@ fn odd_scopes_parameters_accounts_and_time_outs_are_refused() {
         assert_eq!(refused(builder().scopes([scope])), E::Scope(scope.to_owned()));
     }
     for name in ["", "state", "request_uri", "code_challenge"] {
-        assert_eq!(refused(builder().authorization_parameter(name, "x")), E::ReservedParameter(name.to_owned()));
+        assert_eq!(
+            refused(builder().authorization_parameter(name, "x")),
+            E::ReservedParameter(name.to_owned())
+        );
     }
     let twice = builder().authorization_parameter("audience", "a").authorization_parameter("audience", "b");
     assert_eq!(refused(twice), E::ParameterTwice("audience".to_owned()));

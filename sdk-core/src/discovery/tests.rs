@@ -63,7 +63,10 @@ fn all_that_the_sdk_uses_is_read() {
 #[test]
 fn another_issuer_is_refused_however_small_the_difference() {
     for issuer in ["https://id.example.com/", "https://ID.example.com", "https://evil.example", ""] {
-        assert!(matches!(read(json!({ "issuer": issuer })), Err(DiscoveryError::IssuerMismatch { .. })), "{issuer}");
+        assert!(
+            matches!(read(json!({ "issuer": issuer })), Err(DiscoveryError::IssuerMismatch { .. })),
+            "{issuer}"
+        );
     }
     assert_eq!(read(json!({ "issuer": null })), Err(DiscoveryError::Missing("issuer")));
     assert!(matches!(read(json!({ "issuer": 7 })), Err(DiscoveryError::BadMember { name: "issuer", .. })));
@@ -75,7 +78,15 @@ fn missing_and_unusable_endpoints_are_named() {
         let error = read(json!({ name: null })).unwrap_err();
         assert_eq!(error, DiscoveryError::Missing(name));
         assert!(matches!(Error::from(error), Error::Misconfigured(what) if what.contains(name)));
-        for bad in [json!("http://id.example.com/x"), json!("/relative"), json!(""), json!(7), json!("https://a.example/#x"), json!("javascript:alert(1)"), json!("https://a:b@id.example.com/")] {
+        for bad in [
+            json!("http://id.example.com/x"),
+            json!("/relative"),
+            json!(""),
+            json!(7),
+            json!("https://a.example/#x"),
+            json!("javascript:alert(1)"),
+            json!("https://a:b@id.example.com/"),
+        ] {
             let error = read(json!({ name: bad })).unwrap_err();
             assert!(matches!(error, DiscoveryError::BadMember { name: found, .. } if found == name), "{bad}");
         }
@@ -94,9 +105,21 @@ fn the_addresses_follow_the_two_standards() {
     let issuer = |text: &str| Url::parse(text).unwrap();
     for (given, openid, oauth) in [
         ("https://a.example", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"),
-        ("https://a.example/", "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"),
-        ("https://a.example/t/1", "/t/1/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/t/1"),
-        ("https://a.example/t/", "/t/.well-known/openid-configuration", "/.well-known/oauth-authorization-server/t"),
+        (
+            "https://a.example/",
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+        ),
+        (
+            "https://a.example/t/1",
+            "/t/1/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server/t/1",
+        ),
+        (
+            "https://a.example/t/",
+            "/t/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server/t",
+        ),
     ] {
         assert_eq!(openid_address(&issuer(given)).path(), openid);
         assert_eq!(oauth_address(&issuer(given)).path(), oauth);

@@ -19,8 +19,10 @@ impl Scene {
     }
 
     async fn connect(&self, server: &Server, pin: &str) -> Result<(), NetError> {
-        let configuration =
-            configuration().extra_root_pem(&self.theirs.pem()).extra_root_pem(&self.ours.pem()).pins(pins(pin));
+        let configuration = configuration()
+            .extra_root_pem(&self.theirs.pem())
+            .extra_root_pem(&self.ours.pem())
+            .pins(pins(pin));
         let transport = Transport::new(&configuration.build().unwrap()).unwrap();
         transport.send(Request::new(Method::GET, server.url("/"))).await.map(drop)
     }

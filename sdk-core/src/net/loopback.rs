@@ -107,7 +107,11 @@ pub(crate) struct Server {
 
 impl Server {
     /// Over TLS 1.3 and 1.2, with `answer` to each request (written as it is, then closed).
-    pub(crate) async fn tls(leaf: &Leaf, sent_along: &[CertificateDer<'static>], answer: impl Answer) -> Self {
+    pub(crate) async fn tls(
+        leaf: &Leaf,
+        sent_along: &[CertificateDer<'static>],
+        answer: impl Answer,
+    ) -> Self {
         Self::tls_version(leaf, sent_along, rustls::ALL_VERSIONS, answer).await
     }
 
@@ -209,7 +213,9 @@ fn is_whole(request: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head
         .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned()))
+        .find_map(|line| {
+            line.to_ascii_lowercase().strip_prefix("content-length:").map(|n| n.trim().to_owned())
+        })
         .map_or(0, |length| length.parse().unwrap());
     body.len() >= length
 }

@@ -6,9 +6,7 @@ use ::http::{HeaderValue, Method, StatusCode, header};
 use rustls::ProtocolVersion;
 use tokio::net::TcpListener;
 
-use super::loopback::{
-    Authority, Server, answer, configuration, leaf_params, ok, pins, unused_pin,
-};
+use super::loopback::{Authority, Server, answer, configuration, leaf_params, ok, pins, unused_pin};
 use super::{NetError, Request, Response, Transport};
 use crate::{ConfigurationBuilder, Error, HostPins};
 
@@ -36,7 +34,8 @@ async fn a_trusted_server_is_talked_to_over_both_tls_versions() {
     ] {
         let leaf = ca.leaf();
         let server = Server::tls_version(&leaf, &[], &[version], ok).await;
-        let answer = get(configuration().extra_root_pem(&ca.pem()).pins(pins(&leaf.pin())), &server).await.unwrap();
+        let answer =
+            get(configuration().extra_root_pem(&ca.pem()).pins(pins(&leaf.pin())), &server).await.unwrap();
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(server.seen().version, Some(expected));
     }
@@ -114,7 +113,8 @@ async fn a_wrong_pin_is_an_error_of_its_own_and_nothing_is_sent() {
     let other = SOME_PIN;
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
         let server = Server::tls_version(&ca.leaf(), &[ca.der()], &[version], ok).await;
-        let error = get(configuration().extra_root_pem(&ca.pem()).pins(pins(other)), &server).await.unwrap_err();
+        let error =
+            get(configuration().extra_root_pem(&ca.pem()).pins(pins(other)), &server).await.unwrap_err();
         assert_eq!(error, NetError::PinMismatch("localhost".to_owned()));
         assert_eq!(Error::from(error), Error::PinMismatch("localhost".to_owned()));
         assert_eq!(server.seen().requests.len(), 0);
@@ -145,7 +145,8 @@ async fn a_pin_may_be_an_issuers() {
 async fn pins_of_one_host_say_nothing_about_another() {
     let ca = Authority::root("CA");
     let server = Server::tls(&ca.leaf(), &[], ok).await;
-    let elsewhere = HostPins::new("other.example").primary(SOME_PIN).backup(&unused_pin()).expires("9999-01-01");
+    let elsewhere =
+        HostPins::new("other.example").primary(SOME_PIN).backup(&unused_pin()).expires("9999-01-01");
     assert!(get(configuration().extra_root_pem(&ca.pem()).pins(elsewhere), &server).await.is_ok());
 }
 

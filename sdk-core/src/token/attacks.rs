@@ -75,7 +75,8 @@ fn a_good_token_is_believed_under_each_algorithm() {
 
 #[test]
 fn the_examples_of_rfc_7515_verify() {
-    const PAYLOAD: &str = "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+    const PAYLOAD: &str =
+        "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
     let examples = [
         (
             // Appendix A.2
@@ -122,11 +123,20 @@ fn at_hash_takes_the_hash_of_the_signatures_algorithm() {
 fn unsigned_tokens_are_refused_however_they_spell_it() {
     let signer = Signer::es256("1");
     let keys = keys(&[&signer]);
-    for algorithm in [json!("none"), json!("None"), json!("NONE"), json!("nOnE"), json!(""), Value::Null, json!(["ES256"])] {
+    for algorithm in
+        [json!("none"), json!("None"), json!("NONE"), json!("nOnE"), json!(""), Value::Null, json!(["ES256"])]
+    {
         let header = base64url(json!({ "alg": algorithm, "kid": "1" }).to_string().as_bytes());
         let payload = base64url(claims().to_string().as_bytes());
-        for token in [format!("{header}.{payload}."), format!("{header}.{payload}.AAAA"), format!("{header}.{payload}")] {
-            assert!(matches!(verify_with(&token, &keys, &expected()), Err(IdTokenError::Jws(_))), "{algorithm}");
+        for token in [
+            format!("{header}.{payload}."),
+            format!("{header}.{payload}.AAAA"),
+            format!("{header}.{payload}"),
+        ] {
+            assert!(
+                matches!(verify_with(&token, &keys, &expected()), Err(IdTokenError::Jws(_))),
+                "{algorithm}"
+            );
         }
     }
     let headless = format!("{}.{}.AAAA", base64url(b"{}"), base64url(claims().to_string().as_bytes()));
@@ -141,7 +151,8 @@ fn the_public_key_is_no_shared_secret() {
     let signer = Signer::rs256("1");
     for algorithm in ["HS256", "HS384", "HS512"] {
         let header = json!({ "alg": algorithm, "kid": "1" }).to_string();
-        let signed = format!("{}.{}", base64url(header.as_bytes()), base64url(claims().to_string().as_bytes()));
+        let signed =
+            format!("{}.{}", base64url(header.as_bytes()), base64url(claims().to_string().as_bytes()));
         let mac = crypto::hmac_sha256(&signer.public_bytes(), signed.as_bytes());
         let token = format!("{signed}.{}", base64url(&mac));
         assert_eq!(verify_with(&token, &keys(&[&signer]), &expected()), Err(JwsError::Algorithm.into()));
@@ -162,9 +173,15 @@ fn a_key_makes_signatures_of_its_own_algorithm_alone() {
 #[test]
 fn another_key_under_the_same_name_is_a_wrong_signature_and_another_name_an_unknown_key() {
     let (ours, theirs) = (Signer::es256("1"), Signer::es256("1"));
-    assert_eq!(verify_with(&theirs.sign(&claims()), &keys(&[&ours]), &expected()), Err(IdTokenError::Signature));
+    assert_eq!(
+        verify_with(&theirs.sign(&claims()), &keys(&[&ours]), &expected()),
+        Err(IdTokenError::Signature)
+    );
     let unknown = Signer::es256("2");
-    assert_eq!(verify_with(&unknown.sign(&claims()), &keys(&[&ours]), &expected()), Err(IdTokenError::UnknownKey));
+    assert_eq!(
+        verify_with(&unknown.sign(&claims()), &keys(&[&ours]), &expected()),
+        Err(IdTokenError::UnknownKey)
+    );
 }
 
 #[test]
@@ -204,7 +221,11 @@ fn an_extension_that_must_be_understood_is_refused() {
         json!({ "alg": "ES256", "kid": "1", "b64": false }),
     ] {
         let token = signer.sign_with_header(&header, &claims());
-        assert_eq!(verify_with(&token, &keys(&[&signer]), &expected()), Err(JwsError::Critical.into()), "{header}");
+        assert_eq!(
+            verify_with(&token, &keys(&[&signer]), &expected()),
+            Err(JwsError::Critical.into()),
+            "{header}"
+        );
     }
 }
 
@@ -214,7 +235,9 @@ fn repeated_members_are_refused_in_header_and_claims() {
     let good_header = r#"{"alg":"ES256","kid":"1"}"#;
     let good_claims = claims().to_string();
     let twice = format!(r#"{{"sub":"eve",{}"#, &good_claims[1..]);
-    assert!(verify_with(&signer.sign_text(good_header, &good_claims), &keys(&[&signer]), &expected()).is_ok());
+    assert!(
+        verify_with(&signer.sign_text(good_header, &good_claims), &keys(&[&signer]), &expected()).is_ok()
+    );
     for token in [
         signer.sign_text(r#"{"alg":"none","alg":"ES256","kid":"1"}"#, &good_claims),
         signer.sign_text(r#"{"alg":"ES256","kid":"2","kid":"1"}"#, &good_claims),
@@ -238,7 +261,9 @@ fn every_flipped_bit_of_the_signature_is_noticed() {
             let token = format!("{signed}.{}", base64url(&changed));
             assert_eq!(verify_with(&token, &keys, &expected()), Err(IdTokenError::Signature), "byte {at}");
         }
-        for other in [&signature[1..], &signature[..signature.len() - 1], &[&signature[..], &[0]].concat(), &[0; 64]] {
+        for other in
+            [&signature[1..], &signature[..signature.len() - 1], &[&signature[..], &[0]].concat(), &[0; 64]]
+        {
             let token = format!("{signed}.{}", base64url(other));
             assert_eq!(verify_with(&token, &keys, &expected()), Err(IdTokenError::Signature));
         }
@@ -267,7 +292,15 @@ fn one_token_has_one_spelling() {
     let keys = keys(&[&signer]);
     let token = signer.sign(&claims());
     let standard = token.replace('-', "+").replace('_', "/");
-    for other in [format!("{token}="), format!("{token}=="), format!(" {token}"), format!("{token}\n"), format!("{token}."), format!(".{token}"), format!("{token}.AAAA")] {
+    for other in [
+        format!("{token}="),
+        format!("{token}=="),
+        format!(" {token}"),
+        format!("{token}\n"),
+        format!("{token}."),
+        format!(".{token}"),
+        format!("{token}.AAAA"),
+    ] {
         assert_eq!(verify_with(&other, &keys, &expected()), Err(JwsError::Malformed.into()), "{other}");
     }
     if standard != token {
@@ -279,7 +312,9 @@ fn one_token_has_one_spelling() {
 fn texts_of_any_size_and_kind_are_refused_without_a_panic() {
     let keys = keys(&[&Signer::es256("1")]);
     let deep = base64url("[".repeat(20_000).as_bytes());
-    for text in ["", ".", "..", "...", "a.b.c", "a.b.c.d.e", "ü.ü.ü", "e30.e30.e30", &format!("{deep}.{deep}.AAAA")] {
+    for text in
+        ["", ".", "..", "...", "a.b.c", "a.b.c.d.e", "ü.ü.ü", "e30.e30.e30", &format!("{deep}.{deep}.AAAA")]
+    {
         assert!(matches!(verify_with(text, &keys, &expected()), Err(IdTokenError::Jws(_))), "{text:.20}");
     }
     let huge = "A".repeat(10_000_000);
@@ -304,7 +339,12 @@ fn other_kinds_of_token_are_not_id_tokens() {
 
 #[test]
 fn the_issuer_must_be_the_same_to_the_letter() {
-    for issuer in [json!("https://id.example.com/"), json!("https://ID.example.com"), json!("http://id.example.com"), Value::Null] {
+    for issuer in [
+        json!("https://id.example.com/"),
+        json!("https://ID.example.com"),
+        json!("http://id.example.com"),
+        Value::Null,
+    ] {
         assert_eq!(refused(json!({ "iss": issuer })), IdTokenError::Issuer);
     }
     assert_eq!(refused(json!({ "iss": ["https://id.example.com"] })), IdTokenError::Claim("iss"));
@@ -393,7 +433,12 @@ fn a_sign_in_longer_ago_than_asked_for_is_refused() {
 #[test]
 fn no_error_quotes_the_token() {
     let secret = "s3cret-value";
-    for changes in [json!({ "nonce": secret }), json!({ "aud": secret }), json!({ "iss": secret }), json!({ "azp": secret })] {
+    for changes in [
+        json!({ "nonce": secret }),
+        json!({ "aud": secret }),
+        json!({ "iss": secret }),
+        json!({ "azp": secret }),
+    ] {
         let error = refused(changes);
         assert!(!format!("{error} {error:?}").contains(secret));
     }

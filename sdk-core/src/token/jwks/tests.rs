@@ -41,14 +41,18 @@ fn keys_that_can_not_be_used_are_skipped_and_the_others_kept() {
     for key in &odd {
         assert_eq!(number_of_keys(&json!({ "keys": [key, good] })), 1, "{key}");
     }
-    assert_eq!(number_of_keys(&json!({ "keys": [with("key_ops", json!(["verify"])), with("use", json!(null))] })), 2);
+    assert_eq!(
+        number_of_keys(&json!({ "keys": [with("key_ops", json!(["verify"])), with("use", json!(null))] })),
+        2
+    );
     assert_eq!(number_of_keys(&json!({ "keys": [] })), 0);
     assert_eq!(number_of_keys(&json!({ "keys": vec![good; 1000] })), MAX_KEYS);
 }
 
 #[test]
 fn what_is_no_key_set_is_refused_without_a_panic() {
-    for text in ["", "null", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, "<html>", &"[".repeat(100_000)] {
+    for text in ["", "null", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, "<html>", &"[".repeat(100_000)]
+    {
         assert_eq!(Jwks::parse(text.as_bytes()), None);
     }
 }
@@ -107,7 +111,9 @@ async fn signed_by(
         leeway: 0,
     };
     let (transport, jwks_uri) = (transport(), server.plain_url("/jwks"));
-    verify(&token, KeySource { cache, transport: &transport, jwks_uri: &jwks_uri, now }, &expected).await.map(drop)
+    verify(&token, KeySource { cache, transport: &transport, jwks_uri: &jwks_uri, now }, &expected)
+        .await
+        .map(drop)
 }
 
 #[tokio::test]
@@ -129,7 +135,8 @@ async fn many_unknown_key_ids_do_not_become_many_requests() {
     let signer = Signer::es256("x");
     let (server, cache) = (rotating_provider(&signer).await, JwksCache::default());
     for number in 0..20 {
-        let verdict = signed_by(&number.to_string(), &signer, &server, &cache, Duration::from_millis(number)).await;
+        let verdict =
+            signed_by(&number.to_string(), &signer, &server, &cache, Duration::from_millis(number)).await;
         assert_eq!(verdict, Err(IdTokenError::UnknownKey));
     }
     assert_eq!(server.seen().requests.len(), 1);
