@@ -2,6 +2,7 @@
 
 mod browser;
 mod kotlin;
+mod links;
 mod rust;
 mod secret_service;
 mod swift;

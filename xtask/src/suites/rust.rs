@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
+use super::links;
 use super::secret_service::with_secret_service;
 use crate::counts;
 use crate::install;
@@ -32,6 +33,9 @@ pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
         doc.args(["doc", "--locked", "--workspace", "--lib", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
         step.log.must(doc, CHECKING)?;
         Ok(())
+    });
+    report.step("links", "every link between the documents leads to a file", |step| {
+        links::check(workspace, step)
     });
     report.step("dependencies", "licences, bans and sources, by cargo-deny", |step| {
         deny(workspace, step, &[], &["bans", "licenses", "sources"])?.require()
