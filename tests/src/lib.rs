@@ -4,6 +4,7 @@
 //! Kotlin, Swift and shell tests. Nothing in here is a stand-in for the product: [`Server`] is the real binary,
 //! [`Browser`] fills in its real pages over TLS.
 
+pub mod audit;
 pub mod binaries;
 pub mod browser;
 pub mod dev_file;
@@ -14,8 +15,10 @@ pub mod proxy;
 pub mod sdk;
 pub mod server;
 pub mod tls;
+pub mod world;
 
 pub use browser::{Browser, Consent, Landing, Page};
 pub use dev_file::{DevFile, User};
 pub use proxy::{Exchange, Fault, LossyProxy};
 pub use server::{Server, ServerOptions};
+pub use world::World;

@@ -126,6 +126,11 @@ impl LossyProxy {
         lock(&self.shared.faults).push_back((which.to_owned(), fault));
     }
 
+    /// Forgets the faults that have not happened yet.
+    pub fn heal(&self) {
+        lock(&self.shared.faults).clear();
+    }
+
     /// Everything that came through so far, in order of its end.
     pub fn exchanges(&self) -> Vec<Exchange> {
         lock(&self.shared.exchanges).clone()

@@ -4,9 +4,9 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moorline::{Configuration, Error, HostPins, HttpRequest, Moorline, SessionState, SignInOptions};
-use moorline_tests::oauth;
 use moorline_tests::sdk::{self, Device};
 use moorline_tests::{Browser, Fault, LossyProxy, Server};
+use moorline_tests::{audit, oauth};
 use serde_json::Value;
 use url::Url;
 
@@ -117,7 +117,7 @@ impl<'a> Demo<'a> {
             Err(Error::NeedsReauth(_)) => {}
             other => bail!("the owner's app was told {other:?}"),
         }
-        let seq = self.audited("refresh.reuse")?;
+        let seq = audit::last(self.server, "refresh.reuse")?.context("no audit entry")?;
         Ok(format!(
             "a used refresh token: refused, session revoked, API ends at once (401), audit entry {seq}"
         ))
@@ -209,16 +209,6 @@ impl<'a> Demo<'a> {
     async fn api_status(&self, access_token: &str) -> Result<u16> {
         let url = format!("{}/notes", self.server.dev().api);
         Ok(self.browser.client().get(url).bearer_auth(access_token).send().await?.status().as_u16())
-    }
-
-    /// The number of the last audit entry of that event.
-    fn audited(&self, event: &str) -> Result<i64> {
-        let path = self.server.folder().join("moorline.db");
-        let database =
-            rusqlite::Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let seq: Option<i64> =
-            database.query_row("SELECT MAX(seq) FROM audit WHERE event = $1", [event], |row| row.get(0))?;
-        seq.with_context(|| format!("no audit entry {event}"))
     }
 }
 
