@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 const CARGO_DENY: &str = "0.20.2";
 
 /// The Node.js that npm's own packages carry, where the machine's is older than [`OLDEST_NODE`].
-const NODE: &str = "24.22.0";
+const NODE: &str = "24.21.0";
 const OLDEST_NODE: u32 = 22;
 
 const OLDEST_JAVA: u32 = 17;
