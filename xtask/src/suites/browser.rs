@@ -1,12 +1,11 @@
 //! The browser part: the sign-in pages in real Chromium, and a provider that we did not write.
 
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
 use crate::counts;
-use crate::install::{self, path_with};
+use crate::install;
 use crate::report::{Report, Step};
 use crate::workspace::Workspace;
 
@@ -25,23 +24,18 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 
 fn run(workspace: &Workspace, step: &mut Step, folder: &str) -> Result<()> {
     let node = install::node(workspace, &mut step.log)?;
-    let path = path_with(&node)?;
     let folder = workspace.root().join(folder);
     for (arguments, limit) in [(&["ci", "--no-audit", "--no-fund"][..], INSTALLING), (&["test"], TESTING)] {
-        let mut npm = workspace.command("npm");
-        npm.args(arguments).current_dir(&folder).env("PATH", &path);
-        with_programs(workspace, &mut npm, &node);
+        let mut npm = node.npm(workspace, &folder)?;
+        npm.args(arguments);
+        npm.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
+        npm.env("MOORLINE_BIN", workspace.program("moorline"));
+        npm.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
+        npm.env("MOORLINE_NODE_BIN", node.program());
         let finished = step.log.run(npm, limit)?;
         step.counts += counts::of_node_test(&finished.output);
         finished.require()?;
     }
     ensure!(step.counts.ran() > 0, "no test ran");
     Ok(())
-}
-
-fn with_programs(workspace: &Workspace, command: &mut std::process::Command, node: &Path) {
-    command.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
-    command.env("MOORLINE_BIN", workspace.program("moorline"));
-    command.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
-    command.env("MOORLINE_NODE_BIN", node.join("node"));
 }
