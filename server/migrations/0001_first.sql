@@ -70,6 +70,7 @@ CREATE TABLE sessions (
     client_id TEXT NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     scope TEXT NOT NULL,
+    answered_scope TEXT NOT NULL,           -- what the last access token allowed: a retry gets no more
     secret BYTEA NOT NULL,                  -- sealed
     generation BIGINT NOT NULL,
     attempt BYTEA,                          -- SHA-256 of the attempt key that made this generation

@@ -94,7 +94,7 @@ impl<P: Requirement> FromRequestParts<AppState> for Can<P> {
 
 /// The ways in which a request is turned away before anything is looked at (RFC 6750 §3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Refusal {
+pub(crate) enum Refusal {
     Missing,
     Malformed(&'static str),
     InvalidToken,
@@ -102,7 +102,7 @@ enum Refusal {
 }
 
 /// The token of an `Authorization: Bearer` header: the only place where one is accepted.
-fn bearer<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
+pub(crate) fn bearer<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
     let in_query = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
         .any(|(name, _)| name == "access_token");
     if in_query {

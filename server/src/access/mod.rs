@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::identity::BrowserSession;
 use crate::oauth::access_token::VerifiedAccessToken;
+pub(crate) use extract::bearer;
 pub use extract::{Anonymous, Can, Requirement, can};
 pub use policy::{Permission, Role};
 

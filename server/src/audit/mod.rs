@@ -100,8 +100,11 @@ impl Event {
 pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), StoreError> {
     if event.severity != Severity::Info {
         tracing::warn!(
-            event = event.name, severity = event.severity.name(),
-            session = event.session_id.as_deref(), client = event.client_id.as_deref(), "audit"
+            event = event.name,
+            severity = event.severity.name(),
+            session = event.session_id.as_deref(),
+            client = event.client_id.as_deref(),
+            "audit"
         );
     }
     let detail = if event.detail.is_null() { "{}".to_owned() } else { event.detail.to_string() };

@@ -78,8 +78,7 @@ pub(super) fn sign(
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
     let mut signature = [0; 512];
-    let signature =
-        signature.get_mut(..key.pair().public_modulus_len()).ok_or(JwsError::Signing)?;
+    let signature = signature.get_mut(..key.pair().public_modulus_len()).ok_or(JwsError::Signing)?;
     key.pair()
         .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), signature)
         .map_err(|_| JwsError::Signing)?;
@@ -102,9 +101,7 @@ pub(super) fn verify<C: serde::de::DeserializeOwned>(
         return Err(JwsError::WrongType);
     }
     let key = keys.published(header.kid).ok_or(JwsError::BadSignature)?;
-    key.public()
-        .verify_sig(signed.as_bytes(), &signature)
-        .map_err(|_| JwsError::BadSignature)?;
+    key.public().verify_sig(signed.as_bytes(), &signature).map_err(|_| JwsError::BadSignature)?;
     serde_json::from_slice(&claims).map_err(|_| JwsError::Malformed)
 }
 

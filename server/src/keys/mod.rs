@@ -58,7 +58,12 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeysError`] when the database fails or its keys were sealed by another master key.
-    pub async fn open(store: &Store, master: &MasterKey, random: &Random, now: Timestamp) -> Result<Self, KeysError> {
+    pub async fn open(
+        store: &Store,
+        master: &MasterKey,
+        random: &Random,
+        now: Timestamp,
+    ) -> Result<Self, KeysError> {
         let sealer = Sealer::new(derive(master, b"moorline sealing v1"));
         let keys = Self(Arc::new(Inner {
             sealer,
@@ -102,7 +107,12 @@ impl Keys {
     ///
     /// # Errors
     /// [`JwsError::NoKey`] when no key is active, [`JwsError::Signing`] when the library refuses.
-    pub fn sign(&self, typ: TokenType, claims: &impl serde::Serialize, now: Timestamp) -> Result<String, JwsError> {
+    pub fn sign(
+        &self,
+        typ: TokenType,
+        claims: &impl serde::Serialize,
+        now: Timestamp,
+    ) -> Result<String, JwsError> {
         jws::sign(&self.signing(), typ, claims, now)
     }
 

@@ -45,7 +45,8 @@ impl Sealer {
     pub(super) fn seal(&self, place: Place<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
         let nonce: [u8; NONCE] = random.bytes();
         let payload = Payload { msg: plain, aad: &place.associated_data() };
-        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).expect("a column is far below the cipher's limit");
+        let sealed =
+            self.0.encrypt(&XNonce::from(nonce), payload).expect("a column is far below the cipher's limit");
         [&[VERSION][..], &nonce, &sealed].concat()
     }
 
@@ -79,9 +80,11 @@ mod tests {
     #[test]
     fn what_is_moved_to_another_table_column_or_row_does_not_open() {
         let sealed = sealer(1).seal(HERE, b"secret", &Random::system());
-        for place in
-            [Place { row: "two", ..HERE }, Place { column: "attempt", ..HERE }, Place { table: "users", ..HERE }]
-        {
+        for place in [
+            Place { row: "two", ..HERE },
+            Place { column: "attempt", ..HERE },
+            Place { table: "users", ..HERE },
+        ] {
             assert_eq!(sealer(1).open(place, &sealed), Err(SealError));
         }
     }

@@ -1,5 +1,7 @@
 //! Access tokens: signed `at+jwt` (RFC 9068) that carry their session, so that ending it ends them on our API.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -9,15 +11,15 @@ use crate::store::{Actor, StoreError};
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Claims {
-    pub(super) iss: String,
-    pub(super) sub: String,
-    pub(super) aud: String,
-    pub(super) client_id: String,
-    pub(super) sid: String,
-    pub(super) scope: String,
-    pub(super) roles: Vec<String>,
-    pub(super) jti: String,
+pub(super) struct Claims<'a> {
+    pub(super) iss: Cow<'a, str>,
+    pub(super) sub: Cow<'a, str>,
+    pub(super) aud: Cow<'a, str>,
+    pub(super) client_id: Cow<'a, str>,
+    pub(super) sid: Cow<'a, str>,
+    pub(super) scope: Cow<'a, str>,
+    pub(super) roles: Cow<'a, [String]>,
+    pub(super) jti: Cow<'a, str>,
     pub(super) auth_time: i64,
     pub(super) iat: i64,
     pub(super) exp: i64,
@@ -60,21 +62,31 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
+/// The claims of a token that is ours, for our API, and in its time; whether its session lives is not asked.
+fn claims(state: &AppState, token: &str) -> Result<Claims<'static>, VerifyError> {
+    let claims: Claims<'static> = state.keys.verify(TokenType::AccessToken, token)?;
+    let settings = state.oauth();
+    if claims.iss != settings.issuer || claims.aud != settings.api {
+        return Err(VerifyError::WrongAudience);
+    }
+    if claims.exp <= state.clock.now().seconds() {
+        return Err(VerifyError::Expired);
+    }
+    Ok(claims)
+}
+
+/// The session that an access token belongs to, if the token is good.
+pub(super) fn session_of(state: &AppState, token: &str) -> Option<String> {
+    claims(state, token).ok().map(|claims| claims.sid.into_owned())
+}
+
 /// Checks an access token: signature, type, issuer, audience, time, and that its session was not ended.
 ///
 /// # Errors
 /// [`VerifyError`]; only [`VerifyError::Store`] is not the token's fault.
 pub async fn verify(state: &AppState, token: &str) -> Result<VerifiedAccessToken, VerifyError> {
-    let now = state.clock.now();
-    let claims: Claims = state.keys.verify(TokenType::AccessToken, token)?;
-    let settings = state.oauth();
-    if claims.iss != settings.issuer || claims.aud != settings.api {
-        return Err(VerifyError::WrongAudience);
-    }
-    if claims.exp <= now.seconds() {
-        return Err(VerifyError::Expired);
-    }
-    let sid = claims.sid.clone();
+    let claims = claims(state, token)?;
+    let sid = claims.sid.clone().into_owned();
     let actor = Actor::Anonymous("the token that says who this is is being checked");
     let live = state
         .store
@@ -86,11 +98,11 @@ pub async fn verify(state: &AppState, token: &str) -> Result<VerifiedAccessToken
         return Err(VerifyError::SessionEnded);
     }
     Ok(VerifiedAccessToken {
-        sub: claims.sub,
-        sid: claims.sid,
-        client_id: claims.client_id,
-        scope: claims.scope,
-        roles: claims.roles,
+        sub: claims.sub.into_owned(),
+        sid: claims.sid.into_owned(),
+        client_id: claims.client_id.into_owned(),
+        scope: claims.scope.into_owned(),
+        roles: claims.roles.into_owned(),
         exp: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
     })
 }

@@ -27,11 +27,12 @@ impl Connection {
     pub(super) fn open_writer(path: &Path) -> Result<Self, StoreError> {
         let sqlite = rusqlite::Connection::open_with_flags(
             path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?;
         let connection = Self::configure(sqlite)?;
-        let mode: String =
-            connection.sqlite.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        let mode: String = connection.sqlite.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
         if mode != "wal" {
             return Err(StoreError::Unusable(format!("journal mode is {mode}, not wal")));
         }

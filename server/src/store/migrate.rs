@@ -7,9 +7,8 @@ use super::{StoreError, Tx as _, Value};
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("../../migrations/0001_first.sql"))];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
-    connection.batch(
-        "CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL)",
-    )?;
+    connection
+        .batch("CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL)")?;
     let newest = connection
         .first("SELECT COALESCE(MAX(version), 0) AS version FROM migrations", &[])?
         .map_or(Ok(0), |row| row.integer("version"))?;
@@ -30,8 +29,10 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
 fn apply(connection: &mut Connection, version: i64, name: &str, sql: &str) -> Result<(), StoreError> {
     connection.batch("BEGIN IMMEDIATE")?;
     connection.batch(sql)?;
-    connection
-        .execute("INSERT INTO migrations (version, name) VALUES ($1, $2)", &[Value::from(version), name.into()])?;
+    connection.execute(
+        "INSERT INTO migrations (version, name) VALUES ($1, $2)",
+        &[Value::from(version), name.into()],
+    )?;
     connection.batch("COMMIT")
 }
 

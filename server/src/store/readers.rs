@@ -64,8 +64,8 @@ where
     F: FnOnce(&mut dyn Tx) -> Result<T, E>,
 {
     connection.control("BEGIN")?;
-    let result =
-        catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+    let result = catch_unwind(AssertUnwindSafe(|| work(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Panicked.into()));
     connection.control("ROLLBACK")?;
     result
 }

@@ -36,7 +36,8 @@ where
 {
     fn run(&mut self, tx: &mut dyn Tx) -> bool {
         let work = self.work.take().expect("a job runs once");
-        let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(StoreError::Panicked.into()));
+        let result =
+            catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|_| Err(StoreError::Panicked.into()));
         let keep = result.is_ok();
         self.result = Some(result);
         keep

@@ -1,0 +1,155 @@
+//! `/oauth/authorize` (RFC 6749 §4.1.1, OAuth 2.1, OpenID Connect Core §3.1.2): the front door.
+//!
+//! A request is checked, stored, and then led through sign-in and consent, each of which comes back to `continue`. Until
+//! client and redirect URI are known to be good, errors are shown here and never redirected (§4.1.2.1).
+
+mod answer;
+mod step;
+mod validate;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use http::{HeaderMap, Uri};
+
+use self::answer::{AnswerError, Refused, see_other};
+use self::step::{Step, next_step};
+use super::consent::granted;
+use super::params::{Params, ParamsError};
+use super::requests::{self, AuthorizationRequest};
+use super::{clients, code};
+use crate::audit::{self, Event};
+use crate::clock::Timestamp;
+use crate::identity::{BrowserSession, browser_session};
+use crate::limits::{ClientAddress, Limit};
+use crate::state::AppState;
+use crate::store::Actor;
+
+/// `GET /oauth/authorize`
+pub(super) async fn by_query(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, AnswerError> {
+    let params = Params::parse(uri.query().unwrap_or_default().as_bytes());
+    begin(&state, address, &headers, params).await
+}
+
+/// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1)
+pub(super) async fn by_form(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, AnswerError> {
+    let params = Params::form(&headers, &body);
+    begin(&state, address, &headers, params).await
+}
+
+/// `GET /oauth/authorize/continue`: the person comes back from sign-in or consent.
+pub(super) async fn resume(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Response, AnswerError> {
+    let params = Params::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let id = params.value("request").ok_or(AnswerError::Gone)?.to_owned();
+    let now = state.clock.now();
+    let request = state.store.read(&ARRIVING, move |tx| requests::load(tx, &id, now)).await?;
+    proceed(&state, &headers, request.ok_or(AnswerError::Gone)?).await
+}
+
+const ARRIVING: Actor = Actor::Anonymous("an authorization request comes before its person");
+
+async fn begin(
+    state: &AppState,
+    address: ClientAddress,
+    headers: &HeaderMap,
+    params: Result<Params, ParamsError>,
+) -> Result<Response, AnswerError> {
+    state.limits.check(Limit::AuthorizeAddress, &address.limit_key())?;
+    let params = params?;
+    let client_id = params.value("client_id").ok_or(AnswerError::UnknownClient)?.to_owned();
+    let client = state.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;
+    let client = client.ok_or(AnswerError::UnknownClient)?;
+    let request = validate::request(state, &client, &params)?;
+    let stored = request.clone();
+    state.store.write(&ARRIVING, move |tx| requests::insert(tx, &stored)).await?;
+    proceed(state, headers, request).await
+}
+
+/// Leads a valid request to its next step.
+async fn proceed(
+    state: &AppState,
+    headers: &HeaderMap,
+    request: AuthorizationRequest,
+) -> Result<Response, AnswerError> {
+    let session = browser_session(state, headers).await?;
+    let now = state.clock.now();
+    match next(state, &request, session.as_ref(), now).await? {
+        Step::SignIn => see_other(&format!("/sign-in?request={}", request.id)),
+        Step::Consent => see_other(&format!("/consent?request={}", request.id)),
+        Step::Refuse(refused) => refuse(state, request, refused).await,
+        Step::Grant { user_id, auth_time } => grant(state, request, user_id, auth_time, now).await,
+    }
+}
+
+async fn next(
+    state: &AppState,
+    request: &AuthorizationRequest,
+    session: Option<&BrowserSession>,
+    now: Timestamp,
+) -> Result<Step, AnswerError> {
+    let (client_id, user_id) =
+        (request.client_id.clone(), session.map(|session| session.user_id().to_owned()));
+    let (client, granted) = state
+        .store
+        .read(&ARRIVING, move |tx| -> Result<_, AnswerError> {
+            let client = clients::find(tx, &client_id)?.ok_or(AnswerError::UnknownClient)?;
+            let granted = user_id.map(|user_id| granted(tx, &user_id, &client_id)).transpose()?;
+            Ok((client, granted.unwrap_or_default()))
+        })
+        .await?;
+    let person = session.map(|session| (session.user_id(), session.authenticated_at()));
+    Ok(next_step(request, &client, person, &granted, now))
+}
+
+/// The client gets its error, once.
+async fn refuse(
+    state: &AppState,
+    request: AuthorizationRequest,
+    refused: Refused,
+) -> Result<Response, AnswerError> {
+    let id = request.id.clone();
+    let taken = state.store.write(&ARRIVING, move |tx| requests::take(tx, &id)).await?;
+    if !taken {
+        return Err(AnswerError::Gone);
+    }
+    Err(AnswerError::refuse(state, &request.redirect_uri, request.state.as_deref(), refused))
+}
+
+/// The client gets its code, once.
+async fn grant(
+    state: &AppState,
+    request: AuthorizationRequest,
+    user_id: String,
+    auth_time: Timestamp,
+    now: Timestamp,
+) -> Result<Response, AnswerError> {
+    let (redirect_uri, echoed) = (request.redirect_uri.clone(), request.state.clone());
+    let (random, keys) = (state.random.clone(), state.keys.clone());
+    let expires_at = now.after(state.oauth().code_lifetime);
+    let code = state
+        .store
+        .write(&ARRIVING, move |tx| -> Result<_, AnswerError> {
+            if !requests::take(tx, &request.id)? {
+                return Err(AnswerError::Gone);
+            }
+            let event = Event::new("code.issued").client(&request.client_id).actor(keys.pseudonym(&user_id));
+            audit::append(tx, now, event)?;
+            Ok(code::issue(tx, &random, &request, &user_id, auth_time, expires_at)?)
+        })
+        .await?;
+    answer::granted(state, &redirect_uri, echoed.as_deref(), &code)
+}

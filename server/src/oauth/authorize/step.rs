@@ -1,0 +1,165 @@
+//! What a valid authorization request needs next: one pure function.
+
+use super::answer::Refused;
+use crate::clock::Timestamp;
+use crate::oauth::clients::{Client, ConsentRule};
+use crate::oauth::requests::AuthorizationRequest;
+use crate::oauth::scope::Scope;
+
+/// The next step of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The person has to sign in, or to sign in again.
+    SignIn,
+    /// The person has to be asked.
+    Consent,
+    /// The client is told an error.
+    Refuse(Refused),
+    /// The client gets a code for this person.
+    Grant {
+        /// Who signed in.
+        user_id: String,
+        /// When.
+        auth_time: Timestamp,
+    },
+}
+
+/// Decides from the request, who is signed in (and since when), and what they have granted this client before.
+pub(super) fn next_step(
+    request: &AuthorizationRequest,
+    client: &Client,
+    person: Option<(&str, Timestamp)>,
+    granted: &Scope,
+    now: Timestamp,
+) -> Step {
+    let person = person.filter(|(_, authenticated_at)| is_fresh(request, *authenticated_at, now));
+    let Some((user_id, auth_time)) = person else {
+        return if request.prompt.none {
+            Step::Refuse(Refused::new("login_required", "The person has to sign in."))
+        } else {
+            Step::SignIn
+        };
+    };
+    let grant = Step::Grant { user_id: user_id.to_owned(), auth_time };
+    // An answer counts only if the person who gave it is the one who is signed in now.
+    match request.decision.as_ref().filter(|decision| decision.user_id == user_id) {
+        Some(decision) if decision.allowed => return grant,
+        Some(_) => return Step::Refuse(Refused::new("access_denied", "The person said no.")),
+        None => {}
+    }
+    let known = client.consent == ConsentRule::Skip || request.scope.is_within(granted);
+    if known && !request.prompt.consent {
+        return grant;
+    }
+    if request.prompt.none {
+        return Step::Refuse(Refused::new("consent_required", "The person has to be asked."));
+    }
+    Step::Consent
+}
+
+/// A sign-in after the request began satisfies everything; an older one does if it is young enough and no new one was
+/// asked for.
+fn is_fresh(request: &AuthorizationRequest, authenticated_at: Timestamp, now: Timestamp) -> bool {
+    let young = request.max_age.is_none_or(|age| now.since(authenticated_at) <= age);
+    authenticated_at >= request.created_at || (young && !request.prompt.login)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::oauth::requests::{Decision, Prompt};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn request() -> AuthorizationRequest {
+        AuthorizationRequest {
+            id: "r".to_owned(),
+            client_id: "app".to_owned(),
+            redirect_uri: "app:/".to_owned(),
+            scope: Scope::parse("openid notes.read").unwrap(),
+            state: None,
+            nonce: None,
+            code_challenge: String::new(),
+            prompt: Prompt::default(),
+            max_age: None,
+            login_hint: None,
+            created_at: NOW,
+            expires_at: NOW.after(Duration::from_secs(600)),
+            decision: None,
+        }
+    }
+
+    fn client(consent: ConsentRule) -> Client {
+        Client {
+            id: "app".to_owned(),
+            name: "App".to_owned(),
+            secret: None,
+            redirect_uris: Vec::new(),
+            scopes: Scope::default(),
+            origins: Vec::new(),
+            consent,
+            created_at: NOW,
+        }
+    }
+
+    fn step(request: &AuthorizationRequest, age: Option<u64>, granted: &str) -> Step {
+        let person = age.map(|age| ("ada", NOW.before(Duration::from_secs(age))));
+        next_step(request, &client(ConsentRule::Ask), person, &Scope::parse(granted).unwrap(), NOW)
+    }
+
+    fn refused(step: &Step) -> &'static str {
+        match step {
+            Step::Refuse(refused) => refused.error,
+            other => panic!("{other:?} is no refusal"),
+        }
+    }
+
+    #[test]
+    fn who_is_not_signed_in_signs_in_and_who_is_not_asked_is_asked() {
+        assert_eq!(step(&request(), None, ""), Step::SignIn);
+        assert_eq!(step(&request(), Some(9), ""), Step::Consent);
+        assert_eq!(step(&request(), Some(9), "openid"), Step::Consent);
+        assert!(matches!(step(&request(), Some(9), "openid notes.read email"), Step::Grant { .. }));
+        let own =
+            next_step(&request(), &client(ConsentRule::Skip), Some(("ada", NOW)), &Scope::default(), NOW);
+        assert!(matches!(own, Step::Grant { .. }));
+    }
+
+    #[test]
+    fn prompt_none_shows_nothing() {
+        let request =
+            AuthorizationRequest { prompt: Prompt { none: true, ..Prompt::default() }, ..request() };
+        assert_eq!(refused(&step(&request, None, "")), "login_required");
+        assert_eq!(refused(&step(&request, Some(1), "")), "consent_required");
+        assert!(matches!(step(&request, Some(1), "openid notes.read"), Step::Grant { .. }));
+    }
+
+    #[test]
+    fn prompt_login_wants_a_sign_in_after_the_request_began() {
+        let request =
+            AuthorizationRequest { prompt: Prompt { login: true, ..Prompt::default() }, ..request() };
+        assert_eq!(step(&request, Some(1), "openid notes.read"), Step::SignIn);
+        assert!(matches!(step(&request, Some(0), "openid notes.read"), Step::Grant { .. }));
+    }
+
+    #[test]
+    fn max_age_wants_a_sign_in_that_is_young_enough() {
+        let request = AuthorizationRequest { max_age: Some(Duration::from_secs(60)), ..request() };
+        assert!(matches!(step(&request, Some(60), "openid notes.read"), Step::Grant { .. }));
+        assert_eq!(step(&request, Some(61), "openid notes.read"), Step::SignIn);
+    }
+
+    #[test]
+    fn an_answer_counts_for_the_person_who_gave_it() {
+        let decided = |allowed, user_id: &str| AuthorizationRequest {
+            prompt: Prompt { consent: true, ..Prompt::default() },
+            decision: Some(Decision { allowed, user_id: user_id.to_owned() }),
+            ..request()
+        };
+        assert!(matches!(step(&decided(true, "ada"), Some(1), ""), Step::Grant { .. }));
+        assert_eq!(refused(&step(&decided(false, "ada"), Some(1), "")), "access_denied");
+        assert_eq!(step(&decided(true, "grace"), Some(1), ""), Step::Consent);
+    }
+}

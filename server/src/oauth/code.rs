@@ -1,0 +1,222 @@
+//! Authorization codes: issued once, used once, for a minute.
+
+use zeroize::Zeroizing;
+
+use super::client_auth::Credentials;
+use super::clients::sha256;
+use super::error::{Code, OAuthError};
+use super::issue::{Answer, Issue, WithIdToken};
+use super::params::Params;
+use super::pkce;
+use super::requests::AuthorizationRequest;
+use super::rotation::{EndedBecause, History, Holes, Locator, Pace, SessionRecord, SessionSecret};
+use super::scope::Scope;
+use super::sessions;
+use super::token::Wish;
+use super::userinfo::Profile;
+use crate::audit::{self, Event, Severity};
+use crate::clock::Timestamp;
+use crate::identity::users;
+use crate::random::Random;
+use crate::state::AppState;
+use crate::store::{Actor, Row, StoreError, Tx, Value};
+
+/// Writes a code for this person's answer to `request`, and returns it. Only its hash is kept.
+pub(super) fn issue(
+    tx: &mut dyn Tx,
+    random: &Random,
+    request: &AuthorizationRequest,
+    user_id: &str,
+    auth_time: Timestamp,
+    expires_at: Timestamp,
+) -> Result<Zeroizing<String>, StoreError> {
+    let code = random.secret();
+    tx.execute(
+        "INSERT INTO codes (code_hash, client_id, user_id, redirect_uri, scope, nonce, code_challenge, auth_time_at,
+         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        &[
+            Value::from(sha256(code.as_bytes())),
+            (&request.client_id).into(),
+            user_id.into(),
+            (&request.redirect_uri).into(),
+            request.scope.to_string().into(),
+            request.nonce.clone().into(),
+            (&request.code_challenge).into(),
+            auth_time.into(),
+            expires_at.into(),
+        ],
+    )?;
+    Ok(code)
+}
+
+/// A `grant_type=authorization_code` request, read.
+#[derive(Debug)]
+pub(super) struct Request {
+    code_hash: [u8; 32],
+    redirect_uri: String,
+    verifier: Zeroizing<String>,
+    wish: Wish,
+}
+
+impl Request {
+    pub(super) fn read(params: &Params) -> Result<Self, OAuthError> {
+        let code = params.value("code").ok_or(OAuthError::invalid_request("code is missing."))?;
+        let redirect_uri =
+            params.value("redirect_uri").ok_or(OAuthError::invalid_request("redirect_uri is missing."))?;
+        let verifier =
+            params.value("code_verifier").ok_or(OAuthError::invalid_request("code_verifier is missing."))?;
+        if !pkce::is_verifier(verifier) {
+            return Err(OAuthError::invalid_request(
+                "code_verifier must be 43 to 128 unreserved characters.",
+            ));
+        }
+        Ok(Self {
+            code_hash: sha256(code.as_bytes()),
+            redirect_uri: redirect_uri.to_owned(),
+            verifier: Zeroizing::new(verifier.to_owned()),
+            wish: Wish::read(params),
+        })
+    }
+}
+
+/// One text for every cause.
+const REFUSED: OAuthError =
+    OAuthError::new(Code::InvalidGrant, "The code is invalid, expired, used, or meant for another request.");
+
+enum Outcome {
+    Issue(Box<Issue>),
+    Refuse(OAuthError),
+}
+
+pub(super) async fn exchange(
+    state: &AppState,
+    credentials: Credentials,
+    request: Request,
+) -> Result<Answer, OAuthError> {
+    let actor = Actor::Anonymous("the code says who it is");
+    let now = state.clock.now();
+    let exchange = Exchange { state: state.clone(), credentials, request, now };
+    match state.store.write(&actor, move |tx| exchange.run(tx)).await? {
+        Outcome::Issue(issue) => issue.sign(state, now),
+        Outcome::Refuse(error) => Err(error),
+    }
+}
+
+struct Exchange {
+    state: AppState,
+    credentials: Credentials,
+    request: Request,
+    now: Timestamp,
+}
+
+impl Exchange {
+    fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
+        let Some(client) = self.credentials.authenticate(tx)? else {
+            let event = Event::new("client.auth_failed").client(self.credentials.client_id());
+            audit::append(tx, self.now, event)?;
+            return Ok(Outcome::Refuse(OAuthError::invalid_client()));
+        };
+        let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
+        if row.text("client_id")? != client.id {
+            return Ok(Outcome::Refuse(REFUSED));
+        }
+        if row.optional_timestamp("used_at")?.is_some() {
+            return self.used_twice(tx, &row);
+        }
+        let fits = row.timestamp("expires_at")? > self.now
+            && row.text("redirect_uri")? == self.request.redirect_uri
+            && pkce::matches(&self.request.verifier, row.text("code_challenge")?);
+        if !fits {
+            return Ok(Outcome::Refuse(REFUSED));
+        }
+        let granted = Scope::parse(row.text("scope")?).map_err(|_| malformed())?;
+        match self.request.wish.within(&granted, &self.state.oauth().api) {
+            Ok(scope) => self.begin(tx, &row, granted, scope),
+            Err(error) => Ok(Outcome::Refuse(error)),
+        }
+    }
+
+    fn find(&self, tx: &mut dyn Tx) -> Result<Option<Row>, StoreError> {
+        tx.first(
+            "SELECT client_id, user_id, redirect_uri, scope, nonce, code_challenge, auth_time_at, expires_at, used_at,
+             session_id FROM codes WHERE code_hash = $1",
+            &[self.request.code_hash.into()],
+        )
+    }
+
+    /// The second use of a code is a theft by one side or the other: what the first issued ends (RFC 9700 §2.1.1).
+    fn used_twice(&self, tx: &mut dyn Tx, row: &Row) -> Result<Outcome, StoreError> {
+        let sid = row.optional_text("session_id")?.unwrap_or_default();
+        sessions::end(tx, sid, EndedBecause::CodeReuse, self.now)?;
+        let event = Event::new("code.reuse")
+            .severity(Severity::Alert)
+            .session(sid)
+            .client(self.credentials.client_id())
+            .actor(self.state.keys.pseudonym(row.text("user_id")?));
+        audit::append(tx, self.now, event)?;
+        Ok(Outcome::Refuse(REFUSED))
+    }
+
+    fn begin(&self, tx: &mut dyn Tx, row: &Row, granted: Scope, scope: Scope) -> Result<Outcome, StoreError> {
+        let record = self.record(row, granted, scope.clone())?;
+        let used = tx.execute(
+            "UPDATE codes SET used_at = $2, session_id = $3 WHERE code_hash = $1 AND used_at IS NULL",
+            &[self.request.code_hash.into(), self.now.into(), (&record.id).into()],
+        )?;
+        if used != 1 {
+            // On a shared database another request was faster by a hair.
+            let row = self.find(tx)?.ok_or_else(malformed)?;
+            return self.used_twice(tx, &row);
+        }
+        let user = users::find_by_id(tx, &record.user_id)?.ok_or_else(malformed)?;
+        let secret = SessionSecret::from_bytes(self.state.random.bytes());
+        sessions::insert(tx, &self.state.keys, &self.state.random, &record, &secret)?;
+        let event = Event::new("session.started")
+            .session(&record.id)
+            .client(&record.client_id)
+            .actor(self.state.keys.pseudonym(&record.user_id))
+            .detail(serde_json::json!({ "scope": record.scope.to_string() }));
+        audit::append(tx, self.now, event)?;
+        let nonce = row.optional_text("nonce")?.map(str::to_owned);
+        let id_token = record
+            .scope
+            .contains("openid")
+            .then(|| WithIdToken { person: Profile::of(&user, &record.scope), nonce });
+        let issue = Issue::new(&record, &secret, user.roles, scope).with_id_token(id_token);
+        Ok(Outcome::Issue(Box::new(issue)))
+    }
+
+    fn record(&self, row: &Row, granted: Scope, scope: Scope) -> Result<SessionRecord, StoreError> {
+        let (settings, now) = (self.state.oauth(), self.now);
+        // Without a refresh token there is nothing to come back for.
+        let (idle, absolute) = if granted.contains("offline_access") {
+            (settings.session_idle_lifetime, settings.session_absolute_lifetime)
+        } else {
+            (settings.access_token_lifetime, settings.access_token_lifetime)
+        };
+        let absolute_end_at = now.after(absolute);
+        Ok(SessionRecord {
+            id: self.state.random.id(),
+            locator: Locator::from_bytes(self.state.random.bytes()),
+            client_id: row.text("client_id")?.to_owned(),
+            user_id: row.text("user_id")?.to_owned(),
+            scope: granted,
+            answered_scope: scope,
+            generation: 0,
+            attempt: None,
+            history: History::default(),
+            holes: Holes::default(),
+            dpop_jkt: None,
+            rotated_at: now,
+            pace: Pace { minute_at: now, rotations: 0 },
+            idle_end_at: now.after(idle).min(absolute_end_at),
+            absolute_end_at,
+            auth_time: row.timestamp("auth_time_at")?,
+            created_at: now,
+        })
+    }
+}
+
+fn malformed() -> StoreError {
+    StoreError::Defect("a code's row is malformed".to_owned())
+}

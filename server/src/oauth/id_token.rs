@@ -1,0 +1,39 @@
+//! ID tokens (OpenID Connect Core §2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+
+use super::clients::sha256;
+use super::userinfo::Profile;
+
+/// The claims of an ID token.
+#[derive(Debug, Serialize)]
+pub(super) struct Claims<'a> {
+    pub(super) iss: &'a str,
+    /// One audience, so no `azp` is needed.
+    pub(super) aud: &'a str,
+    #[serde(flatten)]
+    pub(super) person: &'a Profile,
+    pub(super) sid: &'a str,
+    pub(super) auth_time: i64,
+    pub(super) iat: i64,
+    pub(super) exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nonce: Option<&'a str>,
+    pub(super) at_hash: String,
+}
+
+/// The left half of the access token's hash (§3.1.3.6).
+pub(super) fn at_hash(access_token: &str) -> String {
+    URL_SAFE_NO_PAD.encode(&sha256(access_token.as_bytes())[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn at_hash_is_that_of_the_openid_connect_examples() {
+        // OpenID Connect Core, appendix A.4.
+        assert_eq!(super::at_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"), "77QmUPtjPfzWtF2AnpK9RQ");
+    }
+}

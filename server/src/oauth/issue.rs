@@ -1,0 +1,147 @@
+//! Making the answer of the token endpoint once the transaction that decided it is on disk.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, PRAGMA};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::access_token;
+use super::error::OAuthError;
+use super::id_token;
+use super::rotation::{SessionRecord, SessionSecret};
+use super::scope::Scope;
+use super::userinfo::Profile;
+use crate::clock::Timestamp;
+use crate::keys::TokenType;
+use crate::state::AppState;
+
+/// What is to be signed and handed out. Everything in it comes from the session's row, so that the same generation gives
+/// the same answer whenever it is asked for.
+#[derive(Debug)]
+pub(super) struct Issue {
+    sid: String,
+    client_id: String,
+    user_id: String,
+    roles: Vec<String>,
+    scope: Scope,
+    jti: String,
+    auth_time: Timestamp,
+    issued_at: Timestamp,
+    session_ends_at: Timestamp,
+    refresh_token: Option<Zeroizing<String>>,
+    id_token: Option<WithIdToken>,
+}
+
+/// An ID token is wanted too.
+#[derive(Debug)]
+pub(super) struct WithIdToken {
+    /// What it says of the person.
+    pub(super) person: Profile,
+    /// The nonce of the authorization request; a refresh has none.
+    pub(super) nonce: Option<String>,
+}
+
+impl Issue {
+    /// The answer for the session's current generation; the access token allows `scope`.
+    pub(super) fn new(
+        record: &SessionRecord,
+        secret: &SessionSecret,
+        roles: Vec<String>,
+        scope: Scope,
+    ) -> Self {
+        let offline = record.scope.contains("offline_access");
+        Self {
+            jti: secret.jti(record.locator, record.generation, &scope.to_string()),
+            refresh_token: offline.then(|| secret.refresh_token(record.locator, record.generation).expose()),
+            sid: record.id.clone(),
+            client_id: record.client_id.clone(),
+            user_id: record.user_id.clone(),
+            roles,
+            scope,
+            auth_time: record.auth_time,
+            issued_at: record.rotated_at,
+            session_ends_at: record.absolute_end_at,
+            id_token: None,
+        }
+    }
+
+    /// The same with an ID token.
+    pub(super) fn with_id_token(mut self, id_token: Option<WithIdToken>) -> Self {
+        self.id_token = id_token;
+        self
+    }
+
+    /// Signs. This is the costly step, and comes after the commit so that the writer never waits for it.
+    pub(super) fn sign(self, state: &AppState, now: Timestamp) -> Result<Answer, OAuthError> {
+        let settings = state.oauth();
+        let expires_at = self.issued_at.after(settings.access_token_lifetime).min(self.session_ends_at);
+        let scope = self.scope.to_string();
+        let access_token = state.keys.sign(
+            TokenType::AccessToken,
+            &access_token::Claims {
+                iss: settings.issuer.as_str().into(),
+                sub: self.user_id.as_str().into(),
+                aud: settings.api.as_str().into(),
+                client_id: self.client_id.as_str().into(),
+                sid: self.sid.as_str().into(),
+                scope: scope.as_str().into(),
+                roles: self.roles.as_slice().into(),
+                jti: self.jti.as_str().into(),
+                auth_time: self.auth_time.seconds(),
+                iat: self.issued_at.seconds(),
+                exp: expires_at.seconds(),
+            },
+            now,
+        )?;
+        let id_token = self.id_token.as_ref().map(|wanted| {
+            state.keys.sign(
+                TokenType::IdToken,
+                &id_token::Claims {
+                    iss: &settings.issuer,
+                    aud: &self.client_id,
+                    person: &wanted.person,
+                    sid: &self.sid,
+                    auth_time: self.auth_time.seconds(),
+                    iat: now.seconds(),
+                    exp: now.after(settings.id_token_lifetime).seconds(),
+                    nonce: wanted.nonce.as_deref(),
+                    at_hash: id_token::at_hash(&access_token),
+                },
+                now,
+            )
+        });
+        Ok(Answer {
+            access_token,
+            token_type: "Bearer",
+            expires_in: (expires_at.seconds() - now.seconds()).max(0),
+            refresh_token: self.refresh_token.map(|token| token.to_string()),
+            scope,
+            id_token: id_token.transpose()?,
+        })
+    }
+}
+
+/// A good answer of the token endpoint (RFC 6749 §5.1).
+#[derive(Serialize)]
+pub(super) struct Answer {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let mut response = Json(self).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        response
+    }
+}

@@ -1,0 +1,143 @@
+//! The parameters of a request (`application/x-www-form-urlencoded`), read strictly.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use zeroize::Zeroizing;
+
+/// More than any request of ours has.
+const MOST: usize = 64;
+
+/// The parameters by name. A name that is repeated is an error (RFC 6749 §3.1); an empty value is one that was left out.
+/// Values are wiped when dropped, since they may be secrets; they never print.
+pub(super) struct Params(Vec<(String, Zeroizing<String>)>);
+
+impl std::fmt::Debug for Params {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+    }
+}
+
+/// Parameters that can't be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ParamsError {
+    #[error("The content type must be application/x-www-form-urlencoded.")]
+    ContentType,
+    #[error("The parameters are malformed.")]
+    Malformed,
+    #[error("A parameter is repeated.")]
+    Repeated,
+}
+
+impl ParamsError {
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::ContentType => "The content type must be application/x-www-form-urlencoded.",
+            Self::Malformed => "The parameters are malformed.",
+            Self::Repeated => "A parameter is repeated.",
+        }
+    }
+}
+
+impl Params {
+    /// Reads the body of a form.
+    pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Self, ParamsError> {
+        let mut types = headers.get_all(CONTENT_TYPE).iter();
+        let (Some(kind), None) = (types.next(), types.next()) else { return Err(ParamsError::ContentType) };
+        let kind = kind.to_str().map_err(|_| ParamsError::ContentType)?;
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(ParamsError::ContentType);
+        }
+        Self::parse(body)
+    }
+
+    /// Reads a query or a form.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, ParamsError> {
+        let mut found: Vec<(String, Zeroizing<String>)> = Vec::new();
+        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let name = decode(halves.next().unwrap_or_default())?;
+            let value = Zeroizing::new(decode(halves.next().unwrap_or_default())?);
+            if found.iter().any(|(known, _)| *known == name) {
+                return Err(ParamsError::Repeated);
+            }
+            if found.len() == MOST {
+                return Err(ParamsError::Malformed);
+            }
+            found.push((name, value));
+        }
+        Ok(Self(found))
+    }
+
+    /// The value of a parameter; `None` when it is absent or empty.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.raw(name).filter(|value| !value.is_empty())
+    }
+
+    /// The value of a parameter as it was sent, even if that is nothing.
+    pub(super) fn raw(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Undoes the encoding; unlike a browser's, this decoder repairs nothing: a stray `%`, a control character or what is
+/// not UTF-8 is malformed.
+pub(super) fn decode(text: &[u8]) -> Result<String, ParamsError> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let (&[high, low], after) = rest.split_first_chunk::<2>().ok_or(ParamsError::Malformed)?;
+                rest = after;
+                hex(high)? << 4 | hex(low)?
+            }
+            other => other,
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| ParamsError::Malformed)?;
+    if text.chars().any(char::is_control) { Err(ParamsError::Malformed) } else { Ok(text) }
+}
+
+fn hex(digit: u8) -> Result<u8, ParamsError> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok()).ok_or(ParamsError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let params = Params::parse(b"a=1+2%203&b=%C3%A4&c=&d").unwrap();
+        assert_eq!(params.value("a"), Some("1 2 3"));
+        assert_eq!(params.value("b"), Some("ä"));
+        assert_eq!((params.value("c"), params.value("d"), params.value("e")), (None, None, None));
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_refused_even_if_it_says_the_same() {
+        assert_eq!(Params::parse(b"a=1&a=1").unwrap_err(), ParamsError::Repeated);
+        assert_eq!(Params::parse(b"a=1&%61=2").unwrap_err(), ParamsError::Repeated);
+        assert_eq!(Params::parse(b"a=1&a=").unwrap_err(), ParamsError::Repeated);
+    }
+
+    #[test]
+    fn malformed_encodings_are_refused() {
+        for text in [&b"a=%"[..], b"a=%4", b"a=%zz", b"a=%ff", b"a=\xff", b"a=%00", b"a=b%0Ac", b"%0d=1"] {
+            assert_eq!(Params::parse(text).unwrap_err(), ParamsError::Malformed);
+        }
+        let many = (0..=MOST).map(|n| format!("a{n}=1")).collect::<Vec<_>>().join("&");
+        assert_eq!(Params::parse(many.as_bytes()).unwrap_err(), ParamsError::Malformed);
+    }
+
+    #[test]
+    fn a_form_says_that_it_is_one() {
+        let headers = |value: &'static str| HeaderMap::from_iter([(CONTENT_TYPE, value.parse().unwrap())]);
+        assert!(Params::form(&headers("application/x-www-form-urlencoded; charset=UTF-8"), b"a=1").is_ok());
+        assert_eq!(Params::form(&headers("application/json"), b"{}").unwrap_err(), ParamsError::ContentType);
+        assert_eq!(Params::form(&HeaderMap::new(), b"a=1").unwrap_err(), ParamsError::ContentType);
+    }
+}

@@ -1,0 +1,292 @@
+//! `grant_type=refresh_token`: the decision of [`super::rotation`] carried out in one transaction.
+//!
+//! The answer goes out only after the commit is durable; its signature is made after that too. A refresh signs once: an ID
+//! token comes with it only when the request names `openid` in its `scope`.
+
+use http::{HeaderMap, HeaderName};
+
+use super::client_auth::Credentials;
+use super::error::{Code, OAuthError};
+use super::issue::{Answer, Issue, WithIdToken};
+use super::params::Params;
+use super::rotation::{
+    Again, Attempt, Context, Decision, EndedBecause, Late, Presented, PresentedToken, Proof, RefreshToken,
+    Refusal, Service, Session, decide,
+};
+use super::sessions::{self, Stored};
+use super::token::Wish;
+use super::userinfo::Profile;
+use crate::audit::{self, Event, Severity};
+use crate::clock::Timestamp;
+use crate::identity::users;
+use crate::state::AppState;
+use crate::store::{Actor, StoreError, Tx};
+
+/// The alias of `refresh_attempt`.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// With one writer nobody loses a race; on a shared database a few may, one after the other.
+const RACES: usize = 8;
+
+/// A refresh request, read.
+#[derive(Debug)]
+pub(super) struct Request {
+    token: Option<RefreshToken>,
+    attempt: Attempt,
+    wish: Wish,
+}
+
+impl Request {
+    pub(super) fn read(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
+        let token =
+            params.value("refresh_token").ok_or(OAuthError::invalid_request("refresh_token is missing."))?;
+        let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+        let header = keys.next();
+        let attempt = match keys.next() {
+            None => Attempt::read(params.raw("refresh_attempt"), header.map(|value| value.as_bytes())),
+            Some(_) => Attempt::Malformed,
+        };
+        Ok(Self { token: RefreshToken::parse(token).ok(), attempt, wish: Wish::read(params) })
+    }
+}
+
+/// What the transaction came to. A refusal is an outcome too: its audit row, or the end of the session, must be durable
+/// before the answer.
+enum Outcome {
+    Issue(Box<Issue>),
+    Refuse(OAuthError),
+}
+
+pub(super) async fn refresh(
+    state: &AppState,
+    credentials: Credentials,
+    request: Request,
+) -> Result<Answer, OAuthError> {
+    let actor = Actor::Anonymous("the refresh token says which session this is");
+    let service = Refresh { state: state.clone(), credentials, request, now: state.clock.now() };
+    let now = service.now;
+    match state.store.write(&actor, move |tx| service.run(tx)).await? {
+        Outcome::Issue(issue) => issue.sign(state, now),
+        Outcome::Refuse(error) => Err(error),
+    }
+}
+
+struct Refresh {
+    state: AppState,
+    credentials: Credentials,
+    request: Request,
+    now: Timestamp,
+}
+
+impl Refresh {
+    fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
+        let client = self.credentials.authenticate(tx)?;
+        for _ in 0..RACES {
+            let stored = match &self.request.token {
+                Some(token) if client.is_some() => {
+                    sessions::by_locator(tx, &self.state.keys, token.locator())?
+                }
+                _ => None,
+            };
+            let presented = self.presented(client.as_ref().map(|client| client.id.as_str()), stored.as_ref());
+            let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &self.context());
+            if let Some(outcome) = self.carry_out(tx, decision, stored)? {
+                return Ok(outcome);
+            }
+        }
+        Ok(Outcome::Refuse(OAuthError::unavailable()))
+    }
+
+    fn presented<'a>(&self, client_id: Option<&'a str>, stored: Option<&Stored>) -> Presented<'a> {
+        let token = self.request.token.as_ref().map(|token| PresentedToken {
+            generation: token.generation(),
+            authentic: stored.is_some_and(|stored| stored.secret.made(token)),
+        });
+        Presented { client_id, token, attempt: self.request.attempt, proof: Proof::Absent }
+    }
+
+    fn context(&self) -> Context {
+        let settings = self.state.oauth();
+        Context {
+            now: self.now,
+            service: Service::Ready,
+            rotation_grace: settings.rotation_grace,
+            rotations_per_minute: settings.rotations_per_minute,
+        }
+    }
+
+    /// Does what was decided. `None` when another request was faster: read again.
+    fn carry_out(
+        &self,
+        tx: &mut dyn Tx,
+        decision: Decision,
+        stored: Option<Stored>,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let Some(stored) = stored else {
+            let Decision::Refuse(refusal) = decision else { return Err(disagree()) };
+            self.record(tx, refusal_event(refusal), None)?;
+            return Ok(Some(Outcome::Refuse(refusal_error(refusal))));
+        };
+        match decision {
+            Decision::Rotate | Decision::Heal => self.advance(tx, stored),
+            Decision::Same(again) => self.same(tx, again, stored).map(Some),
+            Decision::Refuse(refusal) => {
+                self.record(tx, refusal_event(refusal), Some(&stored.session))?;
+                Ok(Some(Outcome::Refuse(refusal_error(refusal))))
+            }
+            Decision::Superseded(late) => {
+                self.record(tx, Some(late_event(late)), Some(&stored.session))?;
+                Ok(Some(Outcome::Refuse(OAuthError::superseded())))
+            }
+            Decision::End(why) => self.end(tx, why, stored),
+            Decision::Revoke => self.end(tx, EndedBecause::Reuse, stored),
+        }
+    }
+
+    fn advance(&self, tx: &mut dyn Tx, stored: Stored) -> Result<Option<Outcome>, StoreError> {
+        let settings = self.state.oauth();
+        let scope = match self.request.wish.within(&stored.session.record().scope, &settings.api) {
+            Ok(scope) => scope,
+            Err(error) => return Ok(Some(Outcome::Refuse(error))),
+        };
+        let from = stored.session.record().generation;
+        let presented = self.request.token.as_ref().map_or(from, RefreshToken::generation);
+        let attempt = match self.request.attempt {
+            Attempt::Key(hash) => Some(hash),
+            Attempt::Absent | Attempt::Malformed => None,
+        };
+        let (idle, healed) = (settings.session_idle_lifetime, presented > from);
+        let session = if healed {
+            stored.session.heal(presented, attempt, scope.clone(), idle, self.now)
+        } else {
+            stored.session.rotate(attempt, scope.clone(), idle, self.now)
+        };
+        let session = session.map_err(|_| disagree())?;
+        if !sessions::advance(tx, session.record(), from, self.now)? {
+            return Ok(None);
+        }
+        let event = if healed {
+            Event::new("refresh.rollback_healed")
+                .severity(Severity::Page)
+                .detail(serde_json::json!({ "lost_from": from, "lost_to": presented }))
+        } else {
+            Event::new("refresh.rotated").detail(serde_json::json!({ "generation": from + 1 }))
+        };
+        self.record(tx, Some(event), Some(&session))?;
+        self.issue(tx, Stored { session, ..stored }, scope).map(Some)
+    }
+
+    /// The same answer again: no fresher, and no wider than it was.
+    fn same(&self, tx: &mut dyn Tx, again: Again, stored: Stored) -> Result<Outcome, StoreError> {
+        let scope = match self
+            .request
+            .wish
+            .within(&stored.session.record().answered_scope, &self.state.oauth().api)
+        {
+            Ok(scope) => scope,
+            Err(error) => return Ok(Outcome::Refuse(error)),
+        };
+        let event = match again {
+            Again::Retried => "refresh.retried",
+            Again::Proved => "refresh.retried_proof",
+            Again::Grace => "refresh.grace",
+        };
+        self.record(tx, Some(Event::new(event)), Some(&stored.session))?;
+        self.issue(tx, stored, scope)
+    }
+
+    fn issue(
+        &self,
+        tx: &mut dyn Tx,
+        stored: Stored,
+        scope: super::scope::Scope,
+    ) -> Result<Outcome, StoreError> {
+        let record = stored.session.record();
+        let id_token = if self.request.wish.names_openid() {
+            let user = users::find_by_id(tx, &record.user_id)?;
+            user.map(|user| WithIdToken { person: Profile::of(&user, &scope), nonce: None })
+        } else {
+            None
+        };
+        let issue = Issue::new(record, &stored.secret, stored.roles, scope).with_id_token(id_token);
+        Ok(Outcome::Issue(Box::new(issue)))
+    }
+
+    fn end(&self, tx: &mut dyn Tx, why: EndedBecause, stored: Stored) -> Result<Option<Outcome>, StoreError> {
+        if !sessions::end(tx, &stored.session.record().id, why, self.now)? {
+            return Ok(None);
+        }
+        let event = match why {
+            EndedBecause::Reuse => Event::new("refresh.reuse").severity(Severity::Alert),
+            EndedBecause::Exhausted => Event::new("session.exhausted"),
+            _ => Event::new("session.expired"),
+        };
+        self.record(tx, Some(event), Some(&stored.session))?;
+        Ok(Some(Outcome::Refuse(OAuthError::invalid_refresh_token())))
+    }
+
+    fn record(
+        &self,
+        tx: &mut dyn Tx,
+        event: Option<Event>,
+        session: Option<&Session>,
+    ) -> Result<(), StoreError> {
+        let Some(event) = event else { return Ok(()) };
+        let event = match session.map(Session::record) {
+            Some(record) => event
+                .session(&record.id)
+                .client(self.credentials.client_id())
+                .actor(self.state.keys.pseudonym(&record.user_id)),
+            None => event.client(self.credentials.client_id()),
+        };
+        audit::append(tx, self.now, event)
+    }
+}
+
+fn disagree() -> StoreError {
+    StoreError::Defect("the decision and the session disagree".to_owned())
+}
+
+fn refusal_event(refusal: Refusal) -> Option<Event> {
+    match refusal {
+        Refusal::InvalidClient => Some(Event::new("client.auth_failed")),
+        Refusal::Unknown => Some(Event::new("refresh.unknown")),
+        Refusal::WrongClient => Some(Event::new("refresh.wrong_client")),
+        Refusal::ProofFailed => Some(Event::new("refresh.proof_failed")),
+        Refusal::WrongKey => Some(Event::new("refresh.wrong_key").severity(Severity::Alert)),
+        Refusal::AfterEnd => Some(Event::new("refresh.after_end")),
+        Refusal::Forged => {
+            // Anybody can make these by the thousand: they are counted, not kept.
+            tracing::info!(counter = "refresh.forged", "a refresh token with a tag that is not ours");
+            None
+        }
+        Refusal::Unavailable | Refusal::Limited(_) | Refusal::NonceWanted | Refusal::MalformedAttempt => None,
+    }
+}
+
+fn late_event(late: Late) -> Event {
+    match late {
+        Late::Duplicate | Late::Proved => Event::new("refresh.late_duplicate"),
+        Late::InHole => Event::new("refresh.in_hole").severity(Severity::Alert),
+    }
+}
+
+fn refusal_error(refusal: Refusal) -> OAuthError {
+    match refusal {
+        Refusal::Unavailable => OAuthError::unavailable(),
+        Refusal::Limited(wait) => OAuthError::too_many_requests(wait),
+        Refusal::InvalidClient => OAuthError::invalid_client(),
+        Refusal::ProofFailed => {
+            OAuthError::new(Code::InvalidDpopProof, "The DPoP proof is missing or not valid.")
+        }
+        Refusal::NonceWanted => {
+            OAuthError::new(Code::UseDpopNonce, "The DPoP proof needs a nonce of this server.")
+        }
+        Refusal::MalformedAttempt => OAuthError::invalid_request(
+            "The attempt key must be 22 to 128 unreserved characters, new for each refresh token.",
+        ),
+        Refusal::Unknown | Refusal::Forged | Refusal::WrongClient | Refusal::WrongKey | Refusal::AfterEnd => {
+            OAuthError::invalid_refresh_token()
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! `POST /oauth/revoke` (RFC 7009): ends the session that a token belongs to.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, Uri};
+
+use super::access_token;
+use super::client_auth::Credentials;
+use super::error::{Code, OAuthError};
+use super::rotation::{EndedBecause, RefreshToken, Session};
+use super::sessions::{self, Stored};
+use super::token::body_params;
+use crate::audit::{self, Event};
+use crate::clock::Timestamp;
+use crate::limits::{ClientAddress, Limit};
+use crate::state::AppState;
+use crate::store::{Actor, StoreError, Tx};
+
+pub(super) async fn revoke(
+    State(state): State<AppState>,
+    address: ClientAddress,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, OAuthError> {
+    state.limits.check(Limit::TokenAddress, &address.limit_key())?;
+    let params = body_params(&uri, &headers, &body)?;
+    let credentials = Credentials::read(&headers, &params)?;
+    let token = params.value("token").ok_or(OAuthError::invalid_request("token is missing."))?;
+    let token = Token::read(&state, token);
+    let now = state.clock.now();
+    let actor = Actor::Anonymous("the token says which session this is");
+    let service = state.clone();
+    state.store.write(&actor, move |tx| run(tx, &service, &credentials, &token, now)).await??;
+    Ok([(CACHE_CONTROL, "no-store")].into_response())
+}
+
+/// What was sent; the type hint is not needed to tell.
+enum Token {
+    Refresh(RefreshToken),
+    /// A good access token, by its session.
+    Access(String),
+    /// Anything else, which is answered as if it had been revoked (RFC 7009 §2.2).
+    Unknown,
+}
+
+impl Token {
+    fn read(state: &AppState, text: &str) -> Self {
+        if let Ok(token) = RefreshToken::parse(text) {
+            return Self::Refresh(token);
+        }
+        access_token::session_of(state, text).map_or(Self::Unknown, Self::Access)
+    }
+
+    /// The session that made the token.
+    fn session(&self, tx: &mut dyn Tx, state: &AppState) -> Result<Option<Stored>, StoreError> {
+        match self {
+            Self::Refresh(token) => {
+                let stored = sessions::by_locator(tx, &state.keys, token.locator())?;
+                Ok(stored.filter(|stored| stored.secret.made(token)))
+            }
+            Self::Access(sid) => sessions::by_id(tx, &state.keys, sid),
+            Self::Unknown => Ok(None),
+        }
+    }
+}
+
+/// The inner result is the answer; the transaction is committed with either.
+fn run(
+    tx: &mut dyn Tx,
+    state: &AppState,
+    credentials: &Credentials,
+    token: &Token,
+    now: Timestamp,
+) -> Result<Result<(), OAuthError>, StoreError> {
+    let Some(client) = credentials.authenticate(tx)? else {
+        audit::append(tx, now, Event::new("client.auth_failed").client(credentials.client_id()))?;
+        return Ok(Err(OAuthError::invalid_client()));
+    };
+    let Some(stored) = token.session(tx, state)? else { return Ok(Ok(())) };
+    let record = stored.session.record();
+    if record.client_id != client.id {
+        // RFC 7009 §2.1: not this client's to revoke.
+        return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
+    }
+    if record.dpop_jkt.is_some() {
+        // Or a stale stolen token would kill the session here.
+        return Ok(Err(OAuthError::new(Code::InvalidDpopProof, "The DPoP proof is missing or not valid.")));
+    }
+    if let Session::Live(record) = &stored.session
+        && sessions::end(tx, &record.id, EndedBecause::Revoked, now)?
+    {
+        let event = Event::new("session.revoked")
+            .session(&record.id)
+            .client(&client.id)
+            .actor(state.keys.pseudonym(&record.user_id));
+        audit::append(tx, now, event)?;
+    }
+    Ok(Ok(()))
+}
