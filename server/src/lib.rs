@@ -16,6 +16,7 @@ pub mod keys;
 pub mod limits;
 pub mod oauth;
 pub mod random;
+pub mod start;
 pub mod state;
 pub mod store;
 

@@ -3,6 +3,7 @@
 
 mod load;
 mod locate;
+pub mod registration;
 pub mod settings;
 mod types;
 

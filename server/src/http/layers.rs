@@ -16,9 +16,15 @@ use super::headers::{RequestId, request_id, security_headers};
 use super::{Surface, assets, cors, errors};
 use crate::limits::client_address;
 use crate::state::AppState;
+use crate::{api, identity, oauth};
+
+/// The whole server: the routes of every capability, and the layers over them.
+pub fn router(state: AppState) -> Router {
+    finish(oauth::routes().merge(identity::routes()).merge(api::routes()), state)
+}
 
 /// Adds the edge's own routes and every layer to the routes of the capabilities.
-pub fn finish(routes: Router<AppState>, state: AppState) -> Router {
+fn finish(routes: Router<AppState>, state: AppState) -> Router {
     let largest_body = state.config.http.api_body_limit.max(state.config.http.oauth_body_limit);
     routes
         .merge(assets::routes())

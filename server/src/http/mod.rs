@@ -13,7 +13,7 @@ mod tls;
 pub use assets::{ICON_PATH, STYLE_PATH};
 pub use errors::Surface;
 pub use headers::{ContentSecurity, RequestId};
-pub use layers::finish;
+pub use layers::router;
 pub use problem::{ApiJson, ApiQuery, Problem, Violation};
 pub use serve::{Listener, ServeError};
 pub use tls::{TlsError, load_tls};

@@ -131,7 +131,7 @@ impl Attempt {
         let Self { anonymous, username, password } = self;
         let actor = anonymous.actor("somebody signs in");
         let user = state.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
-        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+        let stored = user.as_ref().and_then(users::User::stored_password);
         let right = state.passwords.verify(password, stored).await;
         let now = state.clock.now();
         let pseudonym = user.as_ref().map(|user| state.keys.pseudonym(&user.id));

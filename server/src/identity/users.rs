@@ -28,10 +28,15 @@ pub struct User {
     pub created_at: Timestamp,
     /// When name, address or roles last changed: the `updated_at` claim.
     pub updated_at: Timestamp,
-    pub(super) password_hash: Option<String>,
+    password_hash: Option<String>,
 }
 
 impl User {
+    /// The hash of their password, for [`super::Passwords::verify`].
+    pub(crate) fn stored_password(&self) -> Option<String> {
+        self.password_hash.clone()
+    }
+
     /// The name to show: what they are called, or else what they type.
     pub fn display_name(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
