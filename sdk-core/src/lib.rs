@@ -30,11 +30,13 @@ pub use client::{Moorline, SignOut};
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
 pub use error::{Error, ReauthReason, SignedOutReason, StorageLostReason};
 pub use http::{HttpRequest, HttpResponse};
-pub use login::{AuthorizationRequest, SignInOptions};
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use login::LoopbackReceiver;
+pub use login::{AuthorizationRequest, SignInOptions};
 pub use platform::{
-    Clock, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform, PlatformKeyStore, SecretKey,
-    SystemClock,
+    Clock, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform, PlatformKeyStore,
+    SecretKey, SystemClock,
 };
+#[doc(hidden)]
+pub use session::decision;
 pub use session::{AccessToken, SessionInfo, SessionState, SessionStates, User};

@@ -1,1 +1,84 @@
-//! The SDK's own threads, so that it works under any executor.
+//! The SDK's own threads, so that it works under any executor and a caller that goes away stops nothing.
+
+use std::{
+    future::Future,
+    sync::{Mutex, OnceLock, PoisonError},
+};
+
+use tokio::{runtime::Runtime, task::JoinHandle};
+
+use crate::Error;
+
+/// Runs `work` on the SDK's threads to its end, whether or not the caller waits for it.
+pub(crate) async fn run<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    spawn(work)?.await.unwrap_or_else(|_| Err(internal()))
+}
+
+/// Starts `work` on the SDK's threads.
+pub(crate) fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<JoinHandle<T>, Error> {
+    Ok(runtime()?.spawn(work))
+}
+
+/// Runs `work`, which may block, on a thread that may. Only from the SDK's own tasks.
+pub(crate) async fn blocking<T: Send + 'static, E: From<Panicked> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, E> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Panicked.into()))
+}
+
+/// A task of ours panicked. The panic's message is in the app's panic hook; it must not unwind into the app.
+#[derive(Debug)]
+pub(crate) struct Panicked;
+
+/// The error for what can't happen.
+pub(crate) fn internal() -> Error {
+    Error::refused("internal_error", "the SDK failed within itself; please report it")
+}
+
+/// Makes the threads at the first call. A system that refuses them once may grant them later.
+fn runtime() -> Result<&'static Runtime, Error> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    static MAKING: Mutex<()> = Mutex::new(());
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let _one_at_a_time = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("moorline")
+        .enable_all()
+        .build()
+        .map_err(|error| Error::Misconfigured(format!("the system refuses the SDK's threads: {error}")))?;
+    Ok(RUNTIME.get_or_init(|| runtime))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_goes_on_when_its_caller_stops_waiting() {
+        let (done, wait) = std::sync::mpsc::channel();
+        let mut work = Box::pin(run(async move {
+            tokio::task::yield_now().await;
+            done.send(()).map_err(|_| internal())
+        }));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let _ = work.as_mut().poll(&mut context);
+        drop(work);
+        wait.recv().unwrap();
+    }
+
+    #[test]
+    fn a_panic_is_an_error_and_never_reaches_the_app() {
+        let outcome = runtime().unwrap().block_on(run(async { if true { panic!("a bug") } else { Ok(()) } }));
+        assert_eq!(outcome, Err(internal()));
+    }
+}

@@ -1,12 +1,19 @@
 //! Sign-in: the authorization request, the callback, the code exchange.
 
-use std::{fmt, time::Duration};
-
+mod callback;
+mod finish;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod loopback;
+mod start;
+mod user_info;
 
+use std::{fmt, time::Duration};
+
+pub(crate) use self::finish::{Exchanged, finish};
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
-pub use loopback::LoopbackReceiver;
+pub use self::loopback::LoopbackReceiver;
+pub(crate) use self::start::{cancel, start};
+pub(crate) use self::user_info::user_info;
 
 /// What may be asked of the provider at a sign-in (OpenID Connect Core §3.1.2.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// The time. Lifetimes are measured by [`monotonic`](Self::monotonic) alone, so a wall clock that is wrong or is set
-/// never ends a session.
+/// The time. Lifetimes are measured by [`monotonic`](Self::monotonic), so a wall clock that is wrong or is set never
+/// ends a session.
 pub trait Clock: Send + Sync + Debug {
     /// The date and time, as the device has it: may be wrong and may jump.
     fn wall(&self) -> SystemTime;
@@ -22,15 +22,118 @@ pub trait Clock: Send + Sync + Debug {
 }
 
 /// The system's own clocks.
-#[derive(Debug, Clone, Default)]
-pub struct SystemClock {}
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the system")]
     fn wall(&self) -> SystemTime {
-        unimplemented!()
+        SystemTime::now()
     }
 
     fn monotonic(&self) -> Duration {
-        unimplemented!()
+        system::monotonic()
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        system::boot_id()
+    }
+}
+
+#[cfg(unix)]
+mod system {
+    use std::time::Duration;
+
+    use rustix::time::{ClockId, clock_gettime};
+
+    /// Linux's `CLOCK_MONOTONIC` stops while the device sleeps, and Apple's does not.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const COUNTS_SLEEP: ClockId = ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const COUNTS_SLEEP: ClockId = ClockId::Monotonic;
+
+    pub(super) fn monotonic() -> Duration {
+        let now = clock_gettime(COUNTS_SLEEP);
+        Duration::new(now.tv_sec.try_into().unwrap_or_default(), now.tv_nsec.try_into().unwrap_or_default())
+    }
+
+    pub(super) fn boot_id() -> Option<String> {
+        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(id.trim().to_owned())
+    }
+}
+
+#[cfg(not(unix))]
+mod system {
+    use std::{
+        sync::OnceLock,
+        time::{Duration, Instant},
+    };
+
+    /// Windows' performance counter counts sleep. Its start isn't told, so that readings of two processes don't compare:
+    /// there is no boot id either.
+    pub(super) fn monotonic() -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
+
+    pub(super) const fn boot_id() -> Option<String> {
+        None
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// A clock that a test sets.
+    #[derive(Debug)]
+    pub(crate) struct TestClock(Mutex<(SystemTime, Duration)>);
+
+    impl Default for TestClock {
+        fn default() -> Self {
+            let wall = SystemClock.wall();
+            Self(Mutex::new((wall, Duration::from_secs(1_000))))
+        }
+    }
+
+    impl TestClock {
+        /// Time passes.
+        pub(crate) fn pass(&self, time: Duration) {
+            let mut now = self.0.lock().unwrap();
+            now.0 += time;
+            now.1 += time;
+        }
+
+        /// Somebody sets the wall clock ahead (or back) by this many years.
+        pub(crate) fn set_ahead_by_years(&self, years: i64) {
+            let mut now = self.0.lock().unwrap();
+            let year = Duration::from_secs(31_556_952);
+            let count = u32::try_from(years.abs()).unwrap();
+            if years < 0 { now.0 -= year * count } else { now.0 += year * count }
+        }
+    }
+
+    impl Clock for TestClock {
+        fn wall(&self) -> SystemTime {
+            self.0.lock().unwrap().0
+        }
+
+        fn monotonic(&self) -> Duration {
+            self.0.lock().unwrap().1
+        }
+
+        fn boot_id(&self) -> Option<String> {
+            Some("a-test".into())
+        }
+    }
+
+    #[test]
+    fn the_monotonic_clock_goes_forward_and_the_boot_keeps_its_name() {
+        let before = SystemClock.monotonic();
+        assert!(SystemClock.monotonic() >= before);
+        assert_eq!(SystemClock.boot_id(), SystemClock.boot_id());
     }
 }

@@ -1,11 +1,12 @@
 //! Where the vault's key lives.
 
 use std::{
+    collections::HashMap,
     fmt::{self, Debug},
-    path::{Path, PathBuf},
+    sync::Mutex,
 };
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A key of 32 bytes. Its `Debug` never shows it, and it is wiped when dropped.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -15,6 +16,17 @@ impl SecretKey {
     /// A key of these bytes.
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// A new, random key.
+    pub(crate) fn random() -> Self {
+        Self(crate::crypto::random())
+    }
+
+    /// The key in a key store's answer; nothing where the answer is no key.
+    pub(crate) fn from_stored(bytes: Vec<u8>) -> Option<Self> {
+        let bytes = Zeroizing::new(bytes);
+        bytes.as_slice().try_into().ok().map(Self)
     }
 
     /// The bytes: for a key store to keep, and for nothing else.
@@ -31,7 +43,7 @@ impl Debug for SecretKey {
 
 /// Keeps keys. Its functions may block: they are called on threads that may.
 pub trait KeyStore: Send + Sync + Debug {
-    /// The key of this name; nothing where there is none.
+    /// The key of this name; nothing where there is none (never where it can't be told just now).
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError>;
 
     /// Keeps a key, in place of any of the same name.
@@ -55,82 +67,35 @@ pub enum KeyStoreError {
     Failed(String),
 }
 
-/// The platform's own: Secret Service on Linux, the Keychain on macOS and iOS, the Credential Manager on Windows, the
-/// Android Keystore.
-#[derive(Debug)]
-pub struct PlatformKeyStore {}
-
-impl PlatformKeyStore {
-    /// The platform's key store, for the app or service of this name. Errors: [`KeyStoreError::Unavailable`] on a
-    /// machine that has none.
-    pub fn open(_service: &str) -> Result<Self, KeyStoreError> {
-        unimplemented!()
-    }
-}
-
-impl KeyStore for PlatformKeyStore {
-    fn load(&self, _key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        unimplemented!()
-    }
-
-    fn store(&self, _key_id: &str, _key: &SecretKey) -> Result<(), KeyStoreError> {
-        unimplemented!()
-    }
-
-    fn delete(&self, _key_id: &str) -> Result<(), KeyStoreError> {
-        unimplemented!()
-    }
-}
-
-/// Keys in plain files: for machines without a key store, and only where somebody asked for it.
-#[derive(Debug, Clone)]
-pub struct InsecureFileKeyStore {
-    #[expect(dead_code, reason = "used once the store is written")]
-    directory: PathBuf,
-}
-
-impl InsecureFileKeyStore {
-    /// Keys in files of this folder, which is made where it is missing.
-    pub fn new(directory: impl AsRef<Path>) -> Self {
-        Self { directory: directory.as_ref().to_owned() }
-    }
-}
-
-impl KeyStore for InsecureFileKeyStore {
-    fn load(&self, _key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        unimplemented!()
-    }
-
-    fn store(&self, _key_id: &str, _key: &SecretKey) -> Result<(), KeyStoreError> {
-        unimplemented!()
-    }
-
-    fn delete(&self, _key_id: &str) -> Result<(), KeyStoreError> {
-        unimplemented!()
-    }
-}
-
-/// Keys in memory: for tests.
+/// Keys in memory: for tests, and for sessions that shall end with the process.
 #[derive(Debug, Default)]
-pub struct MemoryKeyStore {}
+pub struct MemoryKeyStore {
+    keys: Mutex<HashMap<String, SecretKey>>,
+}
 
 impl MemoryKeyStore {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
     }
+
+    fn keys(&self) -> std::sync::MutexGuard<'_, HashMap<String, SecretKey>> {
+        self.keys.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 impl KeyStore for MemoryKeyStore {
-    fn load(&self, _key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        unimplemented!()
+    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
+        Ok(self.keys().get(key_id).cloned())
     }
 
-    fn store(&self, _key_id: &str, _key: &SecretKey) -> Result<(), KeyStoreError> {
-        unimplemented!()
+    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
+        self.keys().insert(key_id.to_owned(), key.clone());
+        Ok(())
     }
 
-    fn delete(&self, _key_id: &str) -> Result<(), KeyStoreError> {
-        unimplemented!()
+    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
+        self.keys().remove(key_id);
+        Ok(())
     }
 }

@@ -1,25 +1,89 @@
 //! An access token, as an app gets it.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    Clock,
+    vault::{Lifetime, Secret, StoredSession},
+};
 
 /// An access token. Its `Debug` never shows it.
 #[derive(Clone)]
-pub struct AccessToken {}
+pub struct AccessToken {
+    token: Arc<Secret>,
+    expires_in: Option<Duration>,
+}
 
 impl AccessToken {
     /// The token itself: for the `Authorization` header, never for a log.
     pub fn secret(&self) -> &str {
-        unimplemented!()
+        self.token.expose()
     }
 
     /// How long it was good for when it was handed out; nothing where the provider doesn't say.
-    pub fn expires_in(&self) -> Option<Duration> {
-        unimplemented!()
+    pub const fn expires_in(&self) -> Option<Duration> {
+        self.expires_in
     }
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AccessToken([redacted])")
+        f.debug_struct("AccessToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
     }
+}
+
+/// An access token in this process's memory. Its end is a reading of the monotonic clock.
+#[derive(Debug, Clone)]
+pub(super) struct HeldToken {
+    token: Arc<Secret>,
+    ends: Option<Duration>,
+    whole: Option<Duration>,
+}
+
+impl HeldToken {
+    pub(super) fn of(session: &StoredSession, clock: &dyn Clock) -> Self {
+        let now = clock.monotonic();
+        Self {
+            token: Arc::new(session.access_token.clone()),
+            ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
+            whole: session.lifetime.as_ref().map(Lifetime::whole),
+        }
+    }
+
+    /// What is left of it; nothing where the provider doesn't say.
+    pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
+        self.ends.map(|ends| ends.saturating_sub(now))
+    }
+
+    /// How long it was good for when it was issued; nothing where the provider doesn't say.
+    pub(super) const fn whole(&self) -> Option<Duration> {
+        self.whole
+    }
+
+    /// Whether it is this one.
+    pub(super) fn is(&self, token: &AccessToken) -> bool {
+        Arc::ptr_eq(&self.token, &token.token) || self.token == token.token
+    }
+
+    /// Whether it serves a caller with this need.
+    pub(super) fn serves(&self, need: &Need, now: Duration) -> bool {
+        let lasts = match self.remaining(now) {
+            Some(left) => !left.is_zero() && left >= need.min_validity,
+            None => true,
+        };
+        lasts && !need.rejected.as_ref().is_some_and(|rejected| self.is(rejected))
+    }
+
+    pub(super) fn hand_out(&self, now: Duration) -> AccessToken {
+        AccessToken { token: self.token.clone(), expires_in: self.remaining(now) }
+    }
+}
+
+/// What a caller wants of an access token.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Need {
+    /// How long it must be good for.
+    pub(crate) min_validity: Duration,
+    /// Not this one: the API has refused it, or the caller wants a new one.
+    pub(crate) rejected: Option<AccessToken>,
 }

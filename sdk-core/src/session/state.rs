@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
+
+use super::machine::State;
 use crate::{ReauthReason, SignedOutReason, User};
 
 /// Where the session stands.
@@ -21,13 +24,28 @@ pub enum SessionState {
 
 /// The state, and then each change of it.
 #[derive(Debug, Clone)]
-pub struct SessionStates {}
+pub struct SessionStates {
+    receiver: watch::Receiver<State>,
+    shown: Option<SessionState>,
+}
 
 impl SessionStates {
+    pub(super) const fn new(receiver: watch::Receiver<State>) -> Self {
+        Self { receiver, shown: None }
+    }
+
     /// The present state at the first call, and from then on the next one. A reader that is slow sees the latest state
-    /// and may miss those between. Nothing, once the last [`Moorline`](crate::Moorline) is gone.
+    /// and may miss those between. Nothing, once the last [`Moorline`](crate::Moorline) is gone. Dropping the future loses
+    /// nothing.
     pub async fn next(&mut self) -> Option<SessionState> {
-        unimplemented!()
+        loop {
+            let state = self.receiver.borrow_and_update().shown();
+            if self.shown.as_ref() != Some(&state) {
+                self.shown = Some(state.clone());
+                return Some(state);
+            }
+            self.receiver.changed().await.ok()?;
+        }
     }
 }
 

@@ -20,8 +20,41 @@ pub struct User {
     pub email_verified: Option<bool>,
     /// The address of a picture.
     pub picture: Option<String>,
-    /// All that the provider says, these members among it.
+    /// All that the provider says of the person, these members among it.
     pub claims: Map<String, Value>,
+}
+
+impl User {
+    /// Somebody of whom nothing is known but their name at the provider.
+    pub(crate) fn new(subject: String) -> Self {
+        Self::from_claims(subject, Map::new())
+    }
+
+    /// The person whom these claims describe. A claim of the wrong type counts as absent.
+    pub(crate) fn from_claims(subject: String, claims: Map<String, Value>) -> Self {
+        let text = |name| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            subject,
+            name: text("name"),
+            preferred_username: text("preferred_username"),
+            email: text("email"),
+            // Some providers say it with a string.
+            email_verified: match claims.get("email_verified") {
+                Some(Value::Bool(verified)) => Some(*verified),
+                Some(Value::String(verified)) => verified.parse().ok(),
+                _ => None,
+            },
+            picture: text("picture"),
+            claims,
+        }
+    }
+
+    /// The same person, with more known of them.
+    pub(crate) fn with(&self, newer: Map<String, Value>) -> Self {
+        let mut claims = self.claims.clone();
+        claims.extend(newer);
+        Self::from_claims(self.subject.clone(), claims)
+    }
 }
 
 /// Shows the subject alone: a log is no place for names and addresses.

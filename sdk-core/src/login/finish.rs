@@ -1,0 +1,221 @@
+//! The end of a sign-in: the code for tokens (RFC 6749 §4.1.3), the ID token checked, the session durable.
+
+use std::{sync::Arc, time::UNIX_EPOCH};
+
+use super::callback::Callback;
+use crate::{
+    Error, User,
+    discovery::Metadata,
+    net::Request,
+    session::{
+        Event, Session,
+        response::{Answer, Tokens},
+    },
+    token::id_token::{self, DEFAULT_LEEWAY, Expectations, IdTokenClaims, KeySource},
+    vault::{
+        Account, Change, Lifetime, PendingLogin, Revocation, Secret, Standing, StoredSession, WhenLost,
+        unix_seconds,
+    },
+};
+
+/// Tokens that came for a code, while their ID token isn't checked yet. Kept where the provider's keys can't be had just
+/// now, so that the app can call again: the code itself can't be sent twice.
+#[derive(Debug)]
+pub(crate) struct Exchanged {
+    state: Secret,
+    tokens: Tokens,
+    began: Lifetime,
+}
+
+/// Ends the sign-in that `callback_url` answers. The same callback, delivered again, gives the same person again.
+pub(crate) async fn finish(session: &Arc<Session>, callback_url: &str) -> Result<User, Error> {
+    let mut exchanged = session.finishing.lock().await;
+    let callback = Callback::read(callback_url)?;
+    let login = match find(session, &callback).await? {
+        Found::Pending(login) => login,
+        Found::Finished(user) => return Ok(user),
+    };
+    let outcome = match through(session, &callback, &login, &mut exchanged).await {
+        Ok(stored) => store(session, stored, &login).await,
+        Err(error) => Err(error),
+    };
+    match &outcome {
+        Ok(user) => {
+            session.tell(Event::SignInFinished(user.clone()));
+            session.tell_revocations_later();
+        }
+        // The app may call again with the same callback.
+        Err(error) if error.is_retryable() => {}
+        Err(_) => abandon(session, &login, exchanged.take()).await,
+    }
+    outcome
+}
+
+enum Found {
+    Pending(PendingLogin),
+    Finished(User),
+}
+
+async fn find(session: &Session, callback: &Callback) -> Result<Found, Error> {
+    let state = callback.state.clone();
+    let found = session.look(move |account| {
+        let account = account?;
+        if let Some(login) = account.logins.iter().find(|login| login.state == state) {
+            return Some(Found::Pending(login.clone()));
+        }
+        let finished = account.standing.session().filter(|session| session.login_state == state)?;
+        Some(Found::Finished(finished.user.clone()))
+    });
+    found
+        .await?
+        .ok_or_else(|| Error::refused("state_mismatch", "no sign-in with this state has been started here"))
+}
+
+/// All checks, in order, up to a session that may be stored.
+async fn through(
+    session: &Session,
+    callback: &Callback,
+    login: &PendingLogin,
+    exchanged: &mut Option<Exchanged>,
+) -> Result<StoredSession, Error> {
+    let metadata = session.metadata().await?;
+    let iss_required = metadata.authorization_response_iss_parameter_supported;
+    let code = callback.code(login, session.configuration.issuer(), iss_required)?;
+    if exchanged.as_ref().is_none_or(|held| held.state != login.state) {
+        *exchanged = Some(exchange(session, &metadata, login, &code).await?);
+    }
+    let Some(held) = exchanged.as_ref() else { return Err(crate::runtime::internal()) };
+    let claims = check_id_token(session, &metadata, login, &held.tokens).await?;
+    let Some(Exchanged { tokens, began, .. }) = exchanged.take() else {
+        return Err(crate::runtime::internal());
+    };
+    Ok(StoredSession {
+        user: user_of(claims),
+        refresh_token: tokens.refresh_token,
+        access_token: tokens.access_token,
+        lifetime: tokens.expires_in.map(|expires_in| began.lasting(expires_in)),
+        // RFC 6749 §5.1: left out where it is what was asked for.
+        scope: tokens.scope.unwrap_or_else(|| login.scope.clone()),
+        signed_in_at: unix_seconds(&*session.clock),
+        refreshes: 0,
+        login_state: login.state.clone(),
+    })
+}
+
+async fn exchange(
+    session: &Session,
+    metadata: &Metadata,
+    login: &PendingLogin,
+    code: &Secret,
+) -> Result<Exchanged, Error> {
+    let began = Lifetime::starting_now(&*session.clock);
+    let request = Request::post_form(
+        metadata.token_endpoint.clone(),
+        [
+            ("grant_type", "authorization_code"),
+            ("code", code.expose()),
+            ("redirect_uri", &login.redirect_uri),
+            ("client_id", session.configuration.client_id()),
+            ("code_verifier", login.code_verifier.expose()),
+        ],
+    );
+    let response = session.transport.send(request).await?;
+    match Answer::read(&response, &[code, &login.code_verifier]) {
+        Answer::Issued(tokens) => Ok(Exchanged { state: login.state.clone(), tokens: *tokens, began }),
+        Answer::Refused(refusal) => Err(refusal.into()),
+        Answer::Unclear { why, .. } => {
+            tracing::info!(why, "the code exchange has no clear answer");
+            Err(Error::Offline)
+        }
+    }
+}
+
+async fn check_id_token(
+    session: &Session,
+    metadata: &Metadata,
+    login: &PendingLogin,
+    tokens: &Tokens,
+) -> Result<IdTokenClaims, Error> {
+    let Some(token) = &tokens.id_token else {
+        return Err(Error::refused("invalid_id_token", "the provider sent no ID token"));
+    };
+    let keys = KeySource {
+        cache: &session.keys,
+        transport: &session.transport,
+        jwks_uri: &metadata.jwks_uri,
+        now: session.clock.monotonic(),
+    };
+    let expected = Expectations {
+        issuer: session.configuration.issuer(),
+        client_id: session.configuration.client_id(),
+        nonce: Some(login.nonce.expose()),
+        access_token: Some(tokens.access_token.expose()),
+        subject: None,
+        max_age: login.max_age,
+        now: now(session),
+        leeway: DEFAULT_LEEWAY,
+    };
+    Ok(id_token::verify(token.expose(), keys, &expected).await?)
+}
+
+/// Makes the session durable, if the sign-in wasn't cancelled meanwhile.
+async fn store(session: &Session, stored: StoredSession, login: &PendingLogin) -> Result<User, Error> {
+    // Only a provider of which it is known that its sessions are apart: others may end the new one with the old.
+    let sessions_are_apart =
+        session.metadata().await.is_ok_and(|metadata| metadata.refresh_attempt_supported);
+    let state = login.state.clone();
+    let written = session.update(WhenLost::Fail, move |account| {
+        if !account.logins.iter().any(|login| login.state == state) {
+            account.revocations.push(Revocation::of(&stored));
+            return Change::Write(Err(Error::Cancelled));
+        }
+        let user = stored.user.clone();
+        replace(account, stored, sessions_are_apart);
+        Change::Write(Ok(user))
+    });
+    let outcome = written.await?;
+    if outcome.is_err() {
+        session.tell_revocations().await;
+    }
+    outcome
+}
+
+fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: bool) {
+    account.logins.clear();
+    let before = std::mem::replace(&mut account.standing, Standing::SignedIn(Box::new(stored)));
+    if sessions_are_apart {
+        account.revocations.extend(before.session().map(Revocation::of));
+    }
+}
+
+/// Forgets a sign-in that failed for good, and has revoked what came for its code.
+async fn abandon(session: &Arc<Session>, login: &PendingLogin, exchanged: Option<Exchanged>) {
+    let state = login.state.clone();
+    let revocation = exchanged
+        .map(|held| Revocation::of_tokens(&held.tokens.access_token, held.tokens.refresh_token.as_ref()));
+    let forgotten = session.update(WhenLost::Fail, move |account| {
+        account.logins.retain(|login| login.state != state);
+        account.revocations.extend(revocation);
+        Change::Write(())
+    });
+    // What stays behind is one sign-in that nobody can finish any more.
+    if forgotten.await.is_ok() {
+        session.tell_revocations_later();
+    }
+    session.tell(Event::SignInAbandoned);
+}
+
+fn user_of(claims: IdTokenClaims) -> User {
+    let mut about_the_person = claims.claims;
+    about_the_person.retain(|name, _| !ABOUT_THE_TOKEN.contains(&name.as_str()));
+    User::from_claims(claims.subject, about_the_person)
+}
+
+fn now(session: &Session) -> i64 {
+    let now = session.clock.wall().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
+}
+
+/// Members of an ID token that say nothing about the person.
+const ABOUT_THE_TOKEN: [&str; 11] =
+    ["iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"];

@@ -1,0 +1,119 @@
+//! The authorization request (RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1).
+
+use oauth2::{
+    AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient,
+};
+
+use super::{AuthorizationRequest, SignInOptions};
+use crate::{
+    Error,
+    discovery::Metadata,
+    session::{Event, Session},
+    vault::{Change, PendingLogin, Secret, WhenLost},
+};
+
+/// Starts a sign-in. It is in the vault before the address is handed out, and so survives the death of the process.
+pub(crate) async fn start(session: &Session, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
+    let metadata = session.metadata().await?;
+    let login = new_login(session, &options)?;
+    let url = authorization_url(session, &metadata, &options, &login)?;
+    let state = login.state.expose().to_owned();
+    session
+        .update(WhenLost::StartAnew, move |account| {
+            account.logins.push(login);
+            // Whoever taps many times means the last ones.
+            let surplus = account.logins.len().saturating_sub(MOST_LOGINS);
+            account.logins.drain(..surplus);
+            Change::Write(())
+        })
+        .await?;
+    session.tell(Event::SignInStarted);
+    Ok(AuthorizationRequest { url, state })
+}
+
+/// Forgets all sign-ins that have started.
+pub(crate) async fn cancel(session: &Session) -> Result<(), Error> {
+    session
+        .update(WhenLost::Fail, |account| {
+            if account.logins.is_empty() {
+                Change::Keep(())
+            } else {
+                account.logins.clear();
+                Change::Write(())
+            }
+        })
+        .await?;
+    session.tell(Event::SignInAbandoned);
+    Ok(())
+}
+
+fn new_login(session: &Session, options: &SignInOptions) -> Result<PendingLogin, Error> {
+    let redirect_uri = options.redirect_uri.as_deref().or(session.configuration.redirect_uri());
+    let Some(redirect_uri) = redirect_uri else {
+        return Err(Error::Misconfigured("a sign-in needs a redirect_uri()".into()));
+    };
+    Ok(PendingLogin {
+        state: Secret::random(),
+        nonce: Secret::random(),
+        code_verifier: Secret::random(),
+        redirect_uri: redirect_uri.to_owned(),
+        scope: session.configuration.scopes().to_vec(),
+        max_age: options.max_age.map(|age| age.as_secs()),
+    })
+}
+
+fn authorization_url(
+    session: &Session,
+    metadata: &Metadata,
+    options: &SignInOptions,
+    login: &PendingLogin,
+) -> Result<String, Error> {
+    let redirect_uri = RedirectUrl::new(login.redirect_uri.clone())
+        .map_err(|error| Error::Misconfigured(format!("the redirect URI is no URI: {error}")))?;
+    let client = BasicClient::new(ClientId::new(session.configuration.client_id().to_owned()))
+        .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+        .set_redirect_uri(redirect_uri);
+    let verifier = PkceCodeVerifier::new(login.code_verifier.expose().to_owned());
+    let mut request = client
+        .authorize_url(|| CsrfToken::new(login.state.expose().to_owned()))
+        .add_scopes(login.scope.iter().cloned().map(Scope::new))
+        .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+        .add_extra_param("nonce", login.nonce.expose().to_owned());
+    let asked = [
+        ("login_hint", options.login_hint.clone()),
+        ("prompt", options.prompt.clone()),
+        ("max_age", login.max_age.map(|age| age.to_string())),
+    ];
+    for (name, value) in asked {
+        if let Some(value) = value {
+            request = request.add_extra_param(name, value);
+        }
+    }
+    let configured = session.configuration.authorization_parameters();
+    for (name, value) in configured.iter().filter(|(name, _)| !options.extra.iter().any(|(n, _)| n == name)) {
+        request = request.add_extra_param(name.clone(), value.clone());
+    }
+    for (name, value) in &options.extra {
+        if OURS.contains(&name.as_str()) {
+            return Err(Error::Misconfigured(format!("the parameter {name} is the SDK's own")));
+        }
+        request = request.add_extra_param(name.clone(), value.clone());
+    }
+    Ok(request.url().0.into())
+}
+
+const MOST_LOGINS: usize = 4;
+const OURS: [&str; 12] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];

@@ -1,0 +1,115 @@
+//! Keys in plain files.
+
+use std::{
+    fs, io,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use super::{KeyStore, KeyStoreError, SecretKey};
+
+/// Keys in plain files, readable by their owner alone: for machines without a key store, and only where somebody asked
+/// for it. Whoever can read the files can open the vault.
+#[derive(Debug, Clone)]
+pub struct InsecureFileKeyStore {
+    directory: PathBuf,
+}
+
+impl InsecureFileKeyStore {
+    /// Keys in files of this folder, which is made where it is missing.
+    pub fn new(directory: impl AsRef<Path>) -> Self {
+        Self { directory: directory.as_ref().to_owned() }
+    }
+
+    /// Key ids are the SDK's own: letters, digits, `-` and `_`. Anything else could leave the folder.
+    fn path(&self, key_id: &str) -> Result<PathBuf, KeyStoreError> {
+        if key_id.is_empty() || !key_id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+        {
+            return Err(KeyStoreError::Failed("the name of the key is no file name".into()));
+        }
+        Ok(self.directory.join(format!("{key_id}.key")))
+    }
+}
+
+impl KeyStore for InsecureFileKeyStore {
+    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
+        match fs::read(self.path(key_id)?) {
+            Ok(bytes) => match SecretKey::from_stored(bytes) {
+                Some(key) => Ok(Some(key)),
+                None => Err(KeyStoreError::Failed("the key's file does not hold 32 bytes".into())),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
+        let path = self.path(key_id)?;
+        let write = || {
+            crate::vault::files::make_folder(&self.directory)?;
+            let temporary = path.with_extension("key.tmp");
+            let mut file = crate::vault::files::private_file()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .open(&temporary)?;
+            file.write_all(key.expose())?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            crate::vault::files::sync_folder(&self.directory)
+        };
+        write().map_err(|error: io::Error| failed(&error))
+    }
+
+    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
+        match fs::remove_file(self.path(key_id)?) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(error: &io::Error) -> KeyStoreError {
+    KeyStoreError::Failed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_comes_back_as_it_was_kept_and_is_gone_when_deleted() {
+        let home = tempfile::tempdir().unwrap();
+        let store = InsecureFileKeyStore::new(home.path().join("keys"));
+        assert!(store.load("k1").unwrap().is_none());
+        store.store("k1", &SecretKey::from_bytes([7; 32])).unwrap();
+        assert_eq!(store.load("k1").unwrap().unwrap().expose(), &[7; 32]);
+        store.delete("k1").unwrap();
+        store.delete("k1").unwrap();
+        assert!(store.load("k1").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_key_whose_file_was_cut_is_an_error_and_never_a_missing_key() {
+        let home = tempfile::tempdir().unwrap();
+        let store = InsecureFileKeyStore::new(home.path());
+        fs::write(home.path().join("k1.key"), [1; 31]).unwrap();
+        assert!(matches!(store.load("k1"), Err(KeyStoreError::Failed(_))));
+    }
+
+    #[test]
+    fn a_key_id_cannot_leave_the_folder() {
+        let store = InsecureFileKeyStore::new("/nowhere");
+        assert!(matches!(store.load("../k"), Err(KeyStoreError::Failed(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_key_file_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        InsecureFileKeyStore::new(home.path()).store("k1", &SecretKey::from_bytes([7; 32])).unwrap();
+        let mode = fs::metadata(home.path().join("k1.key")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,175 @@
+//! The platform's own key store, through `keyring-core` and the store crate of each system.
+
+use std::sync::Arc;
+
+use keyring_core::{CredentialStore, Entry, Error};
+
+use super::{KeyStore, KeyStoreError, SecretKey};
+
+/// The platform's own: Secret Service on Linux, the Keychain on macOS and iOS, the Credential Manager on Windows, the
+/// Keystore on Android (where the app must have initialised `ndk-context` first).
+#[derive(Debug, Clone)]
+pub struct PlatformKeyStore {
+    service: String,
+    store: Arc<CredentialStore>,
+}
+
+impl PlatformKeyStore {
+    /// The platform's key store; `service` names the app in it. May block. Errors: [`KeyStoreError::Unavailable`] on a
+    /// machine that has none, or where none is running; there is no fallback.
+    pub fn open(service: &str) -> Result<Self, KeyStoreError> {
+        // The Secret Service client blocks on a runtime of its own, which a thread of another runtime may not do.
+        let store = std::thread::scope(|scope| {
+            let opener = std::thread::Builder::new().spawn_scoped(scope, open_store);
+            let opener = opener.map_err(|error| KeyStoreError::Unavailable(error.to_string()))?;
+            opener.join().unwrap_or_else(|_| Err(KeyStoreError::Unavailable("its client panicked".into())))
+        })?;
+        Ok(Self { service: service.to_owned(), store })
+    }
+
+    fn entry(&self, key_id: &str) -> Result<Entry, KeyStoreError> {
+        self.store.build(&self.service, key_id, None).map_err(|error| told(&error))
+    }
+}
+
+impl KeyStore for PlatformKeyStore {
+    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
+        match self.entry(key_id)?.get_secret() {
+            Ok(bytes) => match SecretKey::from_stored(bytes) {
+                Some(key) => Ok(Some(key)),
+                None => Err(KeyStoreError::Failed("the entry does not hold 32 bytes".into())),
+            },
+            Err(Error::NoEntry) => Ok(None),
+            Err(error) => Err(told(&error)),
+        }
+    }
+
+    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
+        self.entry(key_id)?.set_secret(key.expose()).map_err(|error| told(&error))
+    }
+
+    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
+        match self.entry(key_id)?.delete_credential() {
+            Ok(()) | Err(Error::NoEntry) => Ok(()),
+            Err(error) => Err(told(&error)),
+        }
+    }
+}
+
+/// Never the error's own `Debug`: some of keyring's variants carry the entry's bytes.
+fn told(error: &Error) -> KeyStoreError {
+    match error {
+        Error::NoStorageAccess(_) => KeyStoreError::Locked,
+        Error::PlatformFailure(cause) if says_locked(&cause.to_string()) => KeyStoreError::Locked,
+        Error::PlatformFailure(cause) => KeyStoreError::Failed(cause.to_string()),
+        Error::NoDefaultStore => KeyStoreError::Unavailable("no store is set".into()),
+        Error::NotSupportedByStore(why) => KeyStoreError::Unavailable(why.clone()),
+        Error::BadEncoding(_) | Error::BadDataFormat(..) => {
+            KeyStoreError::Failed("the entry is malformed".into())
+        }
+        Error::Ambiguous(entries) => {
+            KeyStoreError::Failed(format!("{} entries have this name", entries.len()))
+        }
+        other => KeyStoreError::Failed(other.to_string()),
+    }
+}
+
+/// Secret Service's `IsLocked`, and Security.framework's "User interaction is not allowed" (errSecInteractionNotAllowed):
+/// what a locked device says where the store crate has no error of its own for it.
+fn says_locked(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("islocked") || text.contains("is locked") || text.contains("interaction is not allowed")
+}
+
+#[cfg(target_os = "linux")]
+fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    match zbus_secret_service_keyring_store::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => {
+            Err(KeyStoreError::Unavailable(format!("no Secret Service answers on the session bus ({error})")))
+        }
+    }
+}
+
+#[cfg(target_os = "macos")]
+fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    match apple_native_keyring_store::keychain::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
+    }
+}
+
+#[cfg(target_os = "ios")]
+fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    match apple_native_keyring_store::protected::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
+    }
+}
+
+#[cfg(target_os = "windows")]
+fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    match windows_native_keyring_store::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
+    }
+}
+
+#[cfg(target_os = "android")]
+fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    match android_native_keyring_store::Store::new() {
+        Ok(store) => Ok(store),
+        Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
+    }
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "ios",
+    target_os = "windows",
+    target_os = "android"
+)))]
+fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    Err(KeyStoreError::Unavailable("there is none for this system".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With keyring's own mock in the platform's place: the mapping is ours, the rest isn't.
+    fn mocked() -> PlatformKeyStore {
+        PlatformKeyStore { service: "moorline-test".into(), store: keyring_core::mock::Store::new().unwrap() }
+    }
+
+    #[test]
+    fn a_key_comes_back_as_it_was_kept_and_is_gone_when_deleted() {
+        let store = mocked();
+        assert!(store.load("k1").unwrap().is_none());
+        store.store("k1", &SecretKey::from_bytes([7; 32])).unwrap();
+        assert_eq!(store.load("k1").unwrap().unwrap().expose(), &[7; 32]);
+        store.delete("k1").unwrap();
+        store.delete("k1").unwrap();
+        assert!(store.load("k1").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_locked_store_is_locked_and_not_empty() {
+        assert_eq!(
+            told(&Error::NoStorageAccess("the login keyring is closed".into())),
+            KeyStoreError::Locked
+        );
+        assert_eq!(
+            told(&Error::PlatformFailure("User interaction is not allowed.".into())),
+            KeyStoreError::Locked
+        );
+        assert!(matches!(told(&Error::PlatformFailure("broken".into())), KeyStoreError::Failed(_)));
+    }
+
+    #[test]
+    fn no_error_shows_the_bytes_of_an_entry() {
+        let error = told(&Error::BadDataFormat(vec![0x61; 32], "odd".into()));
+        assert!(!format!("{error:?} {error}").contains("97"));
+    }
+}

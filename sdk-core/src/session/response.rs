@@ -1,0 +1,263 @@
+//! What the token endpoint says, with the quirks that providers have: `null` for absent, numbers as strings, unknown
+//! members.
+
+use std::time::Duration;
+
+use ::http::{StatusCode, header};
+use serde_json::{Map, Value};
+
+use crate::{Error, net::Response, vault::Secret};
+
+/// What the token endpoint says.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Issued(Box<Tokens>),
+    /// A parsed OAuth error (RFC 6749 §5.2).
+    Refused(Refusal),
+    /// Nothing that OAuth knows, or a request to come back later.
+    Unclear {
+        /// For the log.
+        why: &'static str,
+        retry_after: Option<Duration>,
+    },
+}
+
+/// A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
+#[derive(Debug)]
+pub(crate) struct Tokens {
+    pub(crate) access_token: Secret,
+    pub(crate) refresh_token: Option<Secret>,
+    pub(crate) id_token: Option<Secret>,
+    /// Zero where the provider says that the token has expired already.
+    pub(crate) expires_in: Option<Duration>,
+    pub(crate) scope: Option<Vec<String>>,
+}
+
+/// A parsed OAuth error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    pub(crate) description: String,
+}
+
+impl Refusal {
+    /// Whether the grant itself was refused.
+    pub(crate) fn is_invalid_grant(&self) -> bool {
+        self.code == "invalid_grant"
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused { code: refusal.code, description: refusal.description }
+    }
+}
+
+impl Answer {
+    /// Reads an answer. What was sent is wiped from any text that the provider echoes.
+    pub(crate) fn read(response: &Response, sent: &[&Secret]) -> Self {
+        let status = response.status;
+        if status.is_server_error()
+            || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+        {
+            return Self::Unclear {
+                why: "the status asks to come back later",
+                retry_after: retry_after(response),
+            };
+        }
+        let Some(body) = response.json::<Map<String, Value>>() else {
+            return Self::Unclear { why: "the body is no JSON object", retry_after: None };
+        };
+        if status == StatusCode::OK {
+            return match tokens(&body) {
+                Some(tokens) => Self::Issued(Box::new(tokens)),
+                None => Self::Unclear { why: "the token response is malformed", retry_after: None },
+            };
+        }
+        match text(&body, "error") {
+            // Some providers say so with a 400.
+            Some("temporarily_unavailable" | "server_error" | "slow_down") => {
+                Self::Unclear { why: "the error asks to come back later", retry_after: retry_after(response) }
+            }
+            Some(code) if status.is_client_error() => {
+                let description = text(&body, "error_description").unwrap_or_default();
+                Self::Refused(Refusal { code: told(code, sent), description: told(description, sent) })
+            }
+            _ => Self::Unclear { why: "the answer is neither tokens nor an OAuth error", retry_after: None },
+        }
+    }
+}
+
+/// A provider's text, fit to be shown: short, printable, and without anything of `secrets`.
+pub(crate) fn told(text: &str, secrets: &[&Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets {
+        if !secret.expose().is_empty() {
+            text = text.replace(secret.expose(), "[redacted]");
+        }
+    }
+    text.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
+    match body.get("token_type") {
+        None | Some(Value::Null) => {}
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
+        Some(_) => return None,
+    }
+    Some(Tokens {
+        access_token: secret(body, "access_token").ok()??,
+        refresh_token: secret(body, "refresh_token").ok()?,
+        id_token: secret(body, "id_token").ok()?,
+        expires_in: seconds(body.get("expires_in")).ok()?,
+        scope: text(body, "scope").map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect()),
+    })
+}
+
+struct Malformed;
+
+/// A text that may be absent, `null` or empty, and is nothing then.
+fn secret(body: &Map<String, Value>, name: &str) -> Result<Option<Secret>, Malformed> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) if text.is_empty() => Ok(None),
+        Some(Value::String(text)) if text.len() <= LONGEST => Ok(Some(Secret::new(text.clone()))),
+        Some(_) => Err(Malformed),
+    }
+}
+
+fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    body.get(name).and_then(Value::as_str)
+}
+
+/// A number of seconds, also as a string or with a fraction; what is negative is zero.
+fn seconds(value: Option<&Value>) -> Result<Option<Duration>, Malformed> {
+    let number = match value {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
+        Some(Value::String(text)) => text.trim().parse::<f64>().ok(),
+        Some(_) => None,
+    };
+    match number {
+        Some(seconds) if seconds.is_finite() => {
+            Ok(Some(Duration::try_from_secs_f64(seconds.clamp(0.0, MOST_SECONDS)).map_err(|_| Malformed)?))
+        }
+        _ => Err(Malformed),
+    }
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    response.header(header::RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Longer tokens can't travel in a header.
+const LONGEST: usize = 64 * 1024;
+/// Ten years: nothing lives longer.
+const MOST_SECONDS: f64 = 315_360_000.0;
+
+#[cfg(test)]
+mod tests {
+    use ::http::HeaderMap;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap();
+        let response = Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+        Answer::read(&response, &[&Secret::new("sent-token".into())])
+    }
+
+    fn issued(body: &str) -> Tokens {
+        match read(200, body) {
+            Answer::Issued(tokens) => *tokens,
+            other => panic!("{other:?} from {body}"),
+        }
+    }
+
+    #[test]
+    fn the_quirks_of_providers_are_accepted() {
+        let plain =
+            issued(r#"{"access_token":"a","token_type":"Bearer","expires_in":60,"refresh_token":"r"}"#);
+        assert_eq!(plain.expires_in, Some(Duration::from_secs(60)));
+        assert_eq!(plain.refresh_token.unwrap().expose(), "r");
+        for (body, seconds) in [
+            (r#"{"access_token":"a","expires_in":"60"}"#, Some(60)),
+            (r#"{"access_token":"a","expires_in":null}"#, None),
+            (r#"{"access_token":"a","expires_in":60.9}"#, Some(60)),
+            (r#"{"access_token":"a","expires_in":-5}"#, Some(0)),
+            (
+                r#"{"access_token":"a","expires_in":0,"refresh_token":null,"scope":null,"id_token":null}"#,
+                Some(0),
+            ),
+            (r#"{"access_token":"a","token_type":"bearer","unknown":{"x":[1]},"refresh_token":""}"#, None),
+            (r#"{"access_token":"a","expires_in":1e300}"#, Some(315_360_000)),
+        ] {
+            let tokens = issued(body);
+            assert_eq!(tokens.expires_in.map(|expires_in| expires_in.as_secs()), seconds, "{body}");
+            assert_eq!(tokens.refresh_token, None, "{body}");
+        }
+        assert_eq!(issued(r#"{"access_token":"a","scope":" a  b "}"#).scope.unwrap(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_no_token_response_is_unclear_and_no_panic() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            "<html>",
+            r#"{"access_token":""}"#,
+            r#"{"access_token":7}"#,
+            r#"{"access_token":null}"#,
+            r#"{"access_token":"a","token_type":"mac"}"#,
+            r#"{"access_token":"a","expires_in":"soon"}"#,
+            r#"{"access_token":"a","expires_in":"NaN"}"#,
+            r#"{"access_token":"a","refresh_token":["r"]}"#,
+            r#"{"error":"invalid_grant"}"#,
+        ] {
+            assert!(matches!(read(200, body), Answer::Unclear { .. }), "{body}");
+        }
+    }
+
+    #[test]
+    fn only_a_parsed_client_error_is_a_refusal() {
+        assert!(
+            matches!(read(400, r#"{"error":"invalid_grant"}"#), Answer::Refused(r) if r.is_invalid_grant())
+        );
+        assert!(
+            matches!(read(401, r#"{"error":"invalid_client"}"#), Answer::Refused(r) if !r.is_invalid_grant())
+        );
+        for (status, body) in [
+            (500, r#"{"error":"invalid_grant"}"#),
+            (503, r#"{"error":"invalid_grant"}"#),
+            (429, r#"{"error":"invalid_grant"}"#),
+            (408, r#"{"error":"invalid_grant"}"#),
+            (302, r#"{"error":"invalid_grant"}"#),
+            (204, r#"{"error":"invalid_grant"}"#),
+            (400, "<html>invalid_grant</html>"),
+            (400, r#"{"error":["invalid_grant"]}"#),
+            (400, r#"{"error":"temporarily_unavailable"}"#),
+            (403, ""),
+        ] {
+            assert!(matches!(read(status, body), Answer::Unclear { .. }), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn an_echoed_token_is_wiped_from_the_description() {
+        let Answer::Refused(refusal) =
+            read(400, r#"{"error":"invalid_grant","error_description":"sent-token is \u0007 old"}"#)
+        else {
+            panic!("a refusal")
+        };
+        assert_eq!(refusal.description, "[redacted] is  old");
+    }
+
+    #[test]
+    fn nothing_secret_shows_in_debug() {
+        let tokens = issued(r#"{"access_token":"seen-a","refresh_token":"seen-r","id_token":"seen-i"}"#);
+        assert!(!format!("{tokens:?}").contains("seen"));
+    }
+}

@@ -1,0 +1,86 @@
+//! Telling the provider that a session is over (RFC 7009), now or at the next chance.
+
+use std::sync::Arc;
+
+use ::http::StatusCode;
+use url::Url;
+
+use super::engine::Session;
+use crate::{
+    Error,
+    net::Request,
+    runtime,
+    vault::{Change, Revocation, WhenLost},
+};
+
+impl Session {
+    /// Tells the provider all that is queued, as far as it can be reached. Whether it knows all of it now.
+    pub(crate) async fn tell_revocations(&self) -> bool {
+        let _one_at_a_time = self.telling.lock().await;
+        match self.try_to_tell().await {
+            Ok(told) => told,
+            Err(error) => {
+                tracing::info!(%error, "revocations stay queued");
+                false
+            }
+        }
+    }
+
+    /// The same, in the background: the network seems to work just now.
+    pub(crate) fn tell_revocations_later(self: &Arc<Self>) {
+        let session = self.clone();
+        // Without threads, the next chance comes later.
+        let _ = runtime::spawn(async move { session.tell_revocations().await });
+    }
+
+    async fn try_to_tell(&self) -> Result<bool, Error> {
+        let queued = self
+            .look(|account| account.map(|account| account.revocations.clone()))
+            .await?
+            .unwrap_or_default();
+        if queued.is_empty() {
+            return Ok(true);
+        }
+        let metadata = self.metadata().await?;
+        let mut all = true;
+        for revocation in queued {
+            let told = match &metadata.revocation_endpoint {
+                Some(endpoint) => self.revoke(endpoint, &revocation).await?,
+                None => false,
+            };
+            all &= told;
+            self.update(WhenLost::Fail, move |account| {
+                account.revocations.retain(|queued| *queued != revocation);
+                Change::Write(())
+            })
+            .await?;
+        }
+        Ok(all)
+    }
+
+    /// Whether the provider has revoked the token. An answer that says no is final: it would say no again. Errors: what
+    /// may be different next time.
+    async fn revoke(&self, endpoint: &Url, revocation: &Revocation) -> Result<bool, Error> {
+        let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
+        let request = Request::post_form(
+            endpoint.clone(),
+            [
+                ("token", revocation.token.expose()),
+                ("token_type_hint", hint),
+                ("client_id", self.configuration.client_id()),
+            ],
+        );
+        let response = self.transport.send(request).await?;
+        match response.status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Error::Offline),
+            status if status.is_server_error() || status.is_redirection() => Err(Error::Offline),
+            // A captive portal says anything; the provider says it in JSON (RFC 7009 §2.2.1).
+            _ if response.json::<serde_json::Map<_, _>>().is_none() => Err(Error::Offline),
+            status => {
+                tracing::warn!(status = status.as_u16(), "the provider refuses to revoke a token");
+                Ok(false)
+            }
+        }
+    }
+}

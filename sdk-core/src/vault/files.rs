@@ -1,0 +1,147 @@
+//! Files and folders, with what has to be durable made so.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+/// The vault's folder.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    pub(super) const fn new(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Waits until no other process is at the vault, for five seconds at most: a process that was stopped while it held the
+    /// lock must not stop this one for ever. The lock goes with the returned file.
+    pub(super) fn lock(&self) -> io::Result<Option<File>> {
+        make_folder(&self.path)?;
+        let file =
+            private_file().read(true).write(true).create(true).truncate(false).open(self.path.join(LOCK))?;
+        for _ in 0..LOCK_TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                // Some network file systems have no locks. Exclusive creation and the comparison of tokens still hold.
+                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
+                    return Ok(None);
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds the vault's lock"))
+    }
+
+    /// The whole file; nothing where there is none.
+    pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let file = match File::open(self.path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        let mut bytes = Vec::new();
+        file.take(LIMIT).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Replaces the file as a whole. When this returns, the new contents survive a power cut; when it fails, the old ones
+    /// are still there (or, if the last fsync failed, one of the two).
+    pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let temporary =
+            self.path.join(format!("{name}{TEMPORARY}{:016x}", u64::from_ne_bytes(crate::crypto::random())));
+        let written =
+            write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path.join(name)));
+        if let Err(error) = written {
+            let _ = fs::remove_file(&temporary);
+            return Err(error);
+        }
+        sync_folder(&self.path)
+    }
+
+    /// Makes the file, unless it is there already (then `false`). Durable when this returns.
+    pub(super) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
+        let path = self.path.join(name);
+        match write_durably(&path, bytes) {
+            Ok(()) => sync_folder(&self.path).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => {
+                let _ = fs::remove_file(&path);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a file that can't be read out of the way; it is never deleted.
+    pub(super) fn move_aside(&self, name: &str) -> io::Result<()> {
+        let aside = format!("{name}{ASIDE}{:016x}", u64::from_ne_bytes(crate::crypto::random()));
+        fs::rename(self.path.join(name), self.path.join(aside))?;
+        sync_folder(&self.path)
+    }
+
+    /// Whether a file of this name was moved aside.
+    pub(super) fn was_moved_aside(&self, name: &str) -> bool {
+        let start = format!("{name}{ASIDE}");
+        self.names().iter().any(|name| name.starts_with(&start))
+    }
+
+    /// Removes the files that `doomed` picks by name. A failure leaves rubbish behind, and harms nothing.
+    pub(super) fn tidy(&self, doomed: impl Fn(&str) -> bool) {
+        for name in self.names() {
+            if name.contains(TEMPORARY) || doomed(&name) {
+                let _ = fs::remove_file(self.path.join(name));
+            }
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
+    }
+}
+
+/// Makes a folder for its owner alone, and those above it.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+/// Options for a file that only its owner may read.
+pub(crate) fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
+    // Windows can't open a folder as a file, and keeps its names in a journal.
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}
+
+/// Makes a file that isn't there yet, with its contents durable (its name isn't, yet).
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = private_file().write(true).create_new(true).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+const LOCK: &str = "vault.lock";
+const TEMPORARY: &str = ".tmp-";
+const ASIDE: &str = ".unreadable-";
+/// More than a vault ever holds: what is longer is damaged, and mustn't fill the memory.
+const LIMIT: u64 = 4 * 1024 * 1024;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
+const LOCK_TRIES: u32 = 2_500;

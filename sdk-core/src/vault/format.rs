@@ -1,0 +1,198 @@
+//! The sealed file, byte by byte.
+//!
+//! ```text
+//! offset  bytes
+//!      0      8  "MOORLINE"
+//!      8      1  what it is: 'V' the vault, 'P' a pending record
+//!      9      2  format version, big-endian
+//!     11     16  key id
+//!     27      8  check: the start of SHA-256 of all before it
+//!     ----------  up to here the same in every version
+//!     35      8  revision, big-endian
+//!     43     24  nonce
+//!     67      …  XChaCha20-Poly1305 of the contents; all before it is authenticated with them
+//! ```
+//!
+//! The check tells a file of a newer version from a damaged one before any key is at hand. It protects nothing: the
+//! seal does.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chacha20poly1305::{
+    XChaCha20Poly1305,
+    aead::{AeadInOut as _, KeyInit as _},
+};
+use zeroize::Zeroizing;
+
+use crate::{crypto, platform::SecretKey};
+
+/// What a sealed file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Vault = b'V' as isize,
+    Pending = b'P' as isize,
+}
+
+/// Names the key of a file in the key store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct KeyId([u8; 16]);
+
+impl KeyId {
+    pub(super) fn random() -> Self {
+        Self(crypto::random())
+    }
+
+    /// The name in the key store.
+    pub(super) fn name(&self) -> String {
+        format!("moorline-vault-{}", URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// Why a sealed file can't be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormatError {
+    Damaged,
+    Newer,
+}
+
+/// What an opened file held.
+pub(super) struct Opened {
+    pub(super) revision: u64,
+    pub(super) contents: Zeroizing<Vec<u8>>,
+}
+
+/// The key that `file` is sealed with.
+pub(super) fn key_id(kind: Kind, file: &[u8]) -> Result<KeyId, FormatError> {
+    let prefix = file.get(..PREFIX).ok_or(FormatError::Damaged)?;
+    let (stated, check) = prefix.split_at(CHECK);
+    if stated[..8] != MAGIC || stated[8] != kind as u8 || check != &crypto::sha256(stated)[..8] {
+        return Err(FormatError::Damaged);
+    }
+    match u16::from_be_bytes([stated[9], stated[10]]) {
+        VERSION => Ok(KeyId(stated[11..27].try_into().expect("27 - 11 is 16"))),
+        newer if newer > VERSION => Err(FormatError::Newer),
+        _ => Err(FormatError::Damaged),
+    }
+}
+
+/// The contents of `file`, whose key is at hand.
+pub(super) fn open(kind: Kind, file: &[u8], key: &SecretKey) -> Result<Opened, FormatError> {
+    key_id(kind, file)?;
+    let header = file.get(..HEADER).ok_or(FormatError::Damaged)?;
+    let revision = u64::from_be_bytes(header[PREFIX..PREFIX + 8].try_into().expect("it is 8 bytes"));
+    let nonce: [u8; 24] = header[PREFIX + 8..].try_into().expect("it is 24 bytes");
+    let mut contents = Zeroizing::new(file[HEADER..].to_vec());
+    XChaCha20Poly1305::new(key.expose().into())
+        .decrypt_in_place(&nonce.into(), header, &mut *contents)
+        .map_err(|_| FormatError::Damaged)?;
+    Ok(Opened { revision, contents })
+}
+
+/// The file that holds `contents`. The nonce is random: 192 bits never meet twice.
+pub(super) fn seal(kind: Kind, id: KeyId, key: &SecretKey, revision: u64, contents: &[u8]) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(&MAGIC);
+    header.push(kind as u8);
+    header.extend_from_slice(&VERSION.to_be_bytes());
+    header.extend_from_slice(&id.0);
+    let check = crypto::sha256(&header);
+    header.extend_from_slice(&check[..8]);
+    header.extend_from_slice(&revision.to_be_bytes());
+    let nonce = crypto::random::<24>();
+    header.extend_from_slice(&nonce);
+    // Room for the tag too, or growing would leave a copy of the plain text behind.
+    let mut sealed = Vec::with_capacity(contents.len() + TAG);
+    sealed.extend_from_slice(contents);
+    XChaCha20Poly1305::new(key.expose().into())
+        .encrypt_in_place(&nonce.into(), &header, &mut sealed)
+        .expect("the contents are far below XChaCha20's limit of 256 GiB");
+    header.extend_from_slice(&sealed);
+    header
+}
+
+const MAGIC: [u8; 8] = *b"MOORLINE";
+const VERSION: u16 = 1;
+const CHECK: usize = 27;
+const PREFIX: usize = 35;
+const HEADER: usize = 67;
+const TAG: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealed() -> (Vec<u8>, SecretKey) {
+        let key = SecretKey::from_bytes([3; 32]);
+        (seal(Kind::Vault, KeyId([9; 16]), &key, 7, b"the contents"), key)
+    }
+
+    #[test]
+    fn what_was_sealed_opens_with_its_revision() {
+        let (file, key) = sealed();
+        assert_eq!(key_id(Kind::Vault, &file), Ok(KeyId([9; 16])));
+        let opened = open(Kind::Vault, &file, &key).unwrap();
+        assert_eq!((opened.revision, opened.contents.as_slice()), (7, b"the contents".as_slice()));
+    }
+
+    #[test]
+    fn a_file_cut_at_any_length_is_damaged() {
+        let (file, key) = sealed();
+        for length in 0..file.len() {
+            assert_eq!(
+                open(Kind::Vault, &file[..length], &key).err(),
+                Some(FormatError::Damaged),
+                "at {length}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_with_any_bit_flipped_is_damaged() {
+        let (file, key) = sealed();
+        for at in 0..file.len() * 8 {
+            let mut file = file.clone();
+            file[at / 8] ^= 1 << (at % 8);
+            assert_eq!(open(Kind::Vault, &file, &key).err(), Some(FormatError::Damaged), "bit {at}");
+        }
+    }
+
+    #[test]
+    fn a_file_with_something_behind_it_is_damaged() {
+        let (mut file, key) = sealed();
+        file.push(0);
+        assert_eq!(open(Kind::Vault, &file, &key).err(), Some(FormatError::Damaged));
+    }
+
+    #[test]
+    fn another_key_opens_nothing() {
+        let (file, _) = sealed();
+        let other = SecretKey::from_bytes([4; 32]);
+        assert_eq!(open(Kind::Vault, &file, &other).err(), Some(FormatError::Damaged));
+    }
+
+    #[test]
+    fn a_pending_record_is_no_vault() {
+        let (file, key) = sealed();
+        assert_eq!(open(Kind::Pending, &file, &key).err(), Some(FormatError::Damaged));
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_damage() {
+        let newer = newer_version_of(&sealed().0);
+        assert_eq!(key_id(Kind::Vault, &newer), Err(FormatError::Newer));
+    }
+
+    #[test]
+    fn two_seals_of_the_same_contents_differ() {
+        assert_ne!(sealed().0, sealed().0);
+    }
+}
+
+/// The same file as a later version of the SDK might write it.
+#[cfg(test)]
+pub(super) fn newer_version_of(file: &[u8]) -> Vec<u8> {
+    let mut newer = file.to_vec();
+    newer[10] += 1;
+    let check = crypto::sha256(&newer[..CHECK]);
+    newer[CHECK..PREFIX].copy_from_slice(&check[..8]);
+    newer
+}

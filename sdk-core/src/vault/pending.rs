@@ -1,0 +1,75 @@
+//! The journal of a refresh: which attempt key goes with which refresh token.
+//!
+//! A record is made by exclusive creation and is durable before the token is first sent, so that every thread, process
+//! and new start that sends this token again sends the same key with it. The key is random: one that was derived from
+//! vault and token would let a thief with a copy of the vault follow unseen.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::{
+    Secret, Vault, VaultError, format,
+    format::{FormatError, KeyId, Kind},
+};
+use crate::{crypto, platform::SecretKey};
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    /// SHA-256 of the refresh token: a record under another's name is no record.
+    token_hash: String,
+    attempt: Secret,
+}
+
+impl Vault {
+    /// The attempt key of this token: the journalled one, or else a new one, durable when this returns.
+    pub(super) fn journal(&self, token: &Secret, id: KeyId, key: &SecretKey) -> Result<Secret, VaultError> {
+        let name = file_name(token);
+        let token_hash = hash(token);
+        let record = Record { token_hash: token_hash.clone(), attempt: Secret::random() };
+        let plain = Zeroizing::new(serde_json::to_vec(&record).expect("two strings are JSON"));
+        let sealed = format::seal(Kind::Pending, id, key, 0, &plain);
+        // At most one file is in the way, unless somebody keeps putting them there.
+        for _ in 0..TRIES {
+            if self.folder.create(&name, &sealed)? {
+                return Ok(record.attempt);
+            }
+            let Some(bytes) = self.folder.read(&name)? else { continue };
+            match read_record(&bytes, key, &token_hash) {
+                Ok(attempt) => return Ok(attempt),
+                // Another attempt in its place would be taken for a theft.
+                Err(FormatError::Newer) => return Err(VaultError::Newer),
+                // A crash before the first fsync was over: then nothing was sent. (Otherwise the disk lost it, and the
+                // provider decides.)
+                Err(FormatError::Damaged) => self.folder.move_aside(&name)?,
+            }
+        }
+        Err(VaultError::Unavailable("the pending record can't be made".into()))
+    }
+
+    /// Removes the records of tokens that no session holds any more.
+    pub(super) fn tidy_journal<'a>(&self, live: impl Iterator<Item = &'a Secret>) {
+        let live: Vec<String> = live.map(file_name).collect();
+        self.folder.tidy(|name| {
+            name.starts_with(START) && name.ends_with(END) && !live.iter().any(|kept| kept == name)
+        });
+    }
+}
+
+fn read_record(bytes: &[u8], key: &SecretKey, token_hash: &str) -> Result<Secret, FormatError> {
+    let opened = format::open(Kind::Pending, bytes, key)?;
+    let record: Record = serde_json::from_slice(&opened.contents).map_err(|_| FormatError::Damaged)?;
+    if record.token_hash == token_hash { Ok(record.attempt) } else { Err(FormatError::Damaged) }
+}
+
+fn file_name(token: &Secret) -> String {
+    format!("{START}{}{END}", &hash(token)[..22])
+}
+
+fn hash(token: &Secret) -> String {
+    URL_SAFE_NO_PAD.encode(crypto::sha256(token.expose().as_bytes()))
+}
+
+const START: &str = "pending-";
+const END: &str = ".moorline";
+const TRIES: u32 = 8;
