@@ -1,0 +1,19 @@
+package dev.moorline
+
+import java.util.concurrent.ConcurrentHashMap
+
+/** Keys in memory. [failure], where there is one, is thrown by every function. */
+internal class MapKeyStore(@Volatile var failure: Throwable? = null) : KeyStore {
+    private val keys = ConcurrentHashMap<String, ByteArray>()
+
+    override fun load(keyId: String): ByteArray? = guarded { keys[keyId]?.copyOf() }
+
+    override fun store(keyId: String, key: ByteArray): Unit = guarded { keys[keyId] = key.copyOf() }
+
+    override fun delete(keyId: String): Unit = guarded { keys.remove(keyId) }
+
+    private inline fun <T> guarded(call: () -> T): T {
+        failure?.let { throw it }
+        return call()
+    }
+}

@@ -1,0 +1,57 @@
+package dev.moorline
+
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.async
+import org.junit.jupiter.api.AfterEach
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Test
+import org.junit.jupiter.api.io.TempDir
+import java.io.File
+import kotlin.test.assertFailsWith
+
+class SessionFlowTest {
+    @TempDir
+    lateinit var folder: File
+
+    private val provider = FakeProvider()
+    private val nobody = SessionState.SignedOut(SignedOutReason.NEVER_SIGNED_IN)
+
+    @AfterEach
+    fun stop() = provider.close()
+
+    @Test
+    fun `the states come in order, the present one first`() = waiting {
+        provider.moorline(folder).use { moorline ->
+            val states = async(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) {
+                moorline.session.take(3).toList()
+            }
+            moorline.startSignIn()
+            moorline.cancelSignIn()
+            assertEquals(listOf(nobody, SessionState.SigningIn, nobody), states.await())
+        }
+    }
+
+    @Test
+    fun `a state is there as soon as the call that made it returns`() = waiting {
+        provider.moorline(folder).use { moorline ->
+            repeat(20) {
+                moorline.startSignIn()
+                assertEquals(SessionState.SigningIn, moorline.session.value)
+                moorline.cancelSignIn()
+                assertEquals(nobody, moorline.session.value)
+            }
+        }
+    }
+
+    @Test
+    fun `with nobody signed in there is no token, and the error says why`() = waiting {
+        provider.moorline(folder).use { moorline ->
+            val error = assertFailsWith<MoorlineException.SignedOut> { moorline.accessToken() }
+            assertEquals(SignedOutReason.NEVER_SIGNED_IN, error.reason)
+            assertEquals(null, moorline.sessionInfo())
+        }
+    }
+}

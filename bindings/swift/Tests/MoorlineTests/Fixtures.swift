@@ -1,0 +1,56 @@
+import Foundation
+import Moorline
+import XCTest
+
+/// Keys in memory. ``failure``, where there is one, is thrown by every function.
+final class MapKeyStore: MoorlineKeyStore, @unchecked Sendable {
+    private let lock = NSLock()
+    private var keys: [String: Data] = [:]
+    private var currentFailure: (any Error)?
+
+    init(failure: (any Error)? = nil) {
+        currentFailure = failure
+    }
+
+    var failure: (any Error)? {
+        get { lock.withLock { currentFailure } }
+        set { lock.withLock { currentFailure = newValue } }
+    }
+
+    func loadKey(named keyID: String) throws -> Data? { try guarded { keys[keyID] } }
+
+    func storeKey(_ key: Data, named keyID: String) throws { try guarded { keys[keyID] = key } }
+
+    func deleteKey(named keyID: String) throws { try guarded { keys[keyID] = nil } }
+
+    private func guarded<Answer>(_ call: () -> Answer) throws -> Answer {
+        try lock.withLock {
+            if let currentFailure { throw currentFailure }
+            return call()
+        }
+    }
+}
+
+/// A test with a folder of its own.
+class FolderTestCase: XCTestCase {
+    private(set) var folder = FileManager.default.temporaryDirectory
+
+    override func setUp() async throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    }
+
+    override func tearDown() async throws {
+        try FileManager.default.removeItem(at: folder)
+    }
+}
+
+/// The error that a call of Moorline's ends with.
+func failure<Answer>(of call: () async throws -> Answer) async -> MoorlineError? {
+    do {
+        _ = try await call()
+        return nil
+    } catch {
+        return error as? MoorlineError
+    }
+}

@@ -1,0 +1,113 @@
+import Foundation
+import Moorline
+import XCTest
+
+/// What needs a provider, and none of its pages: the key store, cancellation, the states.
+final class ProviderTests: FolderTestCase {
+    private struct Unexpected: Error {}
+
+    private func withProvider(_ test: (FakeProvider) async throws -> Void) async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        try await test(provider)
+    }
+
+    func testAKeyStoreThatThrowsMeansThatTheStorageIsUnavailable() async throws {
+        let failures: [any Error] = [
+            MoorlineKeyStoreError.locked, MoorlineKeyStoreError.unavailable("no daemon"),
+            MoorlineKeyStoreError.failed("disk"), Unexpected(),
+        ]
+        try await withProvider { provider in
+            for thrown in failures {
+                let moorline = try provider.moorline(in: folder, keyStore: MapKeyStore(failure: thrown))
+                let error = await failure { try await moorline.startSignIn() }
+                XCTAssertEqual(error, .storageUnavailable, "\(thrown)")
+                XCTAssertEqual(error?.isRetryable, true)
+            }
+        }
+    }
+
+    func testAKeyStoreThatRecoversIsUsedAgain() async throws {
+        try await withProvider { provider in
+            let keys = MapKeyStore(failure: MoorlineKeyStoreError.locked)
+            let moorline = try provider.moorline(in: folder, keyStore: keys)
+            let error = await failure { try await moorline.startSignIn() }
+            XCTAssertEqual(error, .storageUnavailable)
+            keys.failure = nil
+            _ = try await moorline.startSignIn()
+            XCTAssertEqual(moorline.session, .signingIn)
+        }
+    }
+
+    func testACancelledTaskStopsWaitingAndTheNextCallWorks() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder)
+            provider.hold()
+            let waiting = Task { try await moorline.startSignIn() }
+            for await _ in provider.asked { break }
+            waiting.cancel()
+            let outcome = await waiting.result
+            XCTAssertThrowsError(try outcome.get()) { XCTAssertTrue($0 is CancellationError, "\($0)") }
+
+            provider.release()
+            _ = try await moorline.startSignIn()
+            XCTAssertEqual(moorline.session, .signingIn)
+        }
+    }
+
+    func testClosingEndsTheCallsThatAreWaitingAndLaterOnesSaySo() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder)
+            provider.hold()
+            let waiting = Task { await failure { try await moorline.startSignIn() } }
+            for await _ in provider.asked { break }
+            moorline.close()
+            let error = await waiting.value
+            XCTAssertEqual(error, .cancelled)
+
+            let later = await failure { try await moorline.startSignIn() }
+            XCTAssertEqual(later, .misconfigured("it was used after it had been closed"))
+            XCTAssertEqual(moorline.session, .signedOut(.neverSignedIn))
+            for await _ in moorline.sessions { XCTFail("a closed one has no states to come") }
+            moorline.close()
+        }
+    }
+
+    func testTheStatesComeInOrderThePresentOneFirst() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder)
+            var states = moorline.sessions.makeAsyncIterator()
+            let first = await states.next()
+            XCTAssertEqual(first, .signedOut(.neverSignedIn))
+            _ = try await moorline.startSignIn()
+            let second = await states.next()
+            XCTAssertEqual(second, .signingIn)
+            try await moorline.cancelSignIn()
+            let third = await states.next()
+            XCTAssertEqual(third, .signedOut(.neverSignedIn))
+        }
+    }
+
+    func testAReaderOfTheStatesEndsWithItsTask() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder)
+            let reader = Task {
+                var count = 0
+                for await _ in moorline.sessions { count += 1 }
+                return count
+            }
+            reader.cancel()
+            let count = await reader.value
+            XCTAssertLessThanOrEqual(count, 1)
+        }
+    }
+
+    func testWithNobodySignedInThereIsNoTokenAndTheErrorSaysWhy() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder)
+            let error = await failure { try await moorline.accessToken() }
+            XCTAssertEqual(error, .signedOut(.neverSignedIn))
+            XCTAssertNil(try moorline.sessionInfo())
+        }
+    }
+}
