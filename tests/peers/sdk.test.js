@@ -1,0 +1,66 @@
+// The SDK against oidc-provider: sign-in, rotation by its rules, a 401 on the way, sign-out.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+
+import { startProvider, startSdk, temporaryFolder, user } from './support.js';
+
+describe('the SDK at oidc-provider', { timeout: 120_000 }, () => {
+  let provider;
+  let vault;
+  let sdk;
+
+  before(async () => {
+    provider = await startProvider();
+    vault = temporaryFolder();
+    sdk = startSdk(provider.issuer, vault.folder);
+  });
+  after(async () => {
+    await sdk?.end();
+    await provider?.stop();
+    vault?.remove();
+  });
+
+  it('signs in, and believes the ID token after checking it', async () => {
+    const answer = await sdk.do('sign-in');
+    assert.equal(answer.subject, user.username, JSON.stringify(answer));
+    assert.match((await sdk.do('state')).state, /^SignedIn/);
+    assert.equal(provider.heard[0].grant_type, 'authorization_code');
+    assert.ok(provider.heard[0].code_verifier.length >= 43);
+  });
+
+  it('reads userinfo', async () => {
+    const answer = await sdk.do('user-info');
+    assert.equal(answer.claims?.name, 'ada of oidc-provider', JSON.stringify(answer));
+  });
+
+  it('refreshes once for twenty callers, and sends no parameter that the provider did not offer', async () => {
+    const before = provider.heard.length;
+    assert.equal((await sdk.do('refresh 20')).tokens, 1);
+    assert.equal(provider.heard.length, before + 1);
+    assert.equal(provider.heard.at(-1).grant_type, 'refresh_token');
+    assert.equal(provider.heard.at(-1).refresh_attempt, undefined);
+  });
+
+  it('rotates: each refresh sends the token that the last one brought', async () => {
+    await sdk.do('refresh 1');
+    await sdk.do('refresh 1');
+    const sent = provider.heard.map((body) => body.refresh_token).filter(Boolean);
+    assert.equal(new Set(sent).size, sent.length, 'no refresh token is sent twice');
+  });
+
+  it('gets a new access token by itself when the API refuses the one it has', async () => {
+    await provider.endAccessTokens();
+    const before = provider.heard.length;
+    const answer = await sdk.do(`get ${provider.issuer}/me`);
+    assert.equal(answer.status, 200, JSON.stringify(answer));
+    assert.equal(JSON.parse(answer.body).sub, user.username);
+    assert.equal(provider.heard.length, before + 1, 'by one refresh');
+  });
+
+  it('signs out at the provider too', async () => {
+    assert.deepEqual(await sdk.do('sign-out'), { revoked: true });
+    assert.match((await sdk.do('state')).state, /^SignedOut/);
+    assert.match((await sdk.do('refresh 1')).error, /nobody is signed in/);
+  });
+});

@@ -1,0 +1,93 @@
+// oidc-provider on loopback, set up as its own documentation says for a native app.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+import Provider from 'oidc-provider';
+
+const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const built = join(repository, 'target', 'debug');
+export const programs = {
+  cli: process.env.MOORLINE_BIN ?? join(built, 'moorline'),
+  browse: process.env.MOORLINE_BROWSE_BIN ?? join(built, 'moorline-browse'),
+};
+programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.browse), 'sdk-shell');
+
+export const clientId = 'native-app';
+export const user = { username: 'ada', password: 'any password will do here', roles: [] };
+
+/** Starts the provider on a free port. `heard` gathers what its token endpoint was sent. */
+export async function startProvider() {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, {
+    clients: [{
+      client_id: clientId,
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: ['http://127.0.0.1/callback'],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
+    }],
+    claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
+    findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, name: `${id} of oidc-provider`, email: `${id}@example.org` }) }),
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    // Without this it wants prompt=consent at each sign-in before it gives offline access.
+    issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
+    features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  });
+  const heard = [];
+  const issued = [];
+  provider.use(async (context, next) => {
+    await next();
+    if (context.oidc?.route === 'token') heard.push({ ...context.oidc.body });
+  });
+  provider.on('access_token.issued', (token) => issued.push(token));
+  server.on('request', provider.callback());
+  return {
+    issuer,
+    heard,
+    /** Ends every access token that was issued: the API answers 401 to what the app holds. */
+    endAccessTokens: async () => { for (const token of issued.splice(0)) await token.destroy(); },
+    stop: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export function temporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'moorline-peers-'));
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The SDK, driven by commands: `await sdk.do('sign-in')` is its answer in JSON. */
+export function startSdk(issuer, vault) {
+  if (!existsSync(programs.sdkShell)) throw new Error(`no ${programs.sdkShell}: \`cargo build -p moorline-tests\``);
+  const child = spawn(programs.sdkShell, [
+    '--issuer', issuer, '--client-id', clientId, '--user', user.username, '--password', user.password, '--vault', vault,
+  ], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  return {
+    do: async (command) => {
+      child.stdin.write(`${command}\n`);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`the SDK ended at ${command}`);
+      return JSON.parse(value);
+    },
+    end: async () => {
+      child.stdin.end();
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
+}
