@@ -24,7 +24,7 @@ PACKAGES=(
 say() { echo "swift-linux: $*"; }
 
 setup() {
-  if [ -f "$CACHE/.ok" ]; then say "cached in $ROOT"; return; fi
+  if [ -f "$CACHE/.ok" ]; then trust; say "cached in $ROOT"; return; fi
   mkdir -p "$CACHE"
   exec 9>"$CACHE/.lock"
   flock 9
@@ -33,6 +33,7 @@ setup() {
   download
   unpack
   rm -rf "$CACHE/apt"
+  trust
   run / swift --version
   touch "$CACHE/.ok"
   say "ready"
@@ -79,6 +80,15 @@ unpack() {
   echo 'root:x:0:' > "$ROOT/etc/group"
   echo '127.0.0.1 localhost' > "$ROOT/etc/hosts"
   echo 'hosts: files dns' > "$ROOT/etc/nsswitch.conf"
+}
+
+# The certificate authorities, which ca-certificates' maintainer script would have put together.
+trust() {
+  local bundle=$ROOT/etc/ssl/certs/ca-certificates.crt
+  if [ -s "$bundle" ]; then return; fi
+  mkdir -p "${bundle%/*}"
+  cat "$ROOT"/usr/share/ca-certificates/mozilla/*.crt > "$bundle.new"
+  mv "$bundle.new" "$bundle"
 }
 
 run() {

@@ -33,7 +33,7 @@ pub(crate) struct Options {
 
 /// A language that the SDK is bound to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Language {
+enum Language {
     /// Kotlin, over JNA.
     Kotlin,
     /// Swift, over a C module.
@@ -45,11 +45,14 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     let mut log = Log::create(ui, workspace.own_folder().join("logs").join("bindings.log"))?;
     ui.heading("bindings", "building the native library and the generator");
     must(&mut log, workspace.cargo_build(), BUILDING)?;
-    for language in [Language::Kotlin, Language::Swift] {
-        if options.language.is_empty() || options.language.contains(&language) {
-            let folder = generate(workspace, &mut log, language)?;
-            ui.passed(&format!("{language:?} in {}", folder.display()));
-        }
+    let wanted = |language| options.language.is_empty() || options.language.contains(&language);
+    if wanted(Language::Kotlin) {
+        generate_kotlin(workspace, &mut log, &workspace.root().join(KOTLIN_FOLDER))?;
+        ui.passed(&format!("Kotlin, in {KOTLIN_FOLDER}"));
+    }
+    if wanted(Language::Swift) {
+        generate_swift(workspace, &mut log)?;
+        ui.passed(&format!("Swift, in {SWIFT_FOLDER}"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -63,43 +66,41 @@ fn must(log: &mut Log, command: Command, limit: Duration) -> Result<()> {
     Ok(())
 }
 
-/// Generates the code of one language from the built library. Returns the folder that it is in.
-pub(crate) fn generate(workspace: &Workspace, log: &mut Log, language: Language) -> Result<PathBuf> {
+/// Where a Maven project in the IDE looks for the generated Kotlin.
+const KOTLIN_FOLDER: &str = "bindings/kotlin/target/generated-sources/uniffi";
+
+/// Where SwiftPM looks: it wants all sources inside the package.
+const SWIFT_FOLDER: &str = "bindings/swift/Generated";
+
+/// Generates the Kotlin code from the built library.
+pub(crate) fn generate_kotlin(workspace: &Workspace, log: &mut Log, folder: &Path) -> Result<()> {
+    renew(folder)?;
+    let mut kotlin = workspace.command(workspace.program("uniffi-bindgen"));
+    kotlin.arg("generate").arg(native_library(workspace)?);
+    kotlin.args(["--language", "kotlin", "--no-format", "--out-dir"]).arg(folder);
+    log.must(kotlin, GENERATING)?;
+    Ok(())
+}
+
+/// Generates the Swift code, and the C module under it, from the built library.
+pub(crate) fn generate_swift(workspace: &Workspace, log: &mut Log) -> Result<()> {
+    let folder = workspace.root().join(SWIFT_FOLDER);
+    renew(&folder)?;
     let library = native_library(workspace)?;
-    match language {
-        Language::Kotlin => {
-            let folder = workspace.root().join("bindings/kotlin/target/generated-sources/uniffi");
-            renew(&folder)?;
-            let mut kotlin = workspace.command(workspace.program("uniffi-bindgen"));
-            kotlin.args(["generate", "--language", "kotlin", "--no-format"]).arg(&library);
-            kotlin.arg("--out-dir").arg(&folder);
-            log.must(kotlin, GENERATING)?;
-            Ok(folder)
-        }
-        Language::Swift => {
-            let folder = workspace.root().join("bindings/swift/Generated");
-            renew(&folder)?;
-            for (arguments, part) in [
-                (&["--swift-sources"][..], "MoorlineGenerated"),
-                (
-                    &[
-                        "--headers",
-                        "--modulemap",
-                        "--module-name",
-                        SWIFT_C_MODULE,
-                        "--modulemap-filename",
-                        "module.modulemap",
-                    ],
-                    SWIFT_C_MODULE,
-                ),
-            ] {
-                let mut swift = workspace.command(workspace.program("uniffi-bindgen-swift"));
-                swift.args(arguments).arg(&library).arg(folder.join(part));
-                log.must(swift, GENERATING)?;
-            }
-            Ok(folder)
-        }
+    let c_module = [
+        "--headers",
+        "--modulemap",
+        "--module-name",
+        SWIFT_C_MODULE,
+        "--modulemap-filename",
+        "module.modulemap",
+    ];
+    for (arguments, part) in [(&["--swift-sources"][..], "MoorlineGenerated"), (&c_module, SWIFT_C_MODULE)] {
+        let mut swift = workspace.command(workspace.program("uniffi-bindgen-swift"));
+        swift.args(arguments).arg(&library).arg(folder.join(part));
+        log.must(swift, GENERATING)?;
     }
+    Ok(())
 }
 
 /// The library that the bindings call.

@@ -62,13 +62,16 @@ pub(crate) fn of_swift_test(output: &str) -> Counts {
         .find(|line| line.trim_start().starts_with("Executed ") && line.contains(" test"));
     if let Some(line) = total {
         let run = number_after(line, "Executed ");
-        let failed = number_before(line, " failure");
+        // The line tells how many assertions failed; how many tests did, only their own lines do.
+        let failed = count(output, |line| line.starts_with("Test Case '") && line.contains("' failed ("));
         let skipped = number_before(line, " test skipped") + number_before(line, " tests skipped");
-        counts += Counts { passed: run.saturating_sub(failed + skipped), failed: failed.min(run), skipped };
+        counts += Counts { passed: run.saturating_sub(failed + skipped), failed, skipped };
     }
     if let Some(line) = output.lines().rev().find(|line| line.contains("Test run with ")) {
         let run = number_after(line, "Test run with ");
-        let failed = output.lines().filter(|line| is_failed_swift_test(line)).count() as u64;
+        let failed = count(output, |line| {
+            line.contains("Test ") && line.contains(" failed after ") && !line.contains("Test run with ")
+        });
         counts += Counts { passed: run.saturating_sub(failed), failed, skipped: 0 };
     }
     counts
@@ -89,8 +92,8 @@ pub(crate) fn of_node_test(output: &str) -> Counts {
     counts
 }
 
-fn is_failed_swift_test(line: &str) -> bool {
-    line.contains("Test ") && line.contains(" failed after ") && !line.contains("Test run with ")
+fn count(output: &str, matches: impl Fn(&str) -> bool) -> u64 {
+    output.lines().filter(|line| matches(line.trim_start())).count() as u64
 }
 
 fn number_before(line: &str, word: &str) -> u64 {
@@ -132,8 +135,10 @@ mod tests {
     #[test]
     fn xctest_counts_the_total_of_all_suites_once() {
         let output = "\t Executed 2 tests, with 0 failures (0 unexpected) in 0.1 (0.1) seconds\n\
+                      Test Case 'PinTests.testOne' failed (0.001 seconds)\n\
+                      Test Case 'PinTests.testTwo' failed (0.001 seconds)\n\
                       Test Suite 'All tests' failed at 2026-01-01\n\
-                      \t Executed 5 tests, with 1 test skipped and 2 failures (0 unexpected) in 0.2 (0.2) seconds";
+                      \t Executed 5 tests, with 1 test skipped and 9 failures (0 unexpected) in 0.2 (0.2) seconds";
         assert_eq!(of_swift_test(output), Counts { passed: 2, failed: 2, skipped: 1 });
     }
 

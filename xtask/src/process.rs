@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::ui::{Ui, duration, without_colours};
+use crate::ui::{Ui, duration, shorten, without_colours};
 
 /// What one step does: programs run one after the other, all in one log.
 #[derive(Debug)]
@@ -65,8 +65,10 @@ impl Log {
         self.last_output.clone_from(&output);
         let failure = match status {
             Some(status) if status.success() => None,
-            Some(status) => Some(format!("`{line}` failed ({status})")),
-            None => Some(format!("`{line}` was stopped after {}, its limit", duration(limit))),
+            Some(status) => Some(format!("`{}` failed ({status})", shorten(&line, 60))),
+            None => {
+                Some(format!("`{}` was stopped after {}, its limit", shorten(&line, 60), duration(limit)))
+            }
         };
         Ok(Finished { output, failure })
     }

@@ -101,7 +101,7 @@ pub(crate) fn duration(duration: Duration) -> String {
 }
 
 /// At most `width` characters of the text, with an ellipsis where some were cut.
-fn shorten(text: &str, width: usize) -> String {
+pub(crate) fn shorten(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::bindings::{Language, generate, native_library};
+use crate::bindings::{generate_kotlin, native_library};
 use crate::counts;
 use crate::dev_server::DevServer;
 use crate::install;
@@ -22,7 +22,10 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 
 fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     install::java(workspace, &mut step.log)?;
-    let generated = generate(workspace, &mut step.log, Language::Kotlin)?;
+    // In the target folder: an IDE that has the project open is not disturbed.
+    let build = workspace.target().join("kotlin");
+    let generated = build.join("generated-sources").join("uniffi");
+    generate_kotlin(workspace, &mut step.log, &generated)?;
     let library = native_library(workspace)?;
     let server = DevServer::start(workspace)?;
     step.note(&format!("a server of its own: {}", server.issuer()));
@@ -30,6 +33,7 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut maven = workspace.command("mvn");
     maven.args(["--batch-mode", "--no-transfer-progress", "--file", "bindings/kotlin/pom.xml"]);
     let native = library.parent().context("a file stands in a folder")?;
+    maven.arg(format!("-Dmoorline.build.dir={}", build.display()));
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
     maven.arg("test");

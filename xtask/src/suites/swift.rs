@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::bindings::{Language, generate};
+use crate::bindings::generate_swift;
 use crate::counts;
 use crate::dev_server::DevServer;
 use crate::install;
@@ -51,7 +51,7 @@ fn swift(workspace: &Workspace, folders: &[&Path]) -> Command {
 }
 
 fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
-    generate(workspace, &mut step.log, Language::Swift)?;
+    generate_swift(workspace, &mut step.log)?;
     let server = DevServer::start(workspace)?;
     step.note(&format!("a server of its own: {}", server.issuer()));
 
