@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_token_in_the_query_is_refused_even_beside_a_good_header() {
-        let refused = bearer(&header("Bearer abc"), Some("limit=1&access_token=abc"));
+        let good = header("Bearer abc");
+        let refused = bearer(&good, Some("limit=1&access%5Ftoken=abc"));
         assert!(matches!(refused, Err(Refusal::Malformed(_))));
     }
 
