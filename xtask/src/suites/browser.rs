@@ -31,7 +31,7 @@ fn run(workspace: &Workspace, step: &mut Step, folder: &str) -> Result<()> {
         npm.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
         npm.env("MOORLINE_BIN", workspace.program("moorline"));
         npm.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
-        npm.env("MOORLINE_NODE_BIN", node.program());
+        npm.env("MOORLINE_SCREENSHOTS", workspace.target().join("screenshots"));
         let finished = step.log.run(npm, limit)?;
         step.counts += counts::of_node_test(&finished.output);
         finished.require()?;
