@@ -43,7 +43,7 @@ fn checked(session: &Session, request: HttpRequest) -> Result<Request, Error> {
         return Err(wrong(&format!("goes to {origin}, where no token may go; allow it with api_origin()")));
     }
     let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| wrong("has no HTTP method"))?;
-    let mut sent = Request::new(method, url).body(request.body);
+    let mut sent = Request::new(method, url).body(request.body).limit(LARGEST_ANSWER);
     for (name, value) in &request.headers {
         let name = HeaderName::try_from(name).map_err(|_| wrong("has a header name that is none"))?;
         if OURS.contains(&name.as_str()) {
@@ -55,6 +55,8 @@ fn checked(session: &Session, request: HttpRequest) -> Result<Request, Error> {
     Ok(sent)
 }
 
+/// What an API's answer may weigh: 32 MiB. A larger one is [`Error::Offline`].
+const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// How long a token must be good for when it sets out.
 const TRAVEL: Duration = Duration::from_secs(10);
 /// What the connection sets, and what would move a request elsewhere.

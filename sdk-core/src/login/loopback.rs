@@ -1,6 +1,7 @@
 //! The receiver of a callback on a desk (RFC 8252 §7.3).
 
 use std::{
+    io::ErrorKind,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -28,12 +29,18 @@ impl LoopbackReceiver {
     /// Listens on a free port of `127.0.0.1`, or of `[::1]` where there is no IPv4. The redirect URI's path is `/callback`.
     /// Errors: [`Error::Misconfigured`] when neither can be listened on.
     pub async fn bind() -> Result<Self, Error> {
-        runtime::run(async {
-            let (v4, v6) =
-                (SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0)));
+        Self::bind_port(0).await
+    }
+
+    /// Listens on this port, for a provider that wants the redirect URI to the letter; 0 takes a free one. Errors:
+    /// [`Error::Misconfigured`] when it can't be listened on.
+    pub async fn bind_port(port: u16) -> Result<Self, Error> {
+        runtime::run(async move {
+            let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
             let listener = match TcpListener::bind(v4).await {
-                Ok(listener) => Ok(listener),
-                Err(_) => TcpListener::bind(v6).await,
+                Err(error) if error.kind() != ErrorKind::AddrInUse => TcpListener::bind(v6).await,
+                bound => bound,
             };
             let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
             let (address, listener) = bound.map_err(|error| {
