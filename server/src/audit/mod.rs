@@ -123,3 +123,33 @@ pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), Store
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Actor, Options, Store};
+
+    #[tokio::test]
+    async fn events_are_numbered_in_the_order_of_their_commits() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+        let actor = Actor::System("test");
+        for name in ["one", "two"] {
+            let event = Event::new(name).session("sid").client("app").actor("p").severity(Severity::Alert);
+            store.write(&actor, move |tx| append(tx, Timestamp::from_millis(5), event)).await.unwrap();
+        }
+        let refused = store
+            .write(&actor, |tx| {
+                append(tx, Timestamp::from_millis(6), Event::new("undone"))?;
+                Err::<(), _>(StoreError::Panicked)
+            })
+            .await;
+        assert!(refused.is_err());
+        let rows = store.read(&actor, |tx| tx.query("SELECT * FROM audit ORDER BY seq", &[])).await.unwrap();
+        let seen: Vec<_> =
+            rows.iter().map(|row| (row.integer("seq").unwrap(), row.text("event").unwrap())).collect();
+        assert_eq!(seen, [(1, "one"), (2, "two")]);
+        assert_eq!(rows[0].text("severity").unwrap(), "alert");
+        assert_eq!(rows[0].text("detail").unwrap(), "{}");
+    }
+}

@@ -127,3 +127,6 @@ impl Store {
         self.0.readers.run(f).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,9 @@ mod history;
 mod session;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 pub use attempt::{Attempt, AttemptHash};

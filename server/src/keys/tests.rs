@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::store::{Options, Tx};
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+struct World {
+    _folder: tempfile::TempDir,
+    store: Store,
+    random: Random,
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+    World { _folder: folder, store, random: Random::system() }
+}
+
+impl World {
+    async fn keys(&self, master: u8, now: Timestamp) -> Result<Keys, KeysError> {
+        Keys::open(&self.store, &MasterKey::new([master; 32]), &self.random, now).await
+    }
+}
+
+fn kids(keys: &Keys) -> Vec<String> {
+    keys.jwks()["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+fn kid(token: &str) -> String {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().unwrap()).unwrap();
+    let header: Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_signing_key_is_made_once_and_kept_sealed() {
+    let world = world();
+    let first = world.keys(1, NOW).await.unwrap();
+    let second = world.keys(1, NOW.after(DAY)).await.unwrap();
+    assert_eq!(kids(&first), kids(&second));
+    assert_eq!(kids(&first).len(), 1);
+    assert!(matches!(world.keys(2, NOW).await, Err(KeysError::WrongMasterKey)));
+}
+
+#[tokio::test]
+async fn a_token_is_verified_by_its_type_and_signature() {
+    let world = world();
+    let keys = world.keys(1, NOW).await.unwrap();
+    let token = keys.sign(TokenType::AccessToken, &json!({ "sub": "ada" }), NOW).unwrap();
+    assert_eq!(keys.verify::<Value>(TokenType::AccessToken, &token).unwrap(), json!({ "sub": "ada" }));
+    assert_eq!(keys.sign(TokenType::AccessToken, &json!({ "sub": "ada" }), NOW).unwrap(), token);
+    assert_eq!(keys.verify::<Value>(TokenType::IdToken, &token), Err(JwsError::WrongType));
+
+    let parts: Vec<&str> = token.split('.').collect();
+    let forged = format!("{}.{}.{}", parts[0], URL_SAFE_NO_PAD.encode(r#"{"sub":"eve"}"#), parts[2]);
+    assert_eq!(keys.verify::<Value>(TokenType::AccessToken, &forged), Err(JwsError::BadSignature));
+    for (alg, signature) in [("none", ""), ("HS256", parts[2])] {
+        let header = json!({ "alg": alg, "kid": kids(&keys)[0], "typ": "at+jwt" }).to_string();
+        let forged = format!("{}.{}.{signature}", URL_SAFE_NO_PAD.encode(header), parts[1]);
+        assert_eq!(keys.verify::<Value>(TokenType::AccessToken, &forged), Err(JwsError::BadSignature));
+    }
+    for malformed in ["", "a", "a.b", "a.b.c", "..", &format!("{token}.x"), &"a".repeat(20_000)] {
+        assert_eq!(keys.verify::<Value>(TokenType::AccessToken, malformed), Err(JwsError::Malformed));
+    }
+    let other = self::world();
+    let stranger = other.keys(1, NOW).await.unwrap();
+    assert_eq!(stranger.verify::<Value>(TokenType::AccessToken, &token), Err(JwsError::BadSignature));
+}
+
+#[tokio::test]
+async fn a_key_is_published_before_it_signs_and_until_its_last_token_is_dead() {
+    let world = world();
+    let rotation = Rotation::default();
+    let keys = world.keys(1, NOW).await.unwrap();
+    let first = kids(&keys)[0].clone();
+
+    let published = NOW.after(88 * DAY);
+    keys.rotate(&world.store, &rotation, &world.random, published).await.unwrap();
+    assert_eq!(kids(&keys).len(), 2);
+    let token = keys.sign(TokenType::AccessToken, &json!({}), published).unwrap();
+    assert_eq!(kid(&token), first, "the new key is only published");
+
+    let active = published.after(2 * DAY);
+    keys.rotate(&world.store, &rotation, &world.random, active).await.unwrap();
+    let newer = keys.sign(TokenType::AccessToken, &json!({}), active).unwrap();
+    assert_ne!(kid(&newer), first);
+    assert!(keys.verify::<Value>(TokenType::AccessToken, &token).is_ok(), "the old key is still published");
+
+    keys.rotate(&world.store, &rotation, &world.random, active.after(3 * DAY)).await.unwrap();
+    assert_eq!(kids(&keys), [kid(&newer)]);
+    assert_eq!(keys.verify::<Value>(TokenType::AccessToken, &token), Err(JwsError::BadSignature));
+}
+
+#[tokio::test]
+async fn the_private_key_does_not_stand_in_the_database() {
+    let world = world();
+    let keys = world.keys(1, NOW).await.unwrap();
+    let actor = crate::store::Actor::System("test");
+    let read = |tx: &mut dyn Tx| -> Result<Vec<u8>, StoreError> {
+        let row = tx.first("SELECT private_key FROM signing_keys", &[])?.unwrap();
+        Ok(row.blob("private_key")?.to_vec())
+    };
+    let sealed: Vec<u8> = world.store.read(&actor, read).await.unwrap();
+    assert_eq!(sealed[0], 1);
+    let place = Place { table: "signing_keys", column: "private_key", row: &kids(&keys)[0] };
+    let opened = keys.open_sealed(place, &sealed).unwrap();
+    assert_eq!(opened[0], 0x30, "a DER sequence");
+    assert!(!sealed.windows(16).any(|window| window == &opened[..16]));
+}
+
+#[tokio::test]
+async fn a_pseudonym_is_the_same_for_the_same_person_under_the_same_key() {
+    let (one, other) = (world(), world());
+    let keys = one.keys(1, NOW).await.unwrap();
+    assert_eq!(keys.pseudonym("ada"), keys.pseudonym("ada"));
+    assert_ne!(keys.pseudonym("ada"), keys.pseudonym("grace"));
+    assert_ne!(keys.pseudonym("ada"), other.keys(2, NOW).await.unwrap().pseudonym("ada"));
+    assert_eq!(format!("{keys:?}"), "Keys([redacted])");
+}

@@ -1,0 +1,237 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::*;
+
+const TEST: Actor = Actor::System("test");
+
+fn open() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+    (folder, store)
+}
+
+fn insert(tx: &mut dyn Tx, id: &str) -> Result<u64, StoreError> {
+    tx.execute(
+        "INSERT INTO users (id, username, roles, created_at, updated_at) VALUES ($1, $1, '[]', 1, 1)",
+        &[id.into()],
+    )
+}
+
+async fn ids(store: &Store) -> Vec<String> {
+    let rows = store.read(&TEST, |tx| tx.query("SELECT id FROM users ORDER BY id", &[])).await.unwrap();
+    rows.iter().map(|row| row.text("id").unwrap().to_owned()).collect()
+}
+
+/// Holds the writer until the sender is used, so that what is sent meanwhile comes into one group.
+fn hold(store: &Store) -> mpsc::Sender<()> {
+    let (release, wait) = mpsc::channel();
+    let store = store.clone();
+    tokio::spawn(async move {
+        store.write(&TEST, move |_| Ok::<_, StoreError>(wait.recv().unwrap_or_default())).await.unwrap();
+    });
+    release
+}
+
+#[tokio::test]
+async fn what_was_written_is_read_and_survives_a_reopening() {
+    let (folder, store) = open();
+    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    assert_eq!(ids(&store).await, ["ada"]);
+    drop(store);
+    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+    assert_eq!(ids(&store).await, ["ada"]);
+}
+
+#[tokio::test]
+async fn commits_are_durable_and_foreign_keys_hold() {
+    let (_folder, store) = open();
+    let pragma = |sql: &'static str| {
+        let store = store.clone();
+        async move {
+            let row = store.write(&TEST, move |tx| tx.first(sql, &[])).await.unwrap().unwrap();
+            row.integer(sql.rsplit(' ').next().unwrap()).unwrap()
+        }
+    };
+    assert_eq!(pragma("PRAGMA synchronous").await, 2);
+    assert_eq!(pragma("PRAGMA foreign_keys").await, 1);
+    let orphan = store.write(&TEST, |tx| {
+        tx.execute(
+            "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ('no', 'one', '', 1)",
+            &[],
+        )
+    });
+    assert!(matches!(orphan.await, Err(StoreError::Constraint(_))));
+}
+
+#[tokio::test]
+async fn a_refused_request_undoes_its_own_writes_alone() {
+    let (_folder, store) = open();
+    let release = hold(&store);
+    let (one, two, three) = (store.clone(), store.clone(), store.clone());
+    let writes = async {
+        tokio::join!(
+            one.write(&TEST, |tx| insert(tx, "ada")),
+            two.write(&TEST, |tx| {
+                insert(tx, "eve")?;
+                Err::<u64, _>(StoreError::Defect("refused".to_owned()))
+            }),
+            three.write(&TEST, |tx| insert(tx, "grace")),
+        )
+    };
+    let (ada, eve, grace) = futures_release(writes, release).await;
+    assert!(ada.is_ok() && eve.is_err() && grace.is_ok());
+    assert_eq!(ids(&store).await, ["ada", "grace"]);
+}
+
+#[tokio::test]
+async fn a_panic_in_one_request_fails_that_request_only() {
+    let (_folder, store) = open();
+    let release = hold(&store);
+    let (one, two) = (store.clone(), store.clone());
+    let writes = async {
+        tokio::join!(
+            one.write(&TEST, |tx| {
+                insert(tx, "eve")?;
+                if ids_are_fine() { panic!("a test panics here") }
+                Ok::<u64, StoreError>(0)
+            }),
+            two.write(&TEST, |tx| insert(tx, "grace")),
+        )
+    };
+    let (eve, grace) = futures_release(writes, release).await;
+    assert!(matches!(eve, Err(StoreError::Panicked)));
+    assert!(grace.is_ok());
+    assert_eq!(ids(&store).await, ["grace"]);
+    let read = store.read(&TEST, |_| if ids_are_fine() { panic!("a test panics here") } else { Ok::<(), StoreError>(()) });
+    assert!(matches!(read.await, Err(StoreError::Panicked)));
+    assert_eq!(ids(&store).await, ["grace"], "the reader goes on");
+}
+
+fn ids_are_fine() -> bool {
+    std::hint::black_box(true)
+}
+
+#[tokio::test]
+async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_keeps_none() {
+    let (_folder, store) = open();
+    let release = hold(&store);
+    let (one, two, three) = (store.clone(), store.clone(), store.clone());
+    let writes = async {
+        tokio::join!(
+            one.write(&TEST, |tx| insert(tx, "ada")),
+            // A constraint that is checked at the commit, and fails there.
+            two.write(&TEST, |tx| {
+                tx.execute("PRAGMA defer_foreign_keys = ON", &[])?;
+                tx.execute(
+                    "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ('no', 'one', '', 1)",
+                    &[],
+                )
+            }),
+            three.write(&TEST, |tx| {
+                let seen = tx.query("SELECT id FROM users", &[])?.len();
+                Err::<u64, _>(StoreError::Defect(format!("decided on {seen} uncommitted rows")))
+            }),
+        )
+    };
+    let (ada, orphan, refused) = futures_release(writes, release).await;
+    for result in [ada, orphan, refused] {
+        assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    }
+    assert!(ids(&store).await.is_empty());
+    store.write(&TEST, |tx| insert(tx, "grace")).await.unwrap();
+    assert_eq!(ids(&store).await, ["grace"], "the next group is fine");
+}
+
+/// Starts the writes, gives them the time of a few polls to be queued, and lets the writer go.
+async fn futures_release<F: Future>(writes: F, release: mpsc::Sender<()>) -> F::Output {
+    let go = async {
+        for _ in 0..16 {
+            tokio::task::yield_now().await;
+        }
+        release.send(()).unwrap();
+    };
+    tokio::join!(writes, go).0
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_undo_its_write() {
+    let (_folder, store) = open();
+    let release = hold(&store);
+    let writer = store.clone();
+    let task = tokio::spawn(async move { writer.write(&TEST, |tx| insert(tx, "ada")).await });
+    for _ in 0..16 {
+        tokio::task::yield_now().await;
+    }
+    task.abort();
+    let _ = task.await;
+    release.send(()).unwrap();
+    store.write(&TEST, |tx| insert(tx, "grace")).await.unwrap();
+    assert_eq!(ids(&store).await, ["ada", "grace"]);
+}
+
+#[tokio::test]
+async fn many_writers_are_all_answered() {
+    let (_folder, store) = open();
+    let done = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..200)
+        .map(|number| {
+            let (store, done) = (store.clone(), Arc::clone(&done));
+            tokio::spawn(async move {
+                store.write(&TEST, move |tx| insert(tx, &format!("user {number}"))).await.unwrap();
+                done.fetch_add(1, Ordering::SeqCst);
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!((done.load(Ordering::SeqCst), ids(&store).await.len()), (200, 200));
+}
+
+#[tokio::test]
+async fn a_reader_can_not_write() {
+    let (_folder, store) = open();
+    assert!(store.read(&TEST, |tx| insert(tx, "ada")).await.is_err());
+    assert!(ids(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn placeholders_go_by_their_number_whatever_their_order() {
+    let (_folder, store) = open();
+    let row = store
+        .read(&TEST, |tx| tx.first("SELECT $2 AS second, $1 AS first, $2 AS again", &["a".into(), 7_i64.into()]))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!((row.text("first").unwrap(), row.integer("second").unwrap(), row.integer("again").unwrap()), ("a", 7, 7));
+    for (sql, count) in [("SELECT $1", 0), ("SELECT $1", 2), ("SELECT ?1", 1), ("SELECT :name", 1)] {
+        let params = vec![Value::Null; count];
+        let refused = store.read(&TEST, move |tx| tx.query(sql, &params)).await;
+        assert!(matches!(refused, Err(StoreError::Defect(_))), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn a_column_of_another_type_or_name_is_an_error() {
+    let (_folder, store) = open();
+    let row = store.read(&TEST, |tx| tx.first("SELECT 'a' AS a, NULL AS n", &[])).await.unwrap().unwrap();
+    assert!(row.integer("a").is_err() && row.blob("a").is_err() && row.text("b").is_err() && row.text("n").is_err());
+    assert_eq!((row.optional_text("n").unwrap(), row.optional_integer("n").unwrap()), (None, None));
+    assert_eq!(format!("{:?}", Value::from("a secret")), "Text");
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_or_of_something_else_is_refused() {
+    let (folder, store) = open();
+    store
+        .write(&TEST, |tx| tx.execute("INSERT INTO migrations (version, name) VALUES (9999, 'later')", &[]))
+        .await
+        .unwrap();
+    drop(store);
+    let newer = Store::open(&Options::new(folder.path().join("test.db")));
+    assert!(matches!(newer, Err(StoreError::Unusable(_))));
+    std::fs::write(folder.path().join("text.db"), "not a database at all, and long enough to be read as one".repeat(99)).unwrap();
+    assert!(Store::open(&Options::new(folder.path().join("text.db"))).is_err());
+}
