@@ -9,6 +9,7 @@ use crate::http::{self, Listener, ServeError};
 use crate::identity::Passwords;
 use crate::keys::{Keys, KeysError, Rotation};
 use crate::limits::{LimitClock, Limits};
+use crate::oauth;
 use crate::random::Random;
 use crate::state::{AppState, Parts};
 use crate::store::{Actor, Options, Store, StoreError};
@@ -70,6 +71,9 @@ async fn upkeep(state: AppState) {
         let now = state.clock.now();
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
             tracing::error!(%error, "the signing keys could not be looked after");
+        }
+        if let Err(error) = oauth::sweep(&state).await {
+            tracing::error!(%error, "what has expired could not be deleted");
         }
         let forgotten = state.store.write(&Actor::System("upkeep"), move |tx| {
             tx.execute("DELETE FROM browser_sessions WHERE expires_at <= $1", &[now.into()])

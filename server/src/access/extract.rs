@@ -38,7 +38,11 @@ impl<S: Sync> FromRequestParts<S> for Anonymous {
 
 /// A person who may do `P`: the token was verified, and both role and scope grant the permission.
 #[derive(Clone, Debug)]
-pub struct Can<P>(pub AuthContext, PhantomData<P>);
+pub struct Can<P> {
+    /// The person.
+    pub person: AuthContext,
+    proof: PhantomData<P>,
+}
 
 /// A permission as a type, for [`Can`].
 pub trait Requirement {
@@ -88,7 +92,7 @@ impl<P: Requirement> FromRequestParts<AppState> for Can<P> {
         if !person.may(P::PERMISSION) {
             return Err(Refusal::InsufficientScope(P::PERMISSION).into_response());
         }
-        Ok(Self(person, PhantomData))
+        Ok(Self { person, proof: PhantomData })
     }
 }
 

@@ -1,10 +1,21 @@
-//! The versioned resource API.
+//! The versioned resource API. What is under `/v1` keeps its meaning; a change that would break an app is a `/v2`.
+
+mod cursor;
+mod etag;
+#[expect(unused_qualifications, reason = "utoipa writes out the path of a handler's parameters")]
+mod notes;
+pub mod openapi;
+mod store;
 
 use axum::Router;
+use axum::routing::get;
 
 use crate::state::AppState;
 
-/// The routes of the API.
+/// The routes of the API. Each is described in [`openapi`], and a test walks them all.
 pub fn routes() -> Router<AppState> {
     Router::new()
+        .route("/v1/notes", get(notes::list).post(notes::create))
+        .route("/v1/notes/{id}", get(notes::read).put(notes::replace).delete(notes::delete))
+        .route("/v1/openapi.json", get(openapi::document))
 }

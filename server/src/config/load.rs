@@ -64,10 +64,13 @@ pub fn from_sources(
     for (key, value) in &sources.variables {
         figment = figment.merge(Serialized::default(key, variable_value(key, value)));
     }
-    let mut config: Config =
-        figment.extract().map_err(|errors| ConfigError(errors.into_iter().map(|e| sources.explain(&e)).collect()))?;
+    let mut config: Config = figment
+        .extract()
+        .map_err(|errors| ConfigError(errors.into_iter().map(|e| sources.explain(&e)).collect()))?;
     config.validate().map_err(|report| {
-        ConfigError(report.iter().map(|(path, error)| sources.at(&path.to_string(), &error.to_string())).collect())
+        ConfigError(
+            report.iter().map(|(path, error)| sources.at(&path.to_string(), &error.to_string())).collect(),
+        )
     })?;
     sources.check_together(&config)?;
     if config.master_key.is_none() {
@@ -170,7 +173,9 @@ impl Sources<'_> {
         let mut wrong = Vec::new();
         if config.http.plain {
             if !config.listen.ip().is_loopback() {
-                wrong.push(self.at("http.plain", "plain HTTP is only for a loopback address; `listen` is another"));
+                wrong.push(
+                    self.at("http.plain", "plain HTTP is only for a loopback address; `listen` is another"),
+                );
             }
             if config.tls.is_some() {
                 wrong.push(self.at("http.plain", "contradicts [tls]: set one of the two"));
@@ -203,7 +208,8 @@ impl Sources<'_> {
         let wrong = |path: &PathBuf, message: String| {
             ConfigError::one(self.at("master_key_file", &format!("{}: {message}", path.display())))
         };
-        let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|e| wrong(path, e.to_string()))?;
+        let text =
+            std::fs::read_to_string(path).map(Zeroizing::new).map_err(|e| wrong(path, e.to_string()))?;
         text.parse().map_err(|message| wrong(path, message))
     }
 }

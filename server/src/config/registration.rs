@@ -77,7 +77,11 @@ impl fmt::Debug for ClientSecret {
 impl<'de> Deserialize<'de> for ClientSecret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.is_empty() { Err(de::Error::custom("a client secret must not be empty")) } else { Ok(Self::new(text)) }
+        if text.is_empty() {
+            Err(de::Error::custom("a client secret must not be empty"))
+        } else {
+            Ok(Self::new(text))
+        }
     }
 }
 
@@ -102,7 +106,10 @@ impl ClientSpec {
             check_origin(origin).map_err(about)?;
         }
         if let Some(unknown) = self.scopes.iter().find(|scope| !SUPPORTED.contains(&scope.as_str())) {
-            return Err(about(format!("there is no scope {unknown:?}; the scopes are {}", SUPPORTED.join(" "))));
+            return Err(about(format!(
+                "there is no scope {unknown:?}; the scopes are {}",
+                SUPPORTED.join(" ")
+            )));
         }
         let scopes = if self.scopes.is_empty() { SUPPORTED.join(" ") } else { self.scopes.join(" ") };
         Ok(Client {
@@ -196,7 +203,8 @@ impl FromStr for UserSpec {
 
     /// Reads `username=…,password=…,role=…,name=…,email=…`; `role` may repeat.
     fn from_str(text: &str) -> Result<Self, String> {
-        let (mut username, mut password, mut name, mut email, mut roles) = (None, None, None, None, Vec::new());
+        let (mut username, mut password, mut name, mut email, mut roles) =
+            (None, None, None, None, Vec::new());
         for (key, value) in pairs(text)? {
             match key {
                 "username" => username = Some(value.to_owned()),
@@ -258,18 +266,23 @@ fn check_redirect_uri(uri: &str) -> Result<(), String> {
         // RFC 8252 §7.1: an app's scheme is a domain name of its maker in reverse order. That also keeps
         // `javascript:`, `data:` and their like out.
         scheme if scheme.contains('.') => Ok(()),
-        _ => wrong("has a scheme without a dot: an app's scheme is a domain name in reverse, such as com.example.notes"),
+        _ => wrong(
+            "has a scheme without a dot: an app's scheme is a domain name in reverse, such as com.example.notes",
+        ),
     }
 }
 
 fn check_origin(origin: &str) -> Result<(), String> {
     let url = Url::parse(origin).map_err(|error| format!("origin {origin:?}: {error}"))?;
     let written = url.origin().ascii_serialization();
-    let fine = written == origin && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.host())));
+    let fine =
+        written == origin && (url.scheme() == "https" || (url.scheme() == "http" && is_loopback(url.host())));
     if fine && !matches!(url.host(), Some(Host::Domain(""))) {
         Ok(())
     } else {
-        Err(format!("origin {origin:?} must be written as a browser does: https://host, with a port if it is not 443"))
+        Err(format!(
+            "origin {origin:?} must be written as a browser does: https://host, with a port if it is not 443"
+        ))
     }
 }
 
@@ -311,7 +324,9 @@ mod tests {
     fn an_origin_is_written_as_a_browser_writes_it() {
         assert_eq!(check_origin("https://app.example.com"), Ok(()));
         assert_eq!(check_origin("http://localhost:5173"), Ok(()));
-        for wrong in ["https://app.example.com/", "https://app.example.com:443", "http://app.example.com", "*", "null"] {
+        for wrong in
+            ["https://app.example.com/", "https://app.example.com:443", "http://app.example.com", "*", "null"]
+        {
             assert!(check_origin(wrong).is_err(), "{wrong}");
         }
     }

@@ -65,41 +65,102 @@ const fn switch(key: &'static str, default: &'static str, meaning: &'static str)
 
 /// The table.
 pub const SETTINGS: &[Setting] = &[
-    text("issuer", None, "The public address of this server: an https:// URL without a path. Tokens name it for ever: choose it well. Required."),
+    text(
+        "issuer",
+        None,
+        "The public address of this server: an https:// URL without a path. Tokens name it for ever: choose it well. Required.",
+    ),
     text("listen", Some("\"127.0.0.1:8443\""), "Address and port to listen on; port 0 takes a free one."),
     text("database", None, "The SQLite database file; made when it is not there. Required."),
-    text("master_key_file", None, "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session."),
+    text(
+        "master_key_file",
+        None,
+        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session.",
+    ),
     text("master_key", None, "The key itself; better set by its variable than written into the file."),
-    text("api_identifier", None, "What access tokens name as their audience. By default the issuer followed by /v1."),
-    text("tls.certificate_file", None, "The certificate (PEM): the leaf, then its chain. Required, unless http.plain is set."),
+    text(
+        "api_identifier",
+        None,
+        "What access tokens name as their audience. By default the issuer followed by /v1.",
+    ),
+    text(
+        "tls.certificate_file",
+        None,
+        "The certificate (PEM): the leaf, then its chain. Required, unless http.plain is set.",
+    ),
     text("tls.private_key_file", None, "The leaf's private key (PEM). Required, unless http.plain is set."),
     text("tokens.access_lifetime", Some("\"15m\""), "How long an access token is good: 30s to 1d."),
     text("tokens.id_lifetime", Some("\"15m\""), "How long an ID token is good: 30s to 1d."),
     text("tokens.code_lifetime", Some("\"60s\""), "How long an authorization code is good: 10s to 10m."),
-    text("tokens.authorization_lifetime", Some("\"10m\""), "How long a person may take over sign-in and consent: 60s to 1h."),
+    text(
+        "tokens.authorization_lifetime",
+        Some("\"10m\""),
+        "How long a person may take over sign-in and consent: 60s to 1h.",
+    ),
     text("tokens.session_idle", Some("\"90d\""), "A session that was not refreshed for this long ends."),
-    text("tokens.session_absolute", Some("\"365d\""), "A session ends this long after sign-in, however busy it is."),
-    text("tokens.rotation_grace", Some("\"0s\""), "How long a client that sends no refresh_attempt may present its previous refresh token again: 0s to 5m. Longer is safer against lost answers and weaker against thieves."),
-    text("browser.session_lifetime", Some("\"12h\""), "How long a browser stays signed in to these pages: 1m to 90d."),
-    number("passwords.memory_kib", "19456", "Argon2id's memory in KiB, at least 19456. A hash that is stored keeps the cost it was made with."),
+    text(
+        "tokens.session_absolute",
+        Some("\"365d\""),
+        "A session ends this long after sign-in, however busy it is.",
+    ),
+    text(
+        "tokens.rotation_grace",
+        Some("\"0s\""),
+        "How long a client that sends no refresh_attempt may present its previous refresh token again: 0s to 5m. Longer is safer against lost answers and weaker against thieves.",
+    ),
+    text(
+        "browser.session_lifetime",
+        Some("\"12h\""),
+        "How long a browser stays signed in to these pages: 1m to 90d.",
+    ),
+    number(
+        "passwords.memory_kib",
+        "19456",
+        "Argon2id's memory in KiB, at least 19456. A hash that is stored keeps the cost it was made with.",
+    ),
     number("passwords.iterations", "2", "Argon2id's passes over the memory, at least 2."),
     number("passwords.parallelism", "1", "Argon2id's lanes."),
     number("passwords.concurrent", "4", "How many passwords are hashed at once; more wait."),
     switch("limits.enabled", "true", "Whether requests are limited at all."),
     number("limits.sign_in_per_account", "10", "Sign-in attempts a minute for one user name."),
-    number("limits.sign_in_per_address", "30", "Sign-in attempts a minute from one address (IPv6: from one /64)."),
+    number(
+        "limits.sign_in_per_address",
+        "30",
+        "Sign-in attempts a minute from one address (IPv6: from one /64).",
+    ),
     number("limits.token_per_address", "600", "Token requests a minute from one address."),
     number("limits.authorize_per_address", "120", "Authorization requests a minute from one address."),
     number("limits.rotation_per_session", "10", "Refreshes a minute of one session."),
     number("limits.api_per_account", "600", "API requests a minute of one person through one client."),
-    switch("http.plain", "false", "Speak plain HTTP, on a loopback address only: for a TLS proxy on the same machine."),
-    Setting { key: "http.trusted_proxies", meaning: "Addresses of proxies whose X-Forwarded-For is believed; everybody else's is ignored.", default: Some("[]"), kind: Kind::List },
-    text("http.header_timeout", Some("\"30s\""), "How long a client may take over the TLS handshake and over a request's headers, and stay idle."),
+    switch(
+        "http.plain",
+        "false",
+        "Speak plain HTTP, on a loopback address only: for a TLS proxy on the same machine.",
+    ),
+    Setting {
+        key: "http.trusted_proxies",
+        meaning: "Addresses of proxies whose X-Forwarded-For is believed; everybody else's is ignored.",
+        default: Some("[]"),
+        kind: Kind::List,
+    },
+    text(
+        "http.header_timeout",
+        Some("\"30s\""),
+        "How long a client may take over the TLS handshake and over a request's headers, and stay idle.",
+    ),
     text("http.request_timeout", Some("\"30s\""), "How long a request may take as a whole."),
-    text("http.shutdown_grace", Some("\"20s\""), "How long running requests may take when the server is stopped."),
+    text(
+        "http.shutdown_grace",
+        Some("\"20s\""),
+        "How long running requests may take when the server is stopped.",
+    ),
     number("http.oauth_body_limit", "65536", "The largest body of an OAuth or page request, in bytes."),
     number("http.api_body_limit", "262144", "The largest body of an API request, in bytes."),
-    text("log.filter", Some("\"info\""), "What is logged, such as \"info\" or \"warn,moorline_server::oauth=debug\"."),
+    text(
+        "log.filter",
+        Some("\"info\""),
+        "What is logged, such as \"info\" or \"warn,moorline_server::oauth=debug\".",
+    ),
     text("log.format", Some("\"text\""), "\"text\" for people, \"json\" for machines."),
 ];
 
@@ -134,8 +195,13 @@ pub fn markdown() -> String {
     let mut out = String::from("| setting | variable | default | meaning |\n| --- | --- | --- | --- |\n");
     for setting in SETTINGS {
         let default = setting.default.map_or("–".to_owned(), |default| format!("`{default}`"));
-        let _ =
-            writeln!(out, "| `{}` | `{}` | {default} | {} |", setting.key, setting.variable(), setting.meaning);
+        let _ = writeln!(
+            out,
+            "| `{}` | `{}` | {default} | {} |",
+            setting.key,
+            setting.variable(),
+            setting.meaning
+        );
     }
     out
 }

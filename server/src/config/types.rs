@@ -38,7 +38,11 @@ impl FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not a span of time: write a number and a unit, such as \"60s\", \"15m\", \"12h\" or \"30d\"");
+        let wrong = || {
+            format!(
+                "{text:?} is not a span of time: write a number and a unit, such as \"60s\", \"15m\", \"12h\" or \"30d\""
+            )
+        };
         let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
         let (number, unit) = text.split_at(unit_at);
         let factor = match unit {
@@ -123,7 +127,11 @@ impl FromStr for Issuer {
         match url.scheme() {
             "https" => {}
             "http" if loopback => {}
-            "http" => return Err(format!("{text:?} must start with https:// (http:// is only for a loopback address)")),
+            "http" => {
+                return Err(format!(
+                    "{text:?} must start with https:// (http:// is only for a loopback address)"
+                ));
+            }
             other => return Err(format!("{text:?} must be an https:// URL, not {other}:")),
         }
         if url.query().is_some() || url.fragment().is_some() {

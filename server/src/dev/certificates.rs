@@ -9,8 +9,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PublicKeyData,
 };
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -72,7 +72,8 @@ impl Certificates {
     /// # Errors
     /// [`CertificateError`] names the file that is at fault.
     pub fn prepare(folder: &Directory, now: Timestamp) -> Result<Self, CertificateError> {
-        let now = OffsetDateTime::from_unix_timestamp(now.seconds()).expect("the clock is within time's range");
+        let now =
+            OffsetDateTime::from_unix_timestamp(now.seconds()).expect("the clock is within time's range");
         let ca_key = key(folder, "ca-key.pem")?;
         let leaf_key = key(folder, "leaf-key.pem")?;
         let (ca_pin, leaf_pin) = (pin(&ca_key), pin(&leaf_key));
@@ -163,7 +164,9 @@ fn read(path: &Path) -> Result<String, CertificateError> {
 }
 
 fn write(folder: &Directory, name: &str, content: &str) -> Result<(), CertificateError> {
-    folder.write(name, content.as_bytes()).map_err(|error| CertificateError::File { path: folder.path(name), error })
+    folder
+        .write(name, content.as_bytes())
+        .map_err(|error| CertificateError::File { path: folder.path(name), error })
 }
 
 #[cfg(test)]

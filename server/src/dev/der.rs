@@ -66,7 +66,8 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_has_no_end() {
-        for bytes in [&b""[..], b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x02\x30\x00", b"not DER at all"] {
+        for bytes in [&b""[..], b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x02\x30\x00", b"not DER at all"]
+        {
             assert_eq!(not_after(bytes), None);
         }
     }

@@ -50,7 +50,9 @@ pub struct DevOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
     /// `--http` on an address that others can reach.
-    #[error("--http is for a loopback address only, and {0} is none: leave --http away (TLS works without any set-up), or leave --listen away")]
+    #[error(
+        "--http is for a loopback address only, and {0} is none: leave --http away (TLS works without any set-up), or leave --listen away"
+    )]
     HttpBeyondLoopback(IpAddr),
     /// `--issuer` says https, the server speaks http, or the other way round.
     #[error("--issuer {0} does not fit: without --http it must start with https://")]
@@ -165,7 +167,8 @@ impl DevServer {
 
 /// By TLS, a name that the certificate has; in plain HTTP the very address, since `localhost` may be another.
 fn issuer_at(address: SocketAddr, http: bool) -> Issuer {
-    let text = if http { format!("http://{address}") } else { format!("https://localhost:{}", address.port()) };
+    let text =
+        if http { format!("http://{address}") } else { format!("https://localhost:{}", address.port()) };
     text.parse().expect("a loopback address or localhost is an issuer")
 }
 
@@ -211,6 +214,8 @@ fn pins(issuer: &Issuer, certificates: &Certificates) -> Pins {
 
 /// A day as `YYYY-MM-DD`.
 fn day(at: Timestamp) -> String {
-    let date = OffsetDateTime::from_unix_timestamp(at.seconds()).expect("a certificate ends within time's range").date();
+    let date = OffsetDateTime::from_unix_timestamp(at.seconds())
+        .expect("a certificate ends within time's range")
+        .date();
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())
 }

@@ -56,7 +56,11 @@ pub(super) async fn populate(
         put_user(state, spec).await?;
         user_summaries.retain(|other: &UserSummary| other.username != spec.username);
         let password = spec.password.expose().to_owned();
-        user_summaries.push(UserSummary { username: spec.username.clone(), password, roles: spec.roles.clone() });
+        user_summaries.push(UserSummary {
+            username: spec.username.clone(),
+            password,
+            roles: spec.roles.clone(),
+        });
     }
     Ok((client_summaries, user_summaries))
 }

@@ -90,7 +90,15 @@ impl Summary {
         line("URL", &style.bold(&self.issuer));
         for user in &self.users {
             let roles = user.roles.join(", ");
-            line("user", &format!("{} / {}  {}", style.bold(&user.username), user.password, style.dim(&format!("({roles})"))));
+            line(
+                "user",
+                &format!(
+                    "{} / {}  {}",
+                    style.bold(&user.username),
+                    user.password,
+                    style.dim(&format!("({roles})"))
+                ),
+            );
         }
         for client in &self.clients {
             line("client", &client.client_id);
@@ -103,8 +111,15 @@ impl Summary {
             line("", &format!("{}  {}", pins.backup, style.dim("(CA, backup)")));
         }
         line("all in", &file.display().to_string());
-        let kind = if self.http { "Plain HTTP, on loopback only: for tests of clients that can't be given a CA. " } else { "" };
-        format!("\n{}\n{out}\n{kind}Development only. Ctrl-C stops it.\n", style.bold("Moorline development server"))
+        let kind = if self.http {
+            "Plain HTTP, on loopback only: for tests of clients that can't be given a CA. "
+        } else {
+            ""
+        };
+        format!(
+            "\n{}\n{out}\n{kind}Development only. Ctrl-C stops it.\n",
+            style.bold("Moorline development server")
+        )
     }
 }
 

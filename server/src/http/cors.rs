@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -23,7 +26,13 @@ pub(super) fn layer(state: AppState) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH, HeaderName::from_static("idempotency-key")])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            IF_MATCH,
+            IF_NONE_MATCH,
+            HeaderName::from_static("idempotency-key"),
+        ])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE])
         .max_age(Duration::from_secs(600))
 }
@@ -40,11 +49,10 @@ fn is_open(path: &str) -> bool {
 async fn is_registered(state: &AppState, origin: &HeaderValue) -> bool {
     let Ok(origin) = origin.to_str().map(str::to_owned) else { return false };
     let actor = Actor::Anonymous("a browser asks before it sends anything");
-    let found: Result<bool, StoreError> =
-        state
-            .store
-            .read(&actor, move |tx| Ok(clients::all(tx)?.iter().any(|client| client.origins.contains(&origin))))
-            .await;
+    let found: Result<bool, StoreError> = state
+        .store
+        .read(&actor, move |tx| Ok(clients::all(tx)?.iter().any(|client| client.origins.contains(&origin))))
+        .await;
     found.unwrap_or_else(|error| {
         tracing::error!(%error, "an origin could not be looked up");
         false

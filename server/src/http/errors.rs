@@ -24,7 +24,9 @@ pub enum Surface {
 impl Surface {
     /// The surface that a path belongs to.
     pub fn of(path: &str) -> Self {
-        let under = |prefix: &str| path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
+        let under = |prefix: &str| {
+            path == prefix || path.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'))
+        };
         if under("/v1") {
             Self::Api
         } else if under("/oauth/authorize") {
@@ -40,7 +42,13 @@ impl Surface {
     pub fn error(self, status: StatusCode) -> Response {
         match self {
             Self::Api => api_problem(status).into_response(),
-            Self::OAuth => (status, Json(serde_json::json!({ "error": oauth_code(status), "error_description": words(status).1 }))).into_response(),
+            Self::OAuth => (
+                status,
+                Json(
+                    serde_json::json!({ "error": oauth_code(status), "error_description": words(status).1 }),
+                ),
+            )
+                .into_response(),
             Self::Browser => {
                 let (title, message) = words(status);
                 pages::error_page(status, title, message)
@@ -80,7 +88,8 @@ fn api_problem(status: StatusCode) -> Problem {
         StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(),
         StatusCode::INTERNAL_SERVER_ERROR => Problem::internal(),
         StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(status, "method-not-allowed", "This can't be done here").detail("See the Allow header.")
+            Problem::new(status, "method-not-allowed", "This can't be done here")
+                .detail("See the Allow header.")
         }
         StatusCode::REQUEST_TIMEOUT => Problem::new(status, "timeout", "The request took too long"),
         _ if status.is_server_error() => Problem::internal(),
@@ -100,15 +109,33 @@ fn oauth_code(status: StatusCode) -> &'static str {
 
 fn words(status: StatusCode) -> (&'static str, &'static str) {
     match status {
-        StatusCode::NOT_FOUND => ("There is no such page", "The address may be mistyped, or the page may have moved."),
-        StatusCode::METHOD_NOT_ALLOWED => ("This can't be done here", "The page does not answer this kind of request."),
-        StatusCode::PAYLOAD_TOO_LARGE => ("That was too much", "The request is larger than this page accepts."),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => ("That could not be read", "The request is not of a type that is accepted here."),
-        StatusCode::TOO_MANY_REQUESTS => ("Please wait a moment", "There were too many requests. Try again in a minute."),
-        StatusCode::REQUEST_TIMEOUT => ("That took too long", "The connection was too slow. Please try again."),
-        StatusCode::SERVICE_UNAVAILABLE => ("Back in a moment", "The server can't do this just now. Nothing was changed; please try again."),
-        _ if status.is_server_error() => ("Something went wrong", "The fault is ours. Please try again in a moment."),
-        _ => ("That did not work", "The request could not be understood. Go back to the app and start again."),
+        StatusCode::NOT_FOUND => {
+            ("There is no such page", "The address may be mistyped, or the page may have moved.")
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("This can't be done here", "The page does not answer this kind of request.")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("That was too much", "The request is larger than this page accepts.")
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("That could not be read", "The request is not of a type that is accepted here.")
+        }
+        StatusCode::TOO_MANY_REQUESTS => {
+            ("Please wait a moment", "There were too many requests. Try again in a minute.")
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            ("That took too long", "The connection was too slow. Please try again.")
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("Back in a moment", "The server can't do this just now. Nothing was changed; please try again.")
+        }
+        _ if status.is_server_error() => {
+            ("Something went wrong", "The fault is ours. Please try again in a moment.")
+        }
+        _ => {
+            ("That did not work", "The request could not be understood. Go back to the app and start again.")
+        }
     }
 }
 

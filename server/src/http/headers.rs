@@ -4,8 +4,8 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use url::Url;
 
@@ -77,7 +77,11 @@ fn source_expression(url: &Url) -> Option<String> {
 }
 
 /// A layer that sets what an answer did not set for itself.
-pub(super) async fn security_headers(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn security_headers(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
     let mut response = next.run(request).await;
     let security = response.extensions_mut().remove::<ContentSecurity>().unwrap_or_default();
     let policy = HeaderValue::try_from(security.policy()).unwrap_or_else(|_| {

@@ -67,7 +67,8 @@ async fn body_limit(State(state): State<AppState>, mut request: Request, next: N
         Surface::OAuth | Surface::Browser => state.config.http.oauth_body_limit,
     };
     let announced = request.headers().get(http::header::CONTENT_LENGTH);
-    let announced = announced.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
+    let announced =
+        announced.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limit) {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }

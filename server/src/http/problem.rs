@@ -71,9 +71,14 @@ impl Problem {
 
     /// The body is JSON, but what it says can't be accepted.
     pub fn invalid(errors: Vec<Violation>) -> Self {
-        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request is not valid");
-        problem.errors = errors;
-        problem
+        let title = "The request is not valid";
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", title) }
+    }
+
+    /// The query says something that can't be accepted.
+    pub fn invalid_query(errors: Vec<Violation>) -> Self {
+        let title = "A query parameter is not valid";
+        Self { errors, ..Self::new(StatusCode::BAD_REQUEST, "invalid-query", title) }
     }
 
     /// There is no such thing, or it is somebody else's: the two look the same on purpose.
@@ -175,12 +180,10 @@ fn json_problem(rejection: &JsonRejection) -> Problem {
             Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "The body is not JSON")
                 .detail(source_text(error))
         }
-        JsonRejection::JsonDataError(error) => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "invalid",
-            "The request is not valid",
-        )
-        .detail(source_text(error)),
+        JsonRejection::JsonDataError(error) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", "The request is not valid")
+                .detail(source_text(error))
+        }
         other if other.status() == StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => Problem::new(StatusCode::BAD_REQUEST, "unreadable-body", "The body could not be read"),
     }
@@ -216,6 +219,5 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for ApiQuery<T> {
 }
 
 fn query_problem(rejection: &QueryRejection) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid-query", "A query parameter is not valid")
-        .detail(source_text(rejection))
+    Problem::invalid_query(Vec::new()).detail(source_text(rejection))
 }

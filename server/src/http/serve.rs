@@ -21,10 +21,14 @@ pub struct Listener {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Somebody else listens there.
-    #[error("{0} is in use by another program. Stop that program, or choose another port (--port N, or --port 0 for a free one; `listen` in the configuration file).")]
+    #[error(
+        "{0} is in use by another program. Stop that program, or choose another port (--port N, or --port 0 for a free one; `listen` in the configuration file)."
+    )]
     InUse(SocketAddr),
     /// The address is not this machine's, or the port needs privileges.
-    #[error("can't listen on {0}: {1}. Choose another address or port (--listen and --port, or `listen` in the configuration file).")]
+    #[error(
+        "can't listen on {0}: {1}. Choose another address or port (--listen and --port, or `listen` in the configuration file)."
+    )]
     CannotListen(SocketAddr, io::Error),
     /// The accept loop failed.
     #[error("the listener failed: {0}")]
@@ -72,13 +76,16 @@ impl Listener {
         });
         let patience = settings.header_timeout.as_duration();
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let mut server =
-            axum_server::from_tcp(self.socket).map_err(ServeError::Failed)?.handle(handle).first_request_timeout(patience);
+        let mut server = axum_server::from_tcp(self.socket)
+            .map_err(ServeError::Failed)?
+            .handle(handle)
+            .first_request_timeout(patience);
         server.http_builder().http1().header_read_timeout(patience);
         server.http_builder().http2().max_concurrent_streams(256).max_header_list_size(32 * 1024);
         let result = match tls {
             Some(tls) => {
-                let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls)).handshake_timeout(patience);
+                let acceptor =
+                    RustlsAcceptor::new(RustlsConfig::from_config(tls)).handshake_timeout(patience);
                 server.acceptor(acceptor).serve(service).await
             }
             None => server.serve(service).await,

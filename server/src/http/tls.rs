@@ -31,7 +31,9 @@ pub enum TlsError {
 /// [`TlsError`] names the file that is at fault.
 pub fn load_tls(certificate_file: &Path, private_key_file: &Path) -> Result<Arc<ServerConfig>, TlsError> {
     let read = |path: &Path| {
-        std::fs::read(path).map(zeroize::Zeroizing::new).map_err(|error| TlsError::Unreadable(path.into(), error))
+        std::fs::read(path)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|error| TlsError::Unreadable(path.into(), error))
     };
     let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&read(certificate_file)?)
         .collect::<Result<_, _>>()

@@ -1,7 +1,7 @@
 //! The two cookies of the pages: the session's, and the one that ties a sign-in form to its browser.
 
-use http::header::{COOKIE, HeaderValue};
 use http::HeaderMap;
+use http::header::{COOKIE, HeaderValue};
 use zeroize::Zeroizing;
 
 use crate::config::Issuer;
@@ -39,7 +39,8 @@ impl Cookie {
             .filter(|(key, _)| *key == name)
             .map(|(_, value)| value);
         let value = values.next()?;
-        let plausible = value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let plausible =
+            value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (plausible && values.next().is_none()).then(|| Zeroizing::new(value.to_owned()))
     }
 
@@ -91,7 +92,8 @@ mod tests {
         let issuer = issuer("https://id.example.com");
         let good = "a".repeat(43);
         let name = "__Host-moorline-session";
-        let read = |text: String| Cookie::Session.read(&issuer, &cookies(&text)).map(|value| value.to_string());
+        let read =
+            |text: String| Cookie::Session.read(&issuer, &cookies(&text)).map(|value| value.to_string());
         assert_eq!(read(format!("x=1; {name}={good}; y=2")), Some(good.clone()));
         assert_eq!(read(format!("{name}={good}; {name}={good}")), None);
         assert_eq!(read(format!("{name}={}", "a".repeat(42))), None);

@@ -81,7 +81,10 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_for_is_shown() {
-        let names: Vec<_> = explain(&oauth::scope::Scope::parse("notes.read openid").unwrap()).iter().map(|scope| scope.name).collect();
+        let names: Vec<_> = explain(&oauth::scope::Scope::parse("notes.read openid").unwrap())
+            .iter()
+            .map(|scope| scope.name)
+            .collect();
         assert_eq!(names, ["openid", "notes.read"]);
     }
 }

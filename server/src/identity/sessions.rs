@@ -50,7 +50,9 @@ impl BrowserSession {
 
 impl fmt::Debug for BrowserSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrowserSession").field("authenticated_at", &self.authenticated_at).finish_non_exhaustive()
+        f.debug_struct("BrowserSession")
+            .field("authenticated_at", &self.authenticated_at)
+            .finish_non_exhaustive()
     }
 }
 

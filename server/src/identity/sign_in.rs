@@ -221,7 +221,10 @@ impl Problem {
             Self::Wrong => "That user name and password don’t match. Check both and try again.".to_owned(),
             Self::Stale => "This page had been open for too long. Please try again.".to_owned(),
             Self::Limited(limited) => {
-                format!("Too many attempts. Please wait {} seconds, then try again.", limited.retry_after_seconds())
+                format!(
+                    "Too many attempts. Please wait {} seconds, then try again.",
+                    limited.retry_after_seconds()
+                )
             }
         }
     }
