@@ -156,8 +156,8 @@ public class Moorline internal constructor(
      */
     override fun close() {
         tokens.drop()
+        // This ends the watch too, which its reader then frees.
         client.shutDown()
-        watch.stop()
         scope.cancel()
     }
 
@@ -177,16 +177,17 @@ public class Moorline internal constructor(
     }
 
     /**
-     * Takes over the state. It is read here, under a lock, and not taken from whoever tells of a change, since the news
-     * of an older state can come later than the news of a newer one.
+     * Takes over the state, until it is the one that the native library has. It is read here and not taken from whoever
+     * tells of a change, since the news of an older state can come later than the news of a newer one. There is no lock,
+     * because a collector that isn't dispatched runs inside the assignment.
      */
     private fun look() {
-        synchronized(states) {
+        while (true) {
+            val before = states.value
             val now = client.state().toApp()
-            if (now != states.value) {
-                tokens.drop()
-                states.value = now
-            }
+            if (now == before) return
+            tokens.drop()
+            states.compareAndSet(before, now)
         }
     }
 

@@ -3,10 +3,12 @@ package dev.moorline
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
+import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.withTimeout
+import kotlinx.coroutines.yield
 import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
@@ -92,8 +94,10 @@ class LoopTest {
 
         server.pinned(device()).use { moorline ->
             assertEquals(SessionState.SignedIn(user), moorline.session.value)
-            repeat(20) {
-                launch(Dispatchers.Default, CoroutineStart.UNDISPATCHED) { moorline.refresh() }.cancel()
+            repeat(5) { turns ->
+                val caller = launch(Dispatchers.Default) { moorline.refresh() }
+                repeat(turns * turns * 100) { yield() }
+                caller.cancelAndJoin()
             }
             assertEquals(user.subject, moorline.userInfo().subject)
             moorline.refresh()
