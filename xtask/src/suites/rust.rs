@@ -47,6 +47,9 @@ pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
 
 /// All tests of all crates, with a Secret Service to keep keys in.
 pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
+    // Before the session with a home folder of its own: build scripts may look at the home folder.
+    let arguments = ["test", "--locked", "--workspace", "--no-run"];
+    report.step("rust test build", "compiles the tests", |step| cargo(workspace, step, &arguments, CHECKING));
     report.step("rust tests", "every test of every crate, with a real Secret Service", |step| {
         let home = Scratch::new("home")?;
         let mut test = workspace.cargo();
