@@ -1,0 +1,214 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit::Exit;
+
+/// Sign in to an OpenID provider from a terminal, and call its APIs.
+///
+/// The session is kept in a sealed vault whose key lives in this machine's key store, and is refreshed as needed. Data goes
+/// to standard output, messages to standard error.
+#[derive(Debug, Parser)]
+#[command(name = "moorline", version, after_long_help = Exit::table(), after_help = "More, with the exit codes: --help")]
+pub(crate) struct Arguments {
+    /// Which sign-in: several can stand side by side.
+    #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "MOORLINE_PROFILE")]
+    pub(crate) profile: String,
+
+    /// Print one JSON object to standard output, errors among them.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// The folder of the profiles, instead of the usual one for this system.
+    #[arg(long, global = true, value_name = "DIR", env = "MOORLINE_HOME")]
+    pub(crate) home: Option<PathBuf>,
+
+    /// Keep the vault's key in a plain file, on a machine without a key store. Whoever can read that file can use the
+    /// session. Said once at login; a warning follows each time.
+    #[arg(long, global = true)]
+    pub(crate) insecure_file_key: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Sign in, with the browser.
+    Login(Box<Login>),
+    /// Show who is signed in, and for how long.
+    Status,
+    /// Ask the provider about the person who is signed in.
+    User,
+    /// Print an access token, refreshed if need be.
+    Token(Token),
+    /// Send a GET request with the access token.
+    Get(Fetch),
+    /// Send a POST request with the access token.
+    Post(Send),
+    /// Send a PUT request with the access token.
+    Put(Send),
+    /// Send a DELETE request with the access token.
+    Delete(Fetch),
+    /// Get a new access token now.
+    Refresh,
+    /// Sign out: forget the session here, and revoke it at the provider.
+    Logout,
+    /// List the profiles of this machine.
+    Profiles,
+}
+
+/// What may be said at a sign-in. What isn't said comes from the profile's last sign-in, if there was one.
+#[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("provider").args(["issuer", "dev"]))]
+pub(crate) struct Login {
+    /// The provider, exactly as it calls itself.
+    #[arg(long, value_name = "URL", requires = "client_id")]
+    pub(crate) issuer: Option<String>,
+
+    /// This program's name at the provider. Register it as a native app with the redirect URI
+    /// http://127.0.0.1/callback on any port.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+
+    /// Take provider, client, authority and pins from the moorline-dev.json that `moorline-server dev` writes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) dev: Option<PathBuf>,
+
+    /// What to ask for: once for each scope, or several in one with spaces.
+    /// [default: openid profile email offline_access]
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Vec<String>,
+
+    /// A pin of a key in use, on top of this machine's trust. The host is the issuer's if it is left out.
+    #[arg(long, value_name = "HOST=sha256/…", requires = "backup_pin", requires = "pin_expires")]
+    pub(crate) pin: Vec<String>,
+
+    /// A pin of a key that is kept in reserve. Each pinned host needs one.
+    #[arg(long, value_name = "HOST=sha256/…", requires = "pin")]
+    pub(crate) backup_pin: Vec<String>,
+
+    /// The day on which the pins stop to count: 2027-06-01.
+    #[arg(long, value_name = "DATE", requires = "pin")]
+    pub(crate) pin_expires: Option<String>,
+
+    /// Trust the authorities in this PEM file too, for this profile.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Allow plain HTTP to this very machine, for development.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+
+    /// One more origin, such as https://api.example.com, that the access token may be sent to.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) api: Vec<String>,
+
+    /// Print the address instead of opening a browser. The address that the browser ends at can be pasted here, if the browser
+    /// runs on another machine.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+
+    /// Listen for the browser on this port instead of any free one.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) redirect_port: Option<u16>,
+
+    /// How long to wait for the browser.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Who is likely to sign in.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) login_hint: Option<String>,
+
+    /// Ask the provider for a page: login, consent, select_account, …
+    #[arg(long, value_name = "PAGES")]
+    pub(crate) prompt: Option<String>,
+
+    /// How long ago the password may have been typed at most.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) max_age: Option<Duration>,
+
+    /// One more parameter of the authorization request, such as audience=….
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    pub(crate) parameter: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Token {
+    /// How long the token must be good for at least.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) min_validity: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fetch {
+    /// Where to. An address that begins with a slash is completed with the first --api origin, or the issuer's.
+    pub(crate) url: String,
+
+    /// One more header field.
+    #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
+    pub(crate) header: Vec<(String, String)>,
+
+    /// Print the status and the header fields before the body.
+    #[arg(long, short)]
+    pub(crate) include: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Send {
+    #[command(flatten)]
+    pub(crate) fetch: Fetch,
+
+    /// The body: text, @FILE for a file's contents, or - for standard input.
+    #[arg(long, short, value_name = "DATA", allow_hyphen_values = true)]
+    pub(crate) data: Option<String>,
+
+    /// What the body is. [default: application/json]
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) content_type: Option<String>,
+}
+
+impl From<Fetch> for Send {
+    fn from(fetch: Fetch) -> Self {
+        Self { fetch, data: None, content_type: None }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse().map(Duration::from_secs).map_err(|_| "give a number of seconds".to_owned())
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let printable = |text: &str| text.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte));
+    match text.split_once(':').map(|(name, value)| (name.trim(), value.trim())) {
+        Some((name, value))
+            if !name.is_empty() && !name.contains(' ') && printable(name) && printable(value) =>
+        {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("write it as NAME: VALUE, in printable ASCII".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,27 @@
+//! `moorline logout`: gone from this machine first, then revoked at the provider.
+
+use serde_json::json;
+
+use super::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
+    let (settings, moorline) = context.open()?;
+    let sign_out = moorline.sign_out().await?;
+    let json =
+        json!({ "profile": context.profile.name(), "state": "signed_out", "revoked": sign_out.revoked });
+    context.output.result(&json, || {
+        if sign_out.revoked {
+            format!("Signed out of {}", settings.issuer)
+        } else {
+            "Signed out on this machine".to_owned()
+        }
+    });
+    if !sign_out.revoked {
+        context.output.warn(
+            "the provider has not heard of it yet; it is told again by the next command with this profile",
+        );
+    }
+    Ok(Exit::Success)
+}

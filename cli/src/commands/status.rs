@@ -1,0 +1,84 @@
+//! `moorline status`: who is signed in, and for how long. Asks nobody.
+
+use std::time::UNIX_EPOCH;
+
+use moorline::{SessionInfo, SessionState};
+use serde_json::{Value, json};
+
+use super::{Context, claims, named, rough, whole_seconds};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+#[expect(
+    clippy::unused_async,
+    reason = "every command that needs the SDK is asynchronous, so that they read alike"
+)]
+pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
+    let (settings, moorline) = context.open()?;
+    let state = moorline.state();
+    let info = moorline.session_info();
+    let (name, exit) = match &state {
+        SessionState::SignedIn(_) => ("signed_in", Exit::Success),
+        SessionState::SigningIn => ("signing_in", Exit::SignedOut),
+        SessionState::SignedOut(_) => ("signed_out", Exit::SignedOut),
+        SessionState::Locked => ("locked", Exit::StorageUnavailable),
+        SessionState::NeedsReauth(_) => ("needs_reauth", Exit::NeedsReauth),
+    };
+    let mut json = json!({
+        "profile": context.profile.name(),
+        "state": name,
+        "issuer": settings.issuer,
+        "client_id": settings.client_id,
+        "key_store": if settings.insecure_file_key { "insecure_file" } else { "platform" },
+        "pinned_hosts": settings.pins.iter().map(|pins| &pins.host).collect::<Vec<_>>(),
+    });
+    if let Some(info) = &info {
+        add(&mut json, info);
+    }
+    let provider = format!("{} (client {})", settings.issuer, settings.client_id);
+    context.output.result(&json, || match (&state, &info) {
+        (SessionState::SignedOut(why), _) => format!("Nobody is signed in to {provider}: {why}"),
+        (SessionState::NeedsReauth(why), _) => format!("The session with {provider} has ended: {why}"),
+        (SessionState::Locked, _) => "The key store is locked: unlock it to see the session".to_owned(),
+        (SessionState::SigningIn, None) => format!("A sign-in to {provider} was started and not finished"),
+        (_, Some(info)) => text(info, &provider),
+        (SessionState::SignedIn(user), None) => format!("Signed in to {provider} as {}", named(user)),
+    });
+    if exit != Exit::Success {
+        context.output.hint("Run `moorline login` to sign in.");
+    }
+    Ok(exit)
+}
+
+fn add(json: &mut Value, info: &SessionInfo) {
+    json["user"] = claims(&info.user);
+    json["scope"] = json!(info.scope);
+    json["access_token_expires_in"] = whole_seconds(info.access_token_expires_in);
+    json["has_refresh_token"] = info.has_refresh_token.into();
+    json["signed_in_at"] =
+        info.signed_in_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).into();
+    json["refreshes"] = info.refreshes.into();
+}
+
+fn text(info: &SessionInfo, provider: &str) -> String {
+    let access = match info.access_token_expires_in {
+        None => "for as long as the provider likes".to_owned(),
+        Some(left) if left.is_zero() => "expired; refreshed when it is next needed".to_owned(),
+        Some(left) => format!("good for {} more", rough(left)),
+    };
+    let ago = info
+        .signed_in_at
+        .elapsed()
+        .map_or_else(|_| "just now".to_owned(), |ago| format!("{} ago", rough(ago)));
+    let refresh = match (info.has_refresh_token, info.refreshes) {
+        (false, _) => "not possible: the provider gave no refresh token".to_owned(),
+        (true, 1) => "possible; done once so far".to_owned(),
+        (true, times) => format!("possible; done {times} times so far"),
+    };
+    format!(
+        "Signed in as {}\n  provider  {provider}\n  subject   {}\n  scopes    {}\n  access    {access}\n  refresh   {refresh}\n  since     {ago}",
+        named(&info.user),
+        info.user.subject,
+        info.scope.join(" "),
+    )
+}

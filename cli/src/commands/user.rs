@@ -1,0 +1,19 @@
+//! `moorline user`: what the provider says about the person just now.
+
+use super::{Context, claims};
+use crate::exit::Exit;
+use crate::failure::Failure;
+
+pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
+    let (_, moorline) = context.open()?;
+    let user = moorline.user_info().await?;
+    let claims = claims(&user);
+    context.output.result(&claims, || {
+        let lines = claims.as_object().into_iter().flatten().map(|(name, value)| match value.as_str() {
+            Some(text) => format!("{name}: {text}"),
+            None => format!("{name}: {value}"),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    Ok(Exit::Success)
+}

@@ -1,0 +1,130 @@
+//! What can go wrong, and what the person can do about it.
+
+use std::fmt::{self, Display};
+
+use moorline::{Error, KeyStoreError};
+
+use crate::exit::Exit;
+
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The SDK says no.
+    Sdk(Error),
+    /// There is no key store for the vault's key.
+    KeyStore(KeyStoreError),
+    /// No sign-in was ever tried with this profile.
+    NoProfile(String),
+    /// The command line asks for something that can't be.
+    Usage(String),
+    /// A file of ours.
+    Local(String),
+}
+
+impl Failure {
+    pub(crate) fn usage(text: impl Into<String>) -> Self {
+        Self::Usage(text.into())
+    }
+
+    pub(crate) fn local(what: impl Display, why: &dyn Display) -> Self {
+        Self::Local(format!("{what}: {why}"))
+    }
+
+    pub(crate) const fn exit(&self) -> Exit {
+        match self {
+            Self::Sdk(error) => exit_of(error),
+            Self::KeyStore(_) => Exit::StorageUnavailable,
+            Self::NoProfile(_) => Exit::SignedOut,
+            Self::Usage(_) => Exit::Usage,
+            Self::Local(_) => Exit::Local,
+        }
+    }
+
+    pub(crate) const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Sdk(error) => error.is_retryable(),
+            Self::KeyStore(error) => matches!(error, KeyStoreError::Locked),
+            Self::NoProfile(_) | Self::Usage(_) | Self::Local(_) => false,
+        }
+    }
+
+    /// What to do now.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Sdk(Error::Offline) => "Nothing is lost. Check the network and the address, and try again.",
+            Self::Sdk(Error::Cancelled) => "Run `moorline login` to try again; --timeout gives more time.",
+            Self::Sdk(Error::SignedOut(_) | Error::NeedsReauth(_)) => "Run `moorline login` to sign in.",
+            Self::Sdk(Error::StorageUnavailable) => {
+                "Nothing is lost. Unlock the key store or free some disk space, and try again."
+            }
+            Self::Sdk(Error::StorageLost(_)) => "Run `moorline login` to sign in again.",
+            Self::Sdk(Error::PinMismatch(_)) => {
+                "Nothing was sent. Somebody may be between you and the server, or the pins are old: ask who runs it, and sign in with new ones."
+            }
+            Self::Sdk(Error::ClockSkew(_)) => {
+                "Set this machine's clock (or switch network time on), and try again."
+            }
+            Self::Sdk(Error::Refused { code, .. }) => return refusal(code),
+            Self::Sdk(Error::Misconfigured(_)) => "Correct that, and run `moorline login` once more.",
+            Self::KeyStore(KeyStoreError::Locked) => "Unlock the key store, and try again.",
+            Self::KeyStore(_) => {
+                "Start a key store (on Linux one that offers the Secret Service, such as gnome-keyring or KWallet), or keep the key in a plain file with `moorline login --insecure-file-key`."
+            }
+            Self::NoProfile(_) => {
+                "Run `moorline login --issuer URL --client-id ID`; `moorline profiles` lists what is there."
+            }
+            Self::Usage(_) => "`moorline --help` and `moorline COMMAND --help` tell more.",
+            Self::Local(_) => return None,
+        })
+    }
+}
+
+fn refusal(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "invalid_scope" => "Name the scopes that the provider has for this client, with --scope.",
+        "invalid_client" | "unauthorized_client" => {
+            "Check --client-id: it must be registered as a native (public) app, without a secret."
+        }
+        "untrusted_server" => {
+            "If the server is your own, name its authority with `moorline login --ca FILE`."
+        }
+        _ => return None,
+    })
+}
+
+const fn exit_of(error: &Error) -> Exit {
+    match error {
+        Error::Offline => Exit::Offline,
+        Error::Cancelled => Exit::Cancelled,
+        Error::SignedOut(_) => Exit::SignedOut,
+        Error::NeedsReauth(_) => Exit::NeedsReauth,
+        Error::StorageUnavailable => Exit::StorageUnavailable,
+        Error::StorageLost(_) => Exit::StorageLost,
+        Error::PinMismatch(_) => Exit::PinMismatch,
+        Error::ClockSkew(_) => Exit::ClockSkew,
+        Error::Refused { .. } => Exit::Refused,
+        Error::Misconfigured(_) => Exit::Misconfigured,
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sdk(error) => error.fmt(f),
+            Self::KeyStore(error) => write!(f, "the vault's key has no safe place here: {error}"),
+            Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),
+            Self::Usage(text) | Self::Local(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Sdk(error)
+    }
+}
+
+impl From<KeyStoreError> for Failure {
+    fn from(error: KeyStoreError) -> Self {
+        Self::KeyStore(error)
+    }
+}
