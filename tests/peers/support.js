@@ -51,7 +51,7 @@ export async function startProvider() {
     await next();
     if (context.oidc?.route === 'token') heard.push({ ...context.oidc.body });
   });
-  provider.on('access_token.issued', (token) => issued.push(token));
+  provider.on('access_token.saved', (token) => issued.push(token));
   server.on('request', provider.callback());
   return {
     issuer,

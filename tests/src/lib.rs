@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod binaries;
 pub mod browser;
+pub mod cli;
 pub mod dev_file;
 mod html;
 pub mod http1;

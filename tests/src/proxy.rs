@@ -121,6 +121,16 @@ impl LossyProxy {
         self.run_to(server.dev().listen.parse().context("the server's address")?, Some(tls))
     }
 
+    /// Stops listening, and returns once the port is free again.
+    pub async fn close(self) {
+        let task = lock(&self.task).take();
+        if let Some(task) = task {
+            task.abort();
+            // Aborted or not, the task has ended and its listener with it.
+            let _ = task.await;
+        }
+    }
+
     /// Does `fault` to the next exchange whose method and path are `which` (such as `POST /oauth/token`). Several queue up.
     pub fn on_next(&self, which: &str, fault: Fault) {
         lock(&self.shared.faults).push_back((which.to_owned(), fault));

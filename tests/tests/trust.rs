@@ -18,7 +18,7 @@ use rcgen::{
 async fn impostor(world: World, name: &str, year: i32, by_the_ca: bool) -> Result<World> {
     let World { server, proxy, device, browser } = world;
     let port = proxy.port();
-    drop(proxy);
+    proxy.close().await;
     let mut params = CertificateParams::new(vec![name.to_owned()])?;
     params.not_before = date_time_ymd(2020, 1, 1);
     params.not_after = date_time_ymd(year, 1, 1);
@@ -65,7 +65,7 @@ async fn meets(name: &str, year: i32, by_the_ca: bool) -> Result<Error> {
 
     let World { server, proxy, device, .. } = world;
     let port = proxy.port();
-    drop(proxy);
+    proxy.close().await;
     let proxy = LossyProxy::bind(port).await?;
     proxy.run(&server)?;
     app.refresh().await?;

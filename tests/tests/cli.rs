@@ -1,0 +1,265 @@
+//! The command line program: a person at a desk, and scripts.
+
+use std::path::Path;
+
+use anyhow::Result;
+use moorline_tests::cli::Cli;
+use moorline_tests::oauth::HandMade;
+use moorline_tests::world::TOKEN;
+use moorline_tests::{Consent, Fault, World, audit};
+
+/// The exit codes that `cli/README.md` documents.
+const USAGE: i32 = 2;
+const SIGNED_OUT: i32 = 3;
+const NEEDS_REAUTH: i32 = 4;
+const OFFLINE: i32 = 5;
+const CANCELLED: i32 = 6;
+const PIN_MISMATCH: i32 = 9;
+const REFUSED: i32 = 11;
+const HTTP_STATUS: i32 = 13;
+
+fn dev_file(world: &World) -> String {
+    world.server.dev_file().display().to_string()
+}
+
+/// ada at her desk, signed in.
+async fn signed_in(world: &World) -> Result<Cli> {
+    let cli = Cli::new()?;
+    let ada = world.server.dev().user("ada")?;
+    let dev = dev_file(world);
+    cli.login(&world.browser, ada, Consent::Allow, &["--insecure-file-key", "--dev", &dev])
+        .await?
+        .success()?;
+    Ok(cli)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_calls_the_api_refreshes_and_signs_out() -> Result<()> {
+    let world = World::start().await?;
+    let cli = Cli::new()?;
+    assert_eq!(cli.run(&["status"]).await?.code, SIGNED_OUT);
+
+    let (ada, dev) = (world.server.dev().user("ada")?, dev_file(&world));
+    let login = cli
+        .login(&world.browser, ada, Consent::Allow, &["--insecure-file-key", "--dev", &dev])
+        .await?
+        .success()?;
+    assert!(login.stdout.contains("Signed in as"), "{login:?}");
+    assert!(
+        login.stderr.contains("plain file") || login.stderr.contains("insecure"),
+        "the risk is said: {login:?}"
+    );
+
+    let status = cli.run(&["status"]).await?.success()?;
+    assert!(
+        status.stdout.contains("Ada") && status.stdout.contains(&world.server.dev().issuer),
+        "{status:?}"
+    );
+
+    let token = cli.run(&["token"]).await?.success()?.stdout.trim().to_owned();
+    let by_hand = HandMade::new(&world.server, "ada")?;
+    assert_eq!(by_hand.notes(&token).await?.status, 200, "the token that was printed is good");
+
+    let added = cli
+        .run(&["post", "/v1/notes", "--data", r#"{"title":"From the desk","body":""}"#])
+        .await?
+        .success()?;
+    assert!(added.stdout.contains("From the desk"), "{added:?}");
+    let listed = cli.run(&["get", "/v1/notes"]).await?.success()?;
+    assert!(listed.stdout.contains("From the desk"), "{listed:?}");
+
+    cli.run(&["refresh"]).await?.success()?;
+    assert_ne!(cli.run(&["token"]).await?.success()?.stdout.trim(), token);
+
+    cli.run(&["logout"]).await?.success()?;
+    assert_eq!(cli.run(&["status"]).await?.code, SIGNED_OUT);
+    let refused = cli.run(&["token"]).await?;
+    assert_eq!((refused.code, refused.stdout.as_str()), (SIGNED_OUT, ""));
+    assert!(refused.stderr.contains("moorline login"), "it says what to do: {refused:?}");
+    assert_eq!(by_hand.notes(&token).await?.status, 401, "the token has ended at the provider too");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scripts_get_json_from_every_command_and_errors_too() -> Result<()> {
+    let world = World::start().await?;
+    let cli = Cli::new()?;
+    let (ada, dev) = (world.server.dev().user("ada")?, dev_file(&world));
+    let options = ["--json", "--insecure-file-key", "--dev", dev.as_str()];
+    let login = cli.login(&world.browser, ada, Consent::Allow, &options).await?.success()?;
+    assert_eq!(login.json()?["state"], "signed_in");
+
+    let status = cli.run(&["status", "--json"]).await?.success()?.json()?;
+    assert_eq!((&status["state"], &status["has_refresh_token"]), (&"signed_in".into(), &true.into()));
+    assert_eq!(status["issuer"], world.server.dev().issuer);
+    assert!(!status.to_string().contains("mrt1_"), "no refresh token is ever printed");
+    assert_eq!(cli.run(&["token", "--json"]).await?.success()?.json()?["token_type"], "Bearer");
+    assert_eq!(cli.run(&["user", "--json"]).await?.success()?.json()?["sub"], status["user"]["sub"]);
+    let listed = cli.run(&["get", "/v1/notes", "--json"]).await?.success()?.json()?;
+    assert_eq!(listed["status"], 200);
+    assert!(listed["body"]["items"].is_array());
+    assert_eq!(cli.run(&["refresh", "--json"]).await?.success()?.json()?["refreshes"], 1);
+    assert_eq!(cli.run(&["profiles", "--json"]).await?.success()?.json()?["profiles"][0]["name"], "default");
+
+    let missing = cli.run(&["get", "/v1/notes/none", "--json"]).await?;
+    assert_eq!((missing.code, &missing.json()?["status"]), (HTTP_STATUS, &404.into()));
+    assert_eq!(cli.run(&["logout", "--json"]).await?.success()?.json()?["revoked"], true);
+    let refused = cli.run(&["token", "--json"]).await?;
+    assert_eq!((refused.code, &refused.json()?["error"]["code"]), (SIGNED_OUT, &"signed_out".into()));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn profiles_stand_side_by_side() -> Result<()> {
+    let world = World::start().await?;
+    let cli = Cli::new()?;
+    let dev = dev_file(&world);
+    for name in ["ada", "grace"] {
+        let browser = moorline_tests::Browser::for_server(&world.server)?;
+        let options = ["--profile", name, "--insecure-file-key", "--dev", &dev];
+        cli.login(&browser, world.server.dev().user(name)?, Consent::Allow, &options).await?.success()?;
+    }
+    let subject = async |name: &str| -> Result<_> {
+        Ok(cli.run(&["status", "--json", "--profile", name]).await?.success()?.json()?["user"]["sub"]
+            .to_string())
+    };
+    assert_ne!(subject("ada").await?, subject("grace").await?);
+    cli.run(&["logout", "--profile", "ada"]).await?.success()?;
+    assert_eq!(cli.run(&["status", "--profile", "ada"]).await?.code, SIGNED_OUT);
+    cli.run(&["refresh", "--profile", "grace"]).await?.success()?;
+    let profiles = cli.run(&["profiles"]).await?.success()?;
+    assert!(profiles.stdout.contains("ada") && profiles.stdout.contains("grace"), "{profiles:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_processes_at_once_make_one_successor_though_the_answer_is_lost() -> Result<()> {
+    let world = World::start().await?;
+    let cli = signed_in(&world).await?;
+    world.proxy.on_next(TOKEN, Fault::SwallowAnswer);
+    let (one, two, three) = tokio::join!(cli.run(&["refresh"]), cli.run(&["refresh"]), cli.run(&["refresh"]));
+    for outcome in [one?, two?, three?] {
+        assert!([0, OFFLINE].contains(&outcome.code), "{outcome:?}");
+    }
+    assert_eq!(audit::count(&world.server, "refresh.reuse")?, 0);
+    cli.run(&["refresh"]).await?.success()?;
+    cli.run(&["get", "/v1/notes"]).await?.success()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_that_is_killed_before_its_answer_goes_on_with_the_next_command() -> Result<()> {
+    let world = World::start().await?;
+    let cli = signed_in(&world).await?;
+    let before = world.proxy.exchanges_of(TOKEN).len();
+    world.proxy.on_next(TOKEN, Fault::Delay(std::time::Duration::from_secs(600)));
+    let mut killed = cli.start(&["refresh"])?;
+    world.proxy.wait_for(TOKEN, before + 1).await?;
+    killed.kill().await?;
+
+    cli.run(&["refresh"]).await?.success()?;
+    let exchanges = world.proxy.exchanges_of(TOKEN).split_off(before);
+    assert_eq!(exchanges.len(), 2);
+    assert_eq!(exchanges[0].parameter("refresh_attempt"), exchanges[1].parameter("refresh_attempt"));
+    assert_eq!(audit::count(&world.server, "refresh.rotated")?, 1);
+    cli.run(&["get", "/v1/notes"]).await?.success()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_kind_of_error_has_its_exit_code_and_says_what_to_do() -> Result<()> {
+    let mut world = World::start().await?;
+    let cli = signed_in(&world).await?;
+    let dev = dev_file(&world);
+
+    let nobody_comes = Cli::new()?
+        .run(&["login", "--no-browser", "--insecure-file-key", "--timeout", "1", "--dev", &dev])
+        .await?;
+    assert_eq!(nobody_comes.code, CANCELLED, "{nobody_comes:?}");
+    for wrong in
+        [&["get"][..], &["nonsense"], &["get", "https://elsewhere.example/"], &["login", "--issuer", "x"]]
+    {
+        assert_eq!(cli.run(wrong).await?.code, USAGE, "{wrong:?}");
+    }
+    let grace = Cli::new()?;
+    let denied = grace
+        .login(
+            &moorline_tests::Browser::for_server(&world.server)?,
+            world.server.dev().user("grace")?,
+            Consent::Deny,
+            &["--insecure-file-key", "--dev", &dev],
+        )
+        .await?;
+    assert_eq!(denied.code, CANCELLED, "{denied:?}");
+
+    let ca = world.server.folder().join("ca.pem").display().to_string();
+    let (one, two) = (
+        "sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "sha256/AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+    );
+    let issuer = world.server.dev().issuer.clone();
+    let provider =
+        ["login", "--no-browser", "--insecure-file-key", "--issuer", &issuer, "--client-id", "moorline-demo"];
+    let pins = ["--ca", ca.as_str(), "--pin", one, "--backup-pin", two, "--pin-expires", "2099-01-01"];
+    let pinned = Cli::new()?.run(&[&provider[..], &pins].concat()).await?;
+    assert_eq!(pinned.code, PIN_MISMATCH, "{pinned:?}");
+    let untrusted = Cli::new()?.run(&provider).await?;
+    assert_eq!(untrusted.code, REFUSED, "{untrusted:?}");
+    assert!(untrusted.stderr.contains("--ca"), "{untrusted:?}");
+
+    world.server.stop()?;
+    let offline = cli.run(&["refresh"]).await?;
+    assert_eq!(offline.code, OFFLINE, "{offline:?}");
+    world.server.restart()?;
+    cli.run(&["refresh"]).await?.success()?;
+
+    let used =
+        world.proxy.exchanges_of(TOKEN).iter().find_map(|exchange| exchange.parameter("refresh_token"));
+    HandMade::new(&world.server, "ada")?.refresh(&used.expect("a refresh was made"), None).await?;
+    let ended = cli.run(&["refresh"]).await?;
+    assert_eq!(ended.code, NEEDS_REAUTH, "{ended:?}");
+    assert_eq!(cli.run(&["status"]).await?.code, NEEDS_REAUTH);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_token_stands_in_any_file_or_message() -> Result<()> {
+    let world = World::start().await?;
+    let cli = signed_in(&world).await?;
+    let access = cli.run(&["token"]).await?.success()?.stdout.trim().to_owned();
+    let verbose = cli.run(&["refresh"]).await?.success()?;
+    let tokens: Vec<String> = world
+        .proxy
+        .exchanges_of(TOKEN)
+        .iter()
+        .filter_map(|exchange| exchange.answer.as_ref())
+        .filter_map(|answer| serde_json::from_slice::<moorline_tests::oauth::Tokens>(&answer.body).ok())
+        .flat_map(|tokens| [tokens.refresh_token, tokens.access_token])
+        .chain([access])
+        .collect();
+    assert!(tokens.len() >= 5);
+    let mut files = Vec::new();
+    gather(cli.home(), &mut files)?;
+    assert!(!files.is_empty());
+    for token in &tokens {
+        for file in &files {
+            let content = std::fs::read(file)?;
+            assert!(
+                !content.windows(token.len()).any(|window| window == token.as_bytes()),
+                "{}",
+                file.display()
+            );
+        }
+        assert!(!verbose.stdout.contains(token) && !verbose.stderr.contains(token));
+        assert!(!world.server.output().contains(token), "the server's log has a token");
+    }
+    Ok(())
+}
+
+fn gather(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
+    for entry in folder.read_dir()? {
+        let path = entry?.path();
+        if path.is_dir() { gather(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
