@@ -1,6 +1,6 @@
 //! The platform's own key store, through `keyring-core` and the store crate of each system.
 
-use std::sync::Arc;
+use std::{mem::ManuallyDrop, sync::Arc, thread};
 
 use keyring_core::{CredentialStore, Entry, Error};
 
@@ -11,7 +11,7 @@ use super::{KeyStore, KeyStoreError, SecretKey};
 #[derive(Debug, Clone)]
 pub struct PlatformKeyStore {
     service: String,
-    store: Arc<CredentialStore>,
+    store: Arc<DroppedElsewhere<Arc<CredentialStore>>>,
 }
 
 impl PlatformKeyStore {
@@ -19,16 +19,39 @@ impl PlatformKeyStore {
     /// machine that has none, or where none is running; there is no fallback.
     pub fn open(service: &str) -> Result<Self, KeyStoreError> {
         // The Secret Service client blocks on a runtime of its own, which a thread of another runtime may not do.
-        let store = std::thread::scope(|scope| {
-            let opener = std::thread::Builder::new().spawn_scoped(scope, open_store);
+        let store = thread::scope(|scope| {
+            let opener = thread::Builder::new().spawn_scoped(scope, open_store);
             let opener = opener.map_err(|error| KeyStoreError::Unavailable(error.to_string()))?;
             opener.join().unwrap_or_else(|_| Err(KeyStoreError::Unavailable("its client panicked".into())))
         })?;
-        Ok(Self { service: service.to_owned(), store })
+        Ok(Self { service: service.to_owned(), store: Arc::new(DroppedElsewhere::new(store)) })
     }
 
     fn entry(&self, key_id: &str) -> Result<Entry, KeyStoreError> {
-        self.store.build(&self.service, key_id, None).map_err(|error| told(&error))
+        self.store.get().build(&self.service, key_id, None).map_err(|error| told(&error))
+    }
+}
+
+/// Drops what it holds on a thread of its own: the Secret Service client blocks on a runtime when it goes, and panics
+/// where that happens on a thread of another runtime, as it would in any app that is asynchronous.
+#[derive(Debug)]
+struct DroppedElsewhere<T: Send + 'static>(Option<T>);
+
+impl<T: Send + 'static> DroppedElsewhere<T> {
+    const fn new(held: T) -> Self {
+        Self(Some(held))
+    }
+
+    fn get(&self) -> &T {
+        self.0.as_ref().expect("only `drop` takes it out")
+    }
+}
+
+impl<T: Send + 'static> Drop for DroppedElsewhere<T> {
+    fn drop(&mut self) {
+        // Where there is no thread to be had, it is leaked rather than dropped here.
+        let held = self.0.take().map(ManuallyDrop::new);
+        let _ = thread::Builder::new().spawn(move || drop(held.map(ManuallyDrop::into_inner)));
     }
 }
 
@@ -140,7 +163,8 @@ mod tests {
 
     /// With keyring's own mock in the platform's place: the mapping is ours, the rest isn't.
     fn mocked() -> PlatformKeyStore {
-        PlatformKeyStore { service: "moorline-test".into(), store: keyring_core::mock::Store::new().unwrap() }
+        let store: Arc<CredentialStore> = keyring_core::mock::Store::new().unwrap();
+        PlatformKeyStore { service: "moorline-test".into(), store: Arc::new(DroppedElsewhere::new(store)) }
     }
 
     #[test]
@@ -152,6 +176,19 @@ mod tests {
         store.delete("k1").unwrap();
         store.delete("k1").unwrap();
         assert!(store.load("k1").unwrap().is_none());
+    }
+
+    #[test]
+    fn the_store_is_dropped_on_no_thread_of_a_runtime() {
+        struct Told(std::sync::mpsc::Sender<thread::ThreadId>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                self.0.send(thread::current().id()).unwrap();
+            }
+        }
+        let (sender, receiver) = std::sync::mpsc::channel();
+        drop(DroppedElsewhere::new(Told(sender)));
+        assert_ne!(receiver.recv().unwrap(), thread::current().id());
     }
 
     #[test]
