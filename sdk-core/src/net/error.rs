@@ -45,6 +45,7 @@ impl From<NetError> for Error {
 
 /// What an error of the HTTP client was at bottom, before the answer's head had come.
 pub(super) fn classify(error: &reqwest::Error) -> NetError {
+    log(error);
     if let Some(tls) = tls_error(error) {
         return match pin_mismatch(tls) {
             Some(mismatch) => NetError::PinMismatch(mismatch.host.clone()),
@@ -56,7 +57,20 @@ pub(super) fn classify(error: &reqwest::Error) -> NetError {
 
 /// What it was once the body had begun.
 pub(super) fn classify_in_body(error: &reqwest::Error) -> NetError {
+    log(error);
     if error.is_timeout() { NetError::Timeout } else { NetError::BodyCut }
+}
+
+/// For whoever has to find out why. The client's own text has the address, which may hold what isn't ours to show; its
+/// sources don't.
+fn log(error: &reqwest::Error) {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    tracing::debug!(causes = causes.join(": "), "a request got no whole answer");
 }
 
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
