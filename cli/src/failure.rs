@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 
-use moorline::{Error, KeyStoreError};
+use moorline::{Error, KeyStoreError, ReauthReason};
 
 use crate::exit::Exit;
 
@@ -96,9 +96,9 @@ const fn exit_of(error: &Error) -> Exit {
         Error::Offline => Exit::Offline,
         Error::Cancelled => Exit::Cancelled,
         Error::SignedOut(_) => Exit::SignedOut,
+        Error::NeedsReauth(ReauthReason::StorageLost(_)) | Error::StorageLost(_) => Exit::StorageLost,
         Error::NeedsReauth(_) => Exit::NeedsReauth,
         Error::StorageUnavailable => Exit::StorageUnavailable,
-        Error::StorageLost(_) => Exit::StorageLost,
         Error::PinMismatch(_) => Exit::PinMismatch,
         Error::ClockSkew(_) => Exit::ClockSkew,
         Error::Refused { .. } => Exit::Refused,

@@ -24,8 +24,8 @@ use crate::output::Output;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log();
     let output = Output::new(arguments.json);
+    start_log(&output);
     let exit = run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure));
     ExitCode::from(exit.code())
 }
@@ -54,7 +54,8 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
 }
 
 /// Warnings of the SDK, such as expired pins, are always shown; `MOORLINE_LOG=debug` shows more. Neither shows a secret.
-fn start_log() {
+fn start_log(output: &Output) {
     let filter = EnvFilter::try_from_env("MOORLINE_LOG").unwrap_or_else(|_| EnvFilter::new("moorline=warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.with_ansi(output.is_coloured()).without_time().init();
 }

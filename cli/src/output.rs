@@ -25,6 +25,10 @@ impl Output {
         self.json
     }
 
+    pub(crate) const fn is_coloured(&self) -> bool {
+        self.colour
+    }
+
     /// The result of a command, in the form that was asked for.
     pub(crate) fn result(&self, json: &Value, text: impl FnOnce() -> String) {
         let text = if self.json { json.to_string() } else { text() };

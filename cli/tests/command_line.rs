@@ -1,6 +1,7 @@
 //! The program as a shell sees it: exit codes, standard output, standard error, and what it leaves on the disk. What needs a
 //! whole provider is in `tests/` at the top.
 
+#[cfg(test)]
 mod support;
 
 use std::fs;

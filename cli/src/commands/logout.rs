@@ -20,7 +20,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     });
     if !sign_out.revoked {
         context.output.warn(
-            "the provider has not heard of it yet; it is told again by the next command with this profile",
+            "the provider has not heard of it yet; run `moorline logout` once more when it can be reached",
         );
     }
     Ok(Exit::Success)

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use moorline::{SessionInfo, SessionState};
+use moorline::{ReauthReason, SessionInfo, SessionState};
 use serde_json::{Value, json};
 
 use super::{Context, claims, named, rough, whole_seconds};
@@ -22,6 +22,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         SessionState::SigningIn => ("signing_in", Exit::SignedOut),
         SessionState::SignedOut(_) => ("signed_out", Exit::SignedOut),
         SessionState::Locked => ("locked", Exit::StorageUnavailable),
+        SessionState::NeedsReauth(ReauthReason::StorageLost(_)) => ("needs_reauth", Exit::StorageLost),
         SessionState::NeedsReauth(_) => ("needs_reauth", Exit::NeedsReauth),
     };
     let mut json = json!({
@@ -32,6 +33,11 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         "key_store": if settings.insecure_file_key { "insecure_file" } else { "platform" },
         "pinned_hosts": settings.pins.iter().map(|pins| &pins.host).collect::<Vec<_>>(),
     });
+    match &state {
+        SessionState::SignedOut(why) => json["reason"] = why.to_string().into(),
+        SessionState::NeedsReauth(why) => json["reason"] = why.to_string().into(),
+        _ => {}
+    }
     if let Some(info) = &info {
         add(&mut json, info);
     }
