@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use moorline_server::api::openapi;
 use moorline_server::clock::Clock;
 use moorline_server::config::registration::{ClientSpec, Fixtures, UserSpec};
 use moorline_server::config::{self, Issuer, LogFormat, settings};
@@ -42,6 +43,8 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
+    /// Print the API's description (OpenAPI).
+    Openapi,
     /// Register and list the clients (apps) that may ask for sign-ins.
     Client {
         #[command(subcommand)]
@@ -133,6 +136,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
+        Command::Openapi => print(&openapi::text()),
         Command::Client { command } => manage::client(command).await,
         Command::User { command } => manage::user(command).await,
     }

@@ -3,6 +3,8 @@
 
 mod extract;
 pub mod policy;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::fmt;

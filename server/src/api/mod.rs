@@ -6,6 +6,8 @@ mod etag;
 mod notes;
 pub mod openapi;
 mod store;
+#[cfg(test)]
+mod tests;
 
 use axum::Router;
 use axum::routing::get;

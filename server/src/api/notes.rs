@@ -66,6 +66,7 @@ pub(super) struct NoteText {
 /// Which page of the list.
 #[derive(Deserialize, Validate, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct PageQuery {
     /// How many notes at most: 1 to 100; 20 if not given.
     #[garde(inner(range(min = 1, max = 100)))]

@@ -125,8 +125,12 @@ struct Sources<'a> {
 impl Sources<'_> {
     /// What is wrong at `key`, with the place that says so: the variable if one sets it, else the file's line.
     fn at(&self, key: &str, message: &str) -> String {
-        if self.variables.contains_key(key) {
-            return format!("environment variable {}: {message}", settings::variable_of(key));
+        // An item of a list has a key of its own; the variable is the list's.
+        let is_or_holds = |set: &&&str| {
+            key.strip_prefix(**set).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        if let Some(set) = self.variables.keys().find(is_or_holds) {
+            return format!("environment variable {}: {message}", settings::variable_of(set));
         }
         match self.file.and_then(|(path, text)| Some((path, locate::line_of_key(text, key)?))) {
             Some((path, line)) => format!("{}, line {line}: {key}: {message}", path.display()),

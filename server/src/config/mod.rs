@@ -5,6 +5,8 @@ mod load;
 mod locate;
 pub mod registration;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 mod types;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

@@ -5,6 +5,8 @@ mod der;
 mod directory;
 mod population;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -24,7 +24,7 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// Adds the edge's own routes and every layer to the routes of the capabilities.
-fn finish(routes: Router<AppState>, state: AppState) -> Router {
+pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
     let largest_body = state.config.http.api_body_limit.max(state.config.http.oauth_body_limit);
     routes
         .merge(assets::routes())

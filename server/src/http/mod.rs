@@ -8,6 +8,10 @@ mod layers;
 pub mod pages;
 mod problem;
 mod serve;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub use assets::{ICON_PATH, STYLE_PATH};

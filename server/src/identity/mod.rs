@@ -8,6 +8,8 @@ mod passwords;
 pub mod scopes;
 mod sessions;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 pub mod users;
 
 use axum::Router;

@@ -1,0 +1,185 @@
+//! The edge, through the router.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::Router;
+use axum::routing::get;
+use http::Method;
+use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, ORIGIN};
+use tower::ServiceExt as _;
+
+use super::testing::{TestServer, ask};
+use super::{Listener, ServeError, layers};
+use crate::config::Span;
+
+const PATHS: [&str; 8] = [
+    "/",
+    "/sign-in",
+    "/nothing",
+    "/healthz",
+    "/v1/notes",
+    "/v1/nothing",
+    "/oauth/nothing",
+    "/.well-known/openid-configuration",
+];
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let server = TestServer::start().await;
+    let mut ids = std::collections::BTreeSet::new();
+    for path in PATHS {
+        let answer = server.get(path).await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("strict-transport-security", "max-age=31536000"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("x-frame-options", "DENY"),
+        ] {
+            assert_eq!(answer.header(name), value, "{path} {name}");
+        }
+        let policy = answer.header("content-security-policy");
+        assert!(
+            policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self'; form-action "),
+            "{policy}"
+        );
+        assert!(policy.ends_with("; frame-ancestors 'none'; base-uri 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert!(answer.header("permissions-policy").contains("camera=()"));
+        assert!(!answer.header("cache-control").is_empty(), "{path}");
+        ids.insert(answer.header("x-request-id").to_owned());
+    }
+    assert_eq!(ids.len(), PATHS.len());
+}
+
+#[tokio::test]
+async fn a_request_id_of_the_senders_own_is_not_believed() {
+    let server = TestServer::start().await;
+    let request = ask(Method::GET, "/healthz").header("x-request-id", "forged").body("".into()).unwrap();
+    assert_ne!(server.send(request).await.header("x-request-id"), "forged");
+}
+
+#[tokio::test]
+async fn pages_are_never_kept_and_assets_always_are() {
+    let server = TestServer::start().await;
+    assert_eq!(server.get("/sign-in").await.header("cache-control"), "no-store");
+    let style = server.get(&super::STYLE_PATH).await;
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    assert_eq!(style.header("cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(server.get(&super::ICON_PATH).await.header("content-type"), "image/svg+xml");
+    server.get("/assets/0000000000000000.css").await.is_page(404);
+}
+
+#[tokio::test]
+async fn each_surface_answers_errors_in_its_own_form() {
+    let server = TestServer::start().await;
+    server.get("/nothing").await.is_page(404);
+    server.get("/v1/nothing").await.is_problem(404, "not-found");
+    let oauth = server.get("/oauth/nothing").await;
+    assert_eq!((oauth.status.as_u16(), &oauth.json()["error"]), (404, &"invalid_request".into()));
+    let wrong_method = server.send(ask(Method::DELETE, "/sign-in").body("".into()).unwrap()).await;
+    wrong_method.is_page(405);
+    assert_eq!(wrong_method.header("allow"), "GET,HEAD,POST");
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_in_the_surfaces_form() {
+    let server = TestServer::start().await;
+    let send = async |path: &str, kind: &str, size: usize| {
+        let request =
+            ask(Method::POST, path).header(CONTENT_TYPE, kind).body("x".repeat(size).into()).unwrap();
+        server.send(request).await
+    };
+    let form = "application/x-www-form-urlencoded";
+    send("/sign-in", form, 65 * 1024).await.is_page(413);
+    let oauth = send("/oauth/token", form, 65 * 1024).await;
+    assert_eq!(oauth.status, 413);
+    assert_eq!(oauth.json()["error"], "invalid_request");
+    let announced =
+        ask(Method::POST, "/v1/notes").header("content-length", "262145").body("".into()).unwrap();
+    server.send(announced).await.is_problem(413, "too-large");
+    send("/sign-in", "text/plain", 10).await.is_page(415);
+}
+
+#[tokio::test]
+async fn a_panic_is_an_error_of_ours_that_tells_nothing() {
+    let server = TestServer::start().await;
+    async fn broken() {
+        panic!("a secret")
+    }
+    let routes = Router::new().route("/v1/broken", get(broken)).route("/broken", get(broken));
+    let router = layers::finish(routes, server.state.clone());
+    for (path, words) in
+        [("/v1/broken", "urn:moorline:problem:internal"), ("/broken", "Something went wrong")]
+    {
+        let request = ask(Method::GET, path).body(axum::body::Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains(words) && !body.contains("secret"), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_takes_too_long_is_given_up() {
+    let server = TestServer::with(|config| config.http.request_timeout = Span::seconds(0)).await;
+    let routes = Router::new().route("/v1/slow", get(std::future::pending::<()>));
+    let router = layers::finish(routes, server.state.clone());
+    let request = ask(Method::GET, "/v1/slow").body(axum::body::Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 408);
+    assert_eq!(response.headers()["content-type"], "application/problem+json");
+}
+
+#[tokio::test]
+async fn another_origin_may_call_only_what_its_client_is_registered_for() {
+    let server = TestServer::start().await;
+    server.client("id=spa,redirect=https://spa.example.com/cb,origin=https://spa.example.com").await;
+    let preflight = async |path: &str, origin: &str| {
+        let request =
+            ask(Method::OPTIONS, path).header(ORIGIN, origin).header(ACCESS_CONTROL_REQUEST_METHOD, "POST");
+        server.send(request.body("".into()).unwrap()).await
+    };
+    for path in ["/oauth/token", "/oauth/userinfo", "/v1/notes", "/.well-known/openid-configuration"] {
+        let answer = preflight(path, "https://spa.example.com").await;
+        assert_eq!(answer.header("access-control-allow-origin"), "https://spa.example.com", "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), "");
+        assert_eq!(preflight(path, "https://evil.example").await.header("access-control-allow-origin"), "");
+    }
+    for path in ["/", "/sign-in", "/consent", "/oauth/authorize", "/healthz"] {
+        let answer = preflight(path, "https://spa.example.com").await;
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_an_error_that_says_what_to_do() {
+    let taken = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let error = Listener::bind(taken.address()).unwrap_err();
+    assert!(matches!(error, ServeError::InUse(_)));
+    let message = error.to_string();
+    assert!(message.contains(&taken.address().to_string()) && message.contains("--port"), "{message}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_answers_what_it_has_begun() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let server = TestServer::start().await;
+    let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let address = listener.address();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(crate::start::run(server.state.clone(), listener, None, async {
+        let _ = stopped.await;
+    }));
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    socket.write_all(format!("GET /healthz HTTP/1.1\r\n{HOST}: x\r\n\r\n").as_bytes()).await.unwrap();
+    let mut start = [0; 15];
+    socket.read_exact(&mut start).await.unwrap();
+    assert_eq!(&start, b"HTTP/1.1 200 OK");
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
