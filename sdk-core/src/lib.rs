@@ -23,6 +23,8 @@ mod net;
 mod platform;
 mod runtime;
 mod session;
+#[cfg(test)]
+mod testing;
 mod token;
 mod vault;
 

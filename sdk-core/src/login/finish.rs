@@ -7,6 +7,7 @@ use crate::{
     Error, User,
     discovery::Metadata,
     net::Request,
+    runtime,
     session::{
         Event, Session,
         response::{Answer, Tokens},
@@ -18,7 +19,7 @@ use crate::{
     },
 };
 
-/// Tokens that came for a code, while their ID token isn't checked yet. Kept where the provider's keys can't be had just
+/// Tokens that came for a code and aren't in the vault yet. Kept where the provider's keys or the storage can't be had just
 /// now, so that the app can call again: the code itself can't be sent twice.
 #[derive(Debug)]
 pub(crate) struct Exchanged {
@@ -41,6 +42,7 @@ pub(crate) async fn finish(session: &Arc<Session>, callback_url: &str) -> Result
     };
     match &outcome {
         Ok(user) => {
+            *exchanged = None;
             session.tell(Event::SignInFinished(user.clone()));
             session.tell_revocations_later();
         }
@@ -84,18 +86,15 @@ async fn through(
     if exchanged.as_ref().is_none_or(|held| held.state != login.state) {
         *exchanged = Some(exchange(session, &metadata, login, &code).await?);
     }
-    let Some(held) = exchanged.as_ref() else { return Err(crate::runtime::internal()) };
-    let claims = check_id_token(session, &metadata, login, &held.tokens).await?;
-    let Some(Exchanged { tokens, began, .. }) = exchanged.take() else {
-        return Err(crate::runtime::internal());
-    };
+    let Some(Exchanged { tokens, began, .. }) = exchanged.as_ref() else { return Err(runtime::internal()) };
+    let claims = check_id_token(session, &metadata, login, tokens).await?;
     Ok(StoredSession {
         user: user_of(claims),
-        refresh_token: tokens.refresh_token,
-        access_token: tokens.access_token,
-        lifetime: tokens.expires_in.map(|expires_in| began.lasting(expires_in)),
+        refresh_token: tokens.refresh_token.clone(),
+        access_token: tokens.access_token.clone(),
+        lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
         // RFC 6749 §5.1: left out where it is what was asked for.
-        scope: tokens.scope.unwrap_or_else(|| login.scope.clone()),
+        scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
         signed_in_at: unix_seconds(&*session.clock),
         refreshes: 0,
         login_state: login.state.clone(),
@@ -166,18 +165,13 @@ async fn store(session: &Session, stored: StoredSession, login: &PendingLogin) -
     let state = login.state.clone();
     let written = session.update(WhenLost::Fail, move |account| {
         if !account.logins.iter().any(|login| login.state == state) {
-            account.revocations.push(Revocation::of(&stored));
-            return Change::Write(Err(Error::Cancelled));
+            return Change::Keep(Err(Error::Cancelled));
         }
         let user = stored.user.clone();
         replace(account, stored, sessions_are_apart);
         Change::Write(Ok(user))
     });
-    let outcome = written.await?;
-    if outcome.is_err() {
-        session.tell_revocations().await;
-    }
-    outcome
+    written.await?
 }
 
 fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: bool) {

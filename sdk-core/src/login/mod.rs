@@ -5,6 +5,8 @@ mod finish;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod loopback;
 mod start;
+#[cfg(test)]
+mod tests;
 mod user_info;
 
 use std::{fmt, time::Duration};

@@ -90,12 +90,12 @@ pub(crate) mod tests {
 
     /// A clock that a test sets.
     #[derive(Debug)]
-    pub(crate) struct TestClock(Mutex<(SystemTime, Duration)>);
+    pub(crate) struct TestClock(Mutex<(SystemTime, Duration, u32)>);
 
     impl Default for TestClock {
         fn default() -> Self {
             let wall = SystemClock.wall();
-            Self(Mutex::new((wall, Duration::from_secs(1_000))))
+            Self(Mutex::new((wall, Duration::from_secs(1_000), 0)))
         }
     }
 
@@ -105,6 +105,14 @@ pub(crate) mod tests {
             let mut now = self.0.lock().unwrap();
             now.0 += time;
             now.1 += time;
+        }
+
+        /// The device is switched off and on.
+        pub(crate) fn restart(&self) {
+            let mut now = self.0.lock().unwrap();
+            now.0 += Duration::from_secs(30);
+            now.1 = Duration::from_secs(5);
+            now.2 += 1;
         }
 
         /// Somebody sets the wall clock ahead (or back) by this many years.
@@ -126,7 +134,7 @@ pub(crate) mod tests {
         }
 
         fn boot_id(&self) -> Option<String> {
-            Some("a-test".into())
+            Some(self.0.lock().unwrap().2.to_string())
         }
     }
 

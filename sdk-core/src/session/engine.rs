@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -41,8 +41,9 @@ pub(crate) struct Session {
     pub(super) patience: Patience,
     /// An answer that couldn't be made durable yet.
     pub(super) unsaved: Mutex<Option<Unsaved>>,
-    /// One telling of queued revocations at a time.
+    /// One telling of queued revocations at a time; and how many of them were told in vain.
     pub(super) telling: tokio::sync::Mutex<()>,
+    pub(super) told_in_vain: AtomicUsize,
     metadata: MetadataCache,
     /// The revision that memory and state are of: what is older comes late.
     revision: Mutex<u64>,
@@ -78,11 +79,22 @@ impl Session {
         Ok(session)
     }
 
-    pub(super) fn new(
-        configuration: Configuration,
-        platform: Platform,
-        patience: Patience,
-    ) -> Result<Self, Error> {
+    /// Fills the disk, or makes room again.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) {
+        self.vault.fill_disk(full);
+    }
+
+    /// Without pauses, for tests.
+    #[cfg(test)]
+    pub(crate) fn open_impatient(configuration: Configuration, platform: Platform) -> Arc<Self> {
+        let patience = Patience { pauses: &[Duration::ZERO, Duration::ZERO], ..PATIENCE };
+        let session = Arc::new(Self::new(configuration, platform, patience).unwrap());
+        session.load();
+        session
+    }
+
+    fn new(configuration: Configuration, platform: Platform, patience: Patience) -> Result<Self, Error> {
         let id = AccountId {
             issuer: configuration.issuer().to_owned(),
             client_id: configuration.client_id().to_owned(),
@@ -100,6 +112,7 @@ impl Session {
             patience,
             unsaved: Mutex::default(),
             telling: tokio::sync::Mutex::default(),
+            told_in_vain: AtomicUsize::default(),
             finishing: tokio::sync::Mutex::default(),
             revision: Mutex::default(),
             memory: RwLock::default(),
@@ -108,7 +121,7 @@ impl Session {
     }
 
     /// The first look. On a thread of its own: key stores may block on a runtime, which a thread of a runtime mayn't.
-    pub(super) fn load(&self) {
+    fn load(&self) {
         std::thread::scope(|scope| {
             let reader = std::thread::Builder::new().spawn_scoped(scope, || self.vault.read());
             let outcome = match reader.map(std::thread::ScopedJoinHandle::join) {

@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn ada() -> User {
-        User::new("ada".into())
+        User::from_claims("ada".into(), serde_json::Map::new())
     }
 
     const NEVER: State = State::SignedOut(SignedOutReason::NeverSignedIn);

@@ -1,6 +1,6 @@
 //! Telling the provider that a session is over (RFC 7009), now or at the next chance.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use ::http::StatusCode;
 use url::Url;
@@ -14,16 +14,19 @@ use crate::{
 };
 
 impl Session {
-    /// Tells the provider all that is queued, as far as it can be reached. Whether it knows all of it now.
+    /// Tells the provider all that is queued. Whether nothing is left to tell.
     pub(crate) async fn tell_revocations(&self) -> bool {
         let _one_at_a_time = self.telling.lock().await;
-        match self.try_to_tell().await {
-            Ok(told) => told,
-            Err(error) => {
-                tracing::info!(%error, "revocations stay queued");
-                false
-            }
+        let told = self.try_to_tell().await;
+        if let Err(error) = &told {
+            tracing::info!(%error, "revocations stay queued");
         }
+        told.is_ok()
+    }
+
+    /// How many revocations a provider has refused so far, or had no place for.
+    pub(super) fn told_in_vain(&self) -> usize {
+        self.told_in_vain.load(Ordering::SeqCst)
     }
 
     /// The same, in the background: the network seems to work just now.
@@ -33,29 +36,39 @@ impl Session {
         let _ = runtime::spawn(async move { session.tell_revocations().await });
     }
 
-    async fn try_to_tell(&self) -> Result<bool, Error> {
+    async fn try_to_tell(&self) -> Result<(), Error> {
         let queued = self
             .look(|account| account.map(|account| account.revocations.clone()))
             .await?
             .unwrap_or_default();
         if queued.is_empty() {
-            return Ok(true);
+            return Ok(());
         }
         let metadata = self.metadata().await?;
-        let mut all = true;
+        let mut outcome = Ok(());
         for revocation in queued {
             let told = match &metadata.revocation_endpoint {
-                Some(endpoint) => self.revoke(endpoint, &revocation).await?,
-                None => false,
+                Some(endpoint) => self.revoke(endpoint, &revocation).await,
+                None => Ok(false),
             };
-            all &= told;
+            match told {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.told_in_vain.fetch_add(1, Ordering::SeqCst);
+                }
+                // It stays queued; the others may fare better.
+                Err(error) => {
+                    outcome = Err(error);
+                    continue;
+                }
+            }
             self.update(WhenLost::Fail, move |account| {
                 account.revocations.retain(|queued| *queued != revocation);
                 Change::Write(())
             })
             .await?;
         }
-        Ok(all)
+        outcome
     }
 
     /// Whether the provider has revoked the token. An answer that says no is final: it would say no again. Errors: what

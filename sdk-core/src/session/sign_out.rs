@@ -12,6 +12,7 @@ impl Session {
     /// Forgets the session here, then tells the provider, which may have to wait. A refresh that is under way finds the
     /// tombstone, and what it brings is dropped and revoked too.
     pub(crate) async fn sign_out(self: &Arc<Self>) -> Result<SignOut, Error> {
+        let in_vain = self.told_in_vain();
         self.update(WhenLost::StartAnew, |account| {
             bury(account);
             Change::Write(())
@@ -20,7 +21,8 @@ impl Session {
         self.tell(Event::SignInAbandoned);
         // It finds the tombstone, so that this only queues its revocation.
         let _ = self.settle_unsaved().await;
-        Ok(SignOut { revoked: self.tell_revocations().await })
+        let told = self.tell_revocations().await;
+        Ok(SignOut { revoked: told && self.told_in_vain() == in_vain })
     }
 }
 

@@ -25,11 +25,6 @@ pub struct User {
 }
 
 impl User {
-    /// Somebody of whom nothing is known but their name at the provider.
-    pub(crate) fn new(subject: String) -> Self {
-        Self::from_claims(subject, Map::new())
-    }
-
     /// The person whom these claims describe. A claim of the wrong type counts as absent.
     pub(crate) fn from_claims(subject: String, claims: Map<String, Value>) -> Self {
         let text = |name| claims.get(name).and_then(Value::as_str).map(str::to_owned);

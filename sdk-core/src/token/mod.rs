@@ -10,4 +10,4 @@ pub(crate) mod userinfo;
 #[cfg(test)]
 mod attacks;
 #[cfg(test)]
-mod signer;
+pub(crate) mod signer;

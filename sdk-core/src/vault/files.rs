@@ -12,11 +12,25 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    #[cfg(test)]
+    pub(super) faults: Faults,
+}
+
+/// What a test makes of the disk.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    pub(super) full: std::sync::atomic::AtomicBool,
+    pub(super) without_locks: std::sync::atomic::AtomicBool,
 }
 
 impl Folder {
-    pub(super) const fn new(path: PathBuf) -> Self {
-        Self { path }
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            #[cfg(test)]
+            faults: Faults::default(),
+        }
     }
 
     /// Waits until no other process is at the vault, for five seconds at most: a process that was stopped while it held the
@@ -56,7 +70,7 @@ impl Folder {
         let temporary =
             self.path.join(format!("{name}{TEMPORARY}{:016x}", u64::from_ne_bytes(crate::crypto::random())));
         let written =
-            write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path.join(name)));
+            self.write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path.join(name)));
         if let Err(error) = written {
             let _ = fs::remove_file(&temporary);
             return Err(error);
@@ -67,7 +81,7 @@ impl Folder {
     /// Makes the file, unless it is there already (then `false`). Durable when this returns.
     pub(super) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
         let path = self.path.join(name);
-        match write_durably(&path, bytes) {
+        match self.write_durably(&path, bytes) {
             Ok(()) => sync_folder(&self.path).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => {
@@ -97,6 +111,17 @@ impl Folder {
                 let _ = fs::remove_file(self.path.join(name));
             }
         }
+    }
+
+    /// Makes a file that isn't there yet, with its contents durable (its name isn't, yet).
+    fn write_durably(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        if self.faults.full.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let mut file = private_file().write(true).create_new(true).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
     }
 
     fn names(&self) -> Vec<String> {
@@ -129,13 +154,6 @@ pub(crate) fn private_file() -> OpenOptions {
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     // Windows can't open a folder as a file, and keeps its names in a journal.
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
-}
-
-/// Makes a file that isn't there yet, with its contents durable (its name isn't, yet).
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = private_file().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 const LOCK: &str = "vault.lock";

@@ -116,6 +116,16 @@ const PREFIX: usize = 35;
 const HEADER: usize = 67;
 const TAG: usize = 16;
 
+/// The same file as a later version of the SDK might write it.
+#[cfg(test)]
+pub(crate) fn newer_version_of(file: &[u8]) -> Vec<u8> {
+    let mut newer = file.to_vec();
+    newer[10] += 1;
+    let check = crypto::sha256(&newer[..CHECK]);
+    newer[CHECK..PREFIX].copy_from_slice(&check[..8]);
+    newer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,14 +195,4 @@ mod tests {
     fn two_seals_of_the_same_contents_differ() {
         assert_ne!(sealed().0, sealed().0);
     }
-}
-
-/// The same file as a later version of the SDK might write it.
-#[cfg(test)]
-pub(super) fn newer_version_of(file: &[u8]) -> Vec<u8> {
-    let mut newer = file.to_vec();
-    newer[10] += 1;
-    let check = crypto::sha256(&newer[..CHECK]);
-    newer[CHECK..PREFIX].copy_from_slice(&check[..8]);
-    newer
 }

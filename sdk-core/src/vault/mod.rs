@@ -26,6 +26,8 @@ pub(crate) use self::contents::{
     Account, AccountId, Contents, EndReason, Lifetime, PendingLogin, Revocation, Standing, StoredSession,
     from_unix_seconds, unix_seconds,
 };
+#[cfg(test)]
+pub(crate) use self::format::newer_version_of;
 pub(crate) use self::secret::Secret;
 use self::{
     files::Folder,
@@ -84,6 +86,18 @@ impl Vault {
     /// Opens nothing yet.
     pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>) -> Self {
         Self { folder: Folder::new(directory), key_store, memory: Mutex::default() }
+    }
+
+    /// Fills the disk, or makes room again.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&self, full: bool) {
+        self.folder.faults.full.store(full, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    /// As on a file system without locks.
+    #[cfg(test)]
+    pub(crate) fn without_locks(&self) {
+        self.folder.faults.without_locks.store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// What the vault holds; nothing in it where there is no file yet.

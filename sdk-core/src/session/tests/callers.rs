@@ -1,0 +1,100 @@
+//! Many callers, one refresh.
+
+use std::{future::Future as _, task::Context};
+
+use crate::{
+    Moorline, SessionState,
+    testing::{Device, Fault, Gate, a_new_one, any},
+};
+
+#[tokio::test]
+async fn a_thousand_callers_at_once_make_one_refresh() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.clock.pass(std::time::Duration::from_secs(3_600));
+    let callers: Vec<_> = (0..1_000)
+        .map(|_| {
+            let session = session.clone();
+            tokio::spawn(async move { session.access_token(any()).await.unwrap() })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().secret(), session.latest().unwrap().secret());
+    }
+    assert_eq!(device.provider.refreshes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_caller_that_stops_waiting_leaves_the_session_whole() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let first = session.latest().unwrap();
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let mut caller = Box::pin(session.access_token(a_new_one(&session)));
+    assert!(caller.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())).is_pending());
+    gate.reached().await;
+    drop(caller);
+    gate.open();
+    // Whoever comes next joins it, or finds what it has left.
+    let need = crate::session::Need { rejected: Some(first.clone()), ..any() };
+    let token = session.access_token(need).await.unwrap();
+    assert_ne!(token.secret(), first.secret());
+    assert_eq!(device.provider.refreshes().len(), 1);
+}
+
+#[test]
+fn it_works_without_any_executor_of_its_callers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let device = runtime.block_on(Device::new());
+    let moorline = Moorline::new(device.configuration(), device.platform()).unwrap();
+    // A bare loop that polls: no reactor, no timer.
+    let request = poll(moorline.start_sign_in(crate::SignInOptions::default())).unwrap();
+    assert_eq!(moorline.state(), SessionState::SigningIn);
+    let user = poll(moorline.finish_sign_in(&device.provider.authorize(&request.url))).unwrap();
+    assert_eq!(moorline.state(), SessionState::SignedIn(user));
+    poll(moorline.refresh()).unwrap();
+    let user = poll(moorline.user_info()).unwrap();
+    assert_eq!(user.email.as_deref(), Some("ada@example.com"));
+    assert_eq!(moorline.state(), SessionState::SignedIn(user));
+    let answer =
+        poll(moorline.send(crate::HttpRequest::get(&format!("{}/api", device.provider.issuer)))).unwrap();
+    assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"hello":"ada"}"#));
+    assert!(poll(moorline.sign_out()).unwrap().revoked);
+    assert_eq!(device.provider.live_generation(), None);
+}
+
+fn poll<T>(work: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl std::task::Wake for Unpark {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
+    let mut work = std::pin::pin!(work);
+    loop {
+        match work.as_mut().poll(&mut Context::from_waker(&waker)) {
+            std::task::Poll::Ready(outcome) => return outcome,
+            std::task::Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_state_is_told_once_and_the_present_one_first() {
+    let device = Device::new().await;
+    let session = device.process();
+    let mut states = session.states();
+    assert!(matches!(states.next().await, Some(SessionState::SignedOut(_))));
+    let request = crate::login::start(&session, crate::SignInOptions::default()).await.unwrap();
+    assert_eq!(states.next().await, Some(SessionState::SigningIn));
+    crate::login::finish(&session, &device.provider.authorize(&request.url)).await.unwrap();
+    assert!(matches!(states.next().await, Some(SessionState::SignedIn(_))));
+    session.access_token(a_new_one(&session)).await.unwrap();
+    session.sign_out().await.unwrap();
+    assert!(matches!(states.next().await, Some(SessionState::SignedOut(_))));
+    drop(session);
+    // The background task that tells revocations may hold the session a little longer.
+    assert_eq!(states.next().await, None);
+}

@@ -1,0 +1,163 @@
+use crate::{
+    Error, ReauthReason, SessionState,
+    testing::{Device, Fault, a_new_one, any, put},
+};
+
+#[tokio::test]
+async fn a_refresh_rotates_and_the_vault_has_the_successor() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let first = session.latest().unwrap();
+    let second = session.access_token(a_new_one(&session)).await.unwrap();
+    assert_ne!(first.secret(), second.secret());
+    assert_eq!(device.provider.live_generation(), Some(1));
+    let restarted = device.process();
+    assert_eq!(restarted.access_token(any()).await.unwrap().secret(), second.secret());
+    assert_eq!(restarted.info().unwrap().refreshes, 1);
+    assert_eq!(device.files("pending-").len(), 0);
+    assert_eq!(device.provider.refreshes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_asked_for_again_with_the_same_attempt() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.provider.fault(Fault::LoseAnswer);
+    session.access_token(a_new_one(&session)).await.unwrap();
+    let refreshes = device.provider.refreshes();
+    assert_eq!(refreshes.len(), 2);
+    assert_eq!(refreshes[0].form, refreshes[1].form);
+    assert_eq!(refreshes[0].form["refresh_attempt"].len(), 43);
+    assert_eq!(device.provider.live_generation(), Some(1));
+}
+
+#[tokio::test]
+async fn every_refresh_has_an_attempt_of_its_own() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    for _ in 0..3 {
+        session.access_token(a_new_one(&session)).await.unwrap();
+    }
+    let mut attempts: Vec<_> =
+        device.provider.refreshes().iter().map(|seen| seen.form["refresh_attempt"].clone()).collect();
+    attempts.dedup();
+    assert_eq!(attempts.len(), 3);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_know_attempts_gets_none_and_nothing_is_journalled() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    device.provider.fault(Fault::Instead(503, ""));
+    device.provider.fault(Fault::Instead(503, ""));
+    device.provider.fault(Fault::Instead(503, ""));
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert!(device.provider.refreshes().iter().all(|seen| !seen.form.contains_key("refresh_attempt")));
+    assert_eq!(device.files("pending-").len(), 0);
+    session.access_token(a_new_one(&session)).await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    for (status, body) in [
+        (500, r#"{"error":"invalid_grant"}"#),
+        (503, ""),
+        (429, r#"{"error":"invalid_grant"}"#),
+        (408, ""),
+        (200, "<html>Log in to the hotel's network</html>"),
+        (200, ""),
+        (200, r#"{"access_token":null}"#),
+        (302, ""),
+        (403, "<html>invalid_grant</html>"),
+        (400, "invalid_grant"),
+        (404, "{}"),
+    ] {
+        for _ in 0..3 {
+            device.provider.fault(Fault::Instead(status, body));
+        }
+        assert_eq!(
+            session.access_token(a_new_one(&session)).await.unwrap_err(),
+            Error::Offline,
+            "{status} {body}"
+        );
+    }
+    for code in ["invalid_client", "invalid_request", "unauthorized_client", "invalid_scope", "odd"] {
+        let body = Box::leak(format!(r#"{{"error":"{code}"}}"#).into_boxed_str());
+        device.provider.fault(Fault::Instead(400, body));
+        let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+        assert!(matches!(error, Error::Refused { code: ref found, .. } if *found == code), "{error:?}");
+    }
+    device.provider.state().down = true;
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    device.provider.state().down = false;
+
+    let attempts: Vec<_> =
+        device.provider.refreshes().iter().map(|seen| seen.form["refresh_attempt"].clone()).collect();
+    assert!(attempts.iter().all(|attempt| *attempt == attempts[0]));
+    assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    session.access_token(a_new_one(&session)).await.unwrap();
+}
+
+#[tokio::test]
+async fn invalid_grant_ends_the_session_and_is_remembered() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.provider.state().sessions[0].revoked = true;
+    let told = Error::NeedsReauth(ReauthReason::Revoked);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), told);
+    assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::Revoked));
+    assert_eq!(session.info(), None);
+    let restarted = device.process();
+    assert_eq!(restarted.state(), SessionState::NeedsReauth(ReauthReason::Revoked));
+    assert_eq!(restarted.access_token(any()).await.unwrap_err(), told);
+    assert_eq!(device.provider.refreshes().len(), 1);
+    device.sign_in(&restarted).await.unwrap();
+    restarted.access_token(a_new_one(&restarted)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_vault_that_was_put_back_ends_with_a_word_and_not_with_a_loop() {
+    for steps in [1, 2, 5] {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        let file = device.folder().join("vault.moorline");
+        let old = std::fs::read(&file).unwrap();
+        for _ in 0..steps {
+            session.access_token(a_new_one(&session)).await.unwrap();
+        }
+        drop(session);
+        put(&file, &old);
+        let restored = device.process();
+        let error = restored.access_token(a_new_one(&restored)).await.unwrap_err();
+        assert_eq!(error, Error::NeedsReauth(ReauthReason::Revoked));
+        assert_eq!(device.provider.refreshes().len(), steps + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_response_without_a_refresh_token_leaves_the_old_one_in_force() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.provider.fault(Fault::Instead(200, r#"{"access_token":"seen-at-x","expires_in":"60"}"#));
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap().secret(), "seen-at-x");
+    session.access_token(a_new_one(&session)).await.unwrap();
+    let refreshes = device.provider.refreshes();
+    assert_eq!(refreshes[0].form["refresh_token"], refreshes[1].form["refresh_token"]);
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_the_session_ends_with_its_access_token() {
+    let device = Device::new().await;
+    device.provider.state().issues_refresh_tokens = false;
+    let session = device.signed_in().await;
+    let refused = session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert_eq!(refused, Error::NeedsReauth(ReauthReason::NoRefreshToken));
+    assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    session.access_token(any()).await.unwrap();
+    device.clock.pass(std::time::Duration::from_secs(901));
+    assert_eq!(session.access_token(any()).await.unwrap_err(), refused);
+    assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::NoRefreshToken));
+}

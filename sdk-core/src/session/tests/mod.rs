@@ -1,0 +1,10 @@
+//! Whole sessions against a provider that loses, delays and garbles.
+
+mod callers;
+mod crashes;
+mod lost_answers;
+mod races;
+mod secrets;
+mod sign_out;
+mod storage;
+mod time;

@@ -1,0 +1,119 @@
+//! Two processes, one vault.
+
+use std::sync::Arc;
+
+use super::super::Session;
+use crate::{
+    AccessToken, Error, SessionState,
+    testing::{Device, Fault, Gate, a_new_one, any},
+};
+
+fn refreshing(session: &Arc<Session>) -> tokio::task::JoinHandle<Result<AccessToken, Error>> {
+    let session = session.clone();
+    tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+}
+
+/// Two processes send the same token, and both wait for the provider.
+async fn two_at_once(device: &Device, one: &Arc<Session>, other: &Arc<Session>) {
+    let (gate, other_gate) = (Gate::new(), Gate::new());
+    device.provider.fault(Fault::HoldBefore(gate.clone()));
+    device.provider.fault(Fault::HoldBefore(other_gate.clone()));
+    let (first, second) = (refreshing(one), refreshing(other));
+    gate.reached().await;
+    other_gate.reached().await;
+    other_gate.open();
+    gate.open();
+    let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
+    assert_eq!(first.secret(), second.secret());
+    assert_eq!(device.provider.live_generation(), Some(1));
+    one.access_token(a_new_one(one)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(2));
+}
+
+#[tokio::test]
+async fn two_processes_at_once_make_one_successor() {
+    let device = Device::new().await;
+    let one = device.signed_in().await;
+    two_at_once(&device, &one, &device.process()).await;
+}
+
+#[tokio::test]
+async fn without_locks_the_journals_exclusive_creation_decides() {
+    for _ in 0..10 {
+        let device = Device::new().await;
+        let one = device.signed_in().await;
+        let other = device.process();
+        one.vault.without_locks();
+        other.vault.without_locks();
+        two_at_once(&device, &one, &other).await;
+    }
+}
+
+#[tokio::test]
+async fn a_process_uses_what_another_one_has_refreshed() {
+    let device = Device::new().await;
+    let one = device.signed_in().await;
+    let other = device.process();
+    let newer = one.access_token(a_new_one(&one)).await.unwrap();
+    assert_eq!(other.access_token(a_new_one(&other)).await.unwrap().secret(), newer.secret());
+    assert_eq!(device.provider.live_generation(), Some(1));
+}
+
+#[tokio::test]
+async fn a_late_answer_never_overwrites_a_newer_vault() {
+    let device = Device::new().await;
+    let late = device.signed_in().await;
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let answer = refreshing(&late);
+    gate.reached().await;
+    let other = device.process();
+    for _ in 0..3 {
+        other.access_token(a_new_one(&other)).await.unwrap();
+    }
+    gate.open();
+    assert_eq!(answer.await.unwrap().unwrap().secret(), other.latest().unwrap().secret());
+    assert_eq!(device.provider.live_generation(), Some(3));
+    late.access_token(a_new_one(&late)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(4));
+}
+
+#[tokio::test]
+async fn an_invalid_grant_that_comes_after_a_new_sign_in_does_not_end_it() {
+    let device = Device::new().await;
+    let late = device.signed_in().await;
+    device.provider.state().sessions[0].revoked = true;
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let answer = refreshing(&late);
+    gate.reached().await;
+    let other = device.process();
+    device.sign_in(&other).await.unwrap();
+    gate.open();
+    assert_eq!(answer.await.unwrap().unwrap().secret(), other.latest().unwrap().secret());
+    assert!(matches!(late.state(), SessionState::SignedIn(_)));
+    late.access_token(a_new_one(&late)).await.unwrap();
+}
+
+#[tokio::test]
+async fn eight_processes_that_refresh_as_they_like_keep_one_session() {
+    let device = Device::new().await;
+    device.signed_in().await;
+    let processes: Vec<_> = (0..8).map(|_| device.process()).collect();
+    let mut refreshes = Vec::new();
+    for round in 0..5 {
+        for (at, process) in processes.iter().enumerate() {
+            if (round * at) % 5 == 1 {
+                device.provider.fault(Fault::LoseAnswer);
+            }
+            refreshes.push(refreshing(process));
+        }
+    }
+    for refresh in refreshes {
+        refresh.await.unwrap().unwrap();
+    }
+    let last = device.process();
+    last.access_token(a_new_one(&last)).await.unwrap();
+    assert!(device.provider.live_generation().is_some());
+    assert_eq!(last.access_token(any()).await.unwrap().secret(), last.latest().unwrap().secret());
+}

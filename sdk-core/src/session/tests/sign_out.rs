@@ -1,0 +1,117 @@
+//! Signing out, also while a refresh is under way.
+
+use crate::{
+    Error, SessionState, SignOut, SignedOutReason,
+    testing::{Device, Fault, Gate, a_new_one, any},
+};
+
+const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser);
+
+#[tokio::test]
+async fn a_sign_out_forgets_here_and_revokes_there() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(device.provider.live_generation(), None);
+    assert_eq!(session.state(), SIGNED_OUT);
+    assert_eq!(session.info(), None);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), Error::SignedOut(SignedOutReason::ByUser));
+    assert_eq!(device.process().state(), SIGNED_OUT);
+}
+
+#[tokio::test]
+async fn a_sign_out_without_network_is_told_at_the_next_chance() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.provider.state().down = true;
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(session.state(), SIGNED_OUT);
+    device.provider.state().down = false;
+    let restarted = device.process();
+    assert_eq!(device.provider.live_generation(), Some(0));
+    device.sign_in(&restarted).await.unwrap();
+    restarted.tell_revocations().await;
+    assert!(device.provider.state().sessions[0].revoked);
+    assert!(!device.provider.state().sessions[1].revoked);
+    assert_eq!(device.provider.count("/revoke"), 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brings() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let refreshing = {
+        let session = session.clone();
+        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+    };
+    gate.reached().await;
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: true }));
+    gate.open();
+    let told = refreshing.await.unwrap().unwrap_err();
+    assert_eq!(told, Error::SignedOut(SignedOutReason::ByUser));
+    assert_eq!(device.process().state(), SIGNED_OUT);
+    let revoked: Vec<_> =
+        device.provider.state().requests.iter().filter(|seen| seen.path == "/revoke").cloned().collect();
+    assert_eq!(revoked.len(), 2);
+    assert_ne!(revoked[0].form["token"], revoked[1].form["token"]);
+}
+
+#[tokio::test]
+async fn a_sign_out_before_the_refresh_reaches_the_provider_leaves_nothing_alive() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldBefore(gate.clone()));
+    let refreshing = {
+        let session = session.clone();
+        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+    };
+    gate.reached().await;
+    session.sign_out().await.unwrap();
+    gate.open();
+    assert_eq!(refreshing.await.unwrap().unwrap_err(), Error::SignedOut(SignedOutReason::ByUser));
+    assert_eq!(device.provider.live_generation(), None);
+    assert_eq!(device.process().state(), SIGNED_OUT);
+}
+
+#[tokio::test]
+async fn a_sign_out_that_cannot_be_made_durable_has_not_happened() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    session.vault.fill_disk(true);
+    assert_eq!(session.sign_out().await, Err(Error::StorageUnavailable));
+    assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    assert_eq!(device.provider.count("/revoke"), 0);
+    session.vault.fill_disk(false);
+    session.access_token(a_new_one(&session)).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_process_learns_of_a_sign_out_when_it_needs_a_token() {
+    let device = Device::new().await;
+    let one = device.signed_in().await;
+    let other = device.process();
+    one.sign_out().await.unwrap();
+    assert_eq!(
+        other.access_token(a_new_one(&other)).await.unwrap_err(),
+        Error::SignedOut(SignedOutReason::ByUser)
+    );
+    assert_eq!(other.state(), SIGNED_OUT);
+    assert_eq!(device.provider.refreshes().len(), 0);
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_to_revoke_is_asked_once() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device
+        .provider
+        .state()
+        .overrides
+        .insert("/revoke", (400, r#"{"error":"unsupported_token_type"}"#.into()));
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    session.tell_revocations().await;
+    assert_eq!(device.provider.count("/revoke"), 1);
+}

@@ -1,0 +1,193 @@
+//! A full disk, a locked key store, a lost key, a damaged or newer file.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use super::super::Session;
+use crate::{
+    Error, KeyStore, KeyStoreError, MemoryKeyStore, Platform, ReauthReason, SecretKey, SessionState,
+    StorageLostReason,
+    testing::{Device, Fault, Gate, a_new_one, any, put},
+};
+
+#[tokio::test]
+async fn with_a_full_disk_nothing_is_sent() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    session.vault.fill_disk(true);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::StorageUnavailable);
+    assert_eq!(device.provider.refreshes().len(), 0);
+    assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    session.vault.fill_disk(false);
+    session.access_token(a_new_one(&session)).await.unwrap();
+}
+
+/// The disk is full when the answer comes, and for the process that got it ever after.
+async fn full_when_the_answer_comes(device: &Device, session: &Arc<Session>) {
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let refreshing = {
+        let session = session.clone();
+        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+    };
+    gate.reached().await;
+    session.vault.fill_disk(true);
+    gate.open();
+    assert_eq!(refreshing.await.unwrap().unwrap_err(), Error::StorageUnavailable);
+}
+
+#[tokio::test]
+async fn a_successor_that_cannot_be_stored_is_not_handed_out_and_not_lost() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    full_when_the_answer_comes(&device, &session).await;
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::StorageUnavailable);
+    session.vault.fill_disk(false);
+    session.access_token(a_new_one(&session)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(1));
+    assert_eq!(device.provider.refreshes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_successor_that_could_not_be_stored_is_had_again_by_another_process() {
+    let device = Device::new().await;
+    full_when_the_answer_comes(&device, &device.signed_in().await).await;
+    let next = device.process();
+    next.access_token(a_new_one(&next)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(1));
+}
+
+#[tokio::test]
+async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    full_when_the_answer_comes(&device, &session).await;
+    session.vault.fill_disk(false);
+    session.access_token(a_new_one(&session)).await.unwrap();
+    session.access_token(a_new_one(&session)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(2));
+}
+
+#[tokio::test]
+async fn a_pending_record_of_a_newer_sdk_is_left_alone_and_nothing_is_sent() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    session.begin(true).await.unwrap();
+    let record = device.files("pending-").remove(0);
+    let old = std::fs::read(&record).unwrap();
+    put(&record, &crate::vault::newer_version_of(&old));
+    let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert_eq!(error, Error::StorageLost(StorageLostReason::NewerVersion));
+    assert_eq!(device.provider.refreshes().len(), 0);
+    // Once the newer SDK is back, it goes on.
+    put(&record, &old);
+    let next = device.process();
+    next.access_token(a_new_one(&next)).await.unwrap();
+}
+
+/// A key store that can be locked.
+#[derive(Debug, Default)]
+struct Lockable {
+    keys: Arc<MemoryKeyStore>,
+    locked: AtomicBool,
+}
+
+impl KeyStore for Lockable {
+    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
+        if self.locked.load(Ordering::SeqCst) { Err(KeyStoreError::Locked) } else { self.keys.load(key_id) }
+    }
+
+    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
+        self.keys.store(key_id, key)
+    }
+
+    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
+        self.keys.delete(key_id)
+    }
+}
+
+#[tokio::test]
+async fn a_locked_device_is_no_signed_out_one() {
+    let device = Device::new().await;
+    let signed_in = device.signed_in().await.state();
+    let key_store = Arc::new(Lockable { keys: device.key_store.clone(), locked: true.into() });
+    let platform = Platform { key_store: key_store.clone(), ..device.platform() };
+    let session = Session::open_impatient(device.configuration(), platform);
+    assert_eq!(session.state(), SessionState::Locked);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), Error::StorageUnavailable);
+    assert_eq!(session.state(), SessionState::Locked);
+    key_store.locked.store(false, Ordering::SeqCst);
+    session.access_token(any()).await.unwrap();
+    assert_eq!(session.state(), signed_in);
+}
+
+#[tokio::test]
+async fn a_lost_key_says_so_sends_nothing_and_a_new_sign_in_starts_anew() {
+    let device = Device::new().await;
+    device.signed_in().await;
+    let platform = Platform { key_store: Arc::new(MemoryKeyStore::new()), ..device.platform() };
+    let session = Session::open_impatient(device.configuration(), platform);
+    let lost = StorageLostReason::KeyGone;
+    assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::StorageLost(lost)));
+    assert_eq!(session.access_token(any()).await.unwrap_err(), Error::StorageLost(lost));
+    assert_eq!(device.provider.refreshes().len(), 0);
+    assert_eq!(device.files("vault.moorline").len(), 1);
+    device.sign_in(&session).await.unwrap();
+    session.access_token(a_new_one(&session)).await.unwrap();
+    // What couldn't be read was moved aside.
+    assert_eq!(device.files("vault.moorline").len(), 2);
+}
+
+#[tokio::test]
+async fn a_damaged_vault_says_so_until_somebody_signs_in_again() {
+    let device = Device::new().await;
+    device.signed_in().await;
+    let file = device.folder().join("vault.moorline");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    put(&file, &bytes);
+    let lost = StorageLostReason::Damaged;
+    for _ in 0..2 {
+        let session = device.process();
+        assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::StorageLost(lost)));
+        assert_eq!(session.access_token(any()).await.unwrap_err(), Error::StorageLost(lost));
+    }
+    let session = device.process();
+    device.sign_in(&session).await.unwrap();
+    assert!(matches!(device.process().state(), SessionState::SignedIn(_)));
+}
+
+#[tokio::test]
+async fn a_vault_of_a_newer_sdk_is_never_overwritten() {
+    let device = Device::new().await;
+    device.signed_in().await;
+    let file = device.folder().join("vault.moorline");
+    let newer = crate::vault::newer_version_of(&std::fs::read(&file).unwrap());
+    put(&file, &newer);
+    let session = device.process();
+    let lost = Error::StorageLost(StorageLostReason::NewerVersion);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), lost);
+    assert_eq!(device.sign_in(&session).await.unwrap_err(), lost);
+    assert_eq!(session.sign_out().await.unwrap_err(), lost);
+    assert_eq!(std::fs::read(&file).unwrap(), newer);
+}
+
+#[tokio::test]
+async fn accounts_of_one_vault_do_not_know_each_other() {
+    let device = Device::new().await;
+    let first = device.signed_in().await;
+    let configuration = crate::Configuration::builder(&device.provider.issuer, "notes")
+        .redirect_uri("com.example.notes:/signed-in")
+        .allow_http_on_loopback()
+        .account("second")
+        .build()
+        .unwrap();
+    let second = Session::open_impatient(configuration, device.platform());
+    assert!(matches!(second.state(), SessionState::SignedOut(_)));
+    device.sign_in(&second).await.unwrap();
+    first.sign_out().await.unwrap();
+    second.access_token(a_new_one(&second)).await.unwrap();
+}
