@@ -24,6 +24,9 @@ mod sweep;
 mod token;
 mod userinfo;
 
+#[cfg(test)]
+mod tests;
+
 use axum::Router;
 use axum::routing::{get, post};
 

@@ -87,7 +87,7 @@ impl Tx for Connection {
         let columns = if let Some(known) = self.columns.get(sql) {
             known.clone()
         } else {
-            let names: Columns = statement.column_names().into_iter().map(Box::from).collect();
+            let names: Columns = statement.column_names().map(Box::from).collect();
             self.columns.insert(sql.into(), names.clone());
             names
         };

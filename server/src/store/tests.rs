@@ -29,7 +29,11 @@ fn hold(store: &Store) -> mpsc::Sender<()> {
     let (release, wait) = mpsc::channel();
     let store = store.clone();
     tokio::spawn(async move {
-        store.write(&TEST, move |_| Ok::<_, StoreError>(wait.recv().unwrap_or_default())).await.unwrap();
+        let held = store.write(&TEST, move |_| {
+            let _ = wait.recv();
+            Ok::<_, StoreError>(())
+        });
+        held.await.unwrap();
     });
     release
 }
@@ -94,7 +98,9 @@ async fn a_panic_in_one_request_fails_that_request_only() {
         tokio::join!(
             one.write(&TEST, |tx| {
                 insert(tx, "eve")?;
-                if ids_are_fine() { panic!("a test panics here") }
+                if ids_are_fine() {
+                    panic!("a test panics here")
+                }
                 Ok::<u64, StoreError>(0)
             }),
             two.write(&TEST, |tx| insert(tx, "grace")),
@@ -104,7 +110,9 @@ async fn a_panic_in_one_request_fails_that_request_only() {
     assert!(matches!(eve, Err(StoreError::Panicked)));
     assert!(grace.is_ok());
     assert_eq!(ids(&store).await, ["grace"]);
-    let read = store.read(&TEST, |_| if ids_are_fine() { panic!("a test panics here") } else { Ok::<(), StoreError>(()) });
+    let read = store.read(&TEST, |_| {
+        if ids_are_fine() { panic!("a test panics here") } else { Ok::<(), StoreError>(()) }
+    });
     assert!(matches!(read.await, Err(StoreError::Panicked)));
     assert_eq!(ids(&store).await, ["grace"], "the reader goes on");
 }
@@ -201,11 +209,16 @@ async fn a_reader_can_not_write() {
 async fn placeholders_go_by_their_number_whatever_their_order() {
     let (_folder, store) = open();
     let row = store
-        .read(&TEST, |tx| tx.first("SELECT $2 AS second, $1 AS first, $2 AS again", &["a".into(), 7_i64.into()]))
+        .read(&TEST, |tx| {
+            tx.first("SELECT $2 AS second, $1 AS first, $2 AS again", &["a".into(), 7_i64.into()])
+        })
         .await
         .unwrap()
         .unwrap();
-    assert_eq!((row.text("first").unwrap(), row.integer("second").unwrap(), row.integer("again").unwrap()), ("a", 7, 7));
+    assert_eq!(
+        (row.text("first").unwrap(), row.integer("second").unwrap(), row.integer("again").unwrap()),
+        ("a", 7, 7)
+    );
     for (sql, count) in [("SELECT $1", 0), ("SELECT $1", 2), ("SELECT ?1", 1), ("SELECT :name", 1)] {
         let params = vec![Value::Null; count];
         let refused = store.read(&TEST, move |tx| tx.query(sql, &params)).await;
@@ -217,7 +230,12 @@ async fn placeholders_go_by_their_number_whatever_their_order() {
 async fn a_column_of_another_type_or_name_is_an_error() {
     let (_folder, store) = open();
     let row = store.read(&TEST, |tx| tx.first("SELECT 'a' AS a, NULL AS n", &[])).await.unwrap().unwrap();
-    assert!(row.integer("a").is_err() && row.blob("a").is_err() && row.text("b").is_err() && row.text("n").is_err());
+    assert!(
+        row.integer("a").is_err()
+            && row.blob("a").is_err()
+            && row.text("b").is_err()
+            && row.text("n").is_err()
+    );
     assert_eq!((row.optional_text("n").unwrap(), row.optional_integer("n").unwrap()), (None, None));
     assert_eq!(format!("{:?}", Value::from("a secret")), "Text");
 }
@@ -232,6 +250,10 @@ async fn a_database_of_a_newer_version_or_of_something_else_is_refused() {
     drop(store);
     let newer = Store::open(&Options::new(folder.path().join("test.db")));
     assert!(matches!(newer, Err(StoreError::Unusable(_))));
-    std::fs::write(folder.path().join("text.db"), "not a database at all, and long enough to be read as one".repeat(99)).unwrap();
+    std::fs::write(
+        folder.path().join("text.db"),
+        "not a database at all, and long enough to be read as one".repeat(99),
+    )
+    .unwrap();
     assert!(Store::open(&Options::new(folder.path().join("text.db"))).is_err());
 }

@@ -114,8 +114,9 @@ mod tests {
 
     #[test]
     fn sixteen_generations_are_remembered_and_survive_the_database() {
-        let hash =
-            |generation: u32| (generation % 3 != 0).then(|| AttemptHash::of(&generation.to_be_bytes()));
+        let hash = |generation: u32| {
+            (!generation.is_multiple_of(3)).then(|| AttemptHash::of(&generation.to_be_bytes()))
+        };
         let history = (0..20).fold(History::default(), |history, g| history.and(g, hash(g)));
         let history = History::from_bytes(&history.to_bytes()).unwrap();
         assert_eq!(history.of(3), None);

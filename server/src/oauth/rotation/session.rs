@@ -166,7 +166,8 @@ impl Session {
         record.answered_scope = scope;
         record.rotated_at = now;
         record.pace = record.pace.after_rotation(now);
-        record.idle_end_at = now.after(idle).min(record.absolute_end_at);
+        // Never earlier than it was: an hour of a clock that is years behind must not cost a session.
+        record.idle_end_at = now.after(idle).max(record.idle_end_at).min(record.absolute_end_at);
         Ok(Self::Live(record))
     }
 

@@ -24,7 +24,8 @@ fn record() -> SessionRecord {
         answered_scope: Scope::parse("offline_access").unwrap(),
         generation: 5,
         attempt: Some(key("5")),
-        history: (0..4).fold(History::default(), |history, g| history.and(g, Some(key(&(g + 1).to_string())))),
+        history: (0..4)
+            .fold(History::default(), |history, g| history.and(g, Some(key(&(g + 1).to_string())))),
         holes: Holes::default(),
         dpop_jkt: None,
         rotated_at: NOW.before(HOUR),
@@ -328,7 +329,11 @@ fn in_every_small_world_the_promises_hold() {
             let issues = matches!(decision, Decision::Rotate | Decision::Heal | Decision::Same(_));
             let trusted = base.dpop_jkt.is_none() || proof == Proof::By(JKT);
             assert!(harmless || (authentic && trusted), "a thief without the device's key changes nothing");
-            assert_eq!(decision == Decision::Rotate, harmless_rotation(&base, &presented, decision), "row 11");
+            assert_eq!(
+                decision == Decision::Rotate,
+                harmless_rotation(&base, &presented, decision),
+                "row 11"
+            );
             assert!(!issues || generation + 1 >= base.generation, "an older token issues nothing");
             assert!(
                 !matches!(decision, Decision::Same(_)) || base.attempt == attempt.map(key),

@@ -1,0 +1,235 @@
+//! Rotation when something goes wrong: the store, the network, the client, or the day.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn a_lost_commit_is_healed_and_a_late_duplicate_in_the_hole_is_superseded() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let backup = world.sql("SELECT * FROM sessions", vec![]).await;
+    let third = world.refresh(&second.refresh, Some(&attempt(2))).await.tokens();
+    let fourth = world.refresh(&third.refresh, Some(&attempt(3))).await.tokens();
+    // The database goes back in time to just after the first refresh.
+    world
+        .sql(
+            "UPDATE sessions SET generation = $1, attempt = $2, history = $3, rotated_at = $4",
+            vec![
+                backup[0].integer("generation").unwrap().into(),
+                backup[0].blob("attempt").unwrap().into(),
+                backup[0].blob("history").unwrap().into(),
+                backup[0].integer("rotated_at").unwrap().into(),
+            ],
+        )
+        .await;
+    let healed = world.refresh(&fourth.refresh, Some(&attempt(4))).await.tokens();
+    assert_eq!(world.events("refresh.rollback_healed").await, 1);
+    for (lost, number) in [(&second, 2), (&third, 3)] {
+        world.refresh(&lost.refresh, Some(&attempt(number))).await.is_superseded();
+    }
+    assert_eq!(world.events("refresh.in_hole").await, 2);
+    world.refresh(&first.refresh, Some(&attempt(1))).await.is_superseded();
+    assert_eq!(world.refresh(&fourth.refresh, Some(&attempt(4))).await.tokens().refresh, healed.refresh);
+    world.refresh(&healed.refresh, Some(&attempt(5))).await.tokens();
+}
+
+#[tokio::test]
+async fn re_sealing_between_an_answer_and_its_retry_leaves_the_token_as_it_was() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let answer = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let row = &world.sql("SELECT id, secret FROM sessions", vec![]).await[0];
+    let place = crate::keys::Place { table: "sessions", column: "secret", row: row.text("id").unwrap() };
+    let secret = world.state.keys.open_sealed(place, row.blob("secret").unwrap()).unwrap();
+    let sealed = world.state.keys.seal(place, &secret, &world.state.random);
+    assert_ne!(sealed, row.blob("secret").unwrap());
+    world.sql("UPDATE sessions SET secret = $1", vec![sealed.into()]).await;
+    assert_eq!(world.refresh(&first.refresh, Some(&attempt(1))).await.tokens().refresh, answer.refresh);
+}
+
+#[tokio::test]
+async fn a_restart_between_an_answer_and_its_retry_changes_nothing() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let answer = world.refresh(&first.refresh, Some(&attempt(1))).await;
+    let world = world.restarted(|config| config.limits.enabled = false).await;
+    assert_eq!(world.refresh(&first.refresh, Some(&attempt(1))).await.body, answer.body);
+}
+
+#[tokio::test]
+async fn parameter_and_header_are_alike_and_differing_ones_change_nothing() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let (key, other) = (attempt(1), attempt(2));
+    let params =
+        [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", first.refresh.as_str())];
+    let both = changed(&params, &[("refresh_attempt", &key)]);
+    let header = http::HeaderName::from_static("idempotency-key");
+
+    let row = world.row().await;
+    let differ = world.form("/oauth/token", &both, &[(header.clone(), &other)]).await;
+    differ.refuses(400, "invalid_request");
+    let twice = world.form("/oauth/token", &params, &[(header.clone(), &key), (header.clone(), &key)]).await;
+    twice.refuses(400, "invalid_request");
+    assert_eq!(world.row().await, row);
+
+    let quoted = format!("\"{key}\"");
+    let by_header = world.form("/oauth/token", &params, &[(header.clone(), &quoted)]).await.tokens();
+    let by_parameter = world.refresh(&first.refresh, Some(&key)).await.tokens();
+    let by_both = world.form("/oauth/token", &both, &[(header, &key)]).await.tokens();
+    assert_eq!((&by_header.refresh, &by_header.refresh), (&by_parameter.refresh, &by_both.refresh));
+}
+
+#[tokio::test]
+async fn a_constant_short_or_oversized_attempt_changes_nothing() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let row = world.row().await;
+    for malformed in
+        ["short", &"x".repeat(129), "twenty-two characters and a space", "ä-ä-ä-ä-ä-ä-ä-ä-ä-ä-ä-ä"]
+    {
+        world.refresh(&first.refresh, Some(malformed)).await.refuses(400, "invalid_request");
+    }
+    assert_eq!(world.row().await, row);
+    let constant = attempt(0);
+    let second = world.refresh(&first.refresh, Some(&constant)).await.tokens();
+    let row = world.row().await;
+    world.refresh(&second.refresh, Some(&constant)).await.refuses(400, "invalid_request");
+    assert_eq!(world.row().await, row);
+    world.refresh(&second.refresh, Some(&attempt(1))).await.tokens();
+}
+
+#[tokio::test]
+async fn a_wrong_client_id_changes_nothing() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let row = world.row().await;
+    for token in [&first.refresh, &second.refresh] {
+        world.refresh_with(token, &[("client_id", "other")]).await.refuses(400, "invalid_grant");
+        world.refresh_with(token, &[("client_id", "nobody")]).await.refuses(401, "invalid_client");
+    }
+    assert_eq!(world.row().await, row);
+    assert_eq!(world.events("refresh.wrong_client").await, 2);
+    assert_eq!(world.events("client.auth_failed").await, 2);
+}
+
+#[tokio::test]
+async fn a_malformed_unknown_or_forged_token_changes_nothing() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let row = world.row().await;
+    // The same locator and generation with another tag; and another locator.
+    let forged = format!("{}AAAAAAAAAAAAAAA{}", &first.refresh[..45], &first.refresh[60..]);
+    let unknown = format!("mrt1_AAAA{}", &first.refresh[9..]);
+    for token in ["nonsense", "mrt1_", &second.access, &forged, &unknown] {
+        world.refresh(token, Some(&attempt(9))).await.refuses(400, "invalid_grant");
+    }
+    assert_eq!(world.row().await, row);
+    assert_eq!(world.events("refresh.unknown").await, 4, "the forged one is counted, not kept");
+}
+
+#[tokio::test]
+async fn the_generation_at_its_end_ends_the_session() {
+    let world = World::new().await;
+    world.sign_in().await;
+    world.sql("UPDATE sessions SET generation = 4294967294", vec![]).await;
+    let row = &world.sql("SELECT id, locator, secret FROM sessions", vec![]).await[0];
+    let place = crate::keys::Place { table: "sessions", column: "secret", row: row.text("id").unwrap() };
+    let secret = world.state.keys.open_sealed(place, row.blob("secret").unwrap()).unwrap();
+    let secret = crate::oauth::rotation::SessionSecret::from_bytes(secret.as_slice().try_into().unwrap());
+    let locator =
+        crate::oauth::rotation::Locator::from_bytes(row.blob("locator").unwrap().try_into().unwrap());
+
+    let last_but_one = secret.refresh_token(locator, u32::MAX - 1).expose();
+    let last = world.refresh(&last_but_one, Some(&attempt(1))).await.tokens();
+    assert_eq!(world.refresh(&last_but_one, Some(&attempt(1))).await.tokens().refresh, last.refresh);
+    world.refresh(&last.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    assert!(!world.is_alive().await);
+    assert_eq!(world.events("session.exhausted").await, 1);
+}
+
+#[tokio::test]
+async fn more_than_ten_rotations_a_minute_are_429_and_change_nothing() {
+    let world = World::with(|_| {}).await;
+    let first = world.sign_in().await;
+    let mut current = first.refresh;
+    let mut before = String::new();
+    for number in 0..10 {
+        before = std::mem::take(&mut current);
+        current = world.refresh(&before, Some(&attempt(number))).await.tokens().refresh;
+    }
+    let row = world.row().await;
+    let limited = world.refresh(&current, Some(&attempt(10))).await;
+    limited.refuses(429, "temporarily_unavailable");
+    assert_eq!(limited.headers["retry-after"], "60");
+    assert_eq!(world.row().await, row);
+    assert_eq!(
+        world.refresh(&before, Some(&attempt(9))).await.tokens().refresh,
+        current,
+        "a retry is no rotation"
+    );
+    world.clock.advance(Duration::from_secs(60));
+    world.refresh(&current, Some(&attempt(10))).await.tokens();
+}
+
+#[tokio::test]
+async fn a_logout_with_a_concurrent_rotation_leaves_nothing_that_works() {
+    for revoke_first in [true, false] {
+        let world = World::new().await;
+        let first = world.sign_in().await;
+        let key = attempt(1);
+        let (refreshed, revoked) = if revoke_first {
+            let (revoked, refreshed) =
+                tokio::join!(world.revoke(&first.refresh), world.refresh(&first.refresh, Some(&key)));
+            (refreshed, revoked)
+        } else {
+            tokio::join!(world.refresh(&first.refresh, Some(&key)), world.revoke(&first.refresh))
+        };
+        assert_eq!(revoked.status, StatusCode::OK);
+        assert!(!world.is_alive().await);
+        if refreshed.status == StatusCode::OK {
+            let late = refreshed.tokens();
+            assert_eq!(world.userinfo(&late.access).await.status, StatusCode::UNAUTHORIZED);
+            world.refresh(&late.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+        }
+        world.refresh(&first.refresh, Some(&key)).await.refuses(400, "invalid_grant");
+        assert_eq!(world.userinfo(&first.access).await.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn a_copied_sealed_secret_opens_in_no_other_row() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    world.sql("UPDATE sessions SET id = 'moved'", vec![]).await;
+    let reply = world.refresh(&first.refresh, Some(&attempt(1))).await;
+    reply.refuses(500, "server_error");
+}
+
+#[tokio::test]
+async fn a_person_who_is_deleted_has_no_session() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    world.sql("DELETE FROM users", vec![]).await;
+    world.refresh(&first.refresh, Some(&attempt(1))).await.refuses(400, "invalid_grant");
+    assert_eq!(world.userinfo(&first.access).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_server_clock_that_was_years_behind_for_a_while_costs_no_session() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let past = World { clock: Clock::manual(START.before(Duration::from_secs(3650 * 86_400))), ..world };
+    let past = past.restarted(|config| config.limits.enabled = false).await;
+    // No signing key was active then: the rotation is done and can't be answered, which is a lost answer like any other.
+    past.refresh(&first.refresh, Some(&attempt(1))).await.refuses(500, "server_error");
+    let back = World { clock: Clock::manual(START), ..past };
+    let back = back.restarted(|config| config.limits.enabled = false).await;
+    let second = back.refresh(&first.refresh, Some(&attempt(1))).await;
+    assert_eq!(second.json()["expires_in"], 0);
+    back.refresh(&second.tokens().refresh, Some(&attempt(2))).await.tokens();
+}
