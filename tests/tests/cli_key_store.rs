@@ -1,6 +1,6 @@
 //! The command line program with a real Secret Service (GNOME Keyring in a D-Bus session of its own), and without one.
 //!
-//! Needs the packages `dbus-user-session` and `gnome-keyring`; their absence is a failure that names them.
+//! Needs the packages `dbus-daemon` (with `dbus-bin`) and `gnome-keyring`; their absence is a failure that names them.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -12,20 +12,19 @@ use tempfile::TempDir;
 
 const STORAGE_UNAVAILABLE: i32 = 7;
 
-/// Prints the session's address once the keyring answers, and ends when its standard input does.
+/// Prints the session's address once the keyring has its name on the bus, and ends when its standard input does. (To call
+/// the service by its name before that would make the bus start a second, locked one.) The daemon ends with the bus.
 const SESSION: &str = r#"
-printf moorline-tests | gnome-keyring-daemon --foreground --unlock --components=secrets >/dev/null 2>&1 &
-keyring=$!
+printf moorline-tests | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
 tries=0
-until dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets \
-    org.freedesktop.DBus.Peer.Ping >/dev/null 2>&1; do
+until dbus-send --session --print-reply --dest=org.freedesktop.DBus /org/freedesktop/DBus \
+    org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets 2>/dev/null | grep -q true; do
   tries=$((tries + 1))
-  if [ "$tries" -gt 100 ] || ! kill -0 "$keyring"; then echo "the Secret Service does not answer" >&2; exit 1; fi
+  if [ "$tries" -gt 100 ]; then echo "the Secret Service does not answer" >&2; exit 1; fi
   sleep 0.1
 done
 echo "$DBUS_SESSION_BUS_ADDRESS"
 cat >/dev/null
-kill "$keyring"
 "#;
 
 /// A D-Bus session with an unlocked keyring, of nobody else.
@@ -38,7 +37,7 @@ struct SecretService {
 impl SecretService {
     fn start() -> Result<Self> {
         for (program, package) in
-            [("dbus-run-session", "dbus-user-session"), ("gnome-keyring-daemon", "gnome-keyring")]
+            [("dbus-run-session", "dbus-daemon"), ("gnome-keyring-daemon", "gnome-keyring")]
         {
             let found =
                 Command::new("sh").args(["-c", "command -v \"$0\"", program]).output()?.status.success();

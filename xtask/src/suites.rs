@@ -4,7 +4,6 @@ mod browser;
 mod kotlin;
 mod links;
 mod rust;
-mod secret_service;
 mod swift;
 
 use std::process::ExitCode;

@@ -7,12 +7,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::links;
-use super::secret_service::with_secret_service;
 use crate::counts;
 use crate::install;
 use crate::process::Finished;
 use crate::report::{Report, Step};
-use crate::scratch::Scratch;
 use crate::workspace::Workspace;
 
 const QUICK: Duration = Duration::from_secs(5 * 60);
@@ -45,17 +43,15 @@ pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
     });
 }
 
-/// All tests of all crates, with a Secret Service to keep keys in.
+/// All tests of all crates, then the demo.
 pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
-    // Before the session with a home folder of its own: build scripts may look at the home folder.
     let arguments = ["test", "--locked", "--workspace", "--no-run"];
     report.step("rust test build", "compiles the tests", |step| cargo(workspace, step, &arguments, CHECKING));
-    report.step("rust tests", "every test of every crate, with a real Secret Service", |step| {
-        let home = Scratch::new("home")?;
+    report.step("rust tests", "every test of every crate", |step| {
         let mut test = workspace.cargo();
         test.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
         test.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
-        let finished = step.log.run(with_secret_service(workspace, &test, &home)?, TESTING)?;
+        let finished = step.log.run(test, TESTING)?;
         step.counts = counts::of_cargo_test(&finished.output);
         finished.require()?;
         ensure!(step.counts.ran() > 0, "no test ran");
