@@ -87,10 +87,10 @@ struct DevArgs {
     limits: Switch,
     /// Register a client too: id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip (redirect may repeat).
     #[arg(long = "client", value_name = "SPEC")]
-    clients: Vec<ClientSpec>,
+    clients: Vec<String>,
     /// Add a person too: username=…,password=…,role=…,name=…,email=… (role may repeat).
     #[arg(long = "user", value_name = "SPEC")]
-    users: Vec<UserSpec>,
+    users: Vec<String>,
     /// Clients and people from a JSON file: {"clients": […], "users": […]}.
     #[arg(long, value_name = "FILE")]
     fixtures: Option<PathBuf>,
@@ -146,8 +146,13 @@ async fn dev(args: DevArgs) -> Result<(), Failure> {
     start_log(&args.log, LogFormat::Text)?;
     let stop = stop_signal()?;
     let mut fixtures = args.fixtures.as_deref().map(read_fixtures).transpose()?.unwrap_or_default();
-    fixtures.clients.extend(args.clients);
-    fixtures.users.extend(args.users);
+    // Read here and not by clap, whose messages repeat the argument: there are secrets in it.
+    for text in &args.clients {
+        fixtures.clients.push(text.parse::<ClientSpec>().map_err(|wrong| format!("--client: {wrong}"))?);
+    }
+    for text in &args.users {
+        fixtures.users.push(text.parse::<UserSpec>().map_err(|wrong| format!("--user: {wrong}"))?);
+    }
     let options = DevOptions {
         dir: args.dir,
         listen: args.listen,

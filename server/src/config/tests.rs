@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::settings::{Kind, SETTINGS, describe};
+use super::settings::{Kind, SETTINGS, describe, markdown};
 use super::{Config, ConfigError, LogFormat, Span, from_sources};
 
 const KEY: (&str, &str) = ("MOORLINE_MASTER_KEY", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
@@ -233,4 +233,10 @@ fn every_field_of_the_configuration_is_in_the_table() {
             assert!(SETTINGS.iter().any(|setting| setting.key == key), "{key}");
         }
     }
+}
+
+#[test]
+fn the_readme_has_the_table() {
+    let message = "server/README.md is out of date: put in what `moorline-server config --markdown` prints";
+    assert!(include_str!("../../README.md").contains(&markdown()), "{message}");
 }

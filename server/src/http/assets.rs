@@ -19,7 +19,6 @@ pub(super) fn routes() -> Router<AppState> {
     Router::new()
         .route(&STYLE_PATH, get(|| async { asset(STYLE, "text/css; charset=utf-8") }))
         .route(&ICON_PATH, get(|| async { asset(ICON, "image/svg+xml") }))
-        .route("/favicon.ico", get(|| async { asset(ICON, "image/svg+xml") }))
 }
 
 fn named(content: &str, extension: &str) -> String {

@@ -102,8 +102,8 @@ async fn trace(request: Request, next: Next) -> Response {
     async {
         let response = next.run(request).await;
         let status = response.status().as_u16();
-        let millis = started.elapsed().as_millis();
-        tracing::info!(status, millis, "answered");
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(status, micros, "answered");
         response
     }
     .instrument(span)

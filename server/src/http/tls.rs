@@ -50,6 +50,8 @@ pub fn load_tls(certificate_file: &Path, private_key_file: &Path) -> Result<Arc<
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(TlsError::Unusable)?;
+    // Resumption without a table of sessions; the ticket keys live in this process and change every few hours.
+    config.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().map_err(TlsError::Unusable)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
