@@ -77,8 +77,9 @@ impl Moorline {
 
     /// A new access token, whatever is left of the present one. Errors: as for [`access_token`](Self::access_token).
     pub async fn refresh(&self) -> Result<AccessToken, Error> {
-        let need = Need { min_validity: Duration::ZERO, rejected: self.session.latest() };
-        self.on_own_threads(async move |session| session.access_token(need).await).await
+        // The one that the caller knows: callers at the same time mean the same new one.
+        let present = self.session.latest();
+        self.on_own_threads(async move |session| session.refresh(present).await).await
     }
 
     /// What the provider's userinfo endpoint says about the person; the session's [`User`] knows it from then on. Errors: as

@@ -42,3 +42,8 @@ pub use platform::{
 #[doc(hidden)]
 pub use session::decision;
 pub use session::{AccessToken, SessionInfo, SessionState, SessionStates, User};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -28,7 +28,8 @@ impl PlatformKeyStore {
     }
 
     fn entry(&self, key_id: &str) -> Result<Entry, KeyStoreError> {
-        self.store.get().build(&self.service, key_id, None).map_err(|error| told(&error))
+        let modifiers = MODIFIERS.iter().copied().collect();
+        self.store.get().build(&self.service, key_id, Some(&modifiers)).map_err(|error| told(&error))
     }
 }
 
@@ -78,6 +79,13 @@ impl KeyStore for PlatformKeyStore {
         }
     }
 }
+
+/// A phone in a pocket is locked, and its session has to be refreshed all the same; but a key that came along in a backup
+/// to another device would make two owners of one session.
+#[cfg(target_os = "ios")]
+const MODIFIERS: [(&str, &str); 1] = [("access-policy", "after-first-unlock-this-device-only")];
+#[cfg(not(target_os = "ios"))]
+const MODIFIERS: [(&str, &str); 0] = [];
 
 /// Never the error's own `Debug`: some of keyring's variants carry the entry's bytes.
 fn told(error: &Error) -> KeyStoreError {

@@ -60,6 +60,11 @@ impl HeldToken {
         self.whole
     }
 
+    /// Whether it is this session's.
+    pub(super) fn is_of(&self, session: &StoredSession) -> bool {
+        *self.token == session.access_token
+    }
+
     /// Whether it is this one.
     pub(super) fn is(&self, token: &AccessToken) -> bool {
         Arc::ptr_eq(&self.token, &token.token) || self.token == token.token

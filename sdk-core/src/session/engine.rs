@@ -271,10 +271,15 @@ impl Session {
         error
     }
 
+    /// A token that is in memory already keeps the end that was set when it came: later on, the wall clock may say that it
+    /// can't be told.
     fn remember(&self, session: Option<&StoredSession>) {
-        let memory = session
-            .map(|session| Memory { token: HeldToken::of(session, &*self.clock), session: session.clone() });
-        *self.memory.write().unwrap_or_else(PoisonError::into_inner) = memory;
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        *memory = session.map(|session| {
+            let held = memory.take().map(|memory| memory.token).filter(|held| held.is_of(session));
+            let token = held.unwrap_or_else(|| HeldToken::of(session, &*self.clock));
+            Memory { token, session: session.clone() }
+        });
     }
 }
 

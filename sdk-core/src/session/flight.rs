@@ -1,6 +1,9 @@
 //! One refresh at a time in a process, however many callers there are, and none of them can stop it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::watch;
 
@@ -38,6 +41,18 @@ impl Session {
             }
         }
         Err(Error::Offline)
+    }
+
+    /// An access token that isn't the `present` one, nor the vault's where the caller doesn't know of any.
+    pub(crate) async fn refresh(
+        self: &Arc<Self>,
+        mut present: Option<AccessToken>,
+    ) -> Result<AccessToken, Error> {
+        if present.is_none() {
+            self.standing().await?;
+            present = self.latest();
+        }
+        self.access_token(Need { min_validity: Duration::ZERO, rejected: present }).await
     }
 
     /// The flight that is under way, or else a new one.

@@ -82,11 +82,14 @@ impl Folder {
     pub(super) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
         let path = self.path.join(name);
         match self.write_durably(&path, bytes) {
-            Ok(()) => sync_folder(&self.path).map(|()| true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => {
-                let _ = fs::remove_file(&path);
-                Err(error)
+            written => {
+                let durable = written.and_then(|()| sync_folder(&self.path));
+                if durable.is_err() {
+                    // Nobody may take it for durable later.
+                    let _ = fs::remove_file(&path);
+                }
+                durable.map(|()| true)
             }
         }
     }
@@ -160,6 +163,6 @@ const LOCK: &str = "vault.lock";
 const TEMPORARY: &str = ".tmp-";
 const ASIDE: &str = ".unreadable-";
 /// More than a vault ever holds: what is longer is damaged, and mustn't fill the memory.
-const LIMIT: u64 = 4 * 1024 * 1024;
+const LIMIT: u64 = 64 * 1024 * 1024;
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 const LOCK_TRIES: u32 = 2_500;

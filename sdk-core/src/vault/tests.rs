@@ -128,21 +128,22 @@ fn assert_damaged(bytes: &[u8], whole: &Path, keys: &Arc<MemoryKeyStore>) {
 }
 
 #[test]
-fn a_file_cut_at_any_length_is_damaged_and_moved_aside() {
+fn a_file_that_was_cut_is_damaged_and_moved_aside() {
     let home = Home::new();
     home.with("t1");
     let bytes = std::fs::read(home.file()).unwrap();
-    for length in 0..bytes.len() {
+    // `format` tries every length and every bit; here it is about what becomes of the file.
+    for length in (0..bytes.len()).step_by(7) {
         assert_damaged(&bytes[..length], &home.file(), &home.keys);
     }
 }
 
 #[test]
-fn a_file_with_any_byte_flipped_is_damaged_and_moved_aside() {
+fn a_file_with_a_byte_flipped_is_damaged_and_moved_aside() {
     let home = Home::new();
     home.with("t1");
     let bytes = std::fs::read(home.file()).unwrap();
-    for at in 0..bytes.len() {
+    for at in (0..bytes.len()).step_by(7) {
         let mut bytes = bytes.clone();
         bytes[at] ^= 0xff;
         assert_damaged(&bytes, &home.file(), &home.keys);
