@@ -126,7 +126,10 @@ export async function newPage(browser, options = {}) {
   const page = await context.newPage();
   page.complaints = [];
   page.on('console', (message) => {
-    if (message.type() === 'error' || /Content Security Policy/i.test(message.text())) page.complaints.push(message.text());
+    const text = message.text();
+    // A refusal is a page with a status of its own, which Chromium notes as an error.
+    if (/^Failed to load resource: .* status of (400|422)/.test(text)) return;
+    if (message.type() === 'error' || /Content Security Policy/i.test(text)) page.complaints.push(text);
   });
   page.on('pageerror', (error) => page.complaints.push(String(error)));
   return page;

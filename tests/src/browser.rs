@@ -91,10 +91,9 @@ impl Browser {
     ///
     /// Errors: when the PEM is not a certificate.
     pub fn new(ca_pem: Option<&str>) -> Result<Self> {
-        let config = match ca_pem {
-            Some(pem) => tls::client_config(pem)?,
-            None => tls::client_config("")?,
-        };
+        let mut config = tls::client_config(ca_pem.unwrap_or_default())?;
+        // As browsers do: in HTTP/1.1 an answer that comes before the request's end can get lost.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let client = Client::builder()
             .tls_backend_preconfigured(config)
             .cookie_store(true)
