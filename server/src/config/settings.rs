@@ -5,8 +5,20 @@ use std::fmt::Write as _;
 /// The beginning of every variable's name.
 pub const PREFIX: &str = "MOORLINE_";
 
-/// Variables with that beginning that are not settings of the server.
-pub(super) const NOT_SETTINGS: &[&str] = &["MOORLINE_CONFIG", "MOORLINE_SERVER_BIN"];
+/// Variables with that beginning that are not the server's: where its file is, and what the command line tool and the
+/// repository's own tests go by.
+pub(super) const NOT_SETTINGS: &[&str] = &[
+    "MOORLINE_CONFIG",
+    "MOORLINE_HOME",
+    "MOORLINE_PROFILE",
+    "MOORLINE_BIN",
+    "MOORLINE_BROWSE_BIN",
+    "MOORLINE_CHROMIUM",
+    "MOORLINE_DEV_JSON",
+    "MOORLINE_SCREENSHOTS",
+    "MOORLINE_SDK_SHELL_BIN",
+    "MOORLINE_SERVER_BIN",
+];
 
 /// One setting.
 #[derive(Clone, Copy, Debug)]

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
+use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
 use crate::clock::{Clock, Timestamp};
@@ -45,6 +46,9 @@ impl TestServer {
         let issuer = "https://id.example.com".parse().unwrap();
         let mut config = Config::new(issuer, folder.path().join("moorline.db"), MasterKey::new([7; 32]));
         change(&mut config);
+        for (extension, content) in database_with_keys().await {
+            std::fs::write(config.database.with_extension(extension), content).unwrap();
+        }
         let store = Store::open(&Options::new(&config.database)).unwrap();
         let (random, clock, limit_clock) = (Random::system(), Clock::manual(NOW), LimitClock::manual());
         let keys = Keys::open(&store, config.master_key(), &random, NOW).await.unwrap();
@@ -167,6 +171,21 @@ impl TestServer {
         }
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
     }
+}
+
+/// The files of a fresh database that has its signing keys: making those takes longer than most tests.
+async fn database_with_keys() -> &'static [(&'static str, Vec<u8>)] {
+    static FILES: OnceCell<Vec<(&str, Vec<u8>)>> = OnceCell::const_new();
+    let make = async || {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("moorline.db");
+        let store = Store::open(&Options::new(&path)).unwrap();
+        Keys::open(&store, &MasterKey::new([7; 32]), &Random::system(), NOW).await.unwrap();
+        ["db", "db-wal"]
+            .map(|extension| (extension, std::fs::read(path.with_extension(extension)).unwrap()))
+            .to_vec()
+    };
+    FILES.get_or_init(make).await
 }
 
 pub(crate) fn ask(method: Method, path: &str) -> http::request::Builder {

@@ -27,7 +27,7 @@ pub const SCOPES: &[Scope] = &[
         name: "profile",
         what: "See your name",
         why: "Your name and your user name.",
-        icon: r#"<circle cx="12" cy="8.5" r="3.75"/><path d="M4.5 20c.9-3.8 3.9-5.75 7.5-5.75s6.6 1.950 7.5 5.75"/>"#,
+        icon: r#"<circle cx="12" cy="8.5" r="3.75"/><path d="M4.5 20c.9-3.8 3.9-5.75 7.5-5.75s6.6 1.95 7.5 5.75"/>"#,
     },
     Scope {
         name: "email",
@@ -39,25 +39,25 @@ pub const SCOPES: &[Scope] = &[
         name: "notes.read",
         what: "Read your notes",
         why: "All of them, with their titles.",
-        icon: r#"<path d="M6.500 3.500h8l4 4v13h-12z"/><path d="M9.500 11.500h6M9.500 15h6"/>"#,
+        icon: r#"<path d="M6.5 3.5h8l4 4v13h-12z"/><path d="M9.5 11.5h6M9.5 15h6"/>"#,
     },
     Scope {
         name: "notes.write",
         what: "Add and change notes",
         why: "New notes, and the text of those you have.",
-        icon: r#"<path d="M4.500 19.500l1-4.500 10-10 3.500 3.500-10 10z"/><path d="M13.500 7l3.500 3.500"/>"#,
+        icon: r#"<path d="M4.5 19.5l1-4.5 10-10 3.5 3.5-10 10z"/><path d="M13.5 7l3.5 3.5"/>"#,
     },
     Scope {
         name: "notes.delete",
         what: "Delete notes",
         why: "A deleted note is gone for good.",
-        icon: r#"<path d="M4.500 7h15M9.500 7V4.500h5V7M6.500 7l1 13h9l1-13M10.250 11v5.500M13.750 11v5.500"/>"#,
+        icon: r#"<path d="M4.5 7h15M9.5 7V4.5h5V7M6.5 7l1 13h9l1-13M10.25 11v5.5M13.75 11v5.5"/>"#,
     },
     Scope {
         name: "offline_access",
         what: "Stay signed in",
         why: "Until you sign out in the app, also while you don’t use it.",
-        icon: r#"<circle cx="12" cy="12" r="8.500"/><path d="M12 7.500V12l3 2"/>"#,
+        icon: r#"<circle cx="12" cy="12" r="8.5"/><path d="M12 7.5V12l3 2"/>"#,
     },
 ];
 
