@@ -143,16 +143,12 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
 
   it('leave for an app with a scheme of its own without breaking their own policy', async () => {
     const page = await open();
-    const left = new Promise((resolve) => {
-      page.on('request', (asked) => { if (asked.url().startsWith('com.example.notes:')) resolve(); });
-      page.on('requestfailed', (asked) => { if (asked.url().startsWith('com.example.notes:')) resolve(); });
-      page.on('response', (answer) => { if ((answer.headers().location ?? '').startsWith('com.example.notes:')) resolve(); });
-    });
     await reachConsent(page, { redirect_uri: 'com.example.notes:/signed-in' });
+    // Chromium holds form-action against redirects too: with a policy of 'self' alone this request is never made.
+    const left = page.waitForRequest((asked) => asked.url().startsWith('com.example.notes:/signed-in?'), { timeout: 20_000 });
     await page.getByRole('button', { name: 'Allow', exact: true }).click();
-    await left;
-    // No handler for the scheme is installed here; what counts is that the policy of the page did not stop it.
-    page.complaints.splice(0, Infinity, ...page.complaints.filter((text) => /Content Security Policy/i.test(text)));
+    const callback = new URL((await left).url());
+    assert.ok(callback.searchParams.get('code'));
   });
 
   it('fit a phone of 320 pixels, with targets that a thumb can hit', async () => {
