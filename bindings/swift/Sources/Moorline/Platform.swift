@@ -24,9 +24,8 @@ extension Moorline {
             self.init(vaultDirectory: vaultDirectory, keys: .app(keyStore))
         }
 
-        /// With the platform's own key store: the Keychain on Apple's, Secret Service on Linux.
-        ///
-        /// - Parameter service: the name that the key is kept under there; the app's own.
+        /// With the platform's own key store: the Keychain on Apple's, Secret Service on Linux. The key is kept there under
+        /// the name `service`, which is the app's own.
         public init(vaultDirectory: URL, service: String) {
             self.init(vaultDirectory: vaultDirectory, keys: .platform(service: service))
         }
