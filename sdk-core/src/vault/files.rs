@@ -22,6 +22,7 @@ pub(super) struct Folder {
 pub(super) struct Faults {
     pub(super) full: std::sync::atomic::AtomicBool,
     pub(super) without_locks: std::sync::atomic::AtomicBool,
+    pub(super) impatient: std::sync::atomic::AtomicBool,
 }
 
 impl Folder {
@@ -39,7 +40,12 @@ impl Folder {
         make_folder(&self.path)?;
         let file =
             private_file().read(true).write(true).create(true).truncate(false).open(self.path.join(LOCK))?;
-        for _ in 0..LOCK_TRIES {
+        #[cfg(test)]
+        let tries =
+            if self.faults.impatient.load(std::sync::atomic::Ordering::SeqCst) { 1 } else { LOCK_TRIES };
+        #[cfg(not(test))]
+        let tries = LOCK_TRIES;
+        for _ in 0..tries {
             match file.try_lock() {
                 Ok(()) => return Ok(Some(file)),
                 Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),

@@ -241,6 +241,18 @@ fn a_reader_needs_no_lock() {
     assert_eq!(queued(&vault).unwrap(), ["t1"]);
 }
 
+#[test]
+fn a_stopped_process_that_holds_the_lock_makes_a_change_wait_and_not_fail_for_ever() {
+    let home = Home::new();
+    let vault = home.with("t1");
+    vault.folder.faults.impatient.store(true, std::sync::atomic::Ordering::SeqCst);
+    let stopped_process = home.open().folder.lock().unwrap();
+    assert!(matches!(queue(&vault, "t2"), Err(VaultError::Unavailable(_))));
+    drop(stopped_process);
+    queue(&vault, "t2").unwrap();
+    assert_eq!(queued(&vault).unwrap(), ["t1", "t2"]);
+}
+
 #[derive(Debug)]
 struct Forgetful;
 
