@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use moorline::{Error, Moorline, SessionState};
 use moorline_tests::oauth::{HandMade, Tokens, attempt};
 use moorline_tests::world::{TOKEN, refresh_until_answered};
-use moorline_tests::{Exchange, Fault, Server, World, audit, sdk};
+use moorline_tests::{Exchange, Fault, Server, ServerOptions, World, audit, sdk};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_is_answered_again_with_the_same_successor() -> Result<()> {
@@ -157,6 +157,36 @@ async fn a_server_that_is_killed_between_answer_and_retry_gives_the_same_success
     let again = HandMade::new(&server, "ada")?.refresh(&token, Some(&key)).await?;
     assert_eq!((first.status, again.status), (200, 200), "{} {}", first.body, again.body);
     assert_same_successor(first.body.as_bytes(), again.body.as_bytes())?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_refreshed_too_often_is_slowed_and_not_ended() -> Result<()> {
+    let server = Server::start_with(ServerOptions { limits: true, ..ServerOptions::default() })?;
+    let ada = HandMade::new(&server, "ada")?;
+    let mut token = ada.tokens().await?.refresh_token;
+    let mut last = None;
+    for _ in 0..12 {
+        let answer = ada.refresh(&token, Some(&attempt())).await?;
+        if answer.status != 200 {
+            last = Some(answer);
+            break;
+        }
+        token = answer.tokens()?.refresh_token;
+    }
+    let slowed = last.context("more than ten rotations in a minute went through")?;
+    assert_eq!(slowed.status, 429, "{}", slowed.body);
+    assert!(
+        slowed.header("retry-after").parse::<u32>().is_ok_and(|seconds| seconds <= 60),
+        "{:?}",
+        slowed.headers
+    );
+    assert_eq!(audit::count(&server, "refresh.reuse")?, 0);
+    assert_eq!(
+        ada.refresh(&token, Some(&attempt())).await?.status,
+        429,
+        "still the current token, and still too early"
+    );
     Ok(())
 }
 
