@@ -6,7 +6,7 @@ mod steps;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Parser;
 use moorline_tests::{LossyProxy, Server, ServerOptions};
 
@@ -40,6 +40,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments, screen: &Screen) -> Result<()> {
+    // From here on a signal is an end in good order: it takes the backend and its files along.
+    let mut stop = Stop::listen()?;
     let proxy = LossyProxy::bind(arguments.port).await?;
     let issuer = format!("https://localhost:{}", proxy.port());
     screen.title("Moorline", "a session is never lost by accident, and a stolen token is never of use");
@@ -52,7 +54,20 @@ async fn run(arguments: &Arguments, screen: &Screen) -> Result<()> {
         server.pid()?
     ));
 
-    let demo = Demo::new(&server, &proxy)?;
+    tokio::select! {
+        played = play(screen, &server, &proxy) => played?,
+        () = stop.asked() => bail!("stopped before the end"),
+    }
+    if !arguments.once {
+        show_around(screen, &server);
+        stop.asked().await;
+        screen.note("stopped");
+    }
+    Ok(())
+}
+
+async fn play(screen: &Screen, server: &Server, proxy: &LossyProxy) -> Result<()> {
+    let demo = Demo::new(server, proxy)?;
     screen.step("Sign in", demo.sign_in()).await?;
     screen.step("Use the API", demo.use_the_api()).await?;
     screen.step("Lose an answer", demo.lose_an_answer()).await?;
@@ -60,15 +75,11 @@ async fn run(arguments: &Arguments, screen: &Screen) -> Result<()> {
     screen.step("Sign in again", demo.sign_in_again()).await?;
     screen.step("Sign out", demo.sign_out()).await?;
     screen.done("every step did what it says");
-
-    if !arguments.once {
-        leave_running(screen, &server).await?;
-    }
     Ok(())
 }
 
-/// Shows what a person needs to look around, and waits for Ctrl-C.
-async fn leave_running(screen: &Screen, server: &Server) -> Result<()> {
+/// What a person needs to look around.
+fn show_around(screen: &Screen, server: &Server) {
     let dev = server.dev();
     screen.title("Now you", "the backend is still running");
     screen.fact("URL", &dev.issuer);
@@ -78,9 +89,31 @@ async fn leave_running(screen: &Screen, server: &Server) -> Result<()> {
     if let Some(ca) = &dev.ca_file {
         screen.fact("CA", &format!("{}  (a browser warns until it trusts this one)", ca.display()));
     }
-    screen.fact("for the CLI", &server.dev_file().display().to_string());
+    screen.fact("terminal", &format!("moorline login --dev {}", server.dev_file().display()));
     screen.note("Ctrl-C stops it and removes its files");
-    tokio::signal::ctrl_c().await?;
-    screen.note("stopped");
-    Ok(())
+}
+
+/// Ctrl-C, or a polite kill.
+struct Stop {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn asked(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

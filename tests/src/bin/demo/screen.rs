@@ -24,13 +24,9 @@ impl Screen {
     pub(crate) async fn step(&self, name: &str, proof: impl Future<Output = Result<String>>) -> Result<()> {
         let start = Instant::now();
         let proved = proof.await.with_context(|| name.to_owned())?;
-        let time = format!("{:>5} ms", start.elapsed().as_millis());
-        println!(
-            "  {} {}  {proved}  {}",
-            self.paint(GREEN, "✓"),
-            self.paint(BOLD, &format!("{name:<14}")),
-            self.paint(DIM, &time)
-        );
+        let time = format!("{:>6} ms", start.elapsed().as_millis());
+        let (tick, name) = (self.paint(GREEN, "✓"), self.paint(BOLD, &format!("{name:<14}")));
+        println!("  {tick} {name} {}  {proved}", self.paint(DIM, &time));
         Ok(())
     }
 
