@@ -39,6 +39,19 @@ final class ProviderTests: FolderTestCase {
         }
     }
 
+    func testASessionThatCannotBeReadShowsAsLockedUntilItCan() async throws {
+        try await withProvider { provider in
+            let keys = MapKeyStore()
+            _ = try await provider.moorline(in: folder, keyStore: keys).startSignIn()
+            keys.failure = MoorlineKeyStoreError.locked
+            let moorline = try provider.moorline(in: folder, keyStore: keys)
+            XCTAssertEqual(moorline.session, .locked)
+            keys.failure = nil
+            try await moorline.cancelSignIn()
+            XCTAssertEqual(moorline.session, .signedOut(.neverSignedIn))
+        }
+    }
+
     func testACancelledTaskStopsWaitingAndTheNextCallWorks() async throws {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)

@@ -1,5 +1,6 @@
 package dev.moorline
 
+import dev.moorline.ffi.InternalException
 import dev.moorline.internal.Translator
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
@@ -8,7 +9,6 @@ import kotlin.test.assertFailsWith
 import kotlin.test.assertIs
 import kotlin.time.Duration.Companion.seconds
 import dev.moorline.ffi.ClientException as FfiException
-import dev.moorline.ffi.InternalException
 import dev.moorline.ffi.ReauthReason as FfiReauthReason
 import dev.moorline.ffi.SignedOutReason as FfiSignedOutReason
 import dev.moorline.ffi.StorageLostReason as FfiStorageLostReason

@@ -53,7 +53,7 @@ class KeyStoreTest {
         // The first sign-in makes a key, and the next process finds one that is too short.
         provider.moorline(folder).use { it.startSignIn() }
         provider.moorline(folder, keys).use { moorline ->
-            assertFailsWith<MoorlineException> { moorline.startSignIn() }
+            assertFailsWith<MoorlineException.StorageUnavailable> { moorline.startSignIn() }
         }
     }
 
@@ -65,6 +65,19 @@ class KeyStoreTest {
             keys.failure = null
             moorline.startSignIn()
             assertEquals(SessionState.SigningIn, moorline.session.value)
+        }
+    }
+
+    @Test
+    fun `a session that cannot be read shows as locked until it can`() = waiting {
+        val keys = MapKeyStore()
+        provider.moorline(folder, keys).use { it.startSignIn() }
+        keys.failure = KeyStoreException.Locked()
+        provider.moorline(folder, keys).use { moorline ->
+            assertEquals(SessionState.Locked, moorline.session.value)
+            keys.failure = null
+            moorline.cancelSignIn()
+            assertEquals(SessionState.SignedOut(SignedOutReason.NEVER_SIGNED_IN), moorline.session.value)
         }
     }
 }

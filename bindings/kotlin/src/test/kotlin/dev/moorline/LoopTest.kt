@@ -52,7 +52,9 @@ class LoopTest {
             assertEquals("ada", user.preferredUsername)
 
             val title = "from Kotlin ${UUID.randomUUID()}"
-            val added = moorline.send(HttpRequest.postJson("${server.api}/notes", """{"title":"$title","body":"hello"}"""))
+            val added = moorline.send(
+                HttpRequest.postJson("${server.api}/notes", """{"title":"$title","body":"hello"}"""),
+            )
             assertEquals(201, added.status, added.text())
             val listed = moorline.send(HttpRequest.get("${server.api}/notes"))
             assertTrue(listed.isSuccess, listed.text())

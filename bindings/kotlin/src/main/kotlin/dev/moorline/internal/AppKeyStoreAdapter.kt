@@ -6,7 +6,8 @@ import dev.moorline.ffi.AppKeyStore
 import dev.moorline.ffi.AppKeyStoreException
 
 /** The app's key store, as the native library wants it. Nothing that it throws gets past here undeclared. */
-internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val failed: (Throwable) -> Unit) : AppKeyStore {
+internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val failed: (Throwable) -> Unit) :
+    AppKeyStore {
     override fun load(keyId: String): ByteArray? = guarded { keyStore.load(keyId) }
 
     override fun store(keyId: String, key: ByteArray): Unit = guarded { keyStore.store(keyId, key) }
