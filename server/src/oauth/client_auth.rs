@@ -11,6 +11,9 @@ use super::error::OAuthError;
 use super::params::{Params, decode};
 use crate::store::{StoreError, Tx};
 
+/// No client identifier is longer, and what a stranger claims to be stands in the audit.
+const LONGEST_ID: usize = 256;
+
 /// What the request says of its client; nothing is checked yet.
 pub(super) struct Credentials {
     client_id: String,
@@ -20,6 +23,14 @@ pub(super) struct Credentials {
 impl Credentials {
     /// Reads the `Authorization` header or the body; both at once is an error (RFC 6749 §2.3).
     pub(super) fn read(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
+        let credentials = Self::find(headers, params)?;
+        if credentials.client_id.len() > LONGEST_ID {
+            return Err(OAuthError::invalid_client());
+        }
+        Ok(credentials)
+    }
+
+    fn find(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
         let mut authorizations = headers.get_all(AUTHORIZATION).iter();
         let authorization = authorizations.next();
         if authorizations.next().is_some() {
@@ -111,5 +122,6 @@ mod tests {
             assert_eq!(read(Some(header), "client_id=app"), Err(OAuthError::invalid_client()), "{header}");
         }
         assert_eq!(read(None, "client_secret=x"), Err(OAuthError::invalid_client()));
+        assert_eq!(read(None, &format!("client_id={}", "x".repeat(257))), Err(OAuthError::invalid_client()));
     }
 }

@@ -25,16 +25,20 @@ async fn ids(store: &Store) -> Vec<String> {
 }
 
 /// Holds the writer until the sender is used, so that what is sent meanwhile comes into one group.
-fn hold(store: &Store) -> mpsc::Sender<()> {
+pub(crate) async fn hold(store: &Store) -> mpsc::Sender<()> {
     let (release, wait) = mpsc::channel();
+    let (running, runs) = tokio::sync::oneshot::channel();
     let store = store.clone();
     tokio::spawn(async move {
         let held = store.write(&TEST, move |_| {
+            running.send(()).unwrap();
             let _ = wait.recv();
             Ok::<_, StoreError>(())
         });
-        held.await.unwrap();
+        // It shares the fate of its group.
+        let _ = held.await;
     });
+    runs.await.unwrap();
     release
 }
 
@@ -72,7 +76,7 @@ async fn commits_are_durable_and_foreign_keys_hold() {
 #[tokio::test]
 async fn a_refused_request_undoes_its_own_writes_alone() {
     let (_folder, store) = open();
-    let release = hold(&store);
+    let release = hold(&store).await;
     let (one, two, three) = (store.clone(), store.clone(), store.clone());
     let writes = async {
         tokio::join!(
@@ -84,7 +88,7 @@ async fn a_refused_request_undoes_its_own_writes_alone() {
             three.write(&TEST, |tx| insert(tx, "grace")),
         )
     };
-    let (ada, eve, grace) = futures_release(writes, release).await;
+    let (ada, eve, grace) = started_then_released(writes, release).await;
     assert!(ada.is_ok() && eve.is_err() && grace.is_ok());
     assert_eq!(ids(&store).await, ["ada", "grace"]);
 }
@@ -92,7 +96,7 @@ async fn a_refused_request_undoes_its_own_writes_alone() {
 #[tokio::test]
 async fn a_panic_in_one_request_fails_that_request_only() {
     let (_folder, store) = open();
-    let release = hold(&store);
+    let release = hold(&store).await;
     let (one, two) = (store.clone(), store.clone());
     let writes = async {
         tokio::join!(
@@ -106,7 +110,7 @@ async fn a_panic_in_one_request_fails_that_request_only() {
             two.write(&TEST, |tx| insert(tx, "grace")),
         )
     };
-    let (eve, grace) = futures_release(writes, release).await;
+    let (eve, grace) = started_then_released(writes, release).await;
     assert!(matches!(eve, Err(StoreError::Panicked)));
     assert!(grace.is_ok());
     assert_eq!(ids(&store).await, ["grace"]);
@@ -124,7 +128,7 @@ fn ids_are_fine() -> bool {
 #[tokio::test]
 async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_keeps_none() {
     let (_folder, store) = open();
-    let release = hold(&store);
+    let release = hold(&store).await;
     let (one, two, three) = (store.clone(), store.clone(), store.clone());
     let writes = async {
         tokio::join!(
@@ -143,7 +147,7 @@ async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_k
             }),
         )
     };
-    let (ada, orphan, refused) = futures_release(writes, release).await;
+    let (ada, orphan, refused) = started_then_released(writes, release).await;
     for result in [ada, orphan, refused] {
         assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
     }
@@ -153,9 +157,9 @@ async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_k
 }
 
 /// Starts the writes, gives them the time of a few polls to be queued, and lets the writer go.
-async fn futures_release<F: Future>(writes: F, release: mpsc::Sender<()>) -> F::Output {
+pub(crate) async fn started_then_released<F: Future>(writes: F, release: mpsc::Sender<()>) -> F::Output {
     let go = async {
-        for _ in 0..16 {
+        for _ in 0..64 {
             tokio::task::yield_now().await;
         }
         release.send(()).unwrap();
@@ -166,7 +170,7 @@ async fn futures_release<F: Future>(writes: F, release: mpsc::Sender<()>) -> F::
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_undo_its_write() {
     let (_folder, store) = open();
-    let release = hold(&store);
+    let release = hold(&store).await;
     let writer = store.clone();
     let task = tokio::spawn(async move { writer.write(&TEST, |tx| insert(tx, "ada")).await });
     for _ in 0..16 {

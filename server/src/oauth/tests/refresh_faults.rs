@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::store::tests::{hold, started_then_released};
 
 #[tokio::test]
 async fn a_lost_commit_is_healed_and_a_late_duplicate_in_the_hole_is_superseded() {
@@ -232,4 +233,71 @@ async fn a_server_clock_that_was_years_behind_for_a_while_costs_no_session() {
     let second = back.refresh(&first.refresh, Some(&attempt(1))).await;
     assert_eq!(second.json()["expires_in"], 0);
     back.refresh(&second.tokens().refresh, Some(&attempt(2))).await.tokens();
+}
+
+#[tokio::test]
+async fn the_group_commit_fails_so_all_are_5xx_and_none_is_revoked() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let row = world.row().await;
+    let release = hold(&world.state.store).await;
+    // A reference that is checked at the commit, and fails there, takes the whole group with it.
+    let poison = world.state.store.write(&TEST, |tx| {
+        tx.execute("PRAGMA defer_foreign_keys = ON", &[])?;
+        tx.execute(
+            "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ('no', 'one', '', 1)",
+            &[],
+        )
+    });
+    let (rotation_key, stolen_key) = (attempt(2), attempt(666));
+    let requests = async {
+        tokio::join!(
+            world.refresh(&second.refresh, Some(&rotation_key)),
+            world.refresh(&first.refresh, Some(&stolen_key)),
+            world.revoke(&second.refresh),
+            poison,
+        )
+    };
+    let (rotated, reuse, logout, poisoned) = started_then_released(requests, release).await;
+    assert!(poisoned.is_err());
+    for reply in [rotated, reuse, logout] {
+        reply.refuses(503, "temporarily_unavailable");
+        assert_eq!(reply.headers["retry-after"], "1");
+    }
+    assert_eq!(world.row().await, row);
+    assert_eq!(world.events("refresh.reuse").await, 0);
+    world.refresh(&second.refresh, Some(&rotation_key)).await.tokens();
+}
+
+#[tokio::test]
+async fn a_full_disk_is_503_and_changes_nothing_until_there_is_room() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let row = world.row().await;
+    world.sql("PRAGMA max_page_count = 1", vec![]).await;
+    // Rows of some size use up what is left of the pages there are.
+    let fill = |tx: &mut dyn crate::store::Tx| {
+        tx.execute("INSERT INTO migrations (version, name) SELECT MAX(version) + 1, hex(zeroblob(500)) FROM migrations", &[])
+    };
+    while world.state.store.write(&TEST, fill).await.is_ok() {}
+    let full = |tx: &mut dyn crate::store::Tx| {
+        tx.execute("INSERT INTO audit (seq, at, event, severity, detail) SELECT MAX(seq) + 1, 1, 'x', 'info', hex(zeroblob(500)) FROM audit", &[])
+    };
+    while world.state.store.write(&TEST, full).await.is_ok() {}
+    let mut refused = 0;
+    let mut current = first.refresh.clone();
+    for number in 0..50 {
+        let reply = world.refresh(&current, Some(&attempt(number))).await;
+        if reply.status == StatusCode::OK {
+            current = reply.tokens().refresh;
+            continue;
+        }
+        reply.refuses(503, "temporarily_unavailable");
+        refused += 1;
+    }
+    assert!(refused > 0 && world.is_alive().await);
+    assert!(refused < 50 || world.row().await == row);
+    world.sql("PRAGMA max_page_count = 1000000", vec![]).await;
+    world.refresh(&current, Some(&attempt(99))).await.tokens();
 }
