@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-use super::clients::{self, Client, SecretHash};
+use super::clients::{self, SecretHash};
 use super::error::OAuthError;
 use super::params::{Params, decode};
 use crate::store::{StoreError, Tx};
@@ -59,17 +59,19 @@ impl Credentials {
         &self.client_id
     }
 
-    /// The client, if it is who it says: a public one without a secret, a confidential one with its own.
-    pub(super) fn authenticate(&self, tx: &mut dyn Tx) -> Result<Option<Client>, StoreError> {
-        let client = clients::find(tx, &self.client_id)?;
+    /// The identifier of the client, if it is who it says: a public one without a secret, a confidential one with its own.
+    pub(super) fn authenticate(&self, tx: &mut dyn Tx) -> Result<Option<&str>, StoreError> {
         // An unknown client costs as much as a known one.
-        let wanted = client.as_ref().map_or_else(|| Some(SecretHash::of("")), |client| client.secret.clone());
+        let (known, wanted) = match clients::find_secret(tx, &self.client_id)? {
+            Some(wanted) => (true, wanted),
+            None => (false, Some(SecretHash::of(""))),
+        };
         let good = match (&wanted, &self.secret) {
             (None, None) => true,
             (Some(hash), Some(secret)) => hash.matches(secret),
             _ => false,
         };
-        Ok(client.filter(|_| good))
+        Ok((known && good).then_some(self.client_id.as_str()))
     }
 }
 

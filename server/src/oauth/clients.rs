@@ -81,6 +81,12 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
     .transpose()
 }
 
+/// What the secret of this client is checked by, if there is such a client: `Some(None)` for a public one.
+pub(super) fn find_secret(tx: &mut dyn Tx, id: &str) -> Result<Option<Option<SecretHash>>, StoreError> {
+    let row = tx.first("SELECT secret_hash FROM clients WHERE id = $1", &[id.into()])?;
+    row.as_ref().map(secret).transpose()
+}
+
 /// All clients, by identifier.
 ///
 /// # Errors
@@ -138,15 +144,10 @@ fn read(row: &Row) -> Result<Client, StoreError> {
         serde_json::from_str::<Vec<String>>(row.text(column)?)
             .map_err(|_| StoreError::Defect(format!("clients.{column} is not a JSON array of text")))
     };
-    let secret = row
-        .optional_blob("secret_hash")?
-        .map(|hash| hash.try_into().map(SecretHash))
-        .transpose()
-        .map_err(|_| StoreError::Defect("clients.secret_hash is not 32 bytes".to_owned()))?;
     Ok(Client {
         id: row.text("id")?.to_owned(),
         name: row.text("name")?.to_owned(),
-        secret,
+        secret: secret(row)?,
         redirect_uris: list("redirect_uris")?,
         scopes: Scope::parse(row.text("scopes")?)
             .map_err(|_| StoreError::Defect("clients.scopes is malformed".to_owned()))?,
@@ -154,4 +155,11 @@ fn read(row: &Row) -> Result<Client, StoreError> {
         consent: if row.text("consent")? == "skip" { ConsentRule::Skip } else { ConsentRule::Ask },
         created_at: row.timestamp("created_at")?,
     })
+}
+
+fn secret(row: &Row) -> Result<Option<SecretHash>, StoreError> {
+    row.optional_blob("secret_hash")?
+        .map(|hash| hash.try_into().map(SecretHash))
+        .transpose()
+        .map_err(|_| StoreError::Defect("clients.secret_hash is not 32 bytes".to_owned()))
 }

@@ -117,7 +117,7 @@ impl Exchange {
             return Ok(Outcome::Refuse(OAuthError::invalid_client()));
         };
         let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
-        if row.text("client_id")? != client.id {
+        if row.text("client_id")? != client {
             return Ok(Outcome::Refuse(REFUSED));
         }
         if row.optional_timestamp("used_at")?.is_some() {

@@ -88,7 +88,7 @@ impl Refresh {
                 }
                 _ => None,
             };
-            let presented = self.presented(client.as_ref().map(|client| client.id.as_str()), stored.as_ref());
+            let presented = self.presented(client, stored.as_ref());
             let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &self.context());
             if let Some(outcome) = self.carry_out(tx, decision, stored)? {
                 return Ok(outcome);

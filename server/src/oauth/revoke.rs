@@ -81,7 +81,7 @@ fn run(
     };
     let Some(stored) = token.session(tx, state)? else { return Ok(Ok(())) };
     let record = stored.session.record();
-    if record.client_id != client.id {
+    if record.client_id != client {
         // RFC 7009 §2.1: not this client's to revoke.
         return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
     }
@@ -94,7 +94,7 @@ fn run(
     {
         let event = Event::new("session.revoked")
             .session(&record.id)
-            .client(&client.id)
+            .client(client)
             .actor(state.keys.pseudonym(&record.user_id));
         audit::append(tx, now, event)?;
     }

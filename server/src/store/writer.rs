@@ -124,25 +124,38 @@ fn run_group(
     let mut next = Some(first);
     let begun = connection.control("BEGIN IMMEDIATE");
     while let Some(job) = next {
+        let alone = group.is_empty();
         group.push(job);
         // With no transaction the queue is not drained: who waits may find the database well again.
         if let Err(error) = &begun {
             return Err(error.clone());
         }
-        run_in_savepoint(connection, group.last_mut().expect("one was just pushed").as_mut())?;
+        run_one(connection, group.last_mut().expect("one was just pushed").as_mut(), alone)?;
         next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
     }
     connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
-fn run_in_savepoint(connection: &mut Connection, job: &mut dyn Job) -> Result<(), StoreError> {
-    connection.control("SAVEPOINT request")?;
+/// Runs a request so that what it wrote can be undone by itself. The first of a group needs no savepoint for that: the
+/// transaction is all its own.
+fn run_one(connection: &mut Connection, job: &mut dyn Job, alone: bool) -> Result<(), StoreError> {
+    if !alone {
+        connection.control("SAVEPOINT request")?;
+    }
     let keep = job.run(connection);
     if connection.is_idle() {
         return Err(StoreError::Unavailable("the database ended the transaction".to_owned()));
     }
-    if !keep {
-        connection.control("ROLLBACK TO request")?;
+    match (keep, alone) {
+        (true, true) => Ok(()),
+        (true, false) => connection.control("RELEASE request"),
+        (false, true) => {
+            connection.control("ROLLBACK")?;
+            connection.control("BEGIN IMMEDIATE")
+        }
+        (false, false) => {
+            connection.control("ROLLBACK TO request")?;
+            connection.control("RELEASE request")
+        }
     }
-    connection.control("RELEASE request")
 }
