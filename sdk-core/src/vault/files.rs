@@ -41,6 +41,10 @@ impl Folder {
         let file =
             private_file().read(true).write(true).create(true).truncate(false).open(self.path.join(LOCK))?;
         #[cfg(test)]
+        if self.faults.without_locks.load(std::sync::atomic::Ordering::SeqCst) {
+            return Ok(None);
+        }
+        #[cfg(test)]
         let tries =
             if self.faults.impatient.load(std::sync::atomic::Ordering::SeqCst) { 1 } else { LOCK_TRIES };
         #[cfg(not(test))]
@@ -73,8 +77,7 @@ impl Folder {
     /// Replaces the file as a whole. When this returns, the new contents survive a power cut; when it fails, the old ones
     /// are still there (or, if the last fsync failed, one of the two).
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let temporary =
-            self.path.join(format!("{name}{TEMPORARY}{:016x}", u64::from_ne_bytes(crate::crypto::random())));
+        let temporary = self.temporary(name);
         let written =
             self.write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path.join(name)));
         if let Err(error) = written {
@@ -84,11 +87,19 @@ impl Folder {
         sync_folder(&self.path)
     }
 
-    /// Makes the file, unless it is there already (then `false`). Durable when this returns.
+    /// Makes the file, unless it is there already (then `false`). Either way, what is there is durable when this returns.
     pub(super) fn create(&self, name: &str, bytes: &[u8]) -> io::Result<bool> {
         let path = self.path.join(name);
-        match self.write_durably(&path, bytes) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        let made = if path.exists() {
+            Err(io::ErrorKind::AlreadyExists.into())
+        } else {
+            self.create_whole(name, bytes)
+        };
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                // Whoever made it may have died before it was durable.
+                self.sync(&path).map(|()| false)
+            }
             written => {
                 let durable = written.and_then(|()| sync_folder(&self.path));
                 if durable.is_err() {
@@ -97,6 +108,35 @@ impl Folder {
                 }
                 durable.map(|()| true)
             }
+        }
+    }
+
+    /// Makes a file that appears whole or not at all: without locks, another process would take one that is half written
+    /// for a damaged one.
+    fn create_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let (temporary, path) = (self.temporary(name), self.path.join(name));
+        let made =
+            self.write_durably(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, &path) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    // Android gives apps no hard links; but it gives them locks.
+                    self.write_durably(&path, bytes)
+                }
+                linked => linked,
+            });
+        let _ = fs::remove_file(&temporary);
+        made
+    }
+
+    fn temporary(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}{TEMPORARY}{:016x}", u64::from_ne_bytes(crate::crypto::random())))
+    }
+
+    /// Makes a file that is there already durable, and its name. One that is gone meanwhile is no error.
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        // Windows flushes only what may be written.
+        match OpenOptions::new().read(true).write(cfg!(windows)).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            file => file?.sync_all().and_then(|()| sync_folder(&self.path)),
         }
     }
 
@@ -113,10 +153,11 @@ impl Folder {
         self.names().iter().any(|name| name.starts_with(&start))
     }
 
-    /// Removes the files that `doomed` picks by name. A failure leaves rubbish behind, and harms nothing.
-    pub(super) fn tidy(&self, doomed: impl Fn(&str) -> bool) {
+    /// Removes the files that `doomed` picks by name; under the lock, also what others have begun to write and left. A
+    /// failure leaves rubbish behind, and harms nothing.
+    pub(super) fn tidy(&self, locked: bool, doomed: impl Fn(&str) -> bool) {
         for name in self.names() {
-            if name.contains(TEMPORARY) || doomed(&name) {
+            if (locked && name.contains(TEMPORARY)) || doomed(&name) {
                 let _ = fs::remove_file(self.path.join(name));
             }
         }
@@ -139,16 +180,24 @@ impl Folder {
     }
 }
 
-/// Makes a folder for its owner alone, and those above it.
+/// Makes a folder for its owner alone, and those above it, durably.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), make_folder)?;
     let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    match builder.create(path) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    // Some folders may be written to and not be read, and so not be synced.
+    let _ = sync_folder(parent.unwrap_or_else(|| Path::new(".")));
+    Ok(())
 }
 
 /// Options for a file that only its owner may read.

@@ -120,7 +120,7 @@ impl Vault {
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
         let mut memory = self.memory();
-        let _lock = self.folder.lock()?;
+        let lock = self.folder.lock()?;
         let mut snapshot = match (self.open_or_move_aside(&mut memory), when_lost) {
             (Err(VaultError::Damaged), WhenLost::StartAnew) => Snapshot::default(),
             (Err(VaultError::KeyGone), WhenLost::StartAnew) => {
@@ -143,7 +143,7 @@ impl Vault {
         serde_json::to_writer(&mut *plain, &snapshot.contents).expect("the contents are JSON");
         self.folder.replace(FILE, &format::seal(Kind::Vault, id, &secret, revision, &plain))?;
         memory.revision = revision;
-        self.tidy_journal(snapshot.contents.refresh_tokens());
+        self.tidy_journal(lock.is_some(), snapshot.contents.refresh_tokens());
         Ok(Updated { outcome, revision })
     }
 

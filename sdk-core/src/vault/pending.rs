@@ -48,9 +48,9 @@ impl Vault {
     }
 
     /// Removes the records of tokens that no session holds any more.
-    pub(super) fn tidy_journal<'a>(&self, live: impl Iterator<Item = &'a Secret>) {
+    pub(super) fn tidy_journal<'a>(&self, locked: bool, live: impl Iterator<Item = &'a Secret>) {
         let live: Vec<String> = live.map(file_name).collect();
-        self.folder.tidy(|name| {
+        self.folder.tidy(locked, |name| {
             name.starts_with(START) && name.ends_with(END) && !live.iter().any(|kept| kept == name)
         });
     }

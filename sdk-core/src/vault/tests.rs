@@ -328,3 +328,43 @@ fn the_golden_file_of_format_1_opens() {
 }
 
 const GOLDEN_KEY_ID: &str = "moorline-vault-GOLDENGOLDENGOLDENGOLA";
+
+/// Signs in with this refresh token.
+fn sign_in(vault: &Vault, refresh_token: &str) {
+    let session = StoredSession {
+        user: crate::User::from_claims("ada".into(), serde_json::Map::new()),
+        refresh_token: Some(Secret::new(refresh_token.into())),
+        access_token: Secret::new("at".into()),
+        lifetime: None,
+        scope: vec![],
+        signed_in_at: 0,
+        refreshes: 0,
+        login_state: Secret::new("s".into()),
+    };
+    let signed_in = vault.update(WhenLost::Fail, |contents| {
+        contents.account_mut(&id("a")).standing = Standing::SignedIn(Box::new(session));
+        Change::Write(())
+    });
+    signed_in.unwrap();
+}
+
+#[test]
+fn without_locks_two_processes_that_begin_at_once_send_the_same_attempt() {
+    let home = Home::new();
+    for round in 0..100 {
+        let token = format!("rt-{round}");
+        sign_in(&home.open(), &token);
+        let start = std::sync::Barrier::new(2);
+        let begin = || {
+            let vault = home.open();
+            vault.without_locks();
+            vault.read().unwrap();
+            start.wait();
+            vault.begin_refresh(&id("a"), true).unwrap().attempt.unwrap()
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(begin);
+            assert_eq!(begin(), other.join().unwrap(), "round {round}");
+        });
+    }
+}

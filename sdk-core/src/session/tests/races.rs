@@ -110,7 +110,8 @@ async fn eight_processes_that_refresh_as_they_like_keep_one_session() {
         }
     }
     for refresh in refreshes {
-        refresh.await.unwrap().unwrap();
+        // One of them may lose as many answers in a row as it has sends.
+        assert!(matches!(refresh.await.unwrap(), Ok(_) | Err(Error::Offline)));
     }
     let last = device.process();
     last.access_token(a_new_one(&last)).await.unwrap();
