@@ -108,8 +108,9 @@ fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
     Some(Tokens {
         access_token: secret(body, "access_token").ok()??,
         refresh_token: secret(body, "refresh_token").ok()?,
-        id_token: secret(body, "id_token").ok()?,
-        expires_in: seconds(body.get("expires_in")).ok()?,
+        // A provider that rotates wouldn't give the tokens again for the sake of these.
+        id_token: secret(body, "id_token").ok().flatten(),
+        expires_in: body.get("expires_in").and_then(seconds),
         scope: text(body, "scope").map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect()),
     })
 }
@@ -130,21 +131,15 @@ fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     body.get(name).and_then(Value::as_str)
 }
 
-/// A number of seconds, also as a string or with a fraction; what is negative is zero.
-fn seconds(value: Option<&Value>) -> Result<Option<Duration>, Malformed> {
+/// A number of seconds, also as a string or with a fraction; what is negative is zero. What is none says nothing.
+fn seconds(value: &Value) -> Option<Duration> {
     let number = match value {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Number(number)) => number.as_f64(),
-        Some(Value::String(text)) if text.trim().is_empty() => return Ok(None),
-        Some(Value::String(text)) => text.trim().parse::<f64>().ok(),
-        Some(_) => None,
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse::<f64>().ok(),
+        _ => None,
     };
-    match number {
-        Some(seconds) if seconds.is_finite() => {
-            Ok(Some(Duration::try_from_secs_f64(seconds.clamp(0.0, MOST_SECONDS)).map_err(|_| Malformed)?))
-        }
-        _ => Err(Malformed),
-    }
+    let seconds = number.filter(|seconds| seconds.is_finite())?;
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MOST_SECONDS)).ok()
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
@@ -201,6 +196,21 @@ mod tests {
     }
 
     #[test]
+    fn nonsense_beside_the_tokens_does_not_cost_them() {
+        for beside in [
+            r#""expires_in":"soon""#,
+            r#""expires_in":"NaN""#,
+            r#""expires_in":[60]"#,
+            r#""expires_in":true,"scope":7"#,
+            r#""id_token":{"not":"text"}"#,
+        ] {
+            let tokens = issued(&format!(r#"{{"access_token":"a","refresh_token":"r",{beside}}}"#));
+            assert_eq!(tokens.refresh_token.unwrap().expose(), "r", "{beside}");
+            assert!(tokens.expires_in.is_none() && tokens.id_token.is_none() && tokens.scope.is_none());
+        }
+    }
+
+    #[test]
     fn what_is_no_token_response_is_unclear_and_no_panic() {
         for body in [
             "",
@@ -212,8 +222,6 @@ mod tests {
             r#"{"access_token":7}"#,
             r#"{"access_token":null}"#,
             r#"{"access_token":"a","token_type":"mac"}"#,
-            r#"{"access_token":"a","expires_in":"soon"}"#,
-            r#"{"access_token":"a","expires_in":"NaN"}"#,
             r#"{"access_token":"a","refresh_token":["r"]}"#,
             r#"{"error":"invalid_grant"}"#,
         ] {
