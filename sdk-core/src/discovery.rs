@@ -57,6 +57,23 @@ pub(crate) enum DiscoveryError {
     NoS256,
 }
 
+impl DiscoveryError {
+    /// Whether it leaves open what the provider has to say about itself: an outage, a portal's page, half a document.
+    const fn says_nothing(&self) -> bool {
+        match self {
+            Self::Net(NetError::PinMismatch(_) | NetError::Tls(_) | NetError::NotAllowed(_))
+            | Self::IssuerMismatch { .. }
+            | Self::NoS256 => false,
+            Self::Net(_)
+            | Self::Unavailable(_)
+            | Self::NotFound { .. }
+            | Self::NotJson(_)
+            | Self::Missing(_)
+            | Self::BadMember { .. } => true,
+        }
+    }
+}
+
 impl From<DiscoveryError> for Error {
     fn from(error: DiscoveryError) -> Self {
         match error {
@@ -87,8 +104,8 @@ pub(crate) async fn fetch(
     parse(&document, configuration)
 }
 
-/// One client's metadata, asked for again after an hour. Where the provider can't be reached then, what it said
-/// last serves on: a refresh shouldn't fail for a document that changes once in years.
+/// One client's metadata, asked for again after an hour. Where the provider can't be reached then, or something else
+/// answers in its place, what it said last serves on: a refresh shouldn't fail for a document that changes once in years.
 #[derive(Debug, Default)]
 pub(crate) struct MetadataCache {
     held: Mutex<Option<(Arc<Metadata>, Duration)>>,
@@ -115,13 +132,10 @@ impl MetadataCache {
                 *held = Some((metadata.clone(), now));
                 Ok(metadata)
             }
-            (
-                Err(
-                    DiscoveryError::Net(NetError::Offline | NetError::Timeout)
-                    | DiscoveryError::Unavailable(_),
-                ),
-                Some((metadata, _)),
-            ) => Ok(metadata.clone()),
+            (Err(error), Some((metadata, _))) if error.says_nothing() => {
+                tracing::info!(%error, "the provider's metadata of an hour ago serves on");
+                Ok(metadata.clone())
+            }
             (Err(error), _) => Err(error),
         }
     }

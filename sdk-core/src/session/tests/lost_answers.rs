@@ -161,3 +161,14 @@ async fn without_a_refresh_token_the_session_ends_with_its_access_token() {
     assert_eq!(session.access_token(any()).await.unwrap_err(), refused);
     assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::NoRefreshToken));
 }
+
+#[tokio::test]
+async fn garbage_in_the_place_of_the_metadata_does_not_stop_a_refresh() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    for (status, body) in [(200, "<html>"), (200, ""), (302, ""), (404, ""), (200, "{}")] {
+        device.provider.state().overrides.insert("/.well-known/openid-configuration", (status, body.into()));
+        device.clock.pass(std::time::Duration::from_secs(2 * 3600));
+        session.access_token(a_new_one(&session)).await.unwrap();
+    }
+}
