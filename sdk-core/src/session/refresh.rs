@@ -126,6 +126,11 @@ impl Session {
                     return self.settle(issued).await;
                 }
                 Ok(Answer::Refused(refusal)) if refusal.is_invalid_grant() => {
+                    if sending.attempt.is_none()
+                        && let Some(outcome) = self.wait_for_another(sending).await?
+                    {
+                        return Ok(outcome);
+                    }
                     return self.settle_refused(sending).await;
                 }
                 Ok(Answer::Refused(refusal)) => (Failure::Refused, refusal.into(), None),
@@ -145,6 +150,18 @@ impl Session {
                 _ => return Err(error),
             }
         }
+    }
+
+    /// Without an attempt, a provider refuses the second of two processes that send the same token, and the successor may be
+    /// on its way to the first. Nothing where none has come.
+    async fn wait_for_another(&self, sending: &Sending) -> Result<Option<Settled>, Error> {
+        for pause in self.patience.pauses {
+            tokio::time::sleep(*pause).await;
+            if let Some(outcome) = self.look_again(sending).await? {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
     }
 
     /// Step 4, before every send: time may have passed, or the device slept. Nothing where the token may be sent.

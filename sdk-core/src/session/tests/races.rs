@@ -38,6 +38,27 @@ async fn two_processes_at_once_make_one_successor() {
 }
 
 #[tokio::test]
+async fn without_attempts_who_is_refused_waits_for_the_successor_of_another_process() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let faster = device.signed_in().await;
+    let slower = Session::open(device.configuration(), device.platform()).unwrap();
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    device.provider.fault(Fault::Instead(400, r#"{"error":"invalid_grant"}"#));
+    let first = refreshing(&faster);
+    gate.reached().await;
+    let second = refreshing(&slower);
+    while device.provider.refreshes().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    gate.open();
+    let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
+    assert_eq!(first.secret(), second.secret());
+}
+
+#[tokio::test]
 async fn without_locks_the_journals_exclusive_creation_decides() {
     for _ in 0..10 {
         let device = Device::new().await;
