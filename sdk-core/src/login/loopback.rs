@@ -9,8 +9,8 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::mpsc,
     time::timeout,
 };
@@ -84,7 +84,11 @@ async fn serve(listener: TcpListener, expected: Arc<Expected>) -> Result<String,
         tokio::select! {
             Some(callback) = callbacks.recv() => return Ok(callback),
             connection = listener.accept() => {
-                let Ok((stream, _)) = connection else { continue };
+                let Ok((stream, _)) = connection else {
+                    // Out of file descriptors, most likely, and so at the next try too.
+                    tokio::time::sleep(BREATH).await;
+                    continue;
+                };
                 let (expected, found) = (expected.clone(), found.clone());
                 tokio::spawn(async move {
                     // Browsers open connections that they never use.
@@ -96,7 +100,7 @@ async fn serve(listener: TcpListener, expected: Arc<Expected>) -> Result<String,
 }
 
 async fn answer(
-    mut stream: TcpStream,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     expected: &Expected,
     found: &mpsc::Sender<String>,
 ) -> std::io::Result<()> {
@@ -107,17 +111,18 @@ async fn answer(
         Ok(_) => Page::Back,
         Err(page) => *page,
     };
-    stream.write_all(page.response().as_bytes()).await?;
-    stream.shutdown().await?;
+    let shown = stream.write_all(page.response().as_bytes()).await;
+    let shown = shown.and(stream.shutdown().await);
+    // Also where the browser didn't wait for its page.
     if let Ok(callback) = callback {
         // A second callback has nobody waiting for it.
         let _ = found.send(callback.into()).await;
     }
-    Ok(())
+    shown
 }
 
 /// The head of a request; nothing where it is too long or isn't text.
-async fn read_head(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
+async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<String>> {
     let mut head = Vec::new();
     let mut buffer = [0; 2048];
     while !head.windows(4).any(|window| window == b"\r\n\r\n") {
@@ -201,6 +206,7 @@ impl Page {
 const PATH: &str = "/callback";
 const LONGEST_HEAD: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
+const BREATH: Duration = Duration::from_millis(50);
 const STYLE: &str = "\
 :root{color-scheme:light dark}\
 body{margin:0;min-height:100vh;display:grid;place-items:center;background:Canvas;color:CanvasText;\
@@ -211,6 +217,8 @@ p{margin:0}";
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpStream;
+
     use super::*;
 
     fn expected() -> Expected {
@@ -273,6 +281,17 @@ mod tests {
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains("<script") && !page.contains("c1"));
         assert!(page.contains("Content-Security-Policy: default-src 'none'"));
         assert_eq!(waiting.await.unwrap().unwrap(), format!("{uri}?code=c1&state=s1"));
+    }
+
+    #[tokio::test]
+    async fn a_browser_that_hangs_up_at_once_has_come_back_all_the_same() {
+        let (mut browser, stream) = tokio::io::duplex(1024);
+        let request = head("/callback?code=c&state=s1", "127.0.0.1:5000");
+        browser.write_all(request.as_bytes()).await.unwrap();
+        drop(browser);
+        let (found, mut callbacks) = mpsc::channel(1);
+        let _ = answer(stream, &expected(), &found).await;
+        assert_eq!(callbacks.try_recv().unwrap(), "http://127.0.0.1:5000/callback?code=c&state=s1");
     }
 
     #[tokio::test]
