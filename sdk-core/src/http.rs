@@ -17,7 +17,7 @@ pub(crate) async fn send(session: &Arc<Session>, request: HttpRequest) -> Result
     Ok(authenticated(session, request).await?.into())
 }
 
-/// Sends `request` with the access token; on a 401, once more with a new one.
+/// Sends `request` with the access token; on a 401, once more with a new one of the same person.
 pub(crate) async fn authenticated(session: &Arc<Session>, request: Request) -> Result<Response, Error> {
     // So that it doesn't end on its way; but a provider may issue tokens that are hardly longer.
     let whole = session.token_lifetime().unwrap_or(TRAVEL * 4);
@@ -26,8 +26,10 @@ pub(crate) async fn authenticated(session: &Arc<Session>, request: Request) -> R
     if response.status != StatusCode::UNAUTHORIZED {
         return Ok(response);
     }
-    let need = Need { min_validity: Duration::ZERO, rejected: Some(token) };
+    let need = Need { min_validity: Duration::ZERO, rejected: Some(token.clone()) };
     match session.access_token(need).await {
+        // Somebody else has signed in meanwhile, and this isn't theirs.
+        Ok(newer) if !newer.is_of_the_person_of(&token) => Ok(response),
         Ok(newer) => Ok(session.transport.send(request.bearer(newer.secret())).await?),
         // There is no newer one to be had, so that the API's own answer says most.
         Err(Error::NeedsReauth(ReauthReason::NoRefreshToken)) => Ok(response),
@@ -164,7 +166,7 @@ impl fmt::Debug for HttpResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Device, a_new_one, any};
+    use crate::testing::{Device, Fault, Gate, a_new_one, any};
 
     fn api(device: &Device) -> HttpRequest {
         HttpRequest::post(&format!("{}/api", device.provider.issuer), "text/plain", "hello=1")
@@ -222,6 +224,26 @@ mod tests {
             assert_eq!(request.await.unwrap(), 200);
         }
         assert_eq!(device.provider.refreshes().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_request_of_one_person_is_not_sent_again_as_another() {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        let dead = session.latest().unwrap().secret().to_owned();
+        device.provider.state().dead_access_tokens.insert(dead);
+        let gate = Gate::new();
+        device.provider.fault(Fault::HoldAnswer(gate.clone()));
+        let sending = {
+            let (session, request) = (session.clone(), api(&device));
+            tokio::spawn(async move { send(&session, request).await })
+        };
+        gate.reached().await;
+        device.provider.state().claims = serde_json::json!({ "sub": "eve" });
+        device.sign_in(&session).await.unwrap();
+        gate.open();
+        assert_eq!(sending.await.unwrap().unwrap().status, 401);
+        assert_eq!(device.provider.count("/api"), 1);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use crate::{
 pub struct AccessToken {
     token: Arc<Secret>,
     expires_in: Option<Duration>,
+    subject: Arc<str>,
 }
 
 impl AccessToken {
@@ -23,6 +24,16 @@ impl AccessToken {
     /// How long it was good for when it was handed out; nothing where the provider doesn't say.
     pub const fn expires_in(&self) -> Option<Duration> {
         self.expires_in
+    }
+
+    /// Whether `other` is the same person's.
+    pub(crate) fn is_of_the_person_of(&self, other: &Self) -> bool {
+        self.subject == other.subject
+    }
+
+    /// The token, for whoever has to keep it out of a text.
+    pub(crate) fn as_secret(&self) -> &Secret {
+        &self.token
     }
 }
 
@@ -36,6 +47,7 @@ impl fmt::Debug for AccessToken {
 #[derive(Debug, Clone)]
 pub(super) struct HeldToken {
     token: Arc<Secret>,
+    subject: Arc<str>,
     ends: Option<Duration>,
     whole: Option<Duration>,
 }
@@ -45,6 +57,7 @@ impl HeldToken {
         let now = clock.monotonic();
         Self {
             token: Arc::new(session.access_token.clone()),
+            subject: session.user.subject.as_str().into(),
             ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
             whole: session.lifetime.as_ref().map(Lifetime::whole),
         }
@@ -80,7 +93,11 @@ impl HeldToken {
     }
 
     pub(super) fn hand_out(&self, now: Duration) -> AccessToken {
-        AccessToken { token: self.token.clone(), expires_in: self.remaining(now) }
+        AccessToken {
+            token: self.token.clone(),
+            expires_in: self.remaining(now),
+            subject: self.subject.clone(),
+        }
     }
 }
 
