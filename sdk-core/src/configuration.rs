@@ -374,7 +374,7 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the SDK sets itself in an authorization request, and what would move the request out of its sight.
-const RESERVED_PARAMETERS: [&str; 14] = [
+pub(crate) const RESERVED_PARAMETERS: [&str; 14] = [
     "client_id",
     "client_secret",
     "code_challenge",

@@ -7,6 +7,7 @@ use oauth2::{
 use super::{AuthorizationRequest, SignInOptions};
 use crate::{
     Error,
+    configuration::RESERVED_PARAMETERS,
     discovery::Metadata,
     session::{Event, Session},
     vault::{Change, PendingLogin, Secret, WhenLost},
@@ -33,18 +34,18 @@ pub(crate) async fn start(session: &Session, options: SignInOptions) -> Result<A
 
 /// Forgets all sign-ins that have started.
 pub(crate) async fn cancel(session: &Session) -> Result<(), Error> {
-    session
-        .update(WhenLost::Fail, |account| {
-            if account.logins.is_empty() {
-                Change::Keep(())
-            } else {
-                account.logins.clear();
-                Change::Write(())
-            }
-        })
-        .await?;
+    let forgotten = session.update(WhenLost::Fail, |account| {
+        if account.logins.is_empty() {
+            Change::Keep(())
+        } else {
+            account.logins.clear();
+            Change::Write(())
+        }
+    });
+    let forgotten = forgotten.await;
+    // The browser is closed, whether or not the vault could be told.
     session.tell(Event::SignInAbandoned);
-    Ok(())
+    forgotten
 }
 
 fn new_login(session: &Session, options: &SignInOptions) -> Result<PendingLogin, Error> {
@@ -94,7 +95,7 @@ fn authorization_url(
         request = request.add_extra_param(name.clone(), value.clone());
     }
     for (name, value) in &options.extra {
-        if OURS.contains(&name.as_str()) {
+        if OURS.contains(&name.as_str()) || RESERVED_PARAMETERS.contains(&name.as_str()) {
             return Err(Error::Misconfigured(format!("the parameter {name} is the SDK's own")));
         }
         request = request.add_extra_param(name.clone(), value.clone());
@@ -103,17 +104,5 @@ fn authorization_url(
 }
 
 const MOST_LOGINS: usize = 4;
-const OURS: [&str; 12] = [
-    "client_id",
-    "code_challenge",
-    "code_challenge_method",
-    "login_hint",
-    "max_age",
-    "nonce",
-    "prompt",
-    "redirect_uri",
-    "response_mode",
-    "response_type",
-    "scope",
-    "state",
-];
+/// Those of [`SignInOptions`] that have a member of their own there; the rest are the configuration's to name.
+const OURS: [&str; 3] = ["login_hint", "max_age", "prompt"];

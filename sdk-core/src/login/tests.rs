@@ -309,3 +309,26 @@ async fn a_redirect_uri_may_be_given_with_the_sign_in() {
     assert!(callback.starts_with("http://127.0.0.1:5000/callback?"));
     finish(&session, &callback).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_token_that_userinfo_echoes_shows_in_no_error() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let body = format!(
+        r#"{{"error":"insufficient_scope","error_description":"{} may not"}}"#,
+        session.latest().unwrap().secret()
+    );
+    device.provider.state().overrides.insert("/userinfo", (403, body));
+    let error = user_info(&session).await.unwrap_err();
+    assert_eq!(error, Error::refused("insufficient_scope", "[redacted] may not"));
+}
+
+#[tokio::test]
+async fn the_sdks_own_parameters_cannot_be_added_to_a_sign_in() {
+    let device = Device::new().await;
+    let session = device.process();
+    for name in ["state", "request", "request_uri", "code_challenge", "response_mode", "dpop_jkt"] {
+        let options = SignInOptions { extra: vec![(name.into(), "x".into())], ..SignInOptions::default() };
+        assert!(matches!(start(&session, options).await, Err(Error::Misconfigured(_))), "{name}");
+    }
+}

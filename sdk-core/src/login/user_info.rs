@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ::http::StatusCode;
 
 use crate::{
-    Error, User,
+    AccessToken, Error, User,
     http::authenticated,
     net::Request,
     session::{Session, response::Answer},
@@ -21,7 +21,9 @@ pub(crate) async fn user_info(session: &Arc<Session>) -> Result<User, Error> {
     };
     let response = authenticated(session, Request::get_json(endpoint)).await?;
     if response.status != StatusCode::OK {
-        return Err(match Answer::read(&response, &[]) {
+        let sent = session.latest();
+        let sent: Vec<_> = sent.iter().map(AccessToken::as_secret).collect();
+        return Err(match Answer::read(&response, &sent) {
             Answer::Refused(refusal) => refusal.into(),
             Answer::Issued(_) | Answer::Unclear { .. } if response.status.is_client_error() => {
                 Error::refused("userinfo_refused", format!("the provider answered with {}", response.status))

@@ -191,3 +191,15 @@ async fn accounts_of_one_vault_do_not_know_each_other() {
     first.sign_out().await.unwrap();
     second.access_token(a_new_one(&second)).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_sign_in_can_be_cancelled_also_when_the_vault_is_lost_meanwhile() {
+    let device = Device::new().await;
+    let session = device.process();
+    crate::login::start(&session, crate::SignInOptions::default()).await.unwrap();
+    put(&device.files("vault.moorline")[0], b"damaged");
+    let error = crate::login::cancel(&session).await.unwrap_err();
+    assert_eq!(error, Error::StorageLost(StorageLostReason::Damaged));
+    let lost = ReauthReason::StorageLost(StorageLostReason::Damaged);
+    assert_eq!(session.state(), SessionState::NeedsReauth(lost));
+}
