@@ -170,9 +170,14 @@ fn der_value(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 pub(super) struct KeySet(Vec<SigningKey>);
 
 impl KeySet {
-    /// The key that signs: the newest of the active ones.
+    /// The key that signs: the newest of the active ones. Setting the machine's clock may leave none; then the one
+    /// that is next, since it is published and better than no answers at all.
     pub(super) fn active(&self, now: Timestamp) -> Option<&SigningKey> {
-        self.0.iter().find(|key| key.state(now) == SigningKeyState::Active)
+        let waits = |key: &&SigningKey| matches!(key.state(now), SigningKeyState::Published { .. });
+        self.0
+            .iter()
+            .find(|key| key.state(now) == SigningKeyState::Active)
+            .or_else(|| self.0.iter().rfind(waits))
     }
 
     pub(super) fn published(&self, kid: &str) -> Option<&SigningKey> {
@@ -212,7 +217,10 @@ pub(super) async fn rotate(
     now: Timestamp,
 ) -> Result<KeySet, KeysError> {
     let actor = Actor::System("rotation of the signing keys");
-    let newest = store.read(&actor, newest_active_at).await?;
+    let (newest, known) =
+        store.read(&actor, |tx| -> Result<_, StoreError> { Ok((newest_active_at(tx)?, all(tx)?)) }).await?;
+    // A wrong master key is found out before anything is sealed with it.
+    known.iter().try_for_each(|row| unseal(keys, row).map(drop))?;
     let fresh = match due(newest, rotation, now).make {
         Some(active_at) => Some((make_key(keys, random).await?, active_at)),
         None => None,
@@ -227,10 +235,7 @@ pub(super) async fn rotate(
                 insert(tx, key, *active_at, now)?;
             }
             retire(tx, &rotation, now)?;
-            tx.query(
-                "SELECT kid, private_key, active_at, retired_at FROM signing_keys ORDER BY active_at DESC, kid",
-                &[],
-            )
+            all(tx)
         })
         .await?;
     rows.iter().map(|row| unseal(keys, row)).collect::<Result<_, _>>().map(KeySet)
@@ -239,6 +244,14 @@ pub(super) async fn rotate(
 fn newest_active_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
     let row = tx.first("SELECT MAX(active_at) AS newest_at FROM signing_keys", &[])?;
     row.map_or(Ok(None), |row| row.optional_timestamp("newest_at"))
+}
+
+/// Every key, the newest first.
+fn all(tx: &mut dyn Tx) -> Result<Vec<Row>, StoreError> {
+    tx.query(
+        "SELECT kid, private_key, active_at, retired_at FROM signing_keys ORDER BY active_at DESC, kid",
+        &[],
+    )
 }
 
 struct Sealed {

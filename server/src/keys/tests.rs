@@ -101,6 +101,37 @@ async fn a_key_is_published_before_it_signs_and_until_its_last_token_is_dead() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_set_back_leaves_a_key_that_signs() {
+    let world = world();
+    let keys = world.keys(1, NOW).await.unwrap();
+    for then in [NOW.before(Duration::from_secs(1)), NOW.before(3650 * DAY)] {
+        keys.rotate(&world.store, &Rotation::default(), &world.random, then).await.unwrap();
+        let token = keys.sign(TokenType::AccessToken, &json!({}), then).unwrap();
+        assert!(keys.verify::<Value>(TokenType::AccessToken, &token).is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_was_years_ahead_leaves_a_key_that_signs() {
+    let world = world();
+    let rotation = Rotation::default();
+    let keys = world.keys(1, NOW).await.unwrap();
+    for then in [NOW.after(3650 * DAY), NOW.after(3653 * DAY), NOW] {
+        keys.rotate(&world.store, &rotation, &world.random, then).await.unwrap();
+        keys.sign(TokenType::AccessToken, &json!({}), then).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_master_key_leaves_the_signing_keys_as_they_are() {
+    let world = world();
+    world.keys(1, NOW).await.unwrap();
+    let due = NOW.after(100 * DAY);
+    assert!(matches!(world.keys(2, due).await, Err(KeysError::WrongMasterKey)));
+    world.keys(1, due).await.expect("the right key still opens them");
+}
+
+#[tokio::test]
 async fn the_private_key_does_not_stand_in_the_database() {
     let world = world();
     let keys = world.keys(1, NOW).await.unwrap();
