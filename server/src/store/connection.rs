@@ -1,6 +1,7 @@
 //! One SQLite connection: statements by `$n`, rows as [`Row`].
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ pub(super) struct Connection {
 impl Connection {
     /// The connection that writes. Every commit is on disk when it returns (`synchronous=FULL`).
     pub(super) fn open_writer(path: &Path) -> Result<Self, StoreError> {
+        make_private(path)
+            .map_err(|error| StoreError::Unusable(format!("it can't be opened or made: {error}")))?;
         let sqlite = rusqlite::Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -78,6 +81,15 @@ impl Connection {
     pub(super) fn is_idle(&self) -> bool {
         self.sqlite.is_autocommit()
     }
+}
+
+/// Makes the file, unless it is there, for its owner's eyes only; SQLite gives its other files the same mode.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 impl Tx for Connection {

@@ -77,10 +77,11 @@ impl Options {
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
+/// Dropped in this order: the writer is the last to close, and so leaves everything in the one database file.
 #[derive(Debug)]
 struct Inner {
-    writer: writer::Writer,
     readers: readers::Readers,
+    writer: writer::Writer,
 }
 
 impl Store {
@@ -93,7 +94,7 @@ impl Store {
         migrate::run(&mut connection)?;
         let writer = writer::Writer::start(connection)?;
         let readers = readers::Readers::start(&options.path, options.readers)?;
-        Ok(Self(Arc::new(Inner { writer, readers })))
+        Ok(Self(Arc::new(Inner { readers, writer })))
     }
 
     /// Runs `f` in a transaction that may write, and answers after its commit is durable.

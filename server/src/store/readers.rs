@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
@@ -14,17 +15,19 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 #[derive(Debug)]
 pub(super) struct Readers {
-    jobs: Sender<Job>,
+    jobs: Option<Sender<Job>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Readers {
     pub(super) fn start(path: &Path, count: usize) -> Result<Self, StoreError> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
+        let mut threads = Vec::with_capacity(count);
         for number in 0..count {
             let mut connection = Connection::open_reader(path)?;
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new()
+            let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))
                 .spawn(move || {
                     while let Some(job) = next(&queue) {
@@ -32,8 +35,9 @@ impl Readers {
                     }
                 })
                 .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            threads.push(thread);
         }
-        Ok(Self { jobs })
+        Ok(Self { jobs: Some(jobs), threads })
     }
 
     pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
@@ -44,12 +48,24 @@ impl Readers {
     {
         let (reply, answer) = oneshot::channel();
         let gone = || StoreError::Unavailable("the readers have stopped".to_owned());
-        self.jobs
-            .send(Box::new(move |connection| {
-                let _ = reply.send(snapshot(connection, work));
-            }))
-            .map_err(|_| gone())?;
+        let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
+        jobs.send(Box::new(move |connection| {
+            let _ = reply.send(snapshot(connection, work));
+        }))
+        .map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+}
+
+/// Their connections are closed when this returns.
+impl Drop for Readers {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        for thread in self.threads.drain(..) {
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
     }
 }
 

@@ -53,6 +53,31 @@ async fn what_was_written_is_read_and_survives_a_reopening() {
 }
 
 #[tokio::test]
+async fn a_store_that_is_closed_leaves_all_of_it_in_one_file() {
+    for _ in 0..20 {
+        let (folder, store) = open();
+        store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+        assert_eq!(ids(&store).await, ["ada"]);
+        drop(store);
+        let files: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, ["test.db"]);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_can_read_a_database_that_was_made_here() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (folder, store) = open();
+    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    for file in ["test.db", "test.db-wal", "test.db-shm"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[tokio::test]
 async fn commits_are_durable_and_foreign_keys_hold() {
     let (_folder, store) = open();
     let pragma = |sql: &'static str| {
