@@ -23,11 +23,25 @@ use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refused(&error),
+    };
     let output = Output::new(arguments.json);
     start_log(&output);
     let exit = run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure));
     ExitCode::from(exit.code())
+}
+
+/// Help, or what is wrong with the command line: in JSON where that was asked for, as far as can be told.
+fn refused(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let failure = Failure::usage(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+        return ExitCode::from(Output::new(true).failure(&failure).code());
+    }
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { Exit::Usage } else { Exit::Success }.code())
 }
 
 fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {

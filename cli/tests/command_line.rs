@@ -42,6 +42,10 @@ fn a_command_line_that_is_wrong_is_told_what_is_wrong_with_it() {
         (&["get", "/x", "-d", "body"], "-d"),
     ] {
         desk.run(arguments).failed_with(2, text);
+        let said = desk.run(&[&["--json"], arguments].concat());
+        let error = &said.json()["error"];
+        assert_eq!((said.code, said.err.as_str(), &error["code"]), (2, "", &json!("usage")));
+        assert!(error["message"].as_str().unwrap().contains(text), "{error}");
     }
 }
 

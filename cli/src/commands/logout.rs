@@ -20,7 +20,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     });
     if !sign_out.revoked {
         context.output.warn(
-            "the provider has not heard of it yet; run `moorline logout` once more when it can be reached",
+            "the provider has not revoked the session: either it couldn't be reached (run `moorline logout` once more when it can) or it has no way to",
         );
     }
     Ok(Exit::Success)

@@ -62,12 +62,17 @@ pub(crate) fn claims(user: &User) -> Value {
 /// `Ada Lovelace <ada@example.com>`, or as much of it as is known.
 pub(crate) fn named(user: &User) -> String {
     let name = user.name.as_ref().or(user.preferred_username.as_ref());
-    match (name, &user.email) {
+    one_line(&match (name, &user.email) {
         (Some(name), Some(email)) => format!("{name} <{email}>"),
         (Some(name), None) => name.clone(),
         (None, Some(email)) => email.clone(),
         (None, None) => user.subject.clone(),
-    }
+    })
+}
+
+/// A claim that brings a line of its own could pass for one of ours.
+pub(crate) fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
 }
 
 pub(crate) fn whole_seconds(duration: Option<Duration>) -> Value {
@@ -89,6 +94,11 @@ pub(crate) fn rough(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_keeps_to_its_line() {
+        assert_eq!(one_line("Ada\r\n  subject   root"), "Ada    subject   root");
+    }
 
     #[test]
     fn durations_are_told_as_people_tell_them() {

@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use moorline::{ReauthReason, SessionInfo, SessionState};
 use serde_json::{Value, json};
 
-use super::{Context, claims, named, rough, whole_seconds};
+use super::{Context, claims, named, one_line, rough, whole_seconds};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -84,7 +84,7 @@ fn text(info: &SessionInfo, provider: &str) -> String {
     format!(
         "Signed in as {}\n  provider  {provider}\n  subject   {}\n  scopes    {}\n  access    {access}\n  refresh   {refresh}\n  since     {ago}",
         named(&info.user),
-        info.user.subject,
+        one_line(&info.user.subject),
         info.scope.join(" "),
     )
 }

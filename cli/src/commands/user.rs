@@ -1,6 +1,6 @@
 //! `moorline user`: what the provider says about the person just now.
 
-use super::{Context, claims};
+use super::{Context, claims, one_line};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
@@ -10,8 +10,8 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let claims = claims(&user);
     context.output.result(&claims, || {
         let lines = claims.as_object().into_iter().flatten().map(|(name, value)| match value.as_str() {
-            Some(text) => format!("{name}: {text}"),
-            None => format!("{name}: {value}"),
+            Some(text) => one_line(&format!("{name}: {text}")),
+            None => one_line(&format!("{name}: {value}")),
         });
         lines.collect::<Vec<_>>().join("\n")
     });
