@@ -55,6 +55,8 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
 fn settings(context: &Context<'_>, login: &Login, before: Option<&Settings>) -> Result<Settings, Failure> {
     let mut settings = match (&login.dev, &login.issuer, before) {
         (Some(file), _, _) => dev_file::settings(file, login.client_id.as_deref())?,
+        // Naming the provider once more takes back neither its pins nor its authority.
+        (None, Some(issuer), Some(before)) if *issuer == before.issuer => before.clone(),
         (None, Some(issuer), _) => Settings {
             issuer: issuer.clone(),
             client_id: String::new(),
@@ -210,6 +212,28 @@ const DEFAULT_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn asked(output: &crate::output::Output, words: &[&str], before: Option<&Settings>) -> Settings {
+        use clap::Parser as _;
+        let home = crate::home::Home::find(Some(std::path::Path::new("/nowhere"))).unwrap();
+        let profile = crate::profile::Profile::new(&home, "default").unwrap();
+        let context = Context { home, profile, output, insecure_file_key: false };
+        let arguments = crate::arguments::Arguments::parse_from([&["moorline", "login"], words].concat());
+        let crate::arguments::Command::Login(login) = arguments.command else { panic!("it says login") };
+        settings(&context, &login, before).unwrap()
+    }
+
+    #[test]
+    fn a_provider_that_is_named_again_keeps_its_pins_and_another_gets_none() {
+        let output = crate::output::Output::new(false);
+        let again = ["--issuer", "https://id.example.com", "--client-id", "notes"];
+        let pins = ["--pin", "sha256/a", "--backup-pin", "sha256/b", "--pin-expires", "2027-06-01"];
+        let pinned = asked(&output, &[&again[..], &pins[..]].concat(), None);
+        assert_eq!(pinned.pins.len(), 1);
+        assert_eq!(asked(&output, &again, Some(&pinned)), pinned);
+        let elsewhere = ["--issuer", "https://other.example", "--client-id", "notes"];
+        assert!(asked(&output, &elsewhere, Some(&pinned)).pins.is_empty());
+    }
 
     #[test]
     fn only_the_callback_is_taken_for_one() {
