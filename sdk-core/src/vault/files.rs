@@ -100,8 +100,9 @@ impl Folder {
                 // Whoever made it may have died before it was durable.
                 self.sync(&path).map(|()| false)
             }
-            written => {
-                let durable = written.and_then(|()| sync_folder(&self.path));
+            made => {
+                made?;
+                let durable = sync_folder(&self.path);
                 if durable.is_err() {
                     // Nobody may take it for durable later.
                     let _ = fs::remove_file(&path);
@@ -119,7 +120,11 @@ impl Folder {
             self.write_durably(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, &path) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     // Android gives apps no hard links; but it gives them locks.
-                    self.write_durably(&path, bytes)
+                    self.write_durably(&path, bytes).inspect_err(|error| {
+                        if error.kind() != io::ErrorKind::AlreadyExists {
+                            let _ = fs::remove_file(&path);
+                        }
+                    })
                 }
                 linked => linked,
             });
