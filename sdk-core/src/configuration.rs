@@ -218,7 +218,7 @@ impl ConfigurationBuilder {
             return Err(ConfigurationError::ClientId);
         }
         if let Some(uri) = &self.redirect_uri {
-            redirect::check(uri)?;
+            check_redirect_uri(uri)?;
         }
         if self.account.is_empty() || self.account.len() > 128 || self.account.chars().any(char::is_control) {
             return Err(ConfigurationError::Account);
@@ -264,6 +264,11 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
     }
+}
+
+/// Whether an app may be sent back to `uri`.
+pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), ConfigurationError> {
+    redirect::check(uri)
 }
 
 fn check_issuer(issuer: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {

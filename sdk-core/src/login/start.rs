@@ -7,7 +7,7 @@ use oauth2::{
 use super::{AuthorizationRequest, SignInOptions};
 use crate::{
     Error,
-    configuration::RESERVED_PARAMETERS,
+    configuration::{RESERVED_PARAMETERS, check_redirect_uri},
     discovery::Metadata,
     session::{Event, Session},
     vault::{Change, PendingLogin, Secret, WhenLost},
@@ -53,6 +53,7 @@ fn new_login(session: &Session, options: &SignInOptions) -> Result<PendingLogin,
     let Some(redirect_uri) = redirect_uri else {
         return Err(Error::Misconfigured("a sign-in needs a redirect_uri()".into()));
     };
+    check_redirect_uri(redirect_uri)?;
     Ok(PendingLogin {
         state: Secret::random(),
         nonce: Secret::random(),

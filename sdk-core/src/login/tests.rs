@@ -332,3 +332,19 @@ async fn the_sdks_own_parameters_cannot_be_added_to_a_sign_in() {
         assert!(matches!(start(&session, options).await, Err(Error::Misconfigured(_))), "{name}");
     }
 }
+
+#[tokio::test]
+async fn the_redirect_uri_of_a_sign_in_is_checked_as_the_configurations_is() {
+    let device = Device::new().await;
+    let session = device.process();
+    for uri in [
+        "http://evil.example/callback",
+        "javascript:alert(1)",
+        "https://u:p@a.example/",
+        "/callback",
+        "a.b:/c#d",
+    ] {
+        let options = SignInOptions { redirect_uri: Some(uri.into()), ..SignInOptions::default() };
+        assert!(matches!(start(&session, options).await, Err(Error::Misconfigured(_))), "{uri}");
+    }
+}
