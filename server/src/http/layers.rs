@@ -1,8 +1,10 @@
 //! The layers that every request passes, from the outside in, in one place.
 
+use std::pin::Pin;
 use std::time::Instant;
 
 use axum::Router;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -31,8 +33,8 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
         .route("/healthz", get(healthz))
         // Each `layer` wraps those before it: read from the bottom up for a request's way in.
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(state.clone(), body_limit))
         .layer(RequestBodyLimitLayer::new(largest_body))
+        .layer(from_fn_with_state(state.clone(), body_limit))
         .layer(from_fn_with_state(state.clone(), deadline))
         .layer(cors::layer(state.clone()))
         .layer(from_fn_with_state(state.clone(), errors::shape_errors))
@@ -70,11 +72,27 @@ async fn body_limit(State(state): State<AppState>, mut request: Request, next: N
     let announced =
         announced.and_then(|value| value.to_str().ok()).and_then(|value| value.parse::<usize>().ok());
     if announced.is_some_and(|announced| announced > limit) {
+        if !request.headers().contains_key(http::header::EXPECT) {
+            discard(request.into_body()).await;
+        }
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     }
     DefaultBodyLimit::max(limit).apply(&mut request);
     next.run(request).await
 }
+
+/// Reads on for a while and keeps nothing: a client that still writes when the connection is closed gets a reset, and
+/// never sees why.
+async fn discard(mut body: Body) {
+    let mut left = DISCARDED;
+    while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Some(rest) = frame.data_ref().and_then(|data| left.checked_sub(data.len())) else { return };
+        left = rest;
+    }
+}
+
+/// Somebody who sends more than this by mistake does without the explanation.
+const DISCARDED: usize = 4 * 1024 * 1024;
 
 /// The whole request, with its body and the handler's work. What the store has begun it also ends: a rotation
 /// whose answer came too late is answered again to the retry.

@@ -80,8 +80,9 @@ impl Listener {
             .map_err(ServeError::Failed)?
             .handle(handle)
             .first_request_timeout(patience);
-        server.http_builder().http1().header_read_timeout(patience);
-        server.http_builder().http2().max_concurrent_streams(256).max_header_list_size(32 * 1024);
+        server.http_builder().http1().header_read_timeout(patience).max_buf_size(LARGEST_HEADERS);
+        let largest_list = u32::try_from(LARGEST_HEADERS).expect("it is far below 4 GiB");
+        server.http_builder().http2().max_concurrent_streams(256).max_header_list_size(largest_list);
         let result = match tls {
             Some(tls) => {
                 let acceptor =
@@ -93,3 +94,6 @@ impl Listener {
         result.map_err(ServeError::Failed)
     }
 }
+
+/// All headers of a request together, with its first line.
+const LARGEST_HEADERS: usize = 32 * 1024;

@@ -1,11 +1,15 @@
 //! The edge, through the router.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::get;
 use http::Method;
 use http::header::{ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HOST, ORIGIN};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tower::ServiceExt as _;
 
 use super::testing::{TestServer, ask};
@@ -163,17 +167,61 @@ async fn a_port_that_is_taken_is_an_error_that_says_what_to_do() {
     assert!(message.contains(&taken.address().to_string()) && message.contains("--port"), "{message}");
 }
 
-#[tokio::test]
-async fn a_server_that_is_told_to_stop_answers_what_it_has_begun() {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-    let server = TestServer::start().await;
+/// The server on a socket of its own, until the sender is used or dropped.
+fn listen(server: &TestServer) -> (SocketAddr, oneshot::Sender<()>, JoinHandle<Result<(), ServeError>>) {
     let listener = Listener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
     let address = listener.address();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (stop, stopped) = oneshot::channel();
     let running = tokio::spawn(crate::start::run(server.state.clone(), listener, None, async {
         let _ = stopped.await;
     }));
+    (address, stop, running)
+}
+
+/// Writes a request as a whole, little by little, before it reads anything; returns how the answer begins, or nothing
+/// after a reset.
+async fn status_line(address: SocketAddr, request: &str) -> String {
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    for part in request.as_bytes().chunks(32 * 1024) {
+        if socket.write_all(part).await.is_err() {
+            return String::new();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut start = [0; 12];
+    socket
+        .read_exact(&mut start)
+        .await
+        .map_or(String::new(), |_| String::from_utf8_lossy(&start).into_owned())
+}
+
+#[tokio::test]
+async fn who_sends_a_body_over_the_limit_is_told_so_and_not_cut_off() {
+    let server = TestServer::start().await;
+    let (address, _stop, _running) = listen(&server);
+    for path in ["/oauth/token", "/sign-in", "/v1/notes"] {
+        for size in [300_000, 2_000_000] {
+            let body = "x".repeat(size);
+            let request =
+                format!("POST {path} HTTP/1.1\r\n{HOST}: x\r\ncontent-length: {size}\r\n\r\n{body}");
+            assert_eq!(status_line(address, &request).await, "HTTP/1.1 413", "{path} {size}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn headers_are_read_up_to_a_limit() {
+    let server = TestServer::start().await;
+    let (address, _stop, _running) = listen(&server);
+    let request = |size| format!("GET /healthz HTTP/1.1\r\n{HOST}: x\r\nx: {}\r\n\r\n", "y".repeat(size));
+    assert_eq!(status_line(address, &request(16_000)).await, "HTTP/1.1 200");
+    assert_eq!(status_line(address, &request(33_000)).await, "HTTP/1.1 431");
+}
+
+#[tokio::test]
+async fn a_server_that_is_told_to_stop_answers_what_it_has_begun() {
+    let server = TestServer::start().await;
+    let (address, stop, running) = listen(&server);
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
     socket.write_all(format!("GET /healthz HTTP/1.1\r\n{HOST}: x\r\n\r\n").as_bytes()).await.unwrap();
     let mut start = [0; 15];
