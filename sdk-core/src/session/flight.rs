@@ -29,14 +29,15 @@ impl Session {
             if let Some(token) = self.held(&need) {
                 return Ok(token);
             }
-            let mut landing = self.join(&need)?;
+            let (mut landing, ours) = self.join(&need)?;
             let landed = match landing.wait_for(Option::is_some).await {
                 Ok(landed) => landed.clone(),
                 // It panicked.
                 Err(_) => None,
             };
             let token = landed.unwrap_or_else(|| Err(runtime::internal()))?;
-            if need.rejected.as_ref().is_none_or(|rejected| rejected.secret() != token.secret()) {
+            // A provider may answer with the token that it gave before; then there is no other to be had.
+            if ours || need.rejected.as_ref().is_none_or(|rejected| rejected.secret() != token.secret()) {
                 return Ok(token);
             }
         }
@@ -55,11 +56,11 @@ impl Session {
         self.access_token(Need { min_validity: Duration::ZERO, rejected: present }).await
     }
 
-    /// The flight that is under way, or else a new one.
-    fn join(self: &Arc<Self>, need: &Need) -> Result<Landing, Error> {
+    /// The flight that is under way, or else a new one; and whether it set off for this caller.
+    fn join(self: &Arc<Self>, need: &Need) -> Result<(Landing, bool), Error> {
         let mut flight = self.flight.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(landing) = &*flight {
-            return Ok(landing.clone());
+            return Ok((landing.clone(), false));
         }
         let (land, landing) = watch::channel(None);
         let grounded = Grounded(self.clone());
@@ -71,7 +72,7 @@ impl Session {
             land.send_replace(Some(outcome));
         })?;
         *flight = Some(landing.clone());
-        Ok(landing)
+        Ok((landing, true))
     }
 }
 

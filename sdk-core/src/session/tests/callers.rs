@@ -98,3 +98,15 @@ async fn every_state_is_told_once_and_the_present_one_first() {
     // The background task that tells revocations may hold the session a little longer.
     assert_eq!(states.next().await, None);
 }
+
+#[tokio::test]
+async fn a_provider_may_give_the_same_access_token_again() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let present = session.latest().unwrap();
+    let same = r#"{"access_token":"seen-at-2","token_type":"Bearer","expires_in":900}"#;
+    device.provider.fault(Fault::Instead(200, same));
+    let token = session.access_token(a_new_one(&session)).await.unwrap();
+    assert_eq!(token.secret(), present.secret());
+    assert_eq!(device.provider.refreshes().len(), 1);
+}
