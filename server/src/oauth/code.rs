@@ -50,7 +50,6 @@ pub(super) fn issue(
 }
 
 /// A `grant_type=authorization_code` request, read.
-#[derive(Debug)]
 pub(super) struct Request {
     code_hash: [u8; 32],
     redirect_uri: String,

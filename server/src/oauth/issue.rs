@@ -19,7 +19,6 @@ use crate::state::AppState;
 
 /// What is to be signed and handed out. Everything in it comes from the session's row, so that the same generation gives
 /// the same answer whenever it is asked for.
-#[derive(Debug)]
 pub(super) struct Issue {
     sid: String,
     client_id: String,
@@ -95,7 +94,9 @@ impl Issue {
             },
             now,
         )?;
-        let id_token = self.id_token.as_ref().map(|wanted| {
+        let id_token_ends_at = self.issued_at.after(settings.id_token_lifetime);
+        // A retry long after its answer was lost gets no fresher ID token either, and has no use for a dead one.
+        let id_token = self.id_token.as_ref().filter(|_| id_token_ends_at > now).map(|wanted| {
             state.keys.sign(
                 TokenType::IdToken,
                 &id_token::Claims {
@@ -104,8 +105,8 @@ impl Issue {
                     person: &wanted.person,
                     sid: &self.sid,
                     auth_time: self.auth_time.seconds(),
-                    iat: now.seconds(),
-                    exp: now.after(settings.id_token_lifetime).seconds(),
+                    iat: self.issued_at.seconds(),
+                    exp: id_token_ends_at.seconds(),
                     nonce: wanted.nonce.as_deref(),
                     at_hash: id_token::at_hash(&access_token),
                 },

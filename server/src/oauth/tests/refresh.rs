@@ -40,6 +40,22 @@ async fn an_id_token_comes_with_a_refresh_that_names_openid() {
 }
 
 #[tokio::test]
+async fn a_retry_mints_no_fresh_id_token() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let attempt = attempt(1);
+    let asks = [("scope", "openid notes.read"), ("refresh_attempt", &*attempt)];
+    let lost = world.refresh_with(&first.refresh, &asks).await.tokens();
+    world.clock.advance(899 * SECOND);
+    let again = world.refresh_with(&first.refresh, &asks).await.tokens();
+    assert_eq!(again.id, lost.id, "the very same claims, signed again");
+    world.clock.advance(SECOND);
+    let late = world.refresh_with(&first.refresh, &asks).await.tokens();
+    assert!(late.id.is_empty(), "its time is over");
+    assert_eq!(late.refresh, lost.refresh);
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_answered_again_with_the_same_successor_after_a_second_and_after_30_days() {
     let world = World::new().await;
     let first = world.sign_in().await;
