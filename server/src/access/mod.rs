@@ -11,8 +11,8 @@ use std::fmt;
 
 use crate::identity::BrowserSession;
 use crate::oauth::access_token::VerifiedAccessToken;
-pub(crate) use extract::bearer;
 pub use extract::{Anonymous, Can, Requirement, can};
+pub(crate) use extract::{Refusal, bearer};
 pub use policy::{Permission, Role};
 
 /// A person who has been authenticated, and what they may do by way of the client that speaks for them.

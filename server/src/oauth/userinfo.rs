@@ -52,8 +52,7 @@ pub(super) async fn userinfo(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Refusal> {
-    let token =
-        access::bearer(&headers, uri.query()).map_err(IntoResponse::into_response).map_err(Refusal)?;
+    let token = access::bearer(&headers, uri.query())?;
     let verified = access_token::verify(&state, token).await?;
     let profile = profile(&state, &verified).await?.ok_or_else(Refusal::invalid_token)?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(profile)).into_response())
@@ -96,6 +95,24 @@ impl Refusal {
         let mut response = (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
         let challenge = HeaderValue::try_from(challenge).expect("a challenge is plain ASCII");
         response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        Self(response)
+    }
+}
+
+impl From<access::Refusal> for Refusal {
+    /// The challenge is the API's; the body is of OAuth's form.
+    fn from(refusal: access::Refusal) -> Self {
+        let body = match refusal {
+            access::Refusal::Malformed(why) => {
+                serde_json::json!({ "error": "invalid_request", "error_description": why })
+            }
+            // RFC 6750 §3.1: no error code where no token was sent.
+            _ => serde_json::json!({}),
+        };
+        let api = refusal.into_response();
+        let mut response = (api.status(), [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
+        let challenge = api.headers().get(WWW_AUTHENTICATE).cloned();
+        response.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
         Self(response)
     }
 }

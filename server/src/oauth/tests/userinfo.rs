@@ -79,8 +79,11 @@ async fn a_token_in_the_query_is_refused() {
     let world = World::new().await;
     let tokens = world.sign_in().await;
     let path = format!("/oauth/userinfo?access_token={}", tokens.access);
-    assert_eq!(world.get(&path, &[]).await.status, StatusCode::BAD_REQUEST);
+    world.get(&path, &[]).await.refuses(400, "invalid_request");
     let reply = world.get("/oauth/userinfo", &[]).await;
     assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
     assert!(!challenge(&reply).contains("error"), "no error code where no token was sent");
+    assert_eq!(reply.body, b"{}", "nor in the body");
+    let twice = (AUTHORIZATION, "Bearer a");
+    world.get("/oauth/userinfo", &[twice.clone(), twice]).await.refuses(400, "invalid_request");
 }
