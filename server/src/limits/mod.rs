@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -48,7 +49,10 @@ impl Limited {
     }
 }
 
-type Keyed = RateLimiter<String, DashMapStateStore<String>, LimitClock, NoOpMiddleware<Nanos>>;
+/// A hash of what is counted by: a stranger chooses how long that is.
+type Key = [u8; 16];
+
+type Keyed = RateLimiter<Key, DashMapStateStore<Key>, LimitClock, NoOpMiddleware<Nanos>>;
 
 /// Every rate limit of this node. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -94,7 +98,7 @@ impl Limits {
     /// Errors: [`Limited`] when `key` has used up its share; nothing is counted then.
     pub fn check(&self, limit: Limit, key: &str) -> Result<(), Limited> {
         let Some(limiters) = &self.0 else { return Ok(()) };
-        limiters.of(limit).check_key(&key.to_owned()).map_err(|not_until| Limited {
+        limiters.of(limit).check_key(&key_of(key)).map_err(|not_until| Limited {
             retry_after: not_until.wait_time_from(limiters.clock.now()).max(Duration::from_secs(1)),
         })
     }
@@ -106,6 +110,11 @@ impl Limits {
             limiter.retain_recent();
         }
     }
+}
+
+fn key_of(text: &str) -> Key {
+    let hash = digest(&SHA256, text.as_bytes());
+    *hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes")
 }
 
 impl Limiters {
@@ -160,6 +169,17 @@ mod tests {
         }
         clock.advance(Duration::from_secs(30));
         assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+    }
+
+    #[test]
+    fn a_long_key_is_counted_like_any_other_and_not_kept() {
+        let limits = limits(&LimitClock::manual());
+        let long = "x".repeat(60_000);
+        assert_eq!(limits.check(Limit::SignInAccount, &long), Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, &format!("{long}y")), Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, &long), Ok(()));
+        assert!(limits.check(Limit::SignInAccount, &long).is_err());
+        assert!(size_of_val(&key_of(&long)) <= 32);
     }
 
     #[test]
