@@ -1,6 +1,7 @@
 //! Reading the settings: a TOML file, then the environment over it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,21 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
                 .map_err(|error| ConfigError::one(format!("can't read {}: {error}", path.display())))
         })
         .transpose()?;
-    from_sources(file.zip(text.as_deref()), std::env::vars())
+    from_sources(file.zip(text.as_deref()), ours(std::env::vars_os())?)
+}
+
+/// The variables of the process that may be ours; what the others hold does not matter.
+pub(super) fn ours(
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<(String, String)>, ConfigError> {
+    let named = variables.into_iter().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    named
+        .filter(|(name, _)| name.starts_with(settings::PREFIX))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(ConfigError::one(format!("environment variable {name}: must be Unicode text"))),
+        })
+        .collect()
 }
 
 /// Reads the settings from the text of a TOML file and from variables; files that they name are read.

@@ -251,8 +251,12 @@ fn unknown(key: &str, known: &str) -> String {
 
 /// Whether an answer may ever be sent there (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1).
 fn check_redirect_uri(uri: &str) -> Result<(), String> {
-    let url = Url::parse(uri).map_err(|error| format!("redirect URI {uri:?}: {error}"))?;
     let wrong = |why: &str| Err(format!("redirect URI {uri:?} {why}"));
+    // A URL parser repairs these in silence; a Location header does not.
+    if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return wrong("must be visible ASCII characters without spaces");
+    }
+    let url = Url::parse(uri).map_err(|error| format!("redirect URI {uri:?}: {error}"))?;
     if url.fragment().is_some() {
         return wrong("must have no fragment");
     }
@@ -312,6 +316,9 @@ mod tests {
             "data:text/html,x",
             "notes:/cb",
             "/cb",
+            "https://app.example.com/c\tb",
+            " https://app.example.com/cb",
+            "https://äpp.example.com/cb",
         ] {
             assert!(check_redirect_uri(wrong).is_err(), "{wrong}");
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::load::ours;
 use super::settings::{Kind, SETTINGS, describe, markdown};
 use super::{Config, ConfigError, LogFormat, Span, from_sources};
 
@@ -28,6 +29,18 @@ fn a_short_file_is_enough_and_everything_else_has_its_default() {
     assert_eq!(config.api_identifier(), "https://id.example.com/v1");
     assert_eq!(config.tokens.access_lifetime, Span::seconds(900));
     assert_eq!(config.master_key().expose(), &[1; 32]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_not_unicode_matters_only_if_it_is_ours() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+
+    let odd = || OsString::from_vec(vec![0xFF]);
+    assert_eq!(ours([("LS_COLORS".into(), odd()), (odd(), odd())]), Ok(Vec::new()));
+    let message = ours([("MOORLINE_ISSUER".into(), odd())]).unwrap_err().to_string();
+    assert_eq!(message, "environment variable MOORLINE_ISSUER: must be Unicode text");
 }
 
 #[test]
