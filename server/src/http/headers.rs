@@ -9,6 +9,7 @@ use http::header::{
 };
 use url::Url;
 
+use crate::config::is_loopback;
 use crate::state::AppState;
 
 /// The id of one request: in the log, and in `X-Request-Id` of its answer.
@@ -95,7 +96,9 @@ pub(super) async fn security_headers(
         headers.insert(name.clone(), value.clone());
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    if state.config.issuer.is_https() {
+    // It holds for every port of a host: on localhost it would lock other people's development servers out.
+    let issuer = &state.config.issuer;
+    if issuer.is_https() && !is_loopback(issuer.url().host()) {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
     response

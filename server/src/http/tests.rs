@@ -58,6 +58,12 @@ async fn every_answer_carries_the_security_headers() {
 }
 
 #[tokio::test]
+async fn a_server_on_localhost_does_not_keep_its_neighbours_from_plain_http() {
+    let server = TestServer::with(|config| config.issuer = "https://localhost:8443".parse().unwrap()).await;
+    assert_eq!(server.get("/").await.header("strict-transport-security"), "", "it would be for every port");
+}
+
+#[tokio::test]
 async fn a_request_id_of_the_senders_own_is_not_believed() {
     let server = TestServer::start().await;
     let request = ask(Method::GET, "/healthz").header("x-request-id", "forged").body("".into()).unwrap();
