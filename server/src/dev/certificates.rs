@@ -79,14 +79,14 @@ impl Certificates {
         let (ca_pin, leaf_pin) = (pin(&ca_key), pin(&leaf_key));
         let ca_params = ca_params(&ca_key, now);
         let ca_file = folder.path("ca.pem");
-        let ca_is_fresh = is_fresh(&ca_file, now + CA_RENEWAL);
-        if !ca_is_fresh {
+        if !is_fresh(&ca_file, &ca_key, now + CA_RENEWAL) {
             let ca = ca_params.self_signed(&ca_key)?;
             write(folder, "ca.pem", &ca.pem())?;
         }
         let ca_pem = read(&ca_file)?;
         let chain_file = folder.path("leaf.pem");
-        if !ca_is_fresh || !is_fresh(&chain_file, now + LEAF_RENEWAL) {
+        let by_this_ca = || read(&chain_file).is_ok_and(|chain| chain.ends_with(&ca_pem));
+        if !is_fresh(&chain_file, &leaf_key, now + LEAF_RENEWAL) || !by_this_ca() {
             let leaf = leaf_params(now)?.signed_by(&leaf_key, &Issuer::from_params(&ca_params, &ca_key))?;
             write(folder, "leaf.pem", &format!("{}{ca_pem}", leaf.pem()))?;
         }
@@ -149,14 +149,26 @@ fn key(folder: &Directory, name: &str) -> Result<KeyPair, CertificateError> {
     Ok(key)
 }
 
-/// Whether the first certificate of the file is good beyond `until`.
-fn is_fresh(path: &Path, until: OffsetDateTime) -> bool {
-    end(path).is_some_and(|end| end > until.unix_timestamp())
+/// Whether the first certificate of the file is this key's and good beyond `until`.
+fn is_fresh(path: &Path, key: &KeyPair, until: OffsetDateTime) -> bool {
+    first(path).is_some_and(|certificate| {
+        holds(&certificate, key)
+            && der::not_after(&certificate).is_some_and(|end| end > until.unix_timestamp())
+    })
+}
+
+/// Whether the certificate is this key's: its SubjectPublicKeyInfo stands in it as it is.
+fn holds(certificate: &CertificateDer<'_>, key: &KeyPair) -> bool {
+    let info = key.subject_public_key_info();
+    certificate.windows(info.len()).any(|window| window == info)
 }
 
 fn end(path: &Path) -> Option<i64> {
-    let text = std::fs::read(path).ok()?;
-    der::not_after(&CertificateDer::from_pem_slice(&text).ok()?)
+    der::not_after(&first(path)?)
+}
+
+fn first(path: &Path) -> Option<CertificateDer<'static>> {
+    CertificateDer::from_pem_slice(&std::fs::read(path).ok()?).ok()
 }
 
 fn read(path: &Path) -> Result<String, CertificateError> {
@@ -213,6 +225,22 @@ mod tests {
         let renewed = Certificates::prepare(&folder, NOW.after(3300 * DAY)).unwrap();
         assert_ne!(renewed.ca_pem, first.ca_pem);
         assert_eq!(renewed.ca_pin, first.ca_pin);
+    }
+
+    #[test]
+    fn a_key_that_was_removed_is_made_anew_with_its_certificate() {
+        let (_temp, folder) = folder();
+        let mut before = Certificates::prepare(&folder, NOW).unwrap();
+        for name in ["ca-key.pem", "leaf-key.pem"] {
+            std::fs::remove_file(folder.path(name)).unwrap();
+            let now = Certificates::prepare(&folder, NOW).unwrap();
+            load_tls(&now.chain_file, &now.key_file).unwrap();
+            assert_ne!((&now.ca_pin, &now.leaf_pin), (&before.ca_pin, &before.leaf_pin), "{name}");
+            let ca = CertificateDer::from_pem_slice(now.ca_pem.as_bytes()).unwrap();
+            assert!(holds(&ca, &KeyPair::from_pem(&read(&folder.path("ca-key.pem")).unwrap()).unwrap()));
+            assert!(read(&now.chain_file).unwrap().ends_with(&now.ca_pem));
+            before = now;
+        }
     }
 
     #[test]
