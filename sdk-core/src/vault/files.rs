@@ -1,7 +1,7 @@
 //! Files and folders, with what has to be durable made so.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
     thread,
@@ -50,14 +50,12 @@ impl Folder {
         #[cfg(not(test))]
         let tries = LOCK_TRIES;
         for _ in 0..tries {
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) => return Ok(Some(file)),
-                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => thread::sleep(LOCK_PAUSE),
                 // Some network file systems have no locks. Exclusive creation and the comparison of tokens still hold.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
-                    return Ok(None);
-                }
-                Err(TryLockError::Error(error)) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(None),
+                Err(error) => return Err(error),
             }
         }
         Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds the vault's lock"))
@@ -185,6 +183,17 @@ impl Folder {
     }
 }
 
+/// Takes the lock, if nobody holds it. Not by [`File::try_lock`], which answers on Android that there are no locks.
+#[cfg(unix)]
+fn try_lock(file: &File) -> io::Result<()> {
+    Ok(rustix::fs::flock(file, rustix::fs::FlockOperation::NonBlockingLockExclusive)?)
+}
+
+#[cfg(not(unix))]
+fn try_lock(file: &File) -> io::Result<()> {
+    Ok(file.try_lock()?)
+}
+
 /// Makes a folder for its owner alone, and those above it, durably.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     if path.is_dir() {
@@ -192,6 +201,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     }
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or(Ok(()), make_folder)?;
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "a folder has no mode there"))]
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
@@ -207,6 +217,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 
 /// Options for a file that only its owner may read.
 pub(crate) fn private_file() -> OpenOptions {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "a file has no mode there"))]
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
