@@ -21,7 +21,7 @@ pub(super) fn platform_verifier(
 /// JNI environment first. A library can't rely on that, so the system's authorities are read from the folders where
 /// Android keeps them, and webpki verifies. Authorities that the person has switched off are left out; those that
 /// they have added aren't read, as Android's own default for apps is (since 7.0). What is lost against the Java
-/// verifier is the app's `network_security_config`: name extra roots in the configuration instead.
+/// verifier is revocation, and the app's `network_security_config`: name extra roots in the configuration instead.
 #[cfg(target_os = "android")]
 pub(super) fn platform_verifier(
     extra_roots: &[CertificateDer<'static>],
@@ -31,9 +31,10 @@ pub(super) fn platform_verifier(
     for root in extra_roots {
         store.add(root.clone())?;
     }
+    let removed = folders::android_removed(rustix::process::getuid().as_raw());
     let system = folders::ANDROID
         .iter()
-        .map(|folder| folders::certificates(folder.as_ref(), folders::ANDROID_REMOVED.as_ref()))
+        .map(|folder| folders::certificates(folder.as_ref(), &removed))
         .find(|certificates| !certificates.is_empty())
         .unwrap_or_default();
     store.add_parsable_certificates(system);
@@ -47,7 +48,7 @@ pub(super) fn platform_verifier(
 mod folders {
     //! Folders of one certificate a file, named by a hash, as Android has them.
 
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
@@ -56,9 +57,11 @@ mod folders {
     pub(super) const ANDROID: [&str; 2] =
         ["/apex/com.android.conscrypt/cacerts", "/system/etc/security/cacerts"];
 
-    /// Files of the same names as those that the person has switched off.
-    #[cfg(target_os = "android")]
-    pub(super) const ANDROID_REMOVED: &str = "/data/misc/user/0/cacerts-removed";
+    /// Where files of the same names stand for those that the person has switched off. Each user of the device has an own
+    /// folder, as has a work profile; Android counts its users by the hundred thousand in the `uid` of an app.
+    pub(super) fn android_removed(uid: u32) -> PathBuf {
+        Path::new("/data/misc/user").join((uid / 100_000).to_string()).join("cacerts-removed")
+    }
 
     /// The certificates in `folder`, without those that have a file of the same name in `removed`. What can't be read is
     /// skipped: it trusts less, never more.
@@ -70,6 +73,12 @@ mod folders {
             .filter_map(|entry| std::fs::read(entry.path()).ok())
             .flat_map(|text| CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect::<Vec<_>>())
             .collect()
+    }
+
+    #[test]
+    fn each_user_of_an_android_device_switches_off_roots_of_their_own() {
+        assert_eq!(android_removed(10_123), Path::new("/data/misc/user/0/cacerts-removed"));
+        assert_eq!(android_removed(1_010_123), Path::new("/data/misc/user/10/cacerts-removed"));
     }
 
     #[test]
