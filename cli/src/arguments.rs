@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "MOORLINE_PROFILE")]
     pub(crate) profile: String,
 
-    /// Print one JSON object to standard output, errors among them.
+    /// Print one JSON object to standard output, errors among them (`login --no-browser`: the address first, as another).
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
