@@ -84,7 +84,10 @@ impl KeyStore for PlatformKeyStore {
 /// to another device would make two owners of one session.
 #[cfg(target_os = "ios")]
 const MODIFIERS: [(&str, &str); 1] = [("access-policy", "after-first-unlock-this-device-only")];
-#[cfg(not(target_os = "ios"))]
+/// Nor may it roam to another machine of a Windows domain: the store's default is to let it.
+#[cfg(target_os = "windows")]
+const MODIFIERS: [(&str, &str); 1] = [("persistence", "Local")];
+#[cfg(not(any(target_os = "ios", target_os = "windows")))]
 const MODIFIERS: [(&str, &str); 0] = [];
 
 /// Never the error's own `Debug`: some of keyring's variants carry the entry's bytes.
@@ -148,6 +151,11 @@ fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
 
 #[cfg(target_os = "android")]
 fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+    // It panics where the app has not initialised it. Inside the store, that would poison a lock, and every later call
+    // would fail too, also those after the initialisation.
+    if std::panic::catch_unwind(ndk_context::android_context).is_err() {
+        return Err(KeyStoreError::Unavailable("the app has not initialised ndk-context".into()));
+    }
     match android_native_keyring_store::Store::new() {
         Ok(store) => Ok(store),
         Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
