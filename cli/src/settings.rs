@@ -1,6 +1,6 @@
 //! A profile's settings: which provider, which client, which keys. Nothing in them is secret.
 
-use moorline::{Configuration, ConfigurationBuilder, HostPins};
+use moorline::{Configuration, ConfigurationBuilder, Error, HostPins};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -38,6 +38,13 @@ pub(crate) struct Pins {
 impl Settings {
     /// The SDK's configuration.
     pub(crate) fn configuration(&self, parameters: &[(String, String)]) -> Result<Configuration, Failure> {
+        // The SDK would name its own builder's method instead of our option.
+        if self.issuer.starts_with("http://") && !self.allow_http {
+            return Err(Failure::Sdk(Error::Misconfigured(format!(
+                "the issuer {:?} does not use https; --allow-http allows plain HTTP, to this very machine only",
+                self.issuer
+            ))));
+        }
         let mut builder =
             Configuration::builder(&self.issuer, &self.client_id).scopes(self.scopes.iter().cloned());
         if self.allow_http {

@@ -94,7 +94,7 @@ fn settings_that_can_not_work_are_refused_before_anything_is_sent() {
     };
     login("http://id.example.com", &[]).failed_with(12, "https");
     login("http://id.example.com", &["--allow-http"]).failed_with(12, "loopback");
-    login("http://127.0.0.1:1", &[]).failed_with(12, "https");
+    login("http://127.0.0.1:1", &[]).failed_with(12, "--allow-http");
     login("id.example.com", &[]).failed_with(12, "URL");
     login("https://a.example", &["--scope", "a\"b"]).failed_with(12, "scope");
     login("https://a.example", &["--api", "http://api.example.com"]).failed_with(12, "https");
