@@ -89,7 +89,9 @@ fn show_around(screen: &Screen, server: &Server) {
     if let Some(ca) = &dev.ca_file {
         screen.fact("CA", &format!("{}  (a browser warns until it trusts this one)", ca.display()));
     }
-    screen.fact("terminal", &format!("moorline login --dev {}", server.dev_file().display()));
+    let program = moorline_tests::binaries::cli()
+        .map_or_else(|_| "moorline".to_owned(), |path| path.display().to_string());
+    screen.fact("terminal", &format!("{program} login --dev {}", server.dev_file().display()));
     screen.note("Ctrl-C stops it and removes its files");
 }
 
