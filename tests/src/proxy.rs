@@ -81,7 +81,9 @@ impl LossyProxy {
     ///
     /// Errors: when the port is taken.
     pub async fn bind(port: u16) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.context("binding the proxy's port")?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.with_context(|| {
+            format!("can't listen on 127.0.0.1:{port}; choose another port, or 0 for a free one")
+        })?;
         Ok(Self {
             address: listener.local_addr()?,
             shared: Arc::default(),
