@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::ClientConfig;
 
 /// No point takes more refreshes than this, however fast the machine.
 const MOST: usize = 500_000;
@@ -24,10 +25,15 @@ struct Client {
     refresh_token: String,
 }
 
-/// All clients, connected.
+/// All sessions, and how to reach the server.
 pub(crate) struct Load {
-    clients: Vec<Client>,
+    config: Arc<ClientConfig>,
+    listen: String,
+    refresh_tokens: Vec<String>,
 }
+
+/// Clients that are connected and warm.
+pub(crate) struct Clients(Vec<Client>);
 
 /// What the clients of one point saw.
 #[derive(Debug)]
@@ -38,28 +44,40 @@ pub(crate) struct Outcome {
 }
 
 impl Load {
-    pub(crate) async fn connect(server: &Server, refresh_tokens: Vec<String>) -> Result<Self> {
+    pub(crate) fn new(server: &Server, refresh_tokens: Vec<String>) -> Result<Self> {
         let ca = server.dev().ca_pem.as_deref().context("the server speaks TLS")?;
         let mut config = tls::client_config(ca)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        let config = Arc::new(config);
-        let mut clients = Vec::with_capacity(refresh_tokens.len());
-        for refresh_token in refresh_tokens {
-            let stream = tls::connect(&config, "localhost", server.dev().listen.as_str()).await?;
+        Ok(Self { config: Arc::new(config), listen: server.dev().listen.clone(), refresh_tokens })
+    }
+
+    /// Connects `count` clients and warms them up. Each point has connections of its own: the server closes those that
+    /// idle through another point.
+    pub(crate) async fn connect(&mut self, count: usize) -> Result<Clients> {
+        let mut clients = Vec::with_capacity(count);
+        for refresh_token in self.refresh_tokens.drain(..count) {
+            let stream = tls::connect(&self.config, "localhost", &self.listen).await?;
             let mut client = Client { stream, buffer: Vec::new(), refresh_token };
             for _ in 0..WARM_UP {
                 client.refresh().await?;
             }
             clients.push(client);
         }
-        Ok(Self { clients })
+        Ok(Clients(clients))
     }
 
-    /// The first `count` clients refresh, each one request after the other, for `time`.
-    pub(crate) async fn run(&mut self, count: usize, time: Duration) -> Result<Outcome> {
-        let start = Instant::now();
+    /// Keeps the sessions of `clients` for the next point.
+    pub(crate) fn disconnect(&mut self, clients: Clients) {
+        self.refresh_tokens.extend(clients.0.into_iter().map(|client| client.refresh_token));
+    }
+}
+
+impl Clients {
+    /// Each refreshes, one request after the other, for `time`.
+    pub(crate) async fn run(&mut self, time: Duration) -> Result<Outcome> {
+        let (start, count) = (Instant::now(), self.0.len());
         let mut running = JoinSet::new();
-        for mut client in self.clients.drain(..count) {
+        for mut client in self.0.drain(..) {
             running.spawn(async move {
                 let mut latencies = Vec::new();
                 while start.elapsed() < time && latencies.len() < MOST / count {
@@ -74,7 +92,7 @@ impl Load {
         while let Some(ended) = running.join_next().await {
             let (client, own) = ended??;
             latencies.extend(own);
-            self.clients.push(client);
+            self.0.push(client);
         }
         latencies.sort_unstable();
         Ok(Outcome { elapsed: start.elapsed(), latencies })

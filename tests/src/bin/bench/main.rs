@@ -45,7 +45,7 @@ async fn main() -> Result<()> {
     let most = CLIENTS.into_iter().max().unwrap_or_default();
     eprintln!("signing in {most} sessions …");
     let sessions = sessions::sign_in(&server, most).await?;
-    let mut load = Load::connect(&server, sessions).await?;
+    let mut load = Load::new(&server, sessions)?;
 
     let mut report = Report::new(machine::fsync_ms(server.folder())?);
     let time = Duration::from_secs_f64(arguments.seconds);
@@ -54,8 +54,10 @@ async fn main() -> Result<()> {
     for clients in CLIENTS {
         eprintln!("{clients} clients, {:.1} s …", arguments.seconds);
         let pid = server.pid()?;
-        let (cpu, outcome) = machine::cpu_ms_of(pid, load.run(clients, time)).await?;
+        let mut connected = load.connect(clients).await?;
+        let (cpu, outcome) = machine::cpu_ms_of(pid, connected.run(time)).await?;
         report.point(clients, &outcome?, cpu);
+        load.disconnect(connected);
         report.signature(machine::signature_cpu_ms()?);
     }
     report.print();
