@@ -20,7 +20,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     });
     if !sign_out.revoked {
         context.output.warn(
-            "the provider has not revoked the session: either it couldn't be reached (run `moorline logout` once more when it can) or it has no way to",
+            "the provider has not revoked the session: it couldn't be reached (run `moorline logout` once more when it can), it has no way to, or the vault was lost and the token with it",
         );
     }
     Ok(Exit::Success)

@@ -13,6 +13,8 @@ impl Session {
     /// tombstone, and what it brings is dropped and revoked too.
     pub(crate) async fn sign_out(self: &Arc<Self>) -> Result<SignOut, Error> {
         let in_vain = self.told_in_vain();
+        // With the vault, the token is lost that the provider would have to be told.
+        let lost = matches!(self.standing().await, Err(Error::StorageLost(_)));
         self.update(WhenLost::StartAnew, |account| {
             bury(account);
             Change::Write(())
@@ -22,7 +24,7 @@ impl Session {
         // It finds the tombstone, so that this only queues its revocation.
         let _ = self.settle_unsaved().await;
         let told = self.tell_revocations().await;
-        Ok(SignOut { revoked: told && self.told_in_vain() == in_vain })
+        Ok(SignOut { revoked: told && !lost && self.told_in_vain() == in_vain })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, SessionState, SignOut, SignedOutReason,
-    testing::{Device, Fault, Gate, a_new_one, any},
+    testing::{Device, Fault, Gate, a_new_one, any, put},
 };
 
 const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser);
@@ -34,6 +34,16 @@ async fn a_sign_out_without_network_is_told_at_the_next_chance() {
     assert!(device.provider.state().sessions[0].revoked);
     assert!(!device.provider.state().sessions[1].revoked);
     assert_eq!(device.provider.count("/revoke"), 1);
+}
+
+#[tokio::test]
+async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    put(&device.folder().join("vault.moorline"), b"damaged");
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(session.state(), SIGNED_OUT);
+    assert_eq!(device.provider.count("/revoke"), 0);
 }
 
 #[tokio::test]
