@@ -22,6 +22,16 @@ impl Directory {
         Ok(Self(path.canonicalize()?))
     }
 
+    /// Takes the folder for one server, for as long as the file is open; a killed server gives it back too.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when another server has it.
+    pub fn take(&self) -> io::Result<File> {
+        let lock = options().write(true).create(true).truncate(false).open(self.path(".lock"))?;
+        lock.try_lock()?;
+        Ok(lock)
+    }
+
     /// The absolute path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)

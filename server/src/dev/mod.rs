@@ -8,6 +8,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +68,9 @@ pub enum DevError {
         /// Why.
         error: std::io::Error,
     },
+    /// Another server runs on this folder.
+    #[error("another moorline-server dev runs on {}: stop it, or name another folder with --dir", .0.display())]
+    Taken(PathBuf),
     /// The master key is damaged.
     #[error("{}: {message}. Without it the database can't be read: remove the folder to start afresh", path.display())]
     MasterKey {
@@ -100,6 +104,7 @@ pub struct DevServer {
     tls: Option<Arc<rustls::ServerConfig>>,
     summary: Summary,
     folder: Directory,
+    _lock: File,
 }
 
 impl std::fmt::Debug for Summary {
@@ -122,6 +127,10 @@ impl DevServer {
         }
         let folder = Directory::open(&options.dir)
             .map_err(|error| DevError::File { path: options.dir.clone(), error })?;
+        let lock = folder.take().map_err(|error| match error.kind() {
+            std::io::ErrorKind::WouldBlock => DevError::Taken(options.dir.clone()),
+            _ => DevError::File { path: folder.path(".lock"), error },
+        })?;
         let certificates =
             if options.http { None } else { Some(Certificates::prepare(&folder, clock.now())?) };
         let tls = certificates.as_ref().map(|c| load_tls(&c.chain_file, &c.key_file)).transpose()?;
@@ -145,7 +154,7 @@ impl DevServer {
         folder
             .write(Summary::FILE, summary.to_json().as_bytes())
             .map_err(|error| DevError::File { path: file, error })?;
-        Ok(Self { state, listener, tls, summary, folder })
+        Ok(Self { state, listener, tls, summary, folder, _lock: lock })
     }
 
     /// What it tells about itself.
