@@ -1,14 +1,12 @@
 //! Every error in the form of the place it comes from: the API's, OAuth's, or a page for a person.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Json, Response};
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 use super::pages;
 use super::problem::{Problem, too_large};
-use crate::state::AppState;
 
 /// The three kinds of address that this server has, by the form of their errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,23 +55,33 @@ impl Surface {
     }
 }
 
-/// A layer that gives every bare error (of the router, of an extractor, of another layer) the right form. Errors
-/// that a handler wrote itself are JSON or HTML already and pass.
-pub(super) async fn shape_errors(State(_): State<AppState>, request: Request, next: Next) -> Response {
-    let surface = Surface::of(request.uri().path());
-    let head = request.method() == http::Method::HEAD;
-    let response = next.run(request).await;
-    let status = response.status();
-    if !(status.is_client_error() || status.is_server_error()) || has_form(response.headers()) || head {
-        return response;
+/// Gives a bare error (of the router, of an extractor, of a layer) the right form. Errors that a handler wrote itself are
+/// JSON or HTML already and pass.
+pub(super) struct ErrorForm {
+    surface: Surface,
+    head: bool,
+}
+
+impl ErrorForm {
+    /// The form of the errors that this request may meet.
+    pub(super) fn of(request: &Request) -> Self {
+        Self { surface: Surface::of(request.uri().path()), head: request.method() == http::Method::HEAD }
     }
-    let mut shaped = surface.error(status);
-    for name in [ALLOW, RETRY_AFTER] {
-        if let Some(value) = response.headers().get(&name) {
-            shaped.headers_mut().insert(name, value.clone());
+
+    pub(super) fn shape(&self, response: Response) -> Response {
+        let status = response.status();
+        let is_error = status.is_client_error() || status.is_server_error();
+        if !is_error || has_form(response.headers()) || self.head {
+            return response;
         }
+        let mut shaped = self.surface.error(status);
+        for name in [ALLOW, RETRY_AFTER] {
+            if let Some(value) = response.headers().get(&name) {
+                shaped.headers_mut().insert(name, value.clone());
+            }
+        }
+        shaped
     }
-    shaped
 }
 
 fn has_form(headers: &HeaderMap) -> bool {

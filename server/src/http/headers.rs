@@ -1,7 +1,5 @@
 //! Headers on every answer: the request's id, and what keeps a browser from being talked into things.
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -9,22 +7,11 @@ use http::header::{
 };
 use url::Url;
 
-use crate::config::is_loopback;
-use crate::state::AppState;
+use crate::config::{Issuer, is_loopback};
 
-/// The id of one request: in the log, and in `X-Request-Id` of its answer.
+/// The id of one request, of our own making: in the log, and in `X-Request-Id` of its answer. A sender's is not believed.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
-
-/// A layer that gives each request an id of our own making; a sender's is not believed.
-pub(super) async fn request_id(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let id = state.random.id();
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let mut response = next.run(request).await;
-    let value = HeaderValue::try_from(id).expect("an id is base64url");
-    response.headers_mut().insert(HeaderName::from_static("x-request-id"), value);
-    response
-}
 
 /// Where a page's form may lead. An answer carries this as an extension; without one, nothing may be posted.
 ///
@@ -49,14 +36,15 @@ impl ContentSecurity {
         }
     }
 
-    fn policy(&self) -> String {
-        let form_action = self.form_action.as_deref().unwrap_or("'none'");
-        format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action {form_action}; \
-             frame-ancestors 'none'; base-uri 'none'"
-        )
+    fn policy(&self) -> HeaderValue {
+        let Some(form_action) = &self.form_action else { return HeaderValue::from_static(NO_FORM) };
+        let policy = NO_FORM.replace("form-action 'none'", &format!("form-action {form_action}"));
+        HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static(NO_FORM))
     }
 }
+
+const NO_FORM: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; \
+                       frame-ancestors 'none'; base-uri 'none'";
 
 /// The narrowest CSP source that matches a redirect URI, or `None` if it can't be written as one.
 fn source_expression(url: &Url) -> Option<String> {
@@ -77,19 +65,11 @@ fn source_expression(url: &Url) -> Option<String> {
     }
 }
 
-/// A layer that sets what an answer did not set for itself.
-pub(super) async fn security_headers(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let mut response = next.run(request).await;
+/// Sets what an answer did not set for itself.
+pub(super) fn security_headers(issuer: &Issuer, response: &mut Response) {
     let security = response.extensions_mut().remove::<ContentSecurity>().unwrap_or_default();
-    let policy = HeaderValue::try_from(security.policy()).unwrap_or_else(|_| {
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'; base-uri 'none'")
-    });
     let headers = response.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    headers.insert(CONTENT_SECURITY_POLICY, security.policy());
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     for (name, value) in &POLICIES {
@@ -97,11 +77,9 @@ pub(super) async fn security_headers(
     }
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     // It holds for every port of a host: on localhost it would lock other people's development servers out.
-    let issuer = &state.config.issuer;
     if issuer.is_https() && !is_loopback(issuer.url().host()) {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
-    response
 }
 
 static POLICIES: [(HeaderName, HeaderValue); 4] = [
@@ -134,6 +112,8 @@ mod tests {
             let security = ContentSecurity::form_returning_to(redirect_uri);
             assert_eq!(security.form_action.as_deref(), Some(expected), "{redirect_uri}");
         }
-        assert!(ContentSecurity::default().policy().contains("form-action 'none'"));
+        assert_eq!(ContentSecurity::default().policy(), NO_FORM);
+        let form = ContentSecurity::form().policy();
+        assert!(form.to_str().unwrap().contains("; form-action 'self'; frame-ancestors 'none';"), "{form:?}");
     }
 }

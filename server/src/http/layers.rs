@@ -9,13 +9,15 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 
-use super::headers::{RequestId, request_id, security_headers};
-use super::{Surface, assets, cors, errors};
+use super::errors::ErrorForm;
+use super::headers::{RequestId, security_headers};
+use super::{Surface, assets, cors};
 use crate::limits::client_address;
 use crate::state::AppState;
 use crate::{api, identity, oauth};
@@ -31,18 +33,40 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
     routes
         .merge(assets::routes())
         .route("/healthz", get(healthz))
-        // Each `layer` wraps those before it: read from the bottom up for a request's way in.
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(RequestBodyLimitLayer::new(largest_body))
-        .layer(from_fn_with_state(state.clone(), body_limit))
-        .layer(from_fn_with_state(state.clone(), deadline))
-        .layer(cors::layer(state.clone()))
-        .layer(from_fn_with_state(state.clone(), errors::shape_errors))
-        .layer(from_fn_with_state(state.clone(), security_headers))
-        .layer(from_fn_with_state(state.clone(), client_address))
-        .layer(axum::middleware::from_fn(trace))
-        .layer(from_fn_with_state(state.clone(), request_id))
+        // One stack, from the outside in: a router boxes and clones the service inside each `layer` at every request.
+        .layer(
+            ServiceBuilder::new()
+                .layer(from_fn_with_state(state.clone(), edge))
+                .layer(cors::layer(state.clone()))
+                .layer(from_fn_with_state(state.clone(), bounds))
+                .layer(RequestBodyLimitLayer::new(largest_body))
+                .layer(CatchPanicLayer::custom(panicked)),
+        )
         .with_state(state)
+}
+
+/// What every request gets and every answer carries, also those of the layers further in: an id, a line in the log, the
+/// sender's address, an error's right form, the security headers.
+async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+    let id = state.random.id();
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let address = client_address(&request, &state.config.http.trusted_proxies);
+    request.extensions_mut().insert(address);
+    let form = ErrorForm::of(&request);
+    let mut response = form.shape(traced(&id, request, next).await);
+    security_headers(&state.config.issuer, &mut response);
+    let id = HeaderValue::try_from(id).expect("an id is base64url");
+    response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+    response
+}
+
+/// The time and the size that a request may have.
+async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    // What the store has begun it also ends: a rotation whose answer came too late is answered again to the retry.
+    let limit = state.config.http.request_timeout.as_duration();
+    tokio::time::timeout(limit, bounded_body(&state, request, next))
+        .await
+        .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
 /// Whether the server can serve: its database answers.
@@ -63,7 +87,7 @@ async fn healthz(State(state): State<AppState>, anonymous: crate::access::Anonym
 }
 
 /// The body limit of the surface; the extractors obey it.
-async fn body_limit(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+async fn bounded_body(state: &AppState, mut request: Request, next: Next) -> Response {
     let limit = match Surface::of(request.uri().path()) {
         Surface::Api => state.config.http.api_body_limit,
         Surface::OAuth | Surface::Browser => state.config.http.oauth_body_limit,
@@ -94,15 +118,6 @@ async fn discard(mut body: Body) {
 /// Somebody who sends more than this by mistake does without the explanation.
 const DISCARDED: usize = 4 * 1024 * 1024;
 
-/// The whole request, with its body and the handler's work. What the store has begun it also ends: a rotation
-/// whose answer came too late is answered again to the retry.
-async fn deadline(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let limit = state.config.http.request_timeout.as_duration();
-    tokio::time::timeout(limit, next.run(request))
-        .await
-        .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
-}
-
 fn panicked(payload: Box<dyn std::any::Any + Send + 'static>) -> Response {
     // The message may hold what the handler worked on: it is not logged. The panic hook has told the place.
     drop(payload);
@@ -111,12 +126,10 @@ fn panicked(payload: Box<dyn std::any::Any + Send + 'static>) -> Response {
 }
 
 /// One line a request: never its query, its headers, its body or an id in its path.
-async fn trace(request: Request, next: Next) -> Response {
+async fn traced(id: &str, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-    let method = request.method().clone();
-    let span = tracing::info_span!("request", %id, %method, %route);
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str);
+    let span = tracing::info_span!("request", %id, method = %request.method(), %route);
     async {
         let response = next.run(request).await;
         let status = response.status().as_u16();

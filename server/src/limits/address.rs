@@ -3,15 +3,11 @@
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
-use axum::middleware::Next;
-use axum::response::Response;
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use http::HeaderMap;
 use http::request::Parts;
 
-use crate::state::AppState;
-
-/// The address a request came from. An extractor, filled in by the layer [`client_address`].
+/// The address a request came from. An extractor, filled in by [`client_address`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
@@ -36,15 +32,10 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
-/// A layer that works the address out once and puts it where the extractor finds it.
-pub async fn client_address(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+/// Works the address out, for the edge to put where the extractor finds it.
+pub fn client_address(request: &Request, trusted_proxies: &[IpAddr]) -> ClientAddress {
     let socket = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let address = match socket {
-        Some(socket) => forwarded(socket, request.headers(), &state.config.http.trusted_proxies),
-        None => UNKNOWN,
-    };
-    request.extensions_mut().insert(address);
-    next.run(request).await
+    socket.map_or(UNKNOWN, |socket| forwarded(socket, request.headers(), trusted_proxies))
 }
 
 /// The last address of `X-Forwarded-For` that is not itself a trusted proxy; anyone can write the ones before it.
