@@ -114,6 +114,6 @@ impl Moorline {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignOut {
     /// Whether the provider has revoked the session. If not, it couldn't be reached (then that is queued, and told again at
-    /// the next chance) or it has no way to revoke.
+    /// the next chance), it has no way to revoke, or the token was lost with a vault that couldn't be read any more.
     pub revoked: bool,
 }

@@ -26,6 +26,11 @@ impl AccessToken {
         self.expires_in
     }
 
+    #[cfg(test)]
+    pub(super) fn of_text(text: &str) -> Self {
+        Self { token: Arc::new(Secret::new(text.into())), expires_in: None, subject: "ada".into() }
+    }
+
     /// Whether `other` is the same person's.
     pub(crate) fn is_of_the_person_of(&self, other: &Self) -> bool {
         self.subject == other.subject

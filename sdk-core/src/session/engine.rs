@@ -23,7 +23,8 @@ use crate::{
     runtime,
     token::jwks::JwksCache,
     vault::{
-        Account, AccountId, Change, Standing, StoredSession, Vault, VaultError, WhenLost, from_unix_seconds,
+        Account, AccountId, Change, Standing, StoredSession, Updated, Vault, VaultError, WhenLost,
+        from_unix_seconds,
     },
 };
 
@@ -232,6 +233,15 @@ impl Session {
         when_lost: WhenLost,
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
     ) -> Result<T, Error> {
+        Ok(self.change(when_lost, change).await?.outcome)
+    }
+
+    /// The same, with what the vault says about the change.
+    pub(super) async fn change<T: Send + 'static>(
+        &self,
+        when_lost: WhenLost,
+        change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
+    ) -> Result<Updated<T>, Error> {
         let (vault, id) = (self.vault.clone(), self.id.clone());
         let written = runtime::blocking(move || {
             vault.update(when_lost, |contents| {
@@ -242,10 +252,10 @@ impl Session {
                 }
             })
         });
-        let updated = written.await.map_err(|error| self.storage_failed(error))?;
-        let (outcome, standing) = updated.outcome;
-        self.observe(updated.revision, &standing);
-        Ok(outcome)
+        let Updated { outcome: (outcome, standing), revision, lost_before } =
+            written.await.map_err(|error| self.storage_failed(error))?;
+        self.observe(revision, &standing);
+        Ok(Updated { outcome, revision, lost_before })
     }
 
     /// Takes in what the vault says, unless something later was taken in already.

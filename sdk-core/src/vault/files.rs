@@ -23,6 +23,20 @@ pub(super) struct Faults {
     pub(super) full: std::sync::atomic::AtomicBool,
     pub(super) without_locks: std::sync::atomic::AtomicBool,
     pub(super) impatient: std::sync::atomic::AtomicBool,
+    /// What was done to the folder, in order: a test cuts the power after each.
+    pub(super) steps: std::sync::Mutex<Vec<Step>>,
+}
+
+/// Something that was done to the folder. Files are told by their names.
+#[cfg(test)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    Wrote(String, Vec<u8>),
+    SyncedFile(String),
+    Linked { from: String, to: String },
+    Renamed { from: String, to: String },
+    Removed(String),
+    SyncedNames,
 }
 
 impl Folder {
@@ -61,9 +75,19 @@ impl Folder {
         Err(io::Error::new(io::ErrorKind::WouldBlock, "another process holds the vault's lock"))
     }
 
-    /// The whole file; nothing where there is none.
+    /// The whole file; nothing where there is none. A folder, a pipe or the like in its place holds nothing that was
+    /// written here, and reads as empty. A link that leads nowhere just now is an error, since it may lead on later.
     pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        let file = match File::open(self.path.join(name)) {
+        let path = self.path.join(name);
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && fs::symlink_metadata(&path).is_err() => {
+                return Ok(None);
+            }
+            // Opening a pipe would wait for somebody to write into it.
+            Ok(found) if !found.is_file() => return Ok(Some(Vec::new())),
+            found => found?,
+        };
+        let file = match File::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
@@ -76,13 +100,14 @@ impl Folder {
     /// are still there (or, if the last fsync failed, one of the two).
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.temporary(name);
-        let written =
-            self.write_durably(&temporary, bytes).and_then(|()| fs::rename(&temporary, self.path.join(name)));
+        let written = self
+            .write_durably(&temporary, bytes)
+            .and_then(|()| self.rename(&temporary, &self.path.join(name)));
         if let Err(error) = written {
-            let _ = fs::remove_file(&temporary);
+            let _ = self.remove(&temporary);
             return Err(error);
         }
-        sync_folder(&self.path)
+        self.sync_names()
     }
 
     /// Makes the file, unless it is there already (then `false`). Either way, what is there is durable when this returns.
@@ -100,10 +125,10 @@ impl Folder {
             }
             made => {
                 made?;
-                let durable = sync_folder(&self.path);
+                let durable = self.sync_names();
                 if durable.is_err() {
                     // Nobody may take it for durable later.
-                    let _ = fs::remove_file(&path);
+                    let _ = self.remove(&path);
                 }
                 durable.map(|()| true)
             }
@@ -114,19 +139,18 @@ impl Folder {
     /// for a damaged one.
     fn create_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let (temporary, path) = (self.temporary(name), self.path.join(name));
-        let made =
-            self.write_durably(&temporary, bytes).and_then(|()| match fs::hard_link(&temporary, &path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    // Android gives apps no hard links; but it gives them locks.
-                    self.write_durably(&path, bytes).inspect_err(|error| {
-                        if error.kind() != io::ErrorKind::AlreadyExists {
-                            let _ = fs::remove_file(&path);
-                        }
-                    })
-                }
-                linked => linked,
-            });
-        let _ = fs::remove_file(&temporary);
+        let made = self.write_durably(&temporary, bytes).and_then(|()| match self.link(&temporary, &path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                // Android gives apps no hard links; but it gives them locks.
+                self.write_durably(&path, bytes).inspect_err(|error| {
+                    if error.kind() != io::ErrorKind::AlreadyExists {
+                        let _ = self.remove(&path);
+                    }
+                })
+            }
+            linked => linked,
+        });
+        let _ = self.remove(&temporary);
         made
     }
 
@@ -136,18 +160,24 @@ impl Folder {
 
     /// Makes a file that is there already durable, and its name. One that is gone meanwhile is no error.
     fn sync(&self, path: &Path) -> io::Result<()> {
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Ok(());
+        }
         // Windows flushes only what may be written.
         match OpenOptions::new().read(true).write(cfg!(windows)).open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            file => file?.sync_all().and_then(|()| sync_folder(&self.path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            file => file?.sync_all()?,
         }
+        #[cfg(test)]
+        self.did(Step::SyncedFile(name_of(path)));
+        self.sync_names()
     }
 
     /// Puts a file that can't be read out of the way; it is never deleted.
     pub(super) fn move_aside(&self, name: &str) -> io::Result<()> {
         let aside = format!("{name}{ASIDE}{:016x}", u64::from_ne_bytes(crate::crypto::random()));
-        fs::rename(self.path.join(name), self.path.join(aside))?;
-        sync_folder(&self.path)
+        self.rename(&self.path.join(name), &self.path.join(aside))?;
+        self.sync_names()
     }
 
     /// Whether a file of this name was moved aside.
@@ -161,7 +191,7 @@ impl Folder {
     pub(super) fn tidy(&self, locked: bool, doomed: impl Fn(&str) -> bool) {
         for name in self.names() {
             if (locked && name.contains(TEMPORARY)) || doomed(&name) {
-                let _ = fs::remove_file(self.path.join(name));
+                let _ = self.remove(&self.path.join(name));
             }
         }
     }
@@ -174,13 +204,56 @@ impl Folder {
         }
         let mut file = private_file().write(true).create_new(true).open(path)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        #[cfg(test)]
+        self.did(Step::Wrote(name_of(path), bytes.to_vec()));
+        file.sync_all()?;
+        #[cfg(test)]
+        self.did(Step::SyncedFile(name_of(path)));
+        Ok(())
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)?;
+        #[cfg(test)]
+        self.did(Step::Renamed { from: name_of(from), to: name_of(to) });
+        Ok(())
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)?;
+        #[cfg(test)]
+        self.did(Step::Linked { from: name_of(from), to: name_of(to) });
+        Ok(())
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)?;
+        #[cfg(test)]
+        self.did(Step::Removed(name_of(path)));
+        Ok(())
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        sync_folder(&self.path)?;
+        #[cfg(test)]
+        self.did(Step::SyncedNames);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn did(&self, step: Step) {
+        self.faults.steps.lock().unwrap().push(step);
     }
 
     fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
     }
+}
+
+#[cfg(test)]
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
 /// Takes the lock, if nobody holds it. Not by [`File::try_lock`], which answers on Android that there are no locks.

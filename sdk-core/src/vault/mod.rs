@@ -15,7 +15,9 @@ mod secret;
 mod tests;
 
 use std::{
-    fmt, io,
+    fmt,
+    fs::File,
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -78,14 +80,15 @@ pub(crate) enum WhenLost {
 pub(crate) struct Vault {
     folder: Folder,
     key_store: Arc<dyn KeyStore>,
-    /// One thread of this process at a time.
+    /// One thread of this process at a time waits for the lock. Not under `memory`: who only reads needn't wait for it.
+    turn: Mutex<()>,
     memory: Mutex<Memory>,
 }
 
 impl Vault {
     /// Opens nothing yet.
     pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>) -> Self {
-        Self { folder: Folder::new(directory), key_store, memory: Mutex::default() }
+        Self { folder: Folder::new(directory), key_store, turn: Mutex::default(), memory: Mutex::default() }
     }
 
     /// Fills the disk, or makes room again.
@@ -102,12 +105,12 @@ impl Vault {
 
     /// What the vault holds; nothing in it where there is no file yet.
     pub(crate) fn read(&self) -> Result<Snapshot, VaultError> {
-        let mut memory = self.memory();
-        match self.open(&mut memory) {
+        let first = self.open(&mut self.memory());
+        match first {
             // What looks damaged may have been caught in a change by a system without atomic renames: look again, alone.
             Err(VaultError::Damaged) => {
-                let _lock = self.folder.lock()?;
-                self.open_or_move_aside(&mut memory)
+                let _alone = self.keep_others_out()?;
+                self.open_or_move_aside(&mut self.memory())
             }
             snapshot => snapshot,
         }
@@ -119,8 +122,8 @@ impl Vault {
         when_lost: WhenLost,
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
+        let alone = self.keep_others_out()?;
         let mut memory = self.memory();
-        let lock = self.folder.lock()?;
         let mut snapshot = match (self.open_or_move_aside(&mut memory), when_lost) {
             (Err(VaultError::Damaged), WhenLost::StartAnew) => Snapshot::default(),
             (Err(VaultError::KeyGone), WhenLost::StartAnew) => {
@@ -130,7 +133,9 @@ impl Vault {
             (snapshot, _) => snapshot?,
         };
         let outcome = match change(&mut snapshot.contents) {
-            Change::Keep(outcome) => return Ok(Updated { outcome, revision: snapshot.revision }),
+            Change::Keep(outcome) => {
+                return Ok(Updated { outcome, revision: snapshot.revision, lost_before: self.was_lost() });
+            }
             Change::Write(outcome) => outcome,
         };
         let (id, secret) = match (snapshot.key_id, &memory.key) {
@@ -143,14 +148,14 @@ impl Vault {
         serde_json::to_writer(&mut *plain, &snapshot.contents).expect("the contents are JSON");
         self.folder.replace(FILE, &format::seal(Kind::Vault, id, &secret, revision, &plain))?;
         memory.revision = revision;
-        self.tidy_journal(lock.is_some(), snapshot.contents.refresh_tokens());
-        Ok(Updated { outcome, revision })
+        self.tidy_journal(alone.locked(), snapshot.contents.refresh_tokens());
+        Ok(Updated { outcome, revision, lost_before: self.was_lost() })
     }
 
     /// Steps 2 and 3 of a refresh: the account, and the journalled attempt key of its refresh token where one is wanted.
     pub(crate) fn begin_refresh(&self, id: &AccountId, with_attempt: bool) -> Result<Begun, VaultError> {
+        let _alone = self.keep_others_out()?;
         let mut memory = self.memory();
-        let _lock = self.folder.lock()?;
         let snapshot = self.open_or_move_aside(&mut memory)?;
         let standing = snapshot.standing(id);
         let attempt = match (standing.refresh_token(), snapshot.key_id, &memory.key) {
@@ -160,6 +165,18 @@ impl Vault {
             _ => None,
         };
         Ok(Begun { standing, attempt, revision: snapshot.revision })
+    }
+
+    /// Keeps every other thread and process from changing the vault: first those of this process, by turns, so that the
+    /// lock is waited for by one.
+    fn keep_others_out(&self) -> Result<Alone<'_>, VaultError> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Alone { lock: self.folder.lock()?, _turn: turn })
+    }
+
+    /// Whether a vault of this folder couldn't be read once, and lies aside.
+    fn was_lost(&self) -> bool {
+        self.folder.was_moved_aside(FILE)
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -181,11 +198,7 @@ impl Vault {
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         let Some(file) = self.folder.read(FILE)? else {
             // Once a damaged vault was moved aside, there is none; that isn't the same as never having had one.
-            return if self.folder.was_moved_aside(FILE) {
-                Err(VaultError::Damaged)
-            } else {
-                Ok(Snapshot::default())
-            };
+            return if self.was_lost() { Err(VaultError::Damaged) } else { Ok(Snapshot::default()) };
         };
         let id = format::key_id(Kind::Vault, &file)?;
         let secret = match &memory.key {
@@ -247,6 +260,21 @@ impl Snapshot {
 pub(crate) struct Updated<T> {
     pub(crate) outcome: T,
     pub(crate) revision: u64,
+    /// Whether what the vault once held was lost and it was started anew, by this call or by any before it.
+    pub(crate) lost_before: bool,
+}
+
+/// Nobody else changes the vault while this lives.
+struct Alone<'a> {
+    /// Goes first, so that whoever's turn it is next finds the lock free. Nothing on a file system without locks.
+    lock: Option<File>,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl Alone<'_> {
+    const fn locked(&self) -> bool {
+        self.lock.is_some()
+    }
 }
 
 /// What this process remembers of the vault.

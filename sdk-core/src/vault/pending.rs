@@ -62,7 +62,7 @@ fn read_record(bytes: &[u8], key: &SecretKey, token_hash: &str) -> Result<Secret
     if record.token_hash == token_hash { Ok(record.attempt) } else { Err(FormatError::Damaged) }
 }
 
-fn file_name(token: &Secret) -> String {
+pub(super) fn file_name(token: &Secret) -> String {
     format!("{START}{}{END}", &hash(token)[..22])
 }
 

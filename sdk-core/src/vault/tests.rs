@@ -1,3 +1,7 @@
+#[cfg(target_os = "linux")]
+mod damage;
+mod power;
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
@@ -128,29 +132,6 @@ fn assert_damaged(bytes: &[u8], whole: &Path, keys: &Arc<MemoryKeyStore>) {
 }
 
 #[test]
-fn a_file_that_was_cut_is_damaged_and_moved_aside() {
-    let home = Home::new();
-    home.with("t1");
-    let bytes = std::fs::read(home.file()).unwrap();
-    // `format` tries every length and every bit; here it is about what becomes of the file.
-    for length in (0..bytes.len()).step_by(7) {
-        assert_damaged(&bytes[..length], &home.file(), &home.keys);
-    }
-}
-
-#[test]
-fn a_file_with_a_byte_flipped_is_damaged_and_moved_aside() {
-    let home = Home::new();
-    home.with("t1");
-    let bytes = std::fs::read(home.file()).unwrap();
-    for at in (0..bytes.len()).step_by(7) {
-        let mut bytes = bytes.clone();
-        bytes[at] ^= 0xff;
-        assert_damaged(&bytes, &home.file(), &home.keys);
-    }
-}
-
-#[test]
 fn a_file_that_is_something_else_is_damaged() {
     let home = Home::new();
     home.with("t1");
@@ -242,6 +223,25 @@ fn a_reader_needs_no_lock() {
 }
 
 #[test]
+fn a_reader_does_not_wait_for_a_thread_that_waits_for_the_lock() {
+    let home = Home::new();
+    let vault = home.with("t1");
+    let stopped_process = home.open().folder.lock().unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| queue(&vault, "t2").unwrap());
+        // From when on the writer waits: then its turn is taken.
+        while vault.turn.try_lock().is_ok() {
+            std::thread::yield_now();
+        }
+        assert_eq!(queued(&vault).unwrap(), ["t1"]);
+        assert!(!writer.is_finished());
+        drop(stopped_process);
+        writer.join().unwrap();
+    });
+    assert_eq!(queued(&vault).unwrap(), ["t1", "t2"]);
+}
+
+#[test]
 fn a_stopped_process_that_holds_the_lock_makes_a_change_wait_and_not_fail_for_ever() {
     let home = Home::new();
     let vault = home.with("t1");
@@ -325,6 +325,20 @@ fn the_golden_file_of_format_1_opens() {
     assert_eq!(session.user.subject, "ada");
     assert_eq!(session.refresh_token.as_ref().unwrap().expose(), "golden refresh token");
     assert_eq!(session.lifetime.as_ref().unwrap().whole(), std::time::Duration::from_secs(900));
+}
+
+/// A pending record that version 0.1.0 wrote beside it. The attempt may have been sent: no other one will do.
+#[test]
+fn the_golden_pending_record_of_format_1_is_taken_up() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path()).unwrap();
+    std::fs::write(home.file(), include_bytes!("golden/format-1.moorline")).unwrap();
+    let record = home.path().join("pending-4VPopxMoM3Qx_OjqGxlCpH.moorline");
+    std::fs::write(&record, include_bytes!("golden/pending-format-1.moorline")).unwrap();
+    home.keys.store(GOLDEN_KEY_ID, &SecretKey::from_bytes([0x5a; 32])).unwrap();
+    let begun = home.open().begin_refresh(&id("a"), true).unwrap();
+    assert_eq!(begun.attempt.unwrap().expose(), "gpAWpJ-tMM-mhBPfYFbnZj9B6BiUtDGJ2tduWtrl0Bk");
+    assert_eq!(std::fs::read(record).unwrap(), include_bytes!("golden/pending-format-1.moorline"));
 }
 
 const GOLDEN_KEY_ID: &str = "moorline-vault-GOLDENGOLDENGOLDENGOLA";

@@ -2,6 +2,7 @@
 
 mod callers;
 mod crashes;
+mod interleavings;
 mod lost_answers;
 mod races;
 mod secrets;

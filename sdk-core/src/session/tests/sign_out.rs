@@ -41,9 +41,44 @@ async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     put(&device.folder().join("vault.moorline"), b"damaged");
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
-    assert_eq!(session.state(), SIGNED_OUT);
+    for _again in 0..2 {
+        assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+        assert_eq!(session.state(), SIGNED_OUT);
+    }
     assert_eq!(device.provider.count("/revoke"), 0);
+}
+
+#[tokio::test]
+async fn a_sign_out_over_a_lost_vault_shows_no_other_state_on_its_way() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let mut states = session.states();
+    assert!(matches!(states.next().await, Some(SessionState::SignedIn(_))));
+    put(&device.folder().join("vault.moorline"), b"damaged");
+    let watching = tokio::spawn(async move { states.next().await });
+    tokio::task::yield_now().await;
+    session.sign_out().await.unwrap();
+    assert_eq!(watching.await.unwrap(), Some(SIGNED_OUT));
+}
+
+#[tokio::test]
+async fn a_vault_that_was_lost_before_the_call_claims_no_revocation_until_the_next_session_has_one() {
+    let device = Device::new().await;
+    drop(device.signed_in().await);
+    put(&device.folder().join("vault.moorline"), b"damaged");
+    // Another call finds it so, and one more has started a vault anew.
+    let session = device.process();
+    crate::login::start(&session, crate::SignInOptions::default()).await.unwrap();
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(device.provider.count("/revoke"), 0);
+    device.sign_in(&session).await.unwrap();
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: true }));
+}
+
+#[tokio::test]
+async fn a_sign_out_where_nobody_ever_was_has_nothing_left_to_revoke() {
+    let device = Device::new().await;
+    assert_eq!(device.process().sign_out().await, Ok(SignOut { revoked: true }));
 }
 
 #[tokio::test]
