@@ -52,7 +52,7 @@ fn id(account: &str) -> AccountId {
 }
 
 fn queue(vault: &Vault, token: &str) -> Result<u64, VaultError> {
-    let revocation = Revocation { token: Secret::new(token.into()), is_refresh_token: true };
+    let revocation = Revocation { token: Secret::new(token.into()), is_refresh_token: true, proof_key: None };
     let updated = vault.update(WhenLost::Fail, |contents| {
         contents.account_mut(&id("a")).revocations.push(revocation);
         Change::Write(())
@@ -349,6 +349,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         user: crate::User::from_claims("ada".into(), serde_json::Map::new()),
         refresh_token: Some(Secret::new(refresh_token.into())),
         access_token: Secret::new("at".into()),
+        proof_key: None,
         lifetime: None,
         scope: vec![],
         signed_in_at: 0,
