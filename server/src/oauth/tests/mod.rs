@@ -3,6 +3,9 @@
 mod authorize;
 mod code;
 mod discovery;
+mod dpop;
+mod dpop_clients;
+mod dpop_resources;
 mod refresh;
 mod refresh_faults;
 mod refusals;
