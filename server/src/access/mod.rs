@@ -2,6 +2,8 @@
 //! [`policy`].
 
 mod credential;
+#[cfg(test)]
+mod dpop_tests;
 mod extract;
 pub mod policy;
 mod refusal;
