@@ -53,7 +53,11 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     let address = client_address(&request, &state.config.http.trusted_proxies);
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
+    let is_proved = oauth::dpop::is_proved(&request);
     let mut response = form.shape(traced(&id, request, next).await);
+    if is_proved {
+        oauth::dpop::next_nonce(state.dpop(), &mut response);
+    }
     security_headers(&state.config.issuer, &mut response);
     let id = HeaderValue::try_from(id).expect("an id is base64url");
     response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
