@@ -45,11 +45,14 @@ pub(crate) struct State {
     pub(crate) ahead: i64,
     /// Whether answers have a `Date`.
     pub(crate) tells_time: bool,
-    /// Whether it binds tokens (and says so in its metadata).
+    /// Whether it binds tokens, and whether its metadata says so.
     pub(crate) binds: bool,
+    pub(crate) says_that_it_binds: bool,
     /// The `token_type` to say in place of the right one.
     pub(crate) token_type: Option<Value>,
     pub(crate) proofs: Proofs,
+    /// Whether every nonce that it hands out is old already.
+    pub(crate) restless: bool,
     /// Those that were only asked for a nonce; they aren't among the others, and use up no fault.
     pub(crate) challenged: Vec<Seen>,
     clock: Arc<TestClock>,
@@ -92,8 +95,10 @@ impl FakeProvider {
             ahead: 0,
             tells_time: true,
             binds: true,
+            says_that_it_binds: true,
             token_type: None,
             proofs: Proofs::default(),
+            restless: false,
             challenged: Vec::new(),
             clock,
             bindings: HashMap::new(),
@@ -234,7 +239,7 @@ impl FakeProvider {
 
     fn metadata(&self, state: &State) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
-        let algorithms = state.binds.then(|| json!(["ES256", "EdDSA"]));
+        let algorithms = (state.binds && state.says_that_it_binds).then(|| json!(["ES256", "EdDSA"]));
         json!({
             "issuer": self.issuer,
             "authorization_endpoint": at("/authorize"),
@@ -278,12 +283,14 @@ impl State {
         }
     }
 
-    fn headers(&self, seen: &Seen, status: u16, body: &str) -> String {
+    fn headers(&mut self, seen: &Seen, status: u16, body: &str) -> String {
         let mut headers = String::new();
         if self.tells_time {
             headers += &format!("Date: {}\r\n", httpdate::fmt_http_date(self.clock.truth()));
         }
         if let (true, Some(nonce)) = (self.binds, self.proofs.nonces.last()) {
+            self.serial += usize::from(self.restless);
+            let nonce = if self.restless { format!("old-{}", self.serial) } else { nonce.clone() };
             headers += &format!("DPoP-Nonce: {nonce}\r\n");
         }
         if let (401, Some((scheme, _))) = (status, seen.access_token()) {
@@ -330,15 +337,14 @@ impl State {
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        let mut answer = self.tokens();
+        let mut answer = self.tokens(self.sessions.len() - 1);
         answer["id_token"] = self.signer.sign(&claims).into();
         (200, answer)
     }
 
-    /// The tokens of the latest session's present generation.
-    fn tokens(&mut self) -> Value {
+    /// The tokens of a session's present generation.
+    fn tokens(&mut self, row: usize) -> Value {
         self.serial += 1;
-        let row = self.sessions.len() - 1;
         let refresh_token = format!("seen-rt-{row}-{}", self.sessions[row].generation);
         let access_token = format!("seen-at-{}", self.serial);
         let bound_to = self.sessions[row].thumbprint.clone();
@@ -372,7 +378,7 @@ impl State {
             let session = &mut self.sessions[row];
             session.generation += 1;
             session.attempts.push(attempt);
-            let tokens = self.tokens();
+            let tokens = self.tokens(row);
             self.sessions[row].answer = Some(tokens.clone());
             return (200, tokens);
         }
