@@ -2,12 +2,14 @@
 //! among them: what is in those is the provider's business.
 
 pub(crate) mod id_token;
-mod json;
+pub(crate) mod json;
 pub(crate) mod jwks;
 mod jws;
 pub(crate) mod userinfo;
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod quirks;
 #[cfg(test)]
 pub(crate) mod signer;
