@@ -17,6 +17,9 @@ mod configuration;
 mod crypto;
 mod discovery;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod login;
 mod net;

@@ -2,6 +2,8 @@
 //! [`policy`].
 
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod policy;
 #[cfg(test)]
 mod tests;

@@ -48,7 +48,7 @@ pub async fn client_address(State(state): State<AppState>, mut request: Request,
 }
 
 /// The last address of `X-Forwarded-For` that is not itself a trusted proxy; anyone can write the ones before it.
-fn forwarded(socket: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> ClientAddress {
+pub(super) fn forwarded(socket: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> ClientAddress {
     let mut address = socket.to_canonical();
     let hops: Vec<&str> = headers
         .get_all("x-forwarded-for")

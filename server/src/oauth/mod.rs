@@ -8,6 +8,8 @@ mod code;
 pub mod consent;
 mod discovery;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod id_token;
 mod issue;
 mod params;
