@@ -6,11 +6,11 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-pub use crate::access::fuzzing::bearer;
+pub use crate::access::fuzzing::credential;
 pub use crate::api::fuzzing::problem;
 pub use crate::identity::fuzzing::cookie;
 pub use crate::limits::fuzzing::forwarded_for;
-pub use crate::oauth::fuzzing::{authorize, refresh_token, rotation, token_form};
+pub use crate::oauth::fuzzing::{authorize, dpop_proof, refresh_token, rotation, token_form};
 
 /// A target's function.
 pub type Target = fn(&[u8]);
@@ -18,8 +18,9 @@ pub type Target = fn(&[u8]);
 /// Every target, by the name of its file in `fuzz/fuzz_targets` and of its folder in `fuzz/corpus`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("authorize", authorize),
-    ("bearer", bearer),
     ("cookie", cookie),
+    ("credential", credential),
+    ("dpop_proof", dpop_proof),
     ("forwarded_for", forwarded_for),
     ("problem", problem),
     ("refresh_token", refresh_token),

@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 pub use super::authorize::fuzzing::authorize;
 use super::client_auth::Credentials;
+pub use super::dpop::fuzzing::dpop_proof;
 use super::params::Params;
 pub use super::rotation::fuzzing::rotation;
 use super::rotation::{Attempt, AttemptHash, History, Holes, RefreshToken, SessionSecret};

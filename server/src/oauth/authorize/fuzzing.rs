@@ -49,6 +49,7 @@ fn accepted(request: &AuthorizationRequest, client: &Client, params: &Params) {
     assert_eq!(params.value("response_type"), Some("code"));
     assert_eq!(params.value("code_challenge_method"), Some("S256"));
     assert_eq!(request.state.as_deref(), params.value("state"));
+    assert_eq!(request.dpop_jkt.as_deref(), params.value("dpop_jkt"));
     assert!(request.expires_at > NOW);
     let answer = redirect::with_answer(&request.redirect_uri, &[("code", "c+/&"), ("state", "s#=")]);
     goes_to(&answer, &request.redirect_uri, &["code", "state"]);
@@ -58,7 +59,9 @@ fn accepted(request: &AuthorizationRequest, client: &Client, params: &Params) {
     query.append_pair("redirect_uri", &request.redirect_uri);
     query.append_pair("scope", &request.scope.to_string());
     query.append_pair("code_challenge", &request.code_challenge);
-    for (name, value) in [("state", &request.state), ("nonce", &request.nonce)] {
+    for (name, value) in
+        [("state", &request.state), ("nonce", &request.nonce), ("dpop_jkt", &request.dpop_jkt)]
+    {
         query.append_pair(name, value.as_deref().unwrap_or_default());
     }
     let params = Params::parse(query.finish().as_bytes()).expect("it is well encoded");
@@ -102,6 +105,7 @@ fn client() -> Client {
         scopes: Scope::parse("openid offline_access notes.read").expect("it is a good scope"),
         origins: Vec::new(),
         consent: ConsentRule::Ask,
+        dpop_bound_access_tokens: false,
         created_at: NOW,
     }
 }

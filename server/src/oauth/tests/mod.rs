@@ -226,6 +226,7 @@ fn clients() -> [Client; 4] {
         scopes: Scope::parse(ALL).unwrap(),
         origins: Vec::new(),
         consent,
+        dpop_bound_access_tokens: false,
         created_at: START,
     };
     [
