@@ -49,6 +49,7 @@ fn login(redirect_uri: &str) -> PendingLogin {
         state: Secret::new(STATE.into()),
         nonce: Secret::new("n1".into()),
         code_verifier: Secret::new("v1".into()),
+        proof_key: None,
         redirect_uri: redirect_uri.into(),
         scope: vec![],
         max_age: None,
