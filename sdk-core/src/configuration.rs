@@ -1,6 +1,8 @@
 //! The configuration, by builder: text comes in, and what goes out has been checked once and for all.
 
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod pins;
 mod redirect;
 #[cfg(test)]

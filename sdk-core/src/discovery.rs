@@ -11,6 +11,8 @@ use url::Url;
 use crate::net::{NetError, Request, Transport};
 use crate::{Configuration, Error};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;
 

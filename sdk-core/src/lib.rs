@@ -18,6 +18,9 @@ mod crypto;
 mod discovery;
 mod dpop;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod login;
 mod net;

@@ -10,6 +10,9 @@ pub mod audit;
 pub mod clock;
 pub mod config;
 pub mod dev;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod identity;
 pub mod keys;

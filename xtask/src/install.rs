@@ -14,6 +14,9 @@ use crate::workspace::Workspace;
 /// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// What runs the fuzz targets.
+const CARGO_FUZZ: &str = "0.13.2";
+
 /// The Node.js that npm's own packages carry, where the machine's is older than [`OLDEST_NODE`].
 const NODE: &str = "24.21.0";
 const OLDEST_NODE: u32 = 22;
@@ -53,6 +56,9 @@ pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "u
 /// A browser to drive and the runtime of the driver.
 pub(crate) const BROWSER: &[Need] =
     &[need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm")];
+
+/// libFuzzer is C++.
+pub(crate) const FUZZ: &[Need] = &[need("g++", "g++")];
 
 /// Installs the packages of those programs that are not there.
 pub(crate) fn packages(workspace: &Workspace, log: &mut Log, needs: &[Need]) -> Result<()> {
@@ -114,21 +120,54 @@ fn apt(workspace: &Workspace, log: &mut Log) -> Result<Command> {
 
 /// Where cargo-deny is, compiled once for this version.
 pub(crate) fn cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
-    let folder = Workspace::tools()?.join(format!("cargo-deny-{CARGO_DENY}"));
-    let program = folder.join("bin").join("cargo-deny");
+    cargo_install(workspace, log, "cargo-deny", CARGO_DENY)
+}
+
+/// Where cargo-fuzz is, compiled once for this version.
+pub(crate) fn cargo_fuzz(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
+    cargo_install(workspace, log, "cargo-fuzz", CARGO_FUZZ)
+}
+
+/// The name of a nightly tool chain: one that is there, or else installed by rustup.
+pub(crate) fn nightly(workspace: &Workspace, log: &mut Log) -> Result<String> {
+    const BY_HAND: &str = "rustup toolchain install nightly --profile minimal";
+    ensure!(
+        find("rustup").is_some(),
+        "a nightly Rust tool chain is missing, and there is no rustup to install it; by hand: install rustup, then `{BY_HAND}`"
+    );
+    let mut list = workspace.command("rustup");
+    list.args(["toolchain", "list"]);
+    let there = log.must(list, QUICK)?;
+    // `nightly-2026-05-19-x86_64-unknown-linux-gnu (active)`
+    let nightly = there.lines().filter_map(|line| line.split_whitespace().next());
+    if let Some(name) = nightly.into_iter().find(|name| name.starts_with("nightly")) {
+        return Ok(name.to_owned());
+    }
+    log.ui().note("installing a nightly Rust tool chain");
+    let mut install = workspace.command("rustup");
+    install.args(BY_HAND.split(' ').skip(1));
+    log.must(install, DOWNLOAD).with_context(|| {
+        format!("a nightly Rust tool chain is missing and can't be installed; by hand: `{BY_HAND}`")
+    })?;
+    Ok("nightly".to_owned())
+}
+
+/// Where a program of crates.io is, compiled once for this version.
+fn cargo_install(workspace: &Workspace, log: &mut Log, name: &str, version: &str) -> Result<PathBuf> {
+    let folder = Workspace::tools()?.join(format!("{name}-{version}"));
+    let program = folder.join("bin").join(name);
     if program.exists() {
         return Ok(program);
     }
-    log.ui().note(&format!("compiling cargo-deny {CARGO_DENY} (once; it is kept in {})", folder.display()));
+    log.ui().note(&format!("compiling {name} {version} (once; it is kept in {})", folder.display()));
     let mut install = workspace.cargo();
-    install.args(["install", "--locked", "--debug", "--no-default-features", "--version", CARGO_DENY]);
-    install.arg("--root").arg(&folder).arg("--target-dir").arg(folder.join("build")).arg("cargo-deny");
+    install.args(["install", "--locked", "--debug", "--no-default-features", "--version", version]);
+    install.arg("--root").arg(&folder).arg("--target-dir").arg(folder.join("build")).arg(name);
     // Quick to compile is what counts: it runs for a second.
     install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
     install.env("CARGO_INCREMENTAL", "0");
-    let by_hand =
-        format!("cargo install --locked --version {CARGO_DENY} --root {} cargo-deny", folder.display());
-    log.must(install, COMPILE).with_context(|| format!("can't install cargo-deny; by hand: `{by_hand}`"))?;
+    let by_hand = format!("cargo install --locked --version {version} --root {} {name}", folder.display());
+    log.must(install, COMPILE).with_context(|| format!("can't install {name}; by hand: `{by_hand}`"))?;
     let _ = std::fs::remove_dir_all(folder.join("build"));
     Ok(program)
 }

@@ -91,7 +91,7 @@ impl HostPins {
 pub(crate) struct PinSet {
     host: String,
     hashes: Vec<SpkiHash>,
-    expires_at: u64,
+    pub(super) expires_at: u64,
 }
 
 impl PinSet {
@@ -126,7 +126,7 @@ impl SpkiHash {
         Self(crate::crypto::sha256(spki))
     }
 
-    fn parse(pin: &str) -> Option<Self> {
+    pub(super) fn parse(pin: &str) -> Option<Self> {
         let hash = STANDARD.decode(pin.strip_prefix("sha256/")?).ok()?;
         hash.try_into().ok().map(Self)
     }

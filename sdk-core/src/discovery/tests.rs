@@ -44,6 +44,25 @@ fn a_document_of_the_needed_members_is_enough_and_null_is_absent() {
 }
 
 #[test]
+fn each_member_that_may_be_left_out_may_be_null_and_flags_are_true_alone() {
+    for name in [
+        "userinfo_endpoint",
+        "revocation_endpoint",
+        "end_session_endpoint",
+        "code_challenge_methods_supported",
+        "scopes_supported",
+        "refresh_attempt_supported",
+        "authorization_response_iss_parameter_supported",
+    ] {
+        assert!(read(json!({ name: null })).is_ok(), "{name}");
+    }
+    for odd in [json!("true"), json!(1), json!([true]), json!({})] {
+        let metadata = read(json!({ "refresh_attempt_supported": odd, "scopes_supported": odd })).unwrap();
+        assert!(!metadata.refresh_attempt_supported && metadata.scopes_supported.is_empty(), "{odd}");
+    }
+}
+
+#[test]
 fn all_that_the_sdk_uses_is_read() {
     let metadata = read(json!({
         "userinfo_endpoint": "https://id.example.com/userinfo",
@@ -173,7 +192,18 @@ async fn what_is_no_issuer_and_what_is_only_down_are_told_apart() {
 
 #[tokio::test]
 async fn what_is_no_json_is_refused_without_a_panic() {
-    for body in ["", "null", "[]", "<html>", "{", "{\"issuer\":"] {
+    for body in [
+        "",
+        "null",
+        "[]",
+        "<html>",
+        "{",
+        "{\"issuer\":",
+        "\u{feff}{}",
+        "{\"x\":1e999}",
+        "{}{}",
+        "{\"x\":\"\\ud800\"}",
+    ] {
         let server = Server::plain(move |_, _| answer(200, body)).await;
         let configuration = configuration(server.plain_url("/").as_str());
         let transport = Transport::new(&configuration).unwrap();

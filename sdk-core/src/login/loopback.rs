@@ -73,9 +73,9 @@ impl LoopbackReceiver {
 }
 
 #[derive(Debug)]
-struct Expected {
-    origin: String,
-    state: Secret,
+pub(super) struct Expected {
+    pub(super) origin: String,
+    pub(super) state: Secret,
 }
 
 async fn serve(listener: TcpListener, expected: Arc<Expected>) -> Result<String, Error> {
@@ -137,7 +137,7 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Opt
 
 impl Expected {
     /// The callback in the head of a request, or what to answer instead.
-    fn callback_in(&self, head: &str) -> Result<Url, Page> {
+    pub(super) fn callback_in(&self, head: &str) -> Result<Url, Page> {
         let mut lines = head.split("\r\n");
         let mut request = lines.next().unwrap_or_default().split(' ');
         let (Some("GET"), Some(target), Some("HTTP/1.1" | "HTTP/1.0"), None) =
@@ -167,7 +167,7 @@ impl Expected {
 
 /// What the browser is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Page {
+pub(super) enum Page {
     Back,
     NotSignedIn,
     BadRequest,

@@ -2,6 +2,8 @@
 
 mod callback;
 mod finish;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod loopback;
 mod start;

@@ -4,6 +4,8 @@ mod access_token;
 pub mod decision;
 mod engine;
 mod flight;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod machine;
 mod refresh;
 mod request_headers;

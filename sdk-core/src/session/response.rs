@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::{Error, net::Response, vault::Secret};
+use crate::{Error, net::Response, token::json::strict_object, vault::Secret};
 
 /// What the token endpoint says.
 #[derive(Debug)]
@@ -40,12 +40,14 @@ pub(crate) struct Tokens {
 pub(crate) struct Refusal {
     pub(crate) code: String,
     pub(crate) description: String,
+    /// By the code as it was sent: what is fit to be shown may look like another.
+    of_the_grant: bool,
 }
 
 impl Refusal {
     /// Whether the grant itself was refused.
-    pub(crate) fn is_invalid_grant(&self) -> bool {
-        self.code == "invalid_grant"
+    pub(crate) const fn is_invalid_grant(&self) -> bool {
+        self.of_the_grant
     }
 }
 
@@ -71,6 +73,7 @@ impl Answer {
             return Self::Unclear { why: "the body is no JSON object", retry_after: None };
         };
         if status == StatusCode::OK {
+            // Where a name is repeated, the last counts: a provider that rotates wouldn't give its tokens again.
             return match tokens(&body) {
                 Some(tokens) => Self::Issued(Box::new(tokens)),
                 None => Self::Unclear { why: "the token response is malformed", retry_after: None },
@@ -81,9 +84,14 @@ impl Answer {
             Some("temporarily_unavailable" | "server_error" | "slow_down") => {
                 Self::Unclear { why: "the error asks to come back later", retry_after: retry_after(response) }
             }
-            Some(code) if status.is_client_error() => {
+            // What may end a session must not be read in two ways.
+            Some(code) if status.is_client_error() && strict_object(&response.body).is_some() => {
                 let description = text(&body, "error_description").unwrap_or_default();
-                Self::Refused(Refusal { code: told(code, sent), description: told(description, sent) })
+                Self::Refused(Refusal {
+                    code: told(code, sent),
+                    description: told(description, sent),
+                    of_the_grant: code == "invalid_grant",
+                })
             }
             _ => Self::Unclear { why: "the answer is neither tokens nor an OAuth error", retry_after: None },
         }
@@ -93,6 +101,8 @@ impl Answer {
 /// A provider's text, fit to be shown: short, printable, and without anything of `secrets`, nor anything that looks like
 /// a JWT (it may have echoed a proof).
 pub(crate) fn told(text: &str, secrets: &[&Secret]) -> String {
+    // First, or a secret with a control character in it would come out whole.
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
     let words = text.split(' ').map(|word| if word.contains("eyJ") { "[redacted]" } else { word });
     let mut text = words.collect::<Vec<_>>().join(" ");
     for secret in secrets {
@@ -100,7 +110,7 @@ pub(crate) fn told(text: &str, secrets: &[&Secret]) -> String {
             text = text.replace(secret.expose(), "[redacted]");
         }
     }
-    text.chars().filter(|c| !c.is_control()).take(300).collect()
+    text.chars().take(300).collect()
 }
 
 fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
@@ -257,6 +267,102 @@ mod tests {
         ] {
             assert!(matches!(read(status, body), Answer::Unclear { .. }), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn each_member_may_be_null_or_missing_but_the_access_token() {
+        for name in ["token_type", "expires_in", "refresh_token", "id_token", "scope"] {
+            let tokens = issued(&format!(r#"{{"access_token":"a","{name}":null}}"#));
+            assert!(tokens.expires_in.is_none() && tokens.refresh_token.is_none(), "{name}");
+            assert!(tokens.id_token.is_none() && tokens.scope.is_none(), "{name}");
+        }
+        assert!(matches!(read(200, r#"{"access_token":null,"refresh_token":"r"}"#), Answer::Unclear { .. }));
+        let refused = read(400, r#"{"error":"invalid_grant","error_description":null,"error_uri":null}"#);
+        assert!(matches!(refused, Answer::Refused(refusal) if refusal.description.is_empty()));
+        assert!(matches!(read(400, r#"{"error":null}"#), Answer::Unclear { .. }));
+    }
+
+    #[test]
+    fn a_lifetime_is_read_from_a_number_or_its_text_and_kept_within_ten_years() {
+        for (expires_in, seconds) in [
+            ("3600", Some(3600)),
+            ("3600.0", Some(3600)),
+            ("3.6e3", Some(3600)),
+            ("-1", Some(0)),
+            ("-0.5", Some(0)),
+            ("0", Some(0)),
+            ("18446744073709551615", Some(315_360_000)),
+            ("99999999999999999999999999999999", Some(315_360_000)),
+            ("-99999999999999999999999999999999", Some(0)),
+        ] {
+            for written in [expires_in.to_owned(), format!("\"{expires_in}\""), format!("\" {expires_in} \"")]
+            {
+                let tokens = issued(&format!(r#"{{"access_token":"a","expires_in":{written}}}"#));
+                assert_eq!(tokens.expires_in.map(|expires_in| expires_in.as_secs()), seconds, "{written}");
+            }
+        }
+        for nothing in [r#""""#, r#""inf""#, r#""-NaN""#, r#""0x10""#, r#""1 hour""#, "[]", "{}", "false"] {
+            let tokens = issued(&format!(r#"{{"access_token":"a","expires_in":{nothing}}}"#));
+            assert_eq!(tokens.expires_in, None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_quite_json_is_unclear_and_no_panic() {
+        let token = r#"{"access_token":"a"}"#;
+        let deep = format!(r#"{{"access_token":"a","deep":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
+        for body in [
+            format!("\u{feff}{token}").as_bytes(),
+            b"{\"access_token\":\"\xff\"}",
+            br#"{"access_token":"\ud800"}"#,
+            br#"{"access_token":"a","expires_in":1e999}"#,
+            br#"{"access_token":"a","expires_in":Infinity}"#,
+            br#"{"access_token":"a",}"#,
+            format!("{token}{token}").as_bytes(),
+            format!("{token}\0").as_bytes(),
+            deep.as_bytes(),
+            format!(r#"{{"access_token":"{}"}}"#, "a".repeat(LONGEST + 1)).as_bytes(),
+        ] {
+            let response =
+                Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec() };
+            assert!(matches!(Answer::read(&response, &[]), Answer::Unclear { .. }), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn an_error_that_says_two_things_never_ends_a_session() {
+        for body in [
+            r#"{"error":"temporarily_unavailable","error":"invalid_grant"}"#,
+            r#"{"error":"invalid_grant","error":"invalid_grant"}"#,
+            r#"{"error":"invalid_grant","more":{"a":1,"a":2}}"#,
+        ] {
+            assert!(matches!(read(400, body), Answer::Unclear { .. }), "{body}");
+        }
+        let tokens = issued(r#"{"access_token":"a","scope":"x","scope":"y","refresh_token":"r"}"#);
+        assert_eq!(
+            (tokens.refresh_token.unwrap().expose(), tokens.scope.unwrap()),
+            ("r", vec!["y".to_owned()])
+        );
+    }
+
+    #[test]
+    fn only_the_very_text_invalid_grant_means_it() {
+        for code in ["invalid_grant\\u0007", "\\u0000invalid_grant", "Invalid_Grant", "invalid_grant "] {
+            let answer = read(400, &format!(r#"{{"error":"{code}"}}"#));
+            assert!(matches!(answer, Answer::Refused(refusal) if !refusal.is_invalid_grant()), "{code}");
+        }
+        // Also where a token happens to be part of the word.
+        let body = br#"{"error":"invalid_grant"}"#.to_vec();
+        let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body };
+        let answer = Answer::read(&response, &[&Secret::new("grant".into())]);
+        assert!(matches!(answer, Answer::Refused(refusal) if refusal.is_invalid_grant()));
+    }
+
+    #[test]
+    fn an_echoed_token_is_wiped_also_with_control_characters_in_it() {
+        let body = r#"{"error":"invalid_grant","error_description":"sent-\u0000token\u0009 is old"}"#;
+        let Answer::Refused(refusal) = read(400, body) else { panic!("a refusal") };
+        assert_eq!(refusal.description, "[redacted] is old");
     }
 
     #[test]

@@ -8,9 +8,9 @@ use super::jws::JwsError;
 use super::signer::{Signer, base64url};
 use crate::crypto;
 
-const NOW: i64 = 1_800_000_000;
+pub(super) const NOW: i64 = 1_800_000_000;
 
-fn expected() -> Expectations<'static> {
+pub(super) fn expected() -> Expectations<'static> {
     Expectations {
         issuer: "https://id.example.com",
         client_id: "notes",
@@ -23,7 +23,7 @@ fn expected() -> Expectations<'static> {
     }
 }
 
-fn claims() -> Value {
+pub(super) fn claims() -> Value {
     json!({
         "iss": "https://id.example.com",
         "sub": "ada",
@@ -48,17 +48,17 @@ fn claims_with(changes: Value) -> Value {
     claims
 }
 
-fn keys(signers: &[&Signer]) -> Jwks {
+pub(super) fn keys(signers: &[&Signer]) -> Jwks {
     let keys: Vec<Value> = signers.iter().map(|signer| signer.jwk()).collect();
     Jwks::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap()
 }
 
-fn verdict(changes: Value, expected: &Expectations<'_>) -> Result<IdTokenClaims, IdTokenError> {
+pub(super) fn verdict(changes: Value, expected: &Expectations<'_>) -> Result<IdTokenClaims, IdTokenError> {
     let signer = Signer::es256("1");
     verify_with(&signer.sign(&claims_with(changes)), &keys(&[&signer]), expected)
 }
 
-fn refused(changes: Value) -> IdTokenError {
+pub(super) fn refused(changes: Value) -> IdTokenError {
     verdict(changes, &expected()).unwrap_err()
 }
 
@@ -406,7 +406,11 @@ fn times_must_be_there_and_make_sense() {
     for (name, value) in [
         ("exp", Value::Null),
         ("iat", Value::Null),
-        ("exp", json!("1800000600")),
+        ("exp", json!("")),
+        ("exp", json!("1800000600.5")),
+        ("exp", json!("+1800000600")),
+        ("exp", json!(" 1800000600")),
+        ("exp", json!("99999999999999999999")),
         ("exp", json!(NOW)),
         ("exp", json!(-1)),
         ("exp", json!(1e300)),

@@ -248,20 +248,17 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option
     }
 }
 
-/// A NumericDate (RFC 7519 §2), which may have a fraction, between the years 1970 and 9999.
+/// A NumericDate (RFC 7519 §2), which may have a fraction, between the years 1970 and 9999. Some providers write it as a
+/// text of digits.
 fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, IdTokenError> {
-    let value = match claims.get(name) {
+    let whole = match claims.get(name) {
         None | Some(Value::Null) => return Ok(None),
-        Some(value) => value,
-    };
-    let whole = match (value.as_i64(), value.as_f64()) {
-        (Some(whole), _) => whole,
+        Some(Value::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
         #[expect(
             clippy::cast_possible_truncation,
             reason = "a float saturates, and the range is checked next"
         )]
-        (None, Some(fraction)) => fraction.floor() as i64,
-        (None, None) => return Err(IdTokenError::Claim(name)),
+        Some(value) => value.as_i64().or_else(|| value.as_f64().map(|fraction| fraction.floor() as i64)),
     };
-    if (0..=253_402_300_799).contains(&whole) { Ok(Some(whole)) } else { Err(IdTokenError::Claim(name)) }
+    whole.filter(|whole| (0..=253_402_300_799).contains(whole)).map(Some).ok_or(IdTokenError::Claim(name))
 }

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Vis
 use serde_json::{Map, Number, Value};
 
 /// The object in `text`, or nothing where it is none or repeats a name.
-pub(super) fn strict_object(text: &[u8]) -> Option<Map<String, Value>> {
+pub(crate) fn strict_object(text: &[u8]) -> Option<Map<String, Value>> {
     match serde_json::from_slice::<Strict>(text) {
         Ok(Strict(Value::Object(object))) => Some(object),
         _ => None,

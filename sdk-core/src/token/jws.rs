@@ -70,9 +70,10 @@ impl<'a> Jws<'a> {
     }
 }
 
+/// A text; `null` is the same as nothing.
 fn optional_string(object: &Map<String, Value>, name: &str) -> Result<Option<String>, JwsError> {
     match object.get(name) {
-        None => Ok(None),
+        None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(JwsError::Malformed),
     }

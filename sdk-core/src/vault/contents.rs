@@ -10,7 +10,7 @@ use crate::{Clock, ReauthReason, User, dpop::ProofKey};
 /// All accounts.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contents {
-    accounts: Vec<Account>,
+    pub(super) accounts: Vec<Account>,
 }
 
 impl Contents {
@@ -212,9 +212,9 @@ pub(crate) fn unix_seconds(clock: &dyn Clock) -> u64 {
     wall_millis(clock) / 1_000
 }
 
-/// The time that was so many seconds after 1970.
+/// The time that was so many seconds after 1970; what no clock can show is 1970.
 pub(crate) fn from_unix_seconds(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
+    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)
 }
 
 fn wall_millis(clock: &dyn Clock) -> u64 {
@@ -276,6 +276,12 @@ mod tests {
         assert_eq!(lifetime.remaining(&clock), Duration::ZERO);
         clock.0.set_ahead_by_years(2);
         assert_eq!(lifetime.remaining(&clock), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_time_that_no_clock_can_show_is_no_panic() {
+        assert_eq!(from_unix_seconds(u64::MAX), UNIX_EPOCH);
+        assert_eq!(from_unix_seconds(1), UNIX_EPOCH + Duration::from_secs(1));
     }
 
     #[test]

@@ -9,6 +9,8 @@
 mod contents;
 pub(crate) mod files;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod pending;
 mod secret;
 #[cfg(test)]

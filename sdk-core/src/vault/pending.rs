@@ -56,7 +56,7 @@ impl Vault {
     }
 }
 
-fn read_record(bytes: &[u8], key: &SecretKey, token_hash: &str) -> Result<Secret, FormatError> {
+pub(super) fn read_record(bytes: &[u8], key: &SecretKey, token_hash: &str) -> Result<Secret, FormatError> {
     let opened = format::open(Kind::Pending, bytes, key)?;
     let record: Record = serde_json::from_slice(&opened.contents).map_err(|_| FormatError::Damaged)?;
     if record.token_hash == token_hash { Ok(record.attempt) } else { Err(FormatError::Damaged) }
@@ -66,7 +66,7 @@ pub(super) fn file_name(token: &Secret) -> String {
     format!("{START}{}{END}", &hash(token)[..22])
 }
 
-fn hash(token: &Secret) -> String {
+pub(super) fn hash(token: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(crypto::sha256(token.expose().as_bytes()))
 }
 

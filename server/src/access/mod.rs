@@ -5,6 +5,8 @@ mod credential;
 #[cfg(test)]
 mod dpop_tests;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod policy;
 mod refusal;
 #[cfg(test)]

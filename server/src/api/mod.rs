@@ -2,6 +2,8 @@
 
 mod cursor;
 mod etag;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[expect(unused_qualifications, reason = "utoipa writes out the path of a handler's parameters")]
 mod notes;
 pub mod openapi;

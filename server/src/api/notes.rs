@@ -57,12 +57,12 @@ pub(super) struct NoteText {
     /// The title: 1 to 200 characters in one line.
     #[garde(length(chars, min = 1, max = 200), custom(one_line))]
     #[schema(min_length = 1, max_length = 200)]
-    title: String,
+    pub(super) title: String,
     /// The text: up to 20,000 characters.
     #[garde(length(chars, max = 20_000), custom(no_null))]
     #[schema(max_length = 20000)]
     #[serde(default)]
-    body: String,
+    pub(super) body: String,
 }
 
 /// Which page of the list.
@@ -72,10 +72,10 @@ pub(super) struct NoteText {
 pub(super) struct PageQuery {
     /// How many notes at most: 1 to 100; 20 if not given.
     #[garde(inner(range(min = 1, max = 100)))]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next` of the page before.
     #[garde(skip)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
 }
 
 /// More than anybody writes by hand; keeps one account from filling the disk.

@@ -3,6 +3,8 @@
 mod consent;
 mod cookies;
 mod csrf;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod home;
 mod passwords;
 pub mod scopes;

@@ -39,7 +39,7 @@ pub fn client_address(request: &Request, trusted_proxies: &[IpAddr]) -> ClientAd
 }
 
 /// The last address of `X-Forwarded-For` that is not itself a trusted proxy; anyone can write the ones before it.
-fn forwarded(socket: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> ClientAddress {
+pub(super) fn forwarded(socket: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> ClientAddress {
     let mut address = socket.to_canonical();
     let hops: Vec<&str> = headers
         .get_all("x-forwarded-for")

@@ -3,6 +3,8 @@
 
 mod address;
 mod clock;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

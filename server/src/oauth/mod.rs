@@ -10,6 +10,8 @@ pub mod consent;
 mod discovery;
 pub mod dpop;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod id_token;
 mod issue;
 mod params;

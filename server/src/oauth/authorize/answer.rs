@@ -6,6 +6,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::http::pages::error_page;
 use crate::limits::Limited;
+use crate::oauth::Settings;
 use crate::oauth::params::ParamsError;
 use crate::oauth::redirect::with_answer;
 use crate::state::AppState;
@@ -52,14 +53,14 @@ pub(in crate::oauth) enum AnswerError {
 impl AnswerError {
     /// The client is told at its redirect URI, with its `state` and our `iss` (RFC 9207).
     pub(super) fn refuse(
-        state: &AppState,
+        settings: &Settings,
         redirect_uri: &str,
         echoed: Option<&str>,
         refused: Refused,
     ) -> Self {
         let mut answer = vec![("error", refused.error), ("error_description", refused.description)];
         answer.extend(echoed.map(|echoed| ("state", echoed)));
-        answer.push(("iss", &state.oauth().issuer));
+        answer.push(("iss", &settings.issuer));
         Self::Redirect(with_answer(redirect_uri, &answer))
     }
 }

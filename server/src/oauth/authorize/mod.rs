@@ -4,6 +4,8 @@
 //! client and redirect URI are known to be good, errors are shown here and never redirected (§4.1.2.1).
 
 mod answer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod step;
 mod validate;
 
@@ -14,6 +16,7 @@ use http::{HeaderMap, Uri};
 
 use self::answer::{AnswerError, Refused, see_other};
 use self::step::{Step, next_step};
+use self::validate::Arrival;
 use super::consent::granted;
 use super::params::{Params, ParamsError};
 use super::requests::{self, AuthorizationRequest};
@@ -73,7 +76,8 @@ async fn begin(
     let client_id = params.value("client_id").ok_or(AnswerError::UnknownClient)?.to_owned();
     let client = state.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;
     let client = client.ok_or(AnswerError::UnknownClient)?;
-    let request = validate::request(state, &client, &params)?;
+    let arrival = Arrival { id: state.random.id(), at: state.clock.now() };
+    let request = validate::request(state.oauth(), arrival, &client, &params)?;
     let stored = request.clone();
     state.store.write(&ARRIVING, move |tx| requests::insert(tx, &stored)).await?;
     proceed(state, headers, request).await
@@ -126,7 +130,7 @@ async fn refuse(
     if !taken {
         return Err(AnswerError::Gone);
     }
-    Err(AnswerError::refuse(state, &request.redirect_uri, request.state.as_deref(), refused))
+    Err(AnswerError::refuse(state.oauth(), &request.redirect_uri, request.state.as_deref(), refused))
 }
 
 /// The client gets its code, once.

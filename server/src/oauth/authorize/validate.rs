@@ -3,21 +3,28 @@
 use std::time::Duration;
 
 use super::answer::{AnswerError, Refused};
+use crate::clock::Timestamp;
 use crate::oauth::clients::Client;
 use crate::oauth::params::Params;
 use crate::oauth::requests::{AuthorizationRequest, Prompt};
 use crate::oauth::scope::Scope;
-use crate::oauth::{dpop, pkce, redirect};
-use crate::state::AppState;
+use crate::oauth::{Settings, dpop, pkce, redirect};
 
 /// Longer values are refused: they come back in an address, or in a token.
 const LONGEST_STATE: usize = 2048;
 const LONGEST_NONCE: usize = 512;
 const LONGEST_HINT: usize = 256;
 
+/// The name that a request gets, and when it came.
+pub(super) struct Arrival {
+    pub(super) id: String,
+    pub(super) at: Timestamp,
+}
+
 /// Checks the redirect URI first: every later error is told there.
 pub(super) fn request(
-    state: &AppState,
+    settings: &Settings,
+    arrival: Arrival,
     client: &Client,
     params: &Params,
 ) -> Result<AuthorizationRequest, AnswerError> {
@@ -26,11 +33,10 @@ pub(super) fn request(
         return Err(AnswerError::UnknownRedirect);
     }
     let echoed = params.value("state").filter(|value| value.len() <= LONGEST_STATE);
-    let checked = check(state, client, params)
-        .map_err(|refused| AnswerError::refuse(state, redirect_uri, echoed, refused))?;
-    let now = state.clock.now();
+    let checked = check(settings, client, params)
+        .map_err(|refused| AnswerError::refuse(settings, redirect_uri, echoed, refused))?;
     Ok(AuthorizationRequest {
-        id: state.random.id(),
+        id: arrival.id,
         client_id: client.id.clone(),
         redirect_uri: redirect_uri.to_owned(),
         scope: checked.scope,
@@ -41,8 +47,8 @@ pub(super) fn request(
         prompt: checked.prompt,
         max_age: checked.max_age,
         login_hint: params.value("login_hint").filter(|hint| hint.len() <= LONGEST_HINT).map(str::to_owned),
-        created_at: now,
-        expires_at: now.after(state.oauth().request_lifetime),
+        created_at: arrival.at,
+        expires_at: arrival.at.after(settings.request_lifetime),
         decision: None,
     })
 }
@@ -54,7 +60,7 @@ struct Checked {
     max_age: Option<Duration>,
 }
 
-fn check(state: &AppState, client: &Client, params: &Params) -> Result<Checked, Refused> {
+fn check(settings: &Settings, client: &Client, params: &Params) -> Result<Checked, Refused> {
     for (unsupported, error) in
         [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")]
     {
@@ -79,7 +85,7 @@ fn check(state: &AppState, client: &Client, params: &Params) -> Result<Checked, 
     if params.value("dpop_jkt").is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
         return Err(Refused::invalid_request("dpop_jkt must be a SHA-256 thumbprint in base64url."));
     }
-    if params.value("resource").is_some_and(|resource| resource != state.oauth().api) {
+    if params.value("resource").is_some_and(|resource| resource != settings.api) {
         return Err(Refused::new("invalid_target", "There is no such resource here."));
     }
     Ok(Checked {

@@ -4,6 +4,8 @@
 //! was used before is asked by [`Dpop::claim`], once what it is for was found to be good: so nobody but the owners of live
 //! tokens can put anything into the memory of used proofs. `docs/adr/0005-dpop.md` says why it is like that.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod htu;
 mod jwk;
 mod nonce;

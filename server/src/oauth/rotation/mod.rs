@@ -5,6 +5,8 @@
 //! service (`oauth::refresh`), its tests and the model checker all call this very function.
 
 mod attempt;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod fuzzing;
 mod history;
 mod session;
 mod token;

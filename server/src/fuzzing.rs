@@ -1,0 +1,104 @@
+//! What the fuzz targets in `fuzz/` drive: everything that the server reads and somebody else wrote.
+//!
+//! Each function takes bytes as the fuzzer makes them, gives them to the product's own reader, and asserts what must hold
+//! whatever comes in: not only that nothing panics, but that what is accepted is what was said. They stand beside the
+//! readers; this is the list of them. The tests replay the committed corpora, without a fuzzer and on any tool chain.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+pub use crate::access::fuzzing::credential;
+pub use crate::api::fuzzing::problem;
+pub use crate::identity::fuzzing::cookie;
+pub use crate::limits::fuzzing::forwarded_for;
+pub use crate::oauth::fuzzing::{authorize, dpop_proof, refresh_token, rotation, token_form};
+
+/// A target's function.
+pub type Target = fn(&[u8]);
+
+/// Every target, by the name of its file in `fuzz/fuzz_targets` and of its folder in `fuzz/corpus`.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("authorize", authorize),
+    ("cookie", cookie),
+    ("credential", credential),
+    ("dpop_proof", dpop_proof),
+    ("forwarded_for", forwarded_for),
+    ("problem", problem),
+    ("refresh_token", refresh_token),
+    ("rotation", rotation),
+    ("token_form", token_form),
+];
+
+/// The first line, without its end, and all that follows.
+pub(crate) fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
+    match input.iter().position(|byte| *byte == b'\n') {
+        Some(end) => (&input[..end], &input[end + 1..]),
+        None => (input, &[]),
+    }
+}
+
+/// Header fields, a line each, up to an empty line; and the body behind that. A line that HTTP forbids is left out: the
+/// product never sees one.
+pub(crate) fn head_and_body(input: &[u8]) -> (HeaderMap, &[u8]) {
+    let mut headers = HeaderMap::new();
+    let mut rest = input;
+    while !rest.is_empty() {
+        let (line, after) = first_line(rest);
+        rest = after;
+        if line.is_empty() {
+            break;
+        }
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let name = halves.next().and_then(|name| HeaderName::from_bytes(name).ok());
+        let value = halves.next().and_then(|value| HeaderValue::from_bytes(value.trim_ascii()).ok());
+        if let (Some(name), Some(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    (headers, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::TARGETS;
+
+    fn fuzz_folder(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(name)
+    }
+
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn what_the_fuzzer_found_holds_on_every_tool_chain() {
+        for (name, target) in TARGETS {
+            let corpus = files(&fuzz_folder("corpus").join(name));
+            assert!(!corpus.is_empty(), "{name} has no corpus");
+            for file in corpus {
+                // A failure's panic names the place, and this the input.
+                println!("{}", file.display());
+                target(&fs::read(&file).unwrap());
+            }
+            target(b"");
+        }
+    }
+
+    #[test]
+    fn every_fuzz_target_of_the_server_is_replayed_here() {
+        let mut drivers = Vec::new();
+        for file in files(&fuzz_folder("fuzz_targets")) {
+            let driver = fs::read_to_string(&file).unwrap();
+            if let Some((_, call)) = driver.split_once("moorline_server::fuzzing::") {
+                let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+                assert!(call.starts_with(&format!("{name}(")), "{name} drives another target");
+                drivers.push(name);
+            }
+        }
+        drivers.sort();
+        assert_eq!(drivers, TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+    }
+}

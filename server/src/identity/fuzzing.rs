@@ -1,0 +1,40 @@
+//! The cookies of the pages.
+
+use http::HeaderMap;
+use http::header::COOKIE;
+
+use super::cookies::Cookie;
+use crate::config::Issuer;
+use crate::fuzzing::first_line;
+
+/// Values of the `Cookie` header, a line each.
+///
+/// Only a value that could be ours, and stands there once under its name, counts; what we set comes back as it was.
+pub fn cookie(input: &[u8]) {
+    let mut headers = HeaderMap::new();
+    let mut rest = input;
+    while !rest.is_empty() {
+        let (line, after) = first_line(rest);
+        rest = after;
+        if let Ok(value) = line.try_into() {
+            headers.append(COOKIE, value);
+        }
+    }
+    for (issuer, prefix) in [("https://id.example.com", "__Host-"), ("http://127.0.0.1:8080", "")] {
+        let issuer: Issuer = issuer.parse().expect("it is a good issuer");
+        for (cookie, name) in [(Cookie::Session, "session"), (Cookie::Visit, "visit")] {
+            let Some(value) = cookie.read(&issuer, &headers) else { continue };
+            assert_eq!(value.len(), 43);
+            assert!(value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
+            let pair = format!("{prefix}moorline-{name}={}", *value);
+            let sent = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+            let pairs = sent.flat_map(|value| value.split(';')).map(str::trim);
+            assert_eq!(pairs.filter(|sent| *sent == pair).count(), 1);
+            let set = cookie.set(&issuer, &value);
+            assert!(set.is_sensitive());
+            let back = set.to_str().expect("a cookie of ours is text").split(';').next();
+            let back = back.and_then(|pair| pair.parse().ok()).expect("a pair is a header value");
+            assert_eq!(cookie.read(&issuer, &HeaderMap::from_iter([(COOKIE, back)])), Some(value));
+        }
+    }
+}
