@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::clock_guard::ClockGuard;
 use crate::config::Config;
 use crate::identity::Passwords;
 use crate::keys::Keys;
@@ -20,6 +21,7 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     parts: Parts,
     oauth: Settings,
+    clock_guard: ClockGuard,
 }
 
 /// What an [`AppState`] is made of.
@@ -45,7 +47,15 @@ impl AppState {
     /// A state of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { oauth: Settings::new(&parts.config), parts }))
+        let jump = parts.config.store.clock_jump.as_duration();
+        let clock_guard = ClockGuard::new(parts.clock.now(), jump);
+        Self(Arc::new(Inner { oauth: Settings::new(&parts.config), clock_guard, parts }))
+    }
+
+    /// Whether the clock can be believed.
+    #[must_use]
+    pub fn clock_guard(&self) -> &ClockGuard {
+        &self.0.clock_guard
     }
 
     /// What the OAuth endpoints go by.

@@ -16,6 +16,7 @@ use tracing::Instrument;
 
 use super::headers::{RequestId, request_id, security_headers};
 use super::{Surface, assets, cors, errors};
+use crate::clock_guard::known_time;
 use crate::limits::client_address;
 use crate::state::AppState;
 use crate::{api, identity, oauth};
@@ -34,6 +35,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
         // Each `layer` wraps those before it: read from the bottom up for a request's way in.
         .layer(CatchPanicLayer::custom(panicked))
         .layer(RequestBodyLimitLayer::new(largest_body))
+        .layer(from_fn_with_state(state.clone(), known_time))
         .layer(from_fn_with_state(state.clone(), body_limit))
         .layer(from_fn_with_state(state.clone(), deadline))
         .layer(cors::layer(state.clone()))
