@@ -8,6 +8,7 @@ pub mod access;
 pub mod api;
 pub mod audit;
 pub mod clock;
+pub mod clock_guard;
 pub mod config;
 pub mod dev;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod limits;
 pub mod oauth;
 pub mod random;
+pub mod restore;
 pub mod start;
 pub mod state;
 pub mod store;

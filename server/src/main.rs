@@ -1,6 +1,7 @@
 //! The command line of the server.
 
 mod manage;
+mod recover;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
@@ -12,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use moorline_server::api::openapi;
 use moorline_server::clock::Clock;
 use moorline_server::config::registration::{ClientSpec, Fixtures, UserSpec};
-use moorline_server::config::{self, Issuer, LogFormat, settings};
+use moorline_server::config::{self, Issuer, LogFormat, Role, settings};
 use moorline_server::dev::{DevOptions, DevServer, Style};
 use moorline_server::http::{Listener, load_tls};
 use moorline_server::start;
@@ -36,7 +37,14 @@ enum Command {
     /// Serve for development: makes certificates, a database, a demo client and demo people, and prints them.
     Dev(DevArgs),
     /// Serve for real, from a configuration file and the environment.
-    Serve(FileArg),
+    Serve(ServeArgs),
+    /// After a database was restored: end again what was ended after the backup, so that the server may start.
+    Restore(recover::RestoreArgs),
+    /// Look after the server's idea of the time.
+    Clock {
+        #[command(subcommand)]
+        command: recover::ClockCommand,
+    },
     /// Print every setting: what it means, its default and its variable.
     Config {
         /// As a Markdown table, for documentation.
@@ -63,6 +71,15 @@ struct FileArg {
     /// The configuration file (TOML). Without one, everything comes from MOORLINE_… variables.
     #[arg(long = "config", value_name = "FILE", env = "MOORLINE_CONFIG")]
     file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    #[command(flatten)]
+    file: FileArg,
+    /// Serve what needs no writing, from a database that another node writes; the same as store.role = "replica".
+    #[arg(long)]
+    replica: bool,
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +151,8 @@ async fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Dev(args) => dev(args).await,
         Command::Serve(args) => serve(&args).await,
+        Command::Restore(args) => recover::restore(&args).await,
+        Command::Clock { command } => recover::clock(command).await,
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
@@ -176,8 +195,11 @@ async fn dev(args: DevArgs) -> Result<(), Failure> {
     Ok(server.run(stop).await?)
 }
 
-async fn serve(args: &FileArg) -> Result<(), Failure> {
-    let config = config::load(args.file.as_deref())?;
+async fn serve(args: &ServeArgs) -> Result<(), Failure> {
+    let mut config = config::load(args.file.file.as_deref())?;
+    if args.replica {
+        config.store.role = Role::Replica;
+    }
     start_log(&config.log.filter, config.log.format)?;
     let stop = stop_signal()?;
     let tls =

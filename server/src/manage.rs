@@ -180,5 +180,5 @@ async fn list_clients(file: &FileArg, json: bool) -> Result<(), Failure> {
 }
 
 async fn open(file: &FileArg) -> Result<AppState, Failure> {
-    Ok(start::open(config::load(file.file.as_deref())?, Clock::system()).await?)
+    Ok(start::open_beside(config::load(file.file.as_deref())?, Clock::system()).await?)
 }

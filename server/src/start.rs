@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::clock_guard::{ClockGuard, is_time_known};
+use crate::config::{Config, Role};
 use crate::http::{self, Listener, ServeError};
 use crate::identity::Passwords;
 use crate::keys::{Keys, KeysError, Rotation};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::random::Random;
+use crate::restore::{self, RestoreError};
 use crate::state::{AppState, Parts};
 use crate::store::{Actor, Options, Store, StoreError};
 
@@ -25,23 +27,60 @@ pub enum StartError {
         /// Why.
         error: StoreError,
     },
+    /// The database and the exported ends of sessions do not fit together.
+    #[error(transparent)]
+    Restore(RestoreError),
     /// The signing keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
 }
 
-/// Opens the database and the keys, and puts the state together.
+/// Opens the database and the keys, and puts the state together. A primary first makes sure that the database has not gone
+/// back in time.
 ///
 /// # Errors
 /// [`StartError`] names what can't be opened.
 pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> {
-    let random = Random::system();
+    let options = Options::new(&config.database);
+    let store = match config.store.role {
+        Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
+        Role::Primary => Store::open_with(&options, |tx| {
+            let ends = config.ends_file();
+            restore::guard(tx, &ends, config.master_key(), &Random::system(), clock.now()).map(Some)
+        }),
+    };
+    let store = store.map_err(|error| match error {
+        RestoreError::Store(error) => StartError::Store { path: config.database.clone(), error },
+        other => StartError::Restore(other),
+    })?;
+    assemble(config, clock, store).await
+}
+
+/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let store = Store::open(&Options::new(&config.database))
         .map_err(|error| StartError::Store { path: config.database.clone(), error })?;
-    let keys = Keys::open(&store, config.master_key(), &random, clock.now()).await?;
+    assemble(config, clock, store).await
+}
+
+async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState, StartError> {
+    let random = Random::system();
+    let seen = store
+        .read(&Actor::System("what time it was last"), restore::seen_at)
+        .await
+        .map_err(|error| StartError::Store { path: config.database.clone(), error })?;
+    // Keys must not come and go by a time that is not believed.
+    let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
+    let now = if guard.believes(clock.now()) { clock.now() } else { guard.seen() };
+    let keys = Keys::open(&store, config.master_key(), &random, now).await?;
     let limits = Limits::new(&config.limits, LimitClock::monotonic());
     let passwords = Passwords::new(&config.passwords, random.clone());
-    Ok(AppState::new(Parts { config, store, keys, clock, random, limits, passwords }))
+    let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
+    state.clock_guard().recall(guard.seen());
+    Ok(state)
 }
 
 /// Serves on `listener` until `stop` resolves, and then until running requests have ended.
@@ -68,18 +107,26 @@ async fn upkeep(state: AppState) {
     loop {
         hours.tick().await;
         state.limits.forget_idle();
+        if !is_time_known(&state).await.unwrap_or(false) {
+            tracing::error!("the clock has leapt ahead: set it right, or run `moorline-server clock accept`");
+            continue;
+        }
         let now = state.clock.now();
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
             tracing::error!(%error, "the signing keys could not be looked after");
+        }
+        if state.store.is_replica() {
+            continue;
         }
         if let Err(error) = oauth::sweep(&state).await {
             tracing::error!(%error, "what has expired could not be deleted");
         }
         let forgotten = state.store.write(&Actor::System("upkeep"), move |tx| {
+            restore::see(tx, now)?;
             tx.execute("DELETE FROM browser_sessions WHERE expires_at <= $1", &[now.into()])
         });
         if let Err(error) = forgotten.await {
-            tracing::error!(%error, "expired browser sessions could not be deleted");
+            tracing::error!(%error, "the time could not be noted, nor expired browser sessions deleted");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::clock_guard::ClockGuard;
 use crate::config::Config;
 use crate::identity::Passwords;
 use crate::keys::Keys;
@@ -22,6 +23,7 @@ struct Inner {
     parts: Parts,
     oauth: Settings,
     dpop: Dpop,
+    clock_guard: ClockGuard,
 }
 
 /// What an [`AppState`] is made of.
@@ -49,7 +51,15 @@ impl AppState {
     pub fn new(parts: Parts) -> Self {
         let oauth = Settings::new(&parts.config);
         let dpop = Dpop::new(&oauth.issuer, parts.clock.clone(), &parts.random);
-        Self(Arc::new(Inner { oauth, dpop, parts }))
+        let jump = parts.config.store.clock_jump.as_duration();
+        let clock_guard = ClockGuard::new(parts.clock.now(), jump);
+        Self(Arc::new(Inner { oauth, dpop, clock_guard, parts }))
+    }
+
+    /// Whether the clock can be believed.
+    #[must_use]
+    pub fn clock_guard(&self) -> &ClockGuard {
+        &self.0.clock_guard
     }
 
     /// What the OAuth endpoints go by.

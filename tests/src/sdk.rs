@@ -49,6 +49,15 @@ impl Device {
         Ok(Self { folder: tempfile::tempdir()?, key_store: Arc::new(MemoryKeyStore::new()) })
     }
 
+    /// What a thief has who copied the vault and can use its key: a device of their own.
+    ///
+    /// Errors: when the files can't be copied.
+    pub fn copied(&self) -> Result<Self> {
+        let copy = Self { folder: tempfile::tempdir()?, key_store: Arc::clone(&self.key_store) };
+        copy_files(self.folder(), copy.folder())?;
+        Ok(copy)
+    }
+
     /// The vault's folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -65,6 +74,20 @@ impl Device {
     pub fn app(&self, dev: &DevFile) -> Result<Moorline, moorline::Error> {
         Moorline::new(configuration(dev).build()?, self.platform())
     }
+}
+
+fn copy_files(from: &Path, to: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            std::fs::create_dir(&target)?;
+            copy_files(&entry.path(), &target)?;
+        } else {
+            std::fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
 }
 
 /// Signs `username` in to the app, through the real pages.

@@ -36,6 +36,10 @@ pub struct Config {
     /// A file that holds the master key instead.
     #[serde(default)]
     pub master_key_file: Option<PathBuf>,
+    /// What this node is to the database.
+    #[serde(default)]
+    #[garde(dive)]
+    pub store: Store,
     /// The identifier of the API in `aud`; `None` means `<issuer>/v1`.
     #[serde(default)]
     pub api_identifier: Option<String>,
@@ -65,6 +69,30 @@ pub struct Config {
     /// What is logged, and how.
     #[serde(default)]
     pub log: Log,
+}
+
+/// What this node is to the database, and what it goes by when it starts.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+#[garde(allow_unvalidated)]
+pub struct Store {
+    /// Whether this node writes.
+    pub role: Role,
+    /// Where ends of sessions are exported to; `None` means beside the database.
+    pub ends_file: Option<PathBuf>,
+    /// A clock that is further ahead of the last known time than this is not believed.
+    #[garde(custom(within(3600, 3660 * 86_400)))]
+    pub clock_jump: Span,
+}
+
+/// Whether a node writes the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// It does. There is one.
+    Primary,
+    /// It reads what another node writes; whatever would write is unavailable here.
+    Replica,
 }
 
 /// Certificate and key files (PEM).
@@ -214,6 +242,7 @@ impl Config {
             database,
             master_key: Some(master_key),
             master_key_file: None,
+            store: Store::default(),
             api_identifier: None,
             tls: None,
             tokens: Tokens::default(),
@@ -230,9 +259,20 @@ impl Config {
         self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
     }
 
+    /// The file that ends of sessions are exported to.
+    pub fn ends_file(&self) -> PathBuf {
+        self.store.ends_file.clone().unwrap_or_else(|| self.database.with_extension("ends"))
+    }
+
     /// The key that seals secrets in the database.
     pub fn master_key(&self) -> &MasterKey {
         self.master_key.as_ref().expect("`load` and `new` both leave a master key")
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { role: Role::Primary, ends_file: None, clock_jump: Span::seconds(7 * 86_400) }
     }
 }
 

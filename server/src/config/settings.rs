@@ -96,6 +96,21 @@ pub const SETTINGS: &[Setting] = &[
         "What access tokens name as their audience. By default the issuer followed by /v1.",
     ),
     text(
+        "store.role",
+        Some("\"primary\""),
+        "\"primary\" writes the database, and there is one. \"replica\" reads what another node writes, and answers 503 to whatever would write.",
+    ),
+    text(
+        "store.ends_file",
+        None,
+        "Where ends of sessions are exported to, so that what was revoked stays revoked when the database is restored: put it on other storage than the database. By default beside the database, with .ends for its extension.",
+    ),
+    text(
+        "store.clock_jump",
+        Some("\"7d\""),
+        "A clock that is further ahead than this of the last known time is not believed: 1h to 3660d. All is 503 until it is right again, or `moorline-server clock accept` says that it is.",
+    ),
+    text(
         "tls.certificate_file",
         None,
         "The certificate (PEM): the leaf, then its chain. Required, unless http.plain is set.",

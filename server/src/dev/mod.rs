@@ -10,7 +10,7 @@ mod tests;
 
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -19,7 +19,7 @@ use time::OffsetDateTime;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::registration::Fixtures;
-use crate::config::{Config, Issuer, MasterKey};
+use crate::config::{Config, Issuer, MasterKey, Span};
 use crate::http::{Listener, ServeError, TlsError, load_tls};
 use crate::random::Random;
 use crate::start::{self, StartError};
@@ -176,6 +176,18 @@ impl DevServer {
     }
 }
 
+/// The settings of a development server's folder, for a command beside it.
+///
+/// # Errors
+/// [`DevError`] when the folder or its master key can't be read.
+pub fn settings(dir: &Path) -> Result<Config, DevError> {
+    let missing = |error| DevError::File { path: dir.to_owned(), error };
+    std::fs::metadata(dir.join("master.key")).map_err(missing)?;
+    let folder = Directory::open(dir).map_err(missing)?;
+    let issuer = "https://localhost".parse().expect("that is an issuer");
+    Ok(Config::new(issuer, folder.path("moorline.db"), master_key(&folder)?))
+}
+
 /// By TLS, a name that the certificate has; in plain HTTP the very address, since `localhost` may be another.
 fn issuer_at(address: SocketAddr, http: bool) -> Issuer {
     let text =
@@ -196,6 +208,8 @@ fn config(
     config.listen = listen;
     config.http.plain = options.http;
     config.limits.enabled = options.limits;
+    // A folder may lie about for months.
+    config.store.clock_jump = Span::seconds(3660 * 86_400);
     Ok(config)
 }
 

@@ -18,6 +18,7 @@ use tracing::Instrument;
 use super::errors::ErrorForm;
 use super::headers::{RequestId, security_headers};
 use super::{Surface, assets, cors};
+use crate::clock_guard::know_time;
 use crate::limits::client_address;
 use crate::state::AppState;
 use crate::{api, identity, oauth};
@@ -64,8 +65,11 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     response
 }
 
-/// The time and the size that a request may have.
+/// The time and the size that a request may have, if the clock is to be believed.
 async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    if let Err(refusal) = know_time(&state).await {
+        return refusal;
+    }
     // What the store has begun it also ends: a rotation whose answer came too late is answered again to the retry.
     let limit = state.config.http.request_timeout.as_duration();
     tokio::time::timeout(limit, bounded_body(&state, request, next))

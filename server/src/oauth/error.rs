@@ -88,7 +88,7 @@ impl OAuthError {
     }
 
     pub(super) const fn unavailable() -> Self {
-        let mut error = Self::new(Code::TemporarilyUnavailable, "Nothing was changed: try again.");
+        let mut error = Self::new(Code::TemporarilyUnavailable, "This can't be done just now: try again.");
         error.retry_after = Some(Duration::from_secs(1));
         error
     }

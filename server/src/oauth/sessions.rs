@@ -7,6 +7,7 @@ use super::scope::Scope;
 use crate::clock::Timestamp;
 use crate::keys::{Keys, Place};
 use crate::random::Random;
+use crate::restore;
 use crate::store::{Row, StoreError, Tx, Value};
 
 /// A session with what is needed to answer for it.
@@ -105,11 +106,16 @@ pub(super) fn advance(
 }
 
 /// Writes the end of a session. Returns whether it was live until now: its first end stands.
+///
+/// An end that a restore would not find out by itself is exported before anybody is told of it.
 pub(super) fn end(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
         &[Value::from(id), at.into(), why.name().into()],
     )?;
+    if changed == 1 && why != EndedBecause::Expired {
+        restore::record(tx, id, why.name(), at)?;
+    }
     Ok(changed == 1)
 }
 

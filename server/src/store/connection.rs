@@ -10,7 +10,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags};
 
 use super::value::Columns;
-use super::{Row, StoreError, Tx, Value};
+use super::{Mode, Row, StoreError, Tx, Value};
 
 /// More statements than the program has.
 const STATEMENTS_KEPT: usize = 256;
@@ -22,6 +22,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Connection {
     sqlite: rusqlite::Connection,
     columns: HashMap<Box<str>, Columns>,
+    must_be_exported: bool,
 }
 
 impl Connection {
@@ -45,11 +46,12 @@ impl Connection {
     }
 
     /// A connection that can't write.
-    pub(super) fn open_reader(path: &Path) -> Result<Self, StoreError> {
-        let sqlite = rusqlite::Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
+    pub(super) fn open_reader(path: &Path, mode: Mode) -> Result<Self, StoreError> {
+        let access = match mode {
+            Mode::Primary => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Mode::Replica => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        };
+        let sqlite = rusqlite::Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         let connection = Self::configure(sqlite)?;
         connection.sqlite.execute_batch("PRAGMA query_only = ON")?;
         Ok(connection)
@@ -63,7 +65,7 @@ impl Connection {
         sqlite.execute_batch(
             "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY",
         )?;
-        Ok(Self { sqlite, columns: HashMap::new() })
+        Ok(Self { sqlite, columns: HashMap::new(), must_be_exported: false })
     }
 
     /// Runs statements that take no parameters: a migration.
@@ -75,6 +77,11 @@ impl Connection {
     pub(super) fn control(&mut self, sql: &'static str) -> Result<(), StoreError> {
         self.sqlite.prepare_cached(sql)?.raw_execute()?;
         Ok(())
+    }
+
+    /// Whether the request that has just run asked to be exported; forgets it.
+    pub(super) fn take_must_be_exported(&mut self) -> bool {
+        std::mem::take(&mut self.must_be_exported)
     }
 
     /// Whether no transaction is open: SQLite ends one by itself on a full disk or an I/O error.
@@ -93,6 +100,10 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 }
 
 impl Tx for Connection {
+    fn must_be_exported(&mut self) {
+        self.must_be_exported = true;
+    }
+
     fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError> {
         let mut statement = self.sqlite.prepare_cached(sql)?;
         bind(&mut statement, params)?;

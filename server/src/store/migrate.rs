@@ -7,26 +7,47 @@ use super::{StoreError, Tx as _, Value};
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../../migrations/0001_first.sql")),
     (2, "dpop", include_str!("../../migrations/0002_dpop.sql")),
+    (3, "session ends", include_str!("../../migrations/0003_session_ends.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     connection
         .batch("CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL)")?;
-    let newest = connection
-        .first("SELECT COALESCE(MAX(version), 0) AS version FROM migrations", &[])?
-        .map_or(Ok(0), |row| row.integer("version"))?;
-    let known = MIGRATIONS.last().map_or(0, |(version, ..)| *version);
-    if newest > known {
-        return Err(StoreError::Unusable(format!(
-            "it was written by a newer version of the server (tables {newest}, this server knows {known})"
-        )));
-    }
+    let newest = newest(connection)?;
     for (version, name, sql) in MIGRATIONS.iter().filter(|(version, ..)| *version > newest) {
         apply(connection, *version, name, sql).inspect_err(|_| {
             let _ = connection_rollback(connection);
         })?;
     }
     Ok(())
+}
+
+/// Whether the tables are those of this version, for who may not bring them there.
+pub(super) fn check(connection: &mut Connection) -> Result<(), StoreError> {
+    let (newest, known) = (newest(connection)?, known());
+    if newest < known {
+        return Err(StoreError::Unusable(format!(
+            "its tables are older (tables {newest}, this server wants {known}): bring its primary up to date first"
+        )));
+    }
+    Ok(())
+}
+
+fn known() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
+}
+
+fn newest(connection: &mut Connection) -> Result<i64, StoreError> {
+    let newest = connection
+        .first("SELECT COALESCE(MAX(version), 0) AS version FROM migrations", &[])?
+        .map_or(Ok(0), |row| row.integer("version"))?;
+    let known = known();
+    if newest > known {
+        return Err(StoreError::Unusable(format!(
+            "it was written by a newer version of the server (tables {newest}, this server knows {known})"
+        )));
+    }
+    Ok(newest)
 }
 
 fn apply(connection: &mut Connection, version: i64, name: &str, sql: &str) -> Result<(), StoreError> {

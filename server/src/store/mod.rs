@@ -5,6 +5,7 @@
 
 mod connection;
 mod error;
+mod export;
 mod migrate;
 mod readers;
 mod value;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use error::StoreError;
+pub use export::Export;
 pub use value::{Row, Value};
 
 use crate::access::AuthContext;
@@ -43,6 +45,10 @@ pub trait Tx {
     /// As [`Tx::execute`].
     fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
 
+    /// Says that this request may be answered only once what it wrote stands outside the database too, where an [`Export`]
+    /// takes it after the commit.
+    fn must_be_exported(&mut self);
+
     /// The first row that a statement returns, if any.
     ///
     /// # Errors
@@ -50,6 +56,13 @@ pub trait Tx {
     fn first(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
         Ok(self.query(sql, params)?.into_iter().next())
     }
+}
+
+/// Who writes the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Primary,
+    Replica,
 }
 
 /// Where the database is and how it is opened.
@@ -81,7 +94,8 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     readers: readers::Readers,
-    writer: writer::Writer,
+    /// A replica has none.
+    writer: Option<writer::Writer>,
 }
 
 impl Store {
@@ -90,11 +104,41 @@ impl Store {
     /// # Errors
     /// [`StoreError`] when the file can't be opened, is not ours, or was written by a newer version.
     pub fn open(options: &Options) -> Result<Self, StoreError> {
+        Self::open_with(options, |_| Ok(None))
+    }
+
+    /// As [`Store::open`], once `guard` has looked at the database and agreed. It may return an [`Export`].
+    ///
+    /// # Errors
+    /// As [`Store::open`], or what `guard` returned: the database is closed again then.
+    pub fn open_with<E: From<StoreError>>(
+        options: &Options,
+        guard: impl FnOnce(&mut dyn Tx) -> Result<Option<Box<dyn Export>>, E>,
+    ) -> Result<Self, E> {
         let mut connection = connection::Connection::open_writer(&options.path)?;
         migrate::run(&mut connection)?;
-        let writer = writer::Writer::start(connection)?;
-        let readers = readers::Readers::start(&options.path, options.readers)?;
-        Ok(Self(Arc::new(Inner { readers, writer })))
+        let export = guard(&mut connection)?;
+        let writer = writer::Writer::start(connection, export)?;
+        let readers = readers::Readers::start(&options.path, options.readers, Mode::Primary)?;
+        Ok(Self(Arc::new(Inner { readers, writer: Some(writer) })))
+    }
+
+    /// Opens a database that another node writes: nothing here can change it, and [`Store::write`] is unavailable.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; also when its tables are not those of this version.
+    pub fn open_replica(options: &Options) -> Result<Self, StoreError> {
+        let mut connection = connection::Connection::open_reader(&options.path, Mode::Replica)?;
+        migrate::check(&mut connection)?;
+        drop(connection);
+        let readers = readers::Readers::start(&options.path, options.readers, Mode::Replica)?;
+        Ok(Self(Arc::new(Inner { readers, writer: None })))
+    }
+
+    /// Whether another node writes this database.
+    #[must_use]
+    pub fn is_replica(&self) -> bool {
+        self.0.writer.is_none()
     }
 
     /// Runs `f` in a transaction that may write, and answers after its commit is durable.
@@ -103,7 +147,8 @@ impl Store {
     /// and nobody else is touched. A refusal that must leave a trace is therefore an `Ok` of the caller's own type.
     ///
     /// # Errors
-    /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then.
+    /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then. After a
+    /// commit that could not be exported it is the same error: ask again.
     pub async fn write<T, E, F>(&self, actor: &Actor, f: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -111,7 +156,12 @@ impl Store {
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
     {
         tracing::trace!(?actor, "write");
-        self.0.writer.run(f).await
+        match &self.0.writer {
+            Some(writer) => writer.run(f).await,
+            None => {
+                Err(StoreError::Unavailable("this node is a replica: it writes nothing".to_owned()).into())
+            }
+        }
     }
 
     /// Runs `f` in a transaction that sees one state of the database and can't change it.

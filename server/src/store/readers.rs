@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
-use super::{StoreError, Tx};
+use super::{Mode, StoreError, Tx};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -20,12 +20,12 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(path: &Path, count: usize) -> Result<Self, StoreError> {
+    pub(super) fn start(path: &Path, count: usize, mode: Mode) -> Result<Self, StoreError> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let mut threads = Vec::with_capacity(count);
         for number in 0..count {
-            let mut connection = Connection::open_reader(path)?;
+            let mut connection = Connection::open_reader(path, mode)?;
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))

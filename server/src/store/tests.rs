@@ -286,3 +286,79 @@ async fn a_database_of_a_newer_version_or_of_something_else_is_refused() {
     .unwrap();
     assert!(Store::open(&Options::new(folder.path().join("text.db"))).is_err());
 }
+
+/// A second place that can be out of reach; it counts how often it was asked.
+#[derive(Debug, Default)]
+struct Elsewhere {
+    away: Arc<std::sync::atomic::AtomicBool>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Export for Elsewhere {
+    fn catch_up(&mut self, _: &mut dyn Tx) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.away.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable("it is away".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+fn insert_exported(tx: &mut dyn Tx, id: &str) -> Result<u64, StoreError> {
+    tx.must_be_exported();
+    insert(tx, id)
+}
+
+#[tokio::test]
+async fn an_export_is_asked_once_a_group_and_only_for_who_asked_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Elsewhere::default();
+    let asked = Arc::clone(&elsewhere.asked);
+    let options = Options::new(folder.path().join("test.db"));
+    let store = Store::open_with(&options, |_| Ok::<_, StoreError>(Some(Box::new(elsewhere) as _))).unwrap();
+    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    let undone = store.write(&TEST, |tx| {
+        insert_exported(tx, "eve")?;
+        Err::<u64, _>(StoreError::Defect("refused".to_owned()))
+    });
+    assert!(matches!(undone.await, Err(StoreError::Defect(_))));
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    let release = hold(&store).await;
+    let (one, two) = (store.clone(), store.clone());
+    let writes = async {
+        tokio::join!(
+            one.write(&TEST, |tx| insert_exported(tx, "grace")),
+            two.write(&TEST, |tx| insert_exported(tx, "joan"))
+        )
+    };
+    let (grace, joan) = started_then_released(writes, release).await;
+    assert!(grace.is_ok() && joan.is_ok());
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn who_came_after_an_end_that_was_not_exported_is_not_answered_on_it_and_who_came_before_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let elsewhere = Elsewhere::default();
+    let away = Arc::clone(&elsewhere.away);
+    let options = Options::new(folder.path().join("test.db"));
+    let store = Store::open_with(&options, |_| Ok::<_, StoreError>(Some(Box::new(elsewhere) as _))).unwrap();
+    away.store(true, Ordering::SeqCst);
+    let release = hold(&store).await;
+    let (one, two, three) = (store.clone(), store.clone(), store.clone());
+    let writes = async {
+        tokio::join!(
+            one.write(&TEST, |tx| insert(tx, "ada")),
+            two.write(&TEST, |tx| insert_exported(tx, "grace")),
+            three.write(&TEST, |tx| insert(tx, "joan")),
+        )
+    };
+    let (before, itself, after) = started_then_released(writes, release).await;
+    assert!(before.is_ok());
+    assert!(matches!((itself, after), (Err(StoreError::Unavailable(_)), Err(StoreError::Unavailable(_)))));
+    let waiting = store.write(&TEST, |tx| insert(tx, "mary")).await;
+    assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
+    away.store(false, Ordering::SeqCst);
+    store.write(&TEST, |tx| insert(tx, "mary")).await.unwrap();
+    assert_eq!(ids(&store).await, ["ada", "grace", "joan", "mary"]);
+}

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
-use super::{StoreError, Tx};
+use super::{Export, StoreError, Tx};
 
 /// More requests than this in one commit gain nothing (measured), and delay its first.
 const GROUP: usize = 32;
@@ -63,11 +63,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(connection: Connection, export: Option<Box<dyn Export>>) -> Result<Self, StoreError> {
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(connection, &queue))
+            .spawn(move || Desk { connection, export, behind: false }.serve(&queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
     }
@@ -99,63 +99,97 @@ impl Drop for Writer {
     }
 }
 
-fn serve(mut connection: Connection, queue: &Receiver<Box<dyn Job>>) {
-    let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP);
-    while let Ok(first) = queue.recv() {
-        let failure = run_group(&mut connection, first, queue, &mut group).err();
-        if let Some(error) = &failure {
-            tracing::error!(%error, requests = group.len(), "a group of writes failed: none of them is kept");
-            if !connection.is_idle() {
-                let _ = connection.control("ROLLBACK");
-            }
-        }
-        for job in group.drain(..) {
-            job.answer(failure.as_ref());
-        }
-    }
+/// What the writer's thread holds.
+struct Desk {
+    connection: Connection,
+    export: Option<Box<dyn Export>>,
+    /// Whether the database has something that the export has not.
+    behind: bool,
 }
 
-fn run_group(
-    connection: &mut Connection,
-    first: Box<dyn Job>,
-    queue: &Receiver<Box<dyn Job>>,
-    group: &mut Vec<Box<dyn Job>>,
-) -> Result<(), StoreError> {
-    let mut next = Some(first);
-    let begun = connection.control("BEGIN IMMEDIATE");
-    while let Some(job) = next {
-        let alone = group.is_empty();
-        group.push(job);
-        // With no transaction the queue is not drained: who waits may find the database well again.
-        if let Err(error) = &begun {
-            return Err(error.clone());
+/// A request of the group, and whether its answer waits for the export.
+struct Entry {
+    job: Box<dyn Job>,
+    exported: bool,
+}
+
+impl Desk {
+    fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
+        let mut group: Vec<Entry> = Vec::with_capacity(GROUP);
+        while let Ok(first) = queue.recv() {
+            let failure = self.run_group(first, queue, &mut group).err();
+            if let Some(error) = &failure {
+                tracing::error!(%error, requests = group.len(), "a group of writes failed: none of them is kept");
+                if !self.connection.is_idle() {
+                    let _ = self.connection.control("ROLLBACK");
+                }
+            }
+            let first = group.iter().position(|entry| entry.exported).filter(|_| failure.is_none());
+            let unexported = first.and_then(|first| Some((first, self.catch_up().err()?)));
+            for (number, entry) in group.drain(..).enumerate() {
+                // Who came after it may have been decided on it.
+                let waits = unexported.as_ref().filter(|(first, _)| number >= *first);
+                entry.job.answer(failure.as_ref().or(waits.map(|(_, error)| error)));
+            }
         }
-        run_one(connection, group.last_mut().expect("one was just pushed").as_mut(), alone)?;
-        next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
     }
-    connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))
+
+    /// Until the export has what was committed, nobody may hear of it: and so nothing more is written.
+    fn catch_up(&mut self) -> Result<(), StoreError> {
+        let Some(export) = &mut self.export else { return Ok(()) };
+        let done = export.catch_up(&mut self.connection);
+        self.behind = done.is_err();
+        done.inspect_err(
+            |error| tracing::error!(%error, "an end of a session could not be exported: all writes wait"),
+        )
+    }
+
+    fn run_group(
+        &mut self,
+        first: Box<dyn Job>,
+        queue: &Receiver<Box<dyn Job>>,
+        group: &mut Vec<Entry>,
+    ) -> Result<(), StoreError> {
+        let mut next = Some(first);
+        let begun = if self.behind { self.catch_up() } else { Ok(()) }
+            .and_then(|()| self.connection.control("BEGIN IMMEDIATE"));
+        while let Some(job) = next {
+            let alone = group.is_empty();
+            group.push(Entry { job, exported: false });
+            // With no transaction the queue is not drained: who waits may find the database well again.
+            if let Err(error) = &begun {
+                return Err(StoreError::Unavailable(error.to_string()));
+            }
+            let entry = group.last_mut().expect("one was just pushed");
+            entry.exported = run_one(&mut self.connection, entry.job.as_mut(), alone)?;
+            next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
+        }
+        self.connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))
+    }
 }
 
 /// Runs a request so that what it wrote can be undone by itself. The first of a group needs no savepoint for that: the
-/// transaction is all its own.
-fn run_one(connection: &mut Connection, job: &mut dyn Job, alone: bool) -> Result<(), StoreError> {
+/// transaction is all its own. Returns whether its answer waits for the export.
+fn run_one(connection: &mut Connection, job: &mut dyn Job, alone: bool) -> Result<bool, StoreError> {
     if !alone {
         connection.control("SAVEPOINT request")?;
     }
     let keep = job.run(connection);
+    let exported = connection.take_must_be_exported() && keep;
     if connection.is_idle() {
         return Err(StoreError::Unavailable("the database ended the transaction".to_owned()));
     }
     match (keep, alone) {
-        (true, true) => Ok(()),
-        (true, false) => connection.control("RELEASE request"),
+        (true, true) => {}
+        (true, false) => connection.control("RELEASE request")?,
         (false, true) => {
             connection.control("ROLLBACK")?;
-            connection.control("BEGIN IMMEDIATE")
+            connection.control("BEGIN IMMEDIATE")?;
         }
         (false, false) => {
             connection.control("ROLLBACK TO request")?;
-            connection.control("RELEASE request")
+            connection.control("RELEASE request")?;
         }
     }
+    Ok(exported)
 }

@@ -74,6 +74,8 @@ pub enum EndedBecause {
     Revoked,
     /// It has used up all generations.
     Exhausted,
+    /// The database was restored, and nobody knew whether the session was ended after the backup.
+    Restored,
 }
 
 impl EndedBecause {
@@ -86,13 +88,14 @@ impl EndedBecause {
             Self::CodeReuse => "code_reuse",
             Self::Revoked => "revoked",
             Self::Exhausted => "exhausted",
+            Self::Restored => "restored",
         }
     }
 
     /// What stands in the database.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Expired, Self::Reuse, Self::CodeReuse, Self::Revoked, Self::Exhausted]
+        [Self::Expired, Self::Reuse, Self::CodeReuse, Self::Revoked, Self::Exhausted, Self::Restored]
             .into_iter()
             .find(|why| why.name() == name)
     }

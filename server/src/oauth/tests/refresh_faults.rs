@@ -60,6 +60,22 @@ async fn a_restart_between_an_answer_and_its_retry_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_power_cut_between_the_commit_and_the_answer_leaves_the_answer_to_the_retry() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let answer = world.refresh(&first.refresh, Some(&attempt(1))).await;
+    // What was on the disk when the answer would have gone out: nothing is closed in order.
+    let cut = tempfile::tempdir().unwrap();
+    for file in ["moorline.db", "moorline.db-wal", "moorline.ends"] {
+        std::fs::copy(world.folder.path().join(file), cut.path().join(file)).unwrap();
+    }
+    let state = open(&cut, &world.clock, |config| config.limits.enabled = false).await;
+    let after = World { folder: cut, router: crate::http::router(state.clone()), state, ..world };
+    assert_eq!(after.refresh(&first.refresh, Some(&attempt(1))).await.body, answer.body);
+    after.refresh(&answer.tokens().refresh, Some(&attempt(2))).await.tokens();
+}
+
+#[tokio::test]
 async fn parameter_and_header_are_alike_and_differing_ones_change_nothing() {
     let world = World::new().await;
     let first = world.sign_in().await;

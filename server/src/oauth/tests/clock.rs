@@ -1,0 +1,83 @@
+//! A server whose clock is wrong costs no session.
+
+use super::*;
+use crate::config::Span;
+use crate::restore;
+use crate::store::Store;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn a_week(config: &mut Config) {
+    config.limits.enabled = false;
+    config.store.clock_jump = Span::seconds(7 * 86_400);
+}
+
+async fn accept(store: &Store, now: Timestamp) {
+    store.write(&TEST, move |tx| restore::accept_time(tx, now)).await.unwrap();
+}
+
+/// The same server on a machine whose clock says `now`.
+async fn started_at(world: World, now: Timestamp) -> World {
+    World { clock: Clock::manual(now), ..world }.restarted(a_week).await
+}
+
+#[tokio::test]
+async fn a_server_clock_that_leaps_years_ahead_ends_no_session_and_serves_nothing_until_it_is_right() {
+    let world = World::with(a_week).await;
+    let first = world.sign_in().await;
+    let row = world.row().await;
+    world.clock.advance(3650 * DAY);
+    for _ in 0..2 {
+        world.refresh(&first.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
+    }
+    assert_eq!(world.userinfo(&first.access).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    let problem = world.get("/v1/notes", &[]).await;
+    assert_eq!(problem.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(problem.headers[CONTENT_TYPE], "application/problem+json");
+    assert_eq!(problem.headers["retry-after"], "60");
+    assert_eq!(world.get("/healthz", &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.row().await, row);
+    let world = started_at(world, START.after(DAY)).await;
+    world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+}
+
+#[tokio::test]
+async fn a_server_that_starts_with_its_clock_years_ahead_changes_neither_sessions_nor_keys() {
+    let world = World::with(a_week).await;
+    let first = world.sign_in().await;
+    let keys = world.state.keys.jwks();
+    let world = started_at(world, START.after(3650 * DAY)).await;
+    world.refresh(&first.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
+    assert_eq!(world.state.keys.jwks(), keys);
+    let world = started_at(world, START.after(DAY)).await;
+    world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+}
+
+#[tokio::test]
+async fn an_operator_who_says_that_the_clock_is_right_is_believed_without_a_restart() {
+    let world = World::with(a_week).await;
+    let first = world.sign_in().await;
+    world.clock.advance(30 * DAY);
+    world.refresh(&first.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
+    accept(&world.state.store, world.clock.now()).await;
+    world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    assert_eq!(world.events("clock.accepted").await, 1);
+}
+
+#[tokio::test]
+async fn a_year_that_passes_day_by_day_asks_for_nobody() {
+    let world = World::with(a_week).await;
+    let mut current = world.sign_in().await.refresh;
+    for day in 0..360 {
+        world.clock.advance(DAY);
+        current = world.refresh(&current, Some(&attempt(day))).await.tokens().refresh;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_was_off_for_less_than_a_week_starts_as_ever() {
+    let world = World::with(a_week).await;
+    let first = world.sign_in().await;
+    let world = started_at(world, START.after(6 * DAY)).await;
+    world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+}

@@ -1,0 +1,135 @@
+//! A node that may not write, and one that can't: 503 in each form of error, and never the end of a session.
+
+use http::header::HeaderName;
+
+use super::*;
+use crate::config::Role;
+
+/// A second node that reads the first one's database.
+async fn replica_of(world: &World) -> World {
+    let database = world.folder.path().join("moorline.db");
+    let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
+    config.limits.enabled = false;
+    config.store.role = Role::Replica;
+    let state = crate::start::open(config, world.clock.clone()).await.unwrap();
+    World {
+        folder: tempfile::tempdir().unwrap(),
+        router: crate::http::router(state.clone()),
+        state,
+        clock: world.clock.clone(),
+        ada: world.ada.clone(),
+    }
+}
+
+impl World {
+    async fn add_note(&self, access_token: &str) -> Reply {
+        let request = Request::post("/v1/notes")
+            .header(AUTHORIZATION, format!("Bearer {access_token}"))
+            .header(CONTENT_TYPE, "application/json");
+        self.send(request.body(Body::from(r#"{"title":"a","body":"b"}"#)).unwrap()).await
+    }
+
+    async fn notes(&self, access_token: &str) -> Reply {
+        self.get("/v1/notes", &[(AUTHORIZATION, &format!("Bearer {access_token}"))]).await
+    }
+}
+
+#[track_caller]
+fn is_unavailable(reply: &Reply) {
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{}", reply.text());
+}
+
+#[tokio::test]
+async fn a_replica_answers_503_to_whatever_would_write_and_never_invalid_grant() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let code = world.code("app", ALL).await;
+    let row = world.row().await;
+    let replica = replica_of(&world).await;
+
+    // The current token, a retry, a stolen one, and rubbish: it does not look.
+    for (token, number) in
+        [(&second.refresh, 2), (&first.refresh, 1), (&first.refresh, 666), (&"nonsense".to_owned(), 3)]
+    {
+        replica.refresh(token, Some(&attempt(number))).await.refuses(503, "temporarily_unavailable");
+    }
+    replica.exchange(&code, &[]).await.refuses(503, "temporarily_unavailable");
+    replica.revoke(&second.refresh).await.refuses(503, "temporarily_unavailable");
+    let page = replica.authorize(None, &request(&[])).await;
+    is_unavailable(&page);
+    assert_eq!(page.headers[CONTENT_TYPE], "text/html; charset=utf-8");
+    let problem = replica.add_note(&second.access).await;
+    is_unavailable(&problem);
+    assert_eq!(problem.headers[CONTENT_TYPE], "application/problem+json");
+
+    assert_eq!(world.row().await, row, "nothing was changed");
+    world.refresh(&second.refresh, Some(&attempt(2))).await.tokens();
+    world.exchange(&code, &[]).await.tokens();
+}
+
+#[tokio::test]
+async fn a_replica_serves_what_only_reads_and_sees_a_revocation() {
+    let world = World::new().await;
+    let tokens = world.sign_in().await;
+    assert_eq!(world.add_note(&tokens.access).await.status, StatusCode::CREATED);
+    let replica = replica_of(&world).await;
+    assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::OK);
+    assert_eq!(replica.notes(&tokens.access).await.body, world.notes(&tokens.access).await.body);
+    assert_eq!(replica.get("/oauth/jwks", &[]).await.body, world.get("/oauth/jwks", &[]).await.body);
+    for path in ["/.well-known/openid-configuration", "/healthz", "/sign-in"] {
+        assert_eq!(replica.get(path, &[]).await.status, StatusCode::OK, "{path}");
+    }
+    world.revoke(&tokens.refresh).await;
+    assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(replica.notes(&tokens.access).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_replica_takes_over_the_signing_keys_of_its_primary() {
+    let world = World::new().await;
+    let replica = replica_of(&world).await;
+    let later = world.clock.now().after(Duration::from_secs(89 * 86_400));
+    let rotation = crate::keys::Rotation::default();
+    let (store, keys) = (&world.state.store, &world.state.keys);
+    keys.rotate(store, &rotation, &world.state.random, later).await.unwrap();
+    assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 2);
+    let (store, keys) = (&replica.state.store, &replica.state.keys);
+    keys.rotate(store, &rotation, &replica.state.random, later).await.unwrap();
+    assert_eq!(keys.jwks(), world.state.keys.jwks());
+}
+
+#[tokio::test]
+async fn a_replica_needs_a_database_that_its_primary_has_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config =
+        Config::new(ISSUER.parse().unwrap(), folder.path().join("moorline.db"), MasterKey::new([3; 32]));
+    config.store.role = Role::Replica;
+    assert!(crate::start::open(config.clone(), Clock::manual(START)).await.is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it makes nothing");
+}
+
+#[tokio::test]
+async fn a_primary_whose_disk_can_not_be_written_is_503_and_changes_nothing() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    let row = world.row().await;
+    // SQLite says the same (SQLITE_READONLY) of a file system that is mounted read-only.
+    world.sql("PRAGMA query_only = ON", vec![]).await;
+    let header = HeaderName::from_static("idempotency-key");
+    world.refresh(&second.refresh, Some(&attempt(2))).await.refuses(503, "temporarily_unavailable");
+    world.refresh(&first.refresh, Some(&attempt(666))).await.refuses(503, "temporarily_unavailable");
+    let params = [("grant_type", "refresh_token"), ("client_id", "app"), ("refresh_token", &second.refresh)];
+    world
+        .form("/oauth/token", &params, &[(header, &attempt(2))])
+        .await
+        .refuses(503, "temporarily_unavailable");
+    world.revoke(&second.refresh).await.refuses(503, "temporarily_unavailable");
+    is_unavailable(&world.add_note(&second.access).await);
+    is_unavailable(&world.authorize(None, &request(&[])).await);
+    assert_eq!(world.userinfo(&second.access).await.status, StatusCode::OK);
+    let world = world.restarted(|config| config.limits.enabled = false).await;
+    assert_eq!(world.row().await, row);
+    world.refresh(&second.refresh, Some(&attempt(2))).await.tokens();
+}

@@ -1,0 +1,82 @@
+//! What an operator does after a restore, or after a clock that was wrong.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use moorline_server::clock::Clock;
+use moorline_server::config::Config;
+use moorline_server::restore::{self, Lost};
+use moorline_server::store::{Actor, Options, Store, StoreError};
+use moorline_server::{config, dev};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::{Failure, FileArg, print};
+
+const ACTOR: Actor = Actor::System("an operator's command");
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    file: FileArg,
+    /// The folder of a development server instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "file")]
+    dir: Option<PathBuf>,
+    /// The file of ended sessions is lost or damaged: what to do without it.
+    #[arg(long, value_enum)]
+    lost: Option<LostArg>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LostArg {
+    /// This database was never restored: write the file again from it.
+    DatabaseIsCurrent,
+    /// It may have been restored: everybody has to sign in again.
+    EndAllSessions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ClockCommand {
+    /// Say that this machine's clock is right, though it is far ahead of the last time that the server knows.
+    Accept(FileArg),
+}
+
+pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
+    let config = match &args.dir {
+        Some(dir) => dev::settings(dir)?,
+        None => config::load(args.file.file.as_deref())?,
+    };
+    exists(&config)?;
+    let lost = args.lost.map(|lost| match lost {
+        LostArg::DatabaseIsCurrent => Lost::DatabaseIsCurrent,
+        LostArg::EndAllSessions => Lost::EndAllSessions,
+    });
+    let done = restore::replay(&config, lost, Clock::system().now()).await?;
+    if let Some(aside) = done.moved_to {
+        print(&format!("the old file of ended sessions is {} now\n", aside.display()))?;
+    }
+    print(&format!(
+        "sessions ended now: {}\nends of sessions that began after the backup, and are lost with it: {}\n\
+         the server may start\n",
+        done.ended, done.unknown
+    ))
+}
+
+pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
+    let ClockCommand::Accept(file) = command;
+    let config = config::load(file.file.as_deref())?;
+    exists(&config)?;
+    let store = Store::open(&Options::new(&config.database))?;
+    let now = Clock::system().now();
+    let accepted: Result<(), StoreError> = store.write(&ACTOR, move |tx| restore::accept_time(tx, now)).await;
+    accepted?;
+    let said = OffsetDateTime::from_unix_timestamp(now.seconds())?.format(&Rfc3339)?;
+    print(&format!("it is {said}: a server that runs goes on at its next request\n"))
+}
+
+/// A mistyped path must not make a new database.
+fn exists(config: &Config) -> Result<(), Failure> {
+    std::fs::metadata(&config.database)
+        .map(drop)
+        .map_err(|error| format!("{}: {error}", config.database.display()).into())
+}

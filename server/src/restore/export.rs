@@ -1,0 +1,30 @@
+//! What the store's writer calls after a commit that ended sessions.
+
+use super::file::EndsFile;
+use super::ledger;
+use crate::store::{Export, StoreError, Tx};
+
+/// How many lines are written at once.
+const LINES: i64 = 1000;
+
+/// The database's ends on their way into the file.
+#[derive(Debug)]
+pub(super) struct ToFile {
+    pub(super) file: EndsFile,
+    /// The number of the last end that the file has.
+    pub(super) last: i64,
+}
+
+impl Export for ToFile {
+    fn catch_up(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+        loop {
+            let ends = ledger::after(tx, self.last, LINES)?;
+            let Some(last) = ends.last() else { return Ok(()) };
+            let failed = |error| {
+                StoreError::Unavailable(format!("the file of ended sessions can't be written: {error}"))
+            };
+            self.file.append(&ends).map_err(failed)?;
+            self.last = last.seq;
+        }
+    }
+}

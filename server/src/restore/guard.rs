@@ -1,0 +1,73 @@
+//! What a server makes sure of before it starts.
+
+use std::path::Path;
+
+use super::export::ToFile;
+use super::file::{Contents, EndsFile};
+use super::line::Seal;
+use super::{RestoreError, ledger};
+use crate::clock::Timestamp;
+use crate::config::MasterKey;
+use crate::random::Random;
+use crate::store::{Export, Tx};
+
+/// Compares the database with the export in `path`, and returns the way from the one to the other. At a database's
+/// very first start it makes the file.
+///
+/// # Errors
+/// [`RestoreError`] says what to do when the two do not fit together.
+pub fn guard(
+    tx: &mut dyn Tx,
+    path: &Path,
+    master: &MasterKey,
+    random: &Random,
+    now: Timestamp,
+) -> Result<Box<dyn Export>, RestoreError> {
+    let stored = ledger::last_seq(tx)?;
+    let opened = EndsFile::open(path, Seal::new(master), stored)?;
+    let mut export = match (ledger::instance(tx)?, opened) {
+        (None, None) => begin(tx, path, master, random, now)?,
+        // The start before this one got no further than making the file.
+        (None, Some((file, contents))) if contents.last.is_none() => {
+            ledger::name_instance(tx, &contents.instance, now)?;
+            ToFile { file, last: 0 }
+        }
+        (Some(_), None) => return Err(RestoreError::Missing(path.to_owned())),
+        (Some(instance), Some((file, contents))) if instance == contents.instance => {
+            fit(tx, path, stored, &contents)?;
+            ToFile { file, last: contents.last_seq() }
+        }
+        (_, Some(_)) => return Err(RestoreError::OtherDatabase(path.to_owned())),
+    };
+    export.catch_up(tx)?;
+    Ok(Box::new(export))
+}
+
+/// The file first: one without a database is adopted, and a database that knows of a file wants it back.
+fn begin(
+    tx: &mut dyn Tx,
+    path: &Path,
+    master: &MasterKey,
+    random: &Random,
+    now: Timestamp,
+) -> Result<ToFile, RestoreError> {
+    let instance = ledger::new_instance(random);
+    let file = EndsFile::make(path, Seal::new(master), &instance, &[])?;
+    ledger::name_instance(tx, &instance, now)?;
+    Ok(ToFile { file, last: 0 })
+}
+
+fn fit(tx: &mut dyn Tx, path: &Path, stored: i64, contents: &Contents) -> Result<(), RestoreError> {
+    let exported = contents.last_seq();
+    // A line that was begun is an end that the database had first.
+    if exported > stored || (contents.torn && exported == stored) {
+        return Err(RestoreError::WentBack { path: path.to_owned(), exported, stored });
+    }
+    // A database that went back and then on by itself has other ends under the same numbers.
+    if contents.last.is_some() && ledger::numbered(tx, exported)? != contents.last {
+        let what = "its last end is not the one that the database has under that number";
+        let line = usize::try_from(exported).unwrap_or(usize::MAX).saturating_add(1);
+        return Err(RestoreError::Damaged { path: path.to_owned(), line, what });
+    }
+    Ok(())
+}

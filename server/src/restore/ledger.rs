@@ -1,0 +1,79 @@
+//! The database's side: the numbered ends of sessions, and which database this is.
+
+use super::line::End;
+use crate::audit::{self, Event, Severity};
+use crate::clock::Timestamp;
+use crate::random::Random;
+use crate::store::{Row, StoreError, Tx, Value};
+
+/// Notes the end of a session in its own transaction; who is told of it waits until it is exported.
+pub(crate) fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO session_ends (seq, session_id, why, ended_at)
+         SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3 FROM session_ends",
+        &[Value::from(session_id), why.into(), at.into()],
+    )?;
+    tx.must_be_exported();
+    Ok(())
+}
+
+/// The latest time at which a server looked after this database.
+pub(crate) fn seen_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
+    tx.first("SELECT seen_at FROM instance", &[])?.map(|row| row.timestamp("seen_at")).transpose()
+}
+
+/// Notes the time, unless a later one is known.
+pub(crate) fn see(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE instance SET seen_at = $1 WHERE seen_at < $1", &[now.into()]).map(drop)
+}
+
+/// Takes an operator's word that it is `now`, whatever was known before.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE instance SET seen_at = $1", &[now.into()])?;
+    audit::append(tx, now, Event::new("clock.accepted").severity(Severity::Page))
+}
+
+/// Which database this is; `None` before its first server.
+pub(super) fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
+    tx.first("SELECT id FROM instance", &[])?.map(|row| row.text("id").map(str::to_owned)).transpose()
+}
+
+pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, $2)", &[id.into(), now.into()]).map(drop)
+}
+
+pub(super) fn new_instance(random: &Random) -> String {
+    random.id()
+}
+
+/// The number of the last end.
+pub(super) fn last_seq(tx: &mut dyn Tx) -> Result<i64, StoreError> {
+    let row = tx.first("SELECT COALESCE(MAX(seq), 0) AS last FROM session_ends", &[])?;
+    row.map_or(Ok(0), |row| row.integer("last"))
+}
+
+/// At most `limit` ends after the one with this number.
+pub(super) fn after(tx: &mut dyn Tx, seq: i64, limit: i64) -> Result<Vec<End>, StoreError> {
+    let rows = tx.query(
+        "SELECT seq, session_id, why, ended_at FROM session_ends WHERE seq > $1 ORDER BY seq LIMIT $2",
+        &[seq.into(), limit.into()],
+    )?;
+    rows.iter().map(read).collect()
+}
+
+/// The end with this number.
+pub(super) fn numbered(tx: &mut dyn Tx, seq: i64) -> Result<Option<End>, StoreError> {
+    Ok(after(tx, seq - 1, 1)?.pop().filter(|end| end.seq == seq))
+}
+
+fn read(row: &Row) -> Result<End, StoreError> {
+    Ok(End {
+        seq: row.integer("seq")?,
+        session_id: row.text("session_id")?.to_owned(),
+        why: row.text("why")?.to_owned(),
+        at: row.timestamp("ended_at")?,
+    })
+}

@@ -1,0 +1,87 @@
+//! One end of a session as a line of the export, with a tag that tells a changed one.
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+
+use crate::clock::Timestamp;
+use crate::config::MasterKey;
+use crate::keys;
+
+/// The end of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    /// From 1, without gaps, in the order of the commits.
+    pub(super) seq: i64,
+    /// The `sid`.
+    pub(super) session_id: String,
+    /// As it stands in `sessions.revoked_why`.
+    pub(super) why: String,
+    pub(super) at: Timestamp,
+}
+
+/// What the file's first line begins with, and the version of its form.
+const HEADER: &str = "moorline-session-ends 1";
+
+/// Makes and checks the tags of lines: only this server's master key does.
+pub(super) struct Seal(hmac::Key);
+
+impl std::fmt::Debug for Seal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seal([redacted])")
+    }
+}
+
+impl Seal {
+    pub(super) fn new(master: &MasterKey) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &*keys::derive(master, b"moorline session ends v1")))
+    }
+
+    /// The first line of the file of this database.
+    pub(super) fn header(&self, instance: &str) -> String {
+        self.close(instance, format!("{HEADER} {instance}"))
+    }
+
+    pub(super) fn line(&self, instance: &str, end: &End) -> String {
+        let text = format!("{} {} {} {}", end.seq, end.at.millis(), end.why, end.session_id);
+        self.close(instance, text)
+    }
+
+    /// The database that a first line names, whether its tag is good or not.
+    pub(super) fn named_by(line: &str) -> Option<&str> {
+        line.strip_prefix(HEADER)?.strip_prefix(' ')?.rsplit_once(' ').map(|(instance, _)| instance)
+    }
+
+    pub(super) fn read_line(&self, instance: &str, line: &str) -> Option<End> {
+        if !self.opens(instance, line) {
+            return None;
+        }
+        let mut parts = line.split(' ');
+        let seq = parts.next()?.parse().ok()?;
+        let at = Timestamp::from_millis(parts.next()?.parse().ok()?);
+        let why = parts.next()?.to_owned();
+        let session_id = parts.next()?.to_owned();
+        Some(End { seq, session_id, why, at })
+    }
+
+    fn close(&self, instance: &str, text: String) -> String {
+        let tag = self.tag(instance, &text);
+        text + " " + &tag + "\n"
+    }
+
+    /// Whether the tag at the end of a line is the one that it should have.
+    pub(super) fn opens(&self, instance: &str, line: &str) -> bool {
+        line.rsplit_once(' ')
+            .is_some_and(|(text, tag)| self.tag(instance, text).as_bytes().ct_eq(tag.as_bytes()).into())
+    }
+
+    /// 96 bits: nobody can try tags out here, and a line is shorter.
+    fn tag(&self, instance: &str, text: &str) -> String {
+        let mut message = hmac::Context::with_key(&self.0);
+        message.update(instance.as_bytes());
+        message.update(b"\n");
+        message.update(text.as_bytes());
+        URL_SAFE_NO_PAD.encode(&message.sign().as_ref()[..12])
+    }
+}

@@ -1,0 +1,88 @@
+//! Ends of sessions that outlive the database: what was revoked stays revoked after a restore.
+//!
+//! Every end is numbered in the database, in the transaction that makes it, and then stands in a file outside the database
+//! before anybody hears of it. The database comes first, so at a start it is level with the file, or ahead after a crash,
+//! which is mended without a word. If it is behind, it went back in time: the server refuses to start until the ends that it
+//! has lost were replayed ([`replay`]).
+
+mod export;
+mod file;
+mod guard;
+mod ledger;
+mod line;
+mod replay;
+
+use std::path::PathBuf;
+
+pub use guard::guard;
+pub use ledger::accept_time;
+pub(crate) use ledger::{record, see, seen_at};
+pub use replay::{Lost, Restored, replay};
+
+use crate::store::StoreError;
+
+/// The database and the exported ends of sessions do not fit together.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// The database is older than the export.
+    #[error(
+        "the database went back in time: sessions that were ended since would live again (the last end that {} has is number {exported}, the database's is {stored}). Run `moorline-server restore`, which ends them, then start again",
+        path.display()
+    )]
+    WentBack {
+        /// The export.
+        path: PathBuf,
+        /// The number of the export's last end.
+        exported: i64,
+        /// The number of the database's last end.
+        stored: i64,
+    },
+    /// The export is not there, though the database knows one.
+    #[error(
+        "the file of ended sessions, {}, is not there. Without it nobody knows whether the database went back in time. Bring the file back, or run `moorline-server restore --lost database-is-current` if this database was never restored, or `moorline-server restore --lost end-all-sessions` if it may have been",
+        .0.display()
+    )]
+    Missing(PathBuf),
+    /// The export is another database's.
+    #[error(
+        "{} tells of another database's sessions: name this one's file (store.ends_file), or move that file away if this is a new server",
+        .0.display()
+    )]
+    OtherDatabase(PathBuf),
+    /// The export's head was sealed by another master key.
+    #[error(
+        "{}: its head does not open with this master key. If this is the right key, the file was damaged: bring back a good copy, or move it away, and the server says what can be done without it",
+        .0.display()
+    )]
+    WrongKey(PathBuf),
+    /// The export can't be believed.
+    #[error(
+        "{}, line {line}: {what}. Bring back a good copy of the file; or, without one, run `moorline-server restore --lost database-is-current` if this database was never restored, or `--lost end-all-sessions` if it may have been",
+        path.display()
+    )]
+    Damaged {
+        /// The export.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// `--lost` was said of an export that has ends which the database has not.
+    #[error("{} is not lost: run `moorline-server restore` without --lost", .0.display())]
+    NotLost(PathBuf),
+    /// Another server has the export open.
+    #[error("{} belongs to a server that is running: stop that one first", .0.display())]
+    InUse(PathBuf),
+    /// The export can't be read or written.
+    #[error("{}: {error}", path.display())]
+    File {
+        /// The export.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

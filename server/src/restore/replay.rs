@@ -1,0 +1,160 @@
+//! `moorline-server restore`: ends again what was ended after the backup.
+
+use std::path::{Path, PathBuf};
+
+use super::file::{Contents, EndsFile};
+use super::line::{End, Seal};
+use super::{RestoreError, ledger};
+use crate::audit::{self, Event, Severity};
+use crate::clock::Timestamp;
+use crate::config::Config;
+use crate::store::{Actor, Options, Store, StoreError, Tx, Value};
+
+const ACTOR: Actor = Actor::System("a restore");
+
+/// What an operator says about an export that is lost or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The database was never restored: the file is written again from it.
+    DatabaseIsCurrent,
+    /// The database may have been restored: nobody knows which sessions were ended since, so all of them end.
+    EndAllSessions,
+}
+
+/// What a restore came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Restored {
+    /// Sessions that are ended now.
+    pub ended: u64,
+    /// Ends of sessions that the database never knew: they began after the backup, and are lost with it.
+    pub unknown: u64,
+    /// Where a damaged export was put.
+    pub moved_to: Option<PathBuf>,
+}
+
+/// Brings the database that was restored up to the exported ends. With `lost`, goes on without them.
+///
+/// # Errors
+/// [`RestoreError`]; nothing was changed then, or it can be called again.
+pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Result<Restored, RestoreError> {
+    let path = config.ends_file();
+    let seal = || Seal::new(config.master_key());
+    let store = Store::open(&Options::new(&config.database))?;
+    let (instance, stored) =
+        store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;
+    let opened = EndsFile::open(&path, seal(), stored);
+    match lost {
+        None => {
+            let (mut file, contents) = opened?.ok_or_else(|| RestoreError::Missing(path.clone()))?;
+            if instance.as_ref() != Some(&contents.instance) {
+                return Err(RestoreError::OtherDatabase(path));
+            }
+            let known = store.read(&ACTOR, move |tx| ledger::numbered(tx, stored)).await?;
+            if contents.asked.is_some() && contents.asked != known {
+                return Err(RestoreError::Damaged {
+                    path,
+                    line: usize::try_from(stored).unwrap_or(usize::MAX).saturating_add(1),
+                    what: "it is not the end that the database has under that number",
+                });
+            }
+            let (newer, torn) = (contents.newer, contents.torn);
+            if newer.is_empty() && !torn {
+                return Ok(Restored::default());
+            }
+            let done = store.write(&ACTOR, move |tx| end_again(tx, &newer, now)).await?;
+            // A line that was never finished is an end that nobody was told of.
+            file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
+            Ok(done)
+        }
+        Some(lost) => {
+            let instance = instance.ok_or_else(|| RestoreError::OtherDatabase(path.clone()))?;
+            let damaged = is_of_no_use(&path, &instance, opened)?;
+            let ended = store.write(&ACTOR, move |tx| go_on(tx, lost, now)).await?;
+            let moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
+            let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
+            EndsFile::make(&path, seal(), &instance, &ends)?;
+            Ok(Restored { ended, unknown: 0, moved_to })
+        }
+    }
+}
+
+/// One transaction: all of it, or a server that still refuses to start.
+fn end_again(tx: &mut dyn Tx, ends: &[End], now: Timestamp) -> Result<Restored, StoreError> {
+    let mut done = Restored::default();
+    for end in ends {
+        done.ended += tx.execute(
+            "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
+            &[Value::from(&end.session_id), end.at.into(), (&end.why).into()],
+        )?;
+        if tx.first("SELECT id FROM sessions WHERE id = $1", &[(&end.session_id).into()])?.is_none() {
+            done.unknown += 1;
+        }
+        tx.execute(
+            "INSERT INTO session_ends (seq, session_id, why, ended_at) VALUES ($1, $2, $3, $4)",
+            &[end.seq.into(), (&end.session_id).into(), (&end.why).into(), end.at.into()],
+        )?;
+    }
+    let detail = serde_json::json!({
+        "exported": ends.len(), "ended": done.ended, "unknown": done.unknown,
+    });
+    finish(tx, "restore.replayed", detail, now)?;
+    Ok(done)
+}
+
+/// Without the export. Returns how many sessions were ended.
+fn go_on(tx: &mut dyn Tx, lost: Lost, now: Timestamp) -> Result<u64, StoreError> {
+    if lost == Lost::DatabaseIsCurrent {
+        let event = Event::new("restore.export_rewritten").severity(Severity::Page);
+        audit::append(tx, now, event)?;
+        return Ok(0);
+    }
+    let live = tx.query("SELECT id FROM sessions WHERE revoked_at IS NULL ORDER BY id", &[])?;
+    for row in &live {
+        let id = row.text("id")?;
+        tx.execute(
+            "UPDATE sessions SET revoked_at = $2, revoked_why = 'restored' WHERE id = $1",
+            &[id.into(), now.into()],
+        )?;
+        ledger::record(tx, id, "restored", now)?;
+    }
+    finish(tx, "restore.all_ended", serde_json::json!({ "ended": live.len() }), now)?;
+    Ok(live.len() as u64)
+}
+
+/// Nobody knows which browsers have signed out since the backup. And the time of the backup is no measure for the clock.
+fn finish(
+    tx: &mut dyn Tx,
+    event: &'static str,
+    detail: serde_json::Value,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM browser_sessions", &[])?;
+    ledger::accept_time(tx, now)?;
+    audit::append(tx, now, Event::new(event).severity(Severity::Page).detail(detail))
+}
+
+/// Whether there is a damaged file to move away; an error when there is a good one, which must not be thrown away.
+fn is_of_no_use(
+    path: &Path,
+    instance: &str,
+    opened: Result<Option<(EndsFile, Contents)>, RestoreError>,
+) -> Result<bool, RestoreError> {
+    match opened {
+        Ok(None) => Ok(false),
+        Ok(Some((_, contents))) if contents.instance != instance => {
+            Err(RestoreError::OtherDatabase(path.to_owned()))
+        }
+        Ok(Some((_, contents))) if contents.newer.is_empty() => Ok(true),
+        Ok(Some(_)) => Err(RestoreError::NotLost(path.to_owned())),
+        Err(RestoreError::Damaged { .. }) => Ok(true),
+        Err(other) => Err(other),
+    }
+}
+
+fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, RestoreError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".aside-{}", now.millis()));
+    let aside = PathBuf::from(name);
+    std::fs::rename(path, &aside).map_err(|error| RestoreError::File { path: path.to_owned(), error })?;
+    Ok(aside)
+}

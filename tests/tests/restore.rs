@@ -1,0 +1,182 @@
+//! The real server over a database that was put back, and a second one that only reads.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, bail};
+use moorline::{Error, SessionState};
+use moorline_tests::oauth::{Answer, HandMade, answer, attempt};
+use moorline_tests::sdk::CLIENT;
+use moorline_tests::{Server, World, audit, binaries};
+
+fn invalid_grant() -> (u16, String) {
+    (400, "invalid_grant".to_owned())
+}
+
+fn restore(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    Ok(Command::new(binaries::server()?).args(["restore", "--dir"]).arg(folder).args(arguments).output()?)
+}
+
+/// Puts the database back as an operator would: the file, and nothing of what SQLite had beside it.
+fn put_back(folder: &Path, backup: &[u8]) -> Result<()> {
+    for beside in ["moorline.db-wal", "moorline.db-shm"] {
+        if folder.join(beside).exists() {
+            std::fs::remove_file(folder.join(beside))?;
+        }
+    }
+    Ok(std::fs::write(folder.join("moorline.db"), backup)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_loses_no_other_session()
+-> Result<()> {
+    let mut world = World::start().await?;
+    let app = world.signed_in().await?;
+    let stolen = HandMade::new(&world.server, "ada")?.tokens().await?;
+    world.server.stop()?;
+    let folder = world.server.folder().to_owned();
+    let backup = std::fs::read(folder.join("moorline.db"))?;
+    world.server.restart()?;
+
+    app.refresh().await?;
+    app.refresh().await?;
+    let ada = HandMade::new(&world.server, "ada")?;
+    let owners = ada.refresh(&stolen.refresh_token, Some(&attempt())).await?.tokens()?;
+    assert_eq!(ada.refresh(&stolen.refresh_token, Some(&attempt())).await?.refusal(), invalid_grant());
+    world.server.kill()?;
+
+    put_back(&folder, &backup)?;
+    let refused = world.server.restart().expect_err("the database went back in time").to_string();
+    assert!(
+        refused.contains("went back in time") && refused.contains("moorline-server restore"),
+        "{refused}"
+    );
+    let waiting = app.refresh().await;
+    assert!(matches!(waiting, Err(Error::Offline)), "{waiting:?}");
+    let replayed = restore(&folder, &[])?;
+    let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
+    assert!(replayed.status.success() && said.contains("sessions ended now: 1\n"), "{replayed:?}");
+    world.server.restart()?;
+
+    let ada = HandMade::new(&world.server, "ada")?;
+    for token in [&stolen.refresh_token, &owners.refresh_token] {
+        assert_eq!(ada.refresh(token, Some(&attempt())).await?.refusal(), invalid_grant());
+    }
+    assert_eq!(ada.notes(&owners.access_token).await?.status, 401);
+    app.refresh().await?;
+    assert!(matches!(app.state(), SessionState::SignedIn(_)));
+    assert_eq!(audit::count(&world.server, "restore.replayed")?, 1);
+    assert_eq!(audit::count(&world.server, "refresh.rollback_healed")?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_after_it_told_of_an_end_starts_again_without_a_question() -> Result<()> {
+    let mut server = Server::start()?;
+    for _ in 0..3 {
+        let ada = HandMade::new(&server, "ada")?;
+        let first = ada.tokens().await?;
+        ada.refresh(&first.refresh_token, Some(&attempt())).await?.tokens()?;
+        assert_eq!(ada.refresh(&first.refresh_token, Some(&attempt())).await?.refusal(), invalid_grant());
+        server.kill()?;
+        server.restart()?;
+        let ada = HandMade::new(&server, "ada")?;
+        assert_eq!(ada.refresh(&first.refresh_token, Some(&attempt())).await?.refusal(), invalid_grant());
+    }
+    let exported = std::fs::read_to_string(server.folder().join("moorline.ends"))?;
+    assert_eq!(exported.lines().count(), 4, "the head and three ends");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restore_beside_a_running_server_is_refused() -> Result<()> {
+    let server = Server::start()?;
+    let refused = restore(server.folder(), &["--lost", "end-all-sessions"])?;
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("stop that one first"), "{said}");
+    HandMade::new(&server, "ada")?.tokens().await?;
+    Ok(())
+}
+
+/// `moorline-server serve --replica` on the database of `server`.
+struct Replica {
+    process: Child,
+    port: u16,
+}
+
+impl Replica {
+    fn start(server: &Server) -> Result<Self> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = server.folder();
+        let config = folder.join("replica.toml");
+        let path = |name: &str| folder.join(name).display().to_string();
+        std::fs::write(
+            &config,
+            format!(
+                "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {:?}\nmaster_key_file = {:?}\n\
+                 [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n",
+                server.dev().issuer,
+                path("moorline.db"),
+                path("master.key"),
+                path("leaf.pem"),
+                path("leaf-key.pem"),
+            ),
+        )?;
+        let mut process = Command::new(binaries::server()?)
+            .args(["serve", "--replica", "--config"])
+            .arg(&config)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let stdout = process.stdout.take().context("stdout was piped")?;
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)?;
+        let replica = Self { process, port };
+        if !line.starts_with("ready ") {
+            bail!("the replica did not start: {line}");
+        }
+        Ok(replica)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        // Nothing can be done about a failure here.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_process_reads_for_everybody_and_refuses_to_refresh_with_503() -> Result<()> {
+    let server = Server::start()?;
+    let ada = HandMade::new(&server, "ada")?;
+    let first = ada.tokens().await?;
+    let second = ada.refresh(&first.refresh_token, Some(&attempt())).await?.tokens()?;
+    let replica = Replica::start(&server)?;
+    let client = ada.browser().client();
+
+    let refresh = |token: &str| {
+        let form = [
+            ("grant_type", "refresh_token".to_owned()),
+            ("client_id", CLIENT.to_owned()),
+            ("refresh_token", token.to_owned()),
+            ("refresh_attempt", attempt()),
+        ];
+        answer(client.post(replica.url("/oauth/token")).form(&form))
+    };
+    for token in [&second.refresh_token, &first.refresh_token] {
+        let refused: Answer = refresh(token).await?;
+        assert_eq!(refused.refusal(), (503, "temporarily_unavailable".to_owned()));
+    }
+    let read = answer(client.get(replica.url("/v1/notes")).bearer_auth(&second.access_token)).await?;
+    assert_eq!(read.status, 200);
+    let keys = answer(client.get(replica.url("/oauth/jwks"))).await?;
+    assert_eq!(keys.body, answer(client.get(server.url("/oauth/jwks"))).await?.body);
+    ada.refresh(&second.refresh_token, Some(&attempt())).await?.tokens()?;
+    assert_eq!(audit::count(&server, "refresh.reuse")?, 0);
+    Ok(())
+}
