@@ -1,11 +1,12 @@
-//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench` and
-//! `cargo xtask bindings`. `cargo xtask help` lists them.
+//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`,
+//! `cargo xtask faults` and `cargo xtask bindings`. `cargo xtask help` lists them.
 
 mod bench;
 mod bindings;
 mod counts;
 mod demo;
 mod dev_server;
+mod faults;
 mod install;
 mod process;
 mod report;
@@ -37,6 +38,7 @@ enum Command {
     Demo(demo::Options),
     Test(suites::Options),
     Bench(bench::Options),
+    Faults(faults::Options),
     Bindings(bindings::Options),
 }
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&workspace, ui, &options),
         Command::Test(options) => suites::run(&workspace, ui.verbose(options.verbose), &options),
         Command::Bench(options) => bench::run(&workspace, ui, &options),
+        Command::Faults(options) => faults::run(&workspace, ui, &options),
         Command::Bindings(options) => bindings::run(&workspace, ui.verbose(options.verbose), &options),
     });
     match result {

@@ -29,6 +29,7 @@ pub(crate) enum Mode {
     KillHalf,
     KillAfter,
     Fail,
+    Freeze,
     PowerLoss { keeps_some: bool },
 }
 
@@ -104,6 +105,7 @@ impl Control {
             4 => Mode::Fail,
             5 => Mode::PowerLoss { keeps_some: false },
             6 => Mode::PowerLoss { keeps_some: true },
+            7 => Mode::Freeze,
             _ => return None,
         };
         page.happened.store(step as u64, Ordering::SeqCst);

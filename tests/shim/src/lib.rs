@@ -29,6 +29,10 @@ fn step(control: &Control, step: Step) -> Fate {
         Some(Mode::KillHalf) => Fate::Half,
         Some(Mode::KillAfter) => Fate::ThenDie,
         Some(Mode::Fail) => Fate::Fail,
+        Some(Mode::Freeze) => {
+            raw::freeze();
+            Fate::Untouched
+        }
         Some(Mode::PowerLoss { keeps_some }) => {
             journal::lose(keeps_some.then(|| control.seed()));
             raw::die()

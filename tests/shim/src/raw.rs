@@ -15,6 +15,14 @@ pub(crate) fn die() -> ! {
     }
 }
 
+/// Stops this process as `kill -STOP` does, until somebody lets it go on.
+pub(crate) fn freeze() {
+    // SAFETY: no memory is passed.
+    unsafe {
+        libc::syscall(libc::SYS_kill, libc::getpid(), libc::SIGSTOP);
+    }
+}
+
 /// Sets `errno`, and returns what a failing call returns.
 pub(crate) fn fail(errno: c_int) -> c_int {
     // SAFETY: the pointer is this thread's own.

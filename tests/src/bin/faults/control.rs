@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use moorline_tests::binaries;
@@ -17,6 +18,7 @@ pub(crate) enum Mode {
     Fail = 4,
     LosePower = 5,
     LosePowerInPart = 6,
+    Freeze = 7,
 }
 
 /// The words of the page, by their place.
@@ -45,10 +47,10 @@ const STEPS: [&str; 12] = [
 ];
 
 /// See the module.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Control {
     path: PathBuf,
-    page: File,
+    page: Arc<File>,
 }
 
 impl Control {
@@ -56,7 +58,7 @@ impl Control {
     pub(crate) fn new(path: PathBuf) -> Result<Self> {
         let page = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
         page.set_len(4096)?;
-        Ok(Self { path, page })
+        Ok(Self { path, page: Arc::new(page) })
     }
 
     /// What puts a process under the shim, with its eye on `folder`. With a journal its power can be cut.
@@ -83,6 +85,11 @@ impl Control {
     /// Nothing happens any more; says at what kind of call something did.
     pub(crate) fn disarm(&self) -> Result<Option<&'static str>> {
         self.set(Word::Countdown, 0)?;
+        self.happened()
+    }
+
+    /// At what kind of call it has happened, once it has.
+    pub(crate) fn happened(&self) -> Result<Option<&'static str>> {
         let mut word = [0; 8];
         self.page.read_exact_at(&mut word, Word::Happened as u64 * 8)?;
         let step = usize::try_from(u64::from_ne_bytes(word)).unwrap_or(0);
@@ -91,5 +98,54 @@ impl Control {
 
     fn set(&self, word: Word, value: u64) -> Result<()> {
         self.page.write_all_at(&value.to_ne_bytes(), word as u64 * 8).context("the shim's page")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// `dd` writes three bytes to a new file, one after the other, and syncs it; the shim interferes at its `call`-th call.
+    fn written(call: u64, mode: Mode, sync: bool) -> Option<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let watched = folder.path().canonicalize().unwrap().join("watched");
+        std::fs::create_dir(&watched).unwrap();
+        let control = Control::new(folder.path().join("control")).unwrap();
+        // The name is there already, and durable: a name is lost with its folder's sync alone.
+        std::fs::write(watched.join("file"), b"").unwrap();
+        control.arm(call, mode, 1).unwrap();
+        let input = folder.path().join("input");
+        std::fs::write(&input, b"abc").unwrap();
+        let status = Command::new("dd")
+            .arg(format!("if={}", input.display()))
+            .arg(format!("of={}", watched.join("file").display()))
+            .args(["bs=1", "status=none", if sync { "conv=notrunc,fsync" } else { "conv=notrunc" }])
+            .envs(control.environment(&watched, true).unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(control.disarm().unwrap().is_some(), !status.success());
+        std::fs::read(watched.join("file")).ok()
+    }
+
+    #[test]
+    fn a_process_dies_at_the_chosen_call_and_what_it_has_written_stays() {
+        // The calls are: open, three writes.
+        assert_eq!(written(3, Mode::KillBefore, false).unwrap(), b"a");
+        assert_eq!(written(3, Mode::KillAfter, false).unwrap(), b"ab");
+        assert_eq!(written(9, Mode::KillBefore, false).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn what_was_not_synced_is_gone_with_the_power() {
+        assert_eq!(written(4, Mode::LosePower, false).unwrap(), b"");
+        assert_eq!(written(5, Mode::LosePower, true).unwrap(), b"", "the sync has not happened yet");
+        assert_eq!(written(9, Mode::LosePower, true).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_call_that_is_to_fail_fails() {
+        assert_eq!(written(4, Mode::Fail, false).unwrap(), b"ab");
     }
 }

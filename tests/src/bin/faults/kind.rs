@@ -28,6 +28,7 @@ pub(crate) enum Kind {
     SdkKilled,
     SdkPowerLost,
     SdkCallFails,
+    SdkFrozen,
     ServerKilled,
     ServerKilledAtStartOrStop,
     ServerPowerLost,
@@ -65,7 +66,7 @@ impl Kind {
             | Self::Status429
             | Self::HtmlPage
             | Self::EmptyAnswer => Part::Network,
-            Self::SdkKilled | Self::SdkPowerLost | Self::SdkCallFails => Part::Sdk,
+            Self::SdkKilled | Self::SdkPowerLost | Self::SdkCallFails | Self::SdkFrozen => Part::Sdk,
             Self::ServerKilled
             | Self::ServerKilledAtStartOrStop
             | Self::ServerPowerLost
@@ -79,12 +80,12 @@ impl Kind {
         match self {
             Self::AnswerLost => 100,
             Self::AnswerLate => 40,
-            Self::SdkKilled => 130,
+            Self::SdkKilled => 110,
             Self::SdkPowerLost => 60,
             Self::SdkCallFails => 50,
             Self::ServerKilled => 40,
             Self::ServerPowerLost => 40,
-            Self::ServerKilledAtStartOrStop | Self::ServerCallFails => 20,
+            Self::SdkFrozen | Self::ServerKilledAtStartOrStop | Self::ServerCallFails => 20,
             Self::ThiefHasCurrentToken | Self::ThiefHasOldToken | Self::ThiefHasWholeRequest => 15,
             Self::BodyCut
             | Self::ConnectionReset
@@ -126,6 +127,7 @@ impl Kind {
             }
             Self::SdkPowerLost | Self::ServerPowerLost => &[Mode::LosePower, Mode::LosePowerInPart],
             Self::SdkCallFails | Self::ServerCallFails => &[Mode::Fail],
+            Self::SdkFrozen => &[Mode::Freeze],
             _ => &[],
         }
     }

@@ -3,6 +3,7 @@
 
 mod control;
 mod dice;
+mod frozen;
 mod kind;
 mod network;
 mod owner;

@@ -1,14 +1,16 @@
 //! An honest owner: a device with a vault, and the SDK in a process of its own that may be killed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use moorline_tests::oauth::parameter;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::control::Control;
-use crate::shell::Shell;
+use crate::shell::{Shell, Step};
 use crate::site::Site;
 
 /// How long the SDK waits for an answer here; what is later is lost.
@@ -16,18 +18,6 @@ pub(crate) const TIMEOUT_MS: u64 = 2_500;
 
 /// How often an app asks again before its person is said to be signed out.
 const TRIES: usize = 12;
-
-/// What came of asking the SDK for a refresh.
-#[derive(Debug)]
-pub(crate) enum Step {
-    Done,
-    /// The SDK says to try again later.
-    Later(String),
-    /// The SDK says that the session is over.
-    Ended(String),
-    /// The process died.
-    Died,
-}
 
 /// How a session came through.
 #[derive(Debug)]
@@ -95,6 +85,11 @@ impl Owner {
         &self.device.control
     }
 
+    /// The process id of the app.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.shell.as_ref().context("the app does not run")?.pid()
+    }
+
     /// Which session this is on the wire.
     pub(crate) fn session(&self) -> usize {
         self.session
@@ -102,31 +97,36 @@ impl Owner {
 
     /// Starts the app, or starts it again.
     pub(crate) fn start(&mut self) -> Result<()> {
+        let environment = match self.shim {
+            Some(journal) => self.device.control.environment(&self.device.path.join("vault"), journal)?,
+            None => Vec::new(),
+        };
+        self.shell = Some(Shell::start(&self.arguments(), &environment)?);
+        Ok(())
+    }
+
+    /// One more process on the same device, such as an app's extension.
+    pub(crate) fn another_process(&self) -> Result<Shell> {
+        Shell::start(&self.arguments(), &[])
+    }
+
+    fn arguments(&self) -> Vec<OsString> {
         let mut arguments = self.site.arguments();
         for (name, folder) in [("--vault", "vault"), ("--keys", "keys")] {
             arguments.extend([name.into(), self.device.path.join(folder).into_os_string()]);
         }
         arguments.extend(["--timeout".into(), TIMEOUT_MS.to_string().into()]);
-        let environment = match self.shim {
-            Some(journal) => self.device.control.environment(&self.device.path.join("vault"), journal)?,
-            None => Vec::new(),
-        };
-        self.shell = Some(Shell::start(&arguments, &environment)?);
-        Ok(())
+        arguments
     }
 
     /// Asks the SDK for a refresh, once.
     pub(crate) async fn refresh(&mut self) -> Result<Step> {
         let Some(shell) = &mut self.shell else { return Ok(Step::Died) };
-        let Some(answer) = shell.obey("refresh 1").await? else {
+        let step = shell.refresh().await?;
+        if matches!(step, Step::Died) {
             self.shell = None;
-            return Ok(Step::Died);
-        };
-        Ok(match answer["error"].as_str() {
-            None => Step::Done,
-            Some(error) if answer["retryable"] == true => Step::Later(error.to_owned()),
-            Some(error) => Step::Ended(error.to_owned()),
-        })
+        }
+        Ok(step)
     }
 
     /// Asks, and again while the SDK says that this can help, as an app does.
@@ -168,9 +168,17 @@ impl Owner {
         })
     }
 
-    async fn obey(&mut self, command: &str) -> Result<serde_json::Value> {
+    /// Gives a command, and again while the SDK says that this can help: a busy machine is late by itself.
+    async fn obey(&mut self, command: &str) -> Result<Value> {
         let shell = self.shell.as_mut().context("the app does not run")?;
-        let word = command.split(' ').next().unwrap_or_default().to_owned();
-        shell.obey(command).await?.with_context(|| format!("the SDK died at {word}"))
+        let mut answer = Value::Null;
+        for _ in 0..TRIES {
+            let word = command.split(' ').next().unwrap_or_default();
+            answer = shell.obey(command).await?.with_context(|| format!("the SDK died at {word}"))?;
+            if answer["retryable"] != true {
+                break;
+            }
+        }
+        Ok(answer)
     }
 }

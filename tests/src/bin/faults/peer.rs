@@ -38,12 +38,17 @@ impl Peer {
             .current_dir(binaries::repository().join("tests/peers"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It warns of what is only good for tests.
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", node.display()))?;
         let output = process.stdout.take().context("its output was piped")?;
-        let line = BufReader::new(output).lines().next_line().await?;
+        let mut lines = BufReader::new(output).lines();
+        let line = lines.next_line().await?;
         let line = line.context("no provider: Node.js 22 or newer, and `npm ci` in tests/peers?")?;
+        // A pipe that nobody reads would stop it.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { issuer, ready: serde_json::from_str(&line)?, _process: process })
     }
 

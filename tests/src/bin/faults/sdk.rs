@@ -1,10 +1,12 @@
-//! Faults of the device: the SDK's process is killed, loses its power or is refused a call, at every step of a refresh.
+//! Faults of the device: the SDK's process is killed, frozen, loses its
+//! power or is refused a call, at every step of a refresh.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
 use crate::control::Mode;
+use crate::frozen;
 use crate::kind::{Kind, Part};
 use crate::owner::Owner;
 use crate::run::Run;
@@ -48,13 +50,19 @@ impl Sweep {
         if !self.warm {
             owner.start()?;
         }
-        owner.refresh().await?;
+        let others = [1, 5, 17][seed as usize % 3];
+        if self.mode == Mode::Freeze {
+            frozen::refresh(owner, others).await?;
+        } else {
+            owner.refresh().await?;
+        }
         let Some(step) = owner.control().disarm()? else { return Ok(false) };
-        if self.mode != Mode::Fail || seed.is_multiple_of(2) {
+        if !matches!(self.mode, Mode::Fail | Mode::Freeze) || seed.is_multiple_of(2) {
             owner.start()?;
         }
         let age = if self.warm { "an old" } else { "a new" };
         let how = format!("{:?} at call {call} of {age} process ({step}), seed {seed}", self.mode);
+        run.tally.step(self.kind, step);
         run.note(self.kind, 1, &how, owner).await?;
         Ok(true)
     }

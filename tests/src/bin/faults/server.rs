@@ -70,6 +70,7 @@ impl Lane {
         let happened = ours.control.disarm()?;
         ours.revive()?;
         let Some(step) = happened else { return Ok(false) };
+        self.run.tally.step(kind, step);
         self.note(kind, &format!("{mode:?} at call {call} ({step}), seed {seed}")).await?;
         Ok(true)
     }

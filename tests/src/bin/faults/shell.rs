@@ -13,6 +13,18 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 /// Nothing that an app does takes as long, on the slowest machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// What came of asking the SDK for a refresh.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Done,
+    /// The SDK says to try again later.
+    Later(String),
+    /// The SDK says that the session is over.
+    Ended(String),
+    /// The process died.
+    Died,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Shell {
@@ -59,6 +71,16 @@ impl Shell {
                 Ok(None)
             }
         }
+    }
+
+    /// Asks for a refresh, once.
+    pub(crate) async fn refresh(&mut self) -> Result<Step> {
+        let Some(answer) = self.obey("refresh 1").await? else { return Ok(Step::Died) };
+        Ok(match answer["error"].as_str() {
+            None => Step::Done,
+            Some(error) if answer["retryable"] == true => Step::Later(error.to_owned()),
+            Some(error) => Step::Ended(error.to_owned()),
+        })
     }
 
     /// Its process id, as long as it runs.

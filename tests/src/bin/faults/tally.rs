@@ -16,6 +16,8 @@ const WORDS: usize = 40;
 pub(crate) struct Tally {
     name: &'static str,
     kinds: Mutex<BTreeMap<Kind, Counts>>,
+    /// How often at which kind of system call.
+    steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     wrong: Mutex<Vec<String>>,
 }
 
@@ -29,11 +31,16 @@ pub(crate) struct Counts {
 
 impl Tally {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, kinds: Mutex::default(), wrong: Mutex::default() }
+        Self { name, kinds: Mutex::default(), steps: Mutex::default(), wrong: Mutex::default() }
     }
 
     pub(crate) fn faults(&self, kind: Kind, count: usize) {
         self.count(kind, |counts| counts.faults += count);
+    }
+
+    /// A fault at that kind of system call.
+    pub(crate) fn step(&self, kind: Kind, step: &'static str) {
+        *self.steps().entry((kind, step)).or_default() += 1;
     }
 
     pub(crate) fn lost(&self, kind: Kind, how: &str) {
@@ -79,6 +86,10 @@ impl Tally {
         if wrong.len() < WORDS {
             wrong.push(format!("{}: {what} ({how})", kind.name()));
         }
+    }
+
+    fn steps(&self) -> MutexGuard<'_, BTreeMap<(Kind, &'static str), usize>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Kind, Counts>> {
@@ -139,5 +150,8 @@ pub(crate) fn figures(seed: u64, seconds: f64, ours: &Tally, peers: &[&Tally]) -
 fn column(tally: &Tally) -> Value {
     let mut figures = tally.sum().json();
     figures["kinds"] = tally.lock().iter().map(|(kind, counts)| (kind.name(), counts.json())).collect();
+    for ((kind, step), count) in &*tally.steps() {
+        figures["kinds"][kind.name()]["steps"][*step] = json!(count);
+    }
     figures
 }

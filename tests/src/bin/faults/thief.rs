@@ -11,8 +11,9 @@ use moorline_tests::sdk::CLIENT;
 
 use crate::dice::Dice;
 use crate::kind::{Kind, Part};
-use crate::owner::{Owner, Step, Verdict};
+use crate::owner::{Owner, Verdict};
 use crate::run::Run;
+use crate::shell::Step;
 use crate::site::{Ours, Site};
 use crate::wire::Captured;
 
