@@ -22,12 +22,13 @@ programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.
 export const clientId = 'native-app';
 export const user = { username: 'ada', password: 'any password will do here', roles: [] };
 
-/** Starts the provider on a free port. `heard` gathers what its token endpoint was sent. */
-export async function startProvider() {
+/** Starts the provider on a free port, behind `issuer` if it is known by that. `heard` gathers what its token endpoint was sent. */
+export async function startProvider({ issuer: known } = {}) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const listen = `127.0.0.1:${server.address().port}`;
+  const issuer = known ?? `http://${listen}`;
   const provider = new Provider(issuer, {
     clients: [{
       client_id: clientId,
@@ -55,6 +56,7 @@ export async function startProvider() {
   server.on('request', provider.callback());
   return {
     issuer,
+    listen,
     heard,
     /** Ends every access token that was issued: the API answers 401 to what the app holds. */
     endAccessTokens: async () => { for (const token of issued.splice(0)) await token.destroy(); },

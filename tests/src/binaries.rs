@@ -23,6 +23,21 @@ pub fn cli() -> Result<PathBuf> {
     find("MOORLINE_BIN", "moorline", "moorline-cli", &["cli/src", "sdk-core/src"])
 }
 
+/// `sdk-shell`: `$MOORLINE_SDK_SHELL_BIN`, or the one beside the running program.
+///
+/// Errors: when neither is there, with the command that builds it.
+pub fn sdk_shell() -> Result<PathBuf> {
+    find("MOORLINE_SDK_SHELL_BIN", "sdk-shell", "moorline-tests", &["sdk-core/src"])
+}
+
+/// The library that makes a process fail at a chosen system call: `$MOORLINE_FAULT_SHIM`, or the one beside the running
+/// program.
+///
+/// Errors: when neither is there, with the command that builds it.
+pub fn fault_shim() -> Result<PathBuf> {
+    find("MOORLINE_FAULT_SHIM", "libmoorline_fault_shim.so", "moorline-fault-shim", &["tests/shim/src"])
+}
+
 /// The repository's root folder.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the repository").to_owned()

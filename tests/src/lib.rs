@@ -20,6 +20,6 @@ pub mod world;
 
 pub use browser::{Browser, Consent, Landing, Page};
 pub use dev_file::{DevFile, User};
-pub use proxy::{Exchange, Fault, LossyProxy};
+pub use proxy::{Canned, Exchange, Fault, Heard, LossyProxy, Weather};
 pub use server::{Server, ServerOptions};
 pub use world::World;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -13,6 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::http1::Message;
 use crate::{Server, tls};
@@ -32,6 +33,44 @@ pub enum Fault {
     Unavailable,
     /// The client is answered 200 with an HTML page, as hotel networks do; the server hears nothing.
     CaptivePortal,
+    /// The server answers; the client's connection is reset.
+    Reset,
+    /// The client is answered so by somebody on the way; the server was asked and has answered, or heard nothing.
+    Instead(Canned, Heard),
+    /// The request arrives twice, and the second answer is the client's.
+    Twice,
+}
+
+/// Whether the server has heard of a request that somebody else answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Heard {
+    Yes,
+    No,
+}
+
+/// What somebody on the way says instead of the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Canned {
+    /// 500 with a line of text.
+    InternalError,
+    /// 503 without a word.
+    Unavailable,
+    /// 429, and to come back after a second.
+    TooManyRequests,
+    /// 200 with an HTML page.
+    Page,
+    /// 200 with nothing in it.
+    Nothing,
+}
+
+/// Who decides what happens to each exchange, where a queue of faults is not enough.
+pub trait Weather: std::fmt::Debug + Send + Sync {
+    /// What happens to this request.
+    fn fault(&self, request: &Message) -> Option<Fault>;
+
+    /// Is told of the exchange before the client is answered.
+    fn passed(&self, exchange: Exchange);
 }
 
 /// A request that came through, and what the server said to it.
@@ -69,6 +108,7 @@ struct Shared {
     faults: Mutex<VecDeque<(String, Fault)>>,
     exchanges: Mutex<Vec<Exchange>>,
     changed: watch::Sender<()>,
+    weather: OnceLock<Arc<dyn Weather>>,
 }
 
 struct Upstream {
@@ -136,6 +176,11 @@ impl LossyProxy {
     /// Does `fault` to the next exchange whose method and path are `which` (such as `POST /oauth/token`). Several queue up.
     pub fn on_next(&self, which: &str, fault: Fault) {
         lock(&self.shared.faults).push_back((which.to_owned(), fault));
+    }
+
+    /// From now on `weather` decides and is told: faults that are queued and exchanges so far stay as they are.
+    pub fn under(&self, weather: Arc<dyn Weather>) {
+        let _ = self.shared.weather.set(weather);
     }
 
     /// Forgets the faults that have not happened yet.
@@ -206,15 +251,35 @@ async fn serve(client: TcpStream, shared: &Shared, upstream: &Upstream) -> Resul
     }
 }
 
-async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
-    mut client: S,
-    shared: &Shared,
-    upstream: &Upstream,
-) -> Result<()> {
+/// A connection that can be broken off as a crashed machine does.
+trait Client: AsyncRead + AsyncWrite + Unpin {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Client for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Client for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream) -> Result<()> {
     let Some(request) = Message::read(&mut client, &mut Vec::new()).await? else { return Ok(()) };
-    let fault = shared.take_fault(&request.method_and_path());
+    let fault = shared.take_fault(&request);
     let answer = match fault {
-        Some(Fault::DropRequest | Fault::Unavailable | Fault::CaptivePortal) => None,
+        Some(
+            Fault::DropRequest | Fault::Unavailable | Fault::CaptivePortal | Fault::Instead(_, Heard::No),
+        ) => None,
+        Some(Fault::Twice) => {
+            let first = upstream.ask(&request).await?;
+            shared.record(Exchange { request: request.clone(), answer: first, fault });
+            upstream.ask(&request).await?
+        }
         _ => upstream.ask(&request).await?,
     };
     let bytes = answer.as_ref().map(|answer| answer.to_bytes("close")).unwrap_or_default();
@@ -231,23 +296,33 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
             tokio::time::sleep(time).await;
             client.write_all(&bytes).await?;
         }
-        Some(Fault::Unavailable) => {
-            client
-                .write_all(
-                    b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
-                )
-                .await?;
+        Some(Fault::Reset) => {
+            client.tcp().set_zero_linger()?;
+            return Ok(());
         }
-        Some(Fault::CaptivePortal) => {
-            let page = "<html><title>Welcome to the hotel</title></html>";
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\n", page.len());
-            client.write_all(format!("{head}connection: close\r\n\r\n{page}").as_bytes()).await?;
-        }
-        None => client.write_all(&bytes).await?,
+        Some(Fault::Unavailable) => client.write_all(Canned::Unavailable.bytes().as_bytes()).await?,
+        Some(Fault::CaptivePortal) => client.write_all(Canned::Page.bytes().as_bytes()).await?,
+        Some(Fault::Instead(canned, _)) => client.write_all(canned.bytes().as_bytes()).await?,
+        Some(Fault::Twice) | None => client.write_all(&bytes).await?,
     }
     client.shutdown().await?;
     Ok(())
+}
+
+impl Canned {
+    fn bytes(self) -> String {
+        let (status, header, body) = match self {
+            Self::InternalError => ("500 Internal Server Error", "", "something went wrong"),
+            Self::Unavailable => ("503 Service Unavailable", "", ""),
+            Self::TooManyRequests => ("429 Too Many Requests", "retry-after: 1\r\n", ""),
+            Self::Page => {
+                ("200 OK", "content-type: text/html\r\n", "<html><title>Welcome to the hotel</title></html>")
+            }
+            Self::Nothing => ("200 OK", "content-type: application/json\r\n", ""),
+        };
+        let length = body.len();
+        format!("HTTP/1.1 {status}\r\n{header}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+    }
 }
 
 impl Upstream {
@@ -267,13 +342,21 @@ async fn ask(mut server: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) ->
 }
 
 impl Shared {
-    fn take_fault(&self, which: &str) -> Option<Fault> {
+    fn take_fault(&self, request: &Message) -> Option<Fault> {
+        if let Some(weather) = self.weather.get() {
+            return weather.fault(request);
+        }
+        let which = request.method_and_path();
         let mut faults = lock(&self.faults);
-        let at = faults.iter().position(|(wanted, _)| wanted == which)?;
+        let at = faults.iter().position(|(wanted, _)| *wanted == which)?;
         faults.remove(at).map(|(_, fault)| fault)
     }
 
     fn record(&self, exchange: Exchange) {
+        if let Some(weather) = self.weather.get() {
+            weather.passed(exchange);
+            return;
+        }
         lock(&self.exchanges).push(exchange);
         self.changed.send_replace(());
     }

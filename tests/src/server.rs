@@ -1,5 +1,6 @@
 //! The real server, as a process of its own.
 
+use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -22,6 +23,10 @@ pub struct ServerOptions {
     pub arguments: Vec<String>,
     /// Keep the rate limits on.
     pub limits: bool,
+    /// Further variables of its environment.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Make its folder in this one.
+    pub below: Option<PathBuf>,
 }
 
 impl ServerOptions {
@@ -54,7 +59,12 @@ impl Server {
     ///
     /// Errors: when the binary is missing, ends, or is not ready in time; with what it said.
     pub fn start_with(options: ServerOptions) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("moorline-server-").tempdir()?;
+        let mut builder = tempfile::Builder::new();
+        let named = builder.prefix("moorline-server-");
+        let folder = match &options.below {
+            Some(below) => named.tempdir_in(below)?,
+            None => named.tempdir()?,
+        };
         let output = Arc::new(Mutex::new(String::new()));
         let (process, dev) = launch(&options, folder.path(), 0, &output)?;
         Ok(Self { options, folder, dev, process: Some(process), output })
@@ -82,6 +92,20 @@ impl Server {
         process.kill()?;
         process.wait()?;
         Ok(())
+    }
+
+    /// Whether it has ended by itself since it was started; then it can be started again.
+    ///
+    /// Errors: when that can't be told.
+    pub fn has_ended(&mut self) -> Result<bool> {
+        let ended = match &mut self.process {
+            Some(process) => process.try_wait()?.is_some(),
+            None => true,
+        };
+        if ended {
+            self.process = None;
+        }
+        Ok(ended)
     }
 
     /// Asks it to stop (SIGTERM) and waits for its end.
@@ -155,6 +179,7 @@ fn launch(
         .arg(folder)
         .args(["--port", &port.to_string(), "--limits", if options.limits { "on" } else { "off" }])
         .args(&options.arguments)
+        .envs(options.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -1,11 +1,12 @@
-//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask fuzz` and
-//! `cargo xtask bindings`. `cargo xtask help` lists them.
+//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask faults`,
+//! `cargo xtask fuzz` and `cargo xtask bindings`. `cargo xtask help` lists them.
 
 mod bench;
 mod bindings;
 mod counts;
 mod demo;
 mod dev_server;
+mod faults;
 mod fuzz;
 mod install;
 mod process;
@@ -39,6 +40,7 @@ enum Command {
     Test(suites::Options),
     Bench(bench::Options),
     Fuzz(fuzz::Options),
+    Faults(faults::Options),
     Bindings(bindings::Options),
 }
 
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Test(options) => suites::run(&workspace, ui.verbose(options.verbose), &options),
         Command::Bench(options) => bench::run(&workspace, ui, &options),
         Command::Fuzz(options) => fuzz::run(&workspace, ui, &options),
+        Command::Faults(options) => faults::run(&workspace, ui, &options),
         Command::Bindings(options) => bindings::run(&workspace, ui.verbose(options.verbose), &options),
     });
     match result {

@@ -1,23 +1,31 @@
 //! `sdk-shell`: the SDK by commands on standard input, one answer in JSON a line. For tests that are written in other
 //! languages and bring their own provider.
 //!
-//! Commands: `sign-in`, `state`, `user-info`, `refresh N` (N callers at once), `get URL`, `sign-out`.
+//! Commands: `sign-in`, `start-sign-in`, `finish-sign-in URL`, `state`, `user-info`, `refresh N` (N callers at once), `get URL`,
+//! `sign-out`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use moorline::{Configuration, HttpRequest, MemoryKeyStore, Moorline, Platform, SignInOptions};
-use moorline_tests::{Browser, User};
+use moorline::{
+    Configuration, HttpRequest, InsecureFileKeyStore, KeyStore, MemoryKeyStore, Moorline, Platform,
+    SignInOptions,
+};
+use moorline_tests::{Browser, DevFile, User, sdk};
 use serde_json::{Value, json};
 
 /// Drives the SDK by commands on standard input.
 #[derive(Debug, Parser)]
 struct Arguments {
+    /// The demo client of the development server that wrote this `moorline-dev.json`, over TLS and with its pins.
     #[arg(long)]
+    dev: Option<PathBuf>,
+    #[arg(long, required_unless_present = "dev", default_value = "")]
     issuer: String,
-    #[arg(long)]
+    #[arg(long, required_unless_present = "dev", default_value = "")]
     client_id: String,
     #[arg(long, default_value = "http://127.0.0.1:9/callback")]
     redirect_uri: String,
@@ -25,31 +33,57 @@ struct Arguments {
     scope: String,
     #[arg(long)]
     prompt: Option<String>,
-    #[arg(long)]
+    /// For `sign-in`.
+    #[arg(long, default_value = "")]
     user: String,
-    #[arg(long)]
+    #[arg(long, default_value = "")]
     password: String,
     /// The vault's folder.
     #[arg(long)]
     vault: PathBuf,
+    /// The folder of the vault's key, where it is to outlive this process.
+    #[arg(long)]
+    keys: Option<PathBuf>,
+    /// How long one request may take.
+    #[arg(long, value_name = "MILLISECONDS")]
+    timeout: Option<u64>,
+}
+
+impl Arguments {
+    fn configuration(&self) -> Result<Configuration> {
+        let builder = match &self.dev {
+            Some(file) => sdk::configuration(&DevFile::read(file)?),
+            None => Configuration::builder(&self.issuer, &self.client_id)
+                .redirect_uri(&self.redirect_uri)
+                .scopes(self.scope.split(' '))
+                .allow_http_on_loopback(),
+        };
+        let timeout = self.timeout.map(Duration::from_millis);
+        Ok(timeout.into_iter().fold(builder, moorline::ConfigurationBuilder::request_timeout).build()?)
+    }
+
+    fn platform(&self) -> Platform {
+        let key_store: Arc<dyn KeyStore> = match &self.keys {
+            Some(folder) => Arc::new(InsecureFileKeyStore::new(folder)),
+            None => Arc::new(MemoryKeyStore::new()),
+        };
+        Platform::new(&self.vault, key_store)
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let configuration = Configuration::builder(&arguments.issuer, &arguments.client_id)
-        .redirect_uri(&arguments.redirect_uri)
-        .scopes(arguments.scope.split(' '))
-        .allow_http_on_loopback()
-        .build()?;
-    let platform = Platform::new(&arguments.vault, Arc::new(MemoryKeyStore::new()));
-    let app = Moorline::new(configuration, platform)?;
+    let app = Moorline::new(arguments.configuration()?, arguments.platform())?;
     // Waiting for a line blocks this thread; the SDK has its own.
     for line in std::io::stdin().lines() {
         let line = line?;
         let answer = match obey(&app, &arguments, &line).await {
             Ok(answer) => answer,
-            Err(error) => json!({ "error": format!("{error:#}") }),
+            Err(error) => {
+                let retryable = error.downcast_ref().is_some_and(moorline::Error::is_retryable);
+                json!({ "error": format!("{error:#}"), "retryable": retryable })
+            }
         };
         println!("{answer}");
     }
@@ -67,6 +101,8 @@ async fn obey(app: &Moorline, arguments: &Arguments, line: &str) -> Result<Value
             let user = app.finish_sign_in(callback.as_str()).await?;
             Ok(json!({ "subject": user.subject, "claims": user.claims }))
         }
+        ("start-sign-in", _) => Ok(json!({ "url": app.start_sign_in(SignInOptions::default()).await?.url })),
+        ("finish-sign-in", callback) => Ok(json!({ "subject": app.finish_sign_in(callback).await?.subject })),
         ("state", _) => Ok(json!({ "state": format!("{:?}", app.state()) })),
         ("user-info", _) => Ok(json!({ "claims": app.user_info().await?.claims })),
         ("refresh", callers) => {

@@ -1,0 +1,151 @@
+//! The page of memory that is shared with a process under the shim (`tests/shim`): at which of its system calls what happens.
+
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use moorline_tests::binaries;
+
+/// What happens at the chosen call. The numbers are the shim's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    KillBefore = 1,
+    KillHalf = 2,
+    KillAfter = 3,
+    Fail = 4,
+    LosePower = 5,
+    LosePowerInPart = 6,
+    Freeze = 7,
+}
+
+/// The words of the page, by their place.
+#[derive(Clone, Copy)]
+enum Word {
+    Countdown = 0,
+    Mode = 1,
+    Seed = 2,
+    Happened = 4,
+}
+
+/// The names of the shim's steps, by their numbers.
+const STEPS: [&str; 12] = [
+    "nothing",
+    "create",
+    "write",
+    "sync",
+    "sync of the folder",
+    "rename",
+    "link",
+    "unlink",
+    "truncate",
+    "connect",
+    "send",
+    "receive",
+];
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(crate) struct Control {
+    path: PathBuf,
+    page: Arc<File>,
+}
+
+impl Control {
+    /// A page in this file, which is made.
+    pub(crate) fn new(path: PathBuf) -> Result<Self> {
+        let page = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+        page.set_len(4096)?;
+        Ok(Self { path, page: Arc::new(page) })
+    }
+
+    /// What puts a process under the shim, with its eye on `folder`. With a journal its power can be cut.
+    pub(crate) fn environment(&self, folder: &Path, journal: bool) -> Result<Vec<(OsString, OsString)>> {
+        let mut variables = vec![
+            ("LD_PRELOAD".into(), binaries::fault_shim()?.into_os_string()),
+            ("MOORLINE_SHIM_CONTROL".into(), self.path.clone().into_os_string()),
+            ("MOORLINE_SHIM_FOLDER".into(), folder.as_os_str().to_owned()),
+        ];
+        if journal {
+            variables.push(("MOORLINE_SHIM_JOURNAL".into(), "1".into()));
+        }
+        Ok(variables)
+    }
+
+    /// From now on, `mode` happens at the `call`-th call.
+    pub(crate) fn arm(&self, call: u64, mode: Mode, seed: u64) -> Result<()> {
+        self.set(Word::Happened, 0)?;
+        self.set(Word::Mode, mode as u64)?;
+        self.set(Word::Seed, seed)?;
+        self.set(Word::Countdown, call)
+    }
+
+    /// Nothing happens any more; says at what kind of call something did.
+    pub(crate) fn disarm(&self) -> Result<Option<&'static str>> {
+        self.set(Word::Countdown, 0)?;
+        self.happened()
+    }
+
+    /// At what kind of call it has happened, once it has.
+    pub(crate) fn happened(&self) -> Result<Option<&'static str>> {
+        let mut word = [0; 8];
+        self.page.read_exact_at(&mut word, Word::Happened as u64 * 8)?;
+        let step = usize::try_from(u64::from_ne_bytes(word)).unwrap_or(0);
+        Ok((step != 0).then(|| STEPS.get(step).copied().unwrap_or("call")))
+    }
+
+    fn set(&self, word: Word, value: u64) -> Result<()> {
+        self.page.write_all_at(&value.to_ne_bytes(), word as u64 * 8).context("the shim's page")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    /// `dd` writes three bytes to a new file, one after the other, and syncs it; the shim interferes at its `call`-th call.
+    fn written(call: u64, mode: Mode, sync: bool) -> Option<Vec<u8>> {
+        let folder = tempfile::tempdir().unwrap();
+        let watched = folder.path().canonicalize().unwrap().join("watched");
+        std::fs::create_dir(&watched).unwrap();
+        let control = Control::new(folder.path().join("control")).unwrap();
+        // The name is there already, and durable: a name is lost with its folder's sync alone.
+        std::fs::write(watched.join("file"), b"").unwrap();
+        control.arm(call, mode, 1).unwrap();
+        let input = folder.path().join("input");
+        std::fs::write(&input, b"abc").unwrap();
+        let status = Command::new("dd")
+            .arg(format!("if={}", input.display()))
+            .arg(format!("of={}", watched.join("file").display()))
+            .args(["bs=1", "status=none", if sync { "conv=notrunc,fsync" } else { "conv=notrunc" }])
+            .envs(control.environment(&watched, true).unwrap())
+            .status()
+            .unwrap();
+        assert_eq!(control.disarm().unwrap().is_some(), !status.success());
+        std::fs::read(watched.join("file")).ok()
+    }
+
+    #[test]
+    fn a_process_dies_at_the_chosen_call_and_what_it_has_written_stays() {
+        // The calls are: open, three writes.
+        assert_eq!(written(3, Mode::KillBefore, false).unwrap(), b"a");
+        assert_eq!(written(3, Mode::KillAfter, false).unwrap(), b"ab");
+        assert_eq!(written(9, Mode::KillBefore, false).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn what_was_not_synced_is_gone_with_the_power() {
+        assert_eq!(written(4, Mode::LosePower, false).unwrap(), b"");
+        assert_eq!(written(5, Mode::LosePower, true).unwrap(), b"", "the sync has not happened yet");
+        assert_eq!(written(9, Mode::LosePower, true).unwrap(), b"abc");
+    }
+
+    #[test]
+    fn a_call_that_is_to_fail_fails() {
+        assert_eq!(written(4, Mode::Fail, false).unwrap(), b"ab");
+    }
+}

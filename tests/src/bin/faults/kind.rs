@@ -1,0 +1,134 @@
+//! The kinds of faults, and how many there are of each in a whole run.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use moorline_tests::{Canned, Fault, Heard};
+
+use crate::control::Mode;
+use crate::dice::Dice;
+
+/// Longer than the SDK waits here for an answer.
+const TOO_LATE: Duration = Duration::from_millis(crate::owner::TIMEOUT_MS + 300);
+
+/// A kind of fault: a row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Kind {
+    AnswerLost,
+    BodyCut,
+    AnswerLate,
+    ConnectionReset,
+    RequestLost,
+    RequestTwice,
+    Status500,
+    Status503,
+    Status429,
+    HtmlPage,
+    EmptyAnswer,
+    SdkKilled,
+    SdkPowerLost,
+    SdkCallFails,
+    SdkFrozen,
+    ServerKilled,
+    ServerKilledAtStartOrStop,
+    ServerPowerLost,
+    ServerCallFails,
+    ThiefHasCurrentToken,
+    ThiefHasOldToken,
+    ThiefHasWholeRequest,
+}
+
+/// Which part of the harness makes a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Network,
+    Sdk,
+    Server,
+    Thief,
+}
+
+impl Kind {
+    /// As it is written in the table and after `--only`.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+
+    pub(crate) const fn part(self) -> Part {
+        match self {
+            Self::AnswerLost
+            | Self::BodyCut
+            | Self::AnswerLate
+            | Self::ConnectionReset
+            | Self::RequestLost
+            | Self::RequestTwice
+            | Self::Status500
+            | Self::Status503
+            | Self::Status429
+            | Self::HtmlPage
+            | Self::EmptyAnswer => Part::Network,
+            Self::SdkKilled | Self::SdkPowerLost | Self::SdkCallFails | Self::SdkFrozen => Part::Sdk,
+            Self::ServerKilled
+            | Self::ServerKilledAtStartOrStop
+            | Self::ServerPowerLost
+            | Self::ServerCallFails => Part::Server,
+            Self::ThiefHasCurrentToken | Self::ThiefHasOldToken | Self::ThiefHasWholeRequest => Part::Thief,
+        }
+    }
+
+    /// How many of a thousand faults are of this kind.
+    pub(crate) const fn share(self) -> usize {
+        match self {
+            Self::AnswerLost => 100,
+            Self::AnswerLate => 40,
+            Self::SdkKilled => 110,
+            Self::SdkPowerLost => 60,
+            Self::SdkCallFails => 50,
+            Self::ServerKilled => 40,
+            Self::ServerPowerLost => 40,
+            Self::SdkFrozen | Self::ServerKilledAtStartOrStop | Self::ServerCallFails => 20,
+            Self::ThiefHasCurrentToken | Self::ThiefHasOldToken | Self::ThiefHasWholeRequest => 15,
+            Self::BodyCut
+            | Self::ConnectionReset
+            | Self::RequestLost
+            | Self::RequestTwice
+            | Self::Status500
+            | Self::Status503
+            | Self::Status429
+            | Self::HtmlPage
+            | Self::EmptyAnswer => 50,
+        }
+    }
+
+    /// What the network does, for the kinds of [`Part::Network`]. Who answers for the server may have let it hear or not.
+    pub(crate) fn on_the_wire(self, dice: &mut Dice) -> Option<Fault> {
+        let heard = if dice.once_in(2) { Heard::Yes } else { Heard::No };
+        let instead = |canned| Some(Fault::Instead(canned, heard));
+        match self {
+            Self::AnswerLost => Some(Fault::SwallowAnswer),
+            Self::BodyCut => Some(Fault::CutBody),
+            Self::AnswerLate => Some(Fault::Delay(TOO_LATE)),
+            Self::ConnectionReset => Some(Fault::Reset),
+            Self::RequestLost => Some(Fault::DropRequest),
+            Self::RequestTwice => Some(Fault::Twice),
+            Self::Status500 => instead(Canned::InternalError),
+            Self::Status503 => instead(Canned::Unavailable),
+            Self::Status429 => instead(Canned::TooManyRequests),
+            Self::HtmlPage => instead(Canned::Page),
+            Self::EmptyAnswer => instead(Canned::Nothing),
+            _ => None,
+        }
+    }
+
+    /// What happens at a system call, for the kinds of [`Part::Sdk`] and [`Part::Server`].
+    pub(crate) const fn modes(self) -> &'static [Mode] {
+        match self {
+            Self::SdkKilled | Self::ServerKilled | Self::ServerKilledAtStartOrStop => {
+                &[Mode::KillBefore, Mode::KillHalf, Mode::KillAfter]
+            }
+            Self::SdkPowerLost | Self::ServerPowerLost => &[Mode::LosePower, Mode::LosePowerInPart],
+            Self::SdkCallFails | Self::ServerCallFails => &[Mode::Fail],
+            Self::SdkFrozen => &[Mode::Freeze],
+            _ => &[],
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! One process with the SDK: `sdk-shell`, obeying commands.
+
+use std::ffi::OsString;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use moorline_tests::binaries;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// Nothing that an app does takes as long, on the slowest machine.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// What came of asking the SDK for a refresh.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Done,
+    /// The SDK says to try again later.
+    Later(String),
+    /// The SDK says that the session is over.
+    Ended(String),
+    /// The process died.
+    Died,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shell {
+    process: Child,
+    commands: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Shell {
+    pub(crate) fn start(arguments: &[OsString], environment: &[(OsString, OsString)]) -> Result<Self> {
+        let mut process = Command::new(binaries::sdk_shell()?)
+            .args(arguments)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .context("starting sdk-shell")?;
+        let commands = process.stdin.take().context("its input was piped")?;
+        let answers = BufReader::new(process.stdout.take().context("its output was piped")?).lines();
+        Ok(Self { process, commands, answers })
+    }
+
+    /// Obeys a command; `None` when the process has died instead of answering.
+    ///
+    /// Errors: when there is neither answer nor death.
+    pub(crate) async fn obey(&mut self, command: &str) -> Result<Option<Value>> {
+        let line = format!("{command}\n");
+        let asked = async {
+            // To write to a process that has died is an error too.
+            if self.commands.write_all(line.as_bytes()).await.is_err() {
+                return Ok(None);
+            }
+            anyhow::Ok(self.answers.next_line().await?)
+        };
+        let answer = tokio::time::timeout(LIMIT, asked).await;
+        match answer.with_context(|| format!("the SDK hangs at {command}"))?? {
+            Some(line) => Ok(Some(serde_json::from_str(&line)?)),
+            None => {
+                let status = self.process.wait().await?;
+                if status.code().is_some() {
+                    bail!("the SDK's process ended by itself at {command}: {status}");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Asks for a refresh, once.
+    pub(crate) async fn refresh(&mut self) -> Result<Step> {
+        let Some(answer) = self.obey("refresh 1").await? else { return Ok(Step::Died) };
+        Ok(match answer["error"].as_str() {
+            None => Step::Done,
+            Some(error) if answer["retryable"] == true => Step::Later(error.to_owned()),
+            Some(error) => Step::Ended(error.to_owned()),
+        })
+    }
+
+    /// Its process id, as long as it runs.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.process.id().context("the SDK's process has ended")
+    }
+}

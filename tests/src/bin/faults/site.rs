@@ -1,0 +1,211 @@
+//! A provider behind a proxy, and what the harness has to know about it.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use moorline_tests::http1::Message;
+use moorline_tests::{Browser, DevFile, LossyProxy, Server, ServerOptions, User, tls};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use rustls::ClientConfig;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use url::Url;
+
+use crate::control::Control;
+use crate::peer::Peer;
+use crate::wire::Wire;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) wire: Arc<Wire>,
+    provider: Provider,
+    /// Ends with the site.
+    _proxy: LossyProxy,
+}
+
+#[derive(Debug)]
+enum Provider {
+    Ours(Box<Ours>),
+    Peer(Peer),
+}
+
+/// `moorline-server`, as a process under the shim.
+#[derive(Debug)]
+pub(crate) struct Ours {
+    server: Mutex<Server>,
+    pub(crate) control: Control,
+    dev: DevFile,
+    dev_file: PathBuf,
+    database: PathBuf,
+    direct: (Arc<ClientConfig>, SocketAddr),
+    /// One person's: two forms of one browser at once would get in each other's way.
+    browser: tokio::sync::Mutex<Browser>,
+    _folder: TempDir,
+}
+
+impl Site {
+    /// Starts our server. The shim is there and does nothing until its control is armed.
+    pub(crate) async fn ours() -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("moorline-faults-").tempdir()?;
+        let watched = folder.path().join("server");
+        std::fs::create_dir(&watched)?;
+        let watched = watched.canonicalize()?;
+        let control = Control::new(folder.path().join("control"))?;
+        let proxy = LossyProxy::bind(0).await?;
+        let issuer = format!("https://localhost:{}", proxy.port());
+        let mut options = ServerOptions::default().with(["--issuer", &issuer, "--log", "off"]);
+        options.environment = control.environment(&watched, true)?;
+        options.below = Some(watched);
+        let server = tokio::task::block_in_place(|| Server::start_with(options))?;
+        proxy.run(&server)?;
+        let wire = Arc::new(Wire::default());
+        proxy.under(wire.clone());
+        let dev = server.dev().clone();
+        let dev_file = folder.path().join("moorline-dev.json");
+        std::fs::copy(server.dev_file(), &dev_file)?;
+        let ca = dev.ca_pem.as_deref().context("the server speaks TLS")?;
+        let ours = Ours {
+            control,
+            direct: (Arc::new(tls::client_config(ca)?), dev.listen.parse()?),
+            browser: tokio::sync::Mutex::new(Browser::for_server(&server)?),
+            database: server.folder().join("moorline.db"),
+            server: Mutex::new(server),
+            dev,
+            dev_file,
+            _folder: folder,
+        };
+        Ok(Self { wire, provider: Provider::Ours(Box::new(ours)), _proxy: proxy })
+    }
+
+    /// Starts somebody else's provider.
+    pub(crate) async fn peer() -> Result<Self> {
+        let proxy = LossyProxy::bind(0).await?;
+        let peer = Peer::start(proxy.port()).await?;
+        proxy.run_plain(peer.listen())?;
+        let wire = Arc::new(Wire::default());
+        proxy.under(wire.clone());
+        Ok(Self { wire, provider: Provider::Peer(peer), _proxy: proxy })
+    }
+
+    /// Our own server.
+    ///
+    /// Errors: where it is somebody else's.
+    pub(crate) fn server(&self) -> Result<&Ours> {
+        match &self.provider {
+            Provider::Ours(ours) => Ok(ours),
+            Provider::Peer(_) => anyhow::bail!("this is done to our own server alone"),
+        }
+    }
+
+    /// What `sdk-shell` has to be told about the provider.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        match &self.provider {
+            Provider::Ours(ours) => vec!["--dev".into(), ours.dev_file.clone().into_os_string()],
+            Provider::Peer(peer) => peer.arguments(),
+        }
+    }
+
+    /// Where an access token is asked for.
+    pub(crate) fn api(&self) -> String {
+        match &self.provider {
+            Provider::Ours(ours) => format!("{}/notes", ours.dev.api),
+            Provider::Peer(peer) => peer.api(),
+        }
+    }
+
+    /// A person walks through the provider's pages, and comes back with the callback.
+    pub(crate) async fn sign_in(&self, url: &str) -> Result<Url> {
+        match &self.provider {
+            Provider::Ours(ours) => ours.browser.lock().await.sign_in(url, ours.dev.user("ada")?).await,
+            Provider::Peer(_) => {
+                let (username, password) = ("ada".to_owned(), "any will do".to_owned());
+                Browser::new(None)?.sign_in(url, &User { username, password, roles: Vec::new() }).await
+            }
+        }
+    }
+
+    /// What is wrong with the session of `refresh_token`, which its owner holds: nothing, if it is the one live leaf.
+    pub(crate) fn trouble(&self, refresh_token: &str) -> Result<Option<String>> {
+        match &self.provider {
+            Provider::Ours(ours) => ours.trouble(refresh_token),
+            // What a peer keeps is its own; its answers tell.
+            Provider::Peer(_) => Ok(None),
+        }
+    }
+}
+
+impl Ours {
+    /// Whether the server has died; then it is started again.
+    pub(crate) fn revive(&self) -> Result<bool> {
+        let mut server = self.lock();
+        let dead = server.has_ended()?;
+        if dead {
+            tokio::task::block_in_place(|| server.restart())?;
+        }
+        Ok(dead)
+    }
+
+    /// Starts it again after a kill, or stops it in good order: whatever the shim makes of either. It may be dead then.
+    pub(crate) fn start_or_stop(&self, stop: bool) -> Result<()> {
+        let mut server = self.lock();
+        tokio::task::block_in_place(|| {
+            if stop {
+                server.stop().map(drop)
+            } else {
+                // It may die in the act, and that is what this is for.
+                let _ = server.restart();
+                Ok(())
+            }
+        })
+    }
+
+    /// Kills it, without any shim.
+    pub(crate) fn kill(&self) -> Result<()> {
+        self.lock().kill()
+    }
+
+    /// Sends a request past the proxy, byte for byte.
+    pub(crate) async fn ask(&self, request: &Message) -> Result<Message> {
+        let (config, address) = &self.direct;
+        let mut stream = tls::connect(config, "localhost", *address).await?;
+        stream.write_all(&request.to_bytes("close")).await?;
+        stream.flush().await?;
+        Message::read(&mut stream, &mut Vec::new()).await?.context("the server closed")
+    }
+
+    /// The API's address, as the server knows it.
+    pub(crate) fn dev(&self) -> &DevFile {
+        &self.dev
+    }
+
+    fn trouble(&self, refresh_token: &str) -> Result<Option<String>> {
+        let bytes = refresh_token.strip_prefix("mrt1_").map(|text| URL_SAFE_NO_PAD.decode(text));
+        let bytes = bytes.context("not a refresh token of ours")??;
+        let (locator, rest) = bytes.split_at(16);
+        let held = u32::from_be_bytes(*rest.first_chunk().context("a short refresh token")?);
+        let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        let sql = "SELECT generation, revoked_why FROM sessions WHERE locator = $1";
+        let row = database
+            .query_row(sql, [locator], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<String>>(1)?)))
+            .optional()?;
+        Ok(match row {
+            None => Some("the server has no such session".to_owned()),
+            Some((_, Some(why))) => Some(format!("the server has ended the session: {why}")),
+            Some((live, None)) if live != held => {
+                Some(format!("the owner holds generation {held}, and {live} is the live one"))
+            }
+            Some(_) => None,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Server> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,157 @@
+//! What was done and what came of it: the table, its figures as JSON, and what went wrong in words.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use clap::ValueEnum as _;
+use serde_json::{Value, json};
+
+use crate::kind::Kind;
+
+/// More than this of what went wrong is no help.
+const WORDS: usize = 40;
+
+/// A column of the table.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    name: &'static str,
+    kinds: Mutex<BTreeMap<Kind, Counts>>,
+    /// How often at which kind of system call.
+    steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
+    wrong: Mutex<Vec<String>>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) faults: usize,
+    pub(crate) lost: usize,
+    pub(crate) forked: usize,
+    pub(crate) thefts: usize,
+}
+
+impl Tally {
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, kinds: Mutex::default(), steps: Mutex::default(), wrong: Mutex::default() }
+    }
+
+    pub(crate) fn faults(&self, kind: Kind, count: usize) {
+        self.count(kind, |counts| counts.faults += count);
+    }
+
+    /// A fault at that kind of system call.
+    pub(crate) fn step(&self, kind: Kind, step: &'static str) {
+        *self.steps().entry((kind, step)).or_default() += 1;
+    }
+
+    pub(crate) fn lost(&self, kind: Kind, how: &str) {
+        self.count(kind, |counts| counts.lost += 1);
+        self.say(kind, "a session was lost", how);
+    }
+
+    pub(crate) fn forked(&self, kind: Kind, how: &str) {
+        self.count(kind, |counts| counts.forked += 1);
+        self.say(kind, "a session was forked", how);
+    }
+
+    pub(crate) fn theft(&self, kind: Kind, how: &str) {
+        self.count(kind, |counts| counts.thefts += 1);
+        self.say(kind, "a theft was accepted", how);
+    }
+
+    /// All kinds together.
+    pub(crate) fn sum(&self) -> Counts {
+        self.lock().values().fold(Counts::default(), |sum, counts| Counts {
+            faults: sum.faults + counts.faults,
+            lost: sum.lost + counts.lost,
+            forked: sum.forked + counts.forked,
+            thefts: sum.thefts + counts.thefts,
+        })
+    }
+
+    /// What went wrong, in words.
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn of(&self, kind: Kind) -> Option<Counts> {
+        self.lock().get(&kind).copied()
+    }
+
+    fn count(&self, kind: Kind, work: impl FnOnce(&mut Counts)) {
+        work(self.lock().entry(kind).or_default());
+    }
+
+    fn say(&self, kind: Kind, what: &str, how: &str) {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if wrong.len() < WORDS {
+            wrong.push(format!("{}: {what} ({how})", kind.name()));
+        }
+    }
+
+    fn steps(&self) -> MutexGuard<'_, BTreeMap<(Kind, &'static str), usize>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Kind, Counts>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    /// Whether nothing went wrong.
+    pub(crate) const fn is_clean(&self) -> bool {
+        self.lost == 0 && self.forked == 0 && self.thefts == 0
+    }
+
+    fn json(self) -> Value {
+        json!({
+            "faults": self.faults,
+            "sessions_lost": self.lost,
+            "sessions_forked": self.forked,
+            "thefts_accepted": self.thefts,
+        })
+    }
+}
+
+/// The table, one column beside the other.
+pub(crate) fn table(columns: &[&Tally]) -> String {
+    let head = columns.iter().map(|column| format!("  {:>30}", column.name)).collect::<String>();
+    let figures =
+        format!("  {:>8}{:>6}{:>8}{:>8}", "faults", "lost", "forked", "thefts").repeat(columns.len());
+    let mut lines = vec![format!("{:<30}{head}", ""), format!("{:<30}{figures}", "fault")];
+    for kind in Kind::value_variants() {
+        let cells: Vec<_> = columns.iter().map(|column| column.of(*kind)).collect();
+        if cells.iter().any(Option::is_some) {
+            lines.push(line(&kind.name(), &cells));
+        }
+    }
+    let sums: Vec<_> = columns.iter().map(|column| Some(column.sum())).collect();
+    lines.push(line("all", &sums));
+    lines.join("\n")
+}
+
+fn line(name: &str, cells: &[Option<Counts>]) -> String {
+    let cells = cells.iter().map(|cell| match cell {
+        Some(cell) => format!("  {:>8}{:>6}{:>8}{:>8}", cell.faults, cell.lost, cell.forked, cell.thefts),
+        None => format!("  {:>8}{:>6}{:>8}{:>8}", "–", "–", "–", "–"),
+    });
+    format!("{name:<30}{}", cells.collect::<String>())
+}
+
+/// The figures of the first column, with all kinds, and those of the others below `peers`.
+pub(crate) fn figures(seed: u64, seconds: f64, ours: &Tally, peers: &[&Tally]) -> Value {
+    let mut figures = column(ours);
+    figures["seed"] = json!(seed);
+    figures["seconds"] = json!(seconds.round());
+    figures["peers"] = peers.iter().map(|peer| (peer.name.to_owned(), column(peer))).collect();
+    figures
+}
+
+fn column(tally: &Tally) -> Value {
+    let mut figures = tally.sum().json();
+    figures["kinds"] = tally.lock().iter().map(|(kind, counts)| (kind.name(), counts.json())).collect();
+    for ((kind, step), count) in &*tally.steps() {
+        figures["kinds"][kind.name()]["steps"][*step] = json!(count);
+    }
+    figures
+}

@@ -1,0 +1,140 @@
+//! What passes between apps and provider, session by session: who is hit by which fault, and which token followed which.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use moorline_tests::http1::Message;
+use moorline_tests::oauth::Tokens;
+use moorline_tests::{Exchange, Fault, Weather};
+
+/// Answers that are kept for thieves.
+const KEPT: usize = 32;
+
+/// A refresh as a thief on the way, or in the server's log, could have seen it.
+#[derive(Debug, Clone)]
+pub(crate) struct Captured {
+    pub(crate) request: Message,
+    pub(crate) tokens: Tokens,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(crate) struct Wire(Mutex<Sessions>);
+
+#[derive(Debug, Default)]
+struct Sessions {
+    by_code: HashMap<String, usize>,
+    by_token: HashMap<String, usize>,
+    all: Vec<Session>,
+}
+
+#[derive(Debug, Default)]
+struct Session {
+    faults: VecDeque<Fault>,
+    happened: usize,
+    captured: VecDeque<Captured>,
+    successors: HashMap<String, String>,
+    forked: bool,
+}
+
+impl Wire {
+    /// A session that begins with this authorization code.
+    pub(crate) fn session_of_code(&self, code: &str) -> usize {
+        let mut sessions = self.sessions();
+        let session = sessions.all.len();
+        sessions.all.push(Session::default());
+        sessions.by_code.insert(code.to_owned(), session);
+        session
+    }
+
+    /// These faults happen to the session's next refreshes.
+    pub(crate) fn hit(&self, session: usize, faults: impl IntoIterator<Item = Fault>) {
+        self.with(session, |session| {
+            session.faults = faults.into_iter().collect();
+            session.happened = 0;
+        });
+    }
+
+    /// No more faults for the session; says how many have happened.
+    pub(crate) fn heal(&self, session: usize) -> usize {
+        self.with(session, |session| {
+            session.faults.clear();
+            std::mem::take(&mut session.happened)
+        })
+    }
+
+    /// Whether one token of the session was followed by two different ones.
+    pub(crate) fn is_forked(&self, session: usize) -> bool {
+        self.with(session, |session| session.forked)
+    }
+
+    /// The session's last answers, the newest last.
+    pub(crate) fn captured(&self, session: usize) -> Vec<Captured> {
+        self.with(session, |session| session.captured.iter().cloned().collect())
+    }
+
+    /// Forgets a session that has ended.
+    pub(crate) fn forget(&self, session: usize) {
+        let mut sessions = self.sessions();
+        sessions.by_token.retain(|_, its| *its != session);
+        sessions.by_code.retain(|_, its| *its != session);
+        sessions.all[session] = Session::default();
+    }
+
+    fn with<T>(&self, session: usize, work: impl FnOnce(&mut Session) -> T) -> T {
+        work(&mut self.sessions().all[session])
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Weather for Wire {
+    fn fault(&self, request: &Message) -> Option<Fault> {
+        let token = parameter(request, "refresh_token")?;
+        let mut sessions = self.sessions();
+        let session = *sessions.by_token.get(&token)?;
+        let session = &mut sessions.all[session];
+        let fault = session.faults.pop_front()?;
+        session.happened += 1;
+        Some(fault)
+    }
+
+    fn passed(&self, exchange: Exchange) {
+        let Some(answer) = exchange.answer.filter(|answer| answer.status() == 200) else { return };
+        let Ok(tokens) = serde_json::from_slice::<Tokens>(&answer.body) else { return };
+        let (code, sent) =
+            (parameter(&exchange.request, "code"), parameter(&exchange.request, "refresh_token"));
+        let mut sessions = self.sessions();
+        let known = match (&code, &sent) {
+            (Some(code), _) => sessions.by_code.get(code).copied(),
+            (None, Some(sent)) => sessions.by_token.get(sent).copied(),
+            (None, None) => None,
+        };
+        let Some(number) = known else { return };
+        sessions.by_token.insert(tokens.refresh_token.clone(), number);
+        let session = &mut sessions.all[number];
+        if let Some(sent) = sent {
+            let successor = session.successors.entry(sent).or_insert_with(|| tokens.refresh_token.clone());
+            session.forked |= *successor != tokens.refresh_token;
+        }
+        // An answer that is given again is no news.
+        if session.captured.back().is_none_or(|last| last.tokens.refresh_token != tokens.refresh_token) {
+            session.captured.push_back(Captured { request: exchange.request, tokens });
+            if session.captured.len() > KEPT {
+                session.captured.pop_front();
+            }
+        }
+    }
+}
+
+/// A form parameter of a request to a token endpoint.
+pub(crate) fn parameter(request: &Message, name: &str) -> Option<String> {
+    if !request.start.starts_with("POST ") || !request.method_and_path().ends_with("/token") {
+        return None;
+    }
+    url::form_urlencoded::parse(&request.body)
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.into_owned())
+}

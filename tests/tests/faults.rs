@@ -1,0 +1,87 @@
+//! A short run of the fault harness (`cargo xtask faults`) over all that it can do.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+/// Runs the harness, and returns its figures if nothing was lost.
+fn injected(count: u32, kinds: &[&str]) -> Result<Value> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("figures.json");
+    let harness = Command::new(env!("CARGO_BIN_EXE_faults"))
+        .args(["--count", &count.to_string(), "--only", &kinds.join(","), "--json"])
+        .arg(&file)
+        .output()?;
+    let said = [harness.stdout, harness.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
+    ensure!(harness.status.success(), "{}", said.join("\n"));
+    let figures: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    for member in ["sessions_lost", "sessions_forked", "thefts_accepted"] {
+        assert_eq!(figures[member], 0, "{figures:#}");
+    }
+    for kind in kinds {
+        assert!(figures["kinds"][kind]["faults"].as_u64() > Some(0), "no {kind}: {figures:#}");
+    }
+    assert!(figures["faults"].as_u64() >= Some(count.into()), "{figures:#}");
+    Ok(figures)
+}
+
+/// Whether the kind of fault has happened at each of these kinds of system calls.
+fn assert_steps(figures: &Value, kind: &str, steps: &[&str]) {
+    for step in steps {
+        assert!(figures["kinds"][kind]["steps"][step].as_u64() > Some(0), "never at {step}: {figures:#}");
+    }
+}
+
+#[test]
+fn a_network_that_loses_cuts_delays_resets_doubles_and_forges_answers_costs_no_session() -> Result<()> {
+    let kinds = [
+        "answer-lost",
+        "body-cut",
+        "answer-late",
+        "connection-reset",
+        "request-lost",
+        "request-twice",
+        "status500",
+        "status503",
+        "status429",
+        "html-page",
+        "empty-answer",
+    ];
+    injected(120, &kinds).map(drop)
+}
+
+#[test]
+fn an_sdk_that_is_killed_at_any_step_of_a_refresh_goes_on() -> Result<()> {
+    let figures = injected(60, &["sdk-killed"])?;
+    assert_steps(&figures, "sdk-killed", &["create", "write", "sync", "send", "receive"]);
+    Ok(())
+}
+
+#[test]
+fn an_sdk_whose_power_is_cut_or_whose_calls_fail_goes_on() -> Result<()> {
+    injected(40, &["sdk-power-lost", "sdk-call-fails"]).map(drop)
+}
+
+#[test]
+fn a_process_that_is_frozen_while_another_rotates_1_5_or_17_times_goes_on() -> Result<()> {
+    injected(12, &["sdk-frozen"]).map(drop)
+}
+
+#[test]
+fn a_server_that_is_killed_or_loses_power_at_any_step_of_a_commit_loses_and_forks_nothing() -> Result<()> {
+    let figures = injected(24, &["server-killed", "server-power-lost"])?;
+    assert_steps(&figures, "server-killed", &["write", "send"]);
+    Ok(())
+}
+
+#[test]
+fn a_server_whose_disk_fails_or_that_dies_at_start_or_stop_revokes_nothing() -> Result<()> {
+    injected(12, &["server-call-fails", "server-killed-at-start-or-stop"]).map(drop)
+}
+
+#[test]
+fn what_a_thief_takes_is_of_no_use_after_its_owners_next_step() -> Result<()> {
+    let kinds = ["thief-has-current-token", "thief-has-old-token", "thief-has-whole-request"];
+    injected(24, &kinds).map(drop)
+}

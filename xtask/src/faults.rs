@@ -1,0 +1,78 @@
+//! `cargo xtask faults`: builds the programs for release, then gives the terminal to the fault harness.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::demo::hand_over;
+use crate::install;
+use crate::process::Log;
+use crate::ui::Ui;
+use crate::workspace::Workspace;
+
+const INSTALLING: Duration = Duration::from_secs(10 * 60);
+
+/// Inject faults, thousands of them, and count what is lost.
+///
+/// Starts the real server and real SDK processes, and does to them what networks, crashes, power cuts and thieves do.
+/// After each fault the session has to go on, with one live leaf. Prints a table of sessions lost, sessions forked and
+/// thefts accepted; the exit code is not zero when there is any. `docs/faults.md` tells how it works.
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Options {
+    /// How many faults, at least [default: 10000].
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+    /// Replay the run that printed this seed: the same faults at the same steps.
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Only these kinds, separated by commas: the rows of the table.
+    #[arg(long, value_name = "KIND")]
+    only: Option<String>,
+    /// Write the figures to this file as well, as JSON.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Do the same to oidc-provider, an OpenID provider of others, to see what its rules cost.
+    #[arg(long)]
+    peer: bool,
+}
+
+/// Runs the harness; its exit code is the command's.
+pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
+    ui.heading("faults", "building the server and the harness for release (some minutes the first time)");
+    let mut build = workspace.cargo();
+    build.args(["build", "--locked", "--release"]);
+    for package in ["moorline-server", "moorline-tests", "moorline-fault-shim"] {
+        build.args(["--package", package]);
+    }
+    if !build.status().context("can't start cargo")?.success() {
+        bail!("the build failed: what is wrong stands above");
+    }
+    let release = workspace.target().join("release");
+    let mut faults = workspace.command(release.join("faults"));
+    faults.env("MOORLINE_SERVER_BIN", release.join("moorline-server"));
+    if let Some(count) = options.count {
+        faults.args(["--count", &count.to_string()]);
+    }
+    if let Some(seed) = options.seed {
+        faults.args(["--seed", &seed.to_string()]);
+    }
+    if let Some(kinds) = &options.only {
+        faults.args(["--only", kinds]);
+    }
+    if let Some(file) = &options.json {
+        // The harness runs in the repository's folder; the file was named from the person's own.
+        faults.arg("--json").arg(std::path::absolute(file)?);
+    }
+    if options.peer {
+        let mut log = Log::create(ui, workspace.own_folder().join("logs/faults-peer.log"))?;
+        let node = install::node(workspace, &mut log)?;
+        let mut npm = node.npm(workspace, &workspace.root().join("tests/peers"))?;
+        npm.args(["ci", "--no-audit", "--no-fund"]);
+        log.must(npm, INSTALLING)?;
+        faults.arg("--peer").env("MOORLINE_NODE", node.program());
+    }
+    hand_over(faults)
+}
