@@ -47,19 +47,27 @@ struct Arguments {
     /// How long one request may take.
     #[arg(long, value_name = "MILLISECONDS")]
     timeout: Option<u64>,
+    /// Accepts bearer tokens from a provider without DPoP.
+    #[arg(long)]
+    allow_bearer: bool,
 }
 
 impl Arguments {
     fn configuration(&self) -> Result<Configuration> {
-        let builder = match &self.dev {
+        let mut builder = match &self.dev {
             Some(file) => sdk::configuration(&DevFile::read(file)?),
             None => Configuration::builder(&self.issuer, &self.client_id)
                 .redirect_uri(&self.redirect_uri)
                 .scopes(self.scope.split(' '))
                 .allow_http_on_loopback(),
         };
-        let timeout = self.timeout.map(Duration::from_millis);
-        Ok(timeout.into_iter().fold(builder, moorline::ConfigurationBuilder::request_timeout).build()?)
+        if self.allow_bearer {
+            builder = builder.allow_bearer();
+        }
+        if let Some(timeout) = self.timeout {
+            builder = builder.request_timeout(Duration::from_millis(timeout));
+        }
+        Ok(builder.build()?)
     }
 
     fn platform(&self) -> Platform {
@@ -103,7 +111,10 @@ async fn obey(app: &Moorline, arguments: &Arguments, line: &str) -> Result<Value
         }
         ("start-sign-in", _) => Ok(json!({ "url": app.start_sign_in(SignInOptions::default()).await?.url })),
         ("finish-sign-in", callback) => Ok(json!({ "subject": app.finish_sign_in(callback).await?.subject })),
-        ("state", _) => Ok(json!({ "state": format!("{:?}", app.state()) })),
+        ("state", _) => {
+            let token_type = app.session_info().map(|info| info.token_type.as_str());
+            Ok(json!({ "state": format!("{:?}", app.state()), "token_type": token_type }))
+        }
         ("user-info", _) => Ok(json!({ "claims": app.user_info().await?.claims })),
         ("refresh", callers) => {
             let callers: usize = callers.parse().context("refresh N")?;
