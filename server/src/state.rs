@@ -10,6 +10,7 @@ use crate::identity::Passwords;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::oauth::Settings;
+use crate::oauth::dpop::Dpop;
 use crate::random::Random;
 use crate::store::Store;
 
@@ -22,6 +23,7 @@ struct Inner {
     parts: Parts,
     oauth: Settings,
     clock_guard: ClockGuard,
+    dpop: Dpop,
 }
 
 /// What an [`AppState`] is made of.
@@ -47,9 +49,11 @@ impl AppState {
     /// A state of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
+        let oauth = Settings::new(&parts.config);
         let jump = parts.config.store.clock_jump.as_duration();
         let clock_guard = ClockGuard::new(parts.clock.now(), jump);
-        Self(Arc::new(Inner { oauth: Settings::new(&parts.config), clock_guard, parts }))
+        let dpop = Dpop::new(&oauth.issuer, parts.clock.clone(), &parts.random);
+        Self(Arc::new(Inner { oauth, clock_guard, dpop, parts }))
     }
 
     /// Whether the clock can be believed.
@@ -62,6 +66,12 @@ impl AppState {
     #[must_use]
     pub fn oauth(&self) -> &Settings {
         &self.0.oauth
+    }
+
+    /// What checks DPoP proofs.
+    #[must_use]
+    pub fn dpop(&self) -> &Dpop {
+        &self.0.dpop
     }
 }
 

@@ -4,6 +4,9 @@ mod authorize;
 mod clock;
 mod code;
 mod discovery;
+mod dpop;
+mod dpop_clients;
+mod dpop_resources;
 mod refresh;
 mod refresh_faults;
 mod refusals;
@@ -231,6 +234,7 @@ fn clients() -> [Client; 4] {
         scopes: Scope::parse(ALL).unwrap(),
         origins: Vec::new(),
         consent,
+        dpop_bound_access_tokens: false,
         created_at: START,
     };
     [
