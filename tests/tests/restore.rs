@@ -1,6 +1,6 @@
 //! The real server over a database that was put back, and a second one that only reads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -104,27 +104,32 @@ struct Replica {
     port: u16,
 }
 
+/// Settings for `serve` and the commands beside it, on the folder of a development server.
+fn settings(server: &Server, port: u16) -> Result<PathBuf> {
+    let folder = server.folder();
+    let config = folder.join("moorline.toml");
+    let path = |name: &str| folder.join(name).display().to_string();
+    std::fs::write(
+        &config,
+        format!(
+            "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {:?}\nmaster_key_file = {:?}\n\
+             [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n",
+            server.dev().issuer,
+            path("moorline.db"),
+            path("master.key"),
+            path("leaf.pem"),
+            path("leaf-key.pem"),
+        ),
+    )?;
+    Ok(config)
+}
+
 impl Replica {
     fn start(server: &Server) -> Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let folder = server.folder();
-        let config = folder.join("replica.toml");
-        let path = |name: &str| folder.join(name).display().to_string();
-        std::fs::write(
-            &config,
-            format!(
-                "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {:?}\nmaster_key_file = {:?}\n\
-                 [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n",
-                server.dev().issuer,
-                path("moorline.db"),
-                path("master.key"),
-                path("leaf.pem"),
-                path("leaf-key.pem"),
-            ),
-        )?;
         let mut process = Command::new(binaries::server()?)
             .args(["serve", "--replica", "--config"])
-            .arg(&config)
+            .arg(settings(server, port)?)
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
@@ -178,5 +183,31 @@ async fn a_replica_process_reads_for_everybody_and_refuses_to_refresh_with_503()
     assert_eq!(keys.body, answer(client.get(server.url("/oauth/jwks"))).await?.body);
     ada.refresh(&second.refresh_token, Some(&attempt())).await?.tokens()?;
     assert_eq!(audit::count(&server, "refresh.reuse")?, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_clock_has_leapt_serves_again_when_an_operator_says_that_it_is_right() -> Result<()> {
+    let mut server = Server::start()?;
+    let first = HandMade::new(&server, "ada")?.tokens().await?;
+    server.stop()?;
+    // As if the machine's clock had been in 1970 until now: further than even a development server believes.
+    let database = rusqlite::Connection::open(server.folder().join("moorline.db"))?;
+    assert_eq!(database.execute("UPDATE instance SET seen_at = 0", [])?, 1);
+    drop(database);
+    server.restart()?;
+    let ada = HandMade::new(&server, "ada")?;
+    let key = attempt();
+    let waiting = ada.refresh(&first.refresh_token, Some(&key)).await?;
+    assert_eq!(waiting.refusal(), (503, "temporarily_unavailable".to_owned()));
+    assert_eq!(ada.notes(&first.access_token).await?.status, 503);
+
+    let accepted = Command::new(binaries::server()?)
+        .args(["clock", "accept", "--config"])
+        .arg(settings(&server, 1)?)
+        .output()?;
+    assert!(accepted.status.success(), "{accepted:?}");
+    ada.refresh(&first.refresh_token, Some(&key)).await?.tokens()?;
+    assert_eq!(audit::count(&server, "session.expired")?, 0);
     Ok(())
 }

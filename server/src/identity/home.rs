@@ -17,6 +17,7 @@ use crate::access::AuthContext;
 use crate::audit::{self, Event};
 use crate::http::pages::{error_page, page};
 use crate::http::{ContentSecurity, Surface};
+use crate::restore;
 use crate::state::AppState;
 use crate::store::Actor;
 
@@ -112,6 +113,7 @@ pub(super) async fn sign_out(
     let actor = Actor::Person(AuthContext::from_browser_session(&session));
     let ended = state.store.write(&actor, move |tx| {
         sessions::end(tx, session.cookie())?;
+        restore::record_browser(tx, now)?;
         audit::append(tx, now, event)
     });
     if let Err(error) = ended.await {

@@ -17,6 +17,14 @@ pub(crate) fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp
     Ok(())
 }
 
+/// What stands in the place of the reason when it was a browser that signed out.
+pub(super) const BROWSER: &str = "browser";
+
+/// Notes that a browser signed out: a restore that forgets it signs all of them out.
+pub(crate) fn record_browser(tx: &mut dyn Tx, at: Timestamp) -> Result<(), StoreError> {
+    record(tx, "-", BROWSER, at)
+}
+
 /// The latest time at which a server looked after this database.
 pub(crate) fn seen_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
     tx.first("SELECT seen_at FROM instance", &[])?.map(|row| row.timestamp("seen_at")).transpose()

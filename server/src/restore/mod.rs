@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 pub use guard::guard;
 pub use ledger::accept_time;
-pub(crate) use ledger::{record, see, seen_at};
+pub(crate) use ledger::{record, record_browser, see, seen_at};
 pub use replay::{Lost, Restored, replay};
 
 use crate::store::StoreError;

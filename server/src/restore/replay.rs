@@ -82,12 +82,8 @@ pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Resu
 fn end_again(tx: &mut dyn Tx, ends: &[End], now: Timestamp) -> Result<Restored, StoreError> {
     let mut done = Restored::default();
     for end in ends {
-        done.ended += tx.execute(
-            "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
-            &[Value::from(&end.session_id), end.at.into(), (&end.why).into()],
-        )?;
-        if tx.first("SELECT id FROM sessions WHERE id = $1", &[(&end.session_id).into()])?.is_none() {
-            done.unknown += 1;
+        if end.why != ledger::BROWSER {
+            end_session(tx, end, &mut done)?;
         }
         tx.execute(
             "INSERT INTO session_ends (seq, session_id, why, ended_at) VALUES ($1, $2, $3, $4)",
@@ -99,6 +95,17 @@ fn end_again(tx: &mut dyn Tx, ends: &[End], now: Timestamp) -> Result<Restored, 
     });
     finish(tx, "restore.replayed", detail, now)?;
     Ok(done)
+}
+
+fn end_session(tx: &mut dyn Tx, end: &End, done: &mut Restored) -> Result<(), StoreError> {
+    done.ended += tx.execute(
+        "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
+        &[Value::from(&end.session_id), end.at.into(), (&end.why).into()],
+    )?;
+    if tx.first("SELECT id FROM sessions WHERE id = $1", &[(&end.session_id).into()])?.is_none() {
+        done.unknown += 1;
+    }
+    Ok(())
 }
 
 /// Without the export. Returns how many sessions were ended.
@@ -121,7 +128,7 @@ fn go_on(tx: &mut dyn Tx, lost: Lost, now: Timestamp) -> Result<u64, StoreError>
     Ok(live.len() as u64)
 }
 
-/// Nobody knows which browsers have signed out since the backup. And the time of the backup is no measure for the clock.
+/// Which browsers have signed out since the backup isn't told one by one: all of them do. And the time of the backup is no measure for the clock.
 fn finish(
     tx: &mut dyn Tx,
     event: &'static str,

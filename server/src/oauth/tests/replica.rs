@@ -7,17 +7,21 @@ use crate::config::Role;
 
 /// A second node that reads the first one's database.
 async fn replica_of(world: &World) -> World {
-    let database = world.folder.path().join("moorline.db");
+    replica_in(&world.folder, &world.clock).await
+}
+
+async fn replica_in(folder: &tempfile::TempDir, clock: &Clock) -> World {
+    let database = folder.path().join("moorline.db");
     let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
     config.limits.enabled = false;
     config.store.role = Role::Replica;
-    let state = crate::start::open(config, world.clock.clone()).await.unwrap();
+    let state = crate::start::open(config, clock.clone()).await.unwrap();
     World {
         folder: tempfile::tempdir().unwrap(),
         router: crate::http::router(state.clone()),
         state,
-        clock: world.clock.clone(),
-        ada: world.ada.clone(),
+        clock: clock.clone(),
+        ada: String::new(),
     }
 }
 
@@ -83,6 +87,21 @@ async fn a_replica_serves_what_only_reads_and_sees_a_revocation() {
     world.revoke(&tokens.refresh).await;
     assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(replica.notes(&tokens.access).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_replica_goes_on_reading_while_its_primary_is_away_and_after_it_is_back() {
+    let world = World::new().await;
+    let tokens = world.sign_in().await;
+    let World { folder, state, router, clock, ada } = world;
+    drop((state, router));
+    let replica = replica_in(&folder, &clock).await;
+    assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::OK);
+    replica.refresh(&tokens.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
+    let state = open(&folder, &clock, |config| config.limits.enabled = false).await;
+    let back = World { folder, router: crate::http::router(state.clone()), state, clock, ada };
+    back.revoke(&tokens.refresh).await;
+    assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

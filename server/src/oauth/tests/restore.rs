@@ -156,6 +156,30 @@ async fn a_restore_signs_browsers_out_and_twice_is_as_good_as_once() {
 }
 
 #[tokio::test]
+async fn a_browser_that_signed_out_before_the_restore_is_not_signed_in_after_it() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let cookie = world.browser().await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    let page = world.get("/", &[(COOKIE, &cookie)]).await.text();
+    let csrf = crate::http::testing::hidden(&page, "csrf");
+    assert_eq!(
+        world.form("/sign-out", &[("csrf", &csrf)], &[(COOKIE, &cookie)]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    let stopped = world.stop();
+    stopped.put_back(&backup);
+    let (stopped, _) = stopped.refused().await;
+    assert_eq!(stopped.replay(None).await.unwrap(), Restored::default());
+    let world = stopped.started().await;
+    let page = world.authorize(Some(&cookie), &request(&[])).await;
+    assert!(page.location().contains("/sign-in"), "{}", page.location());
+    world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+}
+
+#[tokio::test]
 async fn a_crash_between_the_commit_and_the_export_is_mended_by_the_next_start() {
     let world = World::new().await;
     let (one, two) = world.two_sign_ins().await;
