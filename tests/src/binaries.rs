@@ -23,6 +23,13 @@ pub fn cli() -> Result<PathBuf> {
     find("MOORLINE_BIN", "moorline", "moorline-cli", &["cli/src", "sdk-core/src"])
 }
 
+/// The SDK by commands on standard input: `$MOORLINE_SDK_SHELL_BIN`, or `sdk-shell` beside the running program.
+///
+/// Errors: when neither is there, with the command that builds it.
+pub fn sdk_shell() -> Result<PathBuf> {
+    find("MOORLINE_SDK_SHELL_BIN", "sdk-shell", "moorline-tests", &["tests/src", "sdk-core/src"])
+}
+
 /// The repository's root folder.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the repository").to_owned()

@@ -269,7 +269,8 @@ fn neither_requests_nor_answers_show_what_they_carry() {
     let url = "https://id.example.com/token?code=SECRET".parse().unwrap();
     let request = Request::post_form(url, [("refresh_token", "SECRET")]).bearer("SECRET");
     assert!(!format!("{request:?}").contains("SECRET"));
-    let response = Response { status: StatusCode::OK, headers: Default::default(), body: b"SECRET".to_vec() };
+    let response =
+        Response { status: StatusCode::OK, headers: Default::default(), body: b"SECRET".to_vec().into() };
     assert!(!format!("{response:?}").contains("SECRET"));
 }
 

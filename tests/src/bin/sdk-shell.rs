@@ -8,17 +8,23 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use moorline::{Configuration, HttpRequest, MemoryKeyStore, Moorline, Platform, SignInOptions};
-use moorline_tests::{Browser, User};
+use moorline::{
+    Configuration, HttpRequest, InsecureFileKeyStore, KeyStore, MemoryKeyStore, Moorline, Platform,
+    SignInOptions,
+};
+use moorline_tests::{Browser, DevFile, User, sdk};
 use serde_json::{Value, json};
 
 /// Drives the SDK by commands on standard input.
 #[derive(Debug, Parser)]
 struct Arguments {
-    #[arg(long)]
-    issuer: String,
-    #[arg(long)]
-    client_id: String,
+    /// A server's `moorline-dev.json`: the demo app there, in place of the issuer and the client.
+    #[arg(long, conflicts_with_all = ["issuer", "client_id"])]
+    dev: Option<PathBuf>,
+    #[arg(long, required_unless_present = "dev")]
+    issuer: Option<String>,
+    #[arg(long, required_unless_present = "dev")]
+    client_id: Option<String>,
     #[arg(long, default_value = "http://127.0.0.1:9/callback")]
     redirect_uri: String,
     #[arg(long, default_value = "openid profile offline_access")]
@@ -32,38 +38,64 @@ struct Arguments {
     /// The vault's folder.
     #[arg(long)]
     vault: PathBuf,
+    /// A folder for its keys, where several processes are to share the vault; in memory otherwise.
+    #[arg(long)]
+    keys: Option<PathBuf>,
+}
+
+impl Arguments {
+    /// The app, and the root that its browser trusts besides.
+    fn app(&self) -> Result<(Moorline, Option<String>)> {
+        let (configuration, ca) = match (&self.dev, &self.issuer, &self.client_id) {
+            (Some(dev), ..) => {
+                let dev = DevFile::read(dev)?;
+                (sdk::configuration(&dev).build()?, dev.ca_pem)
+            }
+            (None, Some(issuer), Some(client_id)) => {
+                let configuration = Configuration::builder(issuer, client_id)
+                    .redirect_uri(&self.redirect_uri)
+                    .scopes(self.scope.split(' '))
+                    .allow_http_on_loopback()
+                    .build()?;
+                (configuration, None)
+            }
+            _ => bail!("--dev, or --issuer and --client-id"),
+        };
+        let keys: Arc<dyn KeyStore> = match &self.keys {
+            Some(folder) => Arc::new(InsecureFileKeyStore::new(folder)),
+            None => Arc::new(MemoryKeyStore::new()),
+        };
+        Ok((Moorline::new(configuration, Platform::new(&self.vault, keys))?, ca))
+    }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let configuration = Configuration::builder(&arguments.issuer, &arguments.client_id)
-        .redirect_uri(&arguments.redirect_uri)
-        .scopes(arguments.scope.split(' '))
-        .allow_http_on_loopback()
-        .build()?;
-    let platform = Platform::new(&arguments.vault, Arc::new(MemoryKeyStore::new()));
-    let app = Moorline::new(configuration, platform)?;
+    let (app, ca) = arguments.app()?;
     // Waiting for a line blocks this thread; the SDK has its own.
     for line in std::io::stdin().lines() {
         let line = line?;
-        let answer = match obey(&app, &arguments, &line).await {
+        let answer = match obey(&app, &arguments, ca.as_deref(), &line).await {
             Ok(answer) => answer,
-            Err(error) => json!({ "error": format!("{error:#}") }),
+            Err(error) => {
+                let retryable = error.downcast_ref().is_some_and(moorline::Error::is_retryable);
+                json!({ "error": format!("{error:#}"), "retryable": retryable })
+            }
         };
         println!("{answer}");
     }
     Ok(())
 }
 
-async fn obey(app: &Moorline, arguments: &Arguments, line: &str) -> Result<Value> {
+async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &str) -> Result<Value> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("sign-in", _) => {
             let options = SignInOptions { prompt: arguments.prompt.clone(), ..SignInOptions::default() };
             let request = app.start_sign_in(options).await?;
             let (username, password) = (arguments.user.clone(), arguments.password.clone());
             let user = User { username, password, roles: Vec::new() };
-            let callback = Browser::new(None)?.sign_in(&request.url, &user).await?;
+            let callback = Browser::new(ca)?.sign_in(&request.url, &user).await?;
             let user = app.finish_sign_in(callback.as_str()).await?;
             Ok(json!({ "subject": user.subject, "claims": user.claims }))
         }
