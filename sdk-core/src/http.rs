@@ -149,12 +149,12 @@ impl HttpResponse {
 }
 
 impl From<Response> for HttpResponse {
-    fn from(response: Response) -> Self {
+    fn from(mut response: Response) -> Self {
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         Self {
             status: response.status.as_u16(),
             headers: response.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
-            body: response.body,
+            body: std::mem::take(&mut *response.body),
         }
     }
 }

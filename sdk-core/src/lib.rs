@@ -31,6 +31,7 @@ mod session;
 mod testing;
 mod token;
 mod vault;
+mod wiped;
 
 pub use client::{Moorline, SignOut};
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};

@@ -15,6 +15,7 @@ pub mod oauth;
 pub mod proxy;
 pub mod sdk;
 pub mod server;
+pub mod shell;
 pub mod tls;
 pub mod world;
 

@@ -12,4 +12,6 @@ mod sender;
 mod tests;
 
 pub(crate) use self::key::ProofKey;
+#[cfg(test)]
+pub(crate) use self::sender::secret_value;
 pub(crate) use self::sender::{Credentials, Sender, is_about_the_proof, refuses_proof};

@@ -5,12 +5,14 @@ use std::{fmt, sync::Arc};
 use ::http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{ProofKey, key::Proven, peers::Peers};
 use crate::{
     Clock,
     net::{NetError, Request, Response, Transport},
     vault::{Secret, unix_seconds},
+    wiped,
 };
 
 /// The way to the network for everything that carries a token.
@@ -116,14 +118,18 @@ fn proof(key: &ProofKey, method: &Method, url: &Url, access_token: Option<&Secre
 
 /// A bound token goes by the scheme that asks for its proof (RFC 9449 §7.1), and never by another.
 fn authorization(key: Option<&ProofKey>, token: &Secret) -> Secret {
-    let scheme = if key.is_some() { "DPoP" } else { "Bearer" };
-    Secret::new(format!("{scheme} {}", token.expose()))
+    let scheme = if key.is_some() { "DPoP " } else { "Bearer " };
+    let mut text = String::with_capacity(scheme.len() + token.expose().len());
+    text.push_str(scheme);
+    text.push_str(token.expose());
+    Secret::new(text)
 }
 
 /// A text that no header may have is left out, and so refused by whoever it was for.
-fn secret_value(secret: &Secret) -> HeaderValue {
+pub(crate) fn secret_value(secret: &Secret) -> HeaderValue {
+    let bytes = wiped::shared(Zeroizing::new(secret.expose().as_bytes().to_vec()));
     let mut value =
-        HeaderValue::try_from(secret.expose()).unwrap_or_else(|_| HeaderValue::from_static("invalid"));
+        HeaderValue::from_maybe_shared(bytes).unwrap_or_else(|_| HeaderValue::from_static("invalid"));
     value.set_sensitive(true);
     value
 }

@@ -271,7 +271,8 @@ fn neither_requests_nor_answers_show_what_they_carry() {
     let request = Request::post_form(url, [("refresh_token", "SECRET")])
         .header(header::AUTHORIZATION, HeaderValue::from_static("Bearer SECRET"));
     assert!(!format!("{request:?}").contains("SECRET"));
-    let response = Response { status: StatusCode::OK, headers: Default::default(), body: b"SECRET".to_vec() };
+    let response =
+        Response { status: StatusCode::OK, headers: Default::default(), body: b"SECRET".to_vec().into() };
     assert!(!format!("{response:?}").contains("SECRET"));
 }
 

@@ -6,10 +6,14 @@ use std::sync::Arc;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::error::{NetError, classify, classify_in_body};
 use super::tls::client_config;
-use crate::{Configuration, Error};
+use crate::{
+    Configuration, Error,
+    wiped::{self, WipedBytes},
+};
 
 /// What an answer may weigh where the request doesn't say: 1 MiB.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
@@ -54,7 +58,7 @@ impl Transport {
             .client
             .request(request.method, request.url)
             .headers(request.headers)
-            .body(request.body)
+            .body(wiped::shared(request.body))
             .send()
             .await
             .map_err(|error| classify(&error))?;
@@ -62,14 +66,15 @@ impl Transport {
         if usize::try_from(declared).is_ok_and(|length| length > request.limit) {
             return Err(NetError::TooLarge);
         }
-        let mut body = Vec::new();
+        let mut body = WipedBytes::with_capacity(usize::try_from(declared).unwrap_or_default());
         while let Some(chunk) = answer.chunk().await.map_err(|error| classify_in_body(&error))? {
             if body.len() + chunk.len() > request.limit {
                 return Err(NetError::TooLarge);
             }
-            body.extend_from_slice(&chunk);
+            body.extend(&chunk);
         }
-        Ok(Response { status: answer.status(), headers: std::mem::take(answer.headers_mut()), body })
+        let headers = std::mem::take(answer.headers_mut());
+        Ok(Response { status: answer.status(), headers, body: body.into_inner() })
     }
 }
 
@@ -85,14 +90,14 @@ pub(crate) struct Request {
     method: Method,
     url: Url,
     headers: HeaderMap,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
     limit: usize,
 }
 
 impl Request {
     /// A request with neither headers nor body.
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Vec::new(), limit: DEFAULT_LIMIT }
+        Self { method, url, headers: HeaderMap::new(), body: Zeroizing::default(), limit: DEFAULT_LIMIT }
     }
 
     /// The method.
@@ -112,7 +117,11 @@ impl Request {
 
     /// A `POST` of form fields that wants JSON: what OAuth's endpoints take.
     pub(crate) fn post_form<'a>(url: Url, fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let fields: Vec<_> = fields.into_iter().collect();
+        // Room for all of it percent-encoded: growing would leave copies of secrets behind.
+        let room = fields.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+        let body = String::with_capacity(room);
+        let body = url::form_urlencoded::Serializer::new(body).extend_pairs(fields).finish();
         Self::new(Method::POST, url)
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
@@ -129,7 +138,7 @@ impl Request {
     /// With this body.
     #[must_use]
     pub(crate) fn body(mut self, body: Vec<u8>) -> Self {
-        self.body = body;
+        self.body = Zeroizing::new(body);
         self
     }
 
@@ -157,7 +166,7 @@ impl fmt::Debug for Request {
 pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 impl Response {

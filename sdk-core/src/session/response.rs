@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::{Error, net::Response, token::json::strict_object, vault::Secret};
+use crate::{Error, net::Response, token::json::strict_object, vault::Secret, wiped::WipedObject};
 
 /// What the token endpoint says.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Answer {
                 retry_after: retry_after(response),
             };
         }
-        let Some(body) = response.json::<Map<String, Value>>() else {
+        let Some(body) = response.json::<WipedObject>() else {
             return Self::Unclear { why: "the body is no JSON object", retry_after: None };
         };
         if status == StatusCode::OK {
@@ -175,7 +175,7 @@ mod tests {
 
     fn read(status: u16, body: &str) -> Answer {
         let status = StatusCode::from_u16(status).unwrap();
-        let response = Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+        let response = Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec().into() };
         Answer::read(&response, &[&Secret::new("sent-token".into())])
     }
 

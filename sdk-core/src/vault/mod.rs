@@ -24,8 +24,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use zeroize::Zeroizing;
-
 pub(crate) use self::contents::{
     Account, AccountId, Contents, EndReason, Lifetime, PendingLogin, Revocation, Standing, StoredSession,
     from_unix_seconds, unix_seconds,
@@ -41,6 +39,7 @@ use crate::{
     Error, StorageLostReason,
     platform::{KeyStore, KeyStoreError, SecretKey},
     runtime::Panicked,
+    wiped::WipedBytes,
 };
 
 /// Why the vault can't be read or written.
@@ -146,8 +145,8 @@ impl Vault {
         };
         // Above all that this process has seen, also where an older vault was put back or a new one is begun.
         let revision = snapshot.revision.max(memory.revision) + 1;
-        let mut plain = Zeroizing::new(Vec::with_capacity(ROOM));
-        serde_json::to_writer(&mut *plain, &snapshot.contents).expect("the contents are JSON");
+        let mut plain = WipedBytes::with_capacity(ROOM);
+        serde_json::to_writer(&mut plain, &snapshot.contents).expect("the contents are JSON");
         self.folder.replace(FILE, &format::seal(Kind::Vault, id, &secret, revision, &plain))?;
         memory.revision = revision;
         self.tidy_journal(alone.locked(), snapshot.contents.refresh_tokens());
@@ -329,5 +328,5 @@ impl From<VaultError> for Error {
 }
 
 const FILE: &str = "vault.moorline";
-/// Room for a vault of some accounts, so that writing it leaves no half copies in memory.
+/// Room for a vault of some accounts.
 const ROOM: usize = 32 * 1024;

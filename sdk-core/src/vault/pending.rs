@@ -6,13 +6,12 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{
     Secret, Vault, VaultError, format,
     format::{FormatError, KeyId, Kind},
 };
-use crate::{crypto, platform::SecretKey};
+use crate::{crypto, platform::SecretKey, wiped::WipedBytes};
 
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -27,7 +26,8 @@ impl Vault {
         let name = file_name(token);
         let token_hash = hash(token);
         let record = Record { token_hash: token_hash.clone(), attempt: Secret::random() };
-        let plain = Zeroizing::new(serde_json::to_vec(&record).expect("two strings are JSON"));
+        let mut plain = WipedBytes::default();
+        serde_json::to_writer(&mut plain, &record).expect("two strings are JSON");
         let sealed = format::seal(Kind::Pending, id, key, 0, &plain);
         // At most one file is in the way, unless somebody keeps putting them there.
         for _ in 0..TRIES {

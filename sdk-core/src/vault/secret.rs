@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A token, a code, a verifier, an attempt. Its `Debug` never shows it, it is compared in constant time, and it is
 /// wiped when dropped.
@@ -20,7 +20,7 @@ impl Secret {
     /// 256 random bits, in base64url.
     pub(crate) fn random() -> Self {
         use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-        Self(URL_SAFE_NO_PAD.encode(crate::crypto::random::<32>()))
+        Self(URL_SAFE_NO_PAD.encode(Zeroizing::new(crate::crypto::random::<32>())))
     }
 
     /// The text: for the wire and the vault, and for nothing else.

@@ -1,5 +1,7 @@
 #[cfg(target_os = "linux")]
 mod damage;
+#[cfg(target_os = "linux")]
+mod memory;
 mod power;
 
 use std::{

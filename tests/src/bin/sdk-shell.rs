@@ -20,13 +20,13 @@ use serde_json::{Value, json};
 /// Drives the SDK by commands on standard input.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The demo client of the development server that wrote this `moorline-dev.json`, over TLS and with its pins.
-    #[arg(long)]
+    /// A server's `moorline-dev.json`: the demo app there, over TLS and with its pins, in place of the issuer and the client.
+    #[arg(long, conflicts_with_all = ["issuer", "client_id"])]
     dev: Option<PathBuf>,
-    #[arg(long, required_unless_present = "dev", default_value = "")]
-    issuer: String,
-    #[arg(long, required_unless_present = "dev", default_value = "")]
-    client_id: String,
+    #[arg(long, required_unless_present = "dev")]
+    issuer: Option<String>,
+    #[arg(long, required_unless_present = "dev")]
+    client_id: Option<String>,
     #[arg(long, default_value = "http://127.0.0.1:9/callback")]
     redirect_uri: String,
     #[arg(long, default_value = "openid profile offline_access")]
@@ -41,7 +41,7 @@ struct Arguments {
     /// The vault's folder.
     #[arg(long)]
     vault: PathBuf,
-    /// The folder of the vault's key, where it is to outlive this process.
+    /// A folder for its keys, where they are to outlive this process or several are to share the vault; in memory otherwise.
     #[arg(long)]
     keys: Option<PathBuf>,
     /// How long one request may take.
@@ -53,13 +53,21 @@ struct Arguments {
 }
 
 impl Arguments {
-    fn configuration(&self) -> Result<Configuration> {
-        let mut builder = match &self.dev {
-            Some(file) => sdk::configuration(&DevFile::read(file)?),
-            None => Configuration::builder(&self.issuer, &self.client_id)
-                .redirect_uri(&self.redirect_uri)
-                .scopes(self.scope.split(' '))
-                .allow_http_on_loopback(),
+    /// The app, and the root that its browser trusts besides.
+    fn app(&self) -> Result<(Moorline, Option<String>)> {
+        let (mut builder, ca) = match (&self.dev, &self.issuer, &self.client_id) {
+            (Some(dev), ..) => {
+                let dev = DevFile::read(dev)?;
+                (sdk::configuration(&dev), dev.ca_pem)
+            }
+            (None, Some(issuer), Some(client_id)) => {
+                let builder = Configuration::builder(issuer, client_id)
+                    .redirect_uri(&self.redirect_uri)
+                    .scopes(self.scope.split(' '))
+                    .allow_http_on_loopback();
+                (builder, None)
+            }
+            _ => bail!("--dev, or --issuer and --client-id"),
         };
         if self.allow_bearer {
             builder = builder.allow_bearer();
@@ -67,26 +75,22 @@ impl Arguments {
         if let Some(timeout) = self.timeout {
             builder = builder.request_timeout(Duration::from_millis(timeout));
         }
-        Ok(builder.build()?)
-    }
-
-    fn platform(&self) -> Platform {
-        let key_store: Arc<dyn KeyStore> = match &self.keys {
+        let keys: Arc<dyn KeyStore> = match &self.keys {
             Some(folder) => Arc::new(InsecureFileKeyStore::new(folder)),
             None => Arc::new(MemoryKeyStore::new()),
         };
-        Platform::new(&self.vault, key_store)
+        Ok((Moorline::new(builder.build()?, Platform::new(&self.vault, keys))?, ca))
     }
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let app = Moorline::new(arguments.configuration()?, arguments.platform())?;
+    let (app, ca) = arguments.app()?;
     // Waiting for a line blocks this thread; the SDK has its own.
     for line in std::io::stdin().lines() {
         let line = line?;
-        let answer = match obey(&app, &arguments, &line).await {
+        let answer = match obey(&app, &arguments, ca.as_deref(), &line).await {
             Ok(answer) => answer,
             Err(error) => {
                 let retryable = error.downcast_ref().is_some_and(moorline::Error::is_retryable);
@@ -98,14 +102,14 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-async fn obey(app: &Moorline, arguments: &Arguments, line: &str) -> Result<Value> {
+async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &str) -> Result<Value> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("sign-in", _) => {
             let options = SignInOptions { prompt: arguments.prompt.clone(), ..SignInOptions::default() };
             let request = app.start_sign_in(options).await?;
             let (username, password) = (arguments.user.clone(), arguments.password.clone());
             let user = User { username, password, roles: Vec::new() };
-            let callback = Browser::new(None)?.sign_in(&request.url, &user).await?;
+            let callback = Browser::new(ca)?.sign_in(&request.url, &user).await?;
             let user = app.finish_sign_in(callback.as_str()).await?;
             Ok(json!({ "subject": user.subject, "claims": user.claims }))
         }

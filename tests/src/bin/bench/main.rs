@@ -1,11 +1,15 @@
-//! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost.
+//! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost; and
+//! what the SDK costs, beside the same work without it.
 
 mod load;
 mod machine;
 mod report;
+mod sdk;
+mod sdk_report;
 mod sessions;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -60,7 +64,22 @@ async fn main() -> Result<()> {
         load.disconnect(connected);
         report.signature(machine::signature_cpu_ms()?);
     }
+    eprintln!("the SDK …");
+    // On threads of its own, as in an app: this one is for the clients above.
+    let figures = {
+        let server = Arc::new(server);
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        let measured = runtime.spawn({
+            let server = Arc::clone(&server);
+            async move { sdk::measure(&server).await }
+        });
+        let figures = measured.await??;
+        runtime.shutdown_background();
+        figures
+    };
+    report.sdk(figures.json());
     report.print();
+    figures.print();
     if let Some(file) = arguments.json {
         std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
     }

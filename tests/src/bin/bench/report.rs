@@ -19,6 +19,8 @@ pub(crate) struct Report {
     fsync_ms: f64,
     machine: String,
     points: Vec<Point>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sdk: Option<serde_json::Value>,
     #[serde(skip)]
     signatures: Vec<f64>,
 }
@@ -45,6 +47,7 @@ impl Report {
             fsync_ms,
             machine: machine::processor(),
             points: Vec::new(),
+            sdk: None,
             signatures: Vec::new(),
         }
     }
@@ -78,6 +81,11 @@ impl Report {
         });
     }
 
+    /// What the SDK costs, for the file.
+    pub(crate) fn sdk(&mut self, figures: serde_json::Value) {
+        self.sdk = Some(figures);
+    }
+
     pub(crate) fn print(&self) {
         println!("A refresh costs the server, in RS256-2048 signatures of CPU time (goal at most {GOAL}):\n");
         for point in &self.points {
@@ -104,6 +112,12 @@ impl Report {
         text.push('\n');
         text
     }
+}
+
+/// The median, in milliseconds.
+pub(crate) fn median_ms(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    quantile(&times, 0.5)
 }
 
 fn quantile(sorted: &[Duration], share: f64) -> f64 {

@@ -1,0 +1,205 @@
+//! What the SDK itself costs, beside what the same work costs without it, in the same run.
+//!
+//! Pairs are taken in turns, one with the SDK and one without, so that a noisy neighbour shows in both. Medians.
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use moorline::{Configuration, HttpRequest, InsecureFileKeyStore, Moorline, Platform, SignInOptions};
+use moorline_tests::oauth::{HandMade, Tokens, attempt};
+use moorline_tests::sdk::{self, CLIENT};
+use moorline_tests::{Server, tls};
+
+use crate::report::median_ms;
+use crate::sdk_report::{Figures, Refresh, Request, Store};
+
+/// Calls of one measurement of a cached token, and how many of those there are.
+const CALLS: u32 = 100_000;
+const ROUNDS: usize = 9;
+/// Pairs of what takes milliseconds, and of requests.
+const PAIRS: usize = 200;
+const REQUESTS: usize = 2_000;
+/// What is done before the clock starts.
+const WARM_UP: usize = 20;
+
+/// An app on a device, and what a program without the SDK would have in its place.
+struct Bench<'a> {
+    server: &'a Server,
+    configuration: Configuration,
+    folder: tempfile::TempDir,
+    app: Moorline,
+    bare: reqwest::Client,
+}
+
+/// Measures all of it.
+///
+/// Errors: when something is refused.
+pub(crate) async fn measure(server: &Server) -> Result<Figures> {
+    let folder = tempfile::tempdir_in(server.folder())?;
+    let configuration = sdk::configuration(server.dev()).build()?;
+    let app = Moorline::new(configuration.clone(), platform(folder.path()))?;
+    sdk::sign_in(&app, server.dev(), "ada").await?;
+    let ca = server.dev().ca_pem.as_deref().context("the server speaks TLS")?;
+    let mut config = tls::client_config(ca)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let bare = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build()?;
+    let bench = Bench { server, configuration, folder, app, bare };
+    Ok(Figures {
+        cached_token_us: bench.cached_token().await?,
+        opening_ms: bench.opening()?,
+        store: bench.store().await?,
+        request: bench.request().await?,
+        refresh: bench.refresh().await?,
+    })
+}
+
+/// Its key is in a file: what the platform's key store takes is the platform's.
+fn platform(folder: &Path) -> Platform {
+    Platform::new(folder.join("vault"), Arc::new(InsecureFileKeyStore::new(folder.join("keys"))))
+}
+
+impl Bench<'_> {
+    /// Microseconds of a call that finds its token in memory.
+    async fn cached_token(&self) -> Result<f64> {
+        let mut rounds = Vec::with_capacity(ROUNDS);
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            for _ in 0..CALLS {
+                black_box(self.app.access_token(black_box(Duration::ZERO)).await?);
+            }
+            rounds.push(start.elapsed() / CALLS);
+        }
+        Ok(median_ms(rounds) * 1e3)
+    }
+
+    /// Milliseconds that a start takes longer with a session to open (key, file, seal, contents) than with an empty folder.
+    fn opening(&self) -> Result<f64> {
+        let empty = tempfile::tempdir_in(self.server.folder())?;
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for _ in 0..PAIRS {
+            for (folder, times) in [(self.folder.path(), &mut with), (empty.path(), &mut without)] {
+                let (configuration, platform) = (self.configuration.clone(), platform(folder));
+                let start = Instant::now();
+                black_box(Moorline::new(configuration, platform)?);
+                times.push(start.elapsed());
+            }
+        }
+        Ok(median_ms(with) - median_ms(without))
+    }
+
+    /// A sign-in that is started is one durable store, and nothing of the network once the metadata is known.
+    async fn store(&self) -> Result<Store> {
+        let by_hand = tempfile::tempdir_in(self.server.folder())?;
+        let length = fs::metadata(self.folder.path().join("vault/vault.moorline"))?.len();
+        let bytes = vec![1; usize::try_from(length)?];
+        let (mut ours, mut bare, mut file_alone) = (Vec::new(), Vec::new(), Vec::new());
+        for nth in 0..PAIRS + WARM_UP {
+            let start = Instant::now();
+            self.app.start_sign_in(SignInOptions::default()).await?;
+            let took = start.elapsed();
+            let (file, both) = replace_by_hand(by_hand.path(), &bytes)?;
+            if nth >= WARM_UP {
+                ours.push(took);
+                bare.push(both);
+                file_alone.push(file);
+            }
+        }
+        self.app.cancel_sign_in().await?;
+        Ok(Store { ms: median_ms(ours), by_hand_ms: median_ms(bare), file_fsync_ms: median_ms(file_alone) })
+    }
+
+    /// The same request with the SDK and by a bare client, each on a connection that is kept.
+    async fn request(&self) -> Result<Request> {
+        let url = format!("{}/notes", self.server.dev().api);
+        let token = self.app.access_token(Duration::from_secs(60)).await?;
+        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        for nth in 0..REQUESTS + WARM_UP {
+            let request = HttpRequest::get(&url);
+            let start = Instant::now();
+            let answer = self.app.send(request).await?;
+            let took = start.elapsed();
+            ensure!(answer.status == 200, "{}", answer.status);
+            let start = Instant::now();
+            let answer = self.bare.get(&url).bearer_auth(token.secret()).send().await?;
+            let status = answer.status();
+            black_box(answer.bytes().await?);
+            let bare_took = start.elapsed();
+            ensure!(status == 200, "{status}");
+            if nth >= WARM_UP {
+                ours.push(took);
+                bare.push(bare_took);
+            }
+        }
+        Ok(Request { ms: median_ms(ours), bare_ms: median_ms(bare) })
+    }
+
+    /// A refresh with the SDK; the same exchange by a bare client in a session of its own; and the same writes by hand.
+    async fn refresh(&self) -> Result<Refresh> {
+        let mut token = HandMade::new(self.server, "ada")?.tokens().await?.refresh_token;
+        let by_hand = tempfile::tempdir_in(self.server.folder())?;
+        let length = fs::metadata(self.folder.path().join("vault/vault.moorline"))?.len();
+        let bytes = vec![1; usize::try_from(length)?];
+        let (mut ours, mut bare, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        for nth in 0..PAIRS + WARM_UP {
+            let start = Instant::now();
+            self.app.refresh().await?;
+            let took = start.elapsed();
+            let start = Instant::now();
+            token = self.exchange(&token).await?;
+            let bare_took = start.elapsed();
+            let written = create_by_hand(by_hand.path())? + replace_by_hand(by_hand.path(), &bytes)?.1;
+            if nth >= WARM_UP {
+                ours.push(took);
+                bare.push(bare_took);
+                writes.push(written);
+            }
+        }
+        Ok(Refresh { ms: median_ms(ours), exchange_ms: median_ms(bare), writes_ms: median_ms(writes) })
+    }
+
+    async fn exchange(&self, token: &str) -> Result<String> {
+        let attempt = attempt();
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("client_id", CLIENT),
+            ("refresh_token", token),
+            ("refresh_attempt", &attempt),
+        ];
+        let answer = self.bare.post(self.server.url("/oauth/token")).form(&form).send().await?;
+        ensure!(answer.status() == 200, "{}", answer.status());
+        Ok(answer.json::<Tokens>().await?.refresh_token)
+    }
+}
+
+/// What a vault does to the disk and nothing else: a file written and synced, put in the place of the old one, and the
+/// folder synced. The time until the file was, and that of all.
+fn replace_by_hand(folder: &Path, bytes: &[u8]) -> Result<(Duration, Duration)> {
+    let start = Instant::now();
+    let temporary = folder.join("new");
+    let mut file = File::create_new(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    let synced = start.elapsed();
+    fs::rename(temporary, folder.join("file"))?;
+    File::open(folder)?.sync_all()?;
+    Ok((synced, start.elapsed()))
+}
+
+/// The same of a journal's record: written, synced, given its name, and the folder synced. (Last time's is removed first.)
+fn create_by_hand(folder: &Path) -> Result<Duration> {
+    let (temporary, record) = (folder.join("begun"), folder.join("record"));
+    let _ = fs::remove_file(&record);
+    let start = Instant::now();
+    let mut file = File::create_new(&temporary)?;
+    file.write_all(&[1; 200])?;
+    file.sync_all()?;
+    fs::hard_link(&temporary, &record)?;
+    fs::remove_file(temporary)?;
+    File::open(folder)?.sync_all()?;
+    Ok(start.elapsed())
+}

@@ -1,0 +1,124 @@
+//! The SDK's figures, each beside its goal.
+
+use serde::Serialize;
+
+/// The most that each may be.
+const CACHED_TOKEN_US: f64 = 1.0;
+const OPENING_MS: f64 = 2.0;
+const STORE_OVER_FSYNC_MS: f64 = 1.0;
+const REQUEST_OVERHEAD_PERCENT: f64 = 5.0;
+const REFRESH_ADDS_MS: f64 = 1.0;
+
+/// All that is measured of the SDK. Medians.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Figures {
+    pub(crate) cached_token_us: f64,
+    pub(crate) opening_ms: f64,
+    pub(crate) store: Store,
+    pub(crate) request: Request,
+    pub(crate) refresh: Refresh,
+}
+
+/// A durable store of the vault: file and folder are synced.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Store {
+    pub(crate) ms: f64,
+    /// The same file and folder, written and synced with nothing else.
+    pub(crate) by_hand_ms: f64,
+    /// Of that, the file.
+    pub(crate) file_fsync_ms: f64,
+}
+
+/// An authenticated request.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Request {
+    pub(crate) ms: f64,
+    pub(crate) bare_ms: f64,
+}
+
+/// A refresh.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Refresh {
+    pub(crate) ms: f64,
+    /// The same exchange by a bare client.
+    pub(crate) exchange_ms: f64,
+    /// The same two durable writes, attempt and successor, with nothing else.
+    pub(crate) writes_ms: f64,
+}
+
+/// A figure that has a goal.
+#[derive(Debug, Serialize)]
+struct Goal {
+    name: &'static str,
+    value: f64,
+    at_most: f64,
+    unit: &'static str,
+    met: bool,
+}
+
+impl Figures {
+    fn goals(&self) -> [Goal; 5] {
+        let goal =
+            |name, value: f64, at_most, unit| Goal { name, value, at_most, unit, met: value <= at_most };
+        [
+            goal("a cached access_token()", self.cached_token_us, CACHED_TOKEN_US, "µs"),
+            goal("opening a vault", self.opening_ms, OPENING_MS, "ms"),
+            goal("a durable store, over its fsyncs", self.store.adds_ms(), STORE_OVER_FSYNC_MS, "ms"),
+            goal(
+                "a request, over bare reqwest",
+                self.request.overhead_percent(),
+                REQUEST_OVERHEAD_PERCENT,
+                "%",
+            ),
+            goal("a refresh, over network and fsyncs", self.refresh.adds_ms(), REFRESH_ADDS_MS, "ms"),
+        ]
+    }
+
+    /// Prints each figure beside its goal, and what it is made of.
+    pub(crate) fn print(&self) {
+        println!("\nThe SDK, over TLS on loopback (medians; pairs in turns, with it and without):\n");
+        for Goal { name, value, at_most, unit, met } in self.goals() {
+            let met = if met { "met" } else { "NOT met" };
+            println!("  {name:36} {value:8.3} {unit:2}   goal at most {at_most} {unit}: {met}");
+        }
+        let (store, request, refresh) = (&self.store, &self.request, &self.refresh);
+        println!(
+            "\na durable store: {:.2} ms; the same file and folder synced by hand: {:.2} ms, of it the file {:.2} ms",
+            store.ms, store.by_hand_ms, store.file_fsync_ms
+        );
+        println!("a request: {:.3} ms; by bare reqwest: {:.3} ms", request.ms, request.bare_ms);
+        println!(
+            "a refresh: {:.2} ms; the same exchange by bare reqwest: {:.2} ms; its two durable writes (attempt, \
+             successor) by hand: {:.2} ms",
+            refresh.ms, refresh.exchange_ms, refresh.writes_ms
+        );
+        println!(
+            "a vault's key is in a file here: what a platform's key store takes comes on top of opening"
+        );
+    }
+
+    /// The figures with their goals.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).expect("numbers and names");
+        json["goals"] = serde_json::to_value(self.goals()).expect("numbers and names");
+        json
+    }
+}
+
+impl Store {
+    fn adds_ms(&self) -> f64 {
+        self.ms - self.by_hand_ms
+    }
+}
+
+impl Request {
+    fn overhead_percent(&self) -> f64 {
+        (self.ms / self.bare_ms - 1.0) * 100.0
+    }
+}
+
+impl Refresh {
+    fn adds_ms(&self) -> f64 {
+        self.ms - self.exchange_ms - self.writes_ms
+    }
+}
