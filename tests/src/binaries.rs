@@ -1,6 +1,8 @@
 //! Where the workspace's own binaries are.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -43,7 +45,18 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the repository").to_owned()
 }
 
-fn find(variable: &str, name: &str, package: &str, sources: &[&str]) -> Result<PathBuf> {
+fn find(variable: &str, name: &'static str, package: &str, sources: &[&str]) -> Result<PathBuf> {
+    static FOUND: Mutex<BTreeMap<&str, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(path) = found.get(name) {
+        return Ok(path.clone());
+    }
+    let path = look_for(variable, name, package, sources)?;
+    found.insert(name, path.clone());
+    Ok(path)
+}
+
+fn look_for(variable: &str, name: &str, package: &str, sources: &[&str]) -> Result<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         let path = PathBuf::from(path);
         if !path.is_file() {
