@@ -65,7 +65,7 @@ pub enum Verdict {
     /// A successor was issued.
     Issued,
     /// `invalid_grant`. One with the reason `superseded` counts the same: where the vault has moved on, that is used; where
-    /// it hasn't, an old vault was put back, and there is no way on from it.
+    /// it hasn't, an old vault was put back, or a thief who has the attempt as well went on from it; there is no way on.
     InvalidGrant,
 }
 
@@ -86,7 +86,8 @@ pub enum Action {
     DropAndRevoke,
     /// Nobody is signed in (any more).
     Stop,
-    /// The session has ended: a tombstone in the place of the token that was sent.
+    /// The session has ended: a tombstone in the place of the token that was sent, and the provider is told to revoke it, so
+    /// that what is over here is over for everybody.
     End,
     /// Tell the caller to try again later. The session stays, the attempt stays journalled.
     GiveUp,

@@ -261,14 +261,20 @@ impl Session {
             let held = account.standing.refresh_token();
             match decide(Event::Answered { sent: &sent, verdict: Verdict::InvalidGrant, held }) {
                 Action::End => {
-                    account.standing = Standing::Ended(EndReason::Revoked);
+                    let ended = std::mem::replace(&mut account.standing, Standing::Ended(EndReason::Revoked));
+                    // A thief who has gone on from here would keep what is lost to its owner (`superseded`).
+                    account.revocations.extend(ended.session().map(Revocation::of));
                     Change::Write(Err(nobody(&account.standing)))
                 }
                 Action::StartOver => Change::Keep(Ok(())),
                 _ => Change::Keep(Err(nobody(&account.standing))),
             }
         });
-        settled.await?.map(|()| Settled::StartOver)
+        let settled = settled.await?.map(|()| Settled::StartOver);
+        if settled.is_err() {
+            self.tell_revocations().await;
+        }
+        settled
     }
 
     /// A session without a refresh token ends with its access token. While that lives, it is only of no use here.

@@ -1,7 +1,7 @@
 //! Signing out, also while a refresh is under way.
 
 use crate::{
-    Error, SessionState, SignOut, SignedOutReason,
+    Error, ReauthReason, SessionState, SignOut, SignedOutReason,
     testing::{Device, Fault, Gate, a_new_one, any, put},
 };
 
@@ -101,6 +101,32 @@ async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brin
         device.provider.state().requests.iter().filter(|seen| seen.path == "/revoke").cloned().collect();
     assert_eq!(revoked.len(), 2);
     assert_ne!(revoked[0].form["token"], revoked[1].form["token"]);
+}
+
+/// A thief with token and attempt has gone on: its fork must not outlive the owner's session.
+#[tokio::test]
+async fn a_session_that_is_superseded_here_is_revoked_there() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let superseded = r#"{"error":"invalid_grant","reason":"superseded"}"#;
+    device.provider.state().overrides.insert("/token", (400, superseded.into()));
+    let told = session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert_eq!(told, Error::NeedsReauth(ReauthReason::Revoked));
+    assert_eq!(device.provider.live_generation(), None);
+    assert_eq!(device.provider.count("/revoke"), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_ends_without_network_is_revoked_at_the_next_chance() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.provider.state().overrides.insert("/token", (400, r#"{"error":"invalid_grant"}"#.into()));
+    device.provider.state().overrides.insert("/revoke", (503, String::new()));
+    session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert_eq!(device.provider.live_generation(), Some(0));
+    device.provider.state().overrides.clear();
+    device.process().tell_revocations().await;
+    assert_eq!(device.provider.live_generation(), None);
 }
 
 #[tokio::test]

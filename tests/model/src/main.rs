@@ -1,0 +1,101 @@
+//! `model`: runs every scenario, every mutant and every limit, and says what came of it.
+
+mod report;
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use moorline_model::check::{self, Outcome, Progress};
+use moorline_model::scenario::Scenario;
+use moorline_model::scenarios::{self, Size};
+
+use crate::report::{Kind, Report};
+
+/// Checks the refresh rotation in every order of every step, with the product's own decisions.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Only runs whose name contains this.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    scenario: String,
+    /// Only the mutants: each must break its promise.
+    #[arg(long)]
+    mutants: bool,
+    /// The smaller bounds that the tests use.
+    #[arg(long)]
+    small: bool,
+    /// Also write the table to this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// How many threads.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    threads: usize,
+    /// Show the way to every promise that falls.
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let runs = runs(&arguments);
+    ensure!(!runs.is_empty(), "no run's name contains {:?}", arguments.scenario);
+    let mut report = Report::new(arguments.verbose);
+    let shown = std::io::stderr().is_terminal();
+    for (number, (kind, scenario)) in (1..).zip(&runs) {
+        let prefix = format!("{number}/{} {}", runs.len(), scenario.name);
+        let outcome = check::run(*scenario, arguments.threads, |progress| tell(shown, &prefix, progress));
+        tell_no_more(shown);
+        report.add(*kind, scenario, &outcome);
+    }
+    report.total();
+    if let Some(file) = arguments.json {
+        std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
+    }
+    Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn runs(arguments: &Arguments) -> Vec<(Kind, Scenario)> {
+    let size = if arguments.small { Size::Small } else { Size::Whole };
+    let mut runs = Vec::new();
+    if !arguments.mutants {
+        runs.extend(scenarios::all(size).into_iter().map(|scenario| (Kind::Holds, scenario)));
+    }
+    runs.extend(scenarios::mutants().into_iter().filter_map(|scenario| {
+        let mutant = scenario.mutant?;
+        Some((Kind::Falls(mutant.breaks()), scenario))
+    }));
+    if !arguments.mutants {
+        runs.extend(
+            scenarios::limits().into_iter().map(|(scenario, broken)| (Kind::Limit(broken), scenario)),
+        );
+    }
+    runs.retain(|(_, scenario)| scenario.name.contains(&arguments.scenario));
+    runs
+}
+
+/// One line on a terminal, written over again and again.
+fn tell(shown: bool, prefix: &str, progress: Progress) {
+    if shown && progress.time > Duration::from_secs(1) {
+        eprint!("\r\x1b[K{prefix}: {} states, {} s", progress.states, progress.time.as_secs());
+        let _ = std::io::stderr().flush();
+    }
+}
+
+fn tell_no_more(shown: bool) {
+    if shown {
+        eprint!("\r\x1b[K");
+    }
+}
+
+/// Whether a run came out as it must.
+fn came_out_well(kind: Kind, outcome: &Outcome) -> bool {
+    match kind {
+        Kind::Holds => outcome.broken.is_empty() && outcome.unseen.is_empty(),
+        Kind::Falls(promise) | Kind::Limit(promise) => {
+            outcome.broken.iter().any(|broken| broken.property == promise)
+        }
+    }
+}

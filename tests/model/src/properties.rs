@@ -1,0 +1,289 @@
+//! What must hold in every state, and what must happen in some.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use moorline::decision::Action;
+use moorline_server::oauth::rotation::{Again, Decision, Late, Refusal};
+use stateright::Property;
+
+use crate::client::{Process, Standing, Vault};
+use crate::names::{SESSIONS, Token};
+use crate::scenario::{Loot, Scenario};
+use crate::server::{Proven, Reply, Request, Row};
+use crate::state::State;
+use crate::steps::{World, probe};
+
+/// The owner is never locked out as long as no thief has made the server do anything.
+pub const ALIVE: &str = "the owner can always go on unless a thief has used a token";
+/// With a bearer token (or with the device's key), thief and owner don't both go on for long.
+pub const PACE: &str = "a thief never keeps pace for more than a step";
+/// Without the device's key, a thief is always refused.
+pub const UNTOUCHED: &str = "a thief without the device's key changes nothing and gets nothing";
+/// A session never forks.
+pub const ONE_LEAF: &str = "at most one leaf is live";
+/// Retries mint nothing.
+pub const MINT: &str = "no fresh access token without a rotation";
+/// What is over here is over there.
+pub const DEAD: &str = "the owner signed out means the session is dead";
+
+/// The properties of a scenario.
+pub(crate) fn of(scenario: &Scenario) -> Vec<Property<World>> {
+    let mut properties = vec![
+        Property::always(ALIVE, |world: &World, state: &State| {
+            state.thief.has_acted || can_go_on(&world.scenario, state)
+        }),
+        Property::always(ONE_LEAF, one_leaf),
+        Property::always(MINT, |_: &World, state: &State| !state.minted),
+        Property::always(DEAD, dead_where_it_is_over),
+    ];
+    if scenario.loot != Loot::Nothing {
+        properties.push(if scenario.bound && !scenario.thief_has_device_key {
+            Property::always(UNTOUCHED, |_: &World, state: &State| !state.thief.has_acted)
+        } else {
+            Property::always(PACE, |world: &World, state: &State| state.thief.pace <= world.scenario.pace)
+        });
+    }
+    properties
+        .extend(scenario.shows.iter().map(|sight| Property::sometimes(sight.name(), sight.condition())));
+    properties
+}
+
+/// Kills both processes, empties the network, and lets one new process refresh over a network that works: it must get a
+/// successor. Where the person has signed out there is nothing to go on with.
+fn can_go_on(scenario: &Scenario, state: &State) -> bool {
+    match state.vault.contents.standing {
+        Standing::SignedOut => true,
+        Standing::Ended => false,
+        Standing::SignedIn(token) => {
+            let (mut vault, mut rows) = (state.vault, state.rows);
+            refreshes(scenario, &mut vault, &mut rows) == Some(true)
+                && vault.contents.standing.held() != Some(&token)
+        }
+    }
+}
+
+/// One refresh from end to end; nothing where the model's bounds cut it off.
+fn refreshes(scenario: &Scenario, vault: &mut Vault, rows: &mut [Row; SESSIONS]) -> Option<bool> {
+    let mut process = Process::Idle;
+    process.begin(vault, scenario)?;
+    if !scenario.locks {
+        process.journal(vault, scenario)?;
+    }
+    process.look(vault)?;
+    let sending = process.send()?;
+    let proof = if scenario.bound { Proven::Device } else { Proven::Nothing };
+    let request = Request { token: sending.token, attempt: sending.attempt, proof };
+    let reply = rows[usize::from(sending.token.session)].serve(&request, scenario);
+    process = Process::Answered(sending, reply);
+    let stored = process.settle(vault, scenario)? == Action::Store;
+    if let Process::Writing(_) = process {
+        process.write(vault)?;
+    }
+    Some(stored)
+}
+
+/// Of all refresh tokens that anybody holds, at most one makes a new generation; one more for each lost commit that was
+/// not healed yet.
+fn one_leaf(world: &World, state: &State) -> bool {
+    let mut held: Vec<Token> =
+        state.thief.tokens().chain(state.vault.contents.standing.held().copied()).collect();
+    held.extend(state.processes.iter().flat_map(Process::tokens));
+    held.sort_unstable();
+    held.dedup();
+    (0..SESSIONS).all(|session| {
+        let leaves = held
+            .iter()
+            .filter(|token| usize::from(token.session) == session && is_leaf(world, state, **token));
+        leaves.count() <= 1 + usize::from(state.lost)
+    })
+}
+
+fn is_leaf(world: &World, state: &State, token: Token) -> bool {
+    let request = Request { token, attempt: Some(probe(token)), proof: Proven::Device };
+    matches!(state.row(token).decision(&request, &world.scenario), Decision::Rotate | Decision::Heal)
+}
+
+/// A session that the vault has left is dead at the server, or the device still knows that it must say so.
+fn dead_where_it_is_over(_: &World, state: &State) -> bool {
+    let held = state.vault.contents.standing.held();
+    (0..=state.session).all(|session| {
+        held.is_some_and(|token| token.session == session)
+            || state.rows[usize::from(session)].ended
+            || state.vault.contents.told_later[usize::from(session)]
+    })
+}
+
+/// Something that must happen somewhere in a scenario: a model in which it doesn't proves nothing about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sight {
+    /// Row 13.
+    Retried,
+    /// Row 14.
+    RetriedByProof,
+    /// Row 12.
+    Heal,
+    /// Row 17.
+    LateDuplicate,
+    /// Row 18.
+    InHole,
+    /// Row 19.
+    LateByProof,
+    /// A challenge inside an attempt, or a copied proof.
+    ProofRefused,
+    /// Two processes send the same token with the same key.
+    SameAttempt,
+    /// A process is about to send what is no longer the vault's.
+    SendsLate,
+    /// An answer comes and the vault has moved on.
+    AnswersLate,
+    /// An answer comes and the person has signed out.
+    AnswersAfterSignOut,
+    /// The owner is told that the session is over.
+    OwnerTold,
+    /// The thief gets a token.
+    ThiefGains,
+    /// The thief's token is reuse.
+    ThiefCaught,
+    /// The owner's token is reuse: the thief was faster.
+    OwnerForked,
+    /// The thief is refused and nothing changes.
+    ThiefRefused,
+}
+
+impl Sight {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Retried,
+        Self::RetriedByProof,
+        Self::Heal,
+        Self::LateDuplicate,
+        Self::InHole,
+        Self::LateByProof,
+        Self::ProofRefused,
+        Self::SameAttempt,
+        Self::SendsLate,
+        Self::AnswersLate,
+        Self::AnswersAfterSignOut,
+        Self::OwnerTold,
+        Self::ThiefGains,
+        Self::ThiefCaught,
+        Self::OwnerForked,
+        Self::ThiefRefused,
+    ];
+
+    /// What is seen.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Retried => "a lost answer is given again (row 13)",
+            Self::RetriedByProof => "a lost answer is given again by proof (row 14)",
+            Self::Heal => "a lost commit is healed (row 12)",
+            Self::LateDuplicate => "a late duplicate is superseded (row 17)",
+            Self::InHole => "a late duplicate falls into a hole (row 18)",
+            Self::LateByProof => "a late duplicate is superseded by proof (row 19)",
+            Self::ProofRefused => "a proof is refused on the way (rows 5 and 6)",
+            Self::SameAttempt => "two processes send the same attempt",
+            Self::SendsLate => "a process sends what the vault has left",
+            Self::AnswersLate => "an answer finds a newer vault",
+            Self::AnswersAfterSignOut => "an answer finds a tombstone",
+            Self::OwnerTold => "the owner is told that the session is over",
+            Self::ThiefGains => "the thief gets a token",
+            Self::ThiefCaught => "the thief is caught",
+            Self::OwnerForked => "the owner meets the thief's fork",
+            Self::ThiefRefused => "the thief is refused",
+        }
+    }
+
+    fn condition(self) -> fn(&World, &State) -> bool {
+        match self {
+            Self::Retried => |w, s| w.once(Self::Retried, || meets(w, s, Decision::Same(Again::Retried))),
+            Self::RetriedByProof => {
+                |w, s| w.once(Self::RetriedByProof, || meets(w, s, Decision::Same(Again::Proved)))
+            }
+            Self::Heal => |w, s| w.once(Self::Heal, || meets(w, s, Decision::Heal)),
+            Self::LateDuplicate => {
+                |w, s| w.once(Self::LateDuplicate, || meets(w, s, Decision::Superseded(Late::Duplicate)))
+            }
+            Self::InHole => |w, s| w.once(Self::InHole, || meets(w, s, Decision::Superseded(Late::InHole))),
+            Self::LateByProof => {
+                |w, s| w.once(Self::LateByProof, || meets(w, s, Decision::Superseded(Late::Proved)))
+            }
+            Self::ProofRefused => |w, s| w.once(Self::ProofRefused, || s.flights().any(|flight| flight.copy)),
+            Self::SameAttempt => |w, s| w.once(Self::SameAttempt, || sends_twice(s)),
+            Self::SendsLate => |w, s| w.once(Self::SendsLate, || sends_late(s)),
+            Self::AnswersLate => |w, s| w.once(Self::AnswersLate, || settles(w, s, Action::StartOver)),
+            Self::AnswersAfterSignOut => {
+                |w, s| w.once(Self::AnswersAfterSignOut, || settles(w, s, Action::DropAndRevoke))
+            }
+            Self::OwnerTold => |w, s| w.once(Self::OwnerTold, || settles(w, s, Action::End)),
+            Self::ThiefGains => |w, s| w.once(Self::ThiefGains, || s.thief.pace > 0),
+            Self::ThiefCaught => |w, s| w.once(Self::ThiefCaught, || thief_meets(w, s, Decision::Revoke)),
+            Self::OwnerForked => {
+                |w, s| w.once(Self::OwnerForked, || s.thief.pace > 0 && meets(w, s, Decision::Revoke))
+            }
+            Self::ThiefRefused => |w, s| {
+                w.once(Self::ThiefRefused, || {
+                    thief_meets(w, s, Decision::Refuse(Refusal::WrongKey))
+                        && thief_meets(w, s, Decision::Refuse(Refusal::ProofFailed))
+                })
+            },
+        }
+    }
+}
+
+impl World {
+    /// Looks until it is seen, and no further: the checker would look in every state.
+    fn once(&self, sight: Sight, look: impl FnOnce() -> bool) -> bool {
+        let seen = &self.seen[sight as usize];
+        if seen.load(Relaxed) || !look() {
+            return false;
+        }
+        seen.store(true, Relaxed);
+        true
+    }
+}
+
+/// Whether a request of the owner's, on its way, would meet this decision.
+fn meets(world: &World, state: &State, decision: Decision) -> bool {
+    state.flights().any(|flight| {
+        let proof = match (world.scenario.bound, flight.copy) {
+            (false, _) => Proven::Nothing,
+            (true, copy) => {
+                if copy {
+                    Proven::Replayed
+                } else {
+                    Proven::Device
+                }
+            }
+        };
+        let request = Request { token: flight.sending.token, attempt: flight.sending.attempt, proof };
+        state.row(request.token).decision(&request, &world.scenario) == decision
+    })
+}
+
+fn thief_meets(world: &World, state: &State, decision: Decision) -> bool {
+    state
+        .thief
+        .requests(&world.scenario)
+        .any(|request| state.row(request.token).decision(&request, &world.scenario) == decision)
+}
+
+fn settles(world: &World, state: &State, action: Action) -> bool {
+    let contents = &state.vault.contents;
+    state.processes.iter().any(|process| {
+        matches!(process, Process::Answered(_, Reply::Issued { .. } | Reply::InvalidGrant))
+            && process.settled(contents, &world.scenario).is_some_and(|(next, _)| next == action)
+    })
+}
+
+fn sends_twice(state: &State) -> bool {
+    matches!(state.processes, [Process::Waiting(one), Process::Waiting(other)]
+        if one == other && one.attempt.is_some())
+}
+
+fn sends_late(state: &State) -> bool {
+    let held = state.vault.contents.standing.held();
+    state.processes.iter().any(|process| {
+        matches!(process, Process::AboutToSend(sending) if held.is_some_and(|held| *held != sending.token))
+    })
+}
