@@ -158,7 +158,11 @@ pub const SETTINGS: &[Setting] = &[
     number("limits.token_per_address", "600", "Token requests a minute from one address."),
     number("limits.authorize_per_address", "120", "Authorization requests a minute from one address."),
     number("limits.rotation_per_session", "10", "Refreshes a minute of one session."),
-    number("limits.api_per_account", "600", "API requests a minute of one person through one client."),
+    number(
+        "limits.api_per_account",
+        "600",
+        "API requests a minute of one person through one client, those for user information among them.",
+    ),
     switch(
         "http.plain",
         "false",

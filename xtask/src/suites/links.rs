@@ -1,4 +1,4 @@
-//! The documents: every link to a file of this repository leads to one.
+//! The documents: every link to a file of this repository leads to one, and every test that a page names is there.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,10 +19,10 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     for page in pages.lines().map(|page| workspace.root().join(page)).filter(|page| page.exists()) {
         let text =
             std::fs::read_to_string(&page).with_context(|| format!("can't read {}", page.display()))?;
-        for target in targets(&text) {
-            if !resolve(&page, target).exists() {
+        for (name, target) in links(&text) {
+            if !leads_there(name, &resolve(&page, target)) {
                 let page = page.strip_prefix(workspace.root()).unwrap_or(&page);
-                broken.push(format!("{}: {target}", page.display()));
+                broken.push(format!("{}: [{name}]({target})", page.display()));
             }
         }
     }
@@ -32,8 +32,23 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     Ok(())
 }
 
-/// The files that a page links to: `[text](target)`, without what has a scheme and without places in the page itself.
-fn targets(markdown: &str) -> Vec<&str> {
+/// Whether the file exists, and defines the function that the link's text names, if it names one.
+fn leads_there(name: &str, file: &Path) -> bool {
+    let of_code = file.extension().is_some_and(|extension| extension == "rs");
+    if !of_code || !is_sentence(name) {
+        return file.exists();
+    }
+    std::fs::read_to_string(file).is_ok_and(|code| code.contains(&format!("fn {name}(")))
+}
+
+/// A test's name: a sentence in words with underscores between.
+fn is_sentence(name: &str) -> bool {
+    name.contains('_') && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// The files that a page links to, with the text of each link: `[text](target)`, without what has a scheme and without
+/// places in the page itself.
+fn links(markdown: &str) -> Vec<(&str, &str)> {
     let mut in_code = false;
     let mut found = Vec::new();
     for line in markdown.lines() {
@@ -43,12 +58,15 @@ fn targets(markdown: &str) -> Vec<&str> {
         if in_code {
             continue;
         }
-        for rest in line.split("](").skip(1) {
-            let Some((target, _)) = rest.split_once(')') else { continue };
+        let mut before = line;
+        while let Some((text, rest)) = before.split_once("](") {
+            let Some((target, after)) = rest.split_once(')') else { break };
             let file = target.split('#').next().unwrap_or_default();
             if !file.is_empty() && !file.contains(':') {
-                found.push(file);
+                let name = text.rsplit('[').next().unwrap_or_default();
+                found.push((name.trim_matches('`'), file));
             }
+            before = after;
         }
     }
     found
@@ -66,6 +84,16 @@ mod tests {
     fn only_links_to_files_are_looked_up() {
         let page = "See [a](docs/a.md#part) and [b](../b.md), not [c](https://example.com/c) or [d](#here).\n\
                     ```\n[e](e.md)\n```\n![picture](images/p.png)";
-        assert_eq!(targets(page), ["docs/a.md", "../b.md", "images/p.png"]);
+        let found = [("a", "docs/a.md"), ("b", "../b.md"), ("picture", "images/p.png")];
+        assert_eq!(links(page), found);
+    }
+
+    #[test]
+    fn a_test_that_a_page_names_has_to_be_there() {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/suites/links.rs");
+        assert!(leads_there("a_test_that_a_page_names_has_to_be_there", &here));
+        assert!(!leads_there(concat!("a_test_that_", "nobody_wrote"), &here));
+        assert!(leads_there("links.rs", &here) && leads_there("`the checker`", &here));
+        assert!(!leads_there("the checker", &here.join("nowhere")));
     }
 }

@@ -288,3 +288,20 @@ async fn two_proofs_or_one_for_another_address_are_refused_also_without_a_sessio
     assert!(reply.json()["error_description"].as_str().unwrap().contains("more than one"));
     world.exchange_proved(&code, &one).await.tokens();
 }
+
+#[tokio::test]
+async fn no_proof_stands_in_the_database_but_by_its_hash() {
+    let world = World::new().await;
+    let (device, thief) = (Device::new(), Device::new());
+    let first = world.sign_in_bound(&device).await;
+    let [good, foreign] = [&device, &thief].map(|device| world.proof(device));
+    world.refresh_proved(&first.refresh, Some(&attempt(1)), &good).await.tokens();
+    world.refresh_proved(&first.refresh, Some(&attempt(1)), &foreign).await.refuses(400, "invalid_grant");
+    world.refresh_proved(&first.refresh, Some(&attempt(1)), &good).await.refuses(400, "invalid_dpop_proof");
+    for file in std::fs::read_dir(world.folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        for part in [&good, &foreign].into_iter().flat_map(|proof| proof.split('.')) {
+            assert!(!bytes.windows(part.len()).any(|window| window == part.as_bytes()));
+        }
+    }
+}

@@ -4,7 +4,12 @@ use super::*;
 use crate::oauth::dpop::testing::Device;
 
 async fn make_dpop_compulsory(world: &World, client: &'static str) {
-    world.sql("UPDATE clients SET dpop_bound_access_tokens = 1 WHERE id = $1", vec![client.into()]).await;
+    let put = world.state.store.write(&TEST, move |tx| {
+        let client = clients::find(tx, client)?.unwrap();
+        assert!(!client.dpop_bound_access_tokens);
+        clients::put(tx, &Client { dpop_bound_access_tokens: true, ..client })
+    });
+    put.await.unwrap();
 }
 
 /// A code for `app` that was asked for with this thumbprint.

@@ -174,3 +174,20 @@ async fn a_bearer_session_is_revoked_as_ever_whatever_proof_comes_with_it() {
     assert_eq!(world.revoke_proved(&first.refresh, "nonsense").await.status, StatusCode::OK);
     assert!(!world.is_alive().await);
 }
+
+#[tokio::test]
+async fn two_copies_of_one_request_at_once_count_once() {
+    let world = World::new().await;
+    let device = Device::new();
+    let tokens = world.sign_in_bound(&device).await;
+    for _ in 0..20 {
+        let proof = world.userinfo_draft(&device, &tokens.access).sign();
+        let (one, other) = tokio::join!(
+            world.userinfo_as("DPoP", &tokens.access, &proof),
+            world.userinfo_as("DPoP", &tokens.access, &proof)
+        );
+        let mut answers = [one.status.as_u16(), other.status.as_u16()];
+        answers.sort_unstable();
+        assert_eq!(answers, [200, 401]);
+    }
+}
