@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A point in time, in whole milliseconds since 1970-01-01T00:00:00Z (the unit of every `…_at` column).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,15 +56,15 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
+    System { started: Instant },
     Manual(Arc<AtomicI64>),
 }
 
 impl Clock {
     /// The machine's own clock.
     #[must_use]
-    pub const fn system() -> Self {
-        Self(Source::System)
+    pub fn system() -> Self {
+        Self(Source::System { started: Instant::now() })
     }
 
     /// A clock that stands still until it is told to move; clones share its hands.
@@ -85,13 +85,24 @@ impl Clock {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the time")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System => {
+            Source::System { .. } => {
                 let since_epoch = std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
                     .expect("the machine's clock is later than 1970");
                 Timestamp(millis_of(since_epoch))
             }
             Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Time that only goes on, from a beginning of its own, however the machine's clock is set.
+    #[must_use]
+    pub fn running(&self) -> Duration {
+        match &self.0 {
+            Source::System { started } => started.elapsed(),
+            Source::Manual(millis) => {
+                Duration::from_millis(u64::try_from(millis.load(Ordering::SeqCst)).unwrap_or(0))
+            }
         }
     }
 }

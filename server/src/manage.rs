@@ -54,6 +54,9 @@ pub(crate) struct ClientArgs {
     /// An app of the house: people are not asked for their consent.
     #[arg(long)]
     skip_consent: bool,
+    /// Refuse its token requests without a DPoP proof; others may send one.
+    #[arg(long)]
+    require_dpop: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -125,6 +128,7 @@ async fn add_client(args: ClientArgs) -> Result<(), Failure> {
         scopes: args.scope.split_whitespace().map(str::to_owned).collect(),
         origins: args.origins,
         consent: if args.skip_consent { Consent::Skip } else { Consent::Ask },
+        dpop_bound_access_tokens: args.require_dpop,
     };
     let client = spec.client(state.clock.now())?;
     let id = client.id.clone();
@@ -162,6 +166,7 @@ async fn list_clients(file: &FileArg, json: bool) -> Result<(), Failure> {
                     "scopes": client.scopes.names().collect::<Vec<_>>(),
                     "origins": client.origins,
                     "consent": if client.consent == clients::ConsentRule::Skip { "skip" } else { "ask" },
+                    "dpop_bound_access_tokens": client.dpop_bound_access_tokens,
                 })
             })
             .collect();

@@ -9,6 +9,7 @@ use crate::identity::Passwords;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::oauth::Settings;
+use crate::oauth::dpop::Dpop;
 use crate::random::Random;
 use crate::store::Store;
 
@@ -20,6 +21,7 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     parts: Parts,
     oauth: Settings,
+    dpop: Dpop,
 }
 
 /// What an [`AppState`] is made of.
@@ -45,13 +47,21 @@ impl AppState {
     /// A state of these parts.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(Inner { oauth: Settings::new(&parts.config), parts }))
+        let oauth = Settings::new(&parts.config);
+        let dpop = Dpop::new(&oauth.issuer, parts.clock.clone(), &parts.random);
+        Self(Arc::new(Inner { oauth, dpop, parts }))
     }
 
     /// What the OAuth endpoints go by.
     #[must_use]
     pub fn oauth(&self) -> &Settings {
         &self.0.oauth
+    }
+
+    /// What checks DPoP proofs.
+    #[must_use]
+    pub fn dpop(&self) -> &Dpop {
+        &self.0.dpop
     }
 }
 

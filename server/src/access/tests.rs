@@ -11,10 +11,16 @@ use crate::keys::TokenType;
 /// The routes that need nobody; every other has to name a scope.
 const ANONYMOUS: &[(Method, &str)] = &[(Method::GET, "/v1/openapi.json")];
 
-struct Operation {
-    method: Method,
-    path: String,
-    scopes: Vec<String>,
+pub(super) struct Operation {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) scopes: Vec<String>,
+}
+
+impl Operation {
+    pub(super) fn of(method: Method, path: &str) -> Self {
+        Self { method, path: path.to_owned(), scopes: Vec::new() }
+    }
 }
 
 /// Every operation of the description, with the scopes that it says it needs.
@@ -35,12 +41,12 @@ fn operations() -> Vec<Operation> {
     operations
 }
 
-fn protected() -> Vec<Operation> {
+pub(super) fn protected() -> Vec<Operation> {
     let open = |o: &Operation| ANONYMOUS.iter().any(|(method, path)| *method == o.method && *path == o.path);
     operations().into_iter().filter(|operation| !open(operation)).collect()
 }
 
-async fn server() -> (TestServer, String) {
+pub(super) async fn server() -> (TestServer, String) {
     let server = TestServer::with(|config| config.limits.enabled = false).await;
     server.client("id=app,redirect=https://app.example.com/cb").await;
     let ada = server.user("username=ada,password=a").await;

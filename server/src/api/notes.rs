@@ -15,10 +15,12 @@ use super::cursor::Cursor;
 use super::etag::{self, Expected};
 use super::store::{self, Stored};
 use crate::access::{AuthContext, Can, can};
+use crate::audit;
 use crate::clock::Timestamp;
 use crate::http::{ApiJson, ApiQuery, Problem, Violation};
+use crate::keys::Keys;
 use crate::state::AppState;
-use crate::store::{Actor, Tx};
+use crate::store::{Actor, StoreError, Tx};
 
 /// A note.
 #[derive(Serialize, ToSchema)]
@@ -140,7 +142,7 @@ pub(super) async fn create(
         created_at: now,
         updated_at: now,
     };
-    let owner = person.clone();
+    let (owner, keys) = (person.clone(), state.keys.clone());
     let note = state
         .store
         .write(&Actor::Person(person), move |tx| {
@@ -153,6 +155,7 @@ pub(super) async fn create(
                 .detail(format!("An account holds {MOST_NOTES} notes. Delete some first.")));
             }
             store::insert(tx, &owner, &note)?;
+            record(tx, &keys, &owner, "note.created", &note.id, now)?;
             Ok(note)
         })
         .await?;
@@ -208,7 +211,7 @@ pub(super) async fn replace(
 ) -> Result<Response, Problem> {
     let expected = Expected::read(&headers)?.ok_or_else(precondition_required)?;
     text.validate()?;
-    let (owner, now) = (person.clone(), state.clock.now());
+    let (owner, keys, now) = (person.clone(), state.keys.clone(), state.clock.now());
     let note = state
         .store
         .write(&Actor::Person(person), move |tx| {
@@ -224,6 +227,7 @@ pub(super) async fn replace(
                 ..old
             };
             store::update(tx, &owner, &note)?;
+            record(tx, &keys, &owner, "note.changed", &note.id, now)?;
             Ok(note)
         })
         .await?;
@@ -248,7 +252,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let expected = Expected::read(&headers)?.unwrap_or(Expected::Any);
-    let owner = person.clone();
+    let (owner, keys, now) = (person.clone(), state.keys.clone(), state.clock.now());
     state
         .store
         .write(&Actor::Person(person), move |tx| {
@@ -256,7 +260,8 @@ pub(super) async fn delete(
             if !expected.accepts(note.version) {
                 return Err(precondition_failed());
             }
-            Ok(store::delete(tx, &owner, &id)?)
+            store::delete(tx, &owner, &id)?;
+            Ok::<_, Problem>(record(tx, &keys, &owner, "note.deleted", &id, now)?)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -265,6 +270,18 @@ pub(super) async fn delete(
 /// The owner's note; anybody else's looks as if it were not there.
 fn find(tx: &mut dyn Tx, owner: &AuthContext, id: &str) -> Result<Stored, Problem> {
     store::find(tx, owner, id)?.ok_or_else(Problem::not_found)
+}
+
+/// Leaves a trace of a change, in the transaction that makes it.
+fn record(
+    tx: &mut dyn Tx,
+    keys: &Keys,
+    person: &AuthContext,
+    event: &'static str,
+    id: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    audit::append(tx, now, person.event(event, keys, serde_json::json!({ "note": id })))
 }
 
 fn precondition_required() -> Problem {

@@ -61,7 +61,10 @@ impl Modify for Security {
 
 /// What every operation for a person may answer.
 const REFUSALS: [(&str, &str); 3] = [
-    ("401", "There is no good access token; see WWW-Authenticate"),
+    (
+        "401",
+        "There is no good access token, or no good DPoP proof for a bound one; see WWW-Authenticate and DPoP-Nonce",
+    ),
     ("403", "The token's scope or the person's role does not allow this; see WWW-Authenticate"),
     ("429", "Too many requests; see Retry-After"),
 ];

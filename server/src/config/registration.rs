@@ -39,6 +39,9 @@ pub struct ClientSpec {
     /// Whether people are asked for their consent.
     #[serde(default)]
     pub consent: Consent,
+    /// Whether its token requests need a DPoP proof (RFC 9449 §5.2).
+    #[serde(default)]
+    pub dpop_bound_access_tokens: bool,
 }
 
 /// Whether people are asked for their consent.
@@ -123,6 +126,7 @@ impl ClientSpec {
                 Consent::Ask => ConsentRule::Ask,
                 Consent::Skip => ConsentRule::Skip,
             },
+            dpop_bound_access_tokens: self.dpop_bound_access_tokens,
             created_at: now,
         })
     }
@@ -131,7 +135,8 @@ impl ClientSpec {
 impl FromStr for ClientSpec {
     type Err = String;
 
-    /// Reads `id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip`; `redirect` and `origin` may repeat.
+    /// Reads `id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,dpop=offered|required`; `redirect` and
+    /// `origin` may repeat.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut spec = Self {
             client_id: String::new(),
@@ -141,6 +146,7 @@ impl FromStr for ClientSpec {
             scopes: Vec::new(),
             origins: Vec::new(),
             consent: Consent::Ask,
+            dpop_bound_access_tokens: false,
         };
         for (key, value) in pairs(text)? {
             match key {
@@ -154,7 +160,10 @@ impl FromStr for ClientSpec {
                 "consent" if value == "ask" => spec.consent = Consent::Ask,
                 "consent" if value == "skip" => spec.consent = Consent::Skip,
                 "consent" => return Err(format!("consent is {value:?}, and must be ask or skip")),
-                _ => return Err(unknown(key, "id, secret, name, redirect, scope, origin and consent")),
+                "dpop" if value == "offered" => spec.dpop_bound_access_tokens = false,
+                "dpop" if value == "required" => spec.dpop_bound_access_tokens = true,
+                "dpop" => return Err(format!("dpop is {value:?}, and must be offered or required")),
+                _ => return Err(unknown(key, "id, secret, name, redirect, scope, origin, consent and dpop")),
             }
         }
         // What is not about a time or a database is checked at once, where the command line can say so.
@@ -304,6 +313,9 @@ mod tests {
         assert_eq!(spec.redirect_uris, ["https://a.example/cb?x=1", "http://127.0.0.1/cb"]);
         assert_eq!(spec.scopes, ["openid", "notes.read"]);
         assert!(!format!("{spec:?}").contains("s3cret"));
+        assert!(!spec.dpop_bound_access_tokens);
+        let strict: ClientSpec = "id=x,redirect=https://a.example/cb,dpop=required".parse().unwrap();
+        assert!(strict.client(Timestamp::from_millis(0)).unwrap().dpop_bound_access_tokens);
     }
 
     #[test]
@@ -342,6 +354,7 @@ mod tests {
     fn a_mistake_in_a_line_is_named() {
         let client = |text: &str| text.parse::<ClientSpec>().unwrap_err();
         assert!(client("id=x,redirect=https://a.example/cb,color=red").contains("color"));
+        assert!(client("id=x,redirect=https://a.example/cb,dpop=yes").contains("required"));
         assert!(client("id=x").contains("redirect"));
         assert!(client("id=x,redirect=https://a.example/cb,scope=admin").contains("admin"));
         assert!(client("nonsense").contains("key=value"));

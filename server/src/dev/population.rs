@@ -76,6 +76,7 @@ fn demo_client() -> ClientSpec {
         scopes: SUPPORTED.iter().copied().map(str::to_owned).collect(),
         origins: Vec::new(),
         consent: Consent::Ask,
+        dpop_bound_access_tokens: false,
     }
 }
 

@@ -13,6 +13,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::Surface;
 use crate::oauth::clients;
+use crate::oauth::dpop::{DPOP, DPOP_NONCE};
 use crate::state::AppState;
 use crate::store::{Actor, StoreError};
 
@@ -32,8 +33,9 @@ pub(super) fn layer(state: AppState) -> CorsLayer {
             IF_MATCH,
             IF_NONE_MATCH,
             HeaderName::from_static("idempotency-key"),
+            DPOP,
         ])
-        .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE, DPOP_NONCE])
         .max_age(Duration::from_secs(600))
 }
 

@@ -38,6 +38,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
         .layer(from_fn_with_state(state.clone(), deadline))
         .layer(cors::layer(state.clone()))
         .layer(from_fn_with_state(state.clone(), errors::shape_errors))
+        .layer(from_fn_with_state(state.clone(), oauth::dpop::next_nonce))
         .layer(from_fn_with_state(state.clone(), security_headers))
         .layer(from_fn_with_state(state.clone(), client_address))
         .layer(axum::middleware::from_fn(trace))

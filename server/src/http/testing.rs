@@ -16,7 +16,7 @@ use crate::limits::{LimitClock, Limits};
 use crate::oauth::clients;
 use crate::random::Random;
 use crate::state::{AppState, Parts};
-use crate::store::{Actor, Options, Store, StoreError, Value};
+use crate::store::{Actor, Options, Row, Store, StoreError, Value};
 
 /// The time at which every test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -89,6 +89,20 @@ impl TestServer {
 
     /// A good access token of a live session of that person, by way of the client `app`.
     pub(crate) async fn token(&self, user_id: &str, scope: &str, roles: &[&str]) -> String {
+        let sid = self.session(user_id, scope).await;
+        self.sign(TokenType::AccessToken, user_id, &sid, scope, roles)
+    }
+
+    /// The same, bound to the key of this thumbprint, for a person of the role `user`.
+    pub(crate) async fn bound_token(&self, user_id: &str, scope: &str, jkt: &str) -> String {
+        let sid = self.session(user_id, scope).await;
+        let mut claims = self.claims(user_id, &sid, scope, &["user"]);
+        claims["cnf"] = serde_json::json!({ "jkt": jkt });
+        self.state.keys.sign(TokenType::AccessToken, &claims, self.state.clock.now()).unwrap()
+    }
+
+    /// A live session of that person, by way of the client `app`: its `sid`.
+    async fn session(&self, user_id: &str, scope: &str) -> String {
         let sid = self.state.random.id();
         self.sql(
             "INSERT INTO sessions (id, locator, client_id, user_id, scope, answered_scope, secret, generation, history, hole, created_at,
@@ -104,7 +118,7 @@ impl TestServer {
             ],
         )
         .await;
-        self.sign(TokenType::AccessToken, user_id, &sid, scope, roles)
+        sid
     }
 
     /// A token of any type and session, signed with the server's own key.
@@ -116,13 +130,16 @@ impl TestServer {
         scope: &str,
         roles: &[&str],
     ) -> String {
+        self.state.keys.sign(typ, &self.claims(user_id, sid, scope, roles), self.state.clock.now()).unwrap()
+    }
+
+    fn claims(&self, user_id: &str, sid: &str, scope: &str, roles: &[&str]) -> serde_json::Value {
         let now = self.state.clock.now();
-        let claims = serde_json::json!({
+        serde_json::json!({
             "iss": self.state.oauth().issuer, "aud": self.state.oauth().api, "sub": user_id, "sid": sid,
             "client_id": "app", "scope": scope, "roles": roles, "jti": "j", "auth_time": now.seconds(),
             "iat": now.seconds(), "exp": now.seconds() + 900,
-        });
-        self.state.keys.sign(typ, &claims, now).unwrap()
+        })
     }
 
     /// Runs a statement past all capabilities.
@@ -134,8 +151,13 @@ impl TestServer {
 
     /// How many rows a `SELECT` finds.
     pub(crate) async fn rows(&self, sql: &'static str) -> usize {
+        self.select(sql).await.len()
+    }
+
+    /// The rows that a `SELECT` finds.
+    pub(crate) async fn select(&self, sql: &'static str) -> Vec<Row> {
         let found: Result<_, StoreError> = self.state.store.read(&ACTOR, move |tx| tx.query(sql, &[])).await;
-        found.unwrap().len()
+        found.unwrap()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

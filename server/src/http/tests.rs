@@ -156,11 +156,26 @@ async fn another_origin_may_call_only_what_its_client_is_registered_for() {
         let answer = preflight(path, "https://spa.example.com").await;
         assert_eq!(answer.header("access-control-allow-origin"), "https://spa.example.com", "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), "");
+        assert!(answer.header("access-control-allow-headers").contains("dpop"), "{path}");
         assert_eq!(preflight(path, "https://evil.example").await.header("access-control-allow-origin"), "");
     }
     for path in ["/", "/sign-in", "/consent", "/oauth/authorize", "/healthz"] {
         let answer = preflight(path, "https://spa.example.com").await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
+    }
+    let asked = ask(Method::GET, "/v1/notes").header(ORIGIN, "https://spa.example.com").header("dpop", "x");
+    let answer = server.send(asked.body("".into()).unwrap()).await;
+    assert!(answer.header("access-control-expose-headers").contains("dpop-nonce"));
+    assert_eq!(answer.header("dpop-nonce"), server.state.dpop().nonce(), "whoever tried gets the next nonce");
+}
+
+#[tokio::test]
+async fn a_document_that_caches_keep_carries_no_nonce() {
+    let server = TestServer::start().await;
+    for path in ["/.well-known/openid-configuration", "/oauth/jwks", "/sign-in"] {
+        let asked = ask(Method::GET, path).header("dpop", "x");
+        let answer = server.send(asked.body("".into()).unwrap()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("dpop-nonce")), (200, ""), "{path}");
     }
 }
 

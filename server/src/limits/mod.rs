@@ -30,7 +30,7 @@ pub enum Limit {
     TokenAddress,
     /// Authorization requests from one address.
     AuthorizeAddress,
-    /// API requests of one person through one client.
+    /// Requests of one person through one client to the API and for user information.
     ApiAccount,
 }
 

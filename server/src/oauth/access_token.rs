@@ -20,9 +20,23 @@ pub(super) struct Claims<'a> {
     pub(super) scope: Cow<'a, str>,
     pub(super) roles: Cow<'a, [String]>,
     pub(super) jti: Cow<'a, str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cnf: Option<Confirmation<'a>>,
     pub(super) auth_time: i64,
     pub(super) iat: i64,
     pub(super) exp: i64,
+}
+
+/// The key that a token is bound to (RFC 7800 §3.1, RFC 9449 §6.1).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Confirmation<'a> {
+    jkt: Cow<'a, str>,
+}
+
+impl<'a> Confirmation<'a> {
+    pub(super) fn of(jkt: &'a str) -> Self {
+        Self { jkt: jkt.into() }
+    }
 }
 
 /// What a good access token says.
@@ -38,6 +52,8 @@ pub struct VerifiedAccessToken {
     pub scope: String,
     /// The person's roles when it was issued.
     pub roles: Vec<String>,
+    /// The thumbprint of the key that it is bound to; `None` for a bearer token.
+    pub jkt: Option<String>,
     /// When it expires.
     pub exp: Timestamp,
 }
@@ -103,6 +119,7 @@ pub async fn verify(state: &AppState, token: &str) -> Result<VerifiedAccessToken
         client_id: claims.client_id.into_owned(),
         scope: claims.scope.into_owned(),
         roles: claims.roles.into_owned(),
+        jkt: claims.cnf.map(|cnf| cnf.jkt.into_owned()),
         exp: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
     })
 }

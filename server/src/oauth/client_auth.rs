@@ -59,20 +59,34 @@ impl Credentials {
         &self.client_id
     }
 
-    /// The identifier of the client, if it is who it says: a public one without a secret, a confidential one with its own.
-    pub(super) fn authenticate(&self, tx: &mut dyn Tx) -> Result<Option<&str>, StoreError> {
+    /// The client, if it is who it says: a public one without a secret, a confidential one with its own.
+    pub(super) fn authenticate(&self, tx: &mut dyn Tx) -> Result<Option<Authenticated<'_>>, StoreError> {
+        let found = clients::find_terms(tx, &self.client_id)?;
         // An unknown client costs as much as a known one.
-        let (known, wanted) = match clients::find_secret(tx, &self.client_id)? {
-            Some(wanted) => (true, wanted),
-            None => (false, Some(SecretHash::of(""))),
-        };
-        let good = match (&wanted, &self.secret) {
+        let nobody = SecretHash::of("");
+        let wanted = found.as_ref().map_or(Some(&nobody), |terms| terms.secret.as_ref());
+        let good = match (wanted, &self.secret) {
             (None, None) => true,
             (Some(hash), Some(secret)) => hash.matches(secret),
             _ => false,
         };
-        Ok((known && good).then_some(self.client_id.as_str()))
+        Ok(found.filter(|_| good).map(|terms| Authenticated {
+            id: &self.client_id,
+            is_public: terms.secret.is_none(),
+            wants_dpop: terms.dpop_bound_access_tokens,
+        }))
     }
+}
+
+/// A client that was authenticated.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Authenticated<'a> {
+    /// Its identifier.
+    pub(super) id: &'a str,
+    /// Whether it has no secret: only a key can bind its sessions to it.
+    pub(super) is_public: bool,
+    /// Whether it was registered to use bound access tokens only (RFC 9449 §5.2).
+    pub(super) wants_dpop: bool,
 }
 
 /// `Basic`, whose two halves are form-encoded before they are joined (RFC 6749 §2.3.1).

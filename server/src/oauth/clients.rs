@@ -23,6 +23,8 @@ pub struct Client {
     pub origins: Vec<String>,
     /// Whether people are asked.
     pub consent: ConsentRule,
+    /// Whether its token requests need a DPoP proof (RFC 9449 §5.2); others may send one.
+    pub dpop_bound_access_tokens: bool,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -72,7 +74,7 @@ pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// [`StoreError`] when the database fails.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
     tx.first(
-        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, created_at
+        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, dpop_bound_access_tokens, created_at
          FROM clients WHERE id = $1",
         &[id.into()],
     )?
@@ -81,10 +83,23 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
     .transpose()
 }
 
-/// What the secret of this client is checked by, if there is such a client: `Some(None)` for a public one.
-pub(super) fn find_secret(tx: &mut dyn Tx, id: &str) -> Result<Option<Option<SecretHash>>, StoreError> {
-    let row = tx.first("SELECT secret_hash FROM clients WHERE id = $1", &[id.into()])?;
-    row.as_ref().map(secret).transpose()
+/// What a client's back-channel requests are measured by.
+pub(super) struct Terms {
+    /// How its secret is checked; `None` for a public client.
+    pub(super) secret: Option<SecretHash>,
+    /// Whether its token requests need a proof.
+    pub(super) dpop_bound_access_tokens: bool,
+}
+
+/// The terms of this client, if there is one.
+pub(super) fn find_terms(tx: &mut dyn Tx, id: &str) -> Result<Option<Terms>, StoreError> {
+    let row =
+        tx.first("SELECT secret_hash, dpop_bound_access_tokens FROM clients WHERE id = $1", &[id.into()])?;
+    row.map(|row| {
+        let dpop_bound_access_tokens = row.integer("dpop_bound_access_tokens")? != 0;
+        Ok(Terms { secret: secret(&row)?, dpop_bound_access_tokens })
+    })
+    .transpose()
 }
 
 /// All clients, by identifier.
@@ -93,7 +108,7 @@ pub(super) fn find_secret(tx: &mut dyn Tx, id: &str) -> Result<Option<Option<Sec
 /// [`StoreError`] when the database fails.
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<Client>, StoreError> {
     tx.query(
-        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, created_at
+        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, dpop_bound_access_tokens, created_at
          FROM clients ORDER BY id",
         &[],
     )?
@@ -120,11 +135,12 @@ pub fn put(tx: &mut dyn Tx, client: &Client) -> Result<(), StoreError> {
         ConsentRule::Skip => "skip",
     };
     tx.execute(
-        "INSERT INTO clients (id, name, secret_hash, redirect_uris, scopes, origins, consent, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO clients (id, name, secret_hash, redirect_uris, scopes, origins, consent,
+         dpop_bound_access_tokens, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash,
          redirect_uris = excluded.redirect_uris, scopes = excluded.scopes, origins = excluded.origins,
-         consent = excluded.consent",
+         consent = excluded.consent, dpop_bound_access_tokens = excluded.dpop_bound_access_tokens",
         &[
             Value::from(&client.id),
             (&client.name).into(),
@@ -133,6 +149,7 @@ pub fn put(tx: &mut dyn Tx, client: &Client) -> Result<(), StoreError> {
             client.scopes.to_string().into(),
             serde_json::json!(client.origins).to_string().into(),
             consent.into(),
+            client.dpop_bound_access_tokens.into(),
             client.created_at.into(),
         ],
     )?;
@@ -153,6 +170,7 @@ fn read(row: &Row) -> Result<Client, StoreError> {
             .map_err(|_| StoreError::Defect("clients.scopes is malformed".to_owned()))?,
         origins: list("origins")?,
         consent: if row.text("consent")? == "skip" { ConsentRule::Skip } else { ConsentRule::Ask },
+        dpop_bound_access_tokens: row.integer("dpop_bound_access_tokens")? != 0,
         created_at: row.timestamp("created_at")?,
     })
 }

@@ -2,8 +2,9 @@
 
 use zeroize::Zeroizing;
 
-use super::client_auth::Credentials;
+use super::client_auth::{Authenticated, Credentials};
 use super::clients::sha256;
+use super::dpop::{Presented, Unproved};
 use super::error::{Code, OAuthError};
 use super::issue::{Answer, Issue, WithIdToken};
 use super::params::Params;
@@ -33,7 +34,7 @@ pub(super) fn issue(
     let code = random.secret();
     tx.execute(
         "INSERT INTO codes (code_hash, client_id, user_id, redirect_uri, scope, nonce, code_challenge, auth_time_at,
-         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         expires_at, dpop_jkt) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         &[
             Value::from(sha256(code.as_bytes())),
             (&request.client_id).into(),
@@ -44,6 +45,7 @@ pub(super) fn issue(
             (&request.code_challenge).into(),
             auth_time.into(),
             expires_at.into(),
+            request.dpop_jkt.clone().into(),
         ],
     )?;
     Ok(code)
@@ -90,11 +92,12 @@ enum Outcome {
 pub(super) async fn exchange(
     state: &AppState,
     credentials: Credentials,
+    proof: Presented,
     request: Request,
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the code says who it is");
     let now = state.clock.now();
-    let exchange = Exchange { state: state.clone(), credentials, request, now };
+    let exchange = Exchange { state: state.clone(), credentials, proof, request, now };
     match state.store.write(&actor, move |tx| exchange.run(tx)).await? {
         Outcome::Issue(issue) => issue.sign(state, now),
         Outcome::Refuse(error) => Err(error),
@@ -104,6 +107,7 @@ pub(super) async fn exchange(
 struct Exchange {
     state: AppState,
     credentials: Credentials,
+    proof: Presented,
     request: Request,
     now: Timestamp,
 }
@@ -116,8 +120,14 @@ impl Exchange {
             return Ok(Outcome::Refuse(OAuthError::invalid_client()));
         };
         let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
-        if row.text("client_id")? != client {
+        if row.text("client_id")? != client.id {
             return Ok(Outcome::Refuse(REFUSED));
+        }
+        // Before the next question, or whoever finds a used code could end a session whose key they don't have.
+        if let Some(jkt) = row.optional_text("dpop_jkt")?
+            && let Err(unproved) = self.proof.is_by(self.state.dpop(), jkt)
+        {
+            return self.unproved(tx, &row, unproved);
         }
         if row.optional_timestamp("used_at")?.is_some() {
             return self.used_twice(tx, &row);
@@ -129,16 +139,37 @@ impl Exchange {
             return Ok(Outcome::Refuse(REFUSED));
         }
         let granted = Scope::parse(row.text("scope")?).map_err(|_| malformed())?;
-        match self.request.wish.within(&granted, &self.state.oauth().api) {
-            Ok(scope) => self.begin(tx, &row, granted, scope),
-            Err(error) => Ok(Outcome::Refuse(error)),
+        let scope = match self.request.wish.within(&granted, &self.state.oauth().api) {
+            Ok(scope) => scope,
+            Err(error) => return Ok(Outcome::Refuse(error)),
+        };
+        match self.proof.key(self.state.dpop(), None) {
+            Ok(None) if client.wants_dpop => self.unproved(tx, &row, Unproved::Missing),
+            Ok(key) => self.begin(tx, &row, client, key, granted, scope),
+            Err(unproved) => self.unproved(tx, &row, unproved),
         }
+    }
+
+    /// The code is still there for whoever has the key.
+    fn unproved(&self, tx: &mut dyn Tx, row: &Row, unproved: Unproved) -> Result<Outcome, StoreError> {
+        if let Some(why) = unproved.reason() {
+            let event = Event::new("code.proof_failed")
+                .client(self.credentials.client_id())
+                .actor(self.state.keys.pseudonym(row.text("user_id")?))
+                .detail(serde_json::json!({ "why": why }));
+            audit::append(tx, self.now, event)?;
+        }
+        Ok(Outcome::Refuse(match unproved {
+            // RFC 9449 §10: the key is not the one that the code was asked for with.
+            Unproved::OtherKey => REFUSED,
+            other => other.into(),
+        }))
     }
 
     fn find(&self, tx: &mut dyn Tx) -> Result<Option<Row>, StoreError> {
         tx.first(
             "SELECT client_id, user_id, redirect_uri, scope, nonce, code_challenge, auth_time_at, expires_at, used_at,
-             session_id FROM codes WHERE code_hash = $1",
+             session_id, dpop_jkt FROM codes WHERE code_hash = $1",
             &[self.request.code_hash.into()],
         )
     }
@@ -156,8 +187,18 @@ impl Exchange {
         Ok(Outcome::Refuse(REFUSED))
     }
 
-    fn begin(&self, tx: &mut dyn Tx, row: &Row, granted: Scope, scope: Scope) -> Result<Outcome, StoreError> {
-        let record = self.record(row, granted, scope.clone())?;
+    fn begin(
+        &self,
+        tx: &mut dyn Tx,
+        row: &Row,
+        client: Authenticated<'_>,
+        key: Option<&str>,
+        granted: Scope,
+        scope: Scope,
+    ) -> Result<Outcome, StoreError> {
+        let mut record = self.record(row, granted, scope.clone())?;
+        // RFC 9449 §5: a confidential client's refresh token is bound to its secret; only its access tokens are to the key.
+        record.dpop_jkt = key.filter(|_| client.is_public).map(str::to_owned);
         let used = tx.execute(
             "UPDATE codes SET used_at = $2, session_id = $3 WHERE code_hash = $1 AND used_at IS NULL",
             &[self.request.code_hash.into(), self.now.into(), (&record.id).into()],
@@ -174,14 +215,17 @@ impl Exchange {
             .session(&record.id)
             .client(&record.client_id)
             .actor(self.state.keys.pseudonym(&record.user_id))
-            .detail(serde_json::json!({ "scope": record.scope.to_string() }));
+            .detail(serde_json::json!({
+                "scope": record.scope.to_string(),
+                "bound": record.dpop_jkt.is_some(),
+            }));
         audit::append(tx, self.now, event)?;
         let nonce = row.optional_text("nonce")?.map(str::to_owned);
         let id_token = record
             .scope
             .contains("openid")
             .then(|| WithIdToken { person: Profile::of(&user, &record.scope), nonce });
-        let issue = Issue::new(&record, &secret, user.roles, scope).with_id_token(id_token);
+        let issue = Issue::new(&record, &secret, user.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
 

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use serde_json::json;
 
-use super::scope;
+use super::{dpop, scope};
 use crate::state::AppState;
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document serves both.
@@ -31,6 +31,7 @@ pub(super) async fn metadata(State(state): State<AppState>) -> Response {
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "refresh_attempt_supported": true,
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claim_types_supported": ["normal"],
         "claims_supported": [

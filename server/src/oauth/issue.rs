@@ -7,7 +7,7 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::access_token;
+use super::access_token::{self, Confirmation};
 use super::error::OAuthError;
 use super::id_token;
 use super::rotation::{SessionRecord, SessionSecret};
@@ -26,6 +26,7 @@ pub(super) struct Issue {
     roles: Vec<String>,
     scope: Scope,
     jti: String,
+    jkt: Option<String>,
     auth_time: Timestamp,
     issued_at: Timestamp,
     session_ends_at: Timestamp,
@@ -43,16 +44,20 @@ pub(super) struct WithIdToken {
 }
 
 impl Issue {
-    /// The answer for the session's current generation; the access token allows `scope`.
+    /// The answer for the session's current generation; the access token allows `scope`, and is bound to `key` if one was
+    /// proved.
     pub(super) fn new(
         record: &SessionRecord,
         secret: &SessionSecret,
         roles: Vec<String>,
         scope: Scope,
+        key: Option<&str>,
     ) -> Self {
+        let text = key.map_or_else(|| scope.to_string(), |key| format!("{scope} {key}"));
         let offline = record.scope.contains("offline_access");
         Self {
-            jti: secret.jti(record.locator, record.generation, &scope.to_string()),
+            jti: secret.jti(record.locator, record.generation, &text),
+            jkt: key.map(str::to_owned),
             refresh_token: offline.then(|| secret.refresh_token(record.locator, record.generation).expose()),
             sid: record.id.clone(),
             client_id: record.client_id.clone(),
@@ -88,6 +93,7 @@ impl Issue {
                 scope: scope.as_str().into(),
                 roles: self.roles.as_slice().into(),
                 jti: self.jti.as_str().into(),
+                cnf: self.jkt.as_deref().map(Confirmation::of),
                 auth_time: self.auth_time.seconds(),
                 iat: self.issued_at.seconds(),
                 exp: expires_at.seconds(),
@@ -115,7 +121,7 @@ impl Issue {
         });
         Ok(Answer {
             access_token,
-            token_type: "Bearer",
+            token_type: if self.jkt.is_some() { "DPoP" } else { "Bearer" },
             expires_in: (expires_at.seconds() - now.seconds()).max(0),
             refresh_token: self.refresh_token.map(|token| token.to_string()),
             scope,

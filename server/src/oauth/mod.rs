@@ -2,11 +2,13 @@
 
 pub mod access_token;
 mod authorize;
+mod back_channel;
 mod client_auth;
 pub mod clients;
 mod code;
 pub mod consent;
 mod discovery;
+pub mod dpop;
 mod error;
 mod id_token;
 mod issue;

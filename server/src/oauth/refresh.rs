@@ -5,8 +5,9 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::client_auth::Credentials;
-use super::error::{Code, OAuthError};
+use super::client_auth::{Authenticated, Credentials};
+use super::dpop::{Presented as PresentedProof, Unproved};
+use super::error::OAuthError;
 use super::issue::{Answer, Issue, WithIdToken};
 use super::params::Params;
 use super::rotation::{
@@ -60,10 +61,11 @@ enum Outcome {
 pub(super) async fn refresh(
     state: &AppState,
     credentials: Credentials,
+    proof: PresentedProof,
     request: Request,
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the refresh token says which session this is");
-    let service = Refresh { state: state.clone(), credentials, request, now: state.clock.now() };
+    let service = Refresh { state: state.clone(), credentials, proof, request, now: state.clock.now() };
     let now = service.now;
     match state.store.write(&actor, move |tx| service.run(tx)).await? {
         Outcome::Issue(issue) => issue.sign(state, now),
@@ -74,6 +76,7 @@ pub(super) async fn refresh(
 struct Refresh {
     state: AppState,
     credentials: Credentials,
+    proof: PresentedProof,
     request: Request,
     now: Timestamp,
 }
@@ -88,8 +91,18 @@ impl Refresh {
                 }
                 _ => None,
             };
-            let presented = self.presented(client, stored.as_ref());
-            let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &self.context());
+            let proved = self.proved(client, stored.as_ref());
+            let presented = self.presented(client, stored.as_ref(), &proved);
+            let context = self.context(&proved);
+            let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &context);
+            let unproved = match decision {
+                Decision::Refuse(Refusal::ProofFailed) => Some(proved.err().unwrap_or(Unproved::Missing)),
+                Decision::Rotate | Decision::Heal | Decision::Same(_) => self.key_of_token(client).err(),
+                _ => None,
+            };
+            if let Some(unproved) = unproved {
+                return self.unproved(tx, unproved, stored.as_ref());
+            }
             if let Some(outcome) = self.carry_out(tx, decision, stored)? {
                 return Ok(outcome);
             }
@@ -97,19 +110,68 @@ impl Refresh {
         Ok(Outcome::Refuse(OAuthError::unavailable()))
     }
 
-    fn presented<'a>(&self, client_id: Option<&'a str>, stored: Option<&Stored>) -> Presented<'a> {
+    /// What the proof says. It is used up only by a client for a token of its own: nobody else can fill the memory of used
+    /// proofs.
+    fn proved(
+        &self,
+        client: Option<Authenticated<'_>>,
+        stored: Option<&Stored>,
+    ) -> Result<Option<&str>, Unproved> {
+        let own = stored.filter(|stored| {
+            self.request.token.as_ref().is_some_and(|token| stored.secret.made(token))
+                && client.is_some_and(|client| client.id == stored.session.record().client_id)
+        });
+        match own {
+            Some(stored) => self.proof.key(self.state.dpop(), stored.session.record().dpop_jkt.as_deref()),
+            None => Ok(None),
+        }
+    }
+
+    /// What the access token is to be bound to. A session that is not bound is decided without a proof, but a bad one is
+    /// never passed over: the client would take the token for a bound one.
+    fn key_of_token(&self, client: Option<Authenticated<'_>>) -> Result<Option<&str>, Unproved> {
+        match self.proof.key(self.state.dpop(), None)? {
+            None if client.is_some_and(|client| client.wants_dpop) => Err(Unproved::Missing),
+            key => Ok(key),
+        }
+    }
+
+    fn unproved(
+        &self,
+        tx: &mut dyn Tx,
+        unproved: Unproved,
+        stored: Option<&Stored>,
+    ) -> Result<Outcome, StoreError> {
+        if unproved.reason().is_some() {
+            self.record(tx, Some(proof_failed(unproved)), stored.map(|stored| &stored.session))?;
+        }
+        Ok(Outcome::Refuse(unproved.into()))
+    }
+
+    fn presented<'a>(
+        &self,
+        client: Option<Authenticated<'a>>,
+        stored: Option<&Stored>,
+        proved: &Result<Option<&'a str>, Unproved>,
+    ) -> Presented<'a> {
         let token = self.request.token.as_ref().map(|token| PresentedToken {
             generation: token.generation(),
             authentic: stored.is_some_and(|stored| stored.secret.made(token)),
         });
-        Presented { client_id, token, attempt: self.request.attempt, proof: Proof::Absent }
+        let proof = match proved {
+            Ok(None) => Proof::Absent,
+            Ok(Some(jkt)) => Proof::By(jkt),
+            Err(Unproved::NonceWanted) => Proof::NonceWanted,
+            Err(_) => Proof::Bad,
+        };
+        Presented { client_id: client.map(|client| client.id), token, attempt: self.request.attempt, proof }
     }
 
-    fn context(&self) -> Context {
+    fn context(&self, proved: &Result<Option<&str>, Unproved>) -> Context {
         let settings = self.state.oauth();
         Context {
             now: self.now,
-            service: Service::Ready,
+            service: if *proved == Err(Unproved::Full) { Service::Down } else { Service::Ready },
             rotation_grace: settings.rotation_grace,
             rotations_per_minute: settings.rotations_per_minute,
         }
@@ -208,7 +270,9 @@ impl Refresh {
         } else {
             None
         };
-        let issue = Issue::new(record, &stored.secret, stored.roles, scope).with_id_token(id_token);
+        // It was good when it was decided to issue.
+        let key = self.proof.key(self.state.dpop(), None).map_err(|_| disagree())?;
+        let issue = Issue::new(record, &stored.secret, stored.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
 
@@ -252,7 +316,7 @@ fn refusal_event(refusal: Refusal) -> Option<Event> {
         Refusal::InvalidClient => Some(Event::new("client.auth_failed")),
         Refusal::Unknown => Some(Event::new("refresh.unknown")),
         Refusal::WrongClient => Some(Event::new("refresh.wrong_client")),
-        Refusal::ProofFailed => Some(Event::new("refresh.proof_failed")),
+        Refusal::ProofFailed => Some(proof_failed(Unproved::Missing)),
         Refusal::WrongKey => Some(Event::new("refresh.wrong_key").severity(Severity::Alert)),
         Refusal::AfterEnd => Some(Event::new("refresh.after_end")),
         Refusal::Forged => {
@@ -262,6 +326,10 @@ fn refusal_event(refusal: Refusal) -> Option<Event> {
         }
         Refusal::Unavailable | Refusal::Limited(_) | Refusal::NonceWanted | Refusal::MalformedAttempt => None,
     }
+}
+
+fn proof_failed(unproved: Unproved) -> Event {
+    Event::new("refresh.proof_failed").detail(serde_json::json!({ "why": unproved.reason() }))
 }
 
 fn late_event(late: Late) -> Event {
@@ -276,12 +344,8 @@ fn refusal_error(refusal: Refusal) -> OAuthError {
         Refusal::Unavailable => OAuthError::unavailable(),
         Refusal::Limited(wait) => OAuthError::too_many_requests(wait),
         Refusal::InvalidClient => OAuthError::invalid_client(),
-        Refusal::ProofFailed => {
-            OAuthError::new(Code::InvalidDpopProof, "The DPoP proof is missing or not valid.")
-        }
-        Refusal::NonceWanted => {
-            OAuthError::new(Code::UseDpopNonce, "The DPoP proof needs a nonce of this server.")
-        }
+        Refusal::ProofFailed => Unproved::Missing.into(),
+        Refusal::NonceWanted => Unproved::NonceWanted.into(),
         Refusal::MalformedAttempt => OAuthError::invalid_request(
             "The attempt key must be 22 to 128 unreserved characters, new for each refresh token.",
         ),

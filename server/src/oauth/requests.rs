@@ -23,6 +23,8 @@ pub struct AuthorizationRequest {
     pub nonce: Option<String>,
     /// The PKCE challenge (S256).
     pub code_challenge: String,
+    /// The thumbprint of the key that the code is to be exchanged with (`dpop_jkt`, RFC 9449 §10).
+    pub dpop_jkt: Option<String>,
     /// What the client wants shown.
     pub prompt: Prompt,
     /// How old the sign-in may be.
@@ -84,7 +86,7 @@ impl Prompt {
 /// [`StoreError`] when the database fails.
 pub fn load(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<Option<AuthorizationRequest>, StoreError> {
     tx.first(
-        "SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, prompt, max_age, login_hint,
+        "SELECT id, client_id, redirect_uri, scope, state, nonce, code_challenge, dpop_jkt, prompt, max_age, login_hint,
          created_at, expires_at, decision, decided_by
          FROM authorization_requests WHERE id = $1 AND expires_at > $2",
         &[Value::from(id), now.into()],
@@ -98,8 +100,8 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
     let max_age = request.max_age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
     tx.execute(
         "INSERT INTO authorization_requests (id, client_id, redirect_uri, scope, state, nonce, code_challenge,
-         prompt, max_age, login_hint, created_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+         prompt, max_age, login_hint, created_at, expires_at, dpop_jkt)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         &[
             Value::from(&request.id),
             (&request.client_id).into(),
@@ -113,6 +115,7 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
             request.login_hint.clone().into(),
             request.created_at.into(),
             request.expires_at.into(),
+            request.dpop_jkt.clone().into(),
         ],
     )?;
     Ok(())
@@ -151,6 +154,7 @@ fn read(row: &Row) -> Result<AuthorizationRequest, StoreError> {
         state: owned("state")?,
         nonce: owned("nonce")?,
         code_challenge: row.text("code_challenge")?.to_owned(),
+        dpop_jkt: owned("dpop_jkt")?,
         prompt: Prompt::parse(row.text("prompt")?).ok_or_else(|| defect("prompt"))?,
         max_age: row
             .optional_integer("max_age")?

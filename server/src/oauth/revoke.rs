@@ -1,39 +1,31 @@
 //! `POST /oauth/revoke` (RFC 7009): ends the session that a token belongs to.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
-use http::{HeaderMap, Uri};
 
 use super::access_token;
+use super::back_channel::BackChannel;
 use super::client_auth::Credentials;
+use super::dpop::{Presented, Unproved};
 use super::error::{Code, OAuthError};
 use super::rotation::{EndedBecause, RefreshToken, Session};
 use super::sessions::{self, Stored};
-use super::token::body_params;
-use crate::audit::{self, Event};
+use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
-use crate::limits::{ClientAddress, Limit};
 use crate::state::AppState;
 use crate::store::{Actor, StoreError, Tx};
 
 pub(super) async fn revoke(
     State(state): State<AppState>,
-    address: ClientAddress,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    BackChannel { params, credentials, proof, .. }: BackChannel,
 ) -> Result<Response, OAuthError> {
-    state.limits.check(Limit::TokenAddress, &address.limit_key())?;
-    let params = body_params(&uri, &headers, &body)?;
-    let credentials = Credentials::read(&headers, &params)?;
     let token = params.value("token").ok_or(OAuthError::invalid_request("token is missing."))?;
     let token = Token::read(&state, token);
     let now = state.clock.now();
     let actor = Actor::Anonymous("the token says which session this is");
     let service = state.clone();
-    state.store.write(&actor, move |tx| run(tx, &service, &credentials, &token, now)).await??;
+    state.store.write(&actor, move |tx| run(tx, &service, &credentials, &proof, &token, now)).await??;
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 
@@ -72,6 +64,7 @@ fn run(
     tx: &mut dyn Tx,
     state: &AppState,
     credentials: &Credentials,
+    proof: &Presented,
     token: &Token,
     now: Timestamp,
 ) -> Result<Result<(), OAuthError>, StoreError> {
@@ -81,22 +74,37 @@ fn run(
     };
     let Some(stored) = token.session(tx, state)? else { return Ok(Ok(())) };
     let record = stored.session.record();
-    if record.client_id != client {
+    if record.client_id != client.id {
         // RFC 7009 §2.1: not this client's to revoke.
         return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
     }
-    if record.dpop_jkt.is_some() {
-        // Or a stale stolen token would kill the session here.
-        return Ok(Err(OAuthError::new(Code::InvalidDpopProof, "The DPoP proof is missing or not valid.")));
+    // Or a stale stolen token would kill the session here.
+    if let Some(jkt) = &record.dpop_jkt
+        && let Err(unproved) = proof.is_by(state.dpop(), jkt)
+    {
+        if let Some(event) = refused(unproved) {
+            let event =
+                event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id));
+            audit::append(tx, now, event)?;
+        }
+        return Ok(Err(unproved.into()));
     }
     if let Session::Live(record) = &stored.session
         && sessions::end(tx, &record.id, EndedBecause::Revoked, now)?
     {
         let event = Event::new("session.revoked")
             .session(&record.id)
-            .client(client)
+            .client(client.id)
             .actor(state.keys.pseudonym(&record.user_id));
         audit::append(tx, now, event)?;
     }
     Ok(Ok(()))
+}
+
+fn refused(unproved: Unproved) -> Option<Event> {
+    let why = unproved.reason()?;
+    Some(match unproved {
+        Unproved::OtherKey => Event::new("revoke.wrong_key").severity(Severity::Alert),
+        _ => Event::new("revoke.proof_failed").detail(serde_json::json!({ "why": why })),
+    })
 }

@@ -1,34 +1,26 @@
 //! `POST /oauth/token` (RFC 6749 §3.2).
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Uri};
 
-use super::client_auth::Credentials;
+use super::back_channel::BackChannel;
 use super::error::{Code, OAuthError};
-use super::params::{Params, ParamsError};
+use super::params::Params;
 use super::scope::Scope;
 use super::{code, refresh};
-use crate::limits::{ClientAddress, Limit};
 use crate::state::AppState;
 
 pub(super) async fn token(
     State(state): State<AppState>,
-    address: ClientAddress,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    BackChannel { headers, params, credentials, proof }: BackChannel,
 ) -> Result<Response, OAuthError> {
-    state.limits.check(Limit::TokenAddress, &address.limit_key())?;
-    let params = body_params(&uri, &headers, &body)?;
-    let credentials = Credentials::read(&headers, &params)?;
     let answer = match params.value("grant_type") {
         Some("refresh_token") => {
-            refresh::refresh(&state, credentials, refresh::Request::read(&headers, &params)?).await?
+            let request = refresh::Request::read(&headers, &params)?;
+            refresh::refresh(&state, credentials, proof, request).await?
         }
         Some("authorization_code") => {
-            code::exchange(&state, credentials, code::Request::read(&params)?).await?
+            code::exchange(&state, credentials, proof, code::Request::read(&params)?).await?
         }
         Some(_) => {
             return Err(OAuthError::new(Code::UnsupportedGrantType, "This grant type is not supported."));
@@ -36,22 +28,6 @@ pub(super) async fn token(
         None => return Err(OAuthError::invalid_request("grant_type is missing.")),
     };
     Ok(answer.into_response())
-}
-
-/// The parameters of a back-channel request stand in its body; a secret in the address would end up in logs.
-pub(super) fn body_params(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
-    if uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(OAuthError::invalid_request(
-            "The parameters must stand in the body, not in the address.",
-        ));
-    }
-    Ok(Params::form(headers, body)?)
-}
-
-impl From<ParamsError> for OAuthError {
-    fn from(error: ParamsError) -> Self {
-        Self::invalid_request(error.text())
-    }
 }
 
 /// What a token request wants of the access token, beyond its default.

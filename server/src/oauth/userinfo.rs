@@ -3,14 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
 use serde::Serialize;
+use serde_json::json;
 
-use super::access_token::{self, VerifiedAccessToken, VerifyError};
 use super::error::OAuthError;
 use super::scope::Scope;
-use crate::access::{self, AuthContext};
+use crate::access::{self, Authenticated};
 use crate::identity::users::{self, User};
 use crate::state::AppState;
 use crate::store::{Actor, StoreError};
@@ -47,93 +47,46 @@ impl Profile {
 }
 
 /// `GET` and `POST /oauth/userinfo`; the token stands in the header alone.
-pub(super) async fn userinfo(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    uri: Uri,
-) -> Result<Response, Refusal> {
-    let token = access::bearer(&headers, uri.query())?;
-    let verified = access_token::verify(&state, token).await?;
-    let profile = profile(&state, &verified).await?.ok_or_else(Refusal::invalid_token)?;
-    Ok(([(CACHE_CONTROL, "no-store")], Json(profile)).into_response())
-}
-
-/// The person's claims, or nothing when there is no such person any more.
-async fn profile(state: &AppState, token: &VerifiedAccessToken) -> Result<Option<Profile>, Refusal> {
+pub(super) async fn userinfo(State(state): State<AppState>, parts: Parts) -> Result<Response, Refusal> {
+    let Authenticated { person, token, scheme } = access::authenticate(&state, &parts).await?;
     let scope = Scope::parse(&token.scope).unwrap_or_default();
     if !scope.contains("openid") {
-        return Err(Refusal::insufficient_scope());
+        return Err(access::Refusal::InsufficientScope(scheme, "openid").into());
     }
-    let id = token.sub.clone();
-    let actor = Actor::Person(AuthContext::from_access_token(token));
-    let user = state.store.read(&actor, move |tx| users::find_by_id(tx, &id)).await?;
-    Ok(user.map(|user| Profile::of(&user, &scope)))
+    let actor = Actor::Person(person);
+    let user = state.store.read(&actor, move |tx| users::find_by_id(tx, &token.sub)).await?;
+    let user = user.ok_or(access::Refusal::InvalidToken(scheme))?;
+    Ok(([(CACHE_CONTROL, "no-store")], Json(Profile::of(&user, &scope))).into_response())
 }
 
-/// Errors of a protected resource (RFC 6750 §3.1).
+/// The refusals of a protected resource, in OAuth's own form.
 #[derive(Debug)]
-pub(super) struct Refusal(Response);
-
-impl Refusal {
-    fn invalid_token() -> Self {
-        Self::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_token",
-            "The access token is expired, revoked or malformed",
-        )
-    }
-
-    fn insufficient_scope() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "insufficient_scope", "The access token lacks the scope openid")
-    }
-
-    fn new(status: StatusCode, code: &str, description: &str) -> Self {
-        let challenge = format!(
-            "Bearer realm=\"moorline\", error=\"{code}\", error_description=\"{description}\", scope=\"openid\""
-        );
-        let body = serde_json::json!({ "error": code, "error_description": description });
-        let mut response = (status, [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
-        let challenge = HeaderValue::try_from(challenge).expect("a challenge is plain ASCII");
-        response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-        Self(response)
-    }
-}
+pub(super) struct Refusal(access::Refusal);
 
 impl From<access::Refusal> for Refusal {
-    /// The challenge is the API's; the body is of OAuth's form.
     fn from(refusal: access::Refusal) -> Self {
-        let body = match refusal {
-            access::Refusal::Malformed(why) => {
-                serde_json::json!({ "error": "invalid_request", "error_description": why })
-            }
-            // RFC 6750 §3.1: no error code where no token was sent.
-            _ => serde_json::json!({}),
-        };
-        let api = refusal.into_response();
-        let mut response = (api.status(), [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
-        let challenge = api.headers().get(WWW_AUTHENTICATE).cloned();
-        response.headers_mut().extend(challenge.map(|challenge| (WWW_AUTHENTICATE, challenge)));
-        Self(response)
-    }
-}
-
-impl From<VerifyError> for Refusal {
-    fn from(error: VerifyError) -> Self {
-        match error {
-            VerifyError::Store(error) => error.into(),
-            _ => Self::invalid_token(),
-        }
+        Self(refusal)
     }
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
-        Self(OAuthError::from(error).into_response())
+        Self(access::Refusal::Store(error))
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        self.0
+        let Self(refusal) = self;
+        let body = match (refusal.error(), &refusal) {
+            (Some((code, description)), _) => json!({ "error": code, "error_description": description }),
+            (None, access::Refusal::Store(error)) => return OAuthError::from(error.clone()).into_response(),
+            (None, access::Refusal::Limited(limited)) => return OAuthError::from(*limited).into_response(),
+            (None, access::Refusal::Unavailable) => return OAuthError::unavailable().into_response(),
+            (None, _) => json!({}),
+        };
+        let mut response = (refusal.status(), [(CACHE_CONTROL, "no-store")], Json(body)).into_response();
+        refusal.challenge(response.headers_mut());
+        response
     }
 }

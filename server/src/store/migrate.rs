@@ -4,7 +4,10 @@ use super::connection::Connection;
 use super::{StoreError, Tx as _, Value};
 
 /// Each in its own transaction, in order, once. A released one is never edited: the next says what changes.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("../../migrations/0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("../../migrations/0001_first.sql")),
+    (2, "dpop", include_str!("../../migrations/0002_dpop.sql")),
+];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
     connection

@@ -82,6 +82,7 @@ mod tests {
             state: None,
             nonce: None,
             code_challenge: String::new(),
+            dpop_jkt: None,
             prompt: Prompt::default(),
             max_age: None,
             login_hint: None,
@@ -100,6 +101,7 @@ mod tests {
             scopes: Scope::default(),
             origins: Vec::new(),
             consent,
+            dpop_bound_access_tokens: false,
             created_at: NOW,
         }
     }

@@ -7,7 +7,7 @@ use crate::oauth::clients::Client;
 use crate::oauth::params::Params;
 use crate::oauth::requests::{AuthorizationRequest, Prompt};
 use crate::oauth::scope::Scope;
-use crate::oauth::{pkce, redirect};
+use crate::oauth::{dpop, pkce, redirect};
 use crate::state::AppState;
 
 /// Longer values are refused: they come back in an address, or in a token.
@@ -37,6 +37,7 @@ pub(super) fn request(
         state: echoed.map(str::to_owned),
         nonce: params.value("nonce").map(str::to_owned),
         code_challenge: checked.code_challenge,
+        dpop_jkt: params.value("dpop_jkt").map(str::to_owned),
         prompt: checked.prompt,
         max_age: checked.max_age,
         login_hint: params.value("login_hint").filter(|hint| hint.len() <= LONGEST_HINT).map(str::to_owned),
@@ -74,6 +75,9 @@ fn check(state: &AppState, client: &Client, params: &Params) -> Result<Checked, 
     }
     if params.value("nonce").is_some_and(|value| value.len() > LONGEST_NONCE) {
         return Err(Refused::invalid_request("nonce is longer than 512 bytes."));
+    }
+    if params.value("dpop_jkt").is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
+        return Err(Refused::invalid_request("dpop_jkt must be a SHA-256 thumbprint in base64url."));
     }
     if params.value("resource").is_some_and(|resource| resource != state.oauth().api) {
         return Err(Refused::new("invalid_target", "There is no such resource here."));

@@ -12,6 +12,7 @@ async fn both_documents_name_the_issuer_and_what_is_supported() {
         assert_eq!(json["code_challenge_methods_supported"], serde_json::json!(["S256"]));
         assert_eq!(json["authorization_response_iss_parameter_supported"], true);
         assert_eq!(json["refresh_attempt_supported"], true);
+        assert_eq!(json["dpop_signing_alg_values_supported"], serde_json::json!(["ES256", "EdDSA", "PS256"]));
         for endpoint in [
             "authorization_endpoint",
             "token_endpoint",

@@ -3,6 +3,9 @@
 mod authorize;
 mod code;
 mod discovery;
+mod dpop;
+mod dpop_clients;
+mod dpop_resources;
 mod refresh;
 mod refresh_faults;
 mod refusals;
@@ -226,6 +229,7 @@ fn clients() -> [Client; 4] {
         scopes: Scope::parse(ALL).unwrap(),
         origins: Vec::new(),
         consent,
+        dpop_bound_access_tokens: false,
         created_at: START,
     };
     [

@@ -1,0 +1,112 @@
+//! The `Authorization` header of a request to a protected resource: `Bearer` (RFC 6750) or `DPoP` (RFC 9449 §7.1).
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use super::Refusal;
+
+/// How a token is presented, and so what it has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// Whoever has it may use it.
+    Bearer,
+    /// Only the holder of its key may.
+    Dpop,
+}
+
+/// A token as it was presented; nothing is checked yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Credential<'a> {
+    pub(super) scheme: Scheme,
+    pub(super) token: &'a str,
+}
+
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Credential").field("scheme", &self.scheme).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Credential<'a> {
+    /// Reads the header: the only place where a token is accepted.
+    pub(super) fn read(headers: &'a HeaderMap, query: Option<&str>) -> Result<Self, Refusal> {
+        let in_query = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
+            .any(|(name, _)| name == "access_token");
+        if in_query {
+            // RFC 9700 §4.3.2: addresses end up in logs and histories.
+            return Err(Refusal::Malformed("An access token must not stand in the address."));
+        }
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let Some(value) = values.next() else { return Err(Refusal::Missing) };
+        if values.next().is_some() {
+            return Err(Refusal::Malformed("There is more than one Authorization header."));
+        }
+        let malformed = || {
+            Refusal::Malformed(
+                "The Authorization header is not of the form \"DPoP TOKEN\" or \"Bearer TOKEN\".",
+            )
+        };
+        let (scheme, token) =
+            value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
+        let scheme = if scheme.eq_ignore_ascii_case("bearer") {
+            Scheme::Bearer
+        } else if scheme.eq_ignore_ascii_case("dpop") {
+            Scheme::Dpop
+        } else {
+            return Err(Refusal::Missing);
+        };
+        // RFC 6750 §2.1: b64token; RFC 9449 §7.1: token68, which is the same.
+        let token_like = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
+        if token.is_empty() || !token.chars().all(token_like) {
+            return Err(malformed());
+        }
+        Ok(Self { scheme, token })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(value: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, value.parse().unwrap());
+        headers
+    }
+
+    fn read<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<(Scheme, &'a str), Refusal> {
+        Credential::read(headers, query).map(|credential| (credential.scheme, credential.token))
+    }
+
+    #[test]
+    fn a_token_is_taken_from_the_header_alone() {
+        for (value, expected) in [
+            ("Bearer abc.def-_", (Scheme::Bearer, "abc.def-_")),
+            ("bearer abc", (Scheme::Bearer, "abc")),
+            ("DPoP abc", (Scheme::Dpop, "abc")),
+            ("dpop abc", (Scheme::Dpop, "abc")),
+        ] {
+            assert_eq!(read(&header(value), Some("limit=1")).unwrap(), expected, "{value}");
+        }
+        assert!(matches!(read(&HeaderMap::new(), None), Err(Refusal::Missing)));
+        assert!(matches!(read(&header("Basic YTpi"), None), Err(Refusal::Missing)));
+        for wrong in ["Bearer", "Bearer ", "Bearer  abc", "Bearer a b", "Bearer a,b", "DPoP", "DPoP a b"] {
+            assert!(matches!(read(&header(wrong), None), Err(Refusal::Malformed(_))), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_refused_even_beside_a_good_header() {
+        let good = header("Bearer abc");
+        assert!(matches!(read(&good, Some("limit=1&access%5Ftoken=abc")), Err(Refusal::Malformed(_))));
+    }
+
+    #[test]
+    fn two_authorization_headers_are_refused() {
+        for second in ["Bearer def", "DPoP def"] {
+            let mut headers = header("Bearer abc");
+            headers.append(AUTHORIZATION, second.parse().unwrap());
+            assert!(matches!(read(&headers, None), Err(Refusal::Malformed(_))));
+        }
+    }
+}

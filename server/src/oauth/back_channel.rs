@@ -1,0 +1,60 @@
+//! What every request that a client makes itself begins with: the limit, the parameters, who the client says it is, and the
+//! proof that it holds a key.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, Uri};
+
+use super::client_auth::Credentials;
+use super::dpop::Presented;
+use super::error::OAuthError;
+use super::params::{Params, ParamsError};
+use crate::limits::{ClientAddress, Limit};
+use crate::state::AppState;
+
+/// A request to the back channel, read; the client is not authenticated yet.
+pub(super) struct BackChannel {
+    pub(super) headers: HeaderMap,
+    pub(super) params: Params,
+    pub(super) credentials: Credentials,
+    pub(super) proof: Presented,
+}
+
+impl FromRequest<AppState> for BackChannel {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let Ok(address) = ClientAddress::from_request_parts(&mut parts, state).await;
+        let (method, uri, headers) = (parts.method.clone(), parts.uri.clone(), parts.headers.clone());
+        let refuse = |error: OAuthError| error.into_response();
+        state
+            .limits
+            .check(Limit::TokenAddress, &address.limit_key())
+            .map_err(|limited| refuse(limited.into()))?;
+        let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
+        let body = body.map_err(|rejection| rejection.into_response())?;
+        let params = body_params(&uri, &headers, &body).map_err(refuse)?;
+        let credentials = Credentials::read(&headers, &params).map_err(refuse)?;
+        // Off the writer's thread, and before any transaction: a signature to check is most of its cost.
+        let proof = Presented::new(state.dpop().check(&headers, &method, uri.path(), None));
+        Ok(Self { headers, params, credentials, proof })
+    }
+}
+
+/// The parameters of a back-channel request stand in its body; a secret in the address would end up in logs.
+fn body_params(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
+    if uri.query().is_some_and(|query| !query.is_empty()) {
+        return Err(OAuthError::invalid_request(
+            "The parameters must stand in the body, not in the address.",
+        ));
+    }
+    Ok(Params::form(headers, body)?)
+}
+
+impl From<ParamsError> for OAuthError {
+    fn from(error: ParamsError) -> Self {
+        Self::invalid_request(error.text())
+    }
+}

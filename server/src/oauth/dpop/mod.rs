@@ -1,0 +1,181 @@
+//! DPoP (RFC 9449): tokens that are of use only to the holder of a key, proved anew with each request.
+//!
+//! A proof is read and checked by [`Dpop::check`], which is pure arithmetic and is done before any transaction. Whether it
+//! was used before is asked by [`Dpop::claim`], once what it is for was found to be good: so nobody but the owners of live
+//! tokens can put anything into the memory of used proofs. `docs/adr/0005-dpop.md` says why it is like that.
+
+mod htu;
+mod jwk;
+mod nonce;
+mod presented;
+mod proof;
+mod replay;
+
+#[cfg(test)]
+mod attacks;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use aws_lc_rs::hmac;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+pub use jwk::{ALGORITHMS, is_thumbprint};
+pub(super) use presented::{Presented, Unproved};
+pub use proof::ProofError;
+pub use replay::Claim;
+
+use super::clients::sha256;
+use crate::clock::Clock;
+use crate::random::Random;
+use crate::state::AppState;
+use nonce::Nonces;
+use replay::Replays;
+
+/// The header that carries a proof.
+pub const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// The header that carries the nonce for the next proof.
+pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// Checks proofs, hands out nonces, and remembers which proofs were used. All of it belongs to this process: after a restart
+/// every nonce from before is old.
+#[derive(Debug)]
+pub struct Dpop {
+    origin: String,
+    nonces: Nonces,
+    replays: Replays,
+}
+
+/// What the `DPoP` header of a request came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// There is none.
+    Absent,
+    /// It is not a good proof for this request.
+    Bad(ProofError),
+    /// It has no nonce of ours, or an old one.
+    NonceWanted,
+    /// It is a good proof for this request; whether it was used before, [`Dpop::claim`] tells.
+    Good(Proof),
+}
+
+/// A proof whose signature, address, method, token and nonce are right.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proof {
+    jkt: String,
+    hash: String,
+    id: replay::Id,
+    window: u64,
+}
+
+impl Proof {
+    /// The thumbprint (RFC 7638) of the key that signed it.
+    #[must_use]
+    pub fn jkt(&self) -> &str {
+        &self.jkt
+    }
+
+    /// The SHA-256 of the proof itself, in base64url: for the audit.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+}
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proof").field("jkt", &self.jkt).finish_non_exhaustive()
+    }
+}
+
+impl Dpop {
+    /// A guard for the server whose clients reach it at `issuer`, with a nonce key of its own.
+    #[must_use]
+    pub fn new(issuer: &str, clock: Clock, random: &Random) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &*zeroize::Zeroizing::new(random.bytes::<32>()));
+        Self {
+            origin: issuer.to_owned(),
+            nonces: Nonces::new(key, clock),
+            replays: Replays::new(replay::MOST),
+        }
+    }
+
+    /// The nonce for the next proof.
+    #[must_use]
+    pub fn nonce(&self) -> String {
+        self.nonces.current()
+    }
+
+    /// Checks the proof of a request to `path` (RFC 9449 §4.3), for this access token if it comes with one.
+    #[must_use]
+    pub fn check(
+        &self,
+        headers: &HeaderMap,
+        method: &Method,
+        path: &str,
+        access_token: Option<&str>,
+    ) -> Checked {
+        let mut values = headers.get_all(DPOP).iter();
+        let Some(value) = values.next() else { return Checked::Absent };
+        if values.next().is_some() {
+            return Checked::Bad(ProofError::Repeated);
+        }
+        let Ok(text) = value.to_str() else { return Checked::Bad(ProofError::Malformed) };
+        let expected = proof::Expected { method: method.as_str(), origin: &self.origin, path, access_token };
+        match self.read(text, &expected) {
+            Ok(Some(proof)) => Checked::Good(proof),
+            Ok(None) => Checked::NonceWanted,
+            Err(error) => Checked::Bad(error),
+        }
+    }
+
+    /// The proof, or `None` when all that it lacks, as far as was looked, is a nonce. The signature is the costly part: it comes
+    /// last, and a client that only needs a nonce costs none.
+    fn read(&self, text: &str, expected: &proof::Expected<'_>) -> Result<Option<Proof>, ProofError> {
+        let parts = proof::Parts::split(text)?;
+        let key = parts.key()?;
+        let claims = parts.claims()?;
+        claims.check(expected)?;
+        let Some(window) = claims.nonce().and_then(|nonce| self.nonces.window_of(nonce)) else {
+            return Ok(None);
+        };
+        key.verify(parts.signed(), parts.signature())?;
+        let jkt = key.thumbprint();
+        let id = self.nonces.tag(&[b"jti", jkt.as_bytes(), claims.jti().as_bytes()]);
+        let hash = URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()));
+        Ok(Some(Proof { jkt, hash, id, window }))
+    }
+
+    /// Uses the proof up. Cheap: no cryptography, and a lock for a look-up.
+    #[must_use]
+    pub fn claim(&self, proof: &Proof) -> Claim {
+        self.replays.claim(proof.id, proof.window, self.nonces.window())
+    }
+
+    /// Leaves no room for another proof.
+    #[cfg(test)]
+    pub(crate) fn fill(&self) {
+        self.replays.fill();
+    }
+}
+
+/// A layer that gives the next nonce with every answer to a request that had a proof (RFC 9449 §8.2), refusals included.
+pub(crate) async fn next_nonce(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let proved = request.headers().contains_key(DPOP) && takes_proofs(request.uri().path());
+    let mut response = next.run(request).await;
+    if proved {
+        let nonce = HeaderValue::try_from(state.dpop().nonce()).expect("a nonce is base64url");
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+    response
+}
+
+/// Documents that caches keep must not carry a nonce.
+fn takes_proofs(path: &str) -> bool {
+    matches!(path, "/oauth/token" | "/oauth/revoke" | "/oauth/userinfo") || path.starts_with("/v1/")
+}

@@ -1,0 +1,109 @@
+//! Nonces (RFC 9449 §8): what bounds the age of a proof. They are made, not stored.
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use subtle::ConstantTimeEq as _;
+
+use super::replay::Id;
+use crate::clock::Clock;
+
+/// For so long a nonce is the current one; for as long again it is accepted. Long enough for a slow network, short enough
+/// that proofs which somebody made in advance (§11.2) are soon worthless and few used ones have to be remembered.
+pub(super) const WINDOW: Duration = Duration::from_secs(120);
+
+/// A tag over the number of the window, by a key that lives as long as the process.
+pub(super) struct Nonces {
+    key: hmac::Key,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Nonces([redacted])")
+    }
+}
+
+impl Nonces {
+    pub(super) const fn new(key: hmac::Key, clock: Clock) -> Self {
+        Self { key, clock }
+    }
+
+    /// The number of the current window. It counts time that only goes on: setting the machine's clock revives no nonce.
+    pub(super) fn window(&self) -> u64 {
+        self.clock.running().as_secs() / WINDOW.as_secs()
+    }
+
+    pub(super) fn current(&self) -> String {
+        self.of(self.window())
+    }
+
+    /// The window that the nonce was given out in, if it is the current one or the one before.
+    pub(super) fn window_of(&self, nonce: &str) -> Option<u64> {
+        let now = self.window();
+        [Some(now), now.checked_sub(1)]
+            .into_iter()
+            .flatten()
+            .find(|window| self.of(*window).as_bytes().ct_eq(nonce.as_bytes()).into())
+    }
+
+    /// A tag by the same key, for names that a stranger must not be able to choose.
+    pub(super) fn tag(&self, parts: &[&[u8]]) -> Id {
+        let mut context = hmac::Context::with_key(&self.key);
+        for part in parts {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        *context.sign().as_ref().first_chunk().expect("HMAC-SHA256 has 32 bytes")
+    }
+
+    fn of(&self, window: u64) -> String {
+        URL_SAFE_NO_PAD.encode(self.tag(&[b"nonce", &window.to_be_bytes()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+    use crate::random::Random;
+
+    fn nonces(clock: &Clock) -> Nonces {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &Random::system().bytes::<32>());
+        Nonces::new(key, clock.clone())
+    }
+
+    #[test]
+    fn a_nonce_is_accepted_in_its_window_and_in_the_next_and_then_no_more() {
+        let clock = Clock::manual(Timestamp::from_millis(0));
+        let nonces = nonces(&clock);
+        let nonce = nonces.current();
+        assert_eq!(nonces.window_of(&nonce), Some(0));
+        clock.advance(WINDOW);
+        assert_ne!(nonces.current(), nonce);
+        assert_eq!(nonces.window_of(&nonce), Some(0));
+        clock.advance(WINDOW - Duration::from_millis(1));
+        assert_eq!(nonces.window_of(&nonce), Some(0));
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(nonces.window_of(&nonce), None);
+    }
+
+    #[test]
+    fn a_nonce_of_another_process_or_of_the_future_is_foreign() {
+        let clock = Clock::manual(Timestamp::from_millis(0));
+        let (ours, theirs) = (nonces(&clock), nonces(&clock));
+        assert_eq!(ours.window_of(&theirs.current()), None);
+        assert_eq!(ours.window_of(&ours.of(1)), None);
+        for wrong in ["", "A", &ours.current()[1..], &format!("{}A", ours.current())] {
+            assert_eq!(ours.window_of(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_nonce_is_no_tag_of_anything_else() {
+        let nonces = nonces(&Clock::manual(Timestamp::from_millis(0)));
+        assert_ne!(nonces.tag(&[b"ab", b"c"]), nonces.tag(&[b"a", b"bc"]));
+    }
+}

@@ -1,0 +1,154 @@
+//! Which proofs were used (RFC 9449 §11.1). Only those with a nonce that is still accepted can come again, so only they are
+//! remembered; when there is no room for another, it is refused, and never accepted unseen.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A proof by its key and `jti`: a tag, so nobody can choose where in the table it comes to stand.
+pub(super) type Id = [u8; 16];
+
+/// So many proofs are remembered at most: 32 MB, and more requests in four minutes than this server signs answers for.
+pub(super) const MOST: usize = 1 << 20;
+
+const SHARDS: usize = 16;
+
+/// What became of a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It was not used before, and now it is.
+    Fresh,
+    /// It was used before.
+    Replayed,
+    /// Its nonce has become too old meanwhile.
+    Stale,
+    /// Nobody can tell: there is no room to remember it. It must be refused, and may be sent again later.
+    Full,
+}
+
+/// The proofs of the current window of nonces and of the one before.
+#[derive(Debug)]
+pub(super) struct Replays([Mutex<Shard>; SHARDS]);
+
+#[derive(Debug)]
+struct Shard {
+    window: u64,
+    current: HashSet<Id>,
+    previous: HashSet<Id>,
+    room: usize,
+}
+
+impl Replays {
+    /// Remembers about `most` proofs.
+    pub(super) fn new(most: usize) -> Self {
+        let room = most / SHARDS;
+        Self(std::array::from_fn(|_| {
+            Mutex::new(Shard { window: 0, current: HashSet::new(), previous: HashSet::new(), room })
+        }))
+    }
+
+    /// Marks a proof with a nonce of `window` as used, while the current window is `now`.
+    pub(super) fn claim(&self, id: Id, window: u64, now: u64) -> Claim {
+        let (claim, outdated) = self.shard(id).claim(id, window, now);
+        // Freeing a large table takes a while: not under the lock.
+        drop(outdated);
+        claim
+    }
+
+    fn shard(&self, id: Id) -> MutexGuard<'_, Shard> {
+        self.0[usize::from(id[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn fill(&self) {
+        for shard in &self.0 {
+            shard.lock().unwrap().room = 0;
+        }
+    }
+}
+
+impl Shard {
+    fn claim(&mut self, id: Id, window: u64, now: u64) -> (Claim, [HashSet<Id>; 2]) {
+        let outdated = self.turn_to(now);
+        (self.mark(id, window), outdated)
+    }
+
+    fn mark(&mut self, id: Id, window: u64) -> Claim {
+        // Another thread may have seen a later window than the one that accepted this nonce.
+        if window > self.window || window + 1 < self.window {
+            return Claim::Stale;
+        }
+        if self.current.contains(&id) || self.previous.contains(&id) {
+            return Claim::Replayed;
+        }
+        if self.current.len() + self.previous.len() >= self.room {
+            return Claim::Full;
+        }
+        let set = if window == self.window { &mut self.current } else { &mut self.previous };
+        set.insert(id);
+        Claim::Fresh
+    }
+
+    /// Goes on to the window `now`, and gives away what can't come again.
+    fn turn_to(&mut self, now: u64) -> [HashSet<Id>; 2] {
+        if now <= self.window {
+            return Default::default();
+        }
+        let current = std::mem::take(&mut self.current);
+        let (kept, outdated) =
+            if now == self.window + 1 { (current, HashSet::new()) } else { (HashSet::new(), current) };
+        self.window = now;
+        [std::mem::replace(&mut self.previous, kept), outdated]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(number: u32) -> Id {
+        let mut id = [0; 16];
+        id[12..].copy_from_slice(&number.to_be_bytes());
+        id
+    }
+
+    #[test]
+    fn a_proof_is_used_once_for_as_long_as_its_nonce_lives() {
+        let replays = Replays::new(1000);
+        assert_eq!(replays.claim(id(1), 5, 5), Claim::Fresh);
+        assert_eq!(replays.claim(id(1), 5, 5), Claim::Replayed);
+        assert_eq!(replays.claim(id(1), 5, 6), Claim::Replayed);
+        assert_eq!(replays.claim(id(2), 5, 6), Claim::Fresh, "with the previous nonce");
+        assert_eq!(replays.claim(id(2), 5, 6), Claim::Replayed);
+        assert_eq!(replays.claim(id(1), 5, 7), Claim::Stale);
+        assert_eq!(replays.claim(id(1), 6, 7), Claim::Fresh, "what can't come again is forgotten");
+    }
+
+    #[test]
+    fn the_same_identifier_with_the_other_nonce_is_a_replay_too() {
+        let replays = Replays::new(1000);
+        assert_eq!(replays.claim(id(1), 5, 5), Claim::Fresh);
+        assert_eq!(replays.claim(id(1), 6, 6), Claim::Replayed);
+    }
+
+    #[test]
+    fn a_slow_thread_neither_revives_a_window_nor_goes_back() {
+        let replays = Replays::new(1000);
+        assert_eq!(replays.claim(id(1), 5, 5), Claim::Fresh);
+        assert_eq!(replays.claim(id(2), 7, 7), Claim::Fresh);
+        assert_eq!(replays.claim(id(1), 5, 5), Claim::Stale);
+        assert_eq!(replays.claim(id(3), 6, 6), Claim::Fresh);
+        assert_eq!(replays.claim(id(3), 6, 7), Claim::Replayed);
+    }
+
+    #[test]
+    fn a_full_memory_refuses_what_is_new_and_still_knows_what_was_used() {
+        let replays = Replays::new(SHARDS * 3);
+        for number in 0..3 {
+            assert_eq!(replays.claim(id(number), 5, 5), Claim::Fresh);
+        }
+        assert_eq!(replays.claim(id(3), 5, 5), Claim::Full);
+        assert_eq!(replays.claim(id(0), 5, 5), Claim::Replayed);
+        assert_eq!(replays.claim(id(3), 6, 6), Claim::Full, "the previous window's still count");
+        assert_eq!(replays.claim(id(3), 7, 7), Claim::Fresh, "two windows on there is room again");
+    }
+}
