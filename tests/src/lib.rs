@@ -9,12 +9,14 @@ pub mod binaries;
 pub mod browser;
 pub mod cli;
 pub mod dev_file;
+pub mod dpop;
 mod html;
 pub mod http1;
 pub mod oauth;
 pub mod proxy;
 pub mod sdk;
 pub mod server;
+pub mod sessions;
 pub mod tls;
 pub mod world;
 
