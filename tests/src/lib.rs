@@ -9,6 +9,7 @@ pub mod binaries;
 pub mod browser;
 pub mod cli;
 pub mod dev_file;
+pub mod dpop;
 mod html;
 pub mod http1;
 pub mod oauth;
@@ -16,6 +17,7 @@ pub mod proxy;
 pub mod sdk;
 pub mod server;
 pub mod shell;
+pub mod sessions;
 pub mod tls;
 pub mod world;
 

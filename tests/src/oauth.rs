@@ -146,11 +146,16 @@ impl<'a> HandMade<'a> {
         answer(self.browser.client().post(self.server.url("/oauth/token")).form(form)).await
     }
 
-    /// Lists the notes with an access token.
+    /// Lists the notes with a bearer access token.
     ///
     /// Errors: when nobody answers.
     pub async fn notes(&self, access_token: &str) -> Result<Answer> {
-        answer(self.browser.client().get(self.server.url("/v1/notes")).bearer_auth(access_token)).await
+        answer(self.browser.client().get(self.notes_url()).bearer_auth(access_token)).await
+    }
+
+    /// Where the notes are.
+    pub fn notes_url(&self) -> String {
+        self.server.url("/v1/notes")
     }
 }
 

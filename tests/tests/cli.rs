@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::Result;
 use moorline_tests::cli::Cli;
-use moorline_tests::oauth::HandMade;
+use moorline_tests::oauth::{Answer, HandMade, answer};
 use moorline_tests::world::TOKEN;
-use moorline_tests::{Consent, Fault, World, audit};
+use moorline_tests::{Consent, Fault, World, audit, sessions};
 
 /// The exit codes that `cli/README.md` documents.
 const USAGE: i32 = 2;
@@ -56,9 +56,15 @@ async fn a_person_signs_in_calls_the_api_refreshes_and_signs_out() -> Result<()>
         "{status:?}"
     );
 
+    assert!(status.stdout.contains("DPoP"), "{status:?}");
     let token = cli.run(&["token"]).await?.success()?.stdout.trim().to_owned();
     let by_hand = HandMade::new(&world.server, "ada")?;
-    assert_eq!(by_hand.notes(&token).await?.status, 200, "the token that was printed is good");
+    assert_eq!(by_hand.notes(&token).await?.status, 401, "alone, the token is of no use");
+    let challenge = send_with(&by_hand, &printed_headers(&cli, None).await?).await?;
+    assert_eq!(challenge.status, 401, "a proof without a nonce");
+    let nonce = challenge.header("dpop-nonce");
+    let proved = printed_headers(&cli, Some(nonce)).await?;
+    assert_eq!(send_with(&by_hand, &proved).await?.status, 200, "what was printed is good");
 
     let added = cli
         .run(&["post", "/v1/notes", "--data", r#"{"title":"From the desk","body":""}"#])
@@ -71,13 +77,28 @@ async fn a_person_signs_in_calls_the_api_refreshes_and_signs_out() -> Result<()>
     cli.run(&["refresh"]).await?.success()?;
     assert_ne!(cli.run(&["token"]).await?.success()?.stdout.trim(), token);
 
+    let kept = printed_headers(&cli, Some(nonce)).await?;
     cli.run(&["logout"]).await?.success()?;
     assert_eq!(cli.run(&["status"]).await?.code, SIGNED_OUT);
     let refused = cli.run(&["token"]).await?;
     assert_eq!((refused.code, refused.stdout.as_str()), (SIGNED_OUT, ""));
     assert!(refused.stderr.contains("moorline login"), "it says what to do: {refused:?}");
-    assert_eq!(by_hand.notes(&token).await?.status, 401, "the token has ended at the provider too");
+    assert_eq!(send_with(&by_hand, &kept).await?.status, 401, "the token has ended at the provider too");
     Ok(())
+}
+
+/// What `moorline token --for` prints, as `curl -H @-` would read it.
+async fn printed_headers(cli: &Cli, nonce: Option<&str>) -> Result<Vec<(String, String)>> {
+    let mut words = vec!["token", "--for", "GET", "/v1/notes"];
+    words.extend(nonce.into_iter().flat_map(|nonce| ["--nonce", nonce]));
+    let printed = cli.run(&words).await?.success()?.stdout;
+    let fields = printed.lines().filter_map(|line| line.split_once(": "));
+    Ok(fields.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+async fn send_with(by_hand: &HandMade<'_>, headers: &[(String, String)]) -> Result<Answer> {
+    let request = by_hand.browser().client().get(by_hand.notes_url());
+    answer(headers.iter().fold(request, |request, (name, value)| request.header(name, value))).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +114,7 @@ async fn scripts_get_json_from_every_command_and_errors_too() -> Result<()> {
     assert_eq!((&status["state"], &status["has_refresh_token"]), (&"signed_in".into(), &true.into()));
     assert_eq!(status["issuer"], world.server.dev().issuer);
     assert!(!status.to_string().contains("mrt1_"), "no refresh token is ever printed");
-    assert_eq!(cli.run(&["token", "--json"]).await?.success()?.json()?["token_type"], "Bearer");
+    assert_eq!(cli.run(&["token", "--json"]).await?.success()?.json()?["token_type"], "DPoP");
     assert_eq!(cli.run(&["user", "--json"]).await?.success()?.json()?["sub"], status["user"]["sub"]);
     let listed = cli.run(&["get", "/v1/notes", "--json"]).await?.success()?.json()?;
     assert_eq!(listed["status"], 200);
@@ -152,15 +173,18 @@ async fn a_refresh_that_is_killed_before_its_answer_goes_on_with_the_next_comman
     let world = World::start().await?;
     let cli = signed_in(&world).await?;
     let before = world.proxy.exchanges_of(TOKEN).len();
+    // Each process is asked for a nonce first, and that alone is let through at once.
+    world.proxy.on_next(TOKEN, Fault::Delay(std::time::Duration::ZERO));
     world.proxy.on_next(TOKEN, Fault::Delay(std::time::Duration::from_secs(600)));
     let mut killed = cli.start(&["refresh"])?;
-    world.proxy.wait_for(TOKEN, before + 1).await?;
+    world.proxy.wait_for(TOKEN, before + 2).await?;
     killed.kill().await?;
 
     cli.run(&["refresh"]).await?.success()?;
     let exchanges = world.proxy.exchanges_of(TOKEN).split_off(before);
-    assert_eq!(exchanges.len(), 2);
-    assert_eq!(exchanges[0].parameter("refresh_attempt"), exchanges[1].parameter("refresh_attempt"));
+    assert_eq!(exchanges.len(), 4);
+    let attempts = exchanges.iter().map(|exchange| exchange.parameter("refresh_attempt"));
+    assert!(attempts.clone().all(|attempt| attempt == exchanges[0].parameter("refresh_attempt")));
     assert_eq!(audit::count(&world.server, "refresh.rotated")?, 1);
     cli.run(&["get", "/v1/notes"]).await?.success()?;
     Ok(())
@@ -213,9 +237,7 @@ async fn each_kind_of_error_has_its_exit_code_and_says_what_to_do() -> Result<()
     world.server.restart()?;
     cli.run(&["refresh"]).await?.success()?;
 
-    let used =
-        world.proxy.exchanges_of(TOKEN).iter().find_map(|exchange| exchange.parameter("refresh_token"));
-    HandMade::new(&world.server, "ada")?.refresh(&used.expect("a refresh was made"), None).await?;
+    sessions::end_all(&world.server)?;
     let ended = cli.run(&["refresh"]).await?;
     assert_eq!(ended.code, NEEDS_REAUTH, "{ended:?}");
     assert_eq!(cli.run(&["status"]).await?.code, NEEDS_REAUTH);

@@ -1,11 +1,10 @@
-//! Stolen tokens and codes: of no use to the thief, and noticed.
+//! Stolen bearer tokens and codes: of no use to the thief, and noticed. Those that are bound to a key are in `dpop.rs`.
 
 use anyhow::Result;
 use moorline::{Error, SessionState};
 use moorline_tests::oauth::{HandMade, attempt, exchange_form};
 use moorline_tests::sdk::{CLIENT, REDIRECT};
-use moorline_tests::world::TOKEN;
-use moorline_tests::{Server, ServerOptions, World, audit};
+use moorline_tests::{Server, ServerOptions, World, audit, sessions};
 
 fn invalid_grant() -> (u16, String) {
     (400, "invalid_grant".to_owned())
@@ -32,25 +31,28 @@ async fn a_used_refresh_token_with_another_attempt_ends_the_session_for_everybod
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thief_who_comes_first_is_caught_when_the_owner_refreshes() -> Result<()> {
+async fn a_thief_of_a_bearer_token_who_comes_first_is_caught_when_the_owner_refreshes() -> Result<()> {
+    let server = Server::start()?;
+    let ada = HandMade::new(&server, "ada")?;
+    let stolen = ada.tokens().await?;
+    let thiefs = ada.refresh(&stolen.refresh_token, Some(&attempt())).await?.tokens()?;
+
+    let owners = ada.refresh(&stolen.refresh_token, Some(&attempt())).await?;
+    assert_eq!(owners.refusal(), invalid_grant());
+    assert_eq!(ada.notes(&thiefs.access_token).await?.status, 401);
+    assert_eq!(ada.refresh(&thiefs.refresh_token, None).await?.refusal(), invalid_grant());
+    assert_eq!(audit::count(&server, "refresh.reuse")?, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_ended_at_the_server_needs_a_new_sign_in() -> Result<()> {
     let world = World::start().await?;
     let app = world.signed_in().await?;
-    let issued = world
-        .proxy
-        .exchanges_of(TOKEN)
-        .pop()
-        .and_then(|exchange| exchange.answer)
-        .expect("the code was exchanged");
-    let stolen: moorline_tests::oauth::Tokens = serde_json::from_slice(&issued.body)?;
-    let by_hand = HandMade::new(&world.server, "ada")?;
-    let thiefs = by_hand.refresh(&stolen.refresh_token, Some(&attempt())).await?.tokens()?;
-
+    sessions::end_all(&world.server)?;
     let refusal = app.refresh().await;
     assert!(matches!(refusal, Err(Error::NeedsReauth(_))), "{refusal:?}");
     assert!(matches!(app.state(), SessionState::NeedsReauth(_)), "{:?}", app.state());
-    assert_eq!(by_hand.notes(&thiefs.access_token).await?.status, 401);
-    assert_eq!(by_hand.refresh(&thiefs.refresh_token, None).await?.refusal(), invalid_grant());
-    assert_eq!(audit::count(&world.server, "refresh.reuse")?, 1);
     Ok(())
 }
 
