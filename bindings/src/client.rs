@@ -9,8 +9,8 @@ use moorline::{InsecureFileKeyStore, KeyStore, Moorline, Platform, PlatformKeySt
 
 use crate::{
     AccessToken, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
-    HttpRequest, HttpResponse, SessionInfo, SessionState, SignInOptions, SignOut, StateWatch, User,
-    cancellation::cancelled, key_store::ForeignKeyStore,
+    HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOut, StateWatch,
+    User, cancellation::cancelled, key_store::ForeignKeyStore,
 };
 
 /// One account's session. Few and long-lived: an app holds one an account, and shuts it down when it is done with it.
@@ -130,6 +130,23 @@ impl Client {
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<HttpResponse, ClientError> {
         self.run(cancellation, async |moorline| moorline.send(request.into()).await).await
+    }
+
+    /// What a request must carry that another HTTP client sends, once.
+    pub async fn request_headers(
+        &self,
+        method: String,
+        url: String,
+        min_validity: Duration,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<RequestHeaders, ClientError> {
+        self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, min_validity).await)
+            .await
+    }
+
+    /// Takes in the `DPoP-Nonce` of an answer from this address.
+    pub fn learn_nonce(&self, url: String, nonce: String) -> Result<(), ClientError> {
+        Ok(self.moorline()?.learn_nonce(&url, &nonce)?)
     }
 
     /// Signs out: forgets the session on this device, then tells the provider.

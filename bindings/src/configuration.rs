@@ -21,6 +21,8 @@ pub struct ClientConfiguration {
     pub extra_root_pem: Option<String>,
     /// Whether plain HTTP to loopback is fine, for development.
     pub allow_http_on_loopback: bool,
+    /// Whether bearer tokens are fine where the provider can't bind them to this device.
+    pub allow_bearer: bool,
     /// Further origins that the access token may be sent to.
     pub api_origins: Vec<String>,
     /// Which session of the vault; nothing for `default`.
@@ -66,6 +68,9 @@ impl ClientConfiguration {
         }
         if self.allow_http_on_loopback {
             builder = builder.allow_http_on_loopback();
+        }
+        if self.allow_bearer {
+            builder = builder.allow_bearer();
         }
         if let Some(account) = &self.account {
             builder = builder.account(account);

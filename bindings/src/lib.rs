@@ -27,7 +27,7 @@ pub use configuration::{ClientConfiguration, Parameter, PinnedHost};
 pub use error::{ClientError, ReauthReason, SignedOutReason, StorageLostReason};
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
-pub use session::{AccessToken, SessionInfo, SessionState, StateWatch, User};
+pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User};
 pub use sign_in::{AuthorizationRequest, SignInOptions, SignOut};
 
 uniffi::setup_scaffolding!();

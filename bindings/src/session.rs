@@ -90,8 +90,28 @@ pub struct User {
 pub struct AccessToken {
     /// The token itself.
     pub secret: String,
+    /// Whether it is of use by itself.
+    pub token_type: TokenType,
     /// How long it was good for when it was handed out; nothing where the provider doesn't say.
     pub expires_in: Option<Duration>,
+}
+
+/// How an access token is to be sent. Mirrors [`moorline::TokenType`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
+pub enum TokenType {
+    /// Bound to a key of the session (DPoP, RFC 9449): of no use without a proof.
+    Bound,
+    /// Whoever holds it can use it.
+    Bearer,
+}
+
+/// What a request by another HTTP client must carry. Its `Debug` never shows it.
+#[derive(Clone, uniffi::Record)]
+pub struct RequestHeaders {
+    /// The value of `Authorization`.
+    pub authorization: String,
+    /// The value of `DPoP`; nothing where the token is a bearer token.
+    pub dpop: Option<String>,
 }
 
 /// What is known about the session, with nothing secret in it. Mirrors [`moorline::SessionInfo`].
@@ -103,6 +123,8 @@ pub struct SessionInfo {
     pub scope: Vec<String>,
     /// How long the access token is still good for; zero if it has expired.
     pub access_token_expires_in: Option<Duration>,
+    /// Whether its tokens are bound to a key of the session.
+    pub token_type: TokenType,
     /// Whether the session can be refreshed.
     pub has_refresh_token: bool,
     /// The provider.
@@ -145,7 +167,26 @@ impl From<moorline::User> for User {
 
 impl From<moorline::AccessToken> for AccessToken {
     fn from(token: moorline::AccessToken) -> Self {
-        Self { secret: token.secret().to_owned(), expires_in: token.expires_in() }
+        Self {
+            secret: token.secret().to_owned(),
+            token_type: token.token_type().into(),
+            expires_in: token.expires_in(),
+        }
+    }
+}
+
+impl From<moorline::TokenType> for TokenType {
+    fn from(token_type: moorline::TokenType) -> Self {
+        match token_type {
+            moorline::TokenType::DPoP => Self::Bound,
+            moorline::TokenType::Bearer => Self::Bearer,
+        }
+    }
+}
+
+impl From<moorline::RequestHeaders> for RequestHeaders {
+    fn from(headers: moorline::RequestHeaders) -> Self {
+        Self { authorization: headers.authorization().to_owned(), dpop: headers.dpop().map(str::to_owned) }
     }
 }
 
@@ -155,6 +196,7 @@ impl From<moorline::SessionInfo> for SessionInfo {
             user: info.user.into(),
             scope: info.scope,
             access_token_expires_in: info.access_token_expires_in,
+            token_type: info.token_type.into(),
             has_refresh_token: info.has_refresh_token,
             issuer: info.issuer,
             client_id: info.client_id,
@@ -174,5 +216,11 @@ impl fmt::Debug for User {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AccessToken([redacted])")
+    }
+}
+
+impl fmt::Debug for RequestHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestHeaders([redacted])")
     }
 }

@@ -32,16 +32,22 @@ struct Arguments {
     /// The vault's folder.
     #[arg(long)]
     vault: PathBuf,
+    /// Accepts bearer tokens from a provider without DPoP.
+    #[arg(long)]
+    allow_bearer: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let configuration = Configuration::builder(&arguments.issuer, &arguments.client_id)
+    let mut builder = Configuration::builder(&arguments.issuer, &arguments.client_id)
         .redirect_uri(&arguments.redirect_uri)
         .scopes(arguments.scope.split(' '))
-        .allow_http_on_loopback()
-        .build()?;
+        .allow_http_on_loopback();
+    if arguments.allow_bearer {
+        builder = builder.allow_bearer();
+    }
+    let configuration = builder.build()?;
     let platform = Platform::new(&arguments.vault, Arc::new(MemoryKeyStore::new()));
     let app = Moorline::new(configuration, platform)?;
     // Waiting for a line blocks this thread; the SDK has its own.
@@ -67,7 +73,10 @@ async fn obey(app: &Moorline, arguments: &Arguments, line: &str) -> Result<Value
             let user = app.finish_sign_in(callback.as_str()).await?;
             Ok(json!({ "subject": user.subject, "claims": user.claims }))
         }
-        ("state", _) => Ok(json!({ "state": format!("{:?}", app.state()) })),
+        ("state", _) => {
+            let token_type = app.session_info().map(|info| info.token_type.as_str());
+            Ok(json!({ "state": format!("{:?}", app.state()), "token_type": token_type }))
+        }
         ("user-info", _) => Ok(json!({ "claims": app.user_info().await?.claims })),
         ("refresh", callers) => {
             let callers: usize = callers.parse().context("refresh N")?;

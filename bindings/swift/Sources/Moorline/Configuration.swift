@@ -25,6 +25,11 @@ extension Moorline {
         /// Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only.
         public var allowsHTTPOnLoopback = false
 
+        /// Accepts bearer tokens from a provider that can't bind them to this device (DPoP, RFC 9449): whoever steals one can
+        /// use it. Without this, a sign-in there is ``MoorlineError/misconfigured(_:)``. Where the provider can bind them, they
+        /// are bound with or without it.
+        public var allowsBearer = false
+
         /// Further origins (`https://api.example.com`) that the access token may be sent to. The issuer's own always is.
         public var apiOrigins: [String] = []
 
@@ -89,6 +94,7 @@ extension Moorline.Configuration {
             },
             extraRootPem: extraRootPEM,
             allowHttpOnLoopback: allowsHTTPOnLoopback,
+            allowBearer: allowsBearer,
             apiOrigins: apiOrigins,
             account: account,
             connectTimeout: try connectTimeout?.checkedSeconds("connectTimeout"),

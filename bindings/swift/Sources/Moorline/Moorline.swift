@@ -88,9 +88,7 @@ public final class Moorline: Sendable {
 
     /// An access token that is good for at least `minValidity` from now on, refreshed where needed.
     public func accessToken(minValidity: Duration = .seconds(60)) async throws -> AccessToken {
-        // Longer than any token lives, and short enough for every clock's arithmetic.
-        let longest = Duration.seconds(400 * 24 * 3600)
-        let wanted = min(max(minValidity, .zero), longest).seconds
+        let wanted = Self.bounded(minValidity)
         return try await call { AccessToken(try await $0.accessToken(minValidity: wanted, cancellation: $1)) }
     }
 
@@ -110,6 +108,38 @@ public final class Moorline: Sendable {
         return try await call {
             try await $0.send(request: record, cancellation: $1).foundation(for: request)
         }
+    }
+
+    /// The request with what it must carry to be let in, for an HTTP client of the app's own: `Authorization`, and `DPoP`
+    /// where the token is bound. It is for one send: ask anew for each, also of the same request. Hand every answer to
+    /// ``learnNonce(from:)``, and after a 401 that has a `DPoP-Nonce`, ask and send again.
+    ///
+    /// - Throws: ``MoorlineError/misconfigured(_:)`` where the address is neither of the issuer's origin nor in
+    ///   ``Configuration/apiOrigins``.
+    public func authorized(
+        _ request: URLRequest,
+        minValidity: Duration = .seconds(60)
+    ) async throws -> URLRequest {
+        guard let url = request.url else { throw MoorlineError.misconfigured("the request has no URL") }
+        let (method, wanted) = (request.httpMethod ?? "GET", Self.bounded(minValidity))
+        let headers = try await call {
+            try await $0.requestHeaders(
+                method: method,
+                url: url.absoluteString,
+                minValidity: wanted,
+                cancellation: $1
+            )
+        }
+        var authorized = request
+        authorized.setValue(headers.authorization, forHTTPHeaderField: "Authorization")
+        authorized.setValue(headers.dpop, forHTTPHeaderField: "DPoP")
+        return authorized
+    }
+
+    /// Takes in the `DPoP-Nonce` of an answer, where it has one. ``data(for:)`` does that by itself.
+    public func learnNonce(from response: HTTPURLResponse) throws {
+        guard let url = response.url, let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce") else { return }
+        try translating { try client.learnNonce(url: url.absoluteString, nonce: nonce) }
     }
 
     /// What the provider says about the person now.
@@ -133,6 +163,11 @@ public final class Moorline: Sendable {
     /// ``MoorlineError/cancelled``, ``sessions`` end, and ``session`` stays as it is. Signs nobody out.
     public func close() {
         client.shutDown()
+    }
+
+    /// Not longer than any token lives, and short enough for every clock's arithmetic.
+    private static func bounded(_ minValidity: Duration) -> TimeInterval {
+        min(max(minValidity, .zero), .seconds(400 * 24 * 3600)).seconds
     }
 
     /// Swift's cancellation doesn't reach Rust by itself, so each call takes a handle for it along.

@@ -21,10 +21,21 @@ extension Moorline {
         public let claims: String
     }
 
+    /// How an access token is to be sent.
+    public enum TokenType: String, Sendable {
+        /// Bound to a key of this session (RFC 9449): of no use without a proof that is made for the one request.
+        case dpop = "DPoP"
+        /// Whoever holds it can use it (RFC 6750).
+        case bearer = "Bearer"
+    }
+
     /// An access token. Its description never shows it.
     public struct AccessToken: Sendable, Equatable {
-        /// The token itself: for the `Authorization` header, never for a log.
+        /// The token itself, never for a log. Where it is bound, it is of no use by itself: see
+        /// ``Moorline/authorized(_:minValidity:)``.
         public let secret: String
+        /// Whether it is bound to a key of this session.
+        public let tokenType: TokenType
         /// How long it was good for when it was handed out; nothing where the provider doesn't say.
         public let expiresIn: Duration?
     }
@@ -37,6 +48,8 @@ extension Moorline {
         public let scope: [String]
         /// How long the access token is still good for; zero if it has expired, nothing if the provider doesn't say.
         public let accessTokenExpiresIn: Duration?
+        /// Whether its tokens are bound to a key of this session; it stays so for as long as the session lives.
+        public let tokenType: TokenType
         /// Whether the session can be refreshed.
         public let hasRefreshToken: Bool
         /// The provider.
@@ -90,7 +103,20 @@ extension Moorline.User {
 
 extension Moorline.AccessToken {
     init(_ token: MoorlineGenerated.AccessToken) {
-        self.init(secret: token.secret, expiresIn: token.expiresIn.map { .seconds($0) })
+        self.init(
+            secret: token.secret,
+            tokenType: .init(token.tokenType),
+            expiresIn: token.expiresIn.map { .seconds($0) }
+        )
+    }
+}
+
+extension Moorline.TokenType {
+    init(_ tokenType: MoorlineGenerated.TokenType) {
+        switch tokenType {
+        case .bound: self = .dpop
+        case .bearer: self = .bearer
+        }
     }
 }
 
@@ -100,6 +126,7 @@ extension Moorline.SessionInfo {
             user: .init(info.user),
             scope: info.scope,
             accessTokenExpiresIn: info.accessTokenExpiresIn.map { .seconds($0) },
+            tokenType: .init(info.tokenType),
             hasRefreshToken: info.hasRefreshToken,
             issuer: info.issuer,
             clientID: info.clientId,

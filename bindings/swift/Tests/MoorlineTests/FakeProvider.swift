@@ -14,6 +14,9 @@ import Moorline
 final class FakeProvider: @unchecked Sendable {
     let issuer: String
 
+    /// The JSON of the algorithms that it takes proofs by; `null` for a provider that can't bind tokens.
+    private let proofAlgorithms: String
+
     /// Counts the requests that have come.
     let asked: AsyncStream<Void>
 
@@ -22,7 +25,8 @@ final class FakeProvider: @unchecked Sendable {
     private let gate = NSCondition()
     private var isHolding = false
 
-    init() throws {
+    init(proofAlgorithms: String = #"["ES256"]"#) throws {
+        self.proofAlgorithms = proofAlgorithms
         listener = socket(AF_INET, stream, 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -63,11 +67,16 @@ final class FakeProvider: @unchecked Sendable {
         close(listener)
     }
 
-    func moorline(in folder: URL, keyStore: any MoorlineKeyStore = MapKeyStore()) throws -> Moorline {
+    func moorline(
+        in folder: URL,
+        keyStore: any MoorlineKeyStore = MapKeyStore(),
+        allowsBearer: Bool = false
+    ) throws -> Moorline {
         var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.scopes = ["openid", "offline_access"]
         configuration.allowsHTTPOnLoopback = true
+        configuration.allowsBearer = allowsBearer
         return try Moorline(configuration, platform: .init(vaultDirectory: folder, keyStore: keyStore))
     }
 
@@ -87,7 +96,8 @@ final class FakeProvider: @unchecked Sendable {
             {"issuer": "\(issuer)", "authorization_endpoint": "\(issuer)/authorize", "token_endpoint": "\(issuer)/token",
             "jwks_uri": "\(issuer)/jwks", "response_types_supported": ["code"], "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"], "code_challenge_methods_supported": ["S256"],
-            "scopes_supported": ["openid", "offline_access"]}
+            "scopes_supported": ["openid", "offline_access"],
+            "dpop_signing_alg_values_supported": \(proofAlgorithms)}
             """
         let head =
             "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"

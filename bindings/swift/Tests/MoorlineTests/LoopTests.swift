@@ -54,6 +54,11 @@ final class LoopTests: FolderTestCase {
         XCTAssertEqual(asked.subject, user.subject)
         let info = try XCTUnwrap(moorline.sessionInfo())
         XCTAssertTrue(info.hasRefreshToken)
+        XCTAssertEqual(info.tokenType, .dpop)
+        XCTAssertEqual(kept.tokenType, .dpop)
+        let authorized = try await moorline.authorized(URLRequest(url: notes))
+        XCTAssertTrue(authorized.value(forHTTPHeaderField: "Authorization")?.hasPrefix("DPoP ") == true)
+        XCTAssertNotNil(authorized.value(forHTTPHeaderField: "DPoP"))
         XCTAssertTrue(info.scope.contains("notes.write"), "\(info.scope)")
         XCTAssertEqual(info.issuer, server.description.issuer)
 

@@ -2,6 +2,10 @@ import Foundation
 import Moorline
 import XCTest
 
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
 /// What needs a provider, and none of its pages: the key store, cancellation, the states.
 final class ProviderTests: FolderTestCase {
     private struct Unexpected: Error {}
@@ -121,6 +125,38 @@ final class ProviderTests: FolderTestCase {
             let error = await failure { try await moorline.accessToken() }
             XCTAssertEqual(error, .signedOut(.neverSignedIn))
             XCTAssertNil(try moorline.sessionInfo())
+        }
+    }
+
+    func testASignInBindsItsCodeToAKeyWhereverTheProviderCan() async throws {
+        try await withProvider { provider in
+            for allowsBearer in [false, true] {
+                let moorline = try provider.moorline(in: folder, allowsBearer: allowsBearer)
+                let request = try await moorline.startSignIn()
+                XCTAssertTrue(request.url.absoluteString.contains("dpop_jkt="))
+            }
+        }
+    }
+
+    func testAProviderWithBearerTokensAloneIsRefusedUntilTheAppAcceptsThem() async throws {
+        let provider = try FakeProvider(proofAlgorithms: "null")
+        defer { provider.stop() }
+        let error = await failure { try await provider.moorline(in: folder).startSignIn() }
+        guard case .misconfigured(let what) = error else { return XCTFail("\(String(describing: error))") }
+        XCTAssertTrue(what.contains("allow_bearer"), what)
+        let request = try await provider.moorline(in: folder, allowsBearer: true).startSignIn()
+        XCTAssertFalse(request.url.absoluteString.contains("dpop_jkt="))
+    }
+
+    func testARequestIsAuthorizedForAllowedAddressesAndForSomebodyWhoIsSignedIn() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder)
+            let elsewhere = URLRequest(url: try XCTUnwrap(URL(string: "https://evil.example/notes")))
+            let refused = await failure { try await moorline.authorized(elsewhere) }
+            guard case .misconfigured = refused else { return XCTFail("\(String(describing: refused))") }
+            let here = URLRequest(url: try XCTUnwrap(URL(string: "\(provider.issuer)/notes")))
+            let nobody = await failure { try await moorline.authorized(here) }
+            XCTAssertEqual(nobody, .signedOut(.neverSignedIn))
         }
     }
 }

@@ -6,7 +6,8 @@ package dev.moorline
  *
  * @property method `GET`, `POST`, ….
  * @property url the absolute address. Its origin must be the issuer's, or one that the configuration allows.
- * @property headers header fields, in order. `Authorization` is Moorline's own and may not be among them.
+ * @property headers header fields, in order. `Authorization` and `DPoP` are Moorline's own and may not be
+ * among them.
  * @property body the body; empty for none.
  */
 public class HttpRequest(

@@ -135,6 +135,26 @@ public class Moorline internal constructor(
             tokens.drop()
         }
 
+    /**
+     * What a request must carry that an HTTP client of the app's own sends: `Authorization`, and `DPoP` where the token is
+     * bound. They are for this method and this address (its query doesn't matter), and for one send: ask anew for each. An
+     * answer may have a `DPoP-Nonce` header; hand it to [learnNonce], and after a 401 that has one, ask and send again.
+     *
+     * @throws MoorlineException.Misconfigured where the address is neither of the issuer's origin nor of one that the
+     * configuration names with [MoorlineBuilder.apiOrigin].
+     */
+    public suspend fun requestHeaders(
+        method: String,
+        url: String,
+        minValidity: Duration = 60.seconds,
+    ): RequestHeaders {
+        val wanted = minValidity.coerceIn(Duration.ZERO, LONGEST)
+        return call { client.requestHeaders(method, url, wanted.toJavaDuration(), null).toApp() }
+    }
+
+    /** Takes in the `DPoP-Nonce` header of an answer from [url]. [send] does that by itself. */
+    public suspend fun learnNonce(url: String, nonce: String): Unit = call { client.learnNonce(url, nonce) }
+
     /** What the provider says about the person now. */
     public suspend fun userInfo(): User = call { client.userInfo(null).toApp() }
 

@@ -29,6 +29,13 @@ public class MoorlineBuilder internal constructor() {
     /** Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only. */
     public var allowHttpOnLoopback: Boolean = false
 
+    /**
+     * Accepts bearer tokens from a provider that can't bind them to this device (DPoP, RFC 9449): whoever steals one can use
+     * it. Without this, a sign-in there is [MoorlineException.Misconfigured]. Where the provider can bind them, they are
+     * bound with or without it.
+     */
+    public var allowBearer: Boolean = false
+
     /** Which session of the vault, for apps with several accounts side by side. Left out, it is `default`. */
     public var account: String? = null
 
@@ -71,6 +78,7 @@ public class MoorlineBuilder internal constructor() {
         pins = pins.toList(),
         extraRootPem = extraRootPem,
         allowHttpOnLoopback = allowHttpOnLoopback,
+        allowBearer = allowBearer,
         apiOrigins = apiOrigins.toList(),
         account = account,
         connectTimeout = connectTimeout?.toFfi("connectTimeout"),

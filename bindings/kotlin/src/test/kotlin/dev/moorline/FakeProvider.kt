@@ -10,7 +10,7 @@ import java.util.concurrent.Executors
  * As much of a provider as it takes to start a sign-in: its discovery document, over plain HTTP on loopback. What needs more
  * is in [LoopTest], against the real server.
  */
-internal class FakeProvider : AutoCloseable {
+internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""") : AutoCloseable {
     private val threads = Executors.newCachedThreadPool()
     private val server = HttpServer.create(InetSocketAddress("127.0.0.1", 0), 0)
 
@@ -28,7 +28,7 @@ internal class FakeProvider : AutoCloseable {
         server.createContext("/.well-known/openid-configuration") { exchange ->
             asked.countDown()
             gate.await()
-            val body = DOCUMENT.replace("ISSUER", issuer).encodeToByteArray()
+            val body = DOCUMENT.replace("ISSUER", issuer).replace("ALGORITHMS", proofAlgorithms).encodeToByteArray()
             exchange.responseHeaders.add("Content-Type", "application/json")
             exchange.sendResponseHeaders(200, body.size.toLong())
             exchange.responseBody.use { it.write(body) }
@@ -45,13 +45,18 @@ internal class FakeProvider : AutoCloseable {
 
     fun release() = gate.countDown()
 
-    fun moorline(folder: File, keyStore: KeyStore = MapKeyStore()): Moorline =
+    fun moorline(
+        folder: File,
+        keyStore: KeyStore = MapKeyStore(),
+        configure: MoorlineBuilder.() -> Unit = {},
+    ): Moorline =
         Moorline(Platform(folder, keyStore)) {
             issuer = this@FakeProvider.issuer
             clientId = "notes"
             redirectUri = "com.example.notes:/signed-in"
             scopes("openid", "offline_access")
             allowHttpOnLoopback = true
+            configure()
         }
 
     override fun close() {
@@ -70,7 +75,8 @@ internal class FakeProvider : AutoCloseable {
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["RS256"],
             "code_challenge_methods_supported": ["S256"],
-            "scopes_supported": ["openid", "offline_access"]
+            "scopes_supported": ["openid", "offline_access"],
+            "dpop_signing_alg_values_supported": ALGORITHMS
         }"""
     }
 }

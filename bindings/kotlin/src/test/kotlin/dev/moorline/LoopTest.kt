@@ -13,6 +13,7 @@ import kotlinx.serialization.json.Json
 import kotlinx.serialization.json.jsonArray
 import kotlinx.serialization.json.jsonObject
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -70,6 +71,12 @@ class LoopTest {
             assertEquals(user.subject, moorline.userInfo().subject)
             val info = checkNotNull(moorline.sessionInfo())
             assertTrue(info.hasRefreshToken)
+            assertEquals(TokenType.DPOP, info.tokenType)
+            assertEquals(TokenType.DPOP, moorline.accessToken().tokenType)
+            val headers = moorline.requestHeaders("GET", "${server.api}/notes")
+            assertTrue(headers.authorization.startsWith("DPoP "))
+            assertEquals(listOf("Authorization", "DPoP"), headers.fields.map { it.first })
+            assertFalse("$headers".contains(moorline.accessToken().secret))
             assertTrue("notes.write" in info.scope, "${info.scope}")
             assertEquals(server.issuer, info.issuer)
 

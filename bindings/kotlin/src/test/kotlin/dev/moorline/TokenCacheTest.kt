@@ -14,7 +14,7 @@ class TokenCacheTest {
     private var wall = 1000.seconds
     private val cache = TokenCache({ monotonic.inWholeNanoseconds }, { wall.inWholeMilliseconds })
 
-    private fun keep(lifetime: Duration?) = cache.keep(AccessToken("a", lifetime), cache.ask())
+    private fun keep(lifetime: Duration?) = cache.keep(AccessToken("a", TokenType.DPOP, lifetime), cache.ask())
 
     private fun pass(time: Duration) {
         monotonic += time
@@ -25,6 +25,7 @@ class TokenCacheTest {
     fun `a token is kept for as long as it is good for what is asked`() {
         keep(15.minutes)
         assertEquals(15.minutes, cache.find(1.minutes)?.expiresIn)
+        assertEquals(TokenType.DPOP, cache.find(1.minutes)?.tokenType)
         pass(14.minutes)
         assertEquals(1.minutes, cache.find(1.minutes)?.expiresIn)
         pass(1.seconds)
@@ -53,7 +54,7 @@ class TokenCacheTest {
     fun `a token that was asked for before the cache was dropped is not kept`() {
         val asked = cache.ask()
         cache.drop()
-        cache.keep(AccessToken("old", 15.minutes), asked)
+        cache.keep(AccessToken("old", TokenType.DPOP, 15.minutes), asked)
         assertNull(cache.find(Duration.ZERO))
     }
 
@@ -67,7 +68,7 @@ class TokenCacheTest {
     fun `the age counts from before the token was asked for`() {
         val asked = cache.ask()
         pass(10.seconds)
-        cache.keep(AccessToken("a", 60.seconds), asked)
+        cache.keep(AccessToken("a", TokenType.DPOP, 60.seconds), asked)
         assertEquals(50.seconds, cache.find(Duration.ZERO)?.expiresIn)
     }
 }

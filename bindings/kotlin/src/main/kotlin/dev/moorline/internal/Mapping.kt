@@ -5,6 +5,7 @@ import dev.moorline.HttpRequest
 import dev.moorline.HttpResponse
 import dev.moorline.MoorlineException
 import dev.moorline.ReauthReason
+import dev.moorline.RequestHeaders
 import dev.moorline.SessionInfo
 import dev.moorline.SessionState
 import dev.moorline.SignInOptions
@@ -12,6 +13,7 @@ import dev.moorline.SignInRequest
 import dev.moorline.SignOutOutcome
 import dev.moorline.SignedOutReason
 import dev.moorline.StorageLostReason
+import dev.moorline.TokenType
 import dev.moorline.User
 import dev.moorline.ffi.HeaderField
 import dev.moorline.ffi.Parameter
@@ -23,12 +25,14 @@ import dev.moorline.ffi.AuthorizationRequest as FfiAuthorizationRequest
 import dev.moorline.ffi.HttpRequest as FfiHttpRequest
 import dev.moorline.ffi.HttpResponse as FfiHttpResponse
 import dev.moorline.ffi.ReauthReason as FfiReauthReason
+import dev.moorline.ffi.RequestHeaders as FfiRequestHeaders
 import dev.moorline.ffi.SessionInfo as FfiSessionInfo
 import dev.moorline.ffi.SessionState as FfiSessionState
 import dev.moorline.ffi.SignInOptions as FfiSignInOptions
 import dev.moorline.ffi.SignOut as FfiSignOut
 import dev.moorline.ffi.SignedOutReason as FfiSignedOutReason
 import dev.moorline.ffi.StorageLostReason as FfiStorageLostReason
+import dev.moorline.ffi.TokenType as FfiTokenType
 import dev.moorline.ffi.User as FfiUser
 
 internal fun FfiSessionState.toApp(): SessionState = when (this) {
@@ -58,12 +62,21 @@ internal fun FfiStorageLostReason.toApp(): StorageLostReason = when (this) {
 
 internal fun FfiUser.toApp(): User = User(subject, name, preferredUsername, email, emailVerified, picture, claims)
 
-internal fun FfiAccessToken.toApp(): AccessToken = AccessToken(secret, expiresIn?.toKotlinDuration())
+internal fun FfiAccessToken.toApp(): AccessToken =
+    AccessToken(secret, tokenType.toApp(), expiresIn?.toKotlinDuration())
+
+internal fun FfiTokenType.toApp(): TokenType = when (this) {
+    FfiTokenType.BOUND -> TokenType.DPOP
+    FfiTokenType.BEARER -> TokenType.BEARER
+}
+
+internal fun FfiRequestHeaders.toApp(): RequestHeaders = RequestHeaders(authorization, dpop)
 
 internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
     user = user.toApp(),
     scope = scope,
     accessTokenExpiresIn = accessTokenExpiresIn?.toKotlinDuration(),
+    tokenType = tokenType.toApp(),
     hasRefreshToken = hasRefreshToken,
     issuer = issuer,
     clientId = clientId,

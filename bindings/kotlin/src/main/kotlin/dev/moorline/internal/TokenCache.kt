@@ -19,7 +19,7 @@ internal class TokenCache(
     /** When a token was asked for, and how often the cache had been dropped by then. */
     internal class Asked(val monotonicNanos: Long, val wallMillis: Long, val drops: Long)
 
-    private class Kept(val secret: String, val lifetime: Duration, val asked: Asked)
+    private class Kept(val token: AccessToken, val lifetime: Duration, val asked: Asked)
 
     private var drops = 0L
     private var kept: Kept? = null
@@ -29,7 +29,8 @@ internal class TokenCache(
     fun find(minValidity: Duration): AccessToken? {
         val kept = kept ?: return null
         val left = kept.lifetime - age(kept.asked)
-        return if (left > Duration.ZERO && left >= minValidity) AccessToken(kept.secret, left) else null
+        if (left <= Duration.ZERO || left < minValidity) return null
+        return AccessToken(kept.token.secret, kept.token.tokenType, left)
     }
 
     /** To be called before a token is asked for: its life is counted from here. */
@@ -40,7 +41,7 @@ internal class TokenCache(
     @Synchronized
     fun keep(token: AccessToken, asked: Asked) {
         if (asked.drops != drops) return
-        kept = token.expiresIn?.let { Kept(token.secret, it, asked) }
+        kept = token.expiresIn?.let { Kept(token, it, asked) }
     }
 
     /** Forgets the token, and any that is on its way. */
