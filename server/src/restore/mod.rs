@@ -26,7 +26,7 @@ use crate::store::StoreError;
 pub enum RestoreError {
     /// The database is older than the export.
     #[error(
-        "the database went back in time: sessions that were ended since would live again (the last end that {} has is number {exported}, the database's is {stored}). Run `moorline-server restore`, which ends them, then start again",
+        "the database went back in time: sessions that were ended since would live again (the last end that {} has is number {exported}, the database's is {stored}). Run `moorline-server restore` (with --config FILE, or --dir DIR for a development server), which ends them, then start again",
         path.display()
     )]
     WentBack {
