@@ -1,4 +1,4 @@
-//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench` and
+//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask model` and
 //! `cargo xtask bindings`. `cargo xtask help` lists them.
 
 mod bench;
@@ -7,6 +7,7 @@ mod counts;
 mod demo;
 mod dev_server;
 mod install;
+mod model;
 mod process;
 mod report;
 mod scratch;
@@ -37,6 +38,7 @@ enum Command {
     Demo(demo::Options),
     Test(suites::Options),
     Bench(bench::Options),
+    Model(model::Options),
     Bindings(bindings::Options),
 }
 
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::run(&workspace, ui, &options),
         Command::Test(options) => suites::run(&workspace, ui.verbose(options.verbose), &options),
         Command::Bench(options) => bench::run(&workspace, ui, &options),
+        Command::Model(options) => model::run(&workspace, ui, &options),
         Command::Bindings(options) => bindings::run(&workspace, ui.verbose(options.verbose), &options),
     });
     match result {
