@@ -16,8 +16,8 @@ pub mod oauth;
 pub mod proxy;
 pub mod sdk;
 pub mod server;
-pub mod shell;
 pub mod sessions;
+pub mod shell;
 pub mod tls;
 pub mod world;
 

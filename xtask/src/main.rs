@@ -1,5 +1,5 @@
-//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask faults`,
-//! `cargo xtask fuzz` and `cargo xtask bindings`. `cargo xtask help` lists them.
+//! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask model`,
+//! `cargo xtask faults`, `cargo xtask fuzz` and `cargo xtask bindings`. `cargo xtask help` lists them.
 
 mod bench;
 mod bindings;
@@ -9,6 +9,7 @@ mod dev_server;
 mod faults;
 mod fuzz;
 mod install;
+mod model;
 mod process;
 mod report;
 mod scratch;
@@ -41,6 +42,7 @@ enum Command {
     Bench(bench::Options),
     Fuzz(fuzz::Options),
     Faults(faults::Options),
+    Model(model::Options),
     Bindings(bindings::Options),
 }
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::run(&workspace, ui, &options),
         Command::Fuzz(options) => fuzz::run(&workspace, ui, &options),
         Command::Faults(options) => faults::run(&workspace, ui, &options),
+        Command::Model(options) => model::run(&workspace, ui, &options),
         Command::Bindings(options) => bindings::run(&workspace, ui.verbose(options.verbose), &options),
     });
     match result {

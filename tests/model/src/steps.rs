@@ -168,7 +168,8 @@ impl World {
         let before = state.rows[index];
         let reply = state.rows[index].serve(request, &self.scenario);
         let now = state.rows[index];
-        if state.lost < self.scenario.lost_commits && before.generation != now.generation {
+        let is_last = index == usize::from(state.session);
+        if is_last && state.lost < self.scenario.lost_commits && before.generation != now.generation {
             state.before = Some(before);
         }
         state.minted |= matches!(reply, Reply::Issued { age, .. } if age < now.age);
@@ -269,12 +270,20 @@ impl World {
                 let rows = state.rows.iter_mut().chain(&mut state.before);
                 rows.filter(|row| row.generation > 0).for_each(|row| row.grow_old());
             }
+            _ => return self.person_step(state, step),
+        }
+        Some(())
+    }
+
+    fn person_step(&self, state: &mut State, step: Step) -> Option<()> {
+        match step {
             Step::SignOut => {
                 let contents = state.vault.after_sign_out();
                 state.vault.replace(contents);
             }
             Step::SignIn => {
                 state.session += 1;
+                state.before = None;
                 let contents = state.vault.after_sign_in(Token { session: state.session, generation: 0 });
                 state.vault.replace(contents);
             }
@@ -288,6 +297,13 @@ impl World {
                 }
                 state.vault.replace(contents);
             }
+            _ => return self.thief_step(state, step),
+        }
+        Some(())
+    }
+
+    fn thief_step(&self, state: &mut State, step: Step) -> Option<()> {
+        match step {
             Step::Steal(token) => state.thief.steal(token, None),
             Step::CopyRequest(index) => {
                 let sending = state.network[usize::from(index)]?.sending;
