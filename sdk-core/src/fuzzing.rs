@@ -4,8 +4,11 @@
 //! whatever comes in: not only that nothing panics, but that what is believed is what was said. They stand beside the
 //! readers; this is the list of them. The tests replay the committed corpora, without a fuzzer and on any tool chain.
 
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+
 pub use crate::configuration::fuzzing::pins;
 pub use crate::discovery::fuzzing::discovery;
+pub use crate::dpop::fuzzing::proof_challenge;
 pub use crate::login::fuzzing::{callback, loopback};
 pub use crate::session::fuzzing::token_response;
 pub use crate::token::fuzzing::{id_token, jwks, jwt, userinfo};
@@ -24,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("loopback", loopback),
     ("pending_record", pending_record),
     ("pins", pins),
+    ("proof_challenge", proof_challenge),
     ("token_response", token_response),
     ("userinfo", userinfo),
     ("vault_file", vault_file),
@@ -35,6 +39,27 @@ pub(crate) fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
         Some(end) => (&input[..end], &input[end + 1..]),
         None => (input, &[]),
     }
+}
+
+/// Header fields, a line each, up to an empty line; and the body behind that. A line that HTTP forbids is left out: the
+/// product never sees one.
+pub(crate) fn head_and_body(input: &[u8]) -> (HeaderMap, &[u8]) {
+    let mut headers = HeaderMap::new();
+    let mut rest = input;
+    while !rest.is_empty() {
+        let (line, after) = first_line(rest);
+        rest = after;
+        if line.is_empty() {
+            break;
+        }
+        let mut halves = line.splitn(2, |byte| *byte == b':');
+        let name = halves.next().and_then(|name| HeaderName::from_bytes(name).ok());
+        let value = halves.next().and_then(|value| HeaderValue::from_bytes(value.trim_ascii()).ok());
+        if let (Some(name), Some(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    (headers, rest)
 }
 
 /// A place in something of this length. It depends on the input alone, so that a crash comes again.
@@ -70,6 +95,58 @@ mod tests {
                 target(&fs::read(&file).unwrap());
             }
             target(b"");
+        }
+    }
+
+    #[test]
+    fn what_is_near_the_corpus_holds_too() {
+        for (name, target) in TARGETS {
+            let mut corpus = files(&fuzz_folder("corpus").join(name));
+            corpus.sort();
+            let inputs: Vec<_> = corpus.iter().map(|file| fs::read(file).unwrap()).collect();
+            let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+            for _ in 0..NEIGHBOURS {
+                let mut input = inputs[dice.below(inputs.len())].clone();
+                for _ in 0..=dice.below(4) {
+                    dice.change(&mut input, &inputs);
+                }
+                let outcome = std::panic::catch_unwind(|| target(&input));
+                assert!(outcome.is_ok(), "{name} with {}", input.escape_ascii());
+            }
+        }
+    }
+
+    const NEIGHBOURS: usize = 400;
+    /// Bytes that mean something to one reader or another.
+    const ODD: &[u8] = b"\0\n\"%&=.:,-+ 09aA\\/?#@[]{}\xff";
+
+    /// The same numbers in every run (xorshift64*, G. Marsaglia and S. Vigna).
+    struct Dice(u64);
+
+    impl Dice {
+        fn below(&mut self, end: usize) -> usize {
+            self.0 ^= self.0 >> 12;
+            self.0 ^= self.0 << 25;
+            self.0 ^= self.0 >> 27;
+            (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) as usize % end.max(1)
+        }
+
+        /// Flips, cuts, doubles or splices something.
+        fn change(&mut self, input: &mut Vec<u8>, others: &[Vec<u8>]) {
+            let from = self.below(input.len());
+            let to = (from + 1 + self.below(8)).min(input.len());
+            match self.below(5) {
+                0 if from < to => input[from] ^= 1 << self.below(8),
+                1 if from < to => input[from] = ODD[self.below(ODD.len())],
+                2 => drop(input.drain(from..to)),
+                3 => input.splice(from..from, input[from..to].to_vec()).for_each(drop),
+                _ => {
+                    let other = &others[self.below(others.len())];
+                    let start = self.below(other.len());
+                    let end = (start + 1 + self.below(40)).min(other.len());
+                    input.splice(from..to, other[start..end].to_vec()).for_each(drop);
+                }
+            }
         }
     }
 

@@ -37,6 +37,7 @@ fn read(body: &[u8], configuration: &Configuration) -> Result<Metadata, Discover
 }
 
 fn document(metadata: &Metadata) -> Value {
+    let algorithms = metadata.dpop_supported.then_some(["ES256"]);
     let text = |url: &Option<Url>| url.as_ref().map(Url::to_string);
     json!({
         "issuer": metadata.issuer,
@@ -46,6 +47,7 @@ fn document(metadata: &Metadata) -> Value {
         "userinfo_endpoint": text(&metadata.userinfo_endpoint),
         "revocation_endpoint": text(&metadata.revocation_endpoint),
         "end_session_endpoint": text(&metadata.end_session_endpoint),
+        "dpop_signing_alg_values_supported": algorithms,
         "refresh_attempt_supported": metadata.refresh_attempt_supported,
         "authorization_response_iss_parameter_supported":
             metadata.authorization_response_iss_parameter_supported,

@@ -5,6 +5,8 @@
 //! revocations that a sign-out leaves behind. A proof is signed anew for each send, also of the very same request: no two
 //! share a `jti`.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod key;
 mod peers;
 mod sender;
