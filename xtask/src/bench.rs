@@ -12,8 +12,9 @@ use crate::workspace::Workspace;
 /// Measure refreshes: how many a second, how long, and for how much CPU.
 ///
 /// Prints refreshes a second, p50 and p99, and the server's CPU time a refresh at 1, 16 and 64 clients, beside the
-/// machine's own time for one RS256-2048 signature and one fsync. Everything runs on this machine. Close other
-/// programs first: the figures are only as quiet as the machine.
+/// machine's own time for one RS256-2048 signature and one fsync; then what the SDK costs, beside the same work without
+/// it and beside its goals. Everything runs on this machine. Close other programs first: the figures are only as quiet
+/// as the machine.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

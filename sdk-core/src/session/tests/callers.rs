@@ -1,13 +1,16 @@
 //! Many callers, one refresh.
 
-use std::{future::Future as _, task::Context};
+use std::{
+    future::Future,
+    task::{Context, Poll},
+};
 
 use crate::{
     Moorline, SessionState,
     testing::{Device, Fault, Gate, a_new_one, any},
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_callers_at_once_make_one_refresh() {
     let device = Device::new().await;
     let session = device.signed_in().await;
@@ -75,8 +78,8 @@ fn poll<T>(work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
         match work.as_mut().poll(&mut Context::from_waker(&waker)) {
-            std::task::Poll::Ready(outcome) => return outcome,
-            std::task::Poll::Pending => std::thread::park(),
+            Poll::Ready(outcome) => return outcome,
+            Poll::Pending => std::thread::park(),
         }
     }
 }
@@ -109,4 +112,47 @@ async fn a_provider_may_give_the_same_access_token_again() {
     let token = session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(token.secret(), present.secret());
     assert_eq!(device.provider.refreshes().len(), 1);
+}
+
+/// Polls `work` this often, and drops it if it isn't done. What it came to, if it is.
+async fn polled<T>(work: impl Future<Output = T>, times: usize) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    for _ in 0..times {
+        let outcome = std::future::poll_fn(|context| match work.as_mut().poll(context) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if let Some(outcome) = outcome.await {
+            return Some(outcome);
+        }
+        // Long enough for some steps, seldom for all.
+        tokio::time::sleep(std::time::Duration::from_micros(500)).await;
+    }
+    None
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_dropped_at_any_await_leaves_the_session_whole() {
+    for times in 0..20 {
+        let device = Device::new().await;
+        let moorline = Moorline::new(device.configuration(), device.platform()).unwrap();
+        let request = moorline.start_sign_in(crate::SignInOptions::default()).await.unwrap();
+        let callback = device.provider.authorize(&request.url);
+        polled(moorline.finish_sign_in(&callback), times).await;
+        let user = moorline.finish_sign_in(&callback).await.unwrap();
+        polled(moorline.refresh(), times).await;
+        let api = format!("{}/api", device.provider.issuer);
+        polled(moorline.send(crate::HttpRequest::get(&api)), times).await;
+        polled(moorline.user_info(), times).await;
+        moorline.access_token(std::time::Duration::ZERO).await.unwrap();
+        let _ = moorline.refresh().await.unwrap();
+        assert_eq!(moorline.state(), SessionState::SignedIn(moorline.session_info().unwrap().user));
+        assert_eq!(moorline.session_info().unwrap().user.subject, user.subject);
+        assert!((1..=2).contains(&device.provider.live_generation().unwrap()), "after {times} polls");
+        assert_eq!(device.provider.state().sessions.len(), 1, "a code is sent once");
+        polled(moorline.sign_out(), times).await;
+        moorline.sign_out().await.unwrap();
+        assert!(matches!(moorline.state(), SessionState::SignedOut(_)));
+        assert_eq!(device.provider.live_generation(), None);
+    }
 }

@@ -55,16 +55,22 @@ async fn processes_that_die_one_after_the_other_send_one_attempt() {
 }
 
 #[tokio::test]
-async fn an_answer_that_was_lost_with_its_process_is_had_thirty_days_later() {
-    let device = Device::new().await;
-    die_after(device.signed_in().await, 3).await;
-    device.clock.pass(Duration::from_secs(30 * 86_400));
-    // The server answers with what it issued then, whose access token has expired since; so the SDK goes on at once.
-    device.provider.expire_the_last_answer();
-    let next = device.process();
-    let token = next.access_token(any()).await.unwrap();
-    assert!(token.expires_in().unwrap() > Duration::ZERO);
-    assert_eq!(device.provider.live_generation(), Some(2));
+async fn an_answer_that_was_lost_with_its_process_is_had_a_second_and_thirty_days_later() {
+    for (later, generation) in [(Duration::from_secs(1), 1), (Duration::from_secs(30 * 86_400), 2)] {
+        let device = Device::new().await;
+        die_after(device.signed_in().await, 3).await;
+        device.clock.pass(later);
+        if later > Duration::from_secs(900) {
+            // The server answers with what it issued then, whose access token has expired since; so the SDK goes on at once.
+            device.provider.expire_the_last_answer();
+        }
+        let next = device.process();
+        let token = next.access_token(a_new_one(&next)).await.unwrap();
+        assert!(token.expires_in().unwrap() > Duration::ZERO);
+        assert_eq!(device.provider.live_generation(), Some(generation));
+        let refreshes = device.provider.refreshes();
+        assert_eq!(refreshes[0].form, refreshes[1].form, "the same token with the same attempt");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 //! The single flight, put through every interleaving: callers that come, wait and are dropped at any await, and the steps
 //! of the refresh, in every order that there is.
 //!
-//! Not by loom or shuttle: those replace the locks of `std`, and the flight's other half is tokio's `watch`, which neither
-//! has. What can differ is the order of polls, and that is tried out here whole. `Flies::overtaken` splits a poll where a
-//! second thread could come in between.
+//! Not by loom or shuttle: those want a build of their own in which every lock is theirs, down to tokio's, and shuttle
+//! takes samples. All that threads share here is one short critical section; what can differ is the order of polls, and
+//! that is tried out whole. `Flies::overtaken` splits a poll where a second thread could come in between.
 
 use std::{
     cell::RefCell,

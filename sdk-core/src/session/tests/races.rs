@@ -100,6 +100,21 @@ async fn a_late_answer_never_overwrites_a_newer_vault() {
 }
 
 #[tokio::test]
+async fn nobody_holds_the_lock_while_the_provider_is_waited_for() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    for held in [Fault::HoldBefore, Fault::HoldAnswer] {
+        let gate = Gate::new();
+        device.provider.fault(held(gate.clone()));
+        let answer = refreshing(&session);
+        gate.reached().await;
+        std::fs::File::open(device.folder().join("vault.lock")).unwrap().try_lock().unwrap();
+        gate.open();
+        answer.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn an_invalid_grant_that_comes_after_a_new_sign_in_does_not_end_it() {
     let device = Device::new().await;
     let late = device.signed_in().await;

@@ -64,6 +64,12 @@ pub(crate) fn processor() -> String {
     format!("{count} × {}", name.unwrap_or("unknown").trim())
 }
 
+/// How many threads wanted to run over the last minutes, if the system says.
+pub(crate) fn load() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
 fn process_cpu_ms(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).context("the server's CPU time")?;
     // proc(5): fields are counted from after the name, which is in parentheses and may hold anything.

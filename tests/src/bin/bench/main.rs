@@ -9,10 +9,9 @@ mod sdk_report;
 mod sessions;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use moorline_tests::Server;
 
@@ -65,18 +64,7 @@ async fn main() -> Result<()> {
         report.signature(machine::signature_cpu_ms()?);
     }
     eprintln!("the SDK …");
-    // On threads of its own, as in an app: this one is for the clients above.
-    let figures = {
-        let server = Arc::new(server);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-        let measured = runtime.spawn({
-            let server = Arc::clone(&server);
-            async move { sdk::measure(&server).await }
-        });
-        let figures = measured.await??;
-        runtime.shutdown_background();
-        figures
-    };
+    let figures = as_an_app(&server)?;
     report.sdk(figures.json());
     report.print();
     figures.print();
@@ -84,4 +72,14 @@ async fn main() -> Result<()> {
         std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
+}
+
+/// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one has a
+/// single thread, and blocks it.)
+fn as_an_app(server: &Server) -> Result<sdk_report::Figures> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    std::thread::scope(|scope| {
+        let measured = scope.spawn(|| runtime.block_on(sdk::measure(server)));
+        measured.join().unwrap_or_else(|_| bail!("the measurement panicked"))
+    })
 }

@@ -50,10 +50,12 @@ pub(crate) async fn measure(server: &Server) -> Result<Figures> {
     let bare = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build()?;
     let bench = Bench { server, configuration, folder, app, bare };
     Ok(Figures {
+        load: crate::machine::load(),
         cached_token_us: bench.cached_token().await?,
         opening_ms: bench.opening()?,
         store: bench.store().await?,
         request: bench.request().await?,
+        request_of_task: bench.request_of_task().await?,
         refresh: bench.refresh().await?,
     })
 }
@@ -113,29 +115,16 @@ impl Bench<'_> {
         Ok(Store { ms: median_ms(ours), by_hand_ms: median_ms(bare), file_fsync_ms: median_ms(file_alone) })
     }
 
-    /// The same request with the SDK and by a bare client, each on a connection that is kept.
+    /// The same request with the SDK and by a bare client, from wherever this is called.
     async fn request(&self) -> Result<Request> {
         let url = format!("{}/notes", self.server.dev().api);
-        let token = self.app.access_token(Duration::from_secs(60)).await?;
-        let (mut ours, mut bare) = (Vec::new(), Vec::new());
-        for nth in 0..REQUESTS + WARM_UP {
-            let request = HttpRequest::get(&url);
-            let start = Instant::now();
-            let answer = self.app.send(request).await?;
-            let took = start.elapsed();
-            ensure!(answer.status == 200, "{}", answer.status);
-            let start = Instant::now();
-            let answer = self.bare.get(&url).bearer_auth(token.secret()).send().await?;
-            let status = answer.status();
-            black_box(answer.bytes().await?);
-            let bare_took = start.elapsed();
-            ensure!(status == 200, "{status}");
-            if nth >= WARM_UP {
-                ours.push(took);
-                bare.push(bare_took);
-            }
-        }
-        Ok(Request { ms: median_ms(ours), bare_ms: median_ms(bare) })
+        requests(self.app.clone(), self.bare.clone(), url).await
+    }
+
+    /// The same from a task of a runtime, whose threads then also serve the bare client's connection.
+    async fn request_of_task(&self) -> Result<Request> {
+        let url = format!("{}/notes", self.server.dev().api);
+        tokio::spawn(requests(self.app.clone(), self.bare.clone(), url)).await?
     }
 
     /// A refresh with the SDK; the same exchange by a bare client in a session of its own; and the same writes by hand.
@@ -174,6 +163,30 @@ impl Bench<'_> {
         ensure!(answer.status() == 200, "{}", answer.status());
         Ok(answer.json::<Tokens>().await?.refresh_token)
     }
+}
+
+/// Requests in turns, each on a connection that is kept.
+async fn requests(app: Moorline, bare: reqwest::Client, url: String) -> Result<Request> {
+    let token = app.access_token(Duration::from_secs(60)).await?;
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for nth in 0..REQUESTS + WARM_UP {
+        let request = HttpRequest::get(&url);
+        let start = Instant::now();
+        let answer = app.send(request).await?;
+        let took = start.elapsed();
+        ensure!(answer.status == 200, "{}", answer.status);
+        let start = Instant::now();
+        let answer = bare.get(&url).bearer_auth(token.secret()).send().await?;
+        let status = answer.status();
+        black_box(answer.bytes().await?);
+        let bare_took = start.elapsed();
+        ensure!(status == 200, "{status}");
+        if nth >= WARM_UP {
+            ours.push(took);
+            theirs.push(bare_took);
+        }
+    }
+    Ok(Request { ms: median_ms(ours), bare_ms: median_ms(theirs) })
 }
 
 /// What a vault does to the disk and nothing else: a file written and synced, put in the place of the old one, and the
