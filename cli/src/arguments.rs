@@ -103,6 +103,10 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) allow_http: bool,
 
+    /// Accept bearer tokens, which whoever steals one can use, from a provider that can't bind them to this machine (DPoP).
+    #[arg(long)]
+    pub(crate) allow_bearer: bool,
+
     /// One more origin, such as https://api.example.com, that the access token may be sent to.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) api: Vec<String>,
@@ -142,6 +146,14 @@ pub(crate) struct Token {
     /// How long the token must be good for at least.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) min_validity: Duration,
+
+    /// Print the header fields for one request instead: `Authorization`, and `DPoP` where the token is bound. They serve once.
+    #[arg(long = "for", num_args = 2, value_names = ["METHOD", "URL"])]
+    pub(crate) request: Option<Vec<String>>,
+
+    /// The DPoP-Nonce that the API has answered with.
+    #[arg(long, value_name = "NONCE", requires = "request")]
+    pub(crate) nonce: Option<String>,
 }
 
 #[derive(Debug, Args)]

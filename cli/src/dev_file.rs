@@ -64,6 +64,7 @@ pub(crate) fn settings(path: &Path, client_id: Option<&str>) -> Result<Settings,
             .collect(),
         ca_pem: file.ca_pem,
         allow_http: file.http,
+        allow_bearer: false,
         api_origins: vec![api.origin().ascii_serialization()],
         insecure_file_key: false,
     })

@@ -1,6 +1,6 @@
 //! A profile's settings: which provider, which client, which keys. Nothing in them is secret.
 
-use moorline::{Configuration, ConfigurationBuilder, Error, HostPins};
+use moorline::{Configuration, ConfigurationBuilder, Error, HostPins, Moorline};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -19,10 +19,18 @@ pub(crate) struct Settings {
     pub(crate) ca_pem: Option<String>,
     #[serde(default)]
     pub(crate) allow_http: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) allow_bearer: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) api_origins: Vec<String>,
     #[serde(default)]
     pub(crate) insecure_file_key: bool,
+}
+
+/// What isn't said isn't kept, so that a program of the version before can read it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+const fn is_false(said: &bool) -> bool {
+    !*said
 }
 
 /// The pins of one host.
@@ -50,6 +58,9 @@ impl Settings {
         if self.allow_http {
             builder = builder.allow_http_on_loopback();
         }
+        if self.allow_bearer {
+            builder = builder.allow_bearer();
+        }
         if let Some(pem) = &self.ca_pem {
             builder = builder.extra_root_pem(pem);
         }
@@ -61,6 +72,18 @@ impl Settings {
             builder = builder.authorization_parameter(name, value);
         }
         Ok(builder.build()?)
+    }
+
+    /// `address`, completed, if the access token may go there.
+    pub(crate) fn resolve_for_token(&self, moorline: &Moorline, address: &str) -> Result<Url, Failure> {
+        let url = self.resolve(address)?;
+        if moorline.configuration().may_receive_tokens(&url) {
+            return Ok(url);
+        }
+        Err(Failure::usage(format!(
+            "your access token may not go to {url}; allow it with `moorline login --api {}` if that is right",
+            url.origin().ascii_serialization()
+        )))
     }
 
     /// `address` as it is, or completed with the API's origin where it begins with a slash.
@@ -135,6 +158,7 @@ mod tests {
             pins: Vec::new(),
             ca_pem: None,
             allow_http: false,
+            allow_bearer: false,
             api_origins: Vec::new(),
             insecure_file_key: false,
         }

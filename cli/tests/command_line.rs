@@ -36,6 +36,8 @@ fn a_command_line_that_is_wrong_is_told_what_is_wrong_with_it() {
         ),
         (&["login", "--parameter", "audience"], "NAME=VALUE"),
         (&["token", "--min-validity", "-5"], "-5"),
+        (&["token", "--for", "GET"], "--for"),
+        (&["token", "--nonce", "n"], "--for"),
         (&["get"], "<URL>"),
         (&["get", "/x", "-H", "nonsense"], "NAME: VALUE"),
         (&["get", "/x", "-H", "A: b\r\nC: d"], "NAME: VALUE"),
@@ -146,6 +148,31 @@ fn a_provider_that_is_another_or_lacks_pkce_is_a_matter_of_settings() {
         desk.run(&Provider::describing_itself_with(changes).login()).failed_with(12, text);
     }
     assert!(!desk.profile("default").join("profile.json").exists());
+}
+
+#[test]
+fn a_provider_without_dpop_is_refused_until_bearer_tokens_are_accepted() {
+    let desk = Desk::new();
+    let provider =
+        Provider::describing_itself_with(json!({ "dpop_signing_alg_values_supported": ["RS256"] }));
+    desk.run(&provider.login()).failed_with(12, "--allow-bearer");
+    assert!(!desk.profile("default").join("profile.json").exists());
+    let waiting = desk.start_login(&provider, &["--allow-bearer"]);
+    assert!(!waiting.open.contains("dpop_jkt"));
+    browse(&waiting.callback(&format!("error=access_denied&iss={}", provider.issuer)));
+    waiting.end();
+    // It is remembered.
+    let again = desk.run(&["login", "--no-browser", "--timeout", "0"]);
+    assert_eq!(again.code, 6, "{}", again.err);
+}
+
+#[test]
+fn a_sign_in_at_a_provider_with_dpop_binds_its_code_to_a_key() {
+    let (desk, provider) = (Desk::new(), Provider::new());
+    let waiting = desk.start_login(&provider, &[]);
+    assert_eq!(waiting.parameter("dpop_jkt").len(), 43);
+    browse(&waiting.callback(&format!("error=access_denied&iss={}", provider.issuer)));
+    waiting.end();
 }
 
 #[test]
@@ -299,6 +326,9 @@ fn a_token_goes_to_allowed_origins_alone() {
     let (desk, provider) = (Desk::new(), Provider::new());
     desk.run(&[&provider.login()[..], &["--no-browser", "--timeout", "0"]].concat());
     desk.run(&["get", "https://evil.example/"]).failed_with(2, "--api https://evil.example");
+    desk.run(&["token", "--for", "GET", "https://evil.example/"])
+        .failed_with(2, "--api https://evil.example");
+    desk.run(&["get", "/x", "-H", "DPoP: x"]).failed_with(2, "dpop");
     desk.run(&["get", "notes"]).failed_with(2, "not an address");
     desk.run(&["get", "/x", "-H", "Authorization: Bearer x"]).failed_with(2, "authorization");
     desk.run(&["post", "/x", "-d", "@/nonexistent/file"]).failed_with(2, "/nonexistent/file");

@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     AccessToken, AuthorizationRequest, Configuration, Error, HttpRequest, HttpResponse, Platform,
-    SessionInfo, SessionState, SessionStates, SignInOptions, User, http, login, runtime,
+    RequestHeaders, SessionInfo, SessionState, SessionStates, SignInOptions, User, http, login, runtime,
     session::{Need, Session},
 };
 
@@ -44,7 +44,8 @@ impl Moorline {
 
     /// Starts a sign-in: the address to open in the browser. What is needed to finish it is in the vault, so that the process
     /// may die meanwhile. Errors: [`Error::Offline`], [`Error::PinMismatch`], [`Error::StorageUnavailable`],
-    /// [`Error::StorageLost`] with a vault of a newer SDK, [`Error::Misconfigured`].
+    /// [`Error::StorageLost`] with a vault of a newer SDK, [`Error::Misconfigured`] (also where the provider only has bearer
+    /// tokens, and the configuration doesn't [allow](crate::ConfigurationBuilder::allow_bearer) them).
     pub async fn start_sign_in(&self, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
         self.on_own_threads(async move |session| login::start(&session, options).await).await
     }
@@ -88,11 +89,36 @@ impl Moorline {
         self.on_own_threads(async move |session| login::user_info(&session).await).await
     }
 
-    /// Sends a request with the access token; on a 401, refreshes and sends it once more. The answer comes back whatever
+    /// Sends a request with the access token, and a proof where that is bound; on a 401, refreshes and sends it once more. The answer comes back whatever
     /// its status, redirects included: they aren't followed. Errors: [`Error::Misconfigured`] when the address isn't the
     /// issuer's nor one that the configuration allows, and as for [`access_token`](Self::access_token).
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         self.on_own_threads(async move |session| http::send(&session, request).await).await
+    }
+
+    /// What a request must carry that an HTTP client of the app's own sends: `Authorization`, and `DPoP` where the token is
+    /// bound. They are for this method and this address (its query doesn't matter), and for one send: ask anew for each.
+    /// The token is good for at least `min_validity`. Errors: [`Error::Misconfigured`] when the address isn't the issuer's
+    /// nor one that the configuration allows, and as for [`access_token`](Self::access_token).
+    ///
+    /// An API may answer 401 with a `DPoP-Nonce` that it wants to see in the proof: hand that to
+    /// [`learn_nonce`](Self::learn_nonce), ask for the headers again, and send again.
+    pub async fn request_headers(
+        &self,
+        method: &str,
+        url: &str,
+        min_validity: Duration,
+    ) -> Result<RequestHeaders, Error> {
+        let (method, url) = (method.to_owned(), url.to_owned());
+        self.on_own_threads(async move |session| session.request_headers(&method, &url, min_validity).await)
+            .await
+    }
+
+    /// Takes in the `DPoP-Nonce` header of an answer from `url`, for the next proof that goes to the same origin. Any answer
+    /// may have one, not only a 401. ([`send`](Self::send) does all this by itself.) Errors: [`Error::Misconfigured`] when
+    /// no token may go there.
+    pub fn learn_nonce(&self, url: &str, nonce: &str) -> Result<(), Error> {
+        self.session.learn_nonce(url, nonce)
     }
 
     /// Signs out: forgets the session on this device, then tells the provider. Errors: [`Error::StorageUnavailable`], and

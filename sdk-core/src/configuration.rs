@@ -27,6 +27,7 @@ pub struct Configuration {
     pins: Vec<PinSet>,
     extra_roots: Vec<CertificateDer<'static>>,
     http_on_loopback: bool,
+    bearer: bool,
     api_origins: Vec<Url>,
     account: String,
     connect_timeout: Duration,
@@ -46,6 +47,7 @@ impl Configuration {
             pins: Vec::new(),
             extra_roots: Vec::new(),
             http_on_loopback: false,
+            bearer: false,
             api_origins: Vec::new(),
             account: DEFAULT_ACCOUNT.to_owned(),
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
@@ -85,6 +87,11 @@ impl Configuration {
         self.check_address(url).is_ok()
             && (url.origin() == self.issuer_url.origin()
                 || self.api_origins.iter().any(|allowed| allowed.origin() == url.origin()))
+    }
+
+    /// Whether a session may do with bearer tokens where the provider has nothing better.
+    pub const fn allows_bearer(&self) -> bool {
+        self.bearer
     }
 
     pub(crate) fn issuer_url(&self) -> &Url {
@@ -127,6 +134,7 @@ pub struct ConfigurationBuilder {
     pins: Vec<HostPins>,
     extra_roots: Vec<String>,
     http_on_loopback: bool,
+    bearer: bool,
     api_origins: Vec<String>,
     account: String,
     connect_timeout: Duration,
@@ -169,6 +177,15 @@ impl ConfigurationBuilder {
     #[must_use]
     pub const fn allow_http_on_loopback(mut self) -> Self {
         self.http_on_loopback = true;
+        self
+    }
+
+    /// Accepts bearer tokens from a provider that can't bind them to this device's key (DPoP, RFC 9449): whoever steals one
+    /// can use it. Without this, a sign-in there is [`Error::Misconfigured`]. Where the provider can bind them, they are bound
+    /// with or without it.
+    #[must_use]
+    pub const fn allow_bearer(mut self) -> Self {
+        self.bearer = true;
         self
     }
 
@@ -249,6 +266,7 @@ impl ConfigurationBuilder {
             redirect_uri: self.redirect_uri,
             pins,
             http_on_loopback: self.http_on_loopback,
+            bearer: self.bearer,
             account: self.account,
             connect_timeout: self.connect_timeout,
             request_timeout: self.request_timeout,

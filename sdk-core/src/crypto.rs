@@ -4,6 +4,8 @@
 //! features) aws-lc-rs is taken. Nothing here reads an ambient default: TLS gets its provider from
 //! [`tls_provider`], by value.
 
+mod es256;
+
 use std::sync::Arc;
 
 use subtle::ConstantTimeEq;
@@ -18,6 +20,8 @@ compile_error!("moorline needs a cryptography provider: enable the feature `aws-
 
 use provider::rand::SecureRandom as _;
 use provider::{digest, hmac, rand, signature};
+
+pub(crate) use self::es256::Es256Key;
 
 /// SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {

@@ -28,6 +28,8 @@ pub(crate) struct Metadata {
     pub(crate) refresh_attempt_supported: bool,
     /// Whether every authorization response carries `iss` (RFC 9207 §3).
     pub(crate) authorization_response_iss_parameter_supported: bool,
+    /// Whether tokens can be bound to a key of ours (RFC 9449 §5.1): proofs signed by ES256 are taken.
+    pub(crate) dpop_supported: bool,
     /// The scopes that the provider lists; empty where it lists none.
     pub(crate) scopes_supported: Vec<String>,
 }
@@ -172,6 +174,8 @@ fn parse(document: &Map<String, Value>, configuration: &Configuration) -> Result
             document,
             "authorization_response_iss_parameter_supported",
         ),
+        dpop_supported: strings(document, "dpop_signing_alg_values_supported")
+            .is_some_and(|algorithms| algorithms.iter().any(|algorithm| algorithm == "ES256")),
         scopes_supported: strings(document, "scopes_supported").unwrap_or_default(),
     })
 }

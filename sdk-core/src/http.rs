@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ::http::{HeaderName, HeaderValue, Method, StatusCode};
-use url::Url;
+use ::http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::{
     Error, ReauthReason,
+    dpop::refuses_proof,
     net::{Request, Response},
-    session::{Need, Session},
+    session::{Need, Session, method_of},
 };
 
 /// Sends an app's request with the access token.
@@ -17,20 +17,22 @@ pub(crate) async fn send(session: &Arc<Session>, request: HttpRequest) -> Result
     Ok(authenticated(session, request).await?.into())
 }
 
-/// Sends `request` with the access token; on a 401, once more with a new one of the same person.
+/// Sends `request` with the access token, and a proof where it is bound; on a 401, once more with a new one of the same
+/// person.
 pub(crate) async fn authenticated(session: &Arc<Session>, request: Request) -> Result<Response, Error> {
     // So that it doesn't end on its way; but a provider may issue tokens that are hardly longer.
     let whole = session.token_lifetime().unwrap_or(TRAVEL * 4);
     let token = session.access_token(Need { min_validity: TRAVEL.min(whole / 4), rejected: None }).await?;
-    let response = session.transport.send(request.clone().bearer(token.secret())).await?;
-    if response.status != StatusCode::UNAUTHORIZED {
+    let response = session.sender.send(&request, token.credentials()).await?;
+    // A new token is no cure for a proof that is refused.
+    if response.status != StatusCode::UNAUTHORIZED || refuses_proof(&response) {
         return Ok(response);
     }
     let need = Need { min_validity: Duration::ZERO, rejected: Some(token.clone()) };
     match session.access_token(need).await {
         // Somebody else has signed in meanwhile, and this isn't theirs.
         Ok(newer) if !newer.is_of_the_person_of(&token) => Ok(response),
-        Ok(newer) => Ok(session.transport.send(request.bearer(newer.secret())).await?),
+        Ok(newer) => Ok(session.sender.send(&request, newer.credentials()).await?),
         // There is no newer one to be had, so that the API's own answer says most.
         Err(Error::NeedsReauth(ReauthReason::NoRefreshToken)) => Ok(response),
         Err(error) => Err(error),
@@ -39,12 +41,8 @@ pub(crate) async fn authenticated(session: &Arc<Session>, request: Request) -> R
 
 fn checked(session: &Session, request: HttpRequest) -> Result<Request, Error> {
     let wrong = |what: &str| Error::Misconfigured(format!("the request {what}"));
-    let url = Url::parse(&request.url).map_err(|_| wrong("has no absolute address"))?;
-    if !session.configuration.may_receive_tokens(&url) {
-        let origin = url.origin().ascii_serialization();
-        return Err(wrong(&format!("goes to {origin}, where no token may go; allow it with api_origin()")));
-    }
-    let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| wrong("has no HTTP method"))?;
+    let url = session.address_for_tokens(&request.url)?;
+    let method = method_of(&request.method)?;
     let mut sent = Request::new(method, url).body(request.body).limit(LARGEST_ANSWER);
     for (name, value) in &request.headers {
         let name = HeaderName::try_from(name).map_err(|_| wrong("has a header name that is none"))?;
@@ -62,8 +60,15 @@ const LARGEST_ANSWER: usize = 32 * 1024 * 1024;
 /// How long a token must be good for when it sets out.
 const TRAVEL: Duration = Duration::from_secs(10);
 /// What the connection sets, and what would move a request elsewhere.
-const OURS: [&str; 6] =
-    ["authorization", "connection", "content-length", "host", "proxy-authorization", "transfer-encoding"];
+const OURS: [&str; 7] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "dpop",
+    "host",
+    "proxy-authorization",
+    "transfer-encoding",
+];
 
 /// A request for [`Moorline::send`](crate::Moorline::send). Its body is held whole, so that it can be sent twice.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,7 +77,7 @@ pub struct HttpRequest {
     pub method: String,
     /// The absolute address. Its origin must be the issuer's, or one that the configuration allows.
     pub url: String,
-    /// Header fields by name, in order. `Authorization` is the SDK's own and may not be among them.
+    /// Header fields by name, in order. `Authorization` and `DPoP` are the SDK's own and may not be among them.
     pub headers: Vec<(String, String)>,
     /// The body; empty for none.
     pub body: Vec<u8>,
@@ -182,7 +187,7 @@ mod tests {
         assert_eq!(answer.header("content-TYPE"), Some("application/json"));
         let token = session.latest().unwrap();
         let sent = device.provider.state().requests.last().unwrap().clone();
-        assert_eq!(sent.authorization.unwrap(), format!("Bearer {}", token.secret()));
+        assert_eq!(sent.authorization.unwrap(), format!("DPoP {}", token.secret()));
         assert_eq!(sent.form["hello"], "1");
     }
 
@@ -281,6 +286,7 @@ mod tests {
         let session = device.signed_in().await;
         for (name, value) in [
             ("Authorization", "Bearer x"),
+            ("DPoP", "x"),
             ("HOST", "evil.example"),
             ("X Y", "1"),
             ("X", "a\r\nAuthorization: b"),

@@ -16,6 +16,7 @@ mod client;
 mod configuration;
 mod crypto;
 mod discovery;
+mod dpop;
 mod error;
 mod http;
 mod login;
@@ -41,7 +42,7 @@ pub use platform::{
 };
 #[doc(hidden)]
 pub use session::decision;
-pub use session::{AccessToken, SessionInfo, SessionState, SessionStates, User};
+pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, SessionStates, TokenType, User};
 
 /// The README's example compiles.
 #[cfg(doctest)]

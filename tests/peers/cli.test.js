@@ -66,6 +66,8 @@ describe('the CLI at oidc-provider', { timeout: 120_000 }, () => {
     assert.equal(status.state, 'signed_in');
     assert.equal(status.user.sub, user.username);
     assert.equal(status.has_refresh_token, true);
+    assert.equal(status.token_type, 'DPoP');
+    assert.match((await run('status')).stdout, /DPoP/);
     assert.equal(JSON.parse((await run('user', '--json')).stdout).name, 'ada of oidc-provider');
   });
 
@@ -79,11 +81,18 @@ describe('the CLI at oidc-provider', { timeout: 120_000 }, () => {
   });
 
   it('signs out, and the provider has forgotten the session', async () => {
+    const url = `${provider.issuer}/me`;
     const token = (await run('token')).stdout.trim();
-    const me = () => fetch(`${provider.issuer}/me`, { headers: { authorization: `Bearer ${token}` } });
-    assert.equal((await me()).status, 200);
+    assert.equal((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status, 401, 'it is bound');
+    const headers = async (...nonce) => JSON.parse((await run('token', '--json', '--for', 'GET', url, ...nonce)).stdout);
+    const challenge = await fetch(url, { headers: await headers() });
+    assert.equal(challenge.status, 401);
+    const nonce = challenge.headers.get('dpop-nonce');
+    const [before, later] = [await headers('--nonce', nonce), await headers('--nonce', nonce)];
+    const me = (proved) => fetch(url, { headers: proved });
+    assert.equal((await me(before)).status, 200);
     assert.equal(JSON.parse((await run('logout', '--json')).stdout).revoked, true);
-    assert.equal((await me()).status, 401, 'the access token ended with the session');
+    assert.equal((await me(later)).status, 401, 'the access token ended with the session');
     const refused = await run('token');
     assert.equal(refused.code, 3, refused.stderr);
   });

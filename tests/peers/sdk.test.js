@@ -5,15 +5,15 @@ import { after, before, describe, it } from 'node:test';
 
 import { startProvider, startSdk, temporaryFolder, user } from './support.js';
 
-describe('the SDK at oidc-provider', { timeout: 120_000 }, () => {
+for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'with' : 'without'} DPoP`, { timeout: 120_000 }, () => {
   let provider;
   let vault;
   let sdk;
 
   before(async () => {
-    provider = await startProvider();
+    provider = await startProvider({ dpop });
     vault = temporaryFolder();
-    sdk = startSdk(provider.issuer, vault.folder);
+    sdk = startSdk(provider.issuer, vault.folder, ...(dpop ? [] : ['--allow-bearer']));
   });
   after(async () => {
     await sdk?.end();
@@ -27,6 +27,7 @@ describe('the SDK at oidc-provider', { timeout: 120_000 }, () => {
     assert.match((await sdk.do('state')).state, /^SignedIn/);
     assert.equal(provider.heard[0].grant_type, 'authorization_code');
     assert.ok(provider.heard[0].code_verifier.length >= 43);
+    assert.equal((await sdk.do('state')).token_type, dpop ? 'DPoP' : 'Bearer');
   });
 
   it('reads userinfo', async () => {
@@ -58,9 +59,28 @@ describe('the SDK at oidc-provider', { timeout: 120_000 }, () => {
     assert.equal(provider.heard.length, before + 1, 'by one refresh');
   });
 
+  it('proves every request anew, or none', () => {
+    const ids = provider.proofs.map((proof) => JSON.parse(Buffer.from(proof.split('.')[1], 'base64url')).jti);
+    assert.equal(new Set(ids).size, ids.length);
+    assert.equal(ids.length > provider.heard.length, dpop);
+    assert.deepEqual(new Set(provider.schemes), new Set([dpop ? 'DPoP' : 'Bearer']));
+  });
+
   it('signs out at the provider too', async () => {
     assert.deepEqual(await sdk.do('sign-out'), { revoked: true });
     assert.match((await sdk.do('state')).state, /^SignedOut/);
     assert.match((await sdk.do('refresh 1')).error, /nobody is signed in/);
+  });
+});
+
+describe('the SDK at oidc-provider without DPoP, unless told otherwise', { timeout: 120_000 }, () => {
+  it('refuses to sign in, and says what would allow it', async () => {
+    const provider = await startProvider({ dpop: false });
+    const vault = temporaryFolder();
+    const sdk = startSdk(provider.issuer, vault.folder);
+    assert.match((await sdk.do('sign-in')).error, /allow_bearer/);
+    await sdk.end();
+    await provider.stop();
+    vault.remove();
   });
 });

@@ -1,6 +1,7 @@
 // oidc-provider on loopback, set up as its own documentation says for a native app.
 
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -22,8 +23,11 @@ programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.
 export const clientId = 'native-app';
 export const user = { username: 'ada', password: 'any password will do here', roles: [] };
 
-/** Starts the provider on a free port, behind `issuer` if it is known by that. `heard` gathers what its token endpoint was sent. */
-export async function startProvider({ issuer: known } = {}) {
+/**
+ * Starts the provider on a free port, behind `issuer` if it is known by that, with DPoP and nonces or without either. `heard` gathers what
+ * its token endpoint was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
+ */
+export async function startProvider({ issuer: known, dpop = true } = {}) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -44,13 +48,24 @@ export async function startProvider({ issuer: known } = {}) {
     rotateRefreshToken: true,
     // Without this it wants prompt=consent at each sign-in before it gives offline access.
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
-    features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+    features: {
+      devInteractions: { enabled: true },
+      revocation: { enabled: true },
+      dPoP: dpop ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } : { enabled: false },
+    },
   });
   const heard = [];
+  const proofs = [];
+  const schemes = [];
   const issued = [];
   provider.use(async (context, next) => {
+    const proof = context.get('dpop');
+    if (proof) proofs.push(proof);
+    if (context.get('authorization')) schemes.push(context.get('authorization').split(' ')[0]);
     await next();
-    if (context.oidc?.route === 'token') heard.push({ ...context.oidc.body });
+    // The challenge for a nonce is no answer yet.
+    const challenged = context.body?.error === 'use_dpop_nonce';
+    if (context.oidc?.route === 'token' && !challenged) heard.push({ ...context.oidc.body });
   });
   provider.on('access_token.saved', (token) => issued.push(token));
   server.on('request', provider.callback());
@@ -58,6 +73,8 @@ export async function startProvider({ issuer: known } = {}) {
     issuer,
     listen,
     heard,
+    proofs,
+    schemes,
     /** Ends every access token that was issued: the API answers 401 to what the app holds. */
     endAccessTokens: async () => { for (const token of issued.splice(0)) await token.destroy(); },
     stop: async () => {
@@ -74,10 +91,10 @@ export function temporaryFolder() {
 }
 
 /** The SDK, driven by commands: `await sdk.do('sign-in')` is its answer in JSON. */
-export function startSdk(issuer, vault) {
+export function startSdk(issuer, vault, ...options) {
   if (!existsSync(programs.sdkShell)) throw new Error(`no ${programs.sdkShell}: \`cargo build -p moorline-tests\``);
   const child = spawn(programs.sdkShell, [
-    '--issuer', issuer, '--client-id', clientId, '--user', user.username, '--password', user.password, '--vault', vault,
+    '--issuer', issuer, '--client-id', clientId, '--user', user.username, '--password', user.password, '--vault', vault, ...options,
   ], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {

@@ -3,7 +3,7 @@
 use std::io::BufRead as _;
 use std::time::Duration;
 
-use moorline::{AuthorizationRequest, Error, LoopbackReceiver, Moorline, SignInOptions, User};
+use moorline::{AuthorizationRequest, Error, LoopbackReceiver, Moorline, SignInOptions, TokenType, User};
 use serde_json::json;
 use tokio::sync::oneshot;
 use url::Url;
@@ -36,12 +36,13 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
             redirect_uri: Some(receiver.redirect_uri().to_owned()),
             extra: Vec::new(),
         })
-        .await?;
+        .await
+        .map_err(in_our_words)?;
     context.profile.keep(&settings)?;
     show(context, &request, receiver.redirect_uri(), login.no_browser);
     let callback = wait(receiver, &request, login.timeout, login.no_browser).await;
     let user = match callback {
-        Ok(callback) => moorline.finish_sign_in(&callback).await?,
+        Ok(callback) => moorline.finish_sign_in(&callback).await.map_err(in_our_words)?,
         Err(error) => {
             moorline.cancel_sign_in().await?;
             return Err(error.into());
@@ -49,6 +50,16 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
     };
     report(context, &moorline, &user);
     Ok(Exit::Success)
+}
+
+/// The SDK names its own builder's method where we have an option.
+fn in_our_words(error: Error) -> Error {
+    let ours = |text: String| text.replace("allow_bearer()", "--allow-bearer");
+    match error {
+        Error::Misconfigured(what) => Error::Misconfigured(ours(what)),
+        Error::Refused { code, description } => Error::Refused { code, description: ours(description) },
+        error => error,
+    }
 }
 
 /// What the command line says, on top of the development file or the profile's last sign-in.
@@ -64,6 +75,7 @@ fn settings(context: &Context<'_>, login: &Login, before: Option<&Settings>) -> 
             pins: Vec::new(),
             ca_pem: None,
             allow_http: false,
+            allow_bearer: false,
             api_origins: Vec::new(),
             insecure_file_key: false,
         },
@@ -88,6 +100,7 @@ fn settings(context: &Context<'_>, login: &Login, before: Option<&Settings>) -> 
         settings.ca_pem = Some(read_named_file(file)?);
     }
     settings.allow_http |= login.allow_http;
+    settings.allow_bearer |= login.allow_bearer;
     for origin in &login.api {
         if !settings.api_origins.contains(origin) {
             settings.api_origins.push(origin.clone());
@@ -197,8 +210,12 @@ fn report(context: &Context<'_>, moorline: &Moorline, user: &User) {
         "scope": info.map(|info| &info.scope),
         "access_token_expires_in": whole_seconds(expires_in),
         "has_refresh_token": info.is_some_and(|info| info.has_refresh_token),
+        "token_type": info.map(|info| info.token_type.as_str()),
     });
     context.output.result(&json, || format!("Signed in as {}", named(user)));
+    if info.is_some_and(|info| info.token_type == TokenType::Bearer) {
+        context.output.hint("The provider issued bearer tokens: whoever steals one can use it.");
+    }
     if let (Some(expires_in), Some(false)) = (expires_in, info.map(|info| info.has_refresh_token)) {
         context.output.hint(format_args!(
             "The provider gave no refresh token, so the session ends in {}. Some want --scope offline_access and --prompt consent.",

@@ -14,7 +14,7 @@ use crate::output::Output;
 
 pub(crate) async fn run(context: &Context<'_>, method: &str, send: Send) -> Result<Exit, Failure> {
     let headers = send.fetch.header;
-    for own in ["authorization", "content-length", "host", "connection", "transfer-encoding"] {
+    for own in ["authorization", "dpop", "content-length", "host", "connection", "transfer-encoding"] {
         if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(own)) {
             return Err(Failure::usage(format!(
                 "the header field {own} is the program's own to set; leave it out"
@@ -23,14 +23,7 @@ pub(crate) async fn run(context: &Context<'_>, method: &str, send: Send) -> Resu
     }
     let body = send.data.as_deref().map(body).transpose()?;
     let (settings, moorline) = context.open()?;
-    let url = settings.resolve(&send.fetch.url)?;
-    if !moorline.configuration().may_receive_tokens(&url) {
-        return Err(Failure::usage(format!(
-            "your access token may not go to {}; allow it with `moorline login --api {}` if that is right",
-            url,
-            url.origin().ascii_serialization()
-        )));
-    }
+    let url = settings.resolve_for_token(&moorline, &send.fetch.url)?;
     let mut request = HttpRequest::new(method, url.as_str());
     if let Some(body) = body {
         let typed = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use moorline::{ReauthReason, SessionInfo, SessionState};
+use moorline::{ReauthReason, SessionInfo, SessionState, TokenType};
 use serde_json::{Value, json};
 
 use super::{Context, claims, named, one_line, rough, whole_seconds};
@@ -60,6 +60,7 @@ fn add(json: &mut Value, info: &SessionInfo) {
     json["user"] = claims(&info.user);
     json["scope"] = json!(info.scope);
     json["access_token_expires_in"] = whole_seconds(info.access_token_expires_in);
+    json["token_type"] = info.token_type.as_str().into();
     json["has_refresh_token"] = info.has_refresh_token.into();
     json["signed_in_at"] =
         info.signed_in_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).into();
@@ -72,6 +73,10 @@ fn text(info: &SessionInfo, provider: &str) -> String {
         Some(left) if left.is_zero() => "expired; refreshed when it is next needed".to_owned(),
         Some(left) => format!("good for {} more", rough(left)),
     };
+    let tokens = match info.token_type {
+        TokenType::DPoP => "DPoP: of no use without this machine's key",
+        TokenType::Bearer => "bearer: whoever steals one can use it",
+    };
     let ago = info
         .signed_in_at
         .elapsed()
@@ -82,7 +87,7 @@ fn text(info: &SessionInfo, provider: &str) -> String {
         (true, times) => format!("possible; done {times} times so far"),
     };
     format!(
-        "Signed in as {}\n  provider  {provider}\n  subject   {}\n  scopes    {}\n  access    {access}\n  refresh   {refresh}\n  since     {ago}",
+        "Signed in as {}\n  provider  {provider}\n  subject   {}\n  scopes    {}\n  tokens    {tokens}\n  access    {access}\n  refresh   {refresh}\n  since     {ago}",
         named(&info.user),
         one_line(&info.user.subject),
         info.scope.join(" "),

@@ -1,20 +1,51 @@
-//! `moorline token`: the one command that prints a token.
+//! `moorline token`: the one command that prints a token, alone or with what a request by it must carry.
 
+use moorline::{Moorline, TokenType};
 use serde_json::json;
 
 use super::{Context, whole_seconds};
 use crate::arguments::Token;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::settings::Settings;
 
 pub(crate) async fn run(context: &Context<'_>, token: Token) -> Result<Exit, Failure> {
-    let (_, moorline) = context.open()?;
+    let (settings, moorline) = context.open()?;
+    if let Some([method, address]) = token.request.as_deref() {
+        return for_request(context, &settings, &moorline, &token, [method, address]).await;
+    }
     let token = moorline.access_token(token.min_validity).await?;
     let json = json!({
         "access_token": token.secret(),
-        "token_type": "Bearer",
+        "token_type": token.token_type().as_str(),
         "expires_in": whole_seconds(token.expires_in()),
     });
     context.output.result(&json, || token.secret().to_owned());
+    if token.token_type() == TokenType::DPoP && !context.output.is_json() {
+        context.output.hint(
+            "It is bound to this machine's key: a request needs a proof too. `moorline get URL` makes one, and so does `moorline token --for METHOD URL`.",
+        );
+    }
+    Ok(Exit::Success)
+}
+
+/// As header fields, one a line: `curl -H @-` reads them.
+async fn for_request(
+    context: &Context<'_>,
+    settings: &Settings,
+    moorline: &Moorline,
+    token: &Token,
+    [method, address]: [&String; 2],
+) -> Result<Exit, Failure> {
+    let url = settings.resolve_for_token(moorline, address)?;
+    if let Some(nonce) = &token.nonce {
+        moorline.learn_nonce(url.as_str(), nonce)?;
+    }
+    let headers = moorline.request_headers(method, url.as_str(), token.min_validity).await?;
+    let json = json!({ "authorization": headers.authorization(), "dpop": headers.dpop() });
+    context.output.result(&json, || {
+        let proof = headers.dpop().map(|proof| format!("\nDPoP: {proof}")).unwrap_or_default();
+        format!("Authorization: {}{proof}", headers.authorization())
+    });
     Ok(Exit::Success)
 }

@@ -150,6 +150,7 @@ impl Provider {
             "authorization_endpoint": format!("{issuer}/authorize"),
             "token_endpoint": format!("{issuer}/token"),
             "jwks_uri": format!("{issuer}/jwks"),
+            "dpop_signing_alg_values_supported": ["ES256"],
         });
         document.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         let body = document.to_string();

@@ -113,6 +113,7 @@ mod tests {
             state: Secret::new("s1".into()),
             nonce: Secret::new("n1".into()),
             code_verifier: Secret::new("v1".into()),
+            proof_key: None,
             redirect_uri: redirect_uri.into(),
             scope: vec![],
             max_age: None,

@@ -6,13 +6,14 @@ use super::callback::Callback;
 use crate::{
     Error, User,
     discovery::Metadata,
+    dpop::{Credentials, ProofKey},
     net::Request,
     runtime,
     session::{
         Event, Session,
         response::{Answer, Tokens},
     },
-    token::id_token::{self, DEFAULT_LEEWAY, Expectations, IdTokenClaims, KeySource},
+    token::id_token::{self, DEFAULT_LEEWAY, Expectations, IdTokenClaims, IdTokenError, KeySource},
     vault::{
         Account, Change, Lifetime, PendingLogin, Revocation, Secret, Standing, StoredSession, WhenLost,
         unix_seconds,
@@ -87,11 +88,13 @@ async fn through(
         *exchanged = Some(exchange(session, &metadata, login, &code).await?);
     }
     let Some(Exchanged { tokens, began, .. }) = exchanged.as_ref() else { return Err(runtime::internal()) };
+    let proof_key = proof_key(session, login, tokens)?;
     let claims = check_id_token(session, &metadata, login, tokens).await?;
     Ok(StoredSession {
         user: user_of(claims),
         refresh_token: tokens.refresh_token.clone(),
         access_token: tokens.access_token.clone(),
+        proof_key,
         lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
         // RFC 6749 §5.1: left out where it is what was asked for.
         scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
@@ -118,7 +121,8 @@ async fn exchange(
             ("code_verifier", login.code_verifier.expose()),
         ],
     );
-    let response = session.transport.send(request).await?;
+    let by = Credentials { key: login.proof_key.as_ref(), access_token: None };
+    let response = session.sender.send(&request, by).await?;
     match Answer::read(&response, &[code, &login.code_verifier]) {
         Answer::Issued(tokens) => Ok(Exchanged { state: login.state.clone(), tokens: *tokens, began }),
         Answer::Refused(refusal) => Err(refusal.into()),
@@ -126,6 +130,24 @@ async fn exchange(
             tracing::info!(why, "the code exchange has no clear answer");
             Err(Error::Offline)
         }
+    }
+}
+
+/// What the tokens are bound to. A provider that was asked to bind them and didn't is believed only where the app accepts
+/// bearer tokens; one that bound them to a key of nobody's gave nothing that could be used.
+fn proof_key(session: &Session, login: &PendingLogin, tokens: &Tokens) -> Result<Option<ProofKey>, Error> {
+    match (&login.proof_key, tokens.bound) {
+        (Some(key), true) => Ok(Some(key.clone())),
+        (None, false) => Ok(None),
+        (Some(_), false) if session.configuration.allows_bearer() => Ok(None),
+        (Some(_), false) => Err(Error::refused(
+            "unbound_token",
+            "the provider offers DPoP and issued a bearer token; where that is acceptable, say allow_bearer()",
+        )),
+        (None, true) => Err(Error::refused(
+            "unbound_token",
+            "the provider says that it bound the token to a key, and none was given",
+        )),
     }
 }
 
@@ -144,6 +166,9 @@ async fn check_id_token(
         jwks_uri: &metadata.jwks_uri,
         now: session.clock.monotonic(),
     };
+    let by_the_device = now(session);
+    // The provider's own time, from the answer that the token came in: the device's may be wrong by years.
+    let by_the_provider = session.sender.time_at(&metadata.token_endpoint).unwrap_or(by_the_device);
     let expected = Expectations {
         issuer: session.configuration.issuer(),
         client_id: session.configuration.client_id(),
@@ -151,10 +176,17 @@ async fn check_id_token(
         access_token: Some(tokens.access_token.expose()),
         subject: None,
         max_age: login.max_age,
-        now: now(session),
+        now: by_the_provider,
         leeway: DEFAULT_LEEWAY,
     };
-    Ok(id_token::verify(token.expose(), keys, &expected).await?)
+    match id_token::verify(token.expose(), keys, &expected).await {
+        // What is wrong may be the provider's `Date`. Either clock will do, since the nonce says that the token is new.
+        Err(IdTokenError::Clock(_)) => {
+            let expected = Expectations { now: by_the_device, ..expected };
+            Ok(id_token::verify(token.expose(), keys, &expected).await?)
+        }
+        verdict => Ok(verdict?),
+    }
 }
 
 /// Makes the session durable, if the sign-in wasn't cancelled meanwhile.
@@ -185,8 +217,10 @@ fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: boo
 /// Forgets a sign-in that failed for good, and has revoked what came for its code.
 async fn abandon(session: &Arc<Session>, login: &PendingLogin, exchanged: Option<Exchanged>) {
     let state = login.state.clone();
-    let revocation = exchanged
-        .map(|held| Revocation::of_tokens(&held.tokens.access_token, held.tokens.refresh_token.as_ref()));
+    let revocation = exchanged.map(|held| {
+        let Tokens { access_token, refresh_token, .. } = &held.tokens;
+        Revocation::of_tokens(access_token, refresh_token.as_ref(), login.proof_key.as_ref())
+    });
     let forgotten = session.update(WhenLost::Fail, move |account| {
         account.logins.retain(|login| login.state != state);
         account.revocations.extend(revocation);

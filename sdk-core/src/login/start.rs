@@ -9,6 +9,7 @@ use crate::{
     Error,
     configuration::{RESERVED_PARAMETERS, check_redirect_uri},
     discovery::Metadata,
+    dpop::ProofKey,
     session::{Event, Session},
     vault::{Change, PendingLogin, Secret, WhenLost},
 };
@@ -16,7 +17,7 @@ use crate::{
 /// Starts a sign-in. It is in the vault before the address is handed out, and so survives the death of the process.
 pub(crate) async fn start(session: &Session, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
     let metadata = session.metadata().await?;
-    let login = new_login(session, &options)?;
+    let login = new_login(session, &metadata, &options)?;
     let url = authorization_url(session, &metadata, &options, &login)?;
     let state = login.state.expose().to_owned();
     session
@@ -48,7 +49,7 @@ pub(crate) async fn cancel(session: &Session) -> Result<(), Error> {
     forgotten
 }
 
-fn new_login(session: &Session, options: &SignInOptions) -> Result<PendingLogin, Error> {
+fn new_login(session: &Session, metadata: &Metadata, options: &SignInOptions) -> Result<PendingLogin, Error> {
     let redirect_uri = options.redirect_uri.as_deref().or(session.configuration.redirect_uri());
     let Some(redirect_uri) = redirect_uri else {
         return Err(Error::Misconfigured("a sign-in needs a redirect_uri()".into()));
@@ -58,10 +59,21 @@ fn new_login(session: &Session, options: &SignInOptions) -> Result<PendingLogin,
         state: Secret::random(),
         nonce: Secret::random(),
         code_verifier: Secret::random(),
+        proof_key: proof_key(session, metadata)?,
         redirect_uri: redirect_uri.to_owned(),
         scope: session.configuration.scopes().to_vec(),
         max_age: options.max_age.map(|age| age.as_secs()),
     })
+}
+
+/// What the session's tokens will be bound to. Nothing only where the provider has nothing to bind them to, and the app
+/// accepts that.
+fn proof_key(session: &Session, metadata: &Metadata) -> Result<Option<ProofKey>, Error> {
+    match (metadata.dpop_supported, session.configuration.allows_bearer()) {
+        (true, _) => Ok(Some(ProofKey::generate())),
+        (false, true) => Ok(None),
+        (false, false) => Err(Error::Misconfigured(NO_DPOP.into())),
+    }
 }
 
 fn authorization_url(
@@ -85,6 +97,8 @@ fn authorization_url(
         ("login_hint", options.login_hint.clone()),
         ("prompt", options.prompt.clone()),
         ("max_age", login.max_age.map(|age| age.to_string())),
+        // RFC 9449 §10: a code that somebody else caught is of no use either.
+        ("dpop_jkt", login.proof_key.as_ref().map(ProofKey::thumbprint)),
     ];
     for (name, value) in asked {
         if let Some(value) = value {
@@ -104,6 +118,8 @@ fn authorization_url(
     Ok(request.url().0.into())
 }
 
+const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so that a stolen token could be \
+                       used; where that is acceptable, say allow_bearer()";
 const MOST_LOGINS: usize = 4;
 /// Those of [`SignInOptions`] that have a member of their own there; the rest are the configuration's to name.
 const OURS: [&str; 3] = ["login_hint", "max_age", "prompt"];

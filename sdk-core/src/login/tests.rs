@@ -8,6 +8,7 @@ use url::Url;
 use super::*;
 use crate::{
     Error, SessionState, SignedOutReason,
+    dpop::ProofKey,
     session::Session,
     testing::{Device, Fault, Gate, a_new_one},
 };
@@ -17,6 +18,12 @@ const NEVER: SessionState = SessionState::SignedOut(SignedOutReason::NeverSigned
 async fn callback(device: &Device, session: &Session) -> String {
     let request = start(session, SignInOptions::default()).await.unwrap();
     device.provider.authorize(&request.url)
+}
+
+/// What the sign-in that has started binds its tokens to.
+async fn pending_key(session: &Session) -> ProofKey {
+    let key = session.look(|account| account?.logins.last()?.proof_key.clone());
+    key.await.unwrap().unwrap()
 }
 
 fn code_of(error: &Error) -> &str {
@@ -65,6 +72,7 @@ async fn the_authorization_request_says_what_it_must() {
         ("max_age", "60"),
         ("ui_locales", "de"),
         ("state", &request.state),
+        ("dpop_jkt", &pending_key(&session).await.thumbprint()),
     ] {
         assert_eq!(query[name], value, "{name}");
     }
@@ -193,8 +201,11 @@ async fn an_id_token_that_is_not_believed_gives_no_session_and_leaves_none() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_by_years_is_told_with_its_delta() {
+async fn a_clock_that_is_off_by_years_is_told_with_its_delta_where_the_provider_does_not_say_the_time() {
     let device = Device::new().await;
+    device.provider.state().tells_time = false;
+    // Nothing to check a proof's time by either.
+    device.provider.state().proofs.window = i64::MAX;
     let session = device.process();
     device.clock.set_ahead_by_years(10);
     let Err(Error::ClockSkew(delta)) = device.sign_in(&session).await else { panic!("a skew") };
@@ -204,6 +215,27 @@ async fn a_clock_that_is_off_by_years_is_told_with_its_delta() {
     assert!(delta < -9 * 31_556_952, "{delta}");
     device.clock.set_ahead_by_years(10);
     device.sign_in(&session).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_by_years_costs_nothing_where_the_provider_says_the_time() {
+    for years in [10, -10] {
+        let device = Device::new().await;
+        device.clock.set_ahead_by_years(years);
+        let session = device.process();
+        device.sign_in(&session).await.unwrap();
+        session.access_token(a_new_one(&session)).await.unwrap();
+        assert_eq!(device.provider.live_generation(), Some(1), "{years}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_says_a_wrong_time_is_believed_where_the_device_knows_better() {
+    let device = Device::new().await;
+    // Its ID tokens are right, and its `Date` is a day behind.
+    device.provider.state().ahead = 86_400;
+    device.clock.set_ahead(86_400);
+    device.sign_in(&device.process()).await.unwrap();
 }
 
 #[tokio::test]

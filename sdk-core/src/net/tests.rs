@@ -224,7 +224,8 @@ async fn a_redirect_is_an_answer_and_nothing_is_sent_on_its_own() {
     .await;
     let transport = transport(configuration().allow_http_on_loopback());
     for _ in 0..2 {
-        let request = Request::get_json(server.plain_url("/here")).bearer("token");
+        let request = Request::get_json(server.plain_url("/here"))
+            .header(header::AUTHORIZATION, HeaderValue::from_static("Bearer token"));
         assert_eq!(transport.send(request).await.unwrap().status, StatusCode::FOUND);
     }
     let requests = server.seen().requests;
@@ -267,7 +268,8 @@ async fn plain_http_goes_to_loopback_alone_and_only_where_it_is_allowed() {
 #[test]
 fn neither_requests_nor_answers_show_what_they_carry() {
     let url = "https://id.example.com/token?code=SECRET".parse().unwrap();
-    let request = Request::post_form(url, [("refresh_token", "SECRET")]).bearer("SECRET");
+    let request = Request::post_form(url, [("refresh_token", "SECRET")])
+        .header(header::AUTHORIZATION, HeaderValue::from_static("Bearer SECRET"));
     assert!(!format!("{request:?}").contains("SECRET"));
     let response = Response { status: StatusCode::OK, headers: Default::default(), body: b"SECRET".to_vec() };
     assert!(!format!("{response:?}").contains("SECRET"));

@@ -95,6 +95,16 @@ impl Request {
         Self { method, url, headers: HeaderMap::new(), body: Vec::new(), limit: DEFAULT_LIMIT }
     }
 
+    /// The method.
+    pub(crate) const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Where it goes.
+    pub(crate) const fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// A `GET` that wants JSON.
     pub(crate) fn get_json(url: Url) -> Self {
         Self::new(Method::GET, url).header(header::ACCEPT, HeaderValue::from_static("application/json"))
@@ -113,17 +123,6 @@ impl Request {
     #[must_use]
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
-        self
-    }
-
-    /// With `Authorization: Bearer …`. A token with characters that no header may have is left out, and so refused by
-    /// whoever it was for.
-    #[must_use]
-    pub(crate) fn bearer(mut self, token: &str) -> Self {
-        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {token}")) {
-            value.set_sensitive(true);
-            self.headers.insert(header::AUTHORIZATION, value);
-        }
         self
     }
 

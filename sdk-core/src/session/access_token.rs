@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Clock,
+    dpop::{Credentials, ProofKey},
     vault::{Lifetime, Secret, StoredSession},
 };
 
@@ -11,14 +12,51 @@ use crate::{
 #[derive(Clone)]
 pub struct AccessToken {
     token: Arc<Secret>,
+    proof_key: Option<ProofKey>,
     expires_in: Option<Duration>,
     subject: Arc<str>,
 }
 
+/// How an access token is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenType {
+    /// Bound to a key of this session (RFC 9449): of no use without a proof that is made for the one request.
+    DPoP,
+    /// Whoever holds it can use it (RFC 6750).
+    Bearer,
+}
+
+impl TokenType {
+    /// That of a token that is bound to this key.
+    pub(super) const fn of(proof_key: Option<&ProofKey>) -> Self {
+        if proof_key.is_some() { Self::DPoP } else { Self::Bearer }
+    }
+
+    /// The scheme of the `Authorization` header: `DPoP` or `Bearer`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DPoP => "DPoP",
+            Self::Bearer => "Bearer",
+        }
+    }
+}
+
+impl fmt::Display for TokenType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl AccessToken {
-    /// The token itself: for the `Authorization` header, never for a log.
+    /// The token itself, never for a log. Where it is bound, it is of no use by itself: see
+    /// [`request_headers`](crate::Moorline::request_headers).
     pub fn secret(&self) -> &str {
         self.token.expose()
+    }
+
+    /// Whether it is bound to a key of this session.
+    pub const fn token_type(&self) -> TokenType {
+        TokenType::of(self.proof_key.as_ref())
     }
 
     /// How long it was good for when it was handed out; nothing where the provider doesn't say.
@@ -35,11 +73,19 @@ impl AccessToken {
     pub(crate) fn as_secret(&self) -> &Secret {
         &self.token
     }
+
+    /// What a request by this token is sent with.
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials { key: self.proof_key.as_ref(), access_token: Some(&self.token) }
+    }
 }
 
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AccessToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
+        f.debug_struct("AccessToken")
+            .field("token_type", &self.token_type())
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
     }
 }
 
@@ -47,6 +93,7 @@ impl fmt::Debug for AccessToken {
 #[derive(Debug, Clone)]
 pub(super) struct HeldToken {
     token: Arc<Secret>,
+    proof_key: Option<ProofKey>,
     subject: Arc<str>,
     ends: Option<Duration>,
     whole: Option<Duration>,
@@ -57,6 +104,7 @@ impl HeldToken {
         let now = clock.monotonic();
         Self {
             token: Arc::new(session.access_token.clone()),
+            proof_key: session.proof_key.clone(),
             subject: session.user.subject.as_str().into(),
             ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
             whole: session.lifetime.as_ref().map(Lifetime::whole),
@@ -75,7 +123,7 @@ impl HeldToken {
 
     /// Whether it is this session's.
     pub(super) fn is_of(&self, session: &StoredSession) -> bool {
-        *self.token == session.access_token
+        *self.token == session.access_token && self.proof_key == session.proof_key
     }
 
     /// Whether it is this one.
@@ -95,6 +143,7 @@ impl HeldToken {
     pub(super) fn hand_out(&self, now: Duration) -> AccessToken {
         AccessToken {
             token: self.token.clone(),
+            proof_key: self.proof_key.clone(),
             expires_in: self.remaining(now),
             subject: self.subject.clone(),
         }

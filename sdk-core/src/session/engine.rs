@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     SessionInfo, SessionState, SessionStates,
-    access_token::{AccessToken, HeldToken, Need},
+    access_token::{AccessToken, HeldToken, Need, TokenType},
     flight::Flight,
     machine::{Event, Standpoint, State},
     refresh::Unsaved,
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     Clock, Configuration, Error, Platform, ReauthReason, SignedOutReason,
     discovery::{Metadata, MetadataCache},
+    dpop::Sender,
     login::Exchanged,
     net::Transport,
     runtime,
@@ -31,7 +32,10 @@ use crate::{
 pub(crate) struct Session {
     pub(crate) configuration: Configuration,
     pub(crate) clock: Arc<dyn Clock>,
+    /// For what anybody may read.
     pub(crate) transport: Transport,
+    /// For what carries tokens.
+    pub(crate) sender: Sender,
     pub(crate) keys: JwksCache,
     /// One callback at a time: a code that is sent twice costs the session that it gave.
     pub(crate) finishing: tokio::sync::Mutex<Option<Exchanged>>,
@@ -100,8 +104,10 @@ impl Session {
             client_id: configuration.client_id().to_owned(),
             account: configuration.account().to_owned(),
         };
+        let transport = Transport::new(&configuration)?;
         Ok(Self {
-            transport: Transport::new(&configuration)?,
+            sender: Sender::new(transport.clone(), platform.clock.clone()),
+            transport,
             configuration,
             id,
             vault: Arc::new(Vault::new(platform.vault_directory, platform.key_store)),
@@ -154,6 +160,7 @@ impl Session {
             user: session.user.clone(),
             scope: session.scope.clone(),
             access_token_expires_in: token.remaining(self.clock.monotonic()),
+            token_type: TokenType::of(session.proof_key.as_ref()),
             has_refresh_token: session.refresh_token.is_some(),
             issuer: self.id.issuer.clone(),
             client_id: self.id.client_id.clone(),

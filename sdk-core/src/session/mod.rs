@@ -6,6 +6,7 @@ mod engine;
 mod flight;
 mod machine;
 mod refresh;
+mod request_headers;
 pub(crate) mod response;
 mod revocation;
 mod sign_out;
@@ -15,9 +16,11 @@ mod user;
 #[cfg(test)]
 mod tests;
 
-pub use access_token::AccessToken;
 pub(crate) use access_token::Need;
+pub use access_token::{AccessToken, TokenType};
 pub(crate) use engine::Session;
 pub(crate) use machine::Event;
+pub use request_headers::RequestHeaders;
+pub(crate) use request_headers::method_of;
 pub use state::{SessionInfo, SessionState, SessionStates};
 pub use user::User;

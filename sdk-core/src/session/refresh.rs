@@ -19,6 +19,7 @@ use super::{
 use crate::{
     Error, ReauthReason,
     discovery::Metadata,
+    dpop::{Credentials, ProofKey, is_about_the_proof},
     net::{NetError, Request},
     runtime,
     vault::{Change, EndReason, Lifetime, Revocation, Secret, Standing, StoredSession, VaultError, WhenLost},
@@ -30,12 +31,16 @@ pub(super) struct Sending {
     pub(super) token: Secret,
     /// Nothing where the provider doesn't know attempts.
     pub(super) attempt: Option<Secret>,
+    /// What the token is bound to. Where there is one, it is never sent without a proof, whatever the provider's metadata
+    /// says by now.
+    pub(super) proof_key: Option<ProofKey>,
 }
 
 /// Tokens that were issued for a refresh token.
 #[derive(Debug)]
 pub(super) struct Issued {
     sent: Secret,
+    proof_key: Option<ProofKey>,
     tokens: Tokens,
     /// Begins when the request was sent.
     began: Lifetime,
@@ -105,10 +110,10 @@ impl Session {
         let begun = runtime::blocking(move || vault.begin_refresh(&id, with_attempt)).await;
         let begun = begun.map_err(|error: VaultError| self.storage_failed(error))?;
         self.observe(begun.revision, &begun.standing);
-        let sending = begun
-            .standing
-            .refresh_token()
-            .map(|token| Sending { token: token.clone(), attempt: begun.attempt.clone() });
+        let sending = begun.standing.session().and_then(|stored| {
+            let (token, proof_key) = (stored.refresh_token.clone()?, stored.proof_key.clone());
+            Some(Sending { token, attempt: begun.attempt.clone(), proof_key })
+        });
         Ok((begun.standing, sending))
     }
 
@@ -122,7 +127,8 @@ impl Session {
             let began = Lifetime::starting_now(&*self.clock);
             let (failure, error, asked) = match self.send(metadata, sending).await {
                 Ok(Answer::Issued(tokens)) => {
-                    let issued = Issued { sent: sending.token.clone(), tokens: *tokens, began };
+                    let (sent, proof_key) = (sending.token.clone(), sending.proof_key.clone());
+                    let issued = Issued { sent, proof_key, tokens: *tokens, began };
                     return self.settle(issued).await;
                 }
                 Ok(Answer::Refused(refusal)) if refusal.is_invalid_grant() => {
@@ -132,6 +138,11 @@ impl Session {
                         return Ok(outcome);
                     }
                     return self.settle_refused(sending).await;
+                }
+                // Nothing was decided about the session: the same attempt again, with a new proof.
+                Ok(Answer::Refused(refusal)) if is_about_the_proof(&refusal.code) => {
+                    tracing::info!(code = refusal.code, "a refresh's proof is refused");
+                    (Failure::Unclear, Error::Offline, None)
                 }
                 Ok(Answer::Refused(refusal)) => (Failure::Refused, refusal.into(), None),
                 Ok(Answer::Unclear { why, retry_after }) => {
@@ -188,14 +199,16 @@ impl Session {
             secrets.push(attempt);
         }
         let request = Request::post_form(metadata.token_endpoint.clone(), fields);
-        Ok(Answer::read(&self.transport.send(request).await?, &secrets))
+        let by = Credentials { key: sending.proof_key.as_ref(), access_token: None };
+        Ok(Answer::read(&self.sender.send(&request, by).await?, &secrets))
     }
 
     /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
     pub(super) async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
-        let Issued { sent, tokens, began } = &issued;
+        let Issued { sent, proof_key, tokens, began } = &issued;
         let (sent, successor) = (sent.clone(), successor_of(tokens, began));
-        let revocation = Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref());
+        let revocation =
+            Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
         let settled = self.update(WhenLost::Fail, move |account| {
             let event = Event::Answered {
                 sent: &sent,
@@ -288,7 +301,9 @@ impl Session {
 }
 
 /// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). Its ID
-/// token is not looked at: nothing here depends on it, and no trouble with it may cost the session.
+/// token is not looked at: nothing here depends on it, and no trouble with it may cost the session. Nor is its token type:
+/// a bound session keeps its key and proves with every send, also where the provider calls the successor a bearer token. (An
+/// API that takes no proofs may refuse it then. A successor that was thrown away would cost the session.)
 fn successor_of(tokens: &Tokens, began: &Lifetime) -> impl FnOnce(&mut StoredSession) + Send + 'static {
     let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
     let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));

@@ -26,6 +26,8 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
+    /// Whether the provider says that they are bound to the key that the request was proved with (RFC 9449 §5).
+    pub(crate) bound: bool,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
     /// Zero where the provider says that the token has expired already.
@@ -88,9 +90,11 @@ impl Answer {
     }
 }
 
-/// A provider's text, fit to be shown: short, printable, and without anything of `secrets`.
+/// A provider's text, fit to be shown: short, printable, and without anything of `secrets`, nor anything that looks like
+/// a JWT (it may have echoed a proof).
 pub(crate) fn told(text: &str, secrets: &[&Secret]) -> String {
-    let mut text = text.to_owned();
+    let words = text.split(' ').map(|word| if word.contains("eyJ") { "[redacted]" } else { word });
+    let mut text = words.collect::<Vec<_>>().join(" ");
     for secret in secrets {
         if !secret.expose().is_empty() {
             text = text.replace(secret.expose(), "[redacted]");
@@ -100,13 +104,15 @@ pub(crate) fn told(text: &str, secrets: &[&Secret]) -> String {
 }
 
 fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
-    match body.get("token_type") {
-        None | Some(Value::Null) => {}
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => {}
+    let bound = match body.get("token_type") {
+        None | Some(Value::Null) => false,
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => false,
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") => true,
         Some(_) => return None,
-    }
+    };
     Some(Tokens {
         access_token: secret(body, "access_token").ok()??,
+        bound,
         refresh_token: secret(body, "refresh_token").ok()?,
         // A provider that rotates wouldn't give the tokens again for the sake of these.
         id_token: secret(body, "id_token").ok().flatten(),
@@ -255,12 +261,13 @@ mod tests {
 
     #[test]
     fn an_echoed_token_is_wiped_from_the_description() {
-        let Answer::Refused(refusal) =
-            read(400, r#"{"error":"invalid_grant","error_description":"sent-token is \u0007 old"}"#)
-        else {
+        let Answer::Refused(refusal) = read(
+            400,
+            r#"{"error":"invalid_grant","error_description":"sent-token is \u0007 old, \"eyJ0.e30.x\""}"#,
+        ) else {
             panic!("a refusal")
         };
-        assert_eq!(refusal.description, "[redacted] is  old");
+        assert_eq!(refusal.description, "[redacted] is  old, [redacted]");
     }
 
     #[test]

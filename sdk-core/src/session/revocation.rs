@@ -8,6 +8,7 @@ use url::Url;
 use super::engine::Session;
 use crate::{
     Error,
+    dpop::{Credentials, refuses_proof},
     net::Request,
     runtime,
     vault::{Change, Revocation, WhenLost},
@@ -83,11 +84,14 @@ impl Session {
                 ("client_id", self.configuration.client_id()),
             ],
         );
-        let response = self.transport.send(request).await?;
+        let by = Credentials { key: revocation.proof_key.as_ref(), access_token: None };
+        let response = self.sender.send(&request, by).await?;
         match response.status {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Error::Offline),
             status if status.is_server_error() || status.is_redirection() => Err(Error::Offline),
+            // The next proof may be taken.
+            _ if refuses_proof(&response) => Err(Error::Offline),
             // A captive portal says anything; the provider says it in JSON (RFC 7009 §2.2.1).
             _ if response.json::<serde_json::Map<_, _>>().is_none() => Err(Error::Offline),
             status => {

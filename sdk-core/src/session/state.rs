@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use super::machine::State;
-use crate::{ReauthReason, SignedOutReason, User};
+use crate::{ReauthReason, SignedOutReason, TokenType, User};
 
 /// Where the session stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct SessionInfo {
     pub scope: Vec<String>,
     /// How long the access token is still good for; zero if it has expired, nothing if the provider doesn't say.
     pub access_token_expires_in: Option<Duration>,
+    /// Whether its tokens are bound to a key of this session; it stays so for as long as the session lives.
+    pub token_type: TokenType,
     /// Whether the session can be refreshed.
     pub has_refresh_token: bool,
     /// The provider.

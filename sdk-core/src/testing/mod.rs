@@ -1,7 +1,10 @@
 //! What tests of whole sessions share: a device, and a provider for it.
 
+mod fault;
 pub(crate) mod log;
+mod proofs;
 mod provider;
+mod request;
 
 use std::{
     path::{Path, PathBuf},
@@ -11,9 +14,10 @@ use std::{
 
 use tempfile::TempDir;
 
-pub(crate) use self::provider::{FakeProvider, Fault, Gate};
+pub(crate) use self::fault::{Fault, Gate};
+pub(crate) use self::provider::FakeProvider;
 use crate::{
-    Configuration, Error, MemoryKeyStore, Platform, SignInOptions, User, login,
+    Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User, login,
     platform::TestClock,
     session::{Need, Session},
 };
@@ -29,21 +33,24 @@ pub(crate) struct Device {
 impl Device {
     pub(crate) async fn new() -> Self {
         log::record();
+        let clock: Arc<TestClock> = Arc::default();
         Self {
-            provider: FakeProvider::start().await,
-            clock: Arc::default(),
+            provider: FakeProvider::start(clock.clone()).await,
+            clock,
             key_store: Arc::default(),
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
     pub(crate) fn configuration(&self) -> Configuration {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn builder(&self) -> ConfigurationBuilder {
         Configuration::builder(&self.provider.issuer, "notes")
             .redirect_uri("com.example.notes:/signed-in")
             .scopes(["openid", "offline_access"])
             .allow_http_on_loopback()
-            .build()
-            .unwrap()
     }
 
     pub(crate) fn platform(&self) -> Platform {
@@ -61,6 +68,11 @@ impl Device {
     /// A process of the app.
     pub(crate) fn process(&self) -> Arc<Session> {
         Session::open_impatient(self.configuration(), self.platform())
+    }
+
+    /// A process of an app that accepts bearer tokens.
+    pub(crate) fn lenient_process(&self) -> Arc<Session> {
+        Session::open_impatient(self.builder().allow_bearer().build().unwrap(), self.platform())
     }
 
     /// A process of the app in which somebody has signed in.

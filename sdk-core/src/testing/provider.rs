@@ -7,56 +7,23 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
 };
 use url::Url;
 
-use crate::token::signer::Signer;
+use super::{
+    fault::Fault,
+    proofs::{Proofs, Proven, Refused},
+    request::{Seen, read_request},
+};
+use crate::{platform::TestClock, token::signer::Signer};
 
 /// A running provider. It stops with the test's runtime.
 #[derive(Clone)]
 pub(crate) struct FakeProvider {
     pub(crate) issuer: String,
     state: Arc<Mutex<State>>,
-}
-
-/// What happens to the next request of the token endpoint.
-#[derive(Clone)]
-pub(crate) enum Fault {
-    /// It is done, and its answer is lost.
-    LoseAnswer,
-    /// It is not done, and this is answered.
-    Instead(u16, &'static str),
-    /// It waits for the gate before it is done.
-    HoldBefore(Gate),
-    /// It is done, and its answer waits for the gate.
-    HoldAnswer(Gate),
-}
-
-/// Holds a request until a test opens it.
-#[derive(Clone)]
-pub(crate) struct Gate(Arc<(Semaphore, Semaphore)>);
-
-impl Gate {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new((Semaphore::new(0), Semaphore::new(0))))
-    }
-
-    /// Until a request stands at the gate.
-    pub(crate) async fn reached(&self) {
-        self.0.0.acquire().await.unwrap().forget();
-    }
-
-    pub(crate) fn open(&self) {
-        self.0.1.add_permits(1);
-    }
-
-    async fn pass(&self) {
-        self.0.0.add_permits(1);
-        self.0.1.acquire().await.unwrap().forget();
-    }
 }
 
 /// What a test sets and looks at.
@@ -76,18 +43,26 @@ pub(crate) struct State {
     pub(crate) dead_access_tokens: HashSet<String>,
     /// Added to the time in ID tokens.
     pub(crate) ahead: i64,
+    /// Whether answers have a `Date`.
+    pub(crate) tells_time: bool,
+    /// Whether it binds tokens, and whether its metadata says so.
+    pub(crate) binds: bool,
+    pub(crate) says_that_it_binds: bool,
+    /// The `token_type` to say in place of the right one.
+    pub(crate) token_type: Option<Value>,
+    pub(crate) proofs: Proofs,
+    /// Whether every nonce that it hands out is old already.
+    pub(crate) restless: bool,
+    /// Those that were only asked for a nonce; they aren't among the others, and use up no fault.
+    pub(crate) challenged: Vec<Seen>,
+    clock: Arc<TestClock>,
     nonces: HashMap<String, String>,
-    codes: HashMap<String, String>,
+    /// By code: its challenge, and its `dpop_jkt`.
+    codes: HashMap<String, (String, Option<String>)>,
+    /// By access token: what it is bound to.
+    bindings: HashMap<String, Option<String>>,
     signer: Signer,
     serial: usize,
-}
-
-/// A request as it came.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) path: String,
-    pub(crate) form: HashMap<String, String>,
-    pub(crate) authorization: Option<String>,
 }
 
 /// A session, as the real server keeps it.
@@ -95,13 +70,15 @@ pub(crate) struct Seen {
 pub(crate) struct Row {
     pub(crate) generation: usize,
     pub(crate) revoked: bool,
+    /// What it is bound to.
+    pub(crate) thumbprint: Option<String>,
     /// By generation, the attempt that ended it.
     attempts: Vec<Option<String>>,
     answer: Option<Value>,
 }
 
 impl FakeProvider {
-    pub(crate) async fn start() -> Self {
+    pub(crate) async fn start(clock: Arc<TestClock>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let state = State {
@@ -116,6 +93,15 @@ impl FakeProvider {
             sessions: Vec::new(),
             dead_access_tokens: HashSet::new(),
             ahead: 0,
+            tells_time: true,
+            binds: true,
+            says_that_it_binds: true,
+            token_type: None,
+            proofs: Proofs::default(),
+            restless: false,
+            challenged: Vec::new(),
+            clock,
+            bindings: HashMap::new(),
             nonces: HashMap::new(),
             codes: HashMap::new(),
             signer: Signer::es256("k1"),
@@ -149,7 +135,8 @@ impl FakeProvider {
         state.serial += 1;
         let code = format!("code-{}", state.serial);
         state.nonces.insert(code.clone(), query["nonce"].clone());
-        state.codes.insert(code.clone(), query["code_challenge"].clone());
+        let bound_to = query.get("dpop_jkt").cloned();
+        state.codes.insert(code.clone(), (query["code_challenge"].clone(), bound_to));
         let mut back = Url::parse(&query["redirect_uri"]).unwrap();
         back.query_pairs_mut()
             .append_pair("code", &code)
@@ -189,32 +176,41 @@ impl FakeProvider {
         if self.state().down {
             return;
         }
-        let Some(seen) = read_request(&mut stream).await else { return };
+        let Some(mut seen) = read_request(&mut stream).await else { return };
+        let refused = self.state().check_proof(&self.issuer, &mut seen);
         let fault = {
             let mut state = self.state();
-            state.requests.push(seen.clone());
-            if seen.path == "/token" { state.faults.pop_front() } else { None }
+            let challenged = refused == Some(Refused::Nonce);
+            let seen_where = if challenged { &mut state.challenged } else { &mut state.requests };
+            seen_where.push(seen.clone());
+            if seen.path == "/token" && !challenged { state.faults.pop_front() } else { None }
+        };
+        let answer = || match refused {
+            Some(Refused::Nonce) => refusal(&seen, "use_dpop_nonce"),
+            Some(Refused::Bad(_)) => refusal(&seen, "invalid_dpop_proof"),
+            None => self.answer(&seen),
         };
         let (status, body) = match fault {
-            None => self.answer(&seen),
+            None => answer(),
             Some(Fault::LoseAnswer) => {
-                self.answer(&seen);
+                answer();
                 return;
             }
             Some(Fault::Instead(status, body)) => (status, body.to_owned()),
             Some(Fault::HoldBefore(gate)) => {
                 gate.pass().await;
-                self.answer(&seen)
+                answer()
             }
             Some(Fault::HoldAnswer(gate)) => {
-                let answer = self.answer(&seen);
+                let answer = answer();
                 gate.pass().await;
                 answer
             }
         };
         let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-            body.len()
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n{}\r\n",
+            body.len(),
+            self.state().headers(&seen, status, &body),
         );
         let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
         let _ = stream.shutdown().await;
@@ -228,11 +224,9 @@ impl FakeProvider {
         let (status, body) = match seen.path.as_str() {
             "/.well-known/openid-configuration" => (200, self.metadata(&state)),
             "/jwks" => (200, json!({ "keys": [state.signer.jwk()] })),
-            "/token" if seen.form["grant_type"] == "authorization_code" => {
-                state.exchange(&self.issuer, &seen.form)
-            }
-            "/token" => state.refresh(&seen.form),
-            "/revoke" => state.revoke(&seen.form),
+            "/token" if seen.form["grant_type"] == "authorization_code" => state.exchange(&self.issuer, seen),
+            "/token" => state.refresh(seen),
+            "/revoke" => state.revoke(seen),
             "/userinfo" if state.lets_in(seen) => {
                 (200, json!({ "sub": "ada", "name": "Ada", "email": "ada@example.com" }))
             }
@@ -245,6 +239,7 @@ impl FakeProvider {
 
     fn metadata(&self, state: &State) -> Value {
         let at = |path: &str| format!("{}{path}", self.issuer);
+        let algorithms = (state.binds && state.says_that_it_binds).then(|| json!(["ES256", "EdDSA"]));
         json!({
             "issuer": self.issuer,
             "authorization_endpoint": at("/authorize"),
@@ -257,20 +252,73 @@ impl FakeProvider {
             "id_token_signing_alg_values_supported": ["ES256"],
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
+            "dpop_signing_alg_values_supported": algorithms,
             "refresh_attempt_supported": state.knows_attempts,
         })
     }
 }
 
 impl State {
-    fn exchange(&mut self, issuer: &str, form: &HashMap<String, String>) -> (u16, Value) {
+    /// Why the request's proof isn't accepted. A request without one may be all right: see who it is for.
+    fn check_proof(&mut self, issuer: &str, seen: &mut Seen) -> Option<Refused> {
+        let at_an_api = seen.authorization.is_some();
+        if !self.binds || seen.proof.is_none() && !(at_an_api && seen.access_token()?.0 == "DPoP") {
+            return None;
+        }
+        let now = self.now();
+        let checked = self.proofs.check(&Proven {
+            proof: seen.proof.as_deref(),
+            method: &seen.method,
+            address: &format!("{issuer}{}", seen.path),
+            access_token: seen.access_token().map(|(_, token)| token),
+            now,
+        });
+        match checked {
+            Ok(accepted) => {
+                seen.proof_id = Some(accepted.id);
+                seen.thumbprint = Some(accepted.thumbprint);
+                None
+            }
+            Err(refused) => Some(refused),
+        }
+    }
+
+    fn headers(&mut self, seen: &Seen, status: u16, body: &str) -> String {
+        let mut headers = String::new();
+        if self.tells_time {
+            headers += &format!("Date: {}\r\n", httpdate::fmt_http_date(self.clock.truth()));
+        }
+        if let (true, Some(nonce)) = (self.binds, self.proofs.nonces.last()) {
+            self.serial += usize::from(self.restless);
+            let nonce = if self.restless { format!("old-{}", self.serial) } else { nonce.clone() };
+            headers += &format!("DPoP-Nonce: {nonce}\r\n");
+        }
+        if let (401, Some((scheme, _))) = (status, seen.access_token()) {
+            let error = serde_json::from_str::<Value>(body).unwrap_or_default()["error"].to_string();
+            headers += &format!("WWW-Authenticate: {scheme} error={error}\r\n");
+        }
+        headers
+    }
+
+    /// Unix seconds.
+    fn now(&self) -> i64 {
+        let now = self.clock.truth().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        i64::try_from(now).unwrap()
+    }
+
+    fn exchange(&mut self, issuer: &str, seen: &Seen) -> (u16, Value) {
+        let form = &seen.form;
         let code = &form["code"];
         let verifier = crate::vault::Secret::new(form["code_verifier"].clone());
         let challenge = oauth2::PkceCodeChallenge::from_code_verifier_sha256(&oauth2::PkceCodeVerifier::new(
             verifier.expose().to_owned(),
         ));
+        let bound_to = self.codes.get(code).and_then(|(_, bound_to)| bound_to.clone());
+        if bound_to.is_some() && bound_to != seen.thumbprint {
+            return (400, json!({ "error": "invalid_dpop_proof" }));
+        }
         match self.codes.remove(code) {
-            Some(expected) if expected == challenge.as_str() => {}
+            Some((expected, _)) if expected == challenge.as_str() => {}
             Some(_) => {
                 return (400, json!({ "error": "invalid_grant", "error_description": "wrong verifier" }));
             }
@@ -280,9 +328,8 @@ impl State {
                 return (400, json!({ "error": "invalid_grant" }));
             }
         }
-        self.sessions.push(Row::default());
-        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-        let now = i64::try_from(now).unwrap() + self.ahead;
+        self.sessions.push(Row { thumbprint: seen.thumbprint.clone(), ..Row::default() });
+        let now = self.now() + self.ahead;
         let mut claims = json!({
             "iss": issuer, "aud": form["client_id"], "sub": "ada", "name": "Ada", "nonce": self.nonces[code],
             "iat": now, "exp": now + 300, "auth_time": now,
@@ -290,30 +337,39 @@ impl State {
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        let mut answer = self.tokens();
+        let mut answer = self.tokens(self.sessions.len() - 1);
         answer["id_token"] = self.signer.sign(&claims).into();
         (200, answer)
     }
 
-    /// The tokens of the latest session's present generation.
-    fn tokens(&mut self) -> Value {
+    /// The tokens of a session's present generation.
+    fn tokens(&mut self, row: usize) -> Value {
         self.serial += 1;
-        let row = self.sessions.len() - 1;
         let refresh_token = format!("seen-rt-{row}-{}", self.sessions[row].generation);
+        let access_token = format!("seen-at-{}", self.serial);
+        let bound_to = self.sessions[row].thumbprint.clone();
+        let token_type = json!(if bound_to.is_some() { "DPoP" } else { "Bearer" });
+        self.bindings.insert(access_token.clone(), bound_to);
         json!({
-            "access_token": format!("seen-at-{}", self.serial),
+            "access_token": access_token,
             "refresh_token": self.issues_refresh_tokens.then_some(refresh_token),
-            "token_type": "Bearer",
+            "token_type": self.token_type.as_ref().unwrap_or(&token_type),
             "expires_in": self.expires_in,
             "scope": "openid offline_access",
         })
     }
 
-    /// Rows 8, 11, 13, 16, 17 and 20 of the server's table.
-    fn refresh(&mut self, form: &HashMap<String, String>) -> (u16, Value) {
+    /// Rows 5, 7, 8, 11, 13, 16, 17 and 20 of the server's table.
+    fn refresh(&mut self, seen: &Seen) -> (u16, Value) {
+        let form = &seen.form;
         let gone = (400, json!({ "error": "invalid_grant" }));
         let Some((row, generation)) = parse(&form["refresh_token"]) else { return gone };
         let attempt = form.get("refresh_attempt").cloned();
+        match (&self.sessions[row].thumbprint, &seen.thumbprint) {
+            (Some(_), None) => return (400, json!({ "error": "invalid_dpop_proof" })),
+            (Some(bound_to), Some(proved)) if bound_to != proved => return gone,
+            _ => {}
+        }
         if self.sessions[row].revoked {
             return gone;
         }
@@ -322,7 +378,7 @@ impl State {
             let session = &mut self.sessions[row];
             session.generation += 1;
             session.attempts.push(attempt);
-            let tokens = self.tokens();
+            let tokens = self.tokens(row);
             self.sessions[row].answer = Some(tokens.clone());
             return (200, tokens);
         }
@@ -338,49 +394,32 @@ impl State {
         gone
     }
 
-    fn revoke(&mut self, form: &HashMap<String, String>) -> (u16, Value) {
-        if let Some((row, _)) = parse(&form["token"]) {
+    fn revoke(&mut self, seen: &Seen) -> (u16, Value) {
+        if let Some((row, _)) = parse(&seen.form["token"]) {
+            if self.sessions[row].thumbprint.is_some() && self.sessions[row].thumbprint != seen.thumbprint {
+                return (400, json!({ "error": "invalid_dpop_proof" }));
+            }
             self.sessions[row].revoked = true;
         }
         (200, json!({}))
     }
 
     fn lets_in(&self, seen: &Seen) -> bool {
-        let token = seen.authorization.as_deref().and_then(|value| value.strip_prefix("Bearer "));
-        token.is_some_and(|token| !self.dead_access_tokens.contains(token))
+        let Some((scheme, token)) = seen.access_token() else { return false };
+        let scheme_of_it = |bound_to: &Option<String>| if bound_to.is_some() { "DPoP" } else { "Bearer" };
+        let good = self.bindings.get(token).is_some_and(|bound_to| {
+            scheme == scheme_of_it(bound_to) && (bound_to.is_none() || *bound_to == seen.thumbprint)
+        });
+        good && !self.dead_access_tokens.contains(token)
     }
+}
+
+fn refusal(seen: &Seen, error: &str) -> (u16, String) {
+    let status = if seen.authorization.is_some() { 401 } else { 400 };
+    (status, json!({ "error": error }).to_string())
 }
 
 fn parse(token: &str) -> Option<(usize, usize)> {
     let (row, generation) = token.strip_prefix("seen-rt-")?.split_once('-')?;
     Some((row.parse().ok()?, generation.parse().ok()?))
-}
-
-async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    let (head, body) = loop {
-        let count = stream.read(&mut buffer).await.ok()?;
-        if count == 0 {
-            return None;
-        }
-        bytes.extend_from_slice(&buffer[..count]);
-        let text = std::str::from_utf8(&bytes).ok()?;
-        if let Some((head, body)) = text.split_once("\r\n\r\n")
-            && body.len() >= header(head, "content-length").map_or(0, |length| length.parse().unwrap())
-        {
-            break (head.to_owned(), body.to_owned());
-        }
-    };
-    let target = head.split(' ').nth(1)?;
-    Some(Seen {
-        path: target.split('?').next()?.to_owned(),
-        form: url::form_urlencoded::parse(body.as_bytes()).into_owned().collect(),
-        authorization: header(&head, "authorization").map(str::to_owned),
-    })
-}
-
-fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
-    let fields = head.lines().filter_map(|line| line.split_once(':'));
-    fields.into_iter().find_map(|(n, value)| n.eq_ignore_ascii_case(name).then(|| value.trim()))
 }

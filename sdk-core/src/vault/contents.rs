@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::Secret;
-use crate::{Clock, ReauthReason, User};
+use crate::{Clock, ReauthReason, User, dpop::ProofKey};
 
 /// All accounts.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -106,6 +106,9 @@ pub(crate) struct StoredSession {
     pub(crate) user: User,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) access_token: Secret,
+    /// What both tokens are bound to; nothing in a bearer session, which all were that format 1 holds.
+    #[serde(default)]
+    pub(crate) proof_key: Option<ProofKey>,
     /// Nothing where the provider doesn't say how long the access token lives.
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) scope: Vec<String>,
@@ -122,6 +125,9 @@ pub(crate) struct PendingLogin {
     pub(crate) state: Secret,
     pub(crate) nonce: Secret,
     pub(crate) code_verifier: Secret,
+    /// What the code is bound to, and the tokens will be; nothing where the provider only has bearer tokens.
+    #[serde(default)]
+    pub(crate) proof_key: Option<ProofKey>,
     pub(crate) redirect_uri: String,
     pub(crate) scope: Vec<String>,
     pub(crate) max_age: Option<u64>,
@@ -132,19 +138,27 @@ pub(crate) struct PendingLogin {
 pub(crate) struct Revocation {
     pub(crate) token: Secret,
     pub(crate) is_refresh_token: bool,
+    /// What it is bound to: without a proof, nobody revokes it.
+    #[serde(default)]
+    pub(crate) proof_key: Option<ProofKey>,
 }
 
 impl Revocation {
     /// What ends this session at the provider: its refresh token, or else its access token.
     pub(crate) fn of(session: &StoredSession) -> Self {
-        Self::of_tokens(&session.access_token, session.refresh_token.as_ref())
+        Self::of_tokens(&session.access_token, session.refresh_token.as_ref(), session.proof_key.as_ref())
     }
 
     /// The same, of tokens that no session holds.
-    pub(crate) fn of_tokens(access_token: &Secret, refresh_token: Option<&Secret>) -> Self {
+    pub(crate) fn of_tokens(
+        access_token: &Secret,
+        refresh_token: Option<&Secret>,
+        proof_key: Option<&ProofKey>,
+    ) -> Self {
         Self {
             token: refresh_token.unwrap_or(access_token).clone(),
             is_refresh_token: refresh_token.is_some(),
+            proof_key: proof_key.cloned(),
         }
     }
 }
@@ -270,10 +284,13 @@ mod tests {
             state: Secret::new("seen-state".into()),
             nonce: Secret::new("seen-nonce".into()),
             code_verifier: Secret::new("seen-verifier".into()),
+            proof_key: Some(ProofKey::generate()),
             redirect_uri: "a:/b".into(),
             scope: vec![],
             max_age: None,
         };
-        assert!(!format!("{login:?}").contains("seen"));
+        let key = Secret::from(login.proof_key.clone().unwrap());
+        let shown = format!("{login:?}");
+        assert!(!shown.contains("seen") && !shown.contains(key.expose()));
     }
 }

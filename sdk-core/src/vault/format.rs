@@ -32,6 +32,19 @@ pub(super) enum Kind {
     Pending = b'P' as isize,
 }
 
+impl Kind {
+    /// The version that is written. All before it are read.
+    ///
+    /// 2: sessions, pending sign-ins and revocations may have a proof key, which an SDK that only knows version 1 would lose
+    /// when it writes.
+    const fn version(self) -> u16 {
+        match self {
+            Self::Vault => 2,
+            Self::Pending => 1,
+        }
+    }
+}
+
 /// Names the key of a file in the key store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct KeyId([u8; 16]);
@@ -68,9 +81,9 @@ pub(super) fn key_id(kind: Kind, file: &[u8]) -> Result<KeyId, FormatError> {
         return Err(FormatError::Damaged);
     }
     match u16::from_be_bytes([stated[9], stated[10]]) {
-        VERSION => Ok(KeyId(stated[11..27].try_into().expect("27 - 11 is 16"))),
-        newer if newer > VERSION => Err(FormatError::Newer),
-        _ => Err(FormatError::Damaged),
+        0 => Err(FormatError::Damaged),
+        newer if newer > kind.version() => Err(FormatError::Newer),
+        _ => Ok(KeyId(stated[11..27].try_into().expect("27 - 11 is 16"))),
     }
 }
 
@@ -92,7 +105,7 @@ pub(super) fn seal(kind: Kind, id: KeyId, key: &SecretKey, revision: u64, conten
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(&MAGIC);
     header.push(kind as u8);
-    header.extend_from_slice(&VERSION.to_be_bytes());
+    header.extend_from_slice(&kind.version().to_be_bytes());
     header.extend_from_slice(&id.0);
     let check = crypto::sha256(&header);
     header.extend_from_slice(&check[..8]);
@@ -110,7 +123,6 @@ pub(super) fn seal(kind: Kind, id: KeyId, key: &SecretKey, revision: u64, conten
 }
 
 const MAGIC: [u8; 8] = *b"MOORLINE";
-const VERSION: u16 = 1;
 const CHECK: usize = 27;
 const PREFIX: usize = 35;
 const HEADER: usize = 67;

@@ -48,7 +48,7 @@ fn id(account: &str) -> AccountId {
 }
 
 fn queue(vault: &Vault, token: &str) -> Result<u64, VaultError> {
-    let revocation = Revocation { token: Secret::new(token.into()), is_refresh_token: true };
+    let revocation = Revocation { token: Secret::new(token.into()), is_refresh_token: true, proof_key: None };
     let updated = vault.update(WhenLost::Fail, |contents| {
         contents.account_mut(&id("a")).revocations.push(revocation);
         Change::Write(())
@@ -311,13 +311,18 @@ fn a_record_under_another_tokens_name_is_no_record() {
     assert_ne!(vault.journal(&Secret::new("rt2".into()), key_id, &key).unwrap(), attempt);
 }
 
-/// A vault that version 0.1.0 wrote. It must open for ever.
-#[test]
-fn the_golden_file_of_format_1_opens() {
+/// The home of a golden file: what a released version wrote must open for ever.
+fn golden(file: &[u8]) -> Home {
     let home = Home::new();
     std::fs::create_dir_all(home.path()).unwrap();
-    std::fs::write(home.file(), include_bytes!("golden/format-1.moorline")).unwrap();
+    std::fs::write(home.file(), file).unwrap();
     home.keys.store(GOLDEN_KEY_ID, &SecretKey::from_bytes([0x5a; 32])).unwrap();
+    home
+}
+
+#[test]
+fn the_golden_file_of_format_1_opens_and_its_session_is_bearer() {
+    let home = golden(include_bytes!("golden/format-1.moorline"));
     let snapshot = home.open().read().unwrap();
     let standing = snapshot.standing(&id("a"));
     let session = standing.session().unwrap();
@@ -325,8 +330,36 @@ fn the_golden_file_of_format_1_opens() {
     assert_eq!(session.user.subject, "ada");
     assert_eq!(session.refresh_token.as_ref().unwrap().expose(), "golden refresh token");
     assert_eq!(session.lifetime.as_ref().unwrap().whole(), std::time::Duration::from_secs(900));
+    assert_eq!(session.proof_key, None);
 }
 
+/// A vault with a session, a sign-in and a revocation, all of them bound to one key.
+#[test]
+fn the_golden_file_of_format_2_opens_with_its_keys() {
+    let home = golden(include_bytes!("golden/format-2.moorline"));
+    let snapshot = home.open().read().unwrap();
+    let account = snapshot.contents.account(&id("a")).unwrap();
+    let session = account.standing.session().unwrap();
+    assert_eq!(snapshot.revision, 9);
+    assert_eq!(session.refresh_token.as_ref().unwrap().expose(), "golden refresh token");
+    let (login, revocation) = (account.logins.last().unwrap(), &account.revocations[0]);
+    for key in [&session.proof_key, &login.proof_key, &revocation.proof_key] {
+        assert_eq!(key.as_ref().unwrap().thumbprint(), GOLDEN_THUMBPRINT);
+    }
+}
+
+#[test]
+fn a_vault_of_format_1_is_written_as_format_2_and_loses_nothing() {
+    let home = golden(include_bytes!("golden/format-1.moorline"));
+    let version = || std::fs::read(home.file()).unwrap()[9..11].to_vec();
+    assert_eq!(version(), [0, 1]);
+    queue(&home.open(), "t1").unwrap();
+    assert_eq!(version(), [0, 2]);
+    let snapshot = home.open().read().unwrap();
+    assert_eq!(snapshot.standing(&id("a")).refresh_token().unwrap().expose(), "golden refresh token");
+}
+
+const GOLDEN_THUMBPRINT: &str = "CT-34Y2eG8P3AAx8XVD98LDyM4t21uliUqDawI0dj1w";
 const GOLDEN_KEY_ID: &str = "moorline-vault-GOLDENGOLDENGOLDENGOLA";
 
 /// Signs in with this refresh token.
@@ -335,6 +368,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         user: crate::User::from_claims("ada".into(), serde_json::Map::new()),
         refresh_token: Some(Secret::new(refresh_token.into())),
         access_token: Secret::new("at".into()),
+        proof_key: None,
         lifetime: None,
         scope: vec![],
         signed_in_at: 0,

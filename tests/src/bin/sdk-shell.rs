@@ -44,6 +44,9 @@ struct Arguments {
     /// The folder of the vault's key, where it is to outlive this process.
     #[arg(long)]
     keys: Option<PathBuf>,
+    /// Accepts bearer tokens from a provider without DPoP.
+    #[arg(long)]
+    allow_bearer: bool,
     /// How long one request may take.
     #[arg(long, value_name = "MILLISECONDS")]
     timeout: Option<u64>,
@@ -58,6 +61,7 @@ impl Arguments {
                 .scopes(self.scope.split(' '))
                 .allow_http_on_loopback(),
         };
+        let builder = if self.allow_bearer { builder.allow_bearer() } else { builder };
         let timeout = self.timeout.map(Duration::from_millis);
         Ok(timeout.into_iter().fold(builder, moorline::ConfigurationBuilder::request_timeout).build()?)
     }
@@ -103,7 +107,10 @@ async fn obey(app: &Moorline, arguments: &Arguments, line: &str) -> Result<Value
         }
         ("start-sign-in", _) => Ok(json!({ "url": app.start_sign_in(SignInOptions::default()).await?.url })),
         ("finish-sign-in", callback) => Ok(json!({ "subject": app.finish_sign_in(callback).await?.subject })),
-        ("state", _) => Ok(json!({ "state": format!("{:?}", app.state()) })),
+        ("state", _) => {
+            let token_type = app.session_info().map(|info| info.token_type.as_str());
+            Ok(json!({ "state": format!("{:?}", app.state()), "token_type": token_type }))
+        }
         ("user-info", _) => Ok(json!({ "claims": app.user_info().await?.claims })),
         ("refresh", callers) => {
             let callers: usize = callers.parse().context("refresh N")?;

@@ -2,6 +2,7 @@
 
 mod callers;
 mod crashes;
+mod dpop;
 mod lost_answers;
 mod races;
 mod secrets;

@@ -1,12 +1,15 @@
 //! Nothing secret shows.
 
+use std::time::Duration;
+
 use crate::{
     HttpRequest, http,
     testing::{Device, Fault, a_new_one, log},
+    vault::Secret,
 };
 
 #[tokio::test]
-async fn no_token_code_or_attempt_shows_in_any_debug_error_or_log() {
+async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.fault(Fault::LoseAnswer);
@@ -22,13 +25,21 @@ async fn no_token_code_or_attempt_shows_in_any_debug_error_or_log() {
     device.provider.fault(Fault::Instead(401, echo));
     let error = session.access_token(a_new_one(&session)).await.unwrap_err();
     shown += &format!("{error:?} {error}");
+    let key = begun.1.unwrap().proof_key.unwrap();
+    let url = format!("{}/api", device.provider.issuer);
+    let headers = session.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    shown += &format!("{key:?} {headers:?} {:?}", session.sender);
+    assert!(headers.dpop().unwrap().starts_with("eyJ"));
     session.sign_out().await.unwrap();
 
-    let mut secrets: Vec<String> = vec!["seen-".into(), "code-1".into()];
+    // "eyJ" begins every proof.
+    let mut secrets: Vec<String> = vec!["seen-".into(), "code-1".into(), "eyJ".into()];
+    secrets.push(Secret::from(key).expose().to_owned());
     for request in &device.provider.state().requests {
         for name in ["refresh_token", "refresh_attempt", "code", "code_verifier", "token"] {
             secrets.extend(request.form.get(name).cloned());
         }
+        secrets.extend(request.proof.clone());
     }
     shown += &log::recorded();
     for secret in secrets {

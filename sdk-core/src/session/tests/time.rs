@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::testing::{Device, Fault, a_new_one, any};
-use crate::{Error, session::Need};
+use crate::testing::{Device, Fault, Gate, a_new_one, any};
+use crate::{Error, SignInOptions, login, session::Need};
+
+const LIFETIME: Duration = Duration::from_secs(900);
 
 #[tokio::test]
 async fn a_clock_that_is_set_by_ten_years_changes_nothing() {
@@ -22,6 +24,94 @@ async fn a_clock_that_is_set_by_ten_years_changes_nothing() {
     session.access_token(any()).await.unwrap();
     session.access_token(any()).await.unwrap();
     assert_eq!(device.provider.refreshes().len(), 1);
+}
+
+/// Hours and years, ahead and back, between any two steps.
+const JUMPS: [i64; 8] =
+    [3_600, -7_200, 315_569_520, -631_139_040, 315_569_520, 86_400, -315_569_520, 315_486_720];
+
+#[tokio::test]
+async fn a_clock_that_jumps_at_each_step_of_a_sign_in_and_its_refreshes_loops_nothing_and_ends_nothing() {
+    let device = Device::new().await;
+    let mut jumps = JUMPS.iter().cycle();
+    let mut jump = || device.clock.set_ahead(*jumps.next().unwrap());
+    jump();
+    let session = device.process();
+    let request = login::start(&session, SignInOptions::default()).await.unwrap();
+    jump();
+    login::finish(&session, &device.provider.authorize(&request.url)).await.unwrap();
+    for generation in 1..=10 {
+        jump();
+        let gate = Gate::new();
+        device.provider.fault(Fault::HoldAnswer(gate.clone()));
+        let refreshing = {
+            let session = session.clone();
+            tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+        };
+        gate.reached().await;
+        jump();
+        gate.open();
+        refreshing.await.unwrap().unwrap();
+        jump();
+        assert_eq!(session.access_token(any()).await.unwrap().expires_in(), Some(LIFETIME));
+        device.process().access_token(any()).await.unwrap();
+        assert_eq!(device.provider.refreshes().len(), generation);
+        assert_eq!(device.provider.live_generation(), Some(generation));
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_between_sends_keeps_the_attempt_and_its_proofs_are_taken() {
+    for jump in JUMPS {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        let gate = Gate::new();
+        device.provider.fault(Fault::HoldBefore(gate.clone()));
+        device.provider.fault(Fault::LoseAnswer);
+        let refreshing = {
+            let session = session.clone();
+            tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+        };
+        gate.reached().await;
+        device.clock.set_ahead(jump);
+        gate.open();
+        refreshing.await.unwrap().unwrap();
+        session.access_token(a_new_one(&session)).await.unwrap();
+        assert!(device.provider.refreshes().iter().all(|seen| seen.proof_id.is_some()), "{jump}");
+    }
+}
+
+#[tokio::test]
+async fn a_first_proof_by_a_wrong_clock_is_made_anew_by_the_servers_time_and_nothing_is_lost() {
+    for nonces in [vec!["nonce-1".to_owned()], vec![]] {
+        for jump in JUMPS {
+            let device = Device::new().await;
+            device.provider.state().proofs.nonces = nonces.clone();
+            device.signed_in().await;
+            device.clock.set_ahead(jump);
+            // A new process knows nothing of the server yet.
+            let session = device.process();
+            session.access_token(a_new_one(&session)).await.unwrap();
+            assert_eq!(device.provider.live_generation(), Some(1));
+            let sent = device.provider.refreshes();
+            assert!(sent.len() <= 2 && sent.iter().all(|seen| seen.form == sent[0].form), "{jump}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_tell_the_time_gets_the_devices() {
+    let device = Device::new().await;
+    device.provider.state().tells_time = false;
+    let session = device.signed_in().await;
+    session.access_token(a_new_one(&session)).await.unwrap();
+    // Its proofs are refused then, and the session waits for a better clock.
+    device.clock.set_ahead_by_years(10);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert!(device.provider.refreshes().len() <= 4);
+    device.clock.set_ahead_by_years(-10);
+    session.access_token(a_new_one(&session)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(2));
 }
 
 #[tokio::test]

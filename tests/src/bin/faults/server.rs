@@ -26,7 +26,7 @@ struct Lane {
 }
 
 pub(crate) async fn run(run: Arc<Run>) -> Result<()> {
-    let site = Arc::new(Site::ours().await?);
+    let site = Arc::new(Site::ours(run.binding()).await?);
     let mut owners = Vec::new();
     for _ in 0..OWNERS {
         owners.push(Owner::sign_in(site.clone(), None).await?);

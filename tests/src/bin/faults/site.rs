@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::control::Control;
 use crate::peer::Peer;
-use crate::wire::Wire;
+use crate::wire::{Binding, Wire};
 
 /// See the module.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Site {
 #[derive(Debug)]
 enum Provider {
     Ours(Box<Ours>),
-    Peer(Peer),
+    Peer(Box<Peer>),
 }
 
 /// `moorline-server`, as a process under the shim.
@@ -51,7 +51,7 @@ pub(crate) struct Ours {
 
 impl Site {
     /// Starts our server. The shim is there and does nothing until its control is armed.
-    pub(crate) async fn ours() -> Result<Self> {
+    pub(crate) async fn ours(binding: Binding) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("moorline-faults-").tempdir()?;
         let watched = folder.path().join("server");
         std::fs::create_dir(&watched)?;
@@ -64,7 +64,7 @@ impl Site {
         options.below = Some(watched);
         let server = tokio::task::block_in_place(|| Server::start_with(options))?;
         proxy.run(&server)?;
-        let wire = Arc::new(Wire::default());
+        let wire = Arc::new(Wire::new(binding));
         proxy.under(wire.clone());
         let dev = server.dev().clone();
         let dev_file = folder.path().join("moorline-dev.json");
@@ -84,13 +84,13 @@ impl Site {
     }
 
     /// Starts somebody else's provider.
-    pub(crate) async fn peer() -> Result<Self> {
+    pub(crate) async fn peer(binding: Binding) -> Result<Self> {
         let proxy = LossyProxy::bind(0).await?;
         let peer = Peer::start(proxy.port()).await?;
         proxy.run_plain(peer.listen())?;
-        let wire = Arc::new(Wire::default());
+        let wire = Arc::new(Wire::new(binding));
         proxy.under(wire.clone());
-        Ok(Self { wire, provider: Provider::Peer(peer), _proxy: proxy })
+        Ok(Self { wire, provider: Provider::Peer(Box::new(peer)), _proxy: proxy })
     }
 
     /// Our own server.
@@ -105,10 +105,14 @@ impl Site {
 
     /// What `sdk-shell` has to be told about the provider.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        match &self.provider {
+        let mut arguments = match &self.provider {
             Provider::Ours(ours) => vec!["--dev".into(), ours.dev_file.clone().into_os_string()],
             Provider::Peer(peer) => peer.arguments(),
+        };
+        if self.wire.binding() == Binding::Bearer {
+            arguments.push("--allow-bearer".into());
         }
+        arguments
     }
 
     /// Where an access token is asked for.

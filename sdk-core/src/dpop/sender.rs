@@ -1,0 +1,165 @@
+//! Sends what carries tokens: with the token and a fresh proof, and again where the server wants another proof.
+
+use std::{fmt, sync::Arc};
+
+use ::http::{HeaderValue, Method, StatusCode, header};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{ProofKey, key::Proven, peers::Peers};
+use crate::{
+    Clock,
+    net::{NetError, Request, Response, Transport},
+    vault::{Secret, unix_seconds},
+};
+
+/// The way to the network for everything that carries a token.
+pub(crate) struct Sender {
+    transport: Transport,
+    clock: Arc<dyn Clock>,
+    peers: Peers,
+}
+
+/// Who sends: nothing of this is sent without the rest.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Credentials<'a> {
+    /// Proves itself with each send. Nothing in a bearer session.
+    pub(crate) key: Option<&'a ProofKey>,
+    /// Goes into `Authorization`.
+    pub(crate) access_token: Option<&'a Secret>,
+}
+
+/// What a proof says that depends on the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Known {
+    nonce: Option<String>,
+    time: i64,
+}
+
+impl Sender {
+    pub(crate) fn new(transport: Transport, clock: Arc<dyn Clock>) -> Self {
+        Self { transport, clock, peers: Peers::default() }
+    }
+
+    /// Sends `request` and reads its answer. Where that refuses the proof, and says something new to put into one (a nonce,
+    /// the time), the request is sent again at once: twice at most.
+    pub(crate) async fn send(
+        &self,
+        request: &Request,
+        credentials: Credentials<'_>,
+    ) -> Result<Response, NetError> {
+        let mut left = SENDS_AGAIN;
+        loop {
+            let known = self.known(request.url());
+            let answer = self.transport.send(signed(request.clone(), credentials, &known)).await?;
+            self.peers.learn(request.url(), &answer, &*self.clock);
+            let again = credentials.key.is_some() && left > 0 && refuses_proof(&answer);
+            if !(again && self.known(request.url()).differs_from(&known)) {
+                return Ok(answer);
+            }
+            left -= 1;
+        }
+    }
+
+    /// The values of the headers that a request by somebody else's hand must carry: `Authorization`, and `DPoP` where the
+    /// token is bound.
+    pub(crate) fn headers(
+        &self,
+        method: &Method,
+        url: &Url,
+        key: Option<&ProofKey>,
+        access_token: &Secret,
+    ) -> (Secret, Option<Secret>) {
+        let proof = key.map(|key| proof(key, method, url, Some(access_token), &self.known(url)));
+        (authorization(key, access_token), proof)
+    }
+
+    /// Takes in a nonce that came to somebody else's hand.
+    pub(crate) fn learn_nonce(&self, url: &Url, nonce: &str) {
+        self.peers.learn_nonce(url, nonce);
+    }
+
+    /// The time at the server of `url`, in Unix seconds, where it has said so.
+    pub(crate) fn time_at(&self, url: &Url) -> Option<i64> {
+        self.peers.time(url, &*self.clock)
+    }
+
+    fn known(&self, url: &Url) -> Known {
+        let by_the_device = || i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX);
+        Known { nonce: self.peers.nonce(url), time: self.time_at(url).unwrap_or_else(by_the_device) }
+    }
+}
+
+impl Known {
+    /// Whether a proof that says this may fare better than one that said `other`.
+    fn differs_from(&self, other: &Self) -> bool {
+        self.nonce != other.nonce || self.time.abs_diff(other.time) > NO_MATTER
+    }
+}
+
+fn signed(mut request: Request, credentials: Credentials<'_>, known: &Known) -> Request {
+    let Credentials { key, access_token } = credentials;
+    if let Some(key) = key {
+        let proof = proof(key, request.method(), request.url(), access_token, known);
+        request = request.header(DPOP, secret_value(&proof));
+    }
+    if let Some(token) = access_token {
+        request = request.header(header::AUTHORIZATION, secret_value(&authorization(key, token)));
+    }
+    request
+}
+
+fn proof(key: &ProofKey, method: &Method, url: &Url, access_token: Option<&Secret>, known: &Known) -> Secret {
+    let nonce = known.nonce.as_deref();
+    key.prove(&Proven { method, url, access_token, nonce, issued_at: known.time })
+}
+
+/// A bound token goes by the scheme that asks for its proof (RFC 9449 §7.1), and never by another.
+fn authorization(key: Option<&ProofKey>, token: &Secret) -> Secret {
+    let scheme = if key.is_some() { "DPoP" } else { "Bearer" };
+    Secret::new(format!("{scheme} {}", token.expose()))
+}
+
+/// A text that no header may have is left out, and so refused by whoever it was for.
+fn secret_value(secret: &Secret) -> HeaderValue {
+    let mut value =
+        HeaderValue::try_from(secret.expose()).unwrap_or_else(|_| HeaderValue::from_static("invalid"));
+    value.set_sensitive(true);
+    value
+}
+
+/// Whether an answer says that the proof is the trouble (RFC 9449 §5 and §7.1, §8 and §9): in its body at the token
+/// endpoint, in `WWW-Authenticate` elsewhere.
+pub(crate) fn refuses_proof(answer: &Response) -> bool {
+    if !matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) {
+        return false;
+    }
+    let challenges = answer.headers.get_all(header::WWW_AUTHENTICATE);
+    let challenged = challenges
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|challenge| ABOUT_THE_PROOF.iter().any(|code| challenge.contains(&format!("error=\"{code}\""))));
+    let body = || answer.json::<Map<String, Value>>();
+    challenged
+        || body()
+            .is_some_and(|body| body.get("error").and_then(Value::as_str).is_some_and(is_about_the_proof))
+}
+
+/// Whether an OAuth error says that the proof is the trouble.
+pub(crate) fn is_about_the_proof(code: &str) -> bool {
+    ABOUT_THE_PROOF.contains(&code)
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+/// Once for the nonce, and once more where it was renewed just then.
+const SENDS_AGAIN: u32 = 2;
+/// Seconds that no server cares about.
+const NO_MATTER: u64 = 5;
+const DPOP: ::http::HeaderName = ::http::HeaderName::from_static("dpop");
+/// RFC 9449 §12.2.
+const ABOUT_THE_PROOF: [&str; 2] = ["use_dpop_nonce", "invalid_dpop_proof"];

@@ -1,0 +1,62 @@
+//! Requests, as the provider of the tests reads them.
+
+use std::collections::HashMap;
+
+use tokio::{io::AsyncReadExt as _, net::TcpStream};
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) form: HashMap<String, String>,
+    pub(crate) authorization: Option<String>,
+    /// The `DPoP` header.
+    pub(crate) proof: Option<String>,
+    /// The `jti` of the proof, where it was checked and is good.
+    pub(crate) proof_id: Option<String>,
+    /// The thumbprint of its key.
+    pub(super) thumbprint: Option<String>,
+}
+
+impl Seen {
+    /// The access token, and the scheme that it came by.
+    pub(super) fn access_token(&self) -> Option<(&str, &str)> {
+        self.authorization.as_deref()?.split_once(' ')
+    }
+}
+
+/// Nothing where the connection ends before the request does.
+pub(super) async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 4096];
+    let (head, body) = loop {
+        let count = stream.read(&mut buffer).await.ok()?;
+        if count == 0 {
+            return None;
+        }
+        bytes.extend_from_slice(&buffer[..count]);
+        let text = std::str::from_utf8(&bytes).ok()?;
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && body.len() >= header(head, "content-length").map_or(0, |length| length.parse().unwrap())
+        {
+            break (head.to_owned(), body.to_owned());
+        }
+    };
+    let mut words = head.split(' ');
+    let (method, target) = (words.next()?.to_owned(), words.next()?);
+    Some(Seen {
+        method,
+        path: target.split('?').next()?.to_owned(),
+        form: url::form_urlencoded::parse(body.as_bytes()).into_owned().collect(),
+        authorization: header(&head, "authorization").map(str::to_owned),
+        proof: header(&head, "dpop").map(str::to_owned),
+        proof_id: None,
+        thumbprint: None,
+    })
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    fields.into_iter().find_map(|(n, value)| n.eq_ignore_ascii_case(name).then(|| value.trim()))
+}
