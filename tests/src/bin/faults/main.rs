@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::kind::{Kind, Part};
 use crate::plan::Plan;
@@ -56,10 +57,28 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    run(Arguments::parse()).await.unwrap_or_else(|error| {
-        eprintln!("✗ the harness itself failed: {error:#}");
+    // A signal is an end in good order: it takes the servers and the apps along.
+    let outcome = tokio::select! {
+        outcome = run(Arguments::parse()) => outcome,
+        () = asked_to_stop() => Err(anyhow::anyhow!("stopped before the end")),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("✗ {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Ctrl-C, or a polite kill.
+async fn asked_to_stop() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => std::future::pending().await,
+    }
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {

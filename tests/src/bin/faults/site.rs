@@ -188,13 +188,25 @@ impl Ours {
         &self.dev
     }
 
+    /// How often the server found that it had lost a commit which it had answered. It heals that, so that no owner notices; but
+    /// an answer is to be durable before it is given.
+    pub(crate) fn lost_commits(&self) -> Result<i64> {
+        let sql = "SELECT COUNT(*) FROM audit WHERE event = 'refresh.rollback_healed'";
+        Ok(self.open_database()?.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    fn open_database(&self) -> Result<Connection> {
+        let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(database)
+    }
+
     fn trouble(&self, refresh_token: &str) -> Result<Option<String>> {
         let bytes = refresh_token.strip_prefix("mrt1_").map(|text| URL_SAFE_NO_PAD.decode(text));
         let bytes = bytes.context("not a refresh token of ours")??;
         let (locator, rest) = bytes.split_at(16);
         let held = u32::from_be_bytes(*rest.first_chunk().context("a short refresh token")?);
-        let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        let database = self.open_database()?;
         let sql = "SELECT generation, revoked_why FROM sessions WHERE locator = $1";
         let row = database
             .query_row(sql, [locator], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<String>>(1)?)))
