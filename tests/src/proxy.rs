@@ -69,6 +69,11 @@ pub trait Weather: std::fmt::Debug + Send + Sync {
     /// What happens to this request.
     fn fault(&self, request: &Message) -> Option<Fault>;
 
+    /// Changes what the server has said.
+    fn bend(&self, request: &Message, answer: &mut Message) {
+        let _ = (request, answer);
+    }
+
     /// Is told of the exchange before the client is answered.
     fn passed(&self, exchange: Exchange);
 }
@@ -271,7 +276,7 @@ impl Client for TlsStream<TcpStream> {
 async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream) -> Result<()> {
     let Some(request) = Message::read(&mut client, &mut Vec::new()).await? else { return Ok(()) };
     let fault = shared.take_fault(&request);
-    let answer = match fault {
+    let mut answer = match fault {
         Some(
             Fault::DropRequest | Fault::Unavailable | Fault::CaptivePortal | Fault::Instead(_, Heard::No),
         ) => None,
@@ -282,6 +287,9 @@ async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream
         }
         _ => upstream.ask(&request).await?,
     };
+    if let (Some(weather), Some(answer)) = (shared.weather.get(), &mut answer) {
+        weather.bend(&request, answer);
+    }
     let bytes = answer.as_ref().map(|answer| answer.to_bytes("close")).unwrap_or_default();
     shared.record(Exchange { request, answer, fault });
     match fault {

@@ -26,12 +26,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::kind::{Kind, Part};
 use crate::plan::Plan;
 use crate::run::{Lanes, Run};
 use crate::site::Site;
-use crate::tally::Tally;
+use crate::tally::{Counts, Tally};
+use crate::wire::Binding;
 
 /// Injects faults into refreshes of real processes, and counts sessions lost, sessions forked and thefts accepted.
 #[derive(Debug, Parser)]
@@ -55,47 +57,72 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    run(Arguments::parse()).await.unwrap_or_else(|error| {
-        eprintln!("✗ the harness itself failed: {error:#}");
+    // A signal is an end in good order: it takes the servers and the apps along.
+    let outcome = tokio::select! {
+        outcome = run(Arguments::parse()) => outcome,
+        () = asked_to_stop() => Err(anyhow::anyhow!("stopped before the end")),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("✗ {error:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Ctrl-C, or a polite kill.
+async fn asked_to_stop() {
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => std::future::pending().await,
+    }
 }
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (seed, started) = (arguments.seed.unwrap_or_else(any_seed), Instant::now());
     println!("seed {seed}: `cargo xtask faults --seed {seed}` does the same again");
     let wanted = |kind| arguments.only.is_empty() || arguments.only.contains(&kind);
-    let ours = Run::new(Plan::new(arguments.count, wanted), Tally::new("Moorline"), seed);
-    let servers = if arguments.count < 2_000 { 1 } else { 2 };
-    let behind_one_server = [Part::Network, Part::Sdk, Part::Thief].iter().any(|part| ours.plan.has(*part));
-    let site = if behind_one_server { Some(Site::ours().await?) } else { None };
-    watched(&ours, ours.at(site, &Lanes { network: 16, sdk: 3, thieves: 2, servers })).await?;
-
-    let mut columns = vec![ours.clone()];
-    if arguments.peer {
-        let of_peer = |kind: Kind| wanted(kind) && kind != Kind::SdkCallFails;
-        let of_peer = |kind: Kind| of_peer(kind) && matches!(kind.part(), Part::Network | Part::Sdk);
-        let peer = Run::new(Plan::new(arguments.count / 5, of_peer), Tally::new("oidc-provider 9"), seed);
-        let site = Some(Site::peer().await?);
-        watched(&peer, peer.at(site, &Lanes { network: 8, sdk: 3, thieves: 0, servers: 0 })).await?;
-        columns.push(peer);
+    let mut runs = Vec::new();
+    for (name, binding) in [("bound tokens (DPoP)", Binding::Bound), ("bearer tokens", Binding::Bearer)] {
+        let run = Run::new(Plan::new(arguments.count.div_ceil(2), wanted), Tally::new(name), binding, seed);
+        let servers = if arguments.count < 2_000 { 1 } else { 2 };
+        let parts = [Part::Network, Part::Sdk, Part::Thief];
+        let behind_one_server = parts.iter().any(|part| run.plan.has(*part));
+        let site = if behind_one_server { Some(Site::ours(binding).await?) } else { None };
+        watched(&run, run.at(site, &Lanes { network: 16, sdk: 3, thieves: 2, servers })).await?;
+        runs.push(run);
     }
-    let tallies: Vec<&Tally> = columns.iter().map(|run| &run.tally).collect();
-    let seconds = started.elapsed().as_secs_f64();
-    println!(
-        "\n{}\n\n{} faults in {seconds:.0} s, seed {seed}",
-        tally::table(&tallies),
-        ours.tally.sum().faults
-    );
+    let peers = if arguments.peer { vec![at_peer(&arguments, seed).await?] } else { Vec::new() };
+    let ours: Vec<&Tally> = runs.iter().map(|run| &run.tally).collect();
+    let peers: Vec<&Tally> = peers.iter().map(|run| &run.tally).collect();
+    let (sum, seconds) = (Counts::of(&ours), started.elapsed().as_secs_f64());
+    println!("\n{}", tally::table(&[&ours[..], &peers[..]].concat()));
+    println!("\n{} faults at Moorline in {seconds:.0} s, seed {seed}", sum.faults);
     if let Some(file) = &arguments.json {
-        let figures = tally::figures(seed, seconds, &ours.tally, &tallies[1..]);
+        let figures = tally::figures(seed, seconds, &ours, &peers);
         std::fs::write(file, format!("{figures:#}\n"))
             .with_context(|| format!("writing {}", file.display()))?;
     }
-    for line in ours.tally.wrong() {
+    for line in ours.iter().flat_map(|tally| tally.wrong()) {
         println!("✗ {line}");
     }
-    Ok(if ours.tally.sum().is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if sum.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The same at a provider of others: what it says over the network, and what the SDK makes of that when it is killed.
+async fn at_peer(arguments: &Arguments, seed: u64) -> Result<Arc<Run>> {
+    let wanted = |kind: Kind| {
+        let ours_alone = kind == Kind::SdkCallFails || matches!(kind.part(), Part::Server | Part::Thief);
+        !ours_alone && (arguments.only.is_empty() || arguments.only.contains(&kind))
+    };
+    let tally = Tally::new("oidc-provider 9");
+    let run = Run::new(Plan::new(arguments.count / 5, wanted), tally, Binding::Bound, seed);
+    let site = Some(Site::peer(Binding::Bound).await?);
+    watched(&run, run.at(site, &Lanes { network: 8, sdk: 3, thieves: 0, servers: 0 })).await?;
+    Ok(run)
 }
 
 /// Says how far a run is while it goes: on a terminal every second, elsewhere now and then.

@@ -12,6 +12,7 @@ use crate::owner::{Owner, Verdict};
 use crate::plan::Plan;
 use crate::site::Site;
 use crate::tally::Tally;
+use crate::wire::Binding;
 use crate::{network, sdk, server, thief};
 
 /// What the tasks of a run share.
@@ -19,13 +20,19 @@ use crate::{network, sdk, server, thief};
 pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
+    binding: Binding,
     seed: u64,
     pieces: AtomicU64,
 }
 
 impl Run {
-    pub(crate) fn new(plan: Plan, tally: Tally, seed: u64) -> Arc<Self> {
-        Arc::new(Self { plan, tally, seed, pieces: AtomicU64::new(0) })
+    pub(crate) fn new(plan: Plan, tally: Tally, binding: Binding, seed: u64) -> Arc<Self> {
+        Arc::new(Self { plan, tally, binding, seed, pieces: AtomicU64::new(0) })
+    }
+
+    /// Whether the sessions of this run are bound.
+    pub(crate) const fn binding(&self) -> Binding {
+        self.binding
     }
 
     /// Dice for the next piece of work.

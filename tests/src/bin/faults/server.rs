@@ -23,15 +23,16 @@ struct Lane {
     run: Arc<Run>,
     site: Arc<Site>,
     owners: Vec<Owner>,
+    lost_commits: i64,
 }
 
 pub(crate) async fn run(run: Arc<Run>) -> Result<()> {
-    let site = Arc::new(Site::ours().await?);
+    let site = Arc::new(Site::ours(run.binding()).await?);
     let mut owners = Vec::new();
     for _ in 0..OWNERS {
         owners.push(Owner::sign_in(site.clone(), None).await?);
     }
-    let mut lane = Lane { run, site, owners };
+    let mut lane = Lane { run, site, owners, lost_commits: 0 };
     loop {
         let mut dice = lane.run.dice();
         let Some(kind) = lane.run.plan.next(Part::Server, &mut dice) else { return Ok(()) };
@@ -97,6 +98,12 @@ impl Lane {
         self.run.note_verdict(kind, 1, how, &Verdict::Alive);
         for owner in &mut self.owners {
             self.run.note(kind, 0, how, owner).await?;
+        }
+        let lost_commits = self.site.server()?.lost_commits()?;
+        if lost_commits > self.lost_commits {
+            self.lost_commits = lost_commits;
+            let lost = Verdict::Lost("the server lost a commit that it had answered".to_owned());
+            self.run.note_verdict(kind, 0, how, &lost);
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::control::Control;
 use crate::peer::Peer;
-use crate::wire::Wire;
+use crate::wire::{Binding, Wire};
 
 /// See the module.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Site {
 #[derive(Debug)]
 enum Provider {
     Ours(Box<Ours>),
-    Peer(Peer),
+    Peer(Box<Peer>),
 }
 
 /// `moorline-server`, as a process under the shim.
@@ -51,7 +51,7 @@ pub(crate) struct Ours {
 
 impl Site {
     /// Starts our server. The shim is there and does nothing until its control is armed.
-    pub(crate) async fn ours() -> Result<Self> {
+    pub(crate) async fn ours(binding: Binding) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("moorline-faults-").tempdir()?;
         let watched = folder.path().join("server");
         std::fs::create_dir(&watched)?;
@@ -64,7 +64,7 @@ impl Site {
         options.below = Some(watched);
         let server = tokio::task::block_in_place(|| Server::start_with(options))?;
         proxy.run(&server)?;
-        let wire = Arc::new(Wire::default());
+        let wire = Arc::new(Wire::new(binding));
         proxy.under(wire.clone());
         let dev = server.dev().clone();
         let dev_file = folder.path().join("moorline-dev.json");
@@ -84,13 +84,13 @@ impl Site {
     }
 
     /// Starts somebody else's provider.
-    pub(crate) async fn peer() -> Result<Self> {
+    pub(crate) async fn peer(binding: Binding) -> Result<Self> {
         let proxy = LossyProxy::bind(0).await?;
         let peer = Peer::start(proxy.port()).await?;
         proxy.run_plain(peer.listen())?;
-        let wire = Arc::new(Wire::default());
+        let wire = Arc::new(Wire::new(binding));
         proxy.under(wire.clone());
-        Ok(Self { wire, provider: Provider::Peer(peer), _proxy: proxy })
+        Ok(Self { wire, provider: Provider::Peer(Box::new(peer)), _proxy: proxy })
     }
 
     /// Our own server.
@@ -105,10 +105,14 @@ impl Site {
 
     /// What `sdk-shell` has to be told about the provider.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        match &self.provider {
+        let mut arguments = match &self.provider {
             Provider::Ours(ours) => vec!["--dev".into(), ours.dev_file.clone().into_os_string()],
             Provider::Peer(peer) => peer.arguments(),
+        };
+        if self.wire.binding() == Binding::Bearer {
+            arguments.push("--allow-bearer".into());
         }
+        arguments
     }
 
     /// Where an access token is asked for.
@@ -184,13 +188,25 @@ impl Ours {
         &self.dev
     }
 
+    /// How often the server found that it had lost a commit which it had answered. It heals that, so that no owner notices; but
+    /// an answer is to be durable before it is given.
+    pub(crate) fn lost_commits(&self) -> Result<i64> {
+        let sql = "SELECT COUNT(*) FROM audit WHERE event = 'refresh.rollback_healed'";
+        Ok(self.open_database()?.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    fn open_database(&self) -> Result<Connection> {
+        let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        Ok(database)
+    }
+
     fn trouble(&self, refresh_token: &str) -> Result<Option<String>> {
         let bytes = refresh_token.strip_prefix("mrt1_").map(|text| URL_SAFE_NO_PAD.decode(text));
         let bytes = bytes.context("not a refresh token of ours")??;
         let (locator, rest) = bytes.split_at(16);
         let held = u32::from_be_bytes(*rest.first_chunk().context("a short refresh token")?);
-        let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        let database = self.open_database()?;
         let sql = "SELECT generation, revoked_why FROM sessions WHERE locator = $1";
         let row = database
             .query_row(sql, [locator], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<String>>(1)?)))

@@ -1,10 +1,11 @@
 //! What was done and what came of it: the table, its figures as JSON, and what went wrong in words.
 
 use std::collections::BTreeMap;
+use std::iter::Sum;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use clap::ValueEnum as _;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::kind::Kind;
 
@@ -60,17 +61,21 @@ impl Tally {
 
     /// All kinds together.
     pub(crate) fn sum(&self) -> Counts {
-        self.lock().values().fold(Counts::default(), |sum, counts| Counts {
-            faults: sum.faults + counts.faults,
-            lost: sum.lost + counts.lost,
-            forked: sum.forked + counts.forked,
-            thefts: sum.thefts + counts.thefts,
-        })
+        self.lock().values().copied().sum()
     }
 
     /// What went wrong, in words.
     pub(crate) fn wrong(&self) -> Vec<String> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn json(&self) -> Value {
+        let mut figures = self.sum().json();
+        figures["kinds"] = self.lock().iter().map(|(kind, counts)| (kind.name(), counts.json())).collect();
+        for ((kind, step), count) in &*self.steps() {
+            figures["kinds"][kind.name()]["steps"][*step] = json!(count);
+        }
+        figures
     }
 
     fn of(&self, kind: Kind) -> Option<Counts> {
@@ -97,7 +102,23 @@ impl Tally {
     }
 }
 
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, counts| Self {
+            faults: sum.faults + counts.faults,
+            lost: sum.lost + counts.lost,
+            forked: sum.forked + counts.forked,
+            thefts: sum.thefts + counts.thefts,
+        })
+    }
+}
+
 impl Counts {
+    /// Of several columns together.
+    pub(crate) fn of(tallies: &[&Tally]) -> Self {
+        tallies.iter().map(|tally| tally.sum()).sum()
+    }
+
     /// Whether nothing went wrong.
     pub(crate) const fn is_clean(&self) -> bool {
         self.lost == 0 && self.forked == 0 && self.thefts == 0
@@ -138,20 +159,15 @@ fn line(name: &str, cells: &[Option<Counts>]) -> String {
     format!("{name:<30}{}", cells.collect::<String>())
 }
 
-/// The figures of the first column, with all kinds, and those of the others below `peers`.
-pub(crate) fn figures(seed: u64, seconds: f64, ours: &Tally, peers: &[&Tally]) -> Value {
-    let mut figures = column(ours);
+/// The figures of our columns together and apart, and those of others below `peers`.
+pub(crate) fn figures(seed: u64, seconds: f64, ours: &[&Tally], peers: &[&Tally]) -> Value {
+    let columns = |tallies: &[&Tally]| -> Map<String, Value> {
+        tallies.iter().map(|tally| (tally.name.to_owned(), tally.json())).collect()
+    };
+    let mut figures = Counts::of(ours).json();
     figures["seed"] = json!(seed);
     figures["seconds"] = json!(seconds.round());
-    figures["peers"] = peers.iter().map(|peer| (peer.name.to_owned(), column(peer))).collect();
-    figures
-}
-
-fn column(tally: &Tally) -> Value {
-    let mut figures = tally.sum().json();
-    figures["kinds"] = tally.lock().iter().map(|(kind, counts)| (kind.name(), counts.json())).collect();
-    for ((kind, step), count) in &*tally.steps() {
-        figures["kinds"][kind.name()]["steps"][*step] = json!(count);
-    }
+    figures["columns"] = columns(ours).into();
+    figures["peers"] = columns(peers).into();
     figures
 }

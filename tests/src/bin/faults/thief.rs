@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use moorline_tests::http1::Message;
 use moorline_tests::oauth::{Tokens, attempt};
 use moorline_tests::sdk::CLIENT;
@@ -15,7 +15,7 @@ use crate::owner::{Owner, Verdict};
 use crate::run::Run;
 use crate::shell::Step;
 use crate::site::{Ours, Site};
-use crate::wire::Captured;
+use crate::wire::{Binding, Captured};
 
 pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>) -> Result<()> {
     if !run.plan.has(Part::Thief) {
@@ -45,7 +45,11 @@ struct Theft {
 impl Theft {
     async fn commit(kind: Kind, owner: &mut Owner, dice: &mut Dice) -> Result<Self> {
         let stolen = last(owner)?;
-        let bound = stolen.request.header("dpop").is_some();
+        let bound = owner.site.wire.binding() == Binding::Bound;
+        ensure!(
+            stolen.request.header("dpop").is_some() == bound,
+            "a proof came where none should, or none did"
+        );
         let mut theft = Self {
             kind,
             how: String::new(),

@@ -18,8 +18,19 @@ pub(crate) struct Captured {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
-pub(crate) struct Wire(Mutex<Sessions>);
+#[derive(Debug)]
+pub(crate) struct Wire {
+    binding: Binding,
+    sessions: Mutex<Sessions>,
+}
+
+/// Whether tokens are bound to a key of the device (DPoP).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Binding {
+    Bound,
+    /// The provider seems to know no DPoP, and the app allows that.
+    Bearer,
+}
 
 #[derive(Debug, Default)]
 struct Sessions {
@@ -38,6 +49,15 @@ struct Session {
 }
 
 impl Wire {
+    pub(crate) fn new(binding: Binding) -> Self {
+        Self { binding, sessions: Mutex::default() }
+    }
+
+    /// Whether tokens are bound here.
+    pub(crate) const fn binding(&self) -> Binding {
+        self.binding
+    }
+
     /// A session that begins with this authorization code.
     pub(crate) fn session_of_code(&self, code: &str) -> usize {
         let mut sessions = self.sessions();
@@ -86,7 +106,7 @@ impl Wire {
     }
 
     fn sessions(&self) -> MutexGuard<'_, Sessions> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,6 +119,17 @@ impl Weather for Wire {
         let fault = session.faults.pop_front()?;
         session.happened += 1;
         Some(fault)
+    }
+
+    fn bend(&self, request: &Message, answer: &mut Message) {
+        if self.binding == Binding::Bearer
+            && request.method_and_path().contains("/.well-known/")
+            && let Ok(mut metadata) = serde_json::from_slice::<serde_json::Value>(&answer.body)
+            && let Some(members) = metadata.as_object_mut()
+        {
+            members.remove("dpop_signing_alg_values_supported");
+            answer.body = metadata.to_string().into_bytes();
+        }
     }
 
     fn passed(&self, exchange: Exchange) {
