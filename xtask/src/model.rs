@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// Only the mutants.
     #[arg(long)]
     mutants: bool,
+    /// Larger bounds: a generation and a request more everywhere.
+    #[arg(long)]
+    deep: bool,
     /// Write the table to this file as well, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -45,6 +48,9 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     }
     if options.mutants {
         model.arg("--mutants");
+    }
+    if options.deep {
+        model.arg("--deep");
     }
     if let Some(file) = &options.json {
         // The model runs in the repository's folder; the file was named from the person's own.
