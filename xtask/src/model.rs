@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 ///
 /// Runs every scenario, then every mutant (a rule that is almost the product's: it must be caught), then what is known
 /// not to hold. The exit code is not zero when a promise is violated, a mutant is not caught, or a scenario never shows
-/// what it is about. Takes minutes, and some gigabytes of memory.
+/// what it is about. Takes some minutes.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// Only the mutants.
     #[arg(long)]
     mutants: bool,
+    /// Larger bounds: a generation and a request more everywhere.
+    #[arg(long)]
+    deep: bool,
     /// Write the table to this file as well, as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -45,6 +48,9 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     }
     if options.mutants {
         model.arg("--mutants");
+    }
+    if options.deep {
+        model.arg("--deep");
     }
     if let Some(file) = &options.json {
         // The model runs in the repository's folder; the file was named from the person's own.

@@ -25,8 +25,11 @@ struct Arguments {
     #[arg(long)]
     mutants: bool,
     /// The smaller bounds that the tests use.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "deep")]
     small: bool,
+    /// Larger bounds: a generation and a request more everywhere.
+    #[arg(long)]
+    deep: bool,
     /// Also write the table to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -58,7 +61,11 @@ fn main() -> Result<ExitCode> {
 }
 
 fn runs(arguments: &Arguments) -> Vec<(Kind, Scenario)> {
-    let size = if arguments.small { Size::Small } else { Size::Whole };
+    let size = match (arguments.small, arguments.deep) {
+        (true, _) => Size::Small,
+        (false, true) => Size::Deep,
+        (false, false) => Size::Whole,
+    };
     let mut runs = Vec::new();
     if !arguments.mutants {
         runs.extend(scenarios::all(size).into_iter().map(|scenario| (Kind::Holds, scenario)));

@@ -7,7 +7,8 @@ use moorline_model::scenarios;
 
 fn is_caught(mutant: Mutant) {
     let mutants = scenarios::mutants();
-    let scenario = mutants.iter().find(|scenario| scenario.mutant == Some(mutant)).unwrap();
+    let scenario =
+        mutants.iter().find(|scenario| scenario.mutant == Some(mutant)).expect("a scenario for each mutant");
     let outcome = check::run(*scenario, 2, |_| {});
     let broken: Vec<_> = outcome.broken.iter().map(|broken| broken.property).collect();
     assert!(broken.contains(&mutant.breaks()), "{mutant:?} breaks {broken:?}");
