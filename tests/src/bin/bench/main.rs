@@ -77,9 +77,12 @@ async fn main() -> Result<()> {
 /// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one has a
 /// single thread, and blocks it.)
 fn as_an_app(server: &Server) -> Result<sdk_report::Figures> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let measure = || {
+        // It must go on this thread, too: the main one is a runtime's, on which none may be dropped.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+        runtime.block_on(sdk::measure(server))
+    };
     std::thread::scope(|scope| {
-        let measured = scope.spawn(|| runtime.block_on(sdk::measure(server)));
-        measured.join().unwrap_or_else(|_| bail!("the measurement panicked"))
+        scope.spawn(measure).join().unwrap_or_else(|_| bail!("the measurement panicked"))
     })
 }

@@ -107,6 +107,7 @@ impl Figures {
              successor) by hand: {:.2} ms",
             refresh.ms, refresh.exchange_ms, refresh.writes_ms
         );
+        println!("load of the machine before: {} (figures want it near 0)", self.load);
         println!(
             "a vault's key is in a file here: what a platform's key store takes comes on top of opening"
         );
