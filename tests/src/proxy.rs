@@ -231,7 +231,12 @@ impl LossyProxy {
         let listener = lock(&self.listener).take().context("the proxy runs already")?;
         let (shared, upstream) = (Arc::clone(&self.shared), Arc::new(Upstream { address, tls }));
         *lock(&self.task) = Some(tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            loop {
+                // A client that died in the queue, or too many files open for a moment, is no reason to stop.
+                let Ok((client, _)) = listener.accept().await else {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                };
                 let (shared, upstream) = (Arc::clone(&shared), Arc::clone(&upstream));
                 // A failed exchange is the client's or the server's to notice, which is what a proxy is here for.
                 tokio::spawn(async move { serve(client, &shared, &upstream).await.ok() });

@@ -70,6 +70,13 @@ impl Owner {
         self.shell = None;
         self.device = Device::new()?;
         self.start()?;
+        match self.walk_through_sign_in().await {
+            Err(error) => Err(error.context(self.site.health().await)),
+            signed_in => signed_in,
+        }
+    }
+
+    async fn walk_through_sign_in(&mut self) -> Result<()> {
         let asked = self.obey("start-sign-in").await?;
         let url = asked["url"].as_str().with_context(|| format!("no sign-in: {asked}"))?;
         let callback = self.site.sign_in(url).await?;

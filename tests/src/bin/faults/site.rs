@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -134,6 +135,21 @@ impl Site {
         }
     }
 
+    /// What the provider says when it is asked past the proxy: for whoever has to find out why a run failed.
+    pub(crate) async fn health(&self) -> String {
+        let Provider::Ours(ours) = &self.provider else { return "at the peer".to_owned() };
+        let request = Message {
+            start: "GET /.well-known/openid-configuration HTTP/1.1".to_owned(),
+            headers: vec![("host".to_owned(), "localhost".to_owned())],
+            body: Vec::new(),
+        };
+        match tokio::time::timeout(Duration::from_secs(20), ours.ask(&request)).await {
+            Ok(Ok(answer)) => format!("asked past the proxy, the server says {}", answer.status()),
+            Ok(Err(error)) => format!("asked past the proxy, the server fails: {error:#}"),
+            Err(_) => "asked past the proxy, the server says nothing".to_owned(),
+        }
+    }
+
     /// What is wrong with the session of `refresh_token`, which its owner holds: nothing, if it is the one live leaf.
     pub(crate) fn trouble(&self, refresh_token: &str) -> Result<Option<String>> {
         match &self.provider {
@@ -197,7 +213,7 @@ impl Ours {
 
     fn open_database(&self) -> Result<Connection> {
         let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        database.busy_timeout(std::time::Duration::from_secs(5))?;
+        database.busy_timeout(Duration::from_secs(5))?;
         Ok(database)
     }
 

@@ -90,6 +90,10 @@ impl Tally {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if wrong.len() < WORDS {
             wrong.push(format!("{}: {what} ({how})", kind.name()));
+            // At once too: it may be what stops the run.
+            if wrong.len() == 1 {
+                eprintln!("\n✗ {}: {}", self.name, wrong[0]);
+            }
         }
     }
 
