@@ -31,7 +31,7 @@ pub fn discovery(input: &[u8]) {
 }
 
 fn read(body: &[u8], configuration: &Configuration) -> Result<Metadata, DiscoveryError> {
-    let answer = Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec() };
+    let answer = Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() };
     let document = answer.json().ok_or_else(|| DiscoveryError::NotJson(String::new()))?;
     parse(&document, configuration)
 }

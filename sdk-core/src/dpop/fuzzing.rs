@@ -25,7 +25,7 @@ pub fn proof_challenge(input: &[u8]) {
     let (status, rest) = first_line(input);
     let (headers, body) = head_and_body(rest);
     let status = StatusCode::from_bytes(status).unwrap_or(StatusCode::UNAUTHORIZED);
-    let answer = Response { status, headers, body: body.to_vec() };
+    let answer = Response { status, headers, body: body.to_vec().into() };
     if refuses_proof(&answer) {
         assert!(matches!(status.as_u16(), 400 | 401));
     }

@@ -67,7 +67,7 @@ fn claims_of(proof: &Secret) -> Value {
 fn answer(status: u16, header: (&'static str, &str), body: &str) -> Response {
     let headers =
         [(HeaderName::from_static(header.0), HeaderValue::from_str(header.1).unwrap())].into_iter().collect();
-    Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.as_bytes().to_vec() }
+    Response { status: StatusCode::from_u16(status).unwrap(), headers, body: body.as_bytes().to_vec().into() }
 }
 
 #[test]

@@ -66,7 +66,12 @@ impl AccessToken {
 
     #[cfg(test)]
     pub(super) fn of_text(text: &str) -> Self {
-        Self { token: Arc::new(Secret::new(text.into())), expires_in: None, subject: "ada".into() }
+        Self {
+            token: Arc::new(Secret::new(text.into())),
+            expires_in: None,
+            subject: "ada".into(),
+            proof_key: None,
+        }
     }
 
     /// Whether `other` is the same person's.

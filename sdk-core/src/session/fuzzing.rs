@@ -35,7 +35,7 @@ pub fn token_response(input: &[u8]) {
 }
 
 fn read(status: StatusCode, headers: HeaderMap, body: &[u8]) -> Answer {
-    Answer::read(&Response { status, headers, body: body.to_vec() }, &[&Secret::new(SENT.to_owned())])
+    Answer::read(&Response { status, headers, body: body.to_vec().into() }, &[&Secret::new(SENT.to_owned())])
 }
 
 fn issued(tokens: &Tokens, document: &Map<String, Value>) {

@@ -324,7 +324,7 @@ mod tests {
             format!(r#"{{"access_token":"{}"}}"#, "a".repeat(LONGEST + 1)).as_bytes(),
         ] {
             let response =
-                Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec() };
+                Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() };
             assert!(matches!(Answer::read(&response, &[]), Answer::Unclear { .. }), "{body:?}");
         }
     }
@@ -352,7 +352,7 @@ mod tests {
             assert!(matches!(answer, Answer::Refused(refusal) if !refusal.is_invalid_grant()), "{code}");
         }
         // Also where a token happens to be part of the word.
-        let body = br#"{"error":"invalid_grant"}"#.to_vec();
+        let body = br#"{"error":"invalid_grant"}"#.to_vec().into();
         let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body };
         let answer = Answer::read(&response, &[&Secret::new("grant".into())]);
         assert!(matches!(answer, Answer::Refused(refusal) if refusal.is_invalid_grant()));
