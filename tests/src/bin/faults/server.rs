@@ -57,6 +57,7 @@ impl Lane {
     ) -> Result<bool> {
         let site = self.site.clone();
         let ours = site.server()?;
+        let mut died = false;
         if kind == Kind::ServerKilledAtStartOrStop {
             self.refresh_all().await?;
             if !stop {
@@ -66,18 +67,24 @@ impl Lane {
             ours.start_or_stop(stop)?;
         } else {
             ours.control.arm(call, mode, seed)?;
-            self.refresh_all().await?;
+            died = self.refresh_all().await?;
         }
         let happened = ours.control.disarm()?;
-        ours.revive()?;
+        // It is killed, but may not have ended yet: the last answer can be faster.
+        died |= ours.revive()?;
+        while happened.is_some() && mode != Mode::Fail && !died {
+            tokio::time::sleep(GLANCE).await;
+            died = ours.revive()?;
+        }
         let Some(step) = happened else { return Ok(false) };
         self.run.tally.step(kind, step);
         self.note(kind, &format!("{mode:?} at call {call} ({step}), seed {seed}")).await?;
         Ok(true)
     }
 
-    /// All owners refresh at once; a server that dies of it is started again.
-    async fn refresh_all(&mut self) -> Result<()> {
+    /// All owners refresh at once; a server that dies of it is started again. Says whether it did.
+    async fn refresh_all(&mut self) -> Result<bool> {
+        let mut died = false;
         let mut refreshing = JoinSet::new();
         for mut owner in self.owners.drain(..) {
             refreshing.spawn(async move { owner.refresh_until_answered().await.map(|_| owner) });
@@ -85,12 +92,10 @@ impl Lane {
         while !refreshing.is_empty() {
             tokio::select! {
                 ended = refreshing.join_next() => self.owners.push(ended.context("one is left")???),
-                () = tokio::time::sleep(GLANCE) => {
-                    self.site.server()?.revive()?;
-                }
+                () = tokio::time::sleep(GLANCE) => died |= self.site.server()?.revive()?,
             }
         }
-        Ok(())
+        Ok(died)
     }
 
     /// One fault, and how every owner came through it.
