@@ -21,7 +21,7 @@ pub struct Row {
     pub attempt: Option<Key>,
     /// Whether the session has ended.
     pub ended: bool,
-    /// How long ago the current generation was made, in [`TICK`]s: no, or one (or more).
+    /// How long ago the current generation was made, in `TICK`s: no, or one (or more).
     pub age: u8,
     /// Of which generations it is remembered by which attempt they were rotated, one bit each; and which attempt.
     known: u8,
@@ -63,7 +63,7 @@ pub enum Reply {
     Issued {
         /// The refresh token.
         token: Token,
-        /// How long ago the access token was made, in [`TICK`]s.
+        /// How long ago the access token was made, in `TICK`s.
         age: u8,
     },
     /// `invalid_grant`; with `"reason": "superseded"` it counts the same for the client.
