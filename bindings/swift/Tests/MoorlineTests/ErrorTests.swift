@@ -35,7 +35,7 @@ final class ErrorTests: XCTestCase {
     }
 
     func testWhatIsPrintedShowsNoSecret() throws {
-        let token = Moorline.AccessToken(secret: "secret", expiresIn: .seconds(60))
+        let token = Moorline.AccessToken(secret: "secret", tokenType: .bearer, expiresIn: .seconds(60))
         let url = try XCTUnwrap(URL(string: "https://id.example.com/?code_challenge=secret"))
         let request = Moorline.SignInRequest(url: url, state: "secret")
         let user = Moorline.User(
