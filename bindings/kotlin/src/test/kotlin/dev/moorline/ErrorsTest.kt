@@ -68,7 +68,7 @@ class ErrorsTest {
 
     @Test
     fun `what is printed shows no secret`() {
-        val token = AccessToken("secret", 60.seconds)
+        val token = AccessToken("secret", TokenType.BEARER, 60.seconds)
         val request = SignInRequest("https://id.example.com/?code_challenge=secret", "secret")
         val call = HttpRequest("GET", "https://id.example.com/secret", listOf("Secret" to "secret"))
         val user = User("u-1", "secret", "secret", "secret", true, "secret", "secret")
