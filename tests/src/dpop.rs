@@ -1,4 +1,4 @@
-//! Proofs made by hand (RFC 9449): for thieves, who have keys too.
+//! Proofs made by hand (RFC 9449): for thieves, who have keys too, and for programs without the SDK.
 
 use anyhow::{Context as _, Result};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::oauth::{Answer, answer, attempt};
 
-/// A key that nobody's tokens are bound to.
+/// A key of somebody who has no SDK.
 #[derive(Debug)]
-pub struct OtherKey(EcdsaKeyPair);
+pub struct HandMadeKey(EcdsaKeyPair);
 
-impl OtherKey {
+impl HandMadeKey {
     /// A new one.
     ///
     /// Errors: when the system has no random bytes.
@@ -23,7 +23,7 @@ impl OtherKey {
         Ok(Self(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?))
     }
 
-    /// A good proof for one request: only the key is the wrong one.
+    /// A good proof by this key for one request.
     ///
     /// Errors: when the system has no random bytes.
     pub fn prove(&self, method: &str, url: &str, token: Option<&str>, nonce: Option<&str>) -> Result<String> {

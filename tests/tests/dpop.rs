@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use moorline::{Error, Moorline, RequestHeaders, SessionState, TokenType};
-use moorline_tests::dpop::OtherKey;
+use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::oauth::{Answer, HandMade, Tokens, answer, attempt};
 use moorline_tests::sdk::CLIENT;
 use moorline_tests::world::{TOKEN, refresh_until_answered};
@@ -50,7 +50,8 @@ async fn a_stolen_token_without_the_key_is_refused_everywhere_and_its_owner_goes
     let stale = last_tokens(&world)?;
     app.refresh().await?;
     let current = last_tokens(&world)?;
-    let thief = Thief { world: &world, hand: HandMade::new(&world.server, "grace")?, key: OtherKey::new()? };
+    let thief =
+        Thief { world: &world, hand: HandMade::new(&world.server, "grace")?, key: HandMadeKey::new()? };
     for stolen in [&stale, &current] {
         for refused in thief.tries_to_refresh(&stolen.refresh_token).await? {
             assert_eq!(refused.status, 400, "{}", refused.body);
@@ -152,7 +153,7 @@ async fn headers_for_a_client_of_the_apps_own_serve_once_and_end_with_the_sessio
 struct Thief<'a> {
     world: &'a World,
     hand: HandMade<'a>,
-    key: OtherKey,
+    key: HandMadeKey,
 }
 
 impl Thief<'_> {

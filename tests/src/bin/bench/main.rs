@@ -1,6 +1,7 @@
 //! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost; and
 //! what the SDK costs, beside the same work without it.
 
+mod bare;
 mod load;
 mod machine;
 mod report;

@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use moorline::{Configuration, HttpRequest, InsecureFileKeyStore, Moorline, Platform, SignInOptions};
-use moorline_tests::oauth::{HandMade, Tokens, attempt};
-use moorline_tests::sdk::{self, CLIENT};
-use moorline_tests::{Server, tls};
+use moorline_tests::Server;
+use moorline_tests::sdk;
 
+use crate::bare::Bare;
 use crate::report::median_ms;
 use crate::sdk_report::{Figures, Refresh, Request, Store};
 
@@ -33,7 +33,7 @@ struct Bench<'a> {
     configuration: Configuration,
     folder: tempfile::TempDir,
     app: Moorline,
-    bare: reqwest::Client,
+    bare: Bare,
 }
 
 /// Measures all of it.
@@ -44,10 +44,7 @@ pub(crate) async fn measure(server: &Server) -> Result<Figures> {
     let configuration = sdk::configuration(server.dev()).build()?;
     let app = Moorline::new(configuration.clone(), platform(folder.path()))?;
     sdk::sign_in(&app, server.dev(), "ada").await?;
-    let ca = server.dev().ca_pem.as_deref().context("the server speaks TLS")?;
-    let mut config = tls::client_config(ca)?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    let bare = reqwest::Client::builder().tls_backend_preconfigured(config).no_proxy().build()?;
+    let bare = Bare::sign_in(server).await?;
     let bench = Bench { server, configuration, folder, app, bare };
     Ok(Figures {
         load: crate::machine::load(),
@@ -129,7 +126,7 @@ impl Bench<'_> {
 
     /// A refresh with the SDK; the same exchange by a bare client in a session of its own; and the same writes by hand.
     async fn refresh(&self) -> Result<Refresh> {
-        let mut token = HandMade::new(self.server, "ada")?.tokens().await?.refresh_token;
+        let mut bare_client = self.bare.clone();
         let by_hand = tempfile::tempdir_in(self.server.folder())?;
         let length = fs::metadata(self.folder.path().join("vault/vault.moorline"))?.len();
         let bytes = vec![1; usize::try_from(length)?];
@@ -139,7 +136,7 @@ impl Bench<'_> {
             self.app.refresh().await?;
             let took = start.elapsed();
             let start = Instant::now();
-            token = self.exchange(&token).await?;
+            bare_client.refresh().await?;
             let bare_took = start.elapsed();
             let written = create_by_hand(by_hand.path())? + replace_by_hand(by_hand.path(), &bytes)?.1;
             if nth >= WARM_UP {
@@ -150,24 +147,10 @@ impl Bench<'_> {
         }
         Ok(Refresh { ms: median_ms(ours), exchange_ms: median_ms(bare), writes_ms: median_ms(writes) })
     }
-
-    async fn exchange(&self, token: &str) -> Result<String> {
-        let attempt = attempt();
-        let form = [
-            ("grant_type", "refresh_token"),
-            ("client_id", CLIENT),
-            ("refresh_token", token),
-            ("refresh_attempt", &attempt),
-        ];
-        let answer = self.bare.post(self.server.url("/oauth/token")).form(&form).send().await?;
-        ensure!(answer.status() == 200, "{}", answer.status());
-        Ok(answer.json::<Tokens>().await?.refresh_token)
-    }
 }
 
 /// Requests in turns, each on a connection that is kept.
-async fn requests(app: Moorline, bare: reqwest::Client, url: String) -> Result<Request> {
-    let token = app.access_token(Duration::from_secs(60)).await?;
+async fn requests(app: Moorline, mut bare: Bare, url: String) -> Result<Request> {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for nth in 0..REQUESTS + WARM_UP {
         let request = HttpRequest::get(&url);
@@ -176,11 +159,8 @@ async fn requests(app: Moorline, bare: reqwest::Client, url: String) -> Result<R
         let took = start.elapsed();
         ensure!(answer.status == 200, "{}", answer.status);
         let start = Instant::now();
-        let answer = bare.get(&url).bearer_auth(token.secret()).send().await?;
-        let status = answer.status();
-        black_box(answer.bytes().await?);
+        bare.get(&url).await?;
         let bare_took = start.elapsed();
-        ensure!(status == 200, "{status}");
         if nth >= WARM_UP {
             ours.push(took);
             theirs.push(bare_took);

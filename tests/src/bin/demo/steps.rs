@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use moorline::{Configuration, Error, HostPins, HttpRequest, Moorline, SessionState, SignInOptions};
-use moorline_tests::dpop::OtherKey;
+use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::oauth;
 use moorline_tests::sdk::{self, Device};
 use moorline_tests::{Browser, Fault, LossyProxy, Server};
@@ -108,7 +108,7 @@ impl<'a> Demo<'a> {
             found.with_context(|| format!("no {name} was issued"))
         };
         let (refresh_token, access_token) = (issued("refresh_token")?, issued("access_token")?);
-        let key = OtherKey::new()?;
+        let key = HandMadeKey::new()?;
         let form =
             [("grant_type", "refresh_token"), ("refresh_token", &refresh_token), ("client_id", sdk::CLIENT)];
         let url = format!("{}/oauth/token", self.server.dev().issuer);
