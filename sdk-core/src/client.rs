@@ -93,7 +93,7 @@ impl Moorline {
     /// its status, redirects included: they aren't followed. Errors: [`Error::Misconfigured`] when the address isn't the
     /// issuer's nor one that the configuration allows, and as for [`access_token`](Self::access_token).
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
-        self.on_own_threads(async move |session| http::send(&session, request).await).await
+        runtime::run_here(http::send(&self.session, request)).await
     }
 
     /// What a request must carry that an HTTP client of the app's own sends: `Authorization`, and `DPoP` where the token is

@@ -1,8 +1,11 @@
 //! The SDK's own threads, so that it works under any executor and a caller that goes away stops nothing.
 
 use std::{
-    future::Future,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
     sync::{Mutex, OnceLock, PoisonError},
+    task::Poll,
 };
 
 use tokio::{runtime::Runtime, task::JoinHandle};
@@ -14,6 +17,19 @@ pub(crate) async fn run<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     spawn(work)?.await.unwrap_or_else(|_| Err(internal()))
+}
+
+/// Runs `work` wherever its caller is, with the SDK's threads for its connections, timers and tasks. It ends when the caller
+/// goes away, so this is for what may: a request of the app's own, which then needs no other thread to wait for it.
+pub(crate) async fn run_here<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let runtime = runtime()?;
+    let mut work = pin!(work);
+    poll_fn(|context| {
+        let _entered = runtime.enter();
+        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+            .unwrap_or_else(|_| Poll::Ready(Err(internal())))
+    })
+    .await
 }
 
 /// Starts `work` on the SDK's threads.
@@ -64,6 +80,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_runs_where_its_caller_is_needs_no_runtime_of_the_callers() {
+        let mut work = pin!(run_here(async {
+            tokio::spawn(tokio::time::sleep(std::time::Duration::from_millis(1)))
+                .await
+                .map_err(|_| internal())
+        }));
+        let thread = std::thread::current();
+        struct Unpark(std::thread::Thread);
+        impl std::task::Wake for Unpark {
+            fn wake(self: std::sync::Arc<Self>) {
+                self.0.unpark();
+            }
+        }
+        let waker = std::sync::Arc::new(Unpark(thread)).into();
+        let mut context = std::task::Context::from_waker(&waker);
+        while work.as_mut().poll(&mut context).is_pending() {
+            std::thread::park();
+        }
+    }
+
+    #[test]
     fn work_goes_on_when_its_caller_stops_waiting() {
         let (done, wait) = std::sync::mpsc::channel();
         let mut work = Box::pin(run(async move {
@@ -78,7 +115,11 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_error_and_never_reaches_the_app() {
-        let outcome = runtime().unwrap().block_on(run(async { if true { panic!("a bug") } else { Ok(()) } }));
-        assert_eq!(outcome, Err(internal()));
+        async fn bug() -> Result<(), Error> {
+            panic!("a bug")
+        }
+        let runtime = runtime().unwrap();
+        assert_eq!(runtime.block_on(run(bug())), Err(internal()));
+        assert_eq!(runtime.block_on(run_here(bug())), Err(internal()));
     }
 }
