@@ -104,10 +104,20 @@ impl EndsFile {
     fn is_where_it_was(&self) -> io::Result<()> {
         use std::os::unix::fs::MetadataExt as _;
         let (ours, there) = (self.file.metadata()?, fs::metadata(&self.path)?);
-        if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
-            return Ok(());
+        if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the file of ended sessions was moved or replaced",
+            ));
         }
-        Err(io::Error::new(io::ErrorKind::NotFound, "the file of ended sessions was moved or replaced"))
+        // Going on behind the gap would make a file that no start can read.
+        if ours.len() < self.length {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the file of ended sessions was cut short",
+            ));
+        }
+        Ok(())
     }
 
     #[cfg(not(unix))]

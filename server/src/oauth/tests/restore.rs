@@ -338,6 +338,22 @@ async fn an_end_that_can_not_be_exported_is_told_to_nobody_and_all_writes_wait_f
 }
 
 #[tokio::test]
+async fn an_export_that_was_cut_short_in_its_place_is_not_written_on_until_it_is_whole_again() {
+    let world = World::new().await;
+    let (first, second) = world.two_sign_ins().await;
+    assert_eq!(world.revoke(&first.refresh).await.status, StatusCode::OK);
+    let ends = world.folder.path().join("moorline.ends");
+    let whole = std::fs::read(&ends).unwrap();
+    // As a log rotation does that copies and truncates.
+    std::fs::write(&ends, b"").unwrap();
+    world.revoke(&second.refresh).await.refuses(503, "temporarily_unavailable");
+    assert_eq!(std::fs::read(&ends).unwrap(), b"");
+    std::fs::write(&ends, &whole).unwrap();
+    assert_eq!(world.revoke(&second.refresh).await.status, StatusCode::OK);
+    assert!(std::fs::read(&ends).unwrap().starts_with(&whole));
+}
+
+#[tokio::test]
 async fn only_ends_that_a_restore_would_forget_are_exported() {
     let world = World::new().await;
     let (one, two) = world.two_sign_ins().await;
