@@ -129,13 +129,16 @@ impl Exchange {
         {
             return self.unproved(tx, &row, unproved);
         }
+        // So could who finds a used code in a log, where there is no such key.
+        let is_its_owners = row.text("redirect_uri")? == self.request.redirect_uri
+            && pkce::matches(&self.request.verifier, row.text("code_challenge")?);
+        if !is_its_owners {
+            return Ok(Outcome::Refuse(REFUSED));
+        }
         if row.optional_timestamp("used_at")?.is_some() {
             return self.used_twice(tx, &row);
         }
-        let fits = row.timestamp("expires_at")? > self.now
-            && row.text("redirect_uri")? == self.request.redirect_uri
-            && pkce::matches(&self.request.verifier, row.text("code_challenge")?);
-        if !fits {
+        if row.timestamp("expires_at")? <= self.now {
             return Ok(Outcome::Refuse(REFUSED));
         }
         let granted = Scope::parse(row.text("scope")?).map_err(|_| malformed())?;

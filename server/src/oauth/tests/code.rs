@@ -40,6 +40,16 @@ async fn a_code_used_twice_revokes_what_the_first_use_issued() {
 }
 
 #[tokio::test]
+async fn a_used_code_that_somebody_found_ends_nothing_without_its_verifier() {
+    let world = World::new().await;
+    let code = world.code("app", ALL).await;
+    world.exchange(&code, &[]).await.tokens();
+    world.exchange(&code, &[("code_verifier", &"x".repeat(43))]).await.refuses(400, "invalid_grant");
+    assert!(world.is_alive().await);
+    assert_eq!(world.events("code.reuse").await, 0);
+}
+
+#[tokio::test]
 async fn a_code_lives_for_sixty_seconds() {
     let world = World::new().await;
     let code = world.code("app", ALL).await;
