@@ -41,6 +41,8 @@ pub(crate) struct Options {
 const BUILDING: Duration = Duration::from_secs(60 * 60);
 /// What a run may take beyond its time: reading the corpus, the last input, a report of the sanitizer.
 const MARGIN: Duration = Duration::from_secs(3 * 60);
+const LINES_OF_A_CRASH: usize = 300;
+const LINES_TOLD: usize = 12;
 /// The committed corpus is replayed in every run of the tests, so it stays small.
 const MOST_FILES: usize = 40;
 const MOST_BYTES: u64 = 100_000;
@@ -200,7 +202,10 @@ fn size(file: &Path) -> u64 {
 }
 
 fn tell_crash(ui: Ui, log: &Log, name: &str, statistics: &Statistics) {
-    for line in log.tail(60) {
+    let lines = log.tail(LINES_OF_A_CRASH);
+    let told = |line: &&str| line.contains("panicked at ") || line.contains("ERROR: ");
+    let start = lines.iter().position(told).unwrap_or_default();
+    for line in lines.iter().skip(start).take(LINES_TOLD) {
         println!("    {line}");
     }
     ui.failed(statistics.crash.as_deref().unwrap_or_default());

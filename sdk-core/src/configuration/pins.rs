@@ -59,7 +59,8 @@ impl HostPins {
                 Err(_) => return Err(ConfigurationError::PinHost(self.host)),
             },
         };
-        if host.is_empty() {
+        // With a label that is empty it would be the name of no server, and the pins would count for none.
+        if host.split('.').any(str::is_empty) {
             return Err(ConfigurationError::PinHost(self.host));
         }
         if self.primary.is_empty() {

@@ -132,6 +132,14 @@ fn pins_must_be_whole() {
 }
 
 #[test]
+fn pins_for_a_name_that_no_server_can_have_are_refused() {
+    for name in ["id.example.com..", ".example.com", "id..example.com", "..", "102.07.."] {
+        let pins = HostPins::new(name).primary(&pin(1)).backup(&pin(2)).expires("2027-06-01");
+        assert!(matches!(refused(builder().pins(pins)), E::PinHost(_)), "{name}");
+    }
+}
+
+#[test]
 fn pins_must_be_well_formed() {
     let good = pin(1);
     for bad in [

@@ -83,6 +83,15 @@ fn what_is_not_quite_json_is_refused_without_a_panic() {
 }
 
 #[test]
+fn a_persons_numbers_come_out_of_the_vault_as_they_went_in() {
+    let claims =
+        br#"{"sub":"ada","a":-92233.19888888888888888888888888888817691250,"b":0.1,"c":1e300,"d":-0.0}"#;
+    let user = User::from_claims("ada".to_owned(), userinfo::parse(claims, "ada").unwrap());
+    let stored = serde_json::to_vec(&user).unwrap();
+    assert_eq!(serde_json::from_slice::<User>(&stored).unwrap(), user);
+}
+
+#[test]
 fn a_person_of_odd_claims_is_a_person_still() {
     let odd = r#"{"sub":"ada","name":null,"email":7,"email_verified":"true","picture":[],"updated_at":"1700000000"}"#;
     let user = User::from_claims("ada".to_owned(), userinfo::parse(odd.as_bytes(), "ada").unwrap());

@@ -35,10 +35,10 @@ pub fn pending_record(input: &[u8]) {
             let file = seal(Kind::Pending, KeyId::random(), &key(), 0, contents);
             opens_only_as_sealed(Kind::Pending, &file);
             let Ok(attempt) = read_record(&file, &key(), &hash) else { return };
-            let record: Value = serde_json::from_slice(contents).expect("it was read");
-            assert!(
-                record.is_array() || (record["token_hash"] == hash && record["attempt"] == attempt.expose())
-            );
+            // What the product has no use for it skips without a look, so that this reader may know less.
+            if let Ok(record @ Value::Object(_)) = serde_json::from_slice(contents) {
+                assert!(record["token_hash"] == hash && record["attempt"] == attempt.expose());
+            }
             assert!(read_record(&file, &key(), "another token's").is_err());
         }
         None => {}

@@ -34,8 +34,9 @@ pub fn dpop_proof(input: &[u8]) {
     let text = format!("{signed}.{}", base64url(key.sign(signed.as_bytes()).as_ref()));
     let Checked::Good(proof) = check(&dpop, text.as_bytes()) else { return };
 
-    let header: Value = serde_json::from_slice(header).expect("it was read");
-    let claims: Value = serde_json::from_slice(claims).expect("it was read");
+    // What the product has no use for it skips without a look, so that this reader may know less.
+    let Ok(header) = serde_json::from_slice::<Value>(header) else { return };
+    let Ok(claims) = serde_json::from_slice::<Value>(claims) else { return };
     assert_eq!((&header["typ"], &header["alg"]), (&json!("dpop+jwt"), &json!("EdDSA")));
     assert!(header["jwk"]["x"] == jwk["x"] && header["jwk"].get("d").is_none_or(Value::is_null));
     let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":{}}}"#, jwk["x"]);
