@@ -152,7 +152,7 @@ pub(crate) struct Token {
     pub(crate) request: Option<Vec<String>>,
 
     /// The DPoP-Nonce that the API has answered with.
-    #[arg(long, value_name = "NONCE", requires = "request")]
+    #[arg(long, value_name = "NONCE", requires = "request", allow_hyphen_values = true)]
     pub(crate) nonce: Option<String>,
 }
 
@@ -222,5 +222,12 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_nonce_may_begin_with_a_hyphen() {
+        // As one in 64 does that is base64url.
+        let words = ["moorline", "token", "--for", "GET", "https://x.example", "--nonce", "-a"];
+        Arguments::try_parse_from(words).unwrap();
     }
 }
