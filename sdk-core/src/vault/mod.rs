@@ -160,7 +160,9 @@ impl Vault {
         let snapshot = self.open_or_move_aside(&mut memory)?;
         let standing = snapshot.standing(id);
         let attempt = match (standing.refresh_token(), snapshot.key_id, &memory.key) {
-            (Some(token), Some(id), Some((_, secret))) if with_attempt => {
+            // Once a token was sent with an attempt, it never goes without: that would be taken for a theft, whatever the
+            // provider's metadata says by now.
+            (Some(token), Some(id), Some((_, secret))) if with_attempt || self.is_journalled(token)? => {
                 Some(self.journal(token, id, secret)?)
             }
             _ => None,

@@ -47,6 +47,11 @@ impl Vault {
         Err(VaultError::Unavailable("the pending record can't be made".into()))
     }
 
+    /// Whether an attempt of this token is journalled.
+    pub(super) fn is_journalled(&self, token: &Secret) -> Result<bool, VaultError> {
+        Ok(self.folder.read(&file_name(token))?.is_some())
+    }
+
     /// Removes the records of tokens that no session holds any more.
     pub(super) fn tidy_journal<'a>(&self, locked: bool, live: impl Iterator<Item = &'a Secret>) {
         let live: Vec<String> = live.map(file_name).collect();

@@ -281,6 +281,17 @@ fn a_key_store_that_forgets_is_found_out_before_the_vault_depends_on_it() {
 }
 
 #[test]
+fn a_journalled_attempt_is_used_also_when_the_provider_no_longer_advertises_attempts() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "t1");
+    assert!(vault.begin_refresh(&id("a"), false).unwrap().attempt.is_none());
+    let attempt = vault.begin_refresh(&id("a"), true).unwrap().attempt;
+    assert!(attempt.is_some());
+    assert_eq!(home.open().begin_refresh(&id("a"), false).unwrap().attempt, attempt);
+}
+
+#[test]
 fn an_attempt_stays_the_same_for_its_token_and_goes_with_it() {
     let home = Home::new();
     let vault = home.with("t1");
