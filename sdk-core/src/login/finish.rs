@@ -211,6 +211,9 @@ fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: boo
     let before = std::mem::replace(&mut account.standing, Standing::SignedIn(Box::new(stored)));
     if sessions_are_apart {
         account.revocations.extend(before.session().map(Revocation::of));
+    } else {
+        // Also what waits from before: to be told now, it might end the session that has just begun.
+        account.revocations.clear();
     }
 }
 

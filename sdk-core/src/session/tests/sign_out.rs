@@ -37,6 +37,20 @@ async fn a_sign_out_without_network_is_told_at_the_next_chance() {
 }
 
 #[tokio::test]
+async fn what_is_queued_is_not_told_where_it_might_end_the_session_that_came_after() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    device.provider.state().down = true;
+    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    device.provider.state().down = false;
+    let restarted = device.process();
+    device.sign_in(&restarted).await.unwrap();
+    restarted.tell_revocations().await;
+    assert_eq!(device.provider.count("/revoke"), 0);
+}
+
+#[tokio::test]
 async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
     let device = Device::new().await;
     let session = device.signed_in().await;
