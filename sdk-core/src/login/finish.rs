@@ -192,8 +192,7 @@ async fn check_id_token(
 /// Makes the session durable, if the sign-in wasn't cancelled meanwhile.
 async fn store(session: &Session, stored: StoredSession, login: &PendingLogin) -> Result<User, Error> {
     // Only a provider of which it is known that its sessions are apart: others may end the new one with the old.
-    let sessions_are_apart =
-        session.metadata().await.is_ok_and(|metadata| metadata.refresh_attempt_supported);
+    let sessions_are_apart = sessions_are_apart(session).await;
     let state = login.state.clone();
     let written = session.update(WhenLost::Fail, move |account| {
         if !account.logins.iter().any(|login| login.state == state) {
@@ -204,6 +203,11 @@ async fn store(session: &Session, stored: StoredSession, login: &PendingLogin) -
         Change::Write(Ok(user))
     });
     written.await?
+}
+
+/// Whether a revocation of one session leaves the others alone: of other providers that isn't known.
+async fn sessions_are_apart(session: &Session) -> bool {
+    session.metadata().await.is_ok_and(|metadata| metadata.refresh_attempt_supported)
 }
 
 fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: bool) {
@@ -224,9 +228,12 @@ async fn abandon(session: &Arc<Session>, login: &PendingLogin, exchanged: Option
         let Tokens { access_token, refresh_token, .. } = &held.tokens;
         Revocation::of_tokens(access_token, refresh_token.as_ref(), login.proof_key.as_ref())
     });
+    let sessions_are_apart = sessions_are_apart(session).await;
     let forgotten = session.update(WhenLost::Fail, move |account| {
         account.logins.retain(|login| login.state != state);
-        account.revocations.extend(revocation);
+        if sessions_are_apart || account.standing.session().is_none() {
+            account.revocations.extend(revocation);
+        }
         Change::Write(())
     });
     // What stays behind is one sign-in that nobody can finish any more.

@@ -201,6 +201,20 @@ async fn an_id_token_that_is_not_believed_gives_no_session_and_leaves_none() {
 }
 
 #[tokio::test]
+async fn a_failed_sign_in_revokes_nothing_that_the_standing_session_may_hang_on() {
+    for (apart, revocations) in [(true, 1), (false, 0)] {
+        let device = Device::new().await;
+        device.provider.state().knows_attempts = apart;
+        let session = device.signed_in().await;
+        device.provider.state().claims = json!({ "nonce": "another" });
+        assert_eq!(code_of(&device.sign_in(&session).await.unwrap_err()), "invalid_id_token");
+        session.tell_revocations().await;
+        assert_eq!(device.provider.count("/revoke"), revocations);
+        assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_is_off_by_years_is_told_with_its_delta_where_the_provider_does_not_say_the_time() {
     let device = Device::new().await;
     device.provider.state().tells_time = false;
