@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// How many faults, at least [default: 10000].
     #[arg(long, value_name = "N")]
     count: Option<usize>,
-    /// Replay the run that printed this seed: the same faults at the same steps.
+    /// Throw the dice of the run that printed this seed again. Its tasks share them, so the runs are alike, not the same.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Only these kinds, separated by commas: the rows of the table.

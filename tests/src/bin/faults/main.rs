@@ -41,7 +41,7 @@ struct Arguments {
     /// How many faults, at least.
     #[arg(long, default_value_t = 10_000)]
     count: usize,
-    /// Replays the run that printed this seed: the same faults at the same steps.
+    /// Throws the dice of the run that printed this seed again. Its tasks share them, so the runs are alike, not the same.
     #[arg(long)]
     seed: Option<u64>,
     /// Only these kinds; may be repeated or separated by commas.
@@ -83,7 +83,7 @@ async fn asked_to_stop() {
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (seed, started) = (arguments.seed.unwrap_or_else(any_seed), Instant::now());
-    println!("seed {seed}: `cargo xtask faults --seed {seed}` does the same again");
+    println!("seed {seed}: `cargo xtask faults --seed {seed}` throws the same dice");
     let wanted = |kind| arguments.only.is_empty() || arguments.only.contains(&kind);
     let mut runs = Vec::new();
     for (name, binding) in [("bound tokens (DPoP)", Binding::Bound), ("bearer tokens", Binding::Bearer)] {
