@@ -77,7 +77,9 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     const page = await open();
     const signIn = app.startSignIn({ prompt: 'consent' });
     await page.goto(signIn.url);
-    // The first field has the focus: a person can type at once.
+    // The first field takes the focus by itself, with the first frame and so maybe after `load`: keys
+    // struck before that go nowhere.
+    await page.locator('input[name=username]:focus').waitFor();
     await page.keyboard.type(ada.username);
     await page.keyboard.press('Tab');
     await page.keyboard.type(ada.password);
