@@ -3,14 +3,14 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use ::http::StatusCode;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::engine::Session;
 use crate::{
     Error,
     dpop::{Credentials, refuses_proof},
-    net::Request,
-    runtime,
+    net::{Request, Response},
     vault::{Change, Revocation, WhenLost},
 };
 
@@ -34,7 +34,7 @@ impl Session {
     pub(crate) fn tell_revocations_later(self: &Arc<Self>) {
         let session = self.clone();
         // Without threads, the next chance comes later.
-        let _ = runtime::spawn(async move { session.tell_revocations().await });
+        let _ = self.executor.spawn(async move { session.tell_revocations().await });
     }
 
     async fn try_to_tell(&self) -> Result<(), Error> {
@@ -72,8 +72,7 @@ impl Session {
         outcome
     }
 
-    /// Whether the provider has revoked the token. An answer that says no is final: it would say no again. Errors: what
-    /// may be different next time.
+    /// Whether the provider has revoked the token. Errors: what may be different next time.
     async fn revoke(&self, endpoint: &Url, revocation: &Revocation) -> Result<bool, Error> {
         let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
         let request = Request::post_form(
@@ -92,12 +91,28 @@ impl Session {
             status if status.is_server_error() || status.is_redirection() => Err(Error::Offline),
             // The next proof may be taken.
             _ if refuses_proof(&response) => Err(Error::Offline),
-            // A captive portal says anything; the provider says it in JSON (RFC 7009 §2.2.1).
-            _ if response.json::<serde_json::Map<_, _>>().is_none() => Err(Error::Offline),
-            status => {
+            status if is_final(&response) => {
                 tracing::warn!(status = status.as_u16(), "the provider refuses to revoke a token");
                 Ok(false)
             }
+            // A gateway, a captive portal, or the provider on a bad day.
+            _ => Err(Error::Offline),
         }
     }
 }
+
+/// Whether the provider would say the same again: its no is one of the protocol's (RFC 6749 §5.2, RFC 7009 §2.2.1).
+fn is_final(response: &Response) -> bool {
+    let body = response.json::<Map<String, Value>>();
+    let code = body.as_ref().and_then(|body| body.get("error")).and_then(Value::as_str);
+    code.is_some_and(|code| FINAL.contains(&code))
+}
+
+const FINAL: [&str; 6] = [
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_token_type",
+];
