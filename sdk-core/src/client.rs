@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     AccessToken, AuthorizationRequest, Configuration, Error, HttpRequest, HttpResponse, Platform,
-    RequestHeaders, SessionInfo, SessionState, SessionStates, SignInOptions, User, http, login, runtime,
+    RequestHeaders, SessionInfo, SessionState, SessionStates, SignInOptions, User, http, login,
     session::{Need, Session},
 };
 
@@ -93,7 +93,7 @@ impl Moorline {
     /// its status, redirects included: they aren't followed. Errors: [`Error::Misconfigured`] when the address isn't the
     /// issuer's nor one that the configuration allows, and as for [`access_token`](Self::access_token).
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
-        runtime::run_here(http::send(&self.session, request)).await
+        self.session.executor.run_here(http::send(&self.session, request)).await
     }
 
     /// What a request must carry that an HTTP client of the app's own sends: `Authorization`, and `DPoP` where the token is
@@ -132,7 +132,7 @@ impl Moorline {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        runtime::run(work(self.session.clone())).await
+        self.session.executor.run(work(self.session.clone())).await
     }
 }
 

@@ -1,4 +1,5 @@
-//! The SDK's own threads, so that it works under any executor and a caller that goes away stops nothing.
+//! Where the SDK's work runs: on threads of its own, so that it works under any executor and a caller that goes away stops
+//! nothing; or on a tokio runtime of the app's, where the app hands one in.
 
 use std::{
     future::{Future, poll_fn},
@@ -8,35 +9,59 @@ use std::{
     task::Poll,
 };
 
-use tokio::{runtime::Runtime, task::JoinHandle};
+use tokio::{
+    runtime::{Handle, Runtime},
+    task::{JoinError, JoinHandle},
+};
 
 use crate::Error;
 
-/// Runs `work` on the SDK's threads to its end, whether or not the caller waits for it.
-pub(crate) async fn run<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    spawn(work)?.await.unwrap_or_else(|_| Err(internal()))
+/// What runs the SDK's work.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Executor {
+    /// The SDK's own threads, which all sessions of the process share.
+    #[default]
+    Own,
+    /// The app's. Connections are then driven by the threads that wait for them.
+    Given(Handle),
 }
 
-/// Runs `work` wherever its caller is, with the SDK's threads for its connections, timers and tasks. It ends when the caller
-/// goes away, so this is for what may: a request of the app's own, which then needs no other thread to wait for it.
-pub(crate) async fn run_here<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let runtime = runtime()?;
-    let mut work = pin!(work);
-    poll_fn(|context| {
-        let _entered = runtime.enter();
-        catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
-            .unwrap_or_else(|_| Poll::Ready(Err(internal())))
-    })
-    .await
-}
+impl Executor {
+    /// Runs `work` to its end, whether or not the caller waits for it.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.spawn(work)?.await.unwrap_or_else(|error| Err(stopped(&error)))
+    }
 
-/// Starts `work` on the SDK's threads.
-pub(crate) fn spawn<T: Send + 'static>(
-    work: impl Future<Output = T> + Send + 'static,
-) -> Result<JoinHandle<T>, Error> {
-    Ok(runtime()?.spawn(work))
+    /// Runs `work` wherever its caller is, with the executor for its connections, timers and tasks. It ends when the caller
+    /// goes away, so this is for what may: a request of the app's own, which then needs no other thread to wait for it.
+    pub(crate) async fn run_here<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let handle = self.handle()?;
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            let _entered = handle.enter();
+            catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
+                .unwrap_or_else(|_| Poll::Ready(Err(internal())))
+        })
+        .await
+    }
+
+    /// Starts `work`.
+    pub(crate) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<JoinHandle<T>, Error> {
+        Ok(self.handle()?.spawn(work))
+    }
+
+    fn handle(&self) -> Result<&Handle, Error> {
+        match self {
+            Self::Own => Ok(runtime()?.handle()),
+            Self::Given(handle) => Ok(handle),
+        }
+    }
 }
 
 /// Runs `work`, which may block, on a thread that may. Only from the SDK's own tasks.
@@ -49,6 +74,15 @@ pub(crate) async fn blocking<T: Send + 'static, E: From<Panicked> + Send + 'stat
 /// A task of ours panicked. The panic's message is in the app's panic hook; it must not unwind into the app.
 #[derive(Debug)]
 pub(crate) struct Panicked;
+
+/// Why a task has no outcome. The SDK never stops its own: that is the app's runtime, when it is shut down.
+fn stopped(error: &JoinError) -> Error {
+    if error.is_cancelled() {
+        Error::Misconfigured("the runtime that the app handed to the SDK has been shut down".into())
+    } else {
+        internal()
+    }
+}
 
 /// The error for what can't happen.
 pub(crate) fn internal() -> Error {
@@ -81,7 +115,8 @@ mod tests {
 
     #[test]
     fn what_runs_where_its_caller_is_needs_no_runtime_of_the_callers() {
-        let mut work = pin!(run_here(async {
+        let executor = Executor::Own;
+        let mut work = pin!(executor.run_here(async {
             tokio::spawn(tokio::time::sleep(std::time::Duration::from_millis(1)))
                 .await
                 .map_err(|_| internal())
@@ -103,7 +138,7 @@ mod tests {
     #[test]
     fn work_goes_on_when_its_caller_stops_waiting() {
         let (done, wait) = std::sync::mpsc::channel();
-        let mut work = Box::pin(run(async move {
+        let mut work = Box::pin(Executor::Own.run(async move {
             tokio::task::yield_now().await;
             done.send(()).map_err(|_| internal())
         }));
@@ -119,7 +154,27 @@ mod tests {
             panic!("a bug")
         }
         let runtime = runtime().unwrap();
-        assert_eq!(runtime.block_on(run(bug())), Err(internal()));
-        assert_eq!(runtime.block_on(run_here(bug())), Err(internal()));
+        for executor in [Executor::Own, Executor::Given(runtime.handle().clone())] {
+            assert_eq!(runtime.block_on(executor.run(bug())), Err(internal()));
+            assert_eq!(runtime.block_on(executor.run_here(bug())), Err(internal()));
+        }
+    }
+
+    #[test]
+    fn work_runs_on_the_runtime_that_was_handed_in_and_says_when_that_has_ended() {
+        let given = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("an-app")
+            .enable_all()
+            .build()
+            .unwrap();
+        let executor = Executor::Given(given.handle().clone());
+        let on = || async { Ok(std::thread::current().name().map(str::to_owned)) };
+        let own = runtime().unwrap();
+        assert_eq!(own.block_on(executor.run(on())).unwrap().as_deref(), Some("an-app"));
+        assert_eq!(own.block_on(Executor::Own.run(on())).unwrap().as_deref(), Some("moorline"));
+        given.shutdown_background();
+        let error = own.block_on(executor.run(on())).unwrap_err();
+        assert!(matches!(&error, Error::Misconfigured(what) if what.contains("shut down")), "{error:?}");
     }
 }

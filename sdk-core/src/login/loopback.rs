@@ -16,7 +16,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::{Error, crypto, runtime, vault::Secret};
+use crate::{Error, crypto, runtime::Executor, vault::Secret};
 
 /// Waits on the loopback interface for the browser to come back.
 #[derive(Debug)]
@@ -35,20 +35,21 @@ impl LoopbackReceiver {
     /// Listens on this port, for a provider that wants the redirect URI to the letter; 0 takes a free one. Errors:
     /// [`Error::Misconfigured`] when it can't be listened on.
     pub async fn bind_port(port: u16) -> Result<Self, Error> {
-        runtime::run(async move {
-            let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
-            let listener = match TcpListener::bind(v4).await {
-                Err(error) if error.kind() != ErrorKind::AddrInUse => TcpListener::bind(v6).await,
-                bound => bound,
-            };
-            let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
-            let (address, listener) = bound.map_err(|error| {
-                Error::Misconfigured(format!("no loopback port can be listened on: {error}"))
-            })?;
-            Ok(Self { redirect_uri: format!("http://{address}{PATH}"), listener })
-        })
-        .await
+        Executor::Own
+            .run(async move {
+                let v4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+                let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+                let listener = match TcpListener::bind(v4).await {
+                    Err(error) if error.kind() != ErrorKind::AddrInUse => TcpListener::bind(v6).await,
+                    bound => bound,
+                };
+                let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
+                let (address, listener) = bound.map_err(|error| {
+                    Error::Misconfigured(format!("no loopback port can be listened on: {error}"))
+                })?;
+                Ok(Self { redirect_uri: format!("http://{address}{PATH}"), listener })
+            })
+            .await
     }
 
     /// The redirect URI to configure, such as `http://127.0.0.1:49152/callback`.
@@ -65,10 +66,13 @@ impl LoopbackReceiver {
             state: Secret::new(state.to_owned()),
         });
         let listener = self.listener;
-        runtime::run(async move {
-            tokio::time::timeout(timeout, serve(listener, expected)).await.unwrap_or(Err(Error::Cancelled))
-        })
-        .await
+        Executor::Own
+            .run(async move {
+                tokio::time::timeout(timeout, serve(listener, expected))
+                    .await
+                    .unwrap_or(Err(Error::Cancelled))
+            })
+            .await
     }
 }
 

@@ -10,6 +10,8 @@ use std::{
     sync::Arc,
 };
 
+use tokio::runtime::Handle;
+
 #[cfg(test)]
 pub(crate) use clock::tests::TestClock;
 pub use clock::{Clock, SystemClock};
@@ -26,11 +28,27 @@ pub struct Platform {
     pub key_store: Arc<dyn KeyStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What the SDK's work runs on; nothing for threads of its own. See [`with_runtime`](Self::with_runtime).
+    pub runtime: Option<Handle>,
 }
 
 impl Platform {
-    /// With the system's own clock.
+    /// With the system's own clock, and threads of the SDK's own.
     pub fn new(vault_directory: impl AsRef<Path>, key_store: Arc<dyn KeyStore>) -> Self {
-        Self { vault_directory: vault_directory.as_ref().to_owned(), key_store, clock: Arc::new(SystemClock) }
+        Self {
+            vault_directory: vault_directory.as_ref().to_owned(),
+            key_store,
+            clock: Arc::new(SystemClock),
+            runtime: None,
+        }
+    }
+
+    /// On a tokio runtime of the app's, so that a request of one of its tasks waits for no other thread. It needs I/O and
+    /// time (`enable_all`) and threads of its own (`new_multi_thread`): a refresh goes on when its caller goes away, and so
+    /// for as long as the runtime lives. After its end, calls that need it fail with
+    /// [`Error::Misconfigured`](crate::Error::Misconfigured).
+    #[must_use]
+    pub fn with_runtime(self, runtime: Handle) -> Self {
+        Self { runtime: Some(runtime), ..self }
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     dpop::Sender,
     login::Exchanged,
     net::Transport,
-    runtime,
+    runtime::{self, Executor},
     token::jwks::JwksCache,
     vault::{
         Account, AccountId, Change, Standing, StoredSession, Updated, Vault, VaultError, WhenLost,
@@ -42,6 +42,7 @@ pub(crate) struct Session {
     pub(crate) finishing: tokio::sync::Mutex<Option<Exchanged>>,
     pub(super) id: AccountId,
     pub(super) vault: Arc<Vault>,
+    pub(crate) executor: Executor,
     pub(super) flight: Flight,
     pub(super) patience: Patience,
     /// An answer that couldn't be made durable yet.
@@ -115,6 +116,7 @@ impl Session {
             clock: platform.clock,
             keys: JwksCache::default(),
             metadata: MetadataCache::default(),
+            executor: platform.runtime.map_or(Executor::Own, Executor::Given),
             flight: Flight::default(),
             patience,
             unsaved: Mutex::default(),

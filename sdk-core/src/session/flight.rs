@@ -36,7 +36,7 @@ pub(super) trait Flies: Send + Sync + 'static {
     fn fly(self: &Arc<Self>, need: &Need) -> impl Future<Output = Result<AccessToken, Error>> + Send;
 
     /// Starts work that goes on whoever stops waiting.
-    fn detach(work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error>;
+    fn detach(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error>;
 
     /// Where another thread may come in between. Nothing to wait for: it is for a test to do so.
     fn overtaken(&self) -> impl Future<Output = ()> + Send {
@@ -57,8 +57,8 @@ impl Flies for Session {
         refresh::run(self, need).await
     }
 
-    fn detach(work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        runtime::spawn(work).map(drop)
+    fn detach(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        self.executor.spawn(work).map(drop)
     }
 }
 
@@ -98,7 +98,7 @@ fn join<S: Flies>(session: &Arc<S>, need: &Need) -> Result<(Landing, bool), Erro
     drop(flight);
     let grounded = Grounded(session.clone());
     let need = need.clone();
-    S::detach(async move {
+    session.detach(async move {
         let outcome = grounded.0.fly(&need).await;
         let session = grounded.0.clone();
         // Whoever comes from here on looks at what this one has left, or sets off anew.

@@ -58,6 +58,7 @@ impl Device {
             vault_directory: self.folder(),
             key_store: self.key_store.clone(),
             clock: self.clock.clone(),
+            runtime: None,
         }
     }
 

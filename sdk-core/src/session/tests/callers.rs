@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    Moorline, SessionState,
+    Error, Moorline, SessionState,
     testing::{Device, Fault, Gate, a_new_one, any},
 };
 
@@ -65,6 +65,24 @@ fn it_works_without_any_executor_of_its_callers() {
     assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"hello":"ada"}"#));
     assert!(poll(moorline.sign_out()).unwrap().revoked);
     assert_eq!(device.provider.live_generation(), None);
+}
+
+#[test]
+fn it_works_on_a_runtime_that_the_app_hands_in() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let device = runtime.block_on(Device::new());
+    let platform = device.platform().with_runtime(runtime.handle().clone());
+    let moorline = Moorline::new(device.configuration(), platform).unwrap();
+    let request = poll(moorline.start_sign_in(crate::SignInOptions::default())).unwrap();
+    poll(moorline.finish_sign_in(&device.provider.authorize(&request.url))).unwrap();
+    poll(moorline.refresh()).unwrap();
+    let api = crate::HttpRequest::get(&format!("{}/api", device.provider.issuer));
+    assert!(poll(moorline.send(api.clone())).unwrap().is_success());
+    runtime.shutdown_background();
+    // What is in memory needs no runtime; what does is an error and no panic, and the session is whole.
+    assert!(poll(moorline.access_token(std::time::Duration::ZERO)).is_ok());
+    assert!(matches!(poll(moorline.refresh()), Err(Error::Misconfigured(_))));
+    assert!(matches!(moorline.state(), SessionState::SignedIn(_)));
 }
 
 fn poll<T>(work: impl Future<Output = T>) -> T {

@@ -83,7 +83,7 @@ impl Flies for Model {
         Ok(token)
     }
 
-    fn detach(work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    fn detach(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         DETACHED.with_borrow_mut(|detached| detached.push(Box::pin(work)));
         Ok(())
     }

@@ -13,6 +13,7 @@ use anyhow::{Result, ensure};
 use moorline::{Configuration, HttpRequest, InsecureFileKeyStore, Moorline, Platform, SignInOptions};
 use moorline_tests::Server;
 use moorline_tests::sdk;
+use tokio::runtime::Handle;
 
 use crate::bare::Bare;
 use crate::report::median_ms;
@@ -46,13 +47,15 @@ pub(crate) async fn measure(server: &Server) -> Result<Figures> {
     sdk::sign_in(&app, server.dev(), "ada").await?;
     let bare = Bare::sign_in(server).await?;
     let bench = Bench { server, configuration, folder, app, bare };
+    let folder = bench.folder.path();
     Ok(Figures {
         load: crate::machine::load(),
         cached_token_us: bench.cached_token().await?,
         opening_ms: bench.opening()?,
         store: bench.store().await?,
         request: bench.request().await?,
-        request_of_task: bench.request_of_task().await?,
+        request_of_task: bench.request_of_task(platform(folder).with_runtime(Handle::current())).await?,
+        request_across_threads: bench.request_of_task(platform(folder)).await?,
         refresh: bench.refresh().await?,
     })
 }
@@ -118,10 +121,12 @@ impl Bench<'_> {
         requests(self.app.clone(), self.bare.clone(), url).await
     }
 
-    /// The same from a task of a runtime, whose threads then also serve the bare client's connection.
-    async fn request_of_task(&self) -> Result<Request> {
+    /// The same from a task of a runtime, whose threads then also serve the bare client's connection, and the SDK's where
+    /// the platform has that runtime.
+    async fn request_of_task(&self, platform: Platform) -> Result<Request> {
         let url = format!("{}/notes", self.server.dev().api);
-        tokio::spawn(requests(self.app.clone(), self.bare.clone(), url)).await?
+        let app = Moorline::new(self.configuration.clone(), platform)?;
+        tokio::spawn(requests(app, self.bare.clone(), url)).await?
     }
 
     /// A refresh with the SDK; the same exchange by a bare client in a session of its own; and the same writes by hand.

@@ -19,8 +19,10 @@ pub(crate) struct Figures {
     pub(crate) store: Store,
     /// From an app's main function.
     pub(crate) request: Request,
-    /// From a task of a runtime that serves the bare client's connection on the same thread.
+    /// From a task of a runtime that serves the bare client's connection on the same thread, and was given to the SDK.
     pub(crate) request_of_task: Request,
+    /// From a task of one that wasn't: no goal, since an app that minds can give it.
+    pub(crate) request_across_threads: Request,
     pub(crate) refresh: Refresh,
 }
 
@@ -76,7 +78,7 @@ impl Figures {
                 "%",
             ),
             goal(
-                "the same from a task beside it",
+                "the same from a task, its runtime given",
                 self.request_of_task.overhead_percent(),
                 REQUEST_OVERHEAD_PERCENT,
                 "%",
@@ -90,17 +92,25 @@ impl Figures {
         println!("\nThe SDK, over TLS on loopback (medians; pairs in turns, with it and without):\n");
         for Goal { name, value, at_most, unit, met } in self.goals() {
             let met = if met { "met" } else { "NOT met" };
-            println!("  {name:36} {value:8.3} {unit:2}   goal at most {at_most} {unit}: {met}");
+            println!("  {name:41} {value:8.3} {unit:2}   goal at most {at_most} {unit}: {met}");
         }
         let (store, request, refresh) = (&self.store, &self.request, &self.refresh);
+        let (of_task, across) = (&self.request_of_task, &self.request_across_threads);
         println!(
             "\na durable store: {:.2} ms; the same file and folder synced by hand: {:.2} ms, of it the file {:.2} ms",
             store.ms, store.by_hand_ms, store.file_fsync_ms
         );
         println!(
-            "a request from main: {:.3} ms; by bare reqwest: {:.3} ms; from a task: {:.3} ms and {:.3} ms (the SDK has \
-             threads of its own, so that it works under any executor; there a bare client needs no other thread)",
-            request.ms, request.bare_ms, self.request_of_task.ms, self.request_of_task.bare_ms
+            "a request from main: {:.3} ms; by bare reqwest: {:.3} ms; from a task of a runtime that the SDK was given \
+             (Platform::with_runtime): {:.3} ms and {:.3} ms; of one that it wasn't given: {:.3} ms and {:.3} ms \
+             ({:.0} % more: its answer then comes by the SDK's own threads, and a bare client's needs no other thread)",
+            request.ms,
+            request.bare_ms,
+            of_task.ms,
+            of_task.bare_ms,
+            across.ms,
+            across.bare_ms,
+            across.overhead_percent()
         );
         println!(
             "a refresh: {:.2} ms; the same exchange by bare reqwest: {:.2} ms; its two durable writes (attempt, \
