@@ -4,9 +4,9 @@ use std::{sync::Arc, time::UNIX_EPOCH};
 
 use super::callback::Callback;
 use crate::{
-    Error, User,
+    Error, TokenType, User,
     discovery::Metadata,
-    dpop::{Credentials, ProofKey},
+    dpop::Credentials,
     net::Request,
     runtime,
     session::{
@@ -88,13 +88,14 @@ async fn through(
         *exchanged = Some(exchange(session, &metadata, login, &code).await?);
     }
     let Some(Exchanged { tokens, began, .. }) = exchanged.as_ref() else { return Err(runtime::internal()) };
-    let proof_key = proof_key(session, login, tokens)?;
+    check_binding(session, login, tokens)?;
     let claims = check_id_token(session, &metadata, login, tokens).await?;
     Ok(StoredSession {
         user: user_of(claims),
         refresh_token: tokens.refresh_token.clone(),
         access_token: tokens.access_token.clone(),
-        proof_key,
+        proof_key: login.proof_key.clone(),
+        bearer_access_token: tokens.token_type != Some(TokenType::DPoP),
         lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
         // RFC 6749 §5.1: left out where it is what was asked for.
         scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
@@ -133,13 +134,13 @@ async fn exchange(
     }
 }
 
-/// What the tokens are bound to. A provider that was asked to bind them and didn't is believed only where the app accepts
-/// bearer tokens; one that bound them to a key of nobody's gave nothing that could be used.
-fn proof_key(session: &Session, login: &PendingLogin, tokens: &Tokens) -> Result<Option<ProofKey>, Error> {
-    match (&login.proof_key, tokens.bound) {
-        (Some(key), true) => Ok(Some(key.clone())),
-        (None, false) => Ok(None),
-        (Some(_), false) if session.configuration.allows_bearer() => Ok(None),
+/// A provider that was asked to bind the access token and didn't is believed only where the app accepts bearer tokens; one
+/// that bound it to a key of nobody's gave nothing that could be used. Whether the refresh token is bound, it doesn't say:
+/// the key stays, and every refresh proves it (RFC 9449 §5).
+fn check_binding(session: &Session, login: &PendingLogin, tokens: &Tokens) -> Result<(), Error> {
+    match (&login.proof_key, tokens.token_type == Some(TokenType::DPoP)) {
+        (Some(_), true) | (None, false) => Ok(()),
+        (Some(_), false) if session.configuration.allows_bearer() => Ok(()),
         (Some(_), false) => Err(Error::refused(
             "unbound_token",
             "the provider offers DPoP and issued a bearer token; where that is acceptable, say allow_bearer()",

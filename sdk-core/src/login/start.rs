@@ -20,6 +20,8 @@ pub(crate) async fn start(session: &Session, options: SignInOptions) -> Result<A
     let login = new_login(session, &metadata, &options)?;
     let url = authorization_url(session, &metadata, &options, &login)?;
     let state = login.state.expose().to_owned();
+    // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost on every phone
+    // that ends apps while the browser is open, and after a backup was put onto a new phone nobody could ever sign in.
     session
         .update(WhenLost::StartAnew, move |account| {
             account.logins.push(login);

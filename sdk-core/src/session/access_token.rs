@@ -114,7 +114,7 @@ impl HeldToken {
         let now = clock.monotonic();
         Self {
             token: Arc::new(session.access_token.clone()),
-            proof_key: session.proof_key.clone(),
+            proof_key: session.access_token_key().cloned(),
             subject: session.user.subject.as_str().into(),
             ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
             whole: session.lifetime.as_ref().map(Lifetime::whole),
@@ -133,7 +133,7 @@ impl HeldToken {
 
     /// Whether it is this session's.
     pub(super) fn is_of(&self, session: &StoredSession) -> bool {
-        *self.token == session.access_token && self.proof_key == session.proof_key
+        *self.token == session.access_token && self.proof_key.as_ref() == session.access_token_key()
     }
 
     /// Whether it is this one.

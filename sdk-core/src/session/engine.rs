@@ -64,11 +64,17 @@ pub(crate) struct Patience {
     pub(super) pauses: &'static [Duration],
     /// The longest pause that a server may ask for within one call.
     pub(super) longest: Duration,
+    /// For how long the vault is looked into for the successor of a refused token, which another process may have on its
+    /// way, and how often. (Where there are no attempts; there, a session that has really ended is told that much later.)
+    pub(super) successor: Duration,
+    pub(super) glance: Duration,
 }
 
 const PATIENCE: Patience = Patience {
     pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
     longest: Duration::from_secs(5),
+    successor: Duration::from_secs(10),
+    glance: Duration::from_millis(250),
 };
 
 /// What of the vault is in memory.
@@ -94,7 +100,8 @@ impl Session {
     /// Without pauses, for tests.
     #[cfg(test)]
     pub(crate) fn open_impatient(configuration: Configuration, platform: Platform) -> Arc<Self> {
-        let patience = Patience { pauses: &[Duration::ZERO, Duration::ZERO], ..PATIENCE };
+        let patience =
+            Patience { pauses: &[Duration::ZERO, Duration::ZERO], successor: Duration::ZERO, ..PATIENCE };
         let session = Arc::new(Self::new(configuration, platform, patience).unwrap());
         session.load();
         session
@@ -163,7 +170,7 @@ impl Session {
             user: session.user.clone(),
             scope: session.scope.clone(),
             access_token_expires_in: token.remaining(self.clock.monotonic()),
-            token_type: TokenType::of(session.proof_key.as_ref()),
+            token_type: TokenType::of(session.access_token_key()),
             has_refresh_token: session.refresh_token.is_some(),
             issuer: self.id.issuer.clone(),
             client_id: self.id.client_id.clone(),

@@ -4,7 +4,7 @@ use ::http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde_json::{Map, Value, json};
 
 use super::response::{Answer, Refusal, Tokens};
-use crate::{fuzzing::first_line, net::Response, vault::Secret};
+use crate::{TokenType, fuzzing::first_line, net::Response, vault::Secret};
 
 /// A line with the status and, behind a space, `Retry-After`; then the body.
 ///
@@ -51,12 +51,12 @@ fn issued(tokens: &Tokens, document: &Map<String, Value>) {
     if let Some(number) = document.get("expires_in").and_then(Value::as_u64) {
         assert_eq!(seconds, Some(number.min(10 * 365 * 24 * 3600)));
     }
-    let kind = document.get("token_type").and_then(Value::as_str).unwrap_or("bearer");
-    assert!(kind.eq_ignore_ascii_case(if tokens.bound { "dpop" } else { "bearer" }));
+    let kind = document.get("token_type").and_then(Value::as_str).map(str::to_ascii_lowercase);
+    assert_eq!(kind, tokens.token_type.map(|kind| kind.as_str().to_ascii_lowercase()));
     for expires_in in [json!(seconds), json!(seconds.map(|seconds| seconds.to_string()))] {
         let printed = json!({
             "access_token": tokens.access_token.expose(),
-            "token_type": tokens.bound.then_some("DPoP"),
+            "token_type": tokens.token_type.map(TokenType::as_str),
             "refresh_token": exposed(&tokens.refresh_token),
             "id_token": exposed(&tokens.id_token),
             "expires_in": expires_in,
@@ -64,7 +64,7 @@ fn issued(tokens: &Tokens, document: &Map<String, Value>) {
         });
         let again = read(StatusCode::OK, HeaderMap::new(), printed.to_string().as_bytes());
         let Answer::Issued(again) = again else { panic!("{again:?} from what was read before") };
-        assert_eq!((&again.access_token, again.bound), (&tokens.access_token, tokens.bound));
+        assert_eq!((&again.access_token, again.token_type), (&tokens.access_token, tokens.token_type));
         assert_eq!(again.refresh_token, tokens.refresh_token);
         assert_eq!(again.id_token, tokens.id_token);
         assert_eq!(again.expires_in.map(|expires_in| expires_in.as_secs()), seconds);

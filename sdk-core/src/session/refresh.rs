@@ -17,7 +17,7 @@ use super::{
     response::{Answer, Tokens},
 };
 use crate::{
-    Error, ReauthReason,
+    Error, ReauthReason, TokenType,
     discovery::Metadata,
     dpop::{Credentials, ProofKey, is_about_the_proof},
     net::{NetError, Request},
@@ -166,8 +166,10 @@ impl Session {
     /// Without an attempt, a provider refuses the second of two processes that send the same token, and the successor may be
     /// on its way to the first. Nothing where none has come.
     async fn wait_for_another(&self, sending: &Sending) -> Result<Option<Settled>, Error> {
-        for pause in self.patience.pauses {
-            tokio::time::sleep(*pause).await;
+        let mut waited = Duration::ZERO;
+        while waited < self.patience.successor.min(self.configuration.request_timeout()) {
+            tokio::time::sleep(self.patience.glance).await;
+            waited += self.patience.glance;
             if let Some(outcome) = self.look_again(sending).await? {
                 return Ok(Some(outcome));
             }
@@ -206,7 +208,8 @@ impl Session {
     /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
     pub(super) async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
         let Issued { sent, proof_key, tokens, began } = &issued;
-        let (sent, successor) = (sent.clone(), successor_of(tokens, began));
+        let (sent, successor) =
+            (sent.clone(), successor_of(tokens, began, self.configuration.allows_bearer()));
         let revocation =
             Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
         let settled = self.update(WhenLost::Fail, move |account| {
@@ -307,15 +310,25 @@ impl Session {
 }
 
 /// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). Its ID
-/// token is not looked at: nothing here depends on it, and no trouble with it may cost the session. Nor is its token type:
-/// a bound session keeps its key and proves with every send, also where the provider calls the successor a bearer token. (An
-/// API that takes no proofs may refuse it then. A successor that was thrown away would cost the session.)
-fn successor_of(tokens: &Tokens, began: &Lifetime) -> impl FnOnce(&mut StoredSession) + Send + 'static {
+/// token is not looked at: nothing here depends on it, and no trouble with it may cost the session. A bound session keeps its
+/// key whatever the token type. An access token that is now called a bearer token is sent as one only where the app accepts
+/// those; elsewhere it goes on with proofs. (An API may refuse it then. A successor that was thrown away would cost the
+/// session.)
+fn successor_of(
+    tokens: &Tokens,
+    began: &Lifetime,
+    bearer_accepted: bool,
+) -> impl FnOnce(&mut StoredSession) + Send + 'static {
+    let token_type = tokens.token_type;
     let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
     let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
     let scope = tokens.scope.clone();
     move |stored| {
         stored.access_token = access_token;
+        stored.bearer_access_token = match token_type {
+            Some(token_type) => token_type == TokenType::Bearer && bearer_accepted,
+            None => stored.bearer_access_token,
+        };
         stored.lifetime = lifetime;
         stored.refreshes += 1;
         if let Some(refresh_token) = refresh_token {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::http::{StatusCode, header};
 use serde_json::{Map, Value};
 
-use crate::{Error, net::Response, token::json::strict_object, vault::Secret, wiped::WipedObject};
+use crate::{Error, TokenType, net::Response, token::json::strict_object, vault::Secret, wiped::WipedObject};
 
 /// What the token endpoint says.
 #[derive(Debug)]
@@ -26,8 +26,9 @@ pub(crate) enum Answer {
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
-    /// Whether the provider says that they are bound to the key that the request was proved with (RFC 9449 §5).
-    pub(crate) bound: bool,
+    /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449 §5), or
+    /// not.
+    pub(crate) token_type: Option<TokenType>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
     /// Zero where the provider says that the token has expired already.
@@ -114,15 +115,15 @@ pub(crate) fn told(text: &str, secrets: &[&Secret]) -> String {
 }
 
 fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
-    let bound = match body.get("token_type") {
-        None | Some(Value::Null) => false,
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => false,
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") => true,
+    let token_type = match body.get("token_type") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => Some(TokenType::Bearer),
+        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") => Some(TokenType::DPoP),
         Some(_) => return None,
     };
     Some(Tokens {
         access_token: secret(body, "access_token").ok()??,
-        bound,
+        token_type,
         refresh_token: secret(body, "refresh_token").ok()?,
         // A provider that rotates wouldn't give the tokens again for the sake of these.
         id_token: secret(body, "id_token").ok().flatten(),

@@ -48,6 +48,8 @@ pub(crate) struct State {
     /// Whether it binds tokens, and whether its metadata says so.
     pub(crate) binds: bool,
     pub(crate) says_that_it_binds: bool,
+    /// Whether only refresh tokens are bound, and access tokens are bearer tokens (RFC 9449 §5).
+    pub(crate) binds_refresh_tokens_alone: bool,
     /// The `token_type` to say in place of the right one.
     pub(crate) token_type: Option<Value>,
     pub(crate) proofs: Proofs,
@@ -96,6 +98,7 @@ impl FakeProvider {
             tells_time: true,
             binds: true,
             says_that_it_binds: true,
+            binds_refresh_tokens_alone: false,
             token_type: None,
             proofs: Proofs::default(),
             restless: false,
@@ -347,7 +350,7 @@ impl State {
         self.serial += 1;
         let refresh_token = format!("seen-rt-{row}-{}", self.sessions[row].generation);
         let access_token = format!("seen-at-{}", self.serial);
-        let bound_to = self.sessions[row].thumbprint.clone();
+        let bound_to = self.sessions[row].thumbprint.clone().filter(|_| !self.binds_refresh_tokens_alone);
         let token_type = json!(if bound_to.is_some() { "DPoP" } else { "Bearer" });
         self.bindings.insert(access_token.clone(), bound_to);
         json!({

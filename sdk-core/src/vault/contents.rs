@@ -106,9 +106,13 @@ pub(crate) struct StoredSession {
     pub(crate) user: User,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) access_token: Secret,
-    /// What both tokens are bound to; nothing in a bearer session, which all were that format 1 holds.
+    /// What the tokens are bound to; nothing in a bearer session, which all were that format 1 holds.
     #[serde(default)]
     pub(crate) proof_key: Option<ProofKey>,
+    /// Whether the access token is a bearer token also where there is a key: a provider may bind the refresh token alone
+    /// (RFC 9449 §5), and then wants its proof.
+    #[serde(default)]
+    pub(crate) bearer_access_token: bool,
     /// Nothing where the provider doesn't say how long the access token lives.
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) scope: Vec<String>,
@@ -117,6 +121,13 @@ pub(crate) struct StoredSession {
     pub(crate) refreshes: u64,
     /// The `state` of the sign-in that it came from: the same callback, delivered twice, is told by it.
     pub(crate) login_state: Secret,
+}
+
+impl StoredSession {
+    /// What the access token is bound to.
+    pub(crate) fn access_token_key(&self) -> Option<&ProofKey> {
+        self.proof_key.as_ref().filter(|_| !self.bearer_access_token)
+    }
 }
 
 /// A sign-in that has started.

@@ -396,6 +396,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         refresh_token: Some(Secret::new(refresh_token.into())),
         access_token: Secret::new("at".into()),
         proof_key: None,
+        bearer_access_token: false,
         lifetime: None,
         scope: vec![],
         signed_in_at: 0,

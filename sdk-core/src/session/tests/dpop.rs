@@ -275,6 +275,43 @@ async fn a_refresh_that_says_bearer_loses_no_successor_and_the_session_stays_bou
     }
 }
 
+/// RFC 9449 §5: the refresh token of a public client is bound also where the access token is a bearer token.
+#[tokio::test]
+async fn beside_a_bearer_token_the_key_stays_for_the_refresh_token() {
+    let device = Device::new().await;
+    device.provider.state().binds_refresh_tokens_alone = true;
+    let session = device.lenient_process();
+    device.sign_in(&session).await.unwrap();
+    for generation in 1..=2 {
+        assert_eq!(token_type(&session), TokenType::Bearer);
+        assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+        let sent = device.provider.state().requests.last().unwrap().clone();
+        assert!(sent.authorization.unwrap().starts_with("Bearer ") && sent.proof.is_none());
+        session.access_token(a_new_one(&session)).await.unwrap();
+        assert_eq!(device.provider.live_generation(), Some(generation));
+    }
+    // The type is each token's own, also after a new start.
+    device.provider.state().binds_refresh_tokens_alone = false;
+    let restarted = device.lenient_process();
+    assert_eq!(token_type(&restarted), TokenType::Bearer);
+    restarted.access_token(a_new_one(&restarted)).await.unwrap();
+    assert_eq!(token_type(&restarted), TokenType::DPoP);
+    assert!(http::send(&restarted, api(&device)).await.unwrap().is_success());
+    assert_eq!(restarted.sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(device.provider.live_generation(), None);
+}
+
+#[tokio::test]
+async fn a_refresh_that_does_not_say_the_type_leaves_it_as_it_was() {
+    let device = Device::new().await;
+    let session = device.lenient_process();
+    device.sign_in(&session).await.unwrap();
+    device.provider.state().token_type = Some(json!(null));
+    session.access_token(a_new_one(&session)).await.unwrap();
+    assert_eq!(token_type(&session), TokenType::DPoP);
+    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+}
+
 #[tokio::test]
 async fn a_bound_session_never_sends_a_token_without_a_proof_though_discovery_stops_advertising_it() {
     let device = Device::new().await;

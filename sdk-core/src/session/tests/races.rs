@@ -52,7 +52,8 @@ async fn without_attempts_who_is_refused_waits_for_the_successor_of_another_proc
     while device.provider.refreshes().len() < 2 {
         tokio::task::yield_now().await;
     }
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    // Longer than the pauses between sends: a network that drops packets takes its time.
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     gate.open();
     let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
     assert_eq!(first.secret(), second.secret());
