@@ -109,6 +109,10 @@ pub(crate) async fn authenticate(state: &AppState, parts: &Parts) -> Result<Auth
         // A bound token that anybody may use is not bound, and a proof says nothing of a token without a key (RFC 9449 §7).
         (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => return Err(Refusal::InvalidToken(Scheme::Dpop)),
     };
+    // What somebody has captured must not count against its owner.
+    if proof.as_ref().is_some_and(|proof| state.dpop().was_used(proof)) {
+        return Err(Refusal::InvalidProof(ProofError::Replayed));
+    }
     let person = AuthContext::from_access_token(&token, proof.as_ref().map(Proof::hash));
     state.limits.check(Limit::ApiAccount, &person.limit_key()).map_err(Refusal::Limited)?;
     if let Some(proof) = proof {

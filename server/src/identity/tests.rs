@@ -39,6 +39,8 @@ async fn signing_in_leads_back_to_the_request_and_gives_a_session_under_a_new_id
     // Signing in again replaces the session: the old cookie is worth nothing.
     browser.sign_in(None, "ada", "correct horse").await;
     assert_ne!(browser.cookie(SESSION).unwrap(), session);
+    // A restore must not give it back either.
+    assert_eq!(server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await, 1);
     browser.set_cookie(SESSION, &session);
     assert!(browser.get("/").await.body.contains("One account for your apps"));
 }

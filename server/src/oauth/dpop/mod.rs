@@ -151,6 +151,12 @@ impl Dpop {
         Ok(Some(Proof { jkt, hash, id, window }))
     }
 
+    /// Whether the proof was used before, as far as is known now: only [`claim`](Self::claim) settles it.
+    #[must_use]
+    pub fn was_used(&self, proof: &Proof) -> bool {
+        self.replays.knows(&proof.id)
+    }
+
     /// Uses the proof up. Cheap: no cryptography, and a lock for a look-up.
     #[must_use]
     pub fn claim(&self, proof: &Proof) -> Claim {

@@ -54,6 +54,11 @@ impl Replays {
         claim
     }
 
+    /// Whether a proof is marked as used.
+    pub(super) fn knows(&self, id: &Id) -> bool {
+        self.shard(*id).knows(id)
+    }
+
     fn shard(&self, id: Id) -> MutexGuard<'_, Shard> {
         self.0[usize::from(id[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -72,12 +77,16 @@ impl Shard {
         (self.mark(id, window), outdated)
     }
 
+    fn knows(&self, id: &Id) -> bool {
+        self.current.contains(id) || self.previous.contains(id)
+    }
+
     fn mark(&mut self, id: Id, window: u64) -> Claim {
         // Another thread may have seen a later window than the one that accepted this nonce.
         if window > self.window || window + 1 < self.window {
             return Claim::Stale;
         }
-        if self.current.contains(&id) || self.previous.contains(&id) {
+        if self.knows(&id) {
             return Claim::Replayed;
         }
         if self.current.len() + self.previous.len() >= self.room {
