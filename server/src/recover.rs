@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use moorline_server::clock::Clock;
-use moorline_server::config::Config;
+use moorline_server::config::{Config, Role};
 use moorline_server::restore::{self, Lost};
 use moorline_server::store::{Actor, Options, Store, StoreError};
 use moorline_server::{config, dev};
@@ -46,7 +46,7 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         Some(dir) => dev::settings(dir)?,
         None => config::load(args.file.file.as_deref())?,
     };
-    exists(&config)?;
+    is_ours(&config)?;
     let lost = args.lost.map(|lost| match lost {
         LostArg::DatabaseIsCurrent => Lost::DatabaseIsCurrent,
         LostArg::EndAllSessions => Lost::EndAllSessions,
@@ -65,7 +65,7 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
 pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
     let ClockCommand::Accept(file) = command;
     let config = config::load(file.file.as_deref())?;
-    exists(&config)?;
+    is_ours(&config)?;
     let store = Store::open(&Options::new(&config.database))?;
     let now = Clock::system().now();
     let accepted: Result<(), StoreError> = store.write(&ACTOR, move |tx| restore::accept_time(tx, now)).await;
@@ -74,8 +74,14 @@ pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
     print(&format!("it is {said}: a server that runs goes on at its next request\n"))
 }
 
-/// A mistyped path must not make a new database.
-fn exists(config: &Config) -> Result<(), Failure> {
+/// A mistyped path must not make a new database, and a replica's is another node's to write.
+fn is_ours(config: &Config) -> Result<(), Failure> {
+    if config.store.role == Role::Replica {
+        return Err(
+            "this node is a replica: run this where the database is written (store.role = \"primary\")"
+                .into(),
+        );
+    }
     std::fs::metadata(&config.database)
         .map(drop)
         .map_err(|error| format!("{}: {error}", config.database.display()).into())

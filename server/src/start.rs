@@ -56,13 +56,18 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
     assemble(config, clock, store).await
 }
 
-/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
+/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard. Beside a
+/// replica, what would write is refused.
 ///
 /// # Errors
 /// As [`open`].
 pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
-    let store = Store::open(&Options::new(&config.database))
-        .map_err(|error| StartError::Store { path: config.database.clone(), error })?;
+    let options = Options::new(&config.database);
+    let store = match config.store.role {
+        Role::Replica => Store::open_replica(&options),
+        Role::Primary => Store::open(&options),
+    };
+    let store = store.map_err(|error| StartError::Store { path: config.database.clone(), error })?;
     assemble(config, clock, store).await
 }
 

@@ -211,3 +211,29 @@ async fn a_server_whose_clock_has_leapt_serves_again_when_an_operator_says_that_
     assert_eq!(audit::count(&server, "session.expired")?, 0);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_beside_a_replica_read_and_write_nothing() -> Result<()> {
+    let server = Server::start()?;
+    let config = settings(&server, 1)?;
+    let beside_a_replica = |arguments: &[&str]| -> Result<Output> {
+        let mut command = Command::new(binaries::server()?);
+        command.args(arguments).arg("--config").arg(&config).env("MOORLINE_STORE_ROLE", "replica");
+        Ok(command.output()?)
+    };
+    let listed = beside_a_replica(&["client", "list"])?;
+    assert!(
+        listed.status.success() && String::from_utf8_lossy(&listed.stdout).contains(CLIENT),
+        "{listed:?}"
+    );
+    for arguments in [
+        &["client", "add", "--id", "x", "--redirect", "com.example.x:/back"] as &[&str],
+        &["clock", "accept"],
+        &["restore"],
+    ] {
+        let refused = beside_a_replica(arguments)?;
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("this node is a replica"), "{arguments:?} {said}");
+    }
+    Ok(())
+}

@@ -113,7 +113,8 @@ pub(super) fn begin(
 
 /// Ends the session of this cookie, if there is one, also for a restore from a backup that has it.
 pub(super) fn end(tx: &mut dyn Tx, cookie: &str, now: Timestamp) -> Result<(), StoreError> {
-    let ended = tx.execute("DELETE FROM browser_sessions WHERE id_hash = $1", &[Value::from(hash(cookie))])?;
+    let ended =
+        tx.execute("DELETE FROM browser_sessions WHERE id_hash = $1", &[Value::from(hash(cookie))])?;
     if ended > 0 { restore::record_browser(tx, now) } else { Ok(()) }
 }
 
