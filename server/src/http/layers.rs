@@ -65,7 +65,8 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     response
 }
 
-/// The time and the size that a request may have, if the clock is to be believed.
+/// The time and the size that a request may have, if the clock is to be believed. (A preflight has been answered before: it
+/// has no body, and allows no more than the request after it is asked about.)
 async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if let Err(refusal) = know_time(&state).await {
         return refusal;
