@@ -8,6 +8,8 @@ use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
 use crate::kind::Kind;
+use crate::lane::Place;
+use crate::run::Fault;
 
 /// More than this of what went wrong is no help.
 const WORDS: usize = 40;
@@ -19,7 +21,7 @@ pub(crate) struct Tally {
     kinds: Mutex<BTreeMap<Kind, Counts>>,
     /// How often at which kind of system call.
     steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
-    wrong: Mutex<Vec<String>>,
+    wrong: Mutex<Vec<(Place, String)>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -44,19 +46,19 @@ impl Tally {
         *self.steps().entry((kind, step)).or_default() += 1;
     }
 
-    pub(crate) fn lost(&self, kind: Kind, how: &str) {
-        self.count(kind, |counts| counts.lost += 1);
-        self.say(kind, "a session was lost", how);
+    pub(crate) fn lost(&self, fault: &Fault, why: &str) {
+        self.count(fault.kind, |counts| counts.lost += 1);
+        self.say(fault, "a session was lost", why);
     }
 
-    pub(crate) fn forked(&self, kind: Kind, how: &str) {
-        self.count(kind, |counts| counts.forked += 1);
-        self.say(kind, "a session was forked", how);
+    pub(crate) fn forked(&self, fault: &Fault, why: &str) {
+        self.count(fault.kind, |counts| counts.forked += 1);
+        self.say(fault, "a session was forked", why);
     }
 
-    pub(crate) fn theft(&self, kind: Kind, how: &str) {
-        self.count(kind, |counts| counts.thefts += 1);
-        self.say(kind, "a theft was accepted", how);
+    pub(crate) fn theft(&self, fault: &Fault, what: &str) {
+        self.count(fault.kind, |counts| counts.thefts += 1);
+        self.say(fault, "a theft was accepted", what);
     }
 
     /// All kinds together.
@@ -64,8 +66,8 @@ impl Tally {
         self.lock().values().copied().sum()
     }
 
-    /// What went wrong, in words.
-    pub(crate) fn wrong(&self) -> Vec<String> {
+    /// What went wrong where, in words.
+    pub(crate) fn wrong(&self) -> Vec<(Place, String)> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -86,14 +88,15 @@ impl Tally {
         work(self.lock().entry(kind).or_default());
     }
 
-    fn say(&self, kind: Kind, what: &str, how: &str) {
+    fn say(&self, fault: &Fault, what: &str, why: &str) {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if wrong.len() < WORDS {
-            wrong.push(format!("{}: {what} ({how})", kind.name()));
+            let line = format!("{} {}: {what} ({}: {why})", fault.place, fault.kind.name(), fault.how);
             // At once too: it may be what stops the run.
-            if wrong.len() == 1 {
-                eprintln!("\n✗ {}: {}", self.name, wrong[0]);
+            if wrong.is_empty() {
+                eprintln!("\n✗ {line}");
             }
+            wrong.push((fault.place, line));
         }
     }
 

@@ -10,24 +10,22 @@ use moorline_tests::oauth::{Tokens, attempt};
 use moorline_tests::sdk::CLIENT;
 
 use crate::dice::Dice;
-use crate::kind::{Kind, Part};
+use crate::kind::Kind;
+use crate::lane::{Lane, Place};
 use crate::owner::{Owner, Verdict};
-use crate::run::Run;
+use crate::plan::Piece;
+use crate::run::{Fault, Run};
 use crate::shell::Step;
 use crate::site::{Ours, Site};
 use crate::wire::{Binding, Captured};
 
-pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>) -> Result<()> {
-    if !run.plan.has(Part::Thief) {
-        return Ok(());
-    }
+pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<Piece>) -> Result<()> {
     let mut owner = Owner::sign_in(site, None).await?;
-    loop {
-        let mut dice = run.dice();
-        let Some(kind) = run.plan.next(Part::Thief, &mut dice) else { return Ok(()) };
-        let theft = Theft::commit(kind, &mut owner, &mut dice).await?;
-        theft.settle(&run, &mut owner).await?;
+    for (place, piece) in run.pieces(lane, &pieces) {
+        let theft = Theft::commit(piece.kind, &mut owner, &mut run.plan.dice(place)).await?;
+        theft.settle(&run, place, &mut owner).await?;
     }
+    Ok(())
 }
 
 /// A theft, and what it has brought so far.
@@ -139,7 +137,7 @@ impl Theft {
 
     /// The owner takes the next step. After it the loot is worth nothing, and an owner whom nobody could take for a thief
     /// goes on.
-    async fn settle(mut self, run: &Run, owner: &mut Owner) -> Result<()> {
+    async fn settle(mut self, run: &Run, place: Place, owner: &mut Owner) -> Result<()> {
         let mut alive = true;
         for _ in 0..2 {
             alive &= matches!(owner.refresh_until_answered().await?, Step::Done);
@@ -148,7 +146,8 @@ impl Theft {
             (false, true) => Verdict::Alive,
             _ => owner.goes_on().await?,
         };
-        run.note_verdict(self.kind, 1, &self.how, &verdict);
+        let fault = Fault { place, kind: self.kind, count: 1, how: self.how };
+        run.note_verdict(&fault, &verdict);
         let ours = owner.site.server()?;
         for tokens in &self.loot {
             // A used refresh token ends a bearer session, and with it what is left of its access tokens.
@@ -160,7 +159,7 @@ impl Theft {
             }
         }
         for what in &self.accepted {
-            run.tally.theft(self.kind, &format!("{}: {what}", self.how));
+            run.tally.theft(&fault, what);
         }
         if !self.bound || !alive || !self.accepted.is_empty() {
             owner.sign_in_anew().await?;
