@@ -2,6 +2,7 @@
 //! of times, and counts what was lost. See `docs/faults.md`.
 
 mod control;
+mod coverage;
 mod dice;
 mod frozen;
 mod kind;
@@ -37,11 +38,14 @@ use crate::run::{Run, Workers};
 use crate::site::Site;
 use crate::tally::{Counts, Tally};
 
+/// A run of so many faults, or more, has to meet every system call in every way, or it fails.
+const WHOLE: u32 = 10_000;
+
 /// Injects faults into refreshes of real processes, and counts sessions lost, sessions forked and thefts accepted.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many faults, at least.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = WHOLE, value_parser = clap::value_parser!(u32).range(1..))]
     count: u32,
     /// Makes the faults of the run that printed this seed again, each at its place in its lane. How the processes'
     /// threads take turns is not the seed's.
@@ -110,6 +114,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         let made = runs.iter().map(|run| run.tally.sum().faults).sum::<usize>();
         ensure!(made > 0, "{place} did not happen: there were never so many system calls, or answers");
     }
+    let missing = tell_coverage(&arguments, &runs);
     let (ours, peers): (Vec<&Run>, Vec<&Run>) =
         runs.iter().map(AsRef::as_ref).partition(|run| run.column != Column::Peer);
     let [ours, peers] = [ours, peers].map(|runs| runs.iter().map(|run| &run.tally).collect::<Vec<&Tally>>());
@@ -132,7 +137,25 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     if fewer {
         println!("✗ {} faults were asked for", arguments.count);
     }
-    Ok(if sum.is_clean() && !fewer { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if sum.is_clean() && !fewer && !missing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Says which of the system calls were met. Whether a run that has to meet all of them has missed one.
+fn tell_coverage(arguments: &Arguments, runs: &[Arc<Run>]) -> bool {
+    let mut missed = false;
+    for run in runs.iter().filter(|run| run.column != Column::Peer && arguments.replay.is_none()) {
+        let coverage = run.tally.coverage();
+        for line in coverage.lines(run.plan.sweeps()) {
+            println!("{:<20}  {line}", run.column.title());
+        }
+        if arguments.count >= WHOLE {
+            for what in coverage.missing(run.plan.sweeps()) {
+                println!("✗ {}: a system call was missed: {what}", run.column.title());
+                missed = true;
+            }
+        }
+    }
+    missed
 }
 
 impl Arguments {
@@ -149,7 +172,7 @@ impl Arguments {
 
     /// At oidc-provider: what it says over the network, and what the SDK makes of that when it is killed.
     fn plan(&self, column: Column, seed: u64) -> Plan {
-        let (count, every_call) = (self.count as usize, false);
+        let (count, every_call) = (self.count as usize, self.count >= WHOLE);
         let ours = Size { count: count.div_ceil(2), every_call, network: 16, thieves: 2 };
         let wanted = |kind: Kind| self.only.is_empty() || self.only.contains(&kind);
         let not_at_peers =

@@ -104,6 +104,14 @@ impl Plan {
         self.lanes.iter().map(|(lane, work)| (*lane, work)).filter(move |(lane, _)| lane.part == part)
     }
 
+    /// Every sweep of it.
+    pub(crate) fn sweeps(&self) -> impl Iterator<Item = &Sweep> + Clone {
+        self.lanes.values().filter_map(|work| match work {
+            Work::Sweep(sweep) => Some(sweep),
+            Work::List(_) => None,
+        })
+    }
+
     /// How many faults there are to be, about.
     pub(crate) fn total(&self) -> usize {
         self.lanes.values().map(Work::total).sum()

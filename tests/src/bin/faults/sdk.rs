@@ -20,7 +20,8 @@ pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, sweeps: Arc<Sweeps>) -> 
         let mut owner = Owner::sign_in(site.clone(), Some(journal)).await?;
         let mut progress = run.begin(&sweep);
         while let Some(n) = progress.next() {
-            progress.came(happens_at(&run, &sweep, &mut owner, lane.at(n)).await?);
+            let happened = happens_at(&run, &sweep, &mut owner, lane.at(n)).await?;
+            progress.note(&run.tally, n, happened);
         }
     }
     Ok(())

@@ -34,7 +34,8 @@ pub(crate) async fn run(run: Arc<Run>, sweeps: Arc<Sweeps>) -> Result<()> {
         };
         let mut progress = run.begin(&sweep);
         while let Some(n) = progress.next() {
-            progress.came(backend.happens_at(&sweep, lane.at(n)).await?);
+            let happened = backend.happens_at(&sweep, lane.at(n)).await?;
+            progress.note(&run.tally, n, happened);
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use clap::ValueEnum as _;
 use crate::control::Mode;
 use crate::dice::Dice;
 use crate::kind::{Kind, Part};
+use crate::tally::Tally;
 
 /// The `n` of a place in a sweep is the call, and a thousand for each time that the sweep began anew.
 const ROUND: u64 = 1_000;
@@ -74,6 +75,11 @@ impl Sweep {
         self
     }
 
+    /// Whether it has no strides.
+    pub(crate) const fn takes_every_call(&self) -> bool {
+        self.stride == 1
+    }
+
     /// How many faults it makes, about.
     pub(crate) fn about(&self) -> usize {
         if self.every_call { self.quota.max(self.start.calls()) } else { self.quota }
@@ -89,7 +95,7 @@ impl Start {
     /// About how many calls there are, for runs that are too short for all of them.
     pub(crate) const fn calls(self) -> usize {
         match self {
-            Self::New | Self::Warm => 70,
+            Self::New | Self::Warm => 35,
             Self::Serving => 120,
             Self::Starting | Self::Stopping => 30,
         }
@@ -130,10 +136,16 @@ impl Progress<'_> {
         (!through || self.made < self.sweep.quota).then_some(self.round * ROUND + self.call)
     }
 
+    /// Takes down whether there were so many calls that it happened at this place.
+    pub(crate) fn note(&mut self, tally: &Tally, n: u64, happened: bool) {
+        let end = self.came(happened);
+        tally.swept(self.sweep, call(n), happened, end);
+    }
+
     /// Whether there were so many calls that it happened. Returns where the round has ended, if it has.
     ///
     /// A sweep that never meets anything has no end, so that is a panic.
-    pub(crate) fn came(&mut self, happened: bool) -> Option<u64> {
+    fn came(&mut self, happened: bool) -> Option<u64> {
         if happened {
             (self.made, self.quiet) = (self.made + 1, 0);
             self.call += self.sweep.stride;
@@ -189,9 +201,9 @@ mod tests {
 
     #[test]
     fn a_short_sweep_takes_strides_and_other_calls_when_it_begins_anew() {
-        // 70 calls are expected, and ten of them taken.
-        let places = places(&killed(60, false), 21);
-        assert_eq!(places, [1, 8, 15, 1_002, 1_009, 1_016, 2_003, 2_010, 2_017, 3_004]);
+        // 35 calls are expected, and five of them taken.
+        let places = places(&killed(30, false), 21);
+        assert_eq!(places, [1, 8, 15, 1_002, 1_009]);
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
+use crate::coverage::Coverage;
 use crate::kind::Kind;
 use crate::lane::Place;
 use crate::run::Fault;
+use crate::sweep::Sweep;
 
 /// More than this of what went wrong is no help.
 const WORDS: usize = 40;
@@ -21,6 +23,7 @@ pub(crate) struct Tally {
     kinds: Mutex<BTreeMap<Kind, Counts>>,
     /// How often at which kind of system call.
     steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
+    coverage: Mutex<Coverage>,
     wrong: Mutex<Vec<(Place, String)>>,
 }
 
@@ -34,11 +37,33 @@ pub(crate) struct Counts {
 
 impl Tally {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, kinds: Mutex::default(), steps: Mutex::default(), wrong: Mutex::default() }
+        Self {
+            name,
+            kinds: Mutex::default(),
+            steps: Mutex::default(),
+            coverage: Mutex::default(),
+            wrong: Mutex::default(),
+        }
     }
 
     pub(crate) fn faults(&self, kind: Kind, count: usize) {
         self.count(kind, |counts| counts.faults += count);
+    }
+
+    /// What came of this call of a sweep: whether it was reached, and where the sweep has ended, if it has.
+    pub(crate) fn swept(&self, sweep: &Sweep, call: u64, happened: bool, end: Option<u64>) {
+        let mut coverage = self.coverage.lock().unwrap_or_else(PoisonError::into_inner);
+        if happened {
+            coverage.hit(sweep, call);
+        }
+        if let Some(end) = end.filter(|_| sweep.takes_every_call()) {
+            coverage.ended(sweep, end);
+        }
+    }
+
+    /// Which system calls were met.
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.coverage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A fault at that kind of system call.
@@ -74,6 +99,10 @@ impl Tally {
     fn json(&self) -> Value {
         let mut figures = self.sum().json();
         figures["kinds"] = self.lock().iter().map(|(kind, counts)| (kind.name(), counts.json())).collect();
+        let coverage = self.coverage();
+        for kind in self.lock().keys().filter(|kind| !kind.modes().is_empty()) {
+            figures["kinds"][kind.name()]["sweeps"] = coverage.json(*kind).into();
+        }
         for ((kind, step), count) in &*self.steps() {
             figures["kinds"][kind.name()]["steps"][*step] = json!(count);
         }
