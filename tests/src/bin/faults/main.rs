@@ -11,6 +11,7 @@ mod network;
 mod owner;
 mod peer;
 mod plan;
+mod raid;
 mod run;
 mod sdk;
 mod server;

@@ -44,6 +44,8 @@ struct Session {
     faults: VecDeque<Fault>,
     happened: usize,
     captured: VecDeque<Captured>,
+    /// The proof of the last request to a protected resource.
+    visit_proof: Option<String>,
     successors: HashMap<String, String>,
     forked: bool,
 }
@@ -93,12 +95,25 @@ impl Wire {
         self.with(session, |session| session.captured.iter().cloned().collect())
     }
 
+    /// The proof with which the session's owner went to the API last.
+    pub(crate) fn visit_proof(&self, session: usize) -> Option<String> {
+        self.with(session, |session| session.visit_proof.clone())
+    }
+
     /// Forgets a session that has ended.
     pub(crate) fn forget(&self, session: usize) {
         let mut sessions = self.sessions();
         sessions.by_token.retain(|_, its| *its != session);
         sessions.by_code.retain(|_, its| *its != session);
         sessions.all[session] = Session::default();
+    }
+
+    fn visited(&self, authorization: &str, proof: Option<&str>) {
+        let token = authorization.rsplit(' ').next().unwrap_or_default();
+        let mut sessions = self.sessions();
+        if let Some(session) = sessions.by_token.get(token).copied() {
+            sessions.all[session].visit_proof = proof.map(str::to_owned);
+        }
     }
 
     fn with<T>(&self, session: usize, work: impl FnOnce(&mut Session) -> T) -> T {
@@ -134,6 +149,10 @@ impl Weather for Wire {
 
     fn passed(&self, exchange: Exchange) {
         let Some(answer) = exchange.answer.filter(|answer| answer.status() == 200) else { return };
+        if let Some(visited) = exchange.request.header("authorization") {
+            self.visited(visited, exchange.request.header("dpop"));
+            return;
+        }
         let Ok(tokens) = serde_json::from_slice::<Tokens>(&answer.body) else { return };
         let (code, sent) =
             (parameter(&exchange.request, "code"), parameter(&exchange.request, "refresh_token"));
@@ -145,6 +164,7 @@ impl Weather for Wire {
         };
         let Some(number) = known else { return };
         sessions.by_token.insert(tokens.refresh_token.clone(), number);
+        sessions.by_token.insert(tokens.access_token.clone(), number);
         let session = &mut sessions.all[number];
         if let Some(sent) = sent {
             let successor = session.successors.entry(sent).or_insert_with(|| tokens.refresh_token.clone());
