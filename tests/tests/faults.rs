@@ -70,7 +70,12 @@ fn an_sdk_whose_power_is_cut_or_whose_calls_fail_goes_on() -> Result<()> {
 
 #[test]
 fn a_process_that_is_frozen_while_another_rotates_1_5_or_17_times_goes_on() -> Result<()> {
-    injected(12, &["sdk-frozen"]).map(drop)
+    let figures = injected(12, &["sdk-frozen"])?;
+    for column in COLUMNS {
+        let meanwhile = &figures["columns"][column]["kinds"]["sdk-frozen"]["meanwhile"];
+        assert!(meanwhile["rotations"].as_u64() > Some(0), "the other process never rotated: {figures:#}");
+    }
+    Ok(())
 }
 
 #[test]

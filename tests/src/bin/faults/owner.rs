@@ -92,6 +92,11 @@ impl Owner {
         &self.device.control
     }
 
+    /// The folder of the device's vault.
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.device.path.join("vault")
+    }
+
     /// The process id of the app.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.shell.as_ref().context("the app does not run")?.pid()
@@ -105,7 +110,7 @@ impl Owner {
     /// Starts the app, or starts it again.
     pub(crate) fn start(&mut self) -> Result<()> {
         let environment = match self.shim {
-            Some(journal) => self.device.control.environment(&self.device.path.join("vault"), journal)?,
+            Some(journal) => self.device.control.environment(&self.vault(), journal)?,
             None => Vec::new(),
         };
         self.shell = Some(Shell::start(&self.arguments(), &environment)?);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use crate::control::Mode;
 use crate::frozen;
@@ -40,7 +40,8 @@ async fn happens_at(run: &Run, sweep: &Sweep, owner: &mut Owner, place: Place) -
     }
     if mode == Mode::Freeze {
         let others = [1, 5, 17][dice.below(3) as usize];
-        frozen::refresh(owner, others).await?;
+        let meanwhile = frozen::refresh(owner, others).await.with_context(|| place.to_string())?;
+        run.tally.meanwhile(*kind, meanwhile);
     } else {
         owner.refresh().await?;
     }

@@ -8,6 +8,7 @@ use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
+use crate::frozen::Meanwhile;
 use crate::kind::Kind;
 use crate::lane::Place;
 use crate::run::Fault;
@@ -24,6 +25,8 @@ pub(crate) struct Tally {
     /// How often at which kind of system call.
     steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     coverage: Mutex<Coverage>,
+    /// What other processes came to while one was stopped.
+    meanwhile: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     wrong: Mutex<Vec<(Place, String)>>,
 }
 
@@ -42,6 +45,7 @@ impl Tally {
             kinds: Mutex::default(),
             steps: Mutex::default(),
             coverage: Mutex::default(),
+            meanwhile: Mutex::default(),
             wrong: Mutex::default(),
         }
     }
@@ -69,6 +73,21 @@ impl Tally {
     /// A fault at that kind of system call.
     pub(crate) fn step(&self, kind: Kind, step: &'static str) {
         *self.steps().entry((kind, step)).or_default() += 1;
+    }
+
+    /// What another process came to while one was stopped.
+    pub(crate) fn meanwhile(&self, kind: Kind, what: Meanwhile) {
+        let mut all = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = |name, number| *all.entry((kind, name)).or_default() += number;
+        match what {
+            Meanwhile::Nothing => {}
+            Meanwhile::LockedOut => count("locked_out", 1),
+            Meanwhile::Ended => count("ended", 1),
+            Meanwhile::Rotated(rotations) => {
+                count("rotated", 1);
+                count("rotations", rotations);
+            }
+        }
     }
 
     pub(crate) fn lost(&self, fault: &Fault, why: &str) {
@@ -102,6 +121,9 @@ impl Tally {
         let coverage = self.coverage();
         for kind in self.lock().keys().filter(|kind| !kind.modes().is_empty()) {
             figures["kinds"][kind.name()]["sweeps"] = coverage.json(*kind).into();
+        }
+        for ((kind, what), count) in &*self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) {
+            figures["kinds"][kind.name()]["meanwhile"][*what] = json!(count);
         }
         for ((kind, step), count) in &*self.steps() {
             figures["kinds"][kind.name()]["steps"][*step] = json!(count);

@@ -90,6 +90,11 @@ impl Wire {
         self.with(session, |session| session.forked)
     }
 
+    /// How many refresh tokens of the session have had a successor.
+    pub(crate) fn rotations(&self, session: usize) -> usize {
+        self.with(session, |session| session.successors.len())
+    }
+
     /// The session's last answers, the newest last.
     pub(crate) fn captured(&self, session: usize) -> Vec<Captured> {
         self.with(session, |session| session.captured.iter().cloned().collect())
