@@ -1,9 +1,8 @@
 //! Real processes with one vault: one rotation, whatever happens to one of them.
 
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use moorline_tests::shell::{Shell, is_vault_locked};
 use moorline_tests::{Server, audit};
 use serde_json::{Value, json};

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use tokio::task::JoinSet;
 
+use crate::control::Mode;
 use crate::kind::{Kind, Part};
 use crate::lane::{Column, Lane, Place};
 use crate::owner::{Owner, Verdict};
@@ -124,7 +125,10 @@ impl Sweeps {
             Work::Sweep(sweep) => Some((lane, sweep.clone())),
             Work::List(_) => None,
         });
-        Arc::new(Self(Mutex::new(sweeps.collect())))
+        let mut sweeps: Vec<_> = sweeps.collect();
+        // The slowest first, so that no worker is left alone with them.
+        sweeps.sort_by_key(|(_, sweep)| sweep.mode != Mode::Freeze);
+        Arc::new(Self(Mutex::new(sweeps.into())))
     }
 
     /// The next that nobody has begun.
