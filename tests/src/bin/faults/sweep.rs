@@ -96,8 +96,9 @@ impl Start {
     pub(crate) const fn calls(self) -> usize {
         match self {
             Self::New | Self::Warm => 35,
-            Self::Serving => 120,
-            Self::Starting | Self::Stopping => 30,
+            Self::Serving => 60,
+            Self::Starting => 80,
+            Self::Stopping => 15,
         }
     }
 
