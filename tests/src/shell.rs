@@ -1,5 +1,6 @@
 //! The SDK in a process of its own, which can be stopped, killed and looked at.
 
+use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -93,12 +94,7 @@ impl Shell {
     /// Errors: when it has ended.
     pub async fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)?;
-        let threads = format!("/proc/{}/task", self.pid()?);
-        // A thread in the midst of an fsync stops when that has returned.
-        while !Path::new(&threads).read_dir()?.flatten().all(|thread| is_stopped(&thread.path())) {
-            tokio::task::yield_now().await;
-        }
-        Ok(())
+        until_stopped(self.process.id().context("it has ended")?).await
     }
 
     /// Lets it go on (SIGCONT).
@@ -118,6 +114,34 @@ impl Shell {
     fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill_process(Pid::from_raw(self.pid()?).context("a process id")?, signal)?)
     }
+}
+
+/// Returns once every thread of a process is stopped that was sent SIGSTOP, or sent it to itself.
+///
+/// Errors: when it has ended.
+pub async fn until_stopped(pid: u32) -> Result<()> {
+    let threads = format!("/proc/{pid}/task");
+    // A thread in the midst of an fsync stops when that has returned.
+    while !Path::new(&threads).read_dir()?.flatten().all(|thread| is_stopped(&thread.path())) {
+        tokio::task::yield_now().await;
+    }
+    Ok(())
+}
+
+/// Lets a stopped process go on (SIGCONT).
+///
+/// Errors: when it has ended.
+pub fn go_on(pid: u32) -> Result<()> {
+    let pid = Pid::from_raw(i32::try_from(pid)?).context("a process id")?;
+    Ok(kill_process(pid, Signal::CONT)?)
+}
+
+/// Whether some process holds the lock of the vault in this folder.
+///
+/// Errors: when there is no vault.
+pub fn is_vault_locked(vault: &Path) -> Result<bool> {
+    let lock = File::open(vault.join("vault.lock")).context("the vault's lock")?;
+    Ok(lock.try_lock().is_err())
 }
 
 /// proc(5): the state comes after the name, which is in parentheses and may hold anything.

@@ -70,7 +70,12 @@ fn an_sdk_whose_power_is_cut_or_whose_calls_fail_goes_on() -> Result<()> {
 
 #[test]
 fn a_process_that_is_frozen_while_another_rotates_1_5_or_17_times_goes_on() -> Result<()> {
-    injected(12, &["sdk-frozen"]).map(drop)
+    let figures = injected(12, &["sdk-frozen"])?;
+    for column in COLUMNS {
+        let meanwhile = &figures["columns"][column]["kinds"]["sdk-frozen"]["meanwhile"];
+        assert!(meanwhile["rotations"].as_u64() > Some(0), "the other process never rotated: {figures:#}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -89,4 +94,27 @@ fn a_server_whose_disk_fails_or_that_dies_at_start_or_stop_revokes_nothing() -> 
 fn what_a_thief_takes_is_of_no_use_after_its_owners_next_step() -> Result<()> {
     let kinds = ["thief-has-current-token", "thief-has-old-token", "thief-has-whole-request"];
     injected(24, &kinds).map(drop)
+}
+
+#[test]
+fn one_fault_of_a_run_is_made_again_by_its_name() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("figures.json");
+    let replay = |place: &str| {
+        Command::new(env!("CARGO_BIN_EXE_faults"))
+            .args(["--seed", "3", "--count", "40", "--only", "sdk-killed", "--replay", place, "--json"])
+            .arg(&file)
+            .output()
+    };
+    let again = replay("bound-sdk-2:5")?;
+    ensure!(again.status.success(), "{}", String::from_utf8_lossy(&again.stdout));
+    let figures: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    assert_eq!((&figures["faults"], &figures["sessions_lost"]), (&1.into(), &0.into()), "{figures:#}");
+
+    for (place, told) in [("bound-sdk-2", "bound-sdk-3:17"), ("bearer-network-0:1", "bearer-sdk-0")] {
+        let refused = replay(place)?;
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains(told), "{said}");
+    }
+    Ok(())
 }

@@ -1,11 +1,9 @@
 //! Real processes with one vault: one rotation, whatever happens to one of them.
 
-use std::fs::File;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
-use moorline_tests::shell::Shell;
+use anyhow::{Result, bail};
+use moorline_tests::shell::{Shell, is_vault_locked};
 use moorline_tests::{Server, audit};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -70,7 +68,9 @@ impl Desk {
             process.tell("refresh 1").await?;
             let answer = loop {
                 process.freeze().await?;
-                if is_locked(self.folder.path())? && (self.rotations()? > before) == answered {
+                if is_vault_locked(&self.folder.path().join("vault"))?
+                    && (self.rotations()? > before) == answered
+                {
                     return Ok((process, before));
                 }
                 process.thaw()?;
@@ -88,12 +88,6 @@ impl Desk {
 
 fn one_token() -> Value {
     json!({ "tokens": 1 })
-}
-
-/// Whether some process holds the vault's lock.
-fn is_locked(folder: &Path) -> Result<bool> {
-    let lock = File::open(folder.join("vault/vault.lock")).context("the lock's file")?;
-    Ok(lock.try_lock().is_err())
 }
 
 #[tokio::test(flavor = "multi_thread")]

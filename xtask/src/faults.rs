@@ -25,9 +25,13 @@ pub(crate) struct Options {
     /// How many faults, at least [default: 10000].
     #[arg(long, value_name = "N")]
     count: Option<usize>,
-    /// Throw the dice of the run that printed this seed again. Its tasks share them, so the runs are alike, not the same.
+    /// Make the faults of the run that printed this seed again, with its --count and --only: each lane of it has dice of
+    /// its own for each of its faults. How the threads of the processes take turns is not the seed's.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
+    /// Make one fault of that run again, alone, such as bound-sdk-3:17: what failed is reported by this name.
+    #[arg(long, value_name = "LANE:N", requires = "seed", value_parser = place)]
+    replay: Option<String>,
     /// Only these kinds, separated by commas: the rows of the table.
     #[arg(long, value_name = "KIND")]
     only: Option<String>,
@@ -59,6 +63,9 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     if let Some(seed) = options.seed {
         faults.args(["--seed", &seed.to_string()]);
     }
+    if let Some(place) = &options.replay {
+        faults.args(["--replay", place]);
+    }
     if let Some(kinds) = &options.only {
         faults.args(["--only", kinds]);
     }
@@ -75,4 +82,34 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         faults.arg("--peer").env("MOORLINE_NODE", node.program());
     }
     hand_over(faults)
+}
+
+/// The name of one fault, as far as it can be told before the harness is built: it knows which lanes there are.
+fn place(text: &str) -> Result<String, String> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let named = text.split_once(':').is_some_and(|(lane, n)| {
+        let words: Vec<_> = lane.split('-').collect();
+        matches!(words[..], [column, part, number] if !column.is_empty() && !part.is_empty() && is_number(number))
+            && is_number(n)
+    });
+    if named {
+        Ok(text.to_owned())
+    } else {
+        Err("a fault is named COLUMN-PART-NUMBER:N, as the report does, such as bound-sdk-3:17".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_to_do_again_is_named_as_the_report_does() {
+        for good in ["bound-sdk-3:17", "bearer-network-15:0"] {
+            assert_eq!(place(good).unwrap(), good);
+        }
+        for bad in ["", "17", "bound-sdk-3", "bound-sdk:17", "bound-sdk-3:", "bound-sdk-x:1", "--peer:1"] {
+            assert!(place(bad).unwrap_err().contains("bound-sdk-3:17"), "{bad}");
+        }
+    }
 }

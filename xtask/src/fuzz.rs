@@ -73,7 +73,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         let statistics = fuzzer.fuzz(workspace, &mut log, name, options.seconds)?;
         match &statistics.crash {
             None => ui.passed(&statistics.to_string()),
-            Some(_) => tell_crash(ui, &log, name, &statistics),
+            Some(_) => tell_crash(ui, &log, &fuzzer, name, &statistics),
         }
         if options.keep && statistics.crash.is_none() {
             let kept = fuzzer.keep(workspace, &mut log, name)?;
@@ -92,6 +92,16 @@ fn targets(fuzz: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// A word for a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./+:=@%,".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
 }
 
 /// cargo-fuzz, and what it works with.
@@ -123,6 +133,16 @@ impl Fuzzer {
             .env("CARGO_TARGET_DIR", workspace.root().join("fuzz/target"));
         command.env("CARGO_INCREMENTAL", "0").arg(subcommand);
         command
+    }
+
+    /// What a person types in the repository's folder to run one input again. cargo-fuzz is not in `PATH`: it was installed
+    /// to a folder of its own.
+    fn again(&self, name: &str, input: &str) -> String {
+        let (tool_chain, program) = (quoted(&self.tool_chain), quoted(&self.program.to_string_lossy()));
+        format!(
+            "RUSTUP_TOOLCHAIN={tool_chain} CARGO_TARGET_DIR=fuzz/target {program} run {name} {}",
+            quoted(input)
+        )
     }
 
     fn build(&self, workspace: &Workspace, log: &mut Log, only: Option<&str>) -> Result<()> {
@@ -201,7 +221,7 @@ fn size(file: &Path) -> u64 {
     fs::metadata(file).map_or(0, |metadata| metadata.len())
 }
 
-fn tell_crash(ui: Ui, log: &Log, name: &str, statistics: &Statistics) {
+fn tell_crash(ui: Ui, log: &Log, fuzzer: &Fuzzer, name: &str, statistics: &Statistics) {
     let lines = log.tail(LINES_OF_A_CRASH);
     let told = |line: &&str| line.contains("panicked at ") || line.contains("ERROR: ");
     let start = lines.iter().position(told).unwrap_or_default();
@@ -211,7 +231,7 @@ fn tell_crash(ui: Ui, log: &Log, name: &str, statistics: &Statistics) {
     ui.failed(statistics.crash.as_deref().unwrap_or_default());
     if let Some(input) = &statistics.input {
         ui.note(&format!("the input: {input}"));
-        ui.note(&format!("again: cargo +nightly fuzz run {name} {input}"));
+        ui.note(&format!("again, in the repository's folder: {}", fuzzer.again(name, input)));
         ui.note(&format!("when it is mended, copy the input to fuzz/corpus/{name}, so that it is replayed"));
     }
     ui.note(&format!("the whole log: {}", log.path().display()));
@@ -259,6 +279,21 @@ mod tests {
         for name in all {
             assert!(readme.contains(&format!("| `{name}` |")), "fuzz/README.md says nothing of {name}");
         }
+    }
+
+    #[test]
+    fn the_command_to_run_an_input_again_needs_nothing_in_path() {
+        let fuzzer = Fuzzer {
+            program: "/home/ada/My Tools/bin/cargo-fuzz".into(),
+            tool_chain: "nightly-x86_64-unknown-linux-gnu".to_owned(),
+            found: PathBuf::new(),
+        };
+        assert_eq!(
+            fuzzer.again("token", "fuzz/artifacts/token/crash-0a"),
+            "RUSTUP_TOOLCHAIN=nightly-x86_64-unknown-linux-gnu CARGO_TARGET_DIR=fuzz/target \
+             '/home/ada/My Tools/bin/cargo-fuzz' run token fuzz/artifacts/token/crash-0a"
+        );
+        assert_eq!(quoted("ada's"), r"'ada'\''s'");
     }
 
     #[test]

@@ -11,6 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
+mod nightly;
+
+pub(crate) use nightly::nightly;
+
 /// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
@@ -126,30 +130,6 @@ pub(crate) fn cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<PathBuf
 /// Where cargo-fuzz is, compiled once for this version.
 pub(crate) fn cargo_fuzz(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
     cargo_install(workspace, log, "cargo-fuzz", CARGO_FUZZ)
-}
-
-/// The name of a nightly tool chain: one that is there, or else installed by rustup.
-pub(crate) fn nightly(workspace: &Workspace, log: &mut Log) -> Result<String> {
-    const BY_HAND: &str = "rustup toolchain install nightly --profile minimal";
-    ensure!(
-        find("rustup").is_some(),
-        "a nightly Rust tool chain is missing, and there is no rustup to install it; by hand: install rustup, then `{BY_HAND}`"
-    );
-    let mut list = workspace.command("rustup");
-    list.args(["toolchain", "list"]);
-    let there = log.must(list, QUICK)?;
-    // `nightly-2026-05-19-x86_64-unknown-linux-gnu (active)`
-    let nightly = there.lines().filter_map(|line| line.split_whitespace().next());
-    if let Some(name) = nightly.into_iter().find(|name| name.starts_with("nightly")) {
-        return Ok(name.to_owned());
-    }
-    log.ui().note("installing a nightly Rust tool chain");
-    let mut install = workspace.command("rustup");
-    install.args(BY_HAND.split(' ').skip(1));
-    log.must(install, DOWNLOAD).with_context(|| {
-        format!("a nightly Rust tool chain is missing and can't be installed; by hand: `{BY_HAND}`")
-    })?;
-    Ok("nightly".to_owned())
 }
 
 /// Where a program of crates.io is, compiled once for this version.

@@ -163,23 +163,24 @@ impl Process {
     }
 
     /// Steps 2 and 3: reads the vault and journals an attempt.
-    pub fn begin(&mut self, vault: &mut Vault, scenario: &Scenario) -> Option<()> {
+    pub fn begin(&mut self, vault: &mut Vault, keyed: bool, scenario: &Scenario) -> Option<()> {
         match decide(Event::Begun { held: vault.contents.standing.held() }) {
             Action::Journal => {
                 let token = *vault.contents.standing.held()?;
                 *self = Self::Read(token);
-                if scenario.locks { self.journal(vault, scenario) } else { Some(()) }
+                if scenario.locks { self.journal(vault, keyed, scenario) } else { Some(()) }
             }
             _ => None,
         }
     }
 
     /// Step 3 for itself.
-    pub fn journal(&mut self, vault: &mut Vault, scenario: &Scenario) -> Option<()> {
+    pub fn journal(&mut self, vault: &mut Vault, keyed: bool, scenario: &Scenario) -> Option<()> {
         let Self::Read(token) = *self else { return None };
         let derives = scenario.mutant.is_some_and(|mutant| mutant.derives_keys());
         let attempt = match () {
-            () if !scenario.keyed => None,
+            // An attempt that is journalled is sent whatever the metadata says by now, as the product's vault has it.
+            () if !keyed && vault.journalled(token).is_none() => None,
             () if derives => Some(Key::of(token, Maker::Derived)),
             () => Some(vault.journal(token, scenario)?),
         };

@@ -56,18 +56,23 @@ fn can_go_on(scenario: &Scenario, state: &State) -> bool {
         Standing::Ended => false,
         Standing::SignedIn(token) => {
             let (mut vault, mut rows) = (state.vault, state.rows);
-            refreshes(scenario, &mut vault, &mut rows) == Some(true)
+            refreshes(scenario, state.keyed, &mut vault, &mut rows) == Some(true)
                 && vault.contents.standing.held() != Some(&token)
         }
     }
 }
 
 /// One refresh from end to end; nothing where the model's bounds cut it off.
-fn refreshes(scenario: &Scenario, vault: &mut Vault, rows: &mut [Row; SESSIONS]) -> Option<bool> {
+fn refreshes(
+    scenario: &Scenario,
+    keyed: bool,
+    vault: &mut Vault,
+    rows: &mut [Row; SESSIONS],
+) -> Option<bool> {
     let mut process = Process::Idle;
-    process.begin(vault, scenario)?;
+    process.begin(vault, keyed, scenario)?;
     if !scenario.locks {
-        process.journal(vault, scenario)?;
+        process.journal(vault, keyed, scenario)?;
     }
     process.look(vault)?;
     let sending = process.send()?;

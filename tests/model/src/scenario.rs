@@ -18,6 +18,17 @@ pub enum Loot {
     Vault,
 }
 
+/// Whether what the provider says of itself changes on the way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Metadata {
+    /// It never does.
+    Constant,
+    /// The provider no longer says that it knows attempt keys: a gateway, or a node that was put back, answers for it.
+    Withdraws,
+    /// It says so at any time, and at any time not.
+    Flickers,
+}
+
 /// One run.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
@@ -27,6 +38,8 @@ pub struct Scenario {
     pub bound: bool,
     /// Whether the client sends attempt keys. Ours always does; others may not know them.
     pub keyed: bool,
+    /// Whether the provider's metadata goes on saying what it says at first.
+    pub metadata: Metadata,
     /// Whether the file system has locks.
     pub locks: bool,
     /// Whether a process may be stopped between reading the vault and replacing it, with others writing meanwhile. (Under
@@ -67,6 +80,7 @@ impl Default for Scenario {
             name: "",
             bound: false,
             keyed: true,
+            metadata: Metadata::Constant,
             locks: true,
             torn_writes: false,
             grace: false,

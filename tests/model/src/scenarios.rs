@@ -6,7 +6,7 @@ use crate::properties::Sight::{
     ProofRefused, Retried, RetriedByProof, SameAttempt, SendsLate, ThiefCaught, ThiefGains, ThiefRefused,
 };
 use crate::properties::{ALIVE, Sight};
-use crate::scenario::{Loot, Scenario};
+use crate::scenario::{Loot, Metadata, Scenario};
 
 /// How much is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +86,13 @@ fn alone() -> Vec<Scenario> {
             generations: 2,
             shows: &[AnswersAfterSignOut, AnswersLate],
             ..leaving
+        },
+        Scenario {
+            name: "bound, the metadata withdraws attempt keys",
+            metadata: Metadata::Withdraws,
+            generations: 4,
+            shows: &[Retried, RetriedByProof, LateDuplicate, LateByProof],
+            ..bound
         },
         Scenario {
             name: "bound, another vendor's client",
@@ -233,6 +240,15 @@ pub fn limits() -> Vec<(Scenario, &'static str)> {
                 name: "no locks, and a process stopped inside its write",
                 locks: false,
                 torn_writes: true,
+                ..Scenario::default()
+            },
+            ALIVE,
+        ),
+        (
+            Scenario {
+                name: "the metadata says in the midst of an attempt that there are attempt keys",
+                bound: true,
+                metadata: Metadata::Flickers,
                 ..Scenario::default()
             },
             ALIVE,

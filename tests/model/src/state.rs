@@ -31,6 +31,8 @@ pub struct State {
     pub lost: u8,
     /// What the two processes share.
     pub vault: Vault,
+    /// Whether the client sends attempt keys: whether it may, and the metadata says so just now.
+    pub keyed: bool,
     /// The two processes.
     pub processes: [Process; 2],
     /// What is under way.
@@ -46,13 +48,14 @@ pub struct State {
 impl State {
     /// Somebody has just signed in.
     #[must_use]
-    pub fn begun() -> Self {
+    pub fn begun(scenario: &Scenario) -> Self {
         let token = Token { session: 0, generation: 0 };
         Self {
             rows: [Row::begun(); SESSIONS],
             before: None,
             lost: 0,
             vault: Vault::signed_in(token),
+            keyed: scenario.keyed,
             processes: [Process::Idle; 2],
             network: [None; NETWORK],
             thief: Thief::IDLE,

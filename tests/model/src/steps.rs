@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 use crate::client::{Process, Standing};
 use crate::names::{Key, SESSIONS, Token};
 use crate::properties::{self, Sight};
-use crate::scenario::{Loot, Scenario};
+use crate::scenario::{Loot, Metadata, Scenario};
 use crate::server::{Proven, Reply, Request};
 use crate::state::{Flight, State};
 
@@ -57,6 +57,8 @@ pub enum Step {
     Steal(Token),
     /// The thief copies a request on its way.
     CopyRequest(u8),
+    /// The provider's metadata says otherwise from now on of attempt keys.
+    MetadataChanges,
     /// The thief copies the vault with its records.
     CopyVault,
     /// The thief sends a request.
@@ -120,6 +122,11 @@ impl World {
         }
         if state.before.is_some() {
             steps.push(Step::LoseCommit);
+        }
+        match self.scenario.metadata {
+            Metadata::Withdraws if state.keyed => steps.push(Step::MetadataChanges),
+            Metadata::Flickers => steps.push(Step::MetadataChanges),
+            _ => {}
         }
         if self.scenario.time && state.rows.iter().any(|row| row.age == 0 && row.generation > 0) {
             steps.push(Step::Wait);
@@ -218,8 +225,8 @@ impl World {
         };
         let mut process = state.processes[usize::from(number)];
         match step {
-            Step::Begin(_) => process.begin(&mut state.vault, scenario)?,
-            Step::Journal(_) => process.journal(&mut state.vault, scenario)?,
+            Step::Begin(_) => process.begin(&mut state.vault, state.keyed, scenario)?,
+            Step::Journal(_) => process.journal(&mut state.vault, state.keyed, scenario)?,
             Step::Look(_) => process.look(&state.vault)?,
             Step::Send(_) => {
                 let sending = process.send()?;
@@ -270,6 +277,7 @@ impl World {
                 let rows = state.rows.iter_mut().chain(&mut state.before);
                 rows.filter(|row| row.generation > 0).for_each(|row| row.grow_old());
             }
+            Step::MetadataChanges => state.keyed = !state.keyed,
             _ => return self.person_step(state, step),
         }
         Some(())
@@ -325,7 +333,7 @@ impl Model for World {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        vec![State::begun()]
+        vec![State::begun(&self.scenario)]
     }
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result};
 use moorline_tests::binaries;
 
 /// What happens at the chosen call. The numbers are the shim's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
     KillBefore = 1,
     KillHalf = 2,

@@ -1,13 +1,18 @@
 //! Chance that can be had again: SplitMix64.
 
+use crate::lane::Place;
+
 /// A sequence of numbers that its seed decides.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Dice of their own for the `number`-th piece of work, whichever task does it and whenever.
-    pub(crate) fn of(seed: u64, number: u64) -> Self {
-        let mut dice = Self(seed ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93));
+    /// Dice of their own for one place of a run, whoever does that work and whenever.
+    pub(crate) fn of(seed: u64, place: Place) -> Self {
+        let mut dice = Self(seed);
+        for part in [place.lane.column as u64, place.lane.part as u64, place.lane.number, place.n] {
+            dice.0 = dice.next() ^ part.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        }
         dice.next();
         dice
     }
@@ -27,5 +32,12 @@ impl Dice {
 
     pub(crate) fn once_in(&mut self, bound: u64) -> bool {
         self.below(bound) == 0
+    }
+
+    /// Puts these into an order of chance (Fisher and Yates).
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.below(last as u64 + 1) as usize);
+        }
     }
 }

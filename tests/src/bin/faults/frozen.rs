@@ -1,51 +1,104 @@
 //! A process that is stopped in the midst of a refresh, as phones do to apps, while another one on the same device goes on.
 
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use tokio::process::Command;
+use anyhow::{Result, bail, ensure};
+use moorline_tests::shell::{go_on, is_vault_locked, until_stopped};
 
 use crate::owner::Owner;
-use crate::shell::Step;
+use crate::shell::{Shell, Step};
 
 const GLANCE: Duration = Duration::from_millis(3);
 
-/// Refreshes in the owner's process. If the shim stops it on the way, another process refreshes `others` times before it
-/// goes on; or until it finds that the stopped one holds the vault.
-pub(crate) async fn refresh(owner: &mut Owner, others: usize) -> Result<()> {
+/// How many refreshes of the other process may bring no new token: its first can be the retry of what the stopped one had
+/// sent, or find what that one had stored; and on a busy machine an answer can be late by itself.
+const PATIENCE: usize = 12;
+
+/// A late duplicate is known for one for so many rotations, and later taken for reuse. With limits on, no session rotates as often
+/// within the time that the SDK waits for an answer; here it does.
+const REMEMBERED: usize = 17;
+
+/// What the other process came to while one was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meanwhile {
+    /// It had no occasion: the refresh made fewer calls.
+    Nothing,
+    /// The stopped one held the vault's lock, which is held for as long as it takes to write a file: the other is told to
+    /// try again later, sends nothing, and so forks nothing.
+    LockedOut,
+    /// It rotated so often.
+    Rotated(usize),
+    /// It was told that the session is over. Its owner will be too, and that is what counts.
+    Ended,
+}
+
+/// Refreshes in the owner's process. If the shim stops it on the way, another process rotates `others` times before it
+/// goes on, unless the stopped one holds the vault's lock.
+///
+/// Errors: when the other process does neither.
+pub(crate) async fn refresh(owner: &mut Owner, others: usize) -> Result<Meanwhile> {
     let (pid, ended) = (owner.pid()?, AtomicBool::new(false));
-    let mut other = owner.another_process()?;
-    let control = owner.control().clone();
+    let (mut other, vault) = (owner.another_process()?, owner.vault());
+    let (control, site, session) = (owner.control().clone(), owner.site.clone(), owner.session());
+    let rotations = || site.wire.rotations(session);
     let refreshing = async {
         let step = owner.refresh().await;
         ended.store(true, Ordering::SeqCst);
         step
     };
     let meanwhile = async {
-        while control.happened()?.is_none() {
-            if ended.load(Ordering::SeqCst) {
-                return Ok(());
+        let at = loop {
+            match control.happened()? {
+                Some(step) => break step,
+                None if ended.load(Ordering::SeqCst) => return Ok(Meanwhile::Nothing),
+                None => tokio::time::sleep(GLANCE).await,
             }
-            tokio::time::sleep(GLANCE).await;
-        }
-        let gone_on = async {
-            for _ in 0..others {
-                // Should it find that the session is over, the owner will too, and that is what counts.
-                if !matches!(other.refresh().await?, Step::Done) {
-                    break;
-                }
-            }
-            anyhow::Ok(())
         };
-        let outcome = gone_on.await;
-        let thaw =
-            Command::new("kill").args(["-CONT", &pid.to_string()]).stdin(Stdio::null()).status().await?;
-        ensure!(thaw.success(), "process {pid} can't be let go on");
+        until_stopped(pid).await?;
+        // What it has sent may rotate too, and is not the other's doing.
+        let wanted = if at == "receive" { (others + 1).min(REMEMBERED) } else { others };
+        let outcome = if is_vault_locked(&vault)? {
+            locked_out(&mut other, rotations).await
+        } else {
+            rotate(&mut other, wanted, rotations).await
+        };
+        go_on(pid)?;
         outcome
     };
     let (step, outcome) = tokio::join!(refreshing, meanwhile);
     step?;
     outcome
+}
+
+/// Who needs the lock is told to try again later; who finds the successor of its token in the vault needs none.
+async fn locked_out(other: &mut Shell, rotations: impl Fn() -> usize) -> Result<Meanwhile> {
+    let before = rotations();
+    match other.refresh().await? {
+        Step::Done => {}
+        Step::Later(error) => ensure!(error.contains("storage"), "the lock is held, and it says: {error}"),
+        Step::Ended(error) => bail!("the lock is held, and it says: {error}"),
+        Step::Died => bail!("the other process died"),
+    }
+    let made = rotations() - before;
+    ensure!(made == 0, "{made} rotations while a stopped process held the vault's lock");
+    Ok(Meanwhile::LockedOut)
+}
+
+async fn rotate(other: &mut Shell, wanted: usize, rotations: impl Fn() -> usize) -> Result<Meanwhile> {
+    let (before, mut last) = (rotations(), Step::Done);
+    for _ in 0..wanted + PATIENCE {
+        let made = rotations() - before;
+        if made >= wanted {
+            return Ok(Meanwhile::Rotated(made));
+        }
+        last = other.refresh().await?;
+        match last {
+            Step::Done | Step::Later(_) => {}
+            Step::Ended(_) => return Ok(Meanwhile::Ended),
+            Step::Died => bail!("the other process died"),
+        }
+    }
+    let made = rotations() - before;
+    bail!("nobody held the vault's lock, and the other process made {made} of {wanted} rotations: {last:?}")
 }

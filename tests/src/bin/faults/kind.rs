@@ -7,6 +7,7 @@ use moorline_tests::{Canned, Fault, Heard};
 
 use crate::control::Mode;
 use crate::dice::Dice;
+use crate::sweep::Start;
 
 /// Longer than the SDK waits here for an answer.
 const TOO_LATE: Duration = Duration::from_millis(crate::owner::TIMEOUT_MS + 300);
@@ -39,7 +40,7 @@ pub(crate) enum Kind {
 }
 
 /// Which part of the harness makes a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Part {
     Network,
     Sdk,
@@ -119,6 +120,11 @@ impl Kind {
         }
     }
 
+    /// Whether two of them in a row are no more than one.
+    pub(crate) fn comes_alone(self) -> bool {
+        self == Self::RequestTwice || self.part() != Part::Network
+    }
+
     /// What happens at a system call, for the kinds of [`Part::Sdk`] and [`Part::Server`].
     pub(crate) const fn modes(self) -> &'static [Mode] {
         match self {
@@ -129,6 +135,14 @@ impl Kind {
             Self::SdkCallFails | Self::ServerCallFails => &[Mode::Fail],
             Self::SdkFrozen => &[Mode::Freeze],
             _ => &[],
+        }
+    }
+    /// What a sweep of one of these begins with.
+    pub(crate) const fn starts(self) -> &'static [Start] {
+        match self {
+            Self::ServerKilledAtStartOrStop => &[Start::Starting, Start::Stopping],
+            Self::ServerKilled | Self::ServerPowerLost | Self::ServerCallFails => &[Start::Serving],
+            _ => &[Start::New, Start::Warm],
         }
     }
 }

@@ -2,18 +2,22 @@
 //! of times, and counts what was lost. See `docs/faults.md`.
 
 mod control;
+mod coverage;
 mod dice;
 mod frozen;
 mod kind;
+mod lane;
 mod network;
 mod owner;
 mod peer;
 mod plan;
+mod raid;
 mod run;
 mod sdk;
 mod server;
 mod shell;
 mod site;
+mod sweep;
 mod tally;
 mod thief;
 mod wire;
@@ -24,26 +28,33 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::kind::{Kind, Part};
-use crate::plan::Plan;
-use crate::run::{Lanes, Run};
+use crate::lane::{Column, Place};
+use crate::plan::{Plan, Size};
+use crate::run::{Run, Workers};
 use crate::site::Site;
 use crate::tally::{Counts, Tally};
-use crate::wire::Binding;
+
+/// A run of so many faults, or more, has to meet every system call in every way, or it fails.
+const WHOLE: u32 = 10_000;
 
 /// Injects faults into refreshes of real processes, and counts sessions lost, sessions forked and thefts accepted.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many faults, at least.
-    #[arg(long, default_value_t = 10_000)]
-    count: usize,
-    /// Throws the dice of the run that printed this seed again. Its tasks share them, so the runs are alike, not the same.
+    #[arg(long, default_value_t = WHOLE, value_parser = clap::value_parser!(u32).range(1..))]
+    count: u32,
+    /// Makes the faults of the run that printed this seed again, each at its place in its lane. How the processes'
+    /// threads take turns is not the seed's.
     #[arg(long)]
     seed: Option<u64>,
+    /// Makes one fault of a run again, alone: `bound-sdk-3:17`, as the report names it. Wants that run's seed, count and kinds.
+    #[arg(long, value_name = "LANE:N", requires = "seed")]
+    replay: Option<Place>,
     /// Only these kinds; may be repeated or separated by commas.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Kind>,
@@ -83,21 +94,31 @@ async fn asked_to_stop() {
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (seed, started) = (arguments.seed.unwrap_or_else(any_seed), Instant::now());
-    println!("seed {seed}: `cargo xtask faults --seed {seed}` throws the same dice");
-    let wanted = |kind| arguments.only.is_empty() || arguments.only.contains(&kind);
+    println!("seed {seed}: `{}` makes the same faults", arguments.again(seed));
     let mut runs = Vec::new();
-    for (name, binding) in [("bound tokens (DPoP)", Binding::Bound), ("bearer tokens", Binding::Bearer)] {
-        let run = Run::new(Plan::new(arguments.count.div_ceil(2), wanted), Tally::new(name), binding, seed);
-        let servers = if arguments.count < 2_000 { 1 } else { 2 };
+    for column in arguments.columns()? {
+        let plan = arguments.plan(column, seed);
+        let run = match arguments.replay {
+            Some(place) => Run::of_one(plan, place)?,
+            None => Run::new(plan, column),
+        };
         let parts = [Part::Network, Part::Sdk, Part::Thief];
-        let behind_one_server = parts.iter().any(|part| run.plan.has(*part));
-        let site = if behind_one_server { Some(Site::ours(binding).await?) } else { None };
-        watched(&run, run.at(site, &Lanes { network: 16, sdk: 3, thieves: 2, servers })).await?;
+        let site = match column {
+            Column::Peer => Some(Site::peer(column.binding()).await?),
+            _ if parts.iter().any(|part| run.plan.has(*part)) => Some(Site::ours(column.binding()).await?),
+            _ => None,
+        };
+        watched(&run, run.at(site, arguments.workers())).await?;
         runs.push(run);
     }
-    let peers = if arguments.peer { vec![at_peer(&arguments, seed).await?] } else { Vec::new() };
-    let ours: Vec<&Tally> = runs.iter().map(|run| &run.tally).collect();
-    let peers: Vec<&Tally> = peers.iter().map(|run| &run.tally).collect();
+    if let Some(place) = arguments.replay {
+        let made = runs.iter().map(|run| run.tally.sum().faults).sum::<usize>();
+        ensure!(made > 0, "{place} did not happen: there were never so many system calls, or answers");
+    }
+    let missing = tell_coverage(&arguments, &runs);
+    let (ours, peers): (Vec<&Run>, Vec<&Run>) =
+        runs.iter().map(AsRef::as_ref).partition(|run| run.column != Column::Peer);
+    let [ours, peers] = [ours, peers].map(|runs| runs.iter().map(|run| &run.tally).collect::<Vec<&Tally>>());
     let (sum, seconds) = (Counts::of(&ours), started.elapsed().as_secs_f64());
     println!("\n{}", tally::table(&[&ours[..], &peers[..]].concat()));
     println!("\n{} faults at Moorline in {seconds:.0} s, seed {seed}", sum.faults);
@@ -106,23 +127,82 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         std::fs::write(file, format!("{figures:#}\n"))
             .with_context(|| format!("writing {}", file.display()))?;
     }
-    for line in ours.iter().flat_map(|tally| tally.wrong()) {
+    let wrong: Vec<_> = ours.iter().flat_map(|tally| tally.wrong()).collect();
+    for (_, line) in &wrong {
         println!("✗ {line}");
     }
-    Ok(if sum.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if let (Some((place, _)), None) = (wrong.first(), arguments.replay) {
+        println!("the first of them again, alone: `{} --replay {place}`", arguments.again(seed));
+    }
+    let fewer = arguments.replay.is_none() && sum.faults < arguments.count as usize;
+    if fewer {
+        println!("✗ {} faults were asked for", arguments.count);
+    }
+    Ok(if sum.is_clean() && !fewer && !missing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The same at a provider of others: what it says over the network, and what the SDK makes of that when it is killed.
-async fn at_peer(arguments: &Arguments, seed: u64) -> Result<Arc<Run>> {
-    let wanted = |kind: Kind| {
-        let ours_alone = kind == Kind::SdkCallFails || matches!(kind.part(), Part::Server | Part::Thief);
-        !ours_alone && (arguments.only.is_empty() || arguments.only.contains(&kind))
-    };
-    let tally = Tally::new("oidc-provider 9");
-    let run = Run::new(Plan::new(arguments.count / 5, wanted), tally, Binding::Bound, seed);
-    let site = Some(Site::peer(Binding::Bound).await?);
-    watched(&run, run.at(site, &Lanes { network: 8, sdk: 3, thieves: 0, servers: 0 })).await?;
-    Ok(run)
+/// Says which of the system calls were met. Whether a run that has to meet all of them has missed one.
+fn tell_coverage(arguments: &Arguments, runs: &[Arc<Run>]) -> bool {
+    let mut missed = false;
+    for run in runs.iter().filter(|run| run.column != Column::Peer && arguments.replay.is_none()) {
+        let coverage = run.tally.coverage();
+        for line in coverage.lines(run.plan.sweeps()) {
+            println!("{:<20}  {line}", run.column.title());
+        }
+        if arguments.count >= WHOLE {
+            for what in coverage.missing(run.plan.sweeps()) {
+                println!("✗ {}: a system call was missed: {what}", run.column.title());
+                missed = true;
+            }
+        }
+    }
+    missed
+}
+
+impl Arguments {
+    /// The columns to fill.
+    ///
+    /// Errors: when one fault of a column is wanted that is not there.
+    fn columns(&self) -> Result<Vec<Column>> {
+        let mut columns = vec![Column::Bound, Column::Bearer];
+        columns.extend(self.peer.then_some(Column::Peer));
+        let Some(place) = self.replay else { return Ok(columns) };
+        ensure!(columns.contains(&place.lane.column), "{place} is a fault at oidc-provider: add --peer");
+        Ok(vec![place.lane.column])
+    }
+
+    /// At oidc-provider: what it says over the network, and what the SDK makes of that when it is killed.
+    fn plan(&self, column: Column, seed: u64) -> Plan {
+        let (count, every_call) = (self.count as usize, self.count >= WHOLE);
+        let ours = Size { count: count.div_ceil(2), every_call, network: 16, thieves: 2 };
+        let wanted = |kind: Kind| self.only.is_empty() || self.only.contains(&kind);
+        let not_at_peers =
+            |kind: Kind| kind == Kind::SdkCallFails || matches!(kind.part(), Part::Server | Part::Thief);
+        match column {
+            Column::Bound | Column::Bearer => Plan::new(seed, column, ours, wanted),
+            Column::Peer => {
+                let size = Size { count: count / 5, every_call: false, network: 8, thieves: 0 };
+                Plan::new(seed, column, size, |kind| wanted(kind) && !not_at_peers(kind))
+            }
+        }
+    }
+
+    fn workers(&self) -> Workers {
+        Workers { sdk: 3, servers: if self.count < 2_000 { 1 } else { 4 } }
+    }
+
+    /// The command that makes the same faults again.
+    fn again(&self, seed: u64) -> String {
+        let mut command = format!("cargo xtask faults --seed {seed} --count {}", self.count);
+        if !self.only.is_empty() {
+            let kinds: Vec<_> = self.only.iter().map(|kind| kind.name()).collect();
+            command += &format!(" --only {}", kinds.join(","));
+        }
+        if self.peer {
+            command += " --peer";
+        }
+        command
+    }
 }
 
 /// Says how far a run is while it goes: on a terminal every second, elsewhere now and then.

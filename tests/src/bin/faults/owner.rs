@@ -92,6 +92,11 @@ impl Owner {
         &self.device.control
     }
 
+    /// The folder of the device's vault.
+    pub(crate) fn vault(&self) -> PathBuf {
+        self.device.path.join("vault")
+    }
+
     /// The process id of the app.
     pub(crate) fn pid(&self) -> Result<u32> {
         self.shell.as_ref().context("the app does not run")?.pid()
@@ -105,7 +110,7 @@ impl Owner {
     /// Starts the app, or starts it again.
     pub(crate) fn start(&mut self) -> Result<()> {
         let environment = match self.shim {
-            Some(journal) => self.device.control.environment(&self.device.path.join("vault"), journal)?,
+            Some(journal) => self.device.control.environment(&self.vault(), journal)?,
             None => Vec::new(),
         };
         self.shell = Some(Shell::start(&self.arguments(), &environment)?);
@@ -159,11 +164,8 @@ impl Owner {
             Step::Ended(error) => return Ok(Verdict::Lost(error)),
             Step::Died => return Ok(Verdict::Lost("the SDK died with nobody at it".to_owned())),
         }
-        let api = self.site.api();
-        let answer = self.obey(&format!("get {api}")).await?;
-        if answer["status"] != 200 {
-            let said = answer["error"].as_str().unwrap_or("no error").to_owned();
-            return Ok(Verdict::Lost(format!("the API says {}: {said}", answer["status"])));
+        if let Some(trouble) = self.visit().await? {
+            return Ok(Verdict::Lost(trouble));
         }
         if self.site.wire.is_forked(self.session) {
             return Ok(Verdict::Forked("one token had two successors".to_owned()));
@@ -173,6 +175,14 @@ impl Owner {
             Some(trouble) => Verdict::Forked(trouble),
             None => Verdict::Alive,
         })
+    }
+
+    /// Goes to the API; returns what is wrong, if anything is.
+    pub(crate) async fn visit(&mut self) -> Result<Option<String>> {
+        let api = self.site.api();
+        let answer = self.obey(&format!("get {api}")).await?;
+        let said = || answer["error"].as_str().unwrap_or("no error");
+        Ok((answer["status"] != 200).then(|| format!("the API says {}: {}", answer["status"], said())))
     }
 
     /// Gives a command, and again while the SDK says that this can help: a busy machine is late by itself.

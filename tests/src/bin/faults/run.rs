@@ -1,84 +1,115 @@
 //! One run: a provider, what is to be done to it, and what came of it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 use tokio::task::JoinSet;
 
-use crate::dice::Dice;
+use crate::control::Mode;
 use crate::kind::{Kind, Part};
+use crate::lane::{Column, Lane, Place};
 use crate::owner::{Owner, Verdict};
-use crate::plan::Plan;
+use crate::plan::{Piece, Plan, Work};
 use crate::site::Site;
+use crate::sweep::{Progress, Sweep};
 use crate::tally::Tally;
-use crate::wire::Binding;
 use crate::{network, sdk, server, thief};
 
-/// What the tasks of a run share.
+/// What the tasks of a run share: nothing that one of them decides for another.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) plan: Plan,
     pub(crate) tally: Tally,
-    binding: Binding,
-    seed: u64,
-    pieces: AtomicU64,
+    pub(crate) column: Column,
+    alone: Option<Place>,
 }
 
+/// Faults that were made, and where in the plan they stand.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) place: Place,
+    pub(crate) kind: Kind,
+    pub(crate) count: usize,
+    pub(crate) how: String,
+}
+
+/// Sweeps that nobody has begun. Who does one changes nothing in it.
+#[derive(Debug)]
+pub(crate) struct Sweeps(Mutex<VecDeque<(Lane, Sweep)>>);
+
 impl Run {
-    pub(crate) fn new(plan: Plan, tally: Tally, binding: Binding, seed: u64) -> Arc<Self> {
-        Arc::new(Self { plan, tally, binding, seed, pieces: AtomicU64::new(0) })
+    pub(crate) fn new(plan: Plan, column: Column) -> Arc<Self> {
+        Arc::new(Self { plan, tally: Tally::new(column.title()), column, alone: None })
     }
 
-    /// Whether the sessions of this run are bound.
-    pub(crate) const fn binding(&self) -> Binding {
-        self.binding
+    /// A run of one place of the plan, on sessions that nothing has happened to before.
+    ///
+    /// Errors: where the plan has nothing there.
+    pub(crate) fn of_one(plan: Plan, place: Place) -> Result<Arc<Self>> {
+        let (plan, column) = (plan.only(place).map_err(anyhow::Error::msg)?, place.lane.column);
+        Ok(Arc::new(Self { plan, tally: Tally::new(column.title()), column, alone: Some(place) }))
     }
 
-    /// Dice for the next piece of work.
-    pub(crate) fn dice(&self) -> Dice {
-        Dice::of(self.seed, self.pieces.fetch_add(1, Ordering::SeqCst))
+    /// The beginning of a sweep, or the one place of it that is done alone.
+    pub(crate) fn begin<'a>(&self, sweep: &'a Sweep) -> Progress<'a> {
+        sweep.begin(self.alone.map(|place| place.n))
     }
 
-    /// Writes down what came of `count` faults, and signs the owner in again where the session is gone.
-    pub(crate) async fn note(&self, kind: Kind, count: usize, how: &str, owner: &mut Owner) -> Result<()> {
+    /// The pieces of a lane, with their places.
+    pub(crate) fn pieces<'a>(
+        &self,
+        lane: Lane,
+        pieces: &'a [Piece],
+    ) -> impl Iterator<Item = (Place, &'a Piece)> {
+        let alone = self.alone;
+        let all = (0..).map(move |n| lane.at(n)).zip(pieces);
+        all.filter(move |(place, _)| alone.is_none_or(|alone| alone == *place))
+    }
+
+    /// Writes down what came of faults, and signs the owner in again where the session is gone.
+    pub(crate) async fn note(&self, fault: &Fault, owner: &mut Owner) -> Result<()> {
         let verdict = owner.goes_on().await?;
-        self.note_verdict(kind, count, how, &verdict);
+        self.note_verdict(fault, &verdict);
         if !matches!(verdict, Verdict::Alive) {
             owner.sign_in_anew().await?;
         }
         Ok(())
     }
 
-    /// Writes down what came of `count` faults.
-    pub(crate) fn note_verdict(&self, kind: Kind, count: usize, how: &str, verdict: &Verdict) {
-        self.plan.made(kind, count);
-        self.tally.faults(kind, count);
+    /// Writes down what came of faults.
+    pub(crate) fn note_verdict(&self, fault: &Fault, verdict: &Verdict) {
+        self.tally.faults(fault.kind, fault.count);
         match verdict {
             Verdict::Alive => {}
-            Verdict::Lost(why) => self.tally.lost(kind, &format!("{how}: {why}")),
-            Verdict::Forked(why) => self.tally.forked(kind, &format!("{how}: {why}")),
+            Verdict::Lost(why) => self.tally.lost(fault, why),
+            Verdict::Forked(why) => self.tally.forked(fault, why),
         }
     }
 
-    /// Does all that is planned. `lanes` says how many tasks there are of each part.
-    pub(crate) async fn at(self: &Arc<Self>, site: Option<Site>, lanes: &Lanes) -> Result<()> {
+    /// Does all that is planned.
+    pub(crate) async fn at(self: &Arc<Self>, site: Option<Site>, workers: Workers) -> Result<()> {
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
         if let Some(site) = site {
             let site = Arc::new(site);
-            for _ in 0..lanes.network {
-                tasks.spawn(network::run(self.clone(), site.clone()));
+            for (lane, work) in self.plan.lanes(Part::Network).chain(self.plan.lanes(Part::Thief)) {
+                let Work::List(pieces) = work.clone() else { continue };
+                let (run, site) = (self.clone(), site.clone());
+                if lane.part == Part::Network {
+                    tasks.spawn(network::run(run, site, lane, pieces));
+                } else {
+                    tasks.spawn(thief::run(run, site, lane, pieces));
+                }
             }
-            for _ in 0..lanes.sdk {
-                tasks.spawn(sdk::run(self.clone(), site.clone()));
-            }
-            for _ in 0..lanes.thieves {
-                tasks.spawn(thief::run(self.clone(), site.clone()));
+            let sweeps = Sweeps::of(&self.plan, Part::Sdk);
+            for _ in 0..workers.sdk {
+                tasks.spawn(sdk::run(self.clone(), site.clone(), sweeps.clone()));
             }
         }
         if self.plan.has(Part::Server) {
-            for _ in 0..lanes.servers {
-                tasks.spawn(server::run(self.clone()));
+            let sweeps = Sweeps::of(&self.plan, Part::Server);
+            for _ in 0..workers.servers {
+                tasks.spawn(server::run(self.clone(), sweeps.clone()));
             }
         }
         while let Some(ended) = tasks.join_next().await {
@@ -88,11 +119,28 @@ impl Run {
     }
 }
 
-/// How many tasks there are of each part.
-#[derive(Debug)]
-pub(crate) struct Lanes {
-    pub(crate) network: usize,
+impl Sweeps {
+    fn of(plan: &Plan, part: Part) -> Arc<Self> {
+        let sweeps = plan.lanes(part).filter_map(|(lane, work)| match work {
+            Work::Sweep(sweep) => Some((lane, sweep.clone())),
+            Work::List(_) => None,
+        });
+        let mut sweeps: Vec<_> = sweeps.collect();
+        // The slowest first, so that no worker is left alone with them.
+        sweeps.sort_by_key(|(_, sweep)| sweep.mode != Mode::Freeze);
+        Arc::new(Self(Mutex::new(sweeps.into())))
+    }
+
+    /// The next that nobody has begun.
+    pub(crate) fn take(&self) -> Option<(Lane, Sweep)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
+
+/// How many sweeps are done at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Workers {
     pub(crate) sdk: usize,
-    pub(crate) thieves: usize,
+    /// Each has a server of its own.
     pub(crate) servers: usize,
 }

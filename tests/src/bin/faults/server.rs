@@ -7,67 +7,67 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
 use crate::control::Mode;
-use crate::kind::{Kind, Part};
+use crate::lane::Place;
 use crate::owner::{Owner, Verdict};
-use crate::run::Run;
+use crate::run::{Fault, Run, Sweeps};
 use crate::site::Site;
+use crate::sweep::{self, Start, Sweep};
 
 /// How many owners refresh at once, so that commits are shared.
 const OWNERS: usize = 5;
-/// About how many calls their refreshes make of the server, for runs that are too short for all of them.
-const CALLS: usize = 120;
 /// How often is looked whether the server still lives.
 const GLANCE: Duration = Duration::from_millis(10);
 
-struct Lane {
+struct Backend {
     run: Arc<Run>,
     site: Arc<Site>,
     owners: Vec<Owner>,
     lost_commits: i64,
 }
 
-pub(crate) async fn run(run: Arc<Run>) -> Result<()> {
-    let site = Arc::new(Site::ours(run.binding()).await?);
-    let mut owners = Vec::new();
-    for _ in 0..OWNERS {
-        owners.push(Owner::sign_in(site.clone(), None).await?);
-    }
-    let mut lane = Lane { run, site, owners, lost_commits: 0 };
-    loop {
-        let mut dice = lane.run.dice();
-        let Some(kind) = lane.run.plan.next(Part::Server, &mut dice) else { return Ok(()) };
-        let modes = kind.modes();
-        let mode = modes[dice.below(modes.len() as u64) as usize];
-        let stride = (CALLS * modes.len()).div_ceil(lane.run.plan.whole(kind).max(1)) as u64;
-        let stop = kind == Kind::ServerKilledAtStartOrStop && dice.once_in(2);
-        let mut call = 1 + dice.below(stride);
-        while !lane.run.plan.is_done(kind) && lane.happens_at((kind, mode, stop), call, dice.next()).await? {
-            call += stride;
+pub(crate) async fn run(run: Arc<Run>, sweeps: Arc<Sweeps>) -> Result<()> {
+    let mut backend = None;
+    while let Some((lane, sweep)) = sweeps.take() {
+        let backend = match &mut backend {
+            Some(backend) => backend,
+            none => none.insert(Backend::start(run.clone()).await?),
+        };
+        let mut progress = run.begin(&sweep);
+        while let Some(n) = progress.next() {
+            let happened = backend.happens_at(&sweep, lane.at(n)).await?;
+            progress.note(&run.tally, n, happened);
         }
     }
+    Ok(())
 }
 
-impl Lane {
+impl Backend {
+    async fn start(run: Arc<Run>) -> Result<Self> {
+        let site = Arc::new(Site::ours(run.column.binding()).await?);
+        let mut owners = Vec::new();
+        for _ in 0..OWNERS {
+            owners.push(Owner::sign_in(site.clone(), None).await?);
+        }
+        Ok(Self { run, site, owners, lost_commits: 0 })
+    }
+
     /// Whether the server makes so many calls; then it happens at that one.
-    async fn happens_at(
-        &mut self,
-        (kind, mode, stop): (Kind, Mode, bool),
-        call: u64,
-        seed: u64,
-    ) -> Result<bool> {
+    async fn happens_at(&mut self, sweep: &Sweep, place: Place) -> Result<bool> {
+        let (Sweep { kind, mode, start, .. }, call) = (sweep, sweep::call(place.n));
+        let (mode, seed) = (*mode, self.run.plan.dice(place).next());
         let site = self.site.clone();
         let ours = site.server()?;
         let mut died = false;
-        if kind == Kind::ServerKilledAtStartOrStop {
+        if *start == Start::Serving {
+            ours.control.arm(call, mode, seed)?;
+            died = self.refresh_all().await?;
+        } else {
             self.refresh_all().await?;
-            if !stop {
+            if *start == Start::Starting {
                 ours.kill()?;
             }
             ours.control.arm(call, mode, seed)?;
-            ours.start_or_stop(stop)?;
-        } else {
-            ours.control.arm(call, mode, seed)?;
-            died = self.refresh_all().await?;
+            ours.start_or_stop(*start == Start::Stopping)?;
         }
         let happened = ours.control.disarm()?;
         // It is killed, but may not have ended yet: the last answer can be faster.
@@ -77,8 +77,9 @@ impl Lane {
             died = ours.revive()?;
         }
         let Some(step) = happened else { return Ok(false) };
-        self.run.tally.step(kind, step);
-        self.note(kind, &format!("{mode:?} at call {call} ({step}), seed {seed}")).await?;
+        self.run.tally.step(*kind, step);
+        let how = format!("{mode:?} at call {call} of {} ({step})", start.name());
+        self.note(Fault { place, kind: *kind, count: 1, how }).await?;
         Ok(true)
     }
 
@@ -99,16 +100,17 @@ impl Lane {
     }
 
     /// One fault, and how every owner came through it.
-    async fn note(&mut self, kind: Kind, how: &str) -> Result<()> {
-        self.run.note_verdict(kind, 1, how, &Verdict::Alive);
+    async fn note(&mut self, mut fault: Fault) -> Result<()> {
+        self.run.note_verdict(&fault, &Verdict::Alive);
+        fault.count = 0;
         for owner in &mut self.owners {
-            self.run.note(kind, 0, how, owner).await?;
+            self.run.note(&fault, owner).await?;
         }
         let lost_commits = self.site.server()?.lost_commits()?;
         if lost_commits > self.lost_commits {
             self.lost_commits = lost_commits;
             let lost = Verdict::Lost("the server lost a commit that it had answered".to_owned());
-            self.run.note_verdict(kind, 0, how, &lost);
+            self.run.note_verdict(&fault, &lost);
         }
         Ok(())
     }

@@ -7,7 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
+use crate::coverage::Coverage;
+use crate::frozen::Meanwhile;
 use crate::kind::Kind;
+use crate::lane::Place;
+use crate::run::Fault;
+use crate::sweep::Sweep;
 
 /// More than this of what went wrong is no help.
 const WORDS: usize = 40;
@@ -19,7 +24,10 @@ pub(crate) struct Tally {
     kinds: Mutex<BTreeMap<Kind, Counts>>,
     /// How often at which kind of system call.
     steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
-    wrong: Mutex<Vec<String>>,
+    coverage: Mutex<Coverage>,
+    /// What other processes came to while one was stopped.
+    meanwhile: Mutex<BTreeMap<(Kind, &'static str), usize>>,
+    wrong: Mutex<Vec<(Place, String)>>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -32,11 +40,34 @@ pub(crate) struct Counts {
 
 impl Tally {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self { name, kinds: Mutex::default(), steps: Mutex::default(), wrong: Mutex::default() }
+        Self {
+            name,
+            kinds: Mutex::default(),
+            steps: Mutex::default(),
+            coverage: Mutex::default(),
+            meanwhile: Mutex::default(),
+            wrong: Mutex::default(),
+        }
     }
 
     pub(crate) fn faults(&self, kind: Kind, count: usize) {
         self.count(kind, |counts| counts.faults += count);
+    }
+
+    /// What came of this call of a sweep: whether it was reached, and where the sweep has ended, if it has.
+    pub(crate) fn swept(&self, sweep: &Sweep, call: u64, happened: bool, end: Option<u64>) {
+        let mut coverage = self.coverage.lock().unwrap_or_else(PoisonError::into_inner);
+        if happened {
+            coverage.hit(sweep, call);
+        }
+        if let Some(end) = end.filter(|_| sweep.takes_every_call()) {
+            coverage.ended(sweep, end);
+        }
+    }
+
+    /// Which system calls were met.
+    pub(crate) fn coverage(&self) -> Coverage {
+        self.coverage.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A fault at that kind of system call.
@@ -44,19 +75,34 @@ impl Tally {
         *self.steps().entry((kind, step)).or_default() += 1;
     }
 
-    pub(crate) fn lost(&self, kind: Kind, how: &str) {
-        self.count(kind, |counts| counts.lost += 1);
-        self.say(kind, "a session was lost", how);
+    /// What another process came to while one was stopped.
+    pub(crate) fn meanwhile(&self, kind: Kind, what: Meanwhile) {
+        let mut all = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = |name, number| *all.entry((kind, name)).or_default() += number;
+        match what {
+            Meanwhile::Nothing => {}
+            Meanwhile::LockedOut => count("locked_out", 1),
+            Meanwhile::Ended => count("ended", 1),
+            Meanwhile::Rotated(rotations) => {
+                count("rotated", 1);
+                count("rotations", rotations);
+            }
+        }
     }
 
-    pub(crate) fn forked(&self, kind: Kind, how: &str) {
-        self.count(kind, |counts| counts.forked += 1);
-        self.say(kind, "a session was forked", how);
+    pub(crate) fn lost(&self, fault: &Fault, why: &str) {
+        self.count(fault.kind, |counts| counts.lost += 1);
+        self.say(fault, "a session was lost", why);
     }
 
-    pub(crate) fn theft(&self, kind: Kind, how: &str) {
-        self.count(kind, |counts| counts.thefts += 1);
-        self.say(kind, "a theft was accepted", how);
+    pub(crate) fn forked(&self, fault: &Fault, why: &str) {
+        self.count(fault.kind, |counts| counts.forked += 1);
+        self.say(fault, "a session was forked", why);
+    }
+
+    pub(crate) fn theft(&self, fault: &Fault, what: &str) {
+        self.count(fault.kind, |counts| counts.thefts += 1);
+        self.say(fault, "a theft was accepted", what);
     }
 
     /// All kinds together.
@@ -64,14 +110,21 @@ impl Tally {
         self.lock().values().copied().sum()
     }
 
-    /// What went wrong, in words.
-    pub(crate) fn wrong(&self) -> Vec<String> {
+    /// What went wrong where, in words.
+    pub(crate) fn wrong(&self) -> Vec<(Place, String)> {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn json(&self) -> Value {
         let mut figures = self.sum().json();
         figures["kinds"] = self.lock().iter().map(|(kind, counts)| (kind.name(), counts.json())).collect();
+        let coverage = self.coverage();
+        for kind in self.lock().keys().filter(|kind| !kind.modes().is_empty()) {
+            figures["kinds"][kind.name()]["sweeps"] = coverage.json(*kind).into();
+        }
+        for ((kind, what), count) in &*self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) {
+            figures["kinds"][kind.name()]["meanwhile"][*what] = json!(count);
+        }
         for ((kind, step), count) in &*self.steps() {
             figures["kinds"][kind.name()]["steps"][*step] = json!(count);
         }
@@ -86,14 +139,15 @@ impl Tally {
         work(self.lock().entry(kind).or_default());
     }
 
-    fn say(&self, kind: Kind, what: &str, how: &str) {
+    fn say(&self, fault: &Fault, what: &str, why: &str) {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         if wrong.len() < WORDS {
-            wrong.push(format!("{}: {what} ({how})", kind.name()));
+            let line = format!("{} {}: {what} ({}: {why})", fault.place, fault.kind.name(), fault.how);
             // At once too: it may be what stops the run.
-            if wrong.len() == 1 {
-                eprintln!("\n✗ {}: {}", self.name, wrong[0]);
+            if wrong.is_empty() {
+                eprintln!("\n✗ {line}");
             }
+            wrong.push((fault.place, line));
         }
     }
 

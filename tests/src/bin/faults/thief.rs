@@ -5,29 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use moorline_tests::http1::Message;
-use moorline_tests::oauth::{Tokens, attempt};
-use moorline_tests::sdk::CLIENT;
+use moorline_tests::dpop::HandMadeKey;
+use moorline_tests::oauth::attempt;
 
 use crate::dice::Dice;
-use crate::kind::{Kind, Part};
+use crate::kind::Kind;
+use crate::lane::{Lane, Place};
 use crate::owner::{Owner, Verdict};
-use crate::run::Run;
+use crate::plan::Piece;
+use crate::raid::{Loot, Raid};
+use crate::run::{Fault, Run};
 use crate::shell::Step;
-use crate::site::{Ours, Site};
+use crate::site::Site;
 use crate::wire::{Binding, Captured};
 
-pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>) -> Result<()> {
-    if !run.plan.has(Part::Thief) {
-        return Ok(());
-    }
+pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<Piece>) -> Result<()> {
     let mut owner = Owner::sign_in(site, None).await?;
-    loop {
-        let mut dice = run.dice();
-        let Some(kind) = run.plan.next(Part::Thief, &mut dice) else { return Ok(()) };
-        let theft = Theft::commit(kind, &mut owner, &mut dice).await?;
-        theft.settle(&run, &mut owner).await?;
+    for (place, piece) in run.pieces(lane, &pieces) {
+        let mut dice = run.plan.dice(place);
+        let theft = Theft::commit(piece.kind, &mut owner, &mut dice).await;
+        let theft = theft.with_context(|| format!("{place}, {}", piece.kind.name()))?;
+        theft.settle(&run, place, &mut owner).await.with_context(|| place.to_string())?;
     }
+    Ok(())
 }
 
 /// A theft, and what it has brought so far.
@@ -35,111 +35,133 @@ struct Theft {
     kind: Kind,
     how: String,
     bound: bool,
-    loot: Vec<Tokens>,
+    key: HandMadeKey,
+    loot: Vec<Loot>,
     /// What has been accepted against the rules.
     accepted: Vec<&'static str>,
     /// Whether it may cost its owner the session: a bearer's, when the server can't tell whose token it is.
     may_end_the_session: bool,
 }
 
+/// What the thief has: the owner's last refresh with its answer, and of a bound session the proof of a visit to the API too.
+struct Stolen {
+    refresh: Captured,
+    visit: String,
+}
+
 impl Theft {
     async fn commit(kind: Kind, owner: &mut Owner, dice: &mut Dice) -> Result<Self> {
-        let stolen = last(owner)?;
         let bound = owner.site.wire.binding() == Binding::Bound;
-        ensure!(
-            stolen.request.header("dpop").is_some() == bound,
-            "a proof came where none should, or none did"
-        );
         let mut theft = Self {
             kind,
             how: String::new(),
             bound,
+            key: HandMadeKey::new()?,
             loot: Vec::new(),
             accepted: Vec::new(),
             may_end_the_session: !bound,
         };
         match kind {
-            Kind::ThiefHasCurrentToken => theft.with_current_token(&stolen, owner, dice).await?,
-            Kind::ThiefHasOldToken => theft.with_old_token(&stolen, owner, dice).await?,
+            Kind::ThiefHasCurrentToken => theft.with_current_token(owner, dice).await?,
+            Kind::ThiefHasOldToken => theft.with_old_token(owner, dice).await?,
             _ => theft.with_whole_request(owner, dice).await?,
-        }
-        if bound && !theft.loot.is_empty() {
-            theft.accepted.push("a bound token without its key");
         }
         Ok(theft)
     }
 
     /// The owner hasn't used the token yet, or is about to.
-    async fn with_current_token(
-        &mut self,
-        stolen: &Captured,
-        owner: &mut Owner,
-        dice: &mut Dice,
-    ) -> Result<()> {
-        let (token, key) = (&stolen.tokens.refresh_token, own_attempt(dice));
-        if dice.once_in(2) {
+    async fn with_current_token(&mut self, owner: &mut Owner, dice: &mut Dice) -> Result<()> {
+        let (stolen, key) = (steal(owner).await?, own_attempt(dice));
+        let (site, before) = (owner.site.clone(), dice.once_in(2));
+        let raid = Raid(site.server()?);
+        if before {
             self.how = "before its owner".to_owned();
-            self.loot.extend(refresh(owner.site.server()?, token, key.as_deref()).await?);
-            return Ok(());
+            return self.uses(raid, &stolen, key).await;
         }
         let pause = Duration::from_millis(dice.below(30));
         self.how = format!("{} ms after its owner began", pause.as_millis());
-        let site = owner.site.clone();
-        let (taken, _) = tokio::join!(
+        let (used, _) = tokio::join!(
             async {
                 tokio::time::sleep(pause).await;
-                refresh(site.server()?, token, key.as_deref()).await
+                self.uses(raid, &stolen, key).await
             },
             owner.refresh_until_answered()
         );
-        self.loot.extend(taken?);
-        Ok(())
+        used
     }
 
     /// The owner has gone on since.
-    async fn with_old_token(&mut self, stolen: &Captured, owner: &mut Owner, dice: &mut Dice) -> Result<()> {
+    async fn with_old_token(&mut self, owner: &mut Owner, dice: &mut Dice) -> Result<()> {
+        let stolen = steal(owner).await?;
         let rotations = [1, 2, 5, 20][dice.below(4) as usize];
         self.how = format!("after {rotations} rotations");
         for _ in 0..rotations {
             owner.refresh_until_answered().await?;
         }
-        let (ours, key) = (owner.site.server()?, own_attempt(dice));
-        if let Some(tokens) = refresh(ours, &stolen.tokens.refresh_token, key.as_deref()).await? {
+        let site = owner.site.clone();
+        self.uses(Raid(site.server()?), &stolen, own_attempt(dice)).await?;
+        if !self.loot.is_empty() {
             self.accepted.push("a used refresh token");
-            self.loot.push(tokens);
         }
+        Ok(())
+    }
+
+    /// Uses what was stolen: of a bearer the refresh token, and of a bound session everything, in every way.
+    async fn uses(&mut self, raid: Raid<'_>, stolen: &Stolen, attempt: Option<String>) -> Result<()> {
+        let tokens = &stolen.refresh.tokens;
+        self.loot.extend(raid.refresh(&tokens.refresh_token, attempt.as_deref(), self.bound).await?.ok());
+        if !self.bound {
+            return Ok(());
+        }
+        if !self.loot.is_empty() {
+            self.accepted.push("a bound token without its key");
+        }
+        let proofs = [stolen.refresh.request.header("dpop").unwrap_or_default(), &stolen.visit];
+        let accepted = raid.on_bound(&tokens.access_token, &tokens.refresh_token, proofs, &self.key).await?;
+        self.accepted.extend(accepted);
         Ok(())
     }
 
     /// The whole request was seen, attempt key and proof included, and is sent again.
     async fn with_whole_request(&mut self, owner: &mut Owner, dice: &mut Dice) -> Result<()> {
         owner.refresh_until_answered().await?;
-        let stolen = last(owner)?;
+        let stolen = steal(owner).await?.refresh;
         let rotations = dice.below(3);
         self.how = format!("replayed after {rotations} more rotations");
         for _ in 0..rotations {
             owner.refresh_until_answered().await?;
         }
-        let ours = owner.site.server()?;
-        let Some(tokens) = tokens_of(&ours.ask(&stolen.request).await?) else {
-            // Superseded: nothing is issued and nobody is signed out.
-            self.may_end_the_session = false;
-            return Ok(());
+        let site = owner.site.clone();
+        let raid = Raid(site.server()?);
+        let loot = match raid.replay(&stolen.request, self.bound).await? {
+            Ok(loot) => loot,
+            Err(refusal) => {
+                // Superseded: nothing is issued and nobody is signed out.
+                ensure!(
+                    self.bound || refusal.reason.as_deref() == Some("superseded"),
+                    "a replay was refused with {refusal:?}"
+                );
+                self.may_end_the_session = false;
+                return Ok(());
+            }
         };
-        if rotations > 0 || tokens.access_token != stolen.tokens.access_token {
+        if self.bound {
+            self.accepted.push("a replay with its copied proof");
+        }
+        if rotations > 0 || loot.access_token.as_ref() != Some(&stolen.tokens.access_token) {
             self.accepted.push("a replay for a fresh access token");
         }
-        if dice.once_in(2) {
+        if let Some(token) = loot.refresh_token.as_ref().filter(|_| dice.once_in(2)) {
             self.how += ", and gone on with";
-            self.loot.extend(refresh(ours, &tokens.refresh_token, Some(&attempt())).await?);
+            self.loot.extend(raid.refresh(token, Some(&attempt()), self.bound).await?.ok());
         }
-        self.loot.push(tokens);
+        self.loot.push(loot);
         Ok(())
     }
 
     /// The owner takes the next step. After it the loot is worth nothing, and an owner whom nobody could take for a thief
     /// goes on.
-    async fn settle(mut self, run: &Run, owner: &mut Owner) -> Result<()> {
+    async fn settle(mut self, run: &Run, place: Place, owner: &mut Owner) -> Result<()> {
         let mut alive = true;
         for _ in 0..2 {
             alive &= matches!(owner.refresh_until_answered().await?, Step::Done);
@@ -148,68 +170,51 @@ impl Theft {
             (false, true) => Verdict::Alive,
             _ => owner.goes_on().await?,
         };
-        run.note_verdict(self.kind, 1, &self.how, &verdict);
-        let ours = owner.site.server()?;
-        for tokens in &self.loot {
+        let lost = !matches!(verdict, Verdict::Alive);
+        let fault = Fault { place, kind: self.kind, count: 1, how: self.how };
+        run.note_verdict(&fault, &verdict);
+        let raid = Raid(owner.site.server()?);
+        for loot in &self.loot {
             // A used refresh token ends a bearer session, and with it what is left of its access tokens.
-            if refresh(ours, &tokens.refresh_token, Some(&attempt())).await?.is_some() {
+            if let Some(token) = &loot.refresh_token
+                && raid.refresh(token, Some(&attempt()), self.bound).await?.is_ok()
+            {
                 self.accepted.push("a refresh token after its owner's next step");
             }
-            if api(ours, &tokens.access_token).await? {
+            if let Some(token) = &loot.access_token
+                && raid.enters(token).await?
+            {
                 self.accepted.push("an access token after its owner's next step");
             }
         }
         for what in &self.accepted {
-            run.tally.theft(self.kind, &format!("{}: {what}", self.how));
+            run.tally.theft(&fault, what);
         }
-        if !self.bound || !alive || !self.accepted.is_empty() {
+        if !self.bound || lost || !alive || !self.accepted.is_empty() {
             owner.sign_in_anew().await?;
         }
         Ok(())
     }
 }
 
-fn last(owner: &Owner) -> Result<Captured> {
-    owner.site.wire.captured(owner.session()).pop().context("a token response on the wire")
+/// Takes what the owner sent and got last, from the wire.
+async fn steal(owner: &mut Owner) -> Result<Stolen> {
+    let bound = owner.site.wire.binding() == Binding::Bound;
+    if bound {
+        let trouble = owner.visit().await?;
+        ensure!(trouble.is_none(), "nothing has happened, and {}", trouble.unwrap_or_default());
+    }
+    let (wire, session) = (&owner.site.wire, owner.session());
+    let refresh = wire.captured(session).pop().context("a token response on the wire")?;
+    ensure!(refresh.request.header("dpop").is_some() == bound, "a proof came where none should, or none did");
+    let visit = match bound {
+        true => wire.visit_proof(session).context("a visit to the API on the wire")?,
+        false => String::new(),
+    };
+    Ok(Stolen { refresh, visit })
 }
 
 /// A thief may know of attempt keys, or leave the parameter out.
 fn own_attempt(dice: &mut Dice) -> Option<String> {
     dice.once_in(2).then(attempt)
-}
-
-async fn refresh(ours: &Ours, token: &str, attempt: Option<&str>) -> Result<Option<Tokens>> {
-    let request = Message {
-        start: "POST /oauth/token HTTP/1.1".to_owned(),
-        headers: headers(&[("content-type", "application/x-www-form-urlencoded")]),
-        body: form(token, attempt),
-    };
-    Ok(tokens_of(&ours.ask(&request).await?))
-}
-
-fn form(token: &str, attempt: Option<&str>) -> Vec<u8> {
-    url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("grant_type", "refresh_token"), ("client_id", CLIENT), ("refresh_token", token)])
-        .extend_pairs(attempt.map(|attempt| ("refresh_attempt", attempt)))
-        .finish()
-        .into_bytes()
-}
-
-async fn api(ours: &Ours, access_token: &str) -> Result<bool> {
-    let api = url::Url::parse(&ours.dev().api)?;
-    let request = Message {
-        start: format!("GET {}/notes HTTP/1.1", api.path().trim_end_matches('/')),
-        headers: headers(&[("authorization", &format!("Bearer {access_token}"))]),
-        body: Vec::new(),
-    };
-    Ok(ours.ask(&request).await?.status() == 200)
-}
-
-fn headers(more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let all = [("host", "localhost"), ("accept", "application/json")].iter().chain(more);
-    all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-fn tokens_of(answer: &Message) -> Option<Tokens> {
-    (answer.status() == 200).then(|| serde_json::from_slice(&answer.body).ok()).flatten()
 }

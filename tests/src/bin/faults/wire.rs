@@ -44,6 +44,8 @@ struct Session {
     faults: VecDeque<Fault>,
     happened: usize,
     captured: VecDeque<Captured>,
+    /// The proof of the last request to a protected resource.
+    visit_proof: Option<String>,
     successors: HashMap<String, String>,
     forked: bool,
 }
@@ -88,9 +90,19 @@ impl Wire {
         self.with(session, |session| session.forked)
     }
 
+    /// How many refresh tokens of the session have had a successor.
+    pub(crate) fn rotations(&self, session: usize) -> usize {
+        self.with(session, |session| session.successors.len())
+    }
+
     /// The session's last answers, the newest last.
     pub(crate) fn captured(&self, session: usize) -> Vec<Captured> {
         self.with(session, |session| session.captured.iter().cloned().collect())
+    }
+
+    /// The proof with which the session's owner went to the API last.
+    pub(crate) fn visit_proof(&self, session: usize) -> Option<String> {
+        self.with(session, |session| session.visit_proof.clone())
     }
 
     /// Forgets a session that has ended.
@@ -99,6 +111,14 @@ impl Wire {
         sessions.by_token.retain(|_, its| *its != session);
         sessions.by_code.retain(|_, its| *its != session);
         sessions.all[session] = Session::default();
+    }
+
+    fn visited(&self, authorization: &str, proof: Option<&str>) {
+        let token = authorization.rsplit(' ').next().unwrap_or_default();
+        let mut sessions = self.sessions();
+        if let Some(session) = sessions.by_token.get(token).copied() {
+            sessions.all[session].visit_proof = proof.map(str::to_owned);
+        }
     }
 
     fn with<T>(&self, session: usize, work: impl FnOnce(&mut Session) -> T) -> T {
@@ -134,6 +154,10 @@ impl Weather for Wire {
 
     fn passed(&self, exchange: Exchange) {
         let Some(answer) = exchange.answer.filter(|answer| answer.status() == 200) else { return };
+        if let Some(visited) = exchange.request.header("authorization") {
+            self.visited(visited, exchange.request.header("dpop"));
+            return;
+        }
         let Ok(tokens) = serde_json::from_slice::<Tokens>(&answer.body) else { return };
         let (code, sent) =
             (parameter(&exchange.request, "code"), parameter(&exchange.request, "refresh_token"));
@@ -145,6 +169,7 @@ impl Weather for Wire {
         };
         let Some(number) = known else { return };
         sessions.by_token.insert(tokens.refresh_token.clone(), number);
+        sessions.by_token.insert(tokens.access_token.clone(), number);
         let session = &mut sessions.all[number];
         if let Some(sent) = sent {
             let successor = session.successors.entry(sent).or_insert_with(|| tokens.refresh_token.clone());
