@@ -96,6 +96,7 @@ async fn through(
         access_token: tokens.access_token.clone(),
         proof_key: login.proof_key.clone(),
         bearer_access_token: tokens.token_type != Some(TokenType::DPoP),
+        knows_attempts: Some(metadata.refresh_attempt_supported),
         lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
         // RFC 6749 §5.1: left out where it is what was asked for.
         scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),

@@ -44,6 +44,8 @@ pub(super) struct Issued {
     tokens: Tokens,
     /// Begins when the request was sent.
     began: Lifetime,
+    /// Whether the provider says that it knows attempts.
+    knows_attempts: bool,
 }
 
 /// An answer that couldn't be made durable: the next refresh begins with it. (A provider that knows attempts would give it
@@ -128,7 +130,8 @@ impl Session {
             let (failure, error, asked) = match self.send(metadata, sending).await {
                 Ok(Answer::Issued(tokens)) => {
                     let (sent, proof_key) = (sending.token.clone(), sending.proof_key.clone());
-                    let issued = Issued { sent, proof_key, tokens: *tokens, began };
+                    let knows_attempts = metadata.refresh_attempt_supported;
+                    let issued = Issued { sent, proof_key, tokens: *tokens, began, knows_attempts };
                     return self.settle(issued).await;
                 }
                 Ok(Answer::Refused(refusal)) if refusal.is_invalid_grant() => {
@@ -207,9 +210,8 @@ impl Session {
 
     /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
     pub(super) async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
-        let Issued { sent, proof_key, tokens, began } = &issued;
-        let (sent, successor) =
-            (sent.clone(), successor_of(tokens, began, self.configuration.allows_bearer()));
+        let Issued { sent, proof_key, tokens, .. } = &issued;
+        let (sent, successor) = (sent.clone(), successor_of(&issued, self.configuration.allows_bearer()));
         let revocation =
             Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
         let settled = self.update(WhenLost::Fail, move |account| {
@@ -315,10 +317,10 @@ impl Session {
 /// those; elsewhere it goes on with proofs. (An API may refuse it then. A successor that was thrown away would cost the
 /// session.)
 fn successor_of(
-    tokens: &Tokens,
-    began: &Lifetime,
+    Issued { tokens, began, knows_attempts, .. }: &Issued,
     bearer_accepted: bool,
 ) -> impl FnOnce(&mut StoredSession) + Send + 'static {
+    let knows_attempts = *knows_attempts;
     let token_type = tokens.token_type;
     let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
     let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
@@ -331,8 +333,11 @@ fn successor_of(
         };
         stored.lifetime = lifetime;
         stored.refreshes += 1;
-        if let Some(refresh_token) = refresh_token {
+        if let Some(refresh_token) =
+            refresh_token.filter(|token| Some(token) != stored.refresh_token.as_ref())
+        {
             stored.refresh_token = Some(refresh_token);
+            stored.knows_attempts = Some(knows_attempts);
         }
         if let Some(scope) = scope {
             stored.scope = scope;

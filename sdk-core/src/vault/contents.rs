@@ -113,6 +113,10 @@ pub(crate) struct StoredSession {
     /// (RFC 9449 §5), and then wants its proof.
     #[serde(default)]
     pub(crate) bearer_access_token: bool,
+    /// Whether the provider said that it knows attempts when the refresh token came: this token is sent with one each time,
+    /// or never. Nothing in a vault of before; then what it says when the token is sent counts.
+    #[serde(default)]
+    pub(crate) knows_attempts: Option<bool>,
     /// Nothing where the provider doesn't say how long the access token lives.
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) scope: Vec<String>,

@@ -153,15 +153,18 @@ impl Vault {
         Ok(Updated { outcome, revision, lost_before: self.was_lost() })
     }
 
-    /// Steps 2 and 3 of a refresh: the account, and the journalled attempt key of its refresh token where one is wanted.
-    pub(crate) fn begin_refresh(&self, id: &AccountId, with_attempt: bool) -> Result<Begun, VaultError> {
+    /// Steps 2 and 3 of a refresh: the account, and the journalled attempt key of its refresh token where one is wanted:
+    /// where the provider knew attempts when the token came or, in a vault that doesn't tell, knows them now.
+    pub(crate) fn begin_refresh(&self, id: &AccountId, knows_attempts: bool) -> Result<Begun, VaultError> {
         let _alone = self.keep_others_out()?;
         let mut memory = self.memory();
         let snapshot = self.open_or_move_aside(&mut memory)?;
         let standing = snapshot.standing(id);
+        // What the provider says may change between two sends of one token. With an attempt that the first send hadn't, or
+        // without the one that it had, the second would be taken for a theft.
+        let with_attempt =
+            standing.session().and_then(|session| session.knows_attempts).unwrap_or(knows_attempts);
         let attempt = match (standing.refresh_token(), snapshot.key_id, &memory.key) {
-            // Once a token was sent with an attempt, it never goes without: that would be taken for a theft, whatever the
-            // provider's metadata says by now.
             (Some(token), Some(id), Some((_, secret))) if with_attempt || self.is_journalled(token)? => {
                 Some(self.journal(token, id, secret)?)
             }

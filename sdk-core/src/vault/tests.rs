@@ -397,6 +397,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         access_token: Secret::new("at".into()),
         proof_key: None,
         bearer_access_token: false,
+        knows_attempts: None,
         lifetime: None,
         scope: vec![],
         signed_in_at: 0,

@@ -11,6 +11,8 @@ use crate::server::Reply;
 pub struct Contents {
     /// Where the account stands.
     pub standing: Standing,
+    /// Whether the token is sent with attempts: what the metadata said when it came.
+    pub keyed: bool,
     /// Which sessions the provider must still be told to revoke.
     pub told_later: [bool; SESSIONS],
 }
@@ -54,8 +56,8 @@ pub struct Vault {
 impl Vault {
     /// The vault of somebody who has just signed in.
     #[must_use]
-    pub fn signed_in(token: Token) -> Self {
-        let contents = Contents { standing: Standing::SignedIn(token), told_later: [false; SESSIONS] };
+    pub fn signed_in(token: Token, keyed: bool) -> Self {
+        let contents = Contents { standing: Standing::SignedIn(token), keyed, told_later: [false; SESSIONS] };
         Self { contents, journal: [None; RECORDS], made: [0; SESSIONS] }
     }
 
@@ -103,14 +105,14 @@ impl Vault {
 
     /// The person signs in again, whatever was there before.
     #[must_use]
-    pub fn after_sign_in(&self, token: Token) -> Contents {
-        self.contents.buried(Standing::SignedIn(token))
+    pub fn after_sign_in(&self, token: Token, keyed: bool) -> Contents {
+        Contents { keyed, ..self.contents.buried(Standing::SignedIn(token)) }
     }
 }
 
 impl Contents {
     fn buried(self, standing: Standing) -> Self {
-        let mut contents = Self { standing, ..self };
+        let mut contents = Self { standing, keyed: false, ..self };
         if let Some(token) = self.standing.held() {
             contents.told_later[usize::from(token.session)] = true;
         }
@@ -162,25 +164,26 @@ impl Process {
         two.into_iter().flatten()
     }
 
-    /// Steps 2 and 3: reads the vault and journals an attempt.
-    pub fn begin(&mut self, vault: &mut Vault, keyed: bool, scenario: &Scenario) -> Option<()> {
+    /// Steps 2 and 3: reads the vault and journals an attempt. What the metadata `says` of attempts just now doesn't matter.
+    pub fn begin(&mut self, vault: &mut Vault, says: bool, scenario: &Scenario) -> Option<()> {
         match decide(Event::Begun { held: vault.contents.standing.held() }) {
             Action::Journal => {
                 let token = *vault.contents.standing.held()?;
                 *self = Self::Read(token);
-                if scenario.locks { self.journal(vault, keyed, scenario) } else { Some(()) }
+                if scenario.locks { self.journal(vault, says, scenario) } else { Some(()) }
             }
             _ => None,
         }
     }
 
     /// Step 3 for itself.
-    pub fn journal(&mut self, vault: &mut Vault, keyed: bool, scenario: &Scenario) -> Option<()> {
+    pub fn journal(&mut self, vault: &mut Vault, says: bool, scenario: &Scenario) -> Option<()> {
         let Self::Read(token) = *self else { return None };
+        let fickle = scenario.mutant.is_some_and(|mutant| mutant.goes_by_the_moment());
+        let keyed = if fickle { says } else { vault.contents.keyed };
         let derives = scenario.mutant.is_some_and(|mutant| mutant.derives_keys());
         let attempt = match () {
-            // An attempt that is journalled is sent whatever the metadata says by now, as the product's vault has it.
-            () if !keyed && vault.journalled(token).is_none() => None,
+            () if !keyed => None,
             () if derives => Some(Key::of(token, Maker::Derived)),
             () => Some(vault.journal(token, scenario)?),
         };
@@ -223,7 +226,12 @@ impl Process {
 
     /// Steps 7, 10 and 12: what an answer makes of the vault. Nothing where it says nothing about the session.
     #[must_use]
-    pub fn settled(&self, contents: &Contents, scenario: &Scenario) -> Option<(Action, Contents)> {
+    pub fn settled(
+        &self,
+        contents: &Contents,
+        says: bool,
+        scenario: &Scenario,
+    ) -> Option<(Action, Contents)> {
         let Self::Answered(sending, reply) = self else { return None };
         let verdict = match reply {
             Reply::Issued { .. } => Verdict::Issued,
@@ -235,10 +243,10 @@ impl Process {
         let action = decide(Event::Answered { sent: &sending.token, verdict, held });
         let after = match (action, reply) {
             (Action::Store, Reply::Issued { token, .. }) => {
-                Contents { standing: Standing::SignedIn(*token), ..*contents }
+                Contents { standing: Standing::SignedIn(*token), keyed: says, ..*contents }
             }
             (Action::End, _) if scenario.mutant.is_some_and(|mutant| mutant.ends_in_silence()) => {
-                Contents { standing: Standing::Ended, ..*contents }
+                Contents { standing: Standing::Ended, keyed: false, ..*contents }
             }
             (Action::End, _) => contents.buried(Standing::Ended),
             (Action::DropAndRevoke, _) => {
@@ -252,8 +260,8 @@ impl Process {
     }
 
     /// The same, done: at once, or in two steps where writes are torn.
-    pub fn settle(&mut self, vault: &mut Vault, scenario: &Scenario) -> Option<Action> {
-        let (action, after) = self.settled(&vault.contents, scenario)?;
+    pub fn settle(&mut self, vault: &mut Vault, says: bool, scenario: &Scenario) -> Option<Action> {
+        let (action, after) = self.settled(&vault.contents, says, scenario)?;
         if scenario.torn_writes && after != vault.contents {
             *self = Self::Writing(after);
             return Some(action);

@@ -33,6 +33,8 @@ pub enum Mutant {
     TrustsMemory,
     /// A client makes a new attempt key whenever it starts anew.
     ForgetsJournal,
+    /// A client sends an attempt where the metadata says so just then, and not where it said so when the token came.
+    GoesByTheMoment,
 }
 
 impl Mutant {
@@ -44,7 +46,8 @@ impl Mutant {
             | Self::NoHistory
             | Self::FutureRevoked
             | Self::TrustsMemory
-            | Self::ForgetsJournal => ALIVE,
+            | Self::ForgetsJournal
+            | Self::GoesByTheMoment => ALIVE,
             Self::GraceIgnoresAttempt | Self::DerivedKey => PACE,
             Self::FreshRetry => MINT,
             Self::Fork => ONE_LEAF,
@@ -89,6 +92,10 @@ impl Mutant {
 
     pub(crate) fn forgets_the_journal(self) -> bool {
         self == Self::ForgetsJournal
+    }
+
+    pub(crate) fn goes_by_the_moment(self) -> bool {
+        self == Self::GoesByTheMoment
     }
 
     pub(crate) fn trusts_its_memory(self) -> bool {

@@ -56,23 +56,18 @@ fn can_go_on(scenario: &Scenario, state: &State) -> bool {
         Standing::Ended => false,
         Standing::SignedIn(token) => {
             let (mut vault, mut rows) = (state.vault, state.rows);
-            refreshes(scenario, state.keyed, &mut vault, &mut rows) == Some(true)
+            refreshes(scenario, state.says, &mut vault, &mut rows) == Some(true)
                 && vault.contents.standing.held() != Some(&token)
         }
     }
 }
 
 /// One refresh from end to end; nothing where the model's bounds cut it off.
-fn refreshes(
-    scenario: &Scenario,
-    keyed: bool,
-    vault: &mut Vault,
-    rows: &mut [Row; SESSIONS],
-) -> Option<bool> {
+fn refreshes(scenario: &Scenario, says: bool, vault: &mut Vault, rows: &mut [Row; SESSIONS]) -> Option<bool> {
     let mut process = Process::Idle;
-    process.begin(vault, keyed, scenario)?;
+    process.begin(vault, says, scenario)?;
     if !scenario.locks {
-        process.journal(vault, keyed, scenario)?;
+        process.journal(vault, says, scenario)?;
     }
     process.look(vault)?;
     let sending = process.send()?;
@@ -80,7 +75,7 @@ fn refreshes(
     let request = Request { token: sending.token, attempt: sending.attempt, proof };
     let reply = rows[usize::from(sending.token.session)].serve(&request, scenario);
     process = Process::Answered(sending, reply);
-    let stored = process.settle(vault, scenario)? == Action::Store;
+    let stored = process.settle(vault, says, scenario)? == Action::Store;
     if let Process::Writing(_) = process {
         process.write(vault)?;
     }
@@ -277,7 +272,7 @@ fn settles(world: &World, state: &State, action: Action) -> bool {
     let contents = &state.vault.contents;
     state.processes.iter().any(|process| {
         matches!(process, Process::Answered(_, Reply::Issued { .. } | Reply::InvalidGrant))
-            && process.settled(contents, &world.scenario).is_some_and(|(next, _)| next == action)
+            && process.settled(contents, state.says, &world.scenario).is_some_and(|(next, _)| next == action)
     })
 }
 

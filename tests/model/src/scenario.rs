@@ -18,17 +18,6 @@ pub enum Loot {
     Vault,
 }
 
-/// Whether what the provider says of itself changes on the way.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Metadata {
-    /// It never does.
-    Constant,
-    /// The provider no longer says that it knows attempt keys: a gateway, or a node that was put back, answers for it.
-    Withdraws,
-    /// It says so at any time, and at any time not.
-    Flickers,
-}
-
 /// One run.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
@@ -38,8 +27,9 @@ pub struct Scenario {
     pub bound: bool,
     /// Whether the client sends attempt keys. Ours always does; others may not know them.
     pub keyed: bool,
-    /// Whether the provider's metadata goes on saying what it says at first.
-    pub metadata: Metadata,
+    /// Whether the provider's metadata says at any time that it knows attempt keys, and at any time not: a gateway answers for
+    /// it, or a node that was put back.
+    pub metadata_changes: bool,
     /// Whether the file system has locks.
     pub locks: bool,
     /// Whether a process may be stopped between reading the vault and replacing it, with others writing meanwhile. (Under
@@ -80,7 +70,7 @@ impl Default for Scenario {
             name: "",
             bound: false,
             keyed: true,
-            metadata: Metadata::Constant,
+            metadata_changes: false,
             locks: true,
             torn_writes: false,
             grace: false,

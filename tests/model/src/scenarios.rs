@@ -6,7 +6,7 @@ use crate::properties::Sight::{
     ProofRefused, Retried, RetriedByProof, SameAttempt, SendsLate, ThiefCaught, ThiefGains, ThiefRefused,
 };
 use crate::properties::{ALIVE, Sight};
-use crate::scenario::{Loot, Metadata, Scenario};
+use crate::scenario::{Loot, Scenario};
 
 /// How much is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -88,10 +88,10 @@ fn alone() -> Vec<Scenario> {
             ..leaving
         },
         Scenario {
-            name: "bound, the metadata withdraws attempt keys",
-            metadata: Metadata::Withdraws,
+            name: "bound, the metadata says now this and now that",
+            metadata_changes: true,
             generations: 4,
-            shows: &[Retried, RetriedByProof, LateDuplicate, LateByProof],
+            shows: &[Retried, RetriedByProof, LateDuplicate],
             ..bound
         },
         Scenario {
@@ -227,6 +227,11 @@ pub fn mutants() -> Vec<Scenario> {
         ),
         of(Mutant::EndsInSilence, "a client that ends without a word to the provider", thief(Loot::Request)),
         of(Mutant::TrustsMemory, "a client that does not read the vault again", small),
+        of(
+            Mutant::GoesByTheMoment,
+            "a client that goes by the metadata of the moment",
+            Scenario { bound: true, metadata_changes: true, ..small },
+        ),
         of(Mutant::ForgetsJournal, "a client that makes a new key after a crash", small),
     ]
 }
@@ -240,15 +245,6 @@ pub fn limits() -> Vec<(Scenario, &'static str)> {
                 name: "no locks, and a process stopped inside its write",
                 locks: false,
                 torn_writes: true,
-                ..Scenario::default()
-            },
-            ALIVE,
-        ),
-        (
-            Scenario {
-                name: "the metadata says in the midst of an attempt that there are attempt keys",
-                bound: true,
-                metadata: Metadata::Flickers,
                 ..Scenario::default()
             },
             ALIVE,

@@ -31,8 +31,8 @@ pub struct State {
     pub lost: u8,
     /// What the two processes share.
     pub vault: Vault,
-    /// Whether the client sends attempt keys: whether it may, and the metadata says so just now.
-    pub keyed: bool,
+    /// Whether the provider's metadata says just now that it knows attempts.
+    pub says: bool,
     /// The two processes.
     pub processes: [Process; 2],
     /// What is under way.
@@ -54,8 +54,8 @@ impl State {
             rows: [Row::begun(); SESSIONS],
             before: None,
             lost: 0,
-            vault: Vault::signed_in(token),
-            keyed: scenario.keyed,
+            vault: Vault::signed_in(token, scenario.keyed),
+            says: scenario.keyed,
             processes: [Process::Idle; 2],
             network: [None; NETWORK],
             thief: Thief::IDLE,

@@ -7,7 +7,7 @@ use stateright::{Model, Property};
 use crate::client::{Process, Standing};
 use crate::names::{Key, SESSIONS, Token};
 use crate::properties::{self, Sight};
-use crate::scenario::{Loot, Metadata, Scenario};
+use crate::scenario::{Loot, Scenario};
 use crate::server::{Proven, Reply, Request};
 use crate::state::{Flight, State};
 
@@ -123,10 +123,8 @@ impl World {
         if state.before.is_some() {
             steps.push(Step::LoseCommit);
         }
-        match self.scenario.metadata {
-            Metadata::Withdraws if state.keyed => steps.push(Step::MetadataChanges),
-            Metadata::Flickers => steps.push(Step::MetadataChanges),
-            _ => {}
+        if self.scenario.metadata_changes {
+            steps.push(Step::MetadataChanges);
         }
         if self.scenario.time && state.rows.iter().any(|row| row.age == 0 && row.generation > 0) {
             steps.push(Step::Wait);
@@ -225,8 +223,8 @@ impl World {
         };
         let mut process = state.processes[usize::from(number)];
         match step {
-            Step::Begin(_) => process.begin(&mut state.vault, state.keyed, scenario)?,
-            Step::Journal(_) => process.journal(&mut state.vault, state.keyed, scenario)?,
+            Step::Begin(_) => process.begin(&mut state.vault, state.says, scenario)?,
+            Step::Journal(_) => process.journal(&mut state.vault, state.says, scenario)?,
             Step::Look(_) => process.look(&state.vault)?,
             Step::Send(_) => {
                 let sending = process.send()?;
@@ -239,7 +237,7 @@ impl World {
             Step::Settle(_) | Step::Write(_) => {
                 let before = state.vault.contents.standing;
                 if matches!(step, Step::Settle(_)) {
-                    process.settle(&mut state.vault, scenario)?;
+                    process.settle(&mut state.vault, state.says, scenario)?;
                 } else {
                     process.write(&mut state.vault)?;
                 }
@@ -277,7 +275,7 @@ impl World {
                 let rows = state.rows.iter_mut().chain(&mut state.before);
                 rows.filter(|row| row.generation > 0).for_each(|row| row.grow_old());
             }
-            Step::MetadataChanges => state.keyed = !state.keyed,
+            Step::MetadataChanges => state.says = !state.says,
             _ => return self.person_step(state, step),
         }
         Some(())
@@ -292,7 +290,8 @@ impl World {
             Step::SignIn => {
                 state.session += 1;
                 state.before = None;
-                let contents = state.vault.after_sign_in(Token { session: state.session, generation: 0 });
+                let contents =
+                    state.vault.after_sign_in(Token { session: state.session, generation: 0 }, state.says);
                 state.vault.replace(contents);
             }
             Step::Tell { answer_is_lost } => {

@@ -58,6 +58,37 @@ async fn a_provider_that_does_not_know_attempts_gets_none_and_nothing_is_journal
     session.access_token(a_new_one(&session)).await.unwrap();
 }
 
+/// An attempt beside a token that was sent without one is a theft to the server, also where a proof vouches for it.
+#[tokio::test]
+async fn a_token_goes_with_attempts_or_without_for_good_whatever_the_metadata_says_in_between() {
+    for knows_at_first in [true, false] {
+        let device = Device::new().await;
+        let knows = |knows| device.provider.state().knows_attempts = knows;
+        knows(knows_at_first);
+        device.signed_in().await;
+        for flip in [true, false, true, false] {
+            device.provider.fault(Fault::LoseAnswer);
+            device.provider.fault(Fault::LoseAnswer);
+            device.provider.fault(Fault::LoseAnswer);
+            let process = device.process();
+            assert_eq!(process.access_token(a_new_one(&process)).await.unwrap_err(), Error::Offline);
+            knows(flip);
+            let restarted = device.process();
+            restarted.access_token(a_new_one(&restarted)).await.unwrap();
+        }
+        assert_eq!(device.provider.live_generation(), Some(4));
+        // What the metadata says counts for the next token.
+        let attempts = device
+            .provider
+            .refreshes()
+            .iter()
+            .map(|seen| seen.form.contains_key("refresh_attempt"))
+            .collect::<Vec<_>>();
+        let four = |attempt| [attempt; 4];
+        assert_eq!(attempts, [four(knows_at_first), four(true), four(false), four(true)].concat());
+    }
+}
+
 #[tokio::test]
 async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
     let device = Device::new().await;
