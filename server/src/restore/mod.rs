@@ -43,15 +43,21 @@ pub enum RestoreError {
         .0.display()
     )]
     Missing(PathBuf),
+    /// There is an export with ends, and a database with sessions that does not know of any.
+    #[error(
+        "the database does not know its file of ended sessions, {}: it was put back from a backup that is older than the file, and sessions that were ended since would live again. Keep the file, and run `moorline-server restore` (with --config FILE, or --dir DIR for a development server), which ends them, then start again",
+        .0.display()
+    )]
+    Unnamed(PathBuf),
     /// The export is another database's.
     #[error(
-        "{} tells of another database's sessions: name this one's file (store.ends_file), or move that file away if this is a new server",
+        "{} tells of another database's sessions: name this one's file in store.ends_file. If this is a new server, or its file is lost, name a path where there is no file yet; the server asks then what it has to know",
         .0.display()
     )]
     OtherDatabase(PathBuf),
     /// The export's head was sealed by another master key.
     #[error(
-        "{}: its head does not open with this master key. If this is the right key, the file was damaged: bring back a good copy, or move it away, and the server says what can be done without it",
+        "{}: its head does not open with this master key. If this is the right key, the file was damaged: bring back a good copy; or, without one, name a path where there is no file yet in store.ends_file, and the server asks what it has to know",
         .0.display()
     )]
     WrongKey(PathBuf),

@@ -68,7 +68,17 @@ impl Stopped {
     fn put_back(&self, database: &[u8]) {
         std::fs::write(self.folder.path().join("moorline.db"), database).unwrap();
     }
+
+    /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.
+    fn alter(&self, sql: &str) {
+        let database = rusqlite::Connection::open(self.folder.path().join("moorline.db")).unwrap();
+        database.execute_batch(sql).unwrap();
+    }
 }
+
+/// What migration 3 has brought, taken away again.
+const BEFORE_0003: &str =
+    "DROP TABLE session_ends; DROP TABLE instance; DELETE FROM migrations WHERE version >= 3";
 
 #[tokio::test]
 async fn after_a_restore_nothing_starts_without_a_replay_and_what_was_revoked_stays_revoked() {
@@ -240,6 +250,80 @@ async fn a_changed_or_missing_line_stops_the_start() {
     std::fs::write(stopped.ends(), format!("{}\n{}\n", lines[0], lines[2])).unwrap();
     let (_, why) = stopped.refused().await;
     assert!(why.to_string().contains("line 2: lines before it are missing"), "{why}");
+}
+
+#[tokio::test]
+async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_replayed() {
+    let world = World::new().await;
+    let before = world.sign_in().await;
+    let (ended, kept) = world.two_sign_ins().await;
+    world.revoke(&before.refresh).await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    world.clock.advance(Duration::from_secs(60));
+    world.revoke(&ended.refresh).await;
+    let stopped = world.stop();
+    let whole = std::fs::read(stopped.ends()).unwrap();
+
+    stopped.put_back(&backup);
+    stopped.alter(BEFORE_0003);
+    let (stopped, why) = stopped.refused().await;
+    assert!(matches!(why, RestoreError::Unnamed(_)), "{why:?}");
+    let said = why.to_string();
+    assert!(said.contains("run `moorline-server restore`") && !said.contains("move"), "{said}");
+    for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
+        assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
+    }
+    let done = stopped.replay(None).await.unwrap();
+    assert_eq!((done.ended, done.unknown), (1, 0));
+
+    let world = stopped.started().await;
+    for token in [&before.refresh, &ended.refresh] {
+        world.refresh(token, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    }
+    world.refresh(&kept.refresh, Some(&attempt(3))).await.tokens();
+    assert_eq!(std::fs::read(world.stop().ends()).unwrap(), whole);
+}
+
+#[tokio::test]
+async fn an_end_that_an_old_backup_knows_and_its_file_does_not_is_exported_after_the_replay() {
+    let world = World::new().await;
+    let (ended, other) = world.two_sign_ins().await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    world.revoke(&ended.refresh).await;
+    let stopped = world.stop();
+    let whole = std::fs::read(stopped.ends()).unwrap();
+    stopped.put_back(&backup);
+    stopped.alter(BEFORE_0003);
+    let sid = claims(&other.access)["sid"].as_str().unwrap().to_owned();
+    stopped.alter(&format!("UPDATE sessions SET revoked_at = 1, revoked_why = 'reuse' WHERE id = '{sid}'"));
+    assert_eq!(stopped.replay(None).await.unwrap().ended, 1);
+    let stopped = stopped.started().await.stop();
+    let exported = std::fs::read(stopped.ends()).unwrap();
+    let added = exported.strip_prefix(whole.as_slice()).expect("the file only grows");
+    let added = std::str::from_utf8(added).unwrap();
+    assert!(added.starts_with("2 1 reuse ") && added.contains(&sid), "{added}");
+}
+
+#[tokio::test]
+async fn a_database_with_sessions_that_knows_no_file_does_not_start_without_one_before_an_operator_says_what_is_true()
+ {
+    for (lost, ended) in [(Lost::DatabaseIsCurrent, 0), (Lost::EndAllSessions, 1)] {
+        let world = World::new().await;
+        let token = world.sign_in().await;
+        let stopped = world.stop();
+        stopped.alter(BEFORE_0003);
+        std::fs::remove_file(stopped.ends()).unwrap();
+        let (stopped, why) = stopped.refused().await;
+        assert!(matches!(why, RestoreError::Missing(_)), "{why:?}");
+        assert_eq!(stopped.replay(Some(lost)).await.unwrap().ended, ended);
+        let world = stopped.started().await;
+        let status = world.refresh(&token.refresh, Some(&attempt(1))).await.status.as_u16();
+        assert_eq!(status, if ended == 0 { 200 } else { 400 });
+    }
 }
 
 #[tokio::test]
