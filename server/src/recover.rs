@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use moorline_server::clock::Clock;
+use moorline_server::clock::{Clock, Timestamp};
 use moorline_server::config::Config;
-use moorline_server::restore::{self, Lost};
+use moorline_server::restore::{self, Lost, Taken};
 use moorline_server::store::{Actor, Options, Store, StoreError};
 use moorline_server::{config, dev};
 use time::OffsetDateTime;
@@ -57,9 +57,30 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     }
     print(&format!(
         "sessions ended now: {}\nends of sessions that began after the backup, and are lost with it: {}\n\
-         the server may start\n",
-        done.ended, done.unknown
+{}the server may start\n",
+        done.ended,
+        done.unknown,
+        time_in_words(done.time)?
     ))
+}
+
+fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {
+    Ok(match taken {
+        None => String::new(),
+        Some(Taken::Clock(time)) => {
+            format!("it goes on from {}\n", written(time)?)
+        }
+        Some(Taken::LastKnown(time)) => format!(
+            "it goes on from {}, the last time that is known: this machine's clock is too far ahead of it (store.clock_jump) \
+             to be believed.\nSet the clock right or, if it is right, run `moorline-server clock accept`; until then the server \
+             answers 503\n",
+            written(time)?
+        ),
+    })
+}
+
+fn written(time: Timestamp) -> Result<String, Failure> {
+    Ok(OffsetDateTime::from_unix_timestamp(time.seconds())?.format(&Rfc3339)?)
 }
 
 pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
@@ -70,8 +91,7 @@ pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
     let now = Clock::system().now();
     let accepted: Result<(), StoreError> = store.write(&ACTOR, move |tx| restore::accept_time(tx, now)).await;
     accepted?;
-    let said = OffsetDateTime::from_unix_timestamp(now.seconds())?.format(&Rfc3339)?;
-    print(&format!("it is {said}: a server that runs goes on at its next request\n"))
+    print(&format!("it is {}: a server that runs goes on at its next request\n", written(now)?))
 }
 
 /// A mistyped path must not make a new database.

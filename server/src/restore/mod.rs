@@ -17,7 +17,7 @@ use std::path::PathBuf;
 pub use guard::guard;
 pub use ledger::accept_time;
 pub(crate) use ledger::{record, record_browser, see, seen_at};
-pub use replay::{Lost, Restored, replay};
+pub use replay::{Lost, Restored, Taken, replay};
 
 use crate::store::StoreError;
 

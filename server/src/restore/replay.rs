@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::file::{Contents, EndsFile};
 use super::line::{End, Seal};
 use super::{RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
+use crate::clock_guard::ClockGuard;
 use crate::config::Config;
 use crate::random::Random;
 use crate::store::{Actor, Options, Store, StoreError, Tx, Value};
@@ -32,6 +34,18 @@ pub struct Restored {
     pub unknown: u64,
     /// Where a damaged export was put.
     pub moved_to: Option<PathBuf>,
+    /// What time the server goes on from; `None` when nothing was said of it.
+    pub time: Option<Taken>,
+}
+
+/// What time it is taken to be after a restore: the backup's is no measure, and neither is a clock that may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// This machine's clock is believed.
+    Clock(Timestamp),
+    /// It is further ahead than `store.clock_jump` of this time, the last that database and export know: an operator has to
+    /// say whether it is right.
+    LastKnown(Timestamp),
 }
 
 /// Brings the database that was restored up to the exported ends. With `lost`, goes on without them.
@@ -75,8 +89,8 @@ async fn with_export(
     if contents.newer.is_empty() && !contents.torn {
         return Ok(Restored::default());
     }
-    let adopt = instance.is_none();
-    let done = store.write(&ACTOR, move |tx| end_again(tx, &contents, adopt, now)).await?;
+    let (adopt, jump) = (instance.is_none(), config.store.clock_jump.as_duration());
+    let done = store.write(&ACTOR, move |tx| end_again(tx, &contents, adopt, now, jump)).await?;
     // A line that was never finished is an end that nobody was told of.
     file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
     Ok(done)
@@ -93,13 +107,13 @@ async fn without_export(
     let path = config.ends_file();
     let damaged = is_of_no_use(&path, instance.as_deref(), opened)?;
     let name = instance.is_none().then(|| ledger::new_instance(&Random::system()));
-    let named = name.clone();
-    let ended = store.write(&ACTOR, move |tx| go_on(tx, lost, named.as_deref(), now)).await?;
-    let moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
+    let (named, jump) = (name.clone(), config.store.clock_jump.as_duration());
+    let mut done = store.write(&ACTOR, move |tx| go_on(tx, lost, named.as_deref(), now, jump)).await?;
+    done.moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
     let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
     let instance = instance.or(name).unwrap_or_default();
     EndsFile::make(&path, Seal::new(config.master_key()), &instance, &ends)?;
-    Ok(Restored { ended, unknown: 0, moved_to })
+    Ok(done)
 }
 
 /// One transaction: all of it, or a server that still refuses to start. With `adopt`, the file becomes that of a database
@@ -109,9 +123,11 @@ fn end_again(
     contents: &Contents,
     adopt: bool,
     now: Timestamp,
+    jump: Duration,
 ) -> Result<Restored, StoreError> {
     let mut done = Restored::default();
-    let own = if adopt { ledger::adopt(tx, &contents.instance, now)? } else { Vec::new() };
+    let last = contents.last.as_ref().map(|end| end.at);
+    let own = if adopt { ledger::adopt(tx, &contents.instance, last.unwrap_or(now))? } else { Vec::new() };
     for end in &contents.newer {
         if end.why != ledger::BROWSER {
             end_session(tx, end, &mut done)?;
@@ -125,6 +141,7 @@ fn end_again(
     let detail = serde_json::json!({
         "exported": contents.newer.len(), "ended": done.ended, "unknown": done.unknown,
     });
+    done.time = Some(take_time(tx, last, now, jump)?);
     finish(tx, "restore.replayed", detail, now)?;
     Ok(done)
 }
@@ -140,15 +157,21 @@ fn end_session(tx: &mut dyn Tx, end: &End, done: &mut Restored) -> Result<(), St
     Ok(())
 }
 
-/// Without the export; `name` is for a database that knew of none. Returns how many sessions were ended.
-fn go_on(tx: &mut dyn Tx, lost: Lost, name: Option<&str>, now: Timestamp) -> Result<u64, StoreError> {
+/// Without the export; `name` is for a database that knew of none.
+fn go_on(
+    tx: &mut dyn Tx,
+    lost: Lost,
+    name: Option<&str>,
+    now: Timestamp,
+    jump: Duration,
+) -> Result<Restored, StoreError> {
     if let Some(name) = name {
         ledger::name_instance(tx, name, now)?;
     }
     if lost == Lost::DatabaseIsCurrent {
         let event = Event::new("restore.export_rewritten").severity(Severity::Page);
         audit::append(tx, now, event)?;
-        return Ok(0);
+        return Ok(Restored::default());
     }
     let live = tx.query("SELECT id FROM sessions WHERE revoked_at IS NULL ORDER BY id", &[])?;
     for row in &live {
@@ -159,11 +182,26 @@ fn go_on(tx: &mut dyn Tx, lost: Lost, name: Option<&str>, now: Timestamp) -> Res
         )?;
         ledger::record(tx, id, "restored", now)?;
     }
+    let time = Some(take_time(tx, None, now, jump)?);
     finish(tx, "restore.all_ended", serde_json::json!({ "ended": live.len() }), now)?;
-    Ok(live.len() as u64)
+    Ok(Restored { ended: live.len() as u64, time, ..Restored::default() })
 }
 
-/// Which browsers have signed out since the backup isn't told one by one: all of them do. And the time of the backup is no measure for the clock.
+/// Goes on from `now` if the clock may have come that far since the last time that is known: a wrong clock would end, at the
+/// next start, what the restore has just saved.
+fn take_time(
+    tx: &mut dyn Tx,
+    exported: Option<Timestamp>,
+    now: Timestamp,
+    jump: Duration,
+) -> Result<Taken, StoreError> {
+    let guard = ClockGuard::new(ledger::seen_at(tx)?.max(exported).unwrap_or(now), jump);
+    let believed = guard.believes(now);
+    ledger::see(tx, guard.seen())?;
+    Ok(if believed { Taken::Clock(guard.seen()) } else { Taken::LastKnown(guard.seen()) })
+}
+
+/// Which browsers have signed out since the backup isn't told one by one: all of them do.
 fn finish(
     tx: &mut dyn Tx,
     event: &'static str,
@@ -171,7 +209,6 @@ fn finish(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute("DELETE FROM browser_sessions", &[])?;
-    ledger::accept_time(tx, now)?;
     audit::append(tx, now, Event::new(event).severity(Severity::Page).detail(detail))
 }
 

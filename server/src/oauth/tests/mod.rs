@@ -12,6 +12,7 @@ mod refresh_faults;
 mod refusals;
 mod replica;
 mod restore;
+mod restore_operator;
 mod revoke;
 mod userinfo;
 
