@@ -138,6 +138,24 @@ async fn who_asks_too_often_uses_up_no_proof() {
 }
 
 #[tokio::test]
+async fn who_replays_a_captured_proof_uses_up_nothing_of_its_owners_requests() {
+    let server = TestServer::with(|config| config.limits.api_per_account = 2).await;
+    server.client("id=app,redirect=https://app.example.com/cb").await;
+    let ada = server.user("username=ada,password=a").await;
+    let device = Device::new();
+    let token = server.bound_token(&ada, "notes.read", &device.jkt()).await;
+    let list = Operation::of(Method::GET, "/v1/notes");
+    let [captured, next] = [(); 2].map(|()| draft(&server, &device, &list, &token).sign());
+    let bound = format!("DPoP {token}");
+    assert_eq!(send(&server, &list, &bound, Some(&captured)).await.status, 200);
+    for _ in 0..5 {
+        let again = send(&server, &list, &bound, Some(&captured)).await;
+        is_challenged(&again, "invalid-dpop-proof", "invalid_dpop_proof");
+    }
+    assert_eq!(send(&server, &list, &bound, Some(&next)).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_full_memory_of_used_proofs_is_a_503() {
     let (server, ada) = server().await;
     let device = Device::new();

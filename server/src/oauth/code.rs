@@ -146,7 +146,8 @@ impl Exchange {
             Ok(scope) => scope,
             Err(error) => return Ok(Outcome::Refuse(error)),
         };
-        match self.proof.key(self.state.dpop(), None) {
+        // Used up here and not before: a code makes one session, and so its proofs can't fill the memory.
+        match self.proof.spend(self.state.dpop(), None, &self.request.code_hash) {
             Ok(None) if client.wants_dpop => self.unproved(tx, &row, Unproved::Missing),
             Ok(key) => self.begin(tx, &row, client, key, granted, scope),
             Err(unproved) => self.unproved(tx, &row, unproved),

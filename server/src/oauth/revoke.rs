@@ -7,9 +7,9 @@ use http::header::CACHE_CONTROL;
 use super::access_token;
 use super::back_channel::BackChannel;
 use super::client_auth::Credentials;
-use super::dpop::{Presented, Unproved};
+use super::dpop::{Dpop, Presented, Unproved};
 use super::error::{Code, OAuthError};
-use super::rotation::{EndedBecause, RefreshToken, Session};
+use super::rotation::{EndedBecause, RefreshToken, Session, SessionRecord};
 use super::sessions::{self, Stored};
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
@@ -78,27 +78,28 @@ fn run(
         // RFC 7009 §2.1: not this client's to revoke.
         return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
     }
-    // Or a stale stolen token would kill the session here.
-    if let Some(jkt) = &record.dpop_jkt
-        && let Err(unproved) = proof.is_by(state.dpop(), jkt)
-    {
-        if let Some(event) = refused(unproved) {
-            let event =
-                event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id));
-            audit::append(tx, now, event)?;
+    // There is nothing left to end, and so nothing to prove.
+    let Session::Live(record) = &stored.session else { return Ok(Ok(())) };
+    let event = |event: Event| {
+        event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id))
+    };
+    if let Err(unproved) = proved(state.dpop(), proof, record) {
+        if let Some(refused) = refused(unproved) {
+            audit::append(tx, now, event(refused))?;
         }
         return Ok(Err(unproved.into()));
     }
-    if let Session::Live(record) = &stored.session
-        && sessions::end(tx, &record.id, EndedBecause::Revoked, now)?
-    {
-        let event = Event::new("session.revoked")
-            .session(&record.id)
-            .client(client.id)
-            .actor(state.keys.pseudonym(&record.user_id));
-        audit::append(tx, now, event)?;
+    if sessions::end(tx, &record.id, EndedBecause::Revoked, now)? {
+        audit::append(tx, now, event(Event::new("session.revoked")))?;
     }
     Ok(Ok(()))
+}
+
+/// A bound session is ended with its key alone, or a stale stolen token would kill it here.
+fn proved(dpop: &Dpop, proof: &Presented, record: &SessionRecord) -> Result<(), Unproved> {
+    let Some(jkt) = &record.dpop_jkt else { return Ok(()) };
+    proof.is_by(dpop, jkt)?;
+    proof.spend(dpop, Some(jkt), jkt.as_bytes()).map(drop)
 }
 
 fn refused(unproved: Unproved) -> Option<Event> {
