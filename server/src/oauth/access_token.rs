@@ -91,9 +91,10 @@ fn claims(state: &AppState, token: &str) -> Result<Claims<'static>, VerifyError>
     Ok(claims)
 }
 
-/// The session that an access token belongs to, if the token is good.
-pub(super) fn session_of(state: &AppState, token: &str) -> Option<String> {
-    claims(state, token).ok().map(|claims| claims.sid.into_owned())
+/// The session that an access token belongs to, and the key that the token is bound to, if it is good.
+pub(super) fn session_of(state: &AppState, token: &str) -> Option<(String, Option<String>)> {
+    let claims = claims(state, token).ok()?;
+    Some((claims.sid.into_owned(), claims.cnf.map(|cnf| cnf.jkt.into_owned())))
 }
 
 /// Checks an access token: signature, type, issuer, audience, time, and that its session was not ended.

@@ -32,8 +32,12 @@ pub(super) async fn revoke(
 /// What was sent; the type hint is not needed to tell.
 enum Token {
     Refresh(RefreshToken),
-    /// A good access token, by its session.
-    Access(String),
+    /// A good access token.
+    Access {
+        sid: String,
+        /// The key that it is bound to.
+        jkt: Option<String>,
+    },
     /// Anything else, which is answered as if it had been revoked (RFC 7009 §2.2).
     Unknown,
 }
@@ -43,7 +47,14 @@ impl Token {
         if let Ok(token) = RefreshToken::parse(text) {
             return Self::Refresh(token);
         }
-        access_token::session_of(state, text).map_or(Self::Unknown, Self::Access)
+        access_token::session_of(state, text).map_or(Self::Unknown, |(sid, jkt)| Self::Access { sid, jkt })
+    }
+
+    fn jkt(&self) -> Option<&str> {
+        match self {
+            Self::Access { jkt, .. } => jkt.as_deref(),
+            Self::Refresh(_) | Self::Unknown => None,
+        }
     }
 
     /// The session that made the token.
@@ -53,7 +64,7 @@ impl Token {
                 let stored = sessions::by_locator(tx, &state.keys, token.locator())?;
                 Ok(stored.filter(|stored| stored.secret.made(token)))
             }
-            Self::Access(sid) => sessions::by_id(tx, &state.keys, sid),
+            Self::Access { sid, .. } => sessions::by_id(tx, &state.keys, sid),
             Self::Unknown => Ok(None),
         }
     }
@@ -83,7 +94,7 @@ fn run(
     let event = |event: Event| {
         event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id))
     };
-    if let Err(unproved) = proved(state.dpop(), proof, record) {
+    if let Err(unproved) = proved(state.dpop(), proof, token, record) {
         if let Some(refused) = refused(unproved) {
             audit::append(tx, now, event(refused))?;
         }
@@ -95,11 +106,14 @@ fn run(
     Ok(Ok(()))
 }
 
-/// A bound session is ended with its key alone, or a stale stolen token would kill it here.
-fn proved(dpop: &Dpop, proof: &Presented, record: &SessionRecord) -> Result<(), Unproved> {
-    let Some(jkt) = &record.dpop_jkt else { return Ok(()) };
-    proof.is_by(dpop, jkt)?;
-    proof.spend(dpop, Some(jkt), jkt.as_bytes()).map(drop)
+/// What is bound is of use with its key alone: a stale stolen token must not kill a bound session here, nor an access token
+/// that is bound a session that is not.
+fn proved(dpop: &Dpop, proof: &Presented, token: &Token, record: &SessionRecord) -> Result<(), Unproved> {
+    for jkt in [token.jkt(), record.dpop_jkt.as_deref()].into_iter().flatten() {
+        proof.is_by(dpop, jkt)?;
+        proof.spend(dpop, Some(jkt), jkt.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn refused(unproved: Unproved) -> Option<Event> {
