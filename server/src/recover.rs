@@ -6,14 +6,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use moorline_server::clock::{Clock, Timestamp};
 use moorline_server::config::Config;
 use moorline_server::restore::{self, Lost, Taken};
-use moorline_server::store::{Actor, Options, Store, StoreError};
 use moorline_server::{config, dev};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::{Failure, FileArg, print};
-
-const ACTOR: Actor = Actor::System("an operator's command");
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
@@ -87,10 +84,8 @@ pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
     let ClockCommand::Accept(file) = command;
     let config = config::load(file.file.as_deref())?;
     exists(&config)?;
-    let store = Store::open(&Options::new(&config.database))?;
     let now = Clock::system().now();
-    let accepted: Result<(), StoreError> = store.write(&ACTOR, move |tx| restore::accept_time(tx, now)).await;
-    accepted?;
+    restore::accept_clock(&config, now).await?;
     print(&format!("it is {}: a server that runs goes on at its next request\n", written(now)?))
 }
 

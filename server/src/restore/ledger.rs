@@ -36,10 +36,7 @@ pub(crate) fn see(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
 }
 
 /// Takes an operator's word that it is `now`, whatever was known before.
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
-pub fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.execute("UPDATE instance SET seen_at = $1", &[now.into()])?;
     audit::append(tx, now, Event::new("clock.accepted").severity(Severity::Page))
 }

@@ -15,11 +15,22 @@ mod replay;
 use std::path::PathBuf;
 
 pub use guard::guard;
-pub use ledger::accept_time;
 pub(crate) use ledger::{record, record_browser, see, seen_at};
 pub use replay::{Lost, Restored, Taken, replay};
 
-use crate::store::StoreError;
+use crate::clock::Timestamp;
+use crate::config::{Config, NotPrimary};
+use crate::store::{Actor, Options, Store, StoreError};
+
+/// Takes an operator's word that this machine's clock is right, whatever was known before.
+///
+/// # Errors
+/// [`RestoreError::NotPrimary`], or [`RestoreError::Store`] when the database fails.
+pub async fn accept_clock(config: &Config, now: Timestamp) -> Result<(), RestoreError> {
+    config.must_be_primary()?;
+    let store = Store::open(&Options::new(&config.database))?;
+    store.write(&Actor::System("an operator's command"), move |tx| Ok(ledger::accept_time(tx, now)?)).await
+}
 
 /// The database and the exported ends of sessions do not fit together.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +99,9 @@ pub enum RestoreError {
         /// Why.
         error: std::io::Error,
     },
+    /// This node may not write.
+    #[error(transparent)]
+    NotPrimary(#[from] NotPrimary),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -53,6 +53,7 @@ pub enum Taken {
 /// # Errors
 /// [`RestoreError`]; nothing was changed then, or it can be called again.
 pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Result<Restored, RestoreError> {
+    config.must_be_primary()?;
     let store = Store::open(&Options::new(&config.database))?;
     let (instance, stored) =
         store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;

@@ -3,17 +3,12 @@
 use super::*;
 use crate::config::Span;
 use crate::restore;
-use crate::store::Store;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn a_week(config: &mut Config) {
     config.limits.enabled = false;
     config.store.clock_jump = Span::seconds(7 * 86_400);
-}
-
-async fn accept(store: &Store, now: Timestamp) {
-    store.write(&TEST, move |tx| restore::accept_time(tx, now)).await.unwrap();
 }
 
 /// The same server on a machine whose clock says `now`.
@@ -59,7 +54,7 @@ async fn an_operator_who_says_that_the_clock_is_right_is_believed_without_a_rest
     let first = world.sign_in().await;
     world.clock.advance(30 * DAY);
     world.refresh(&first.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
-    accept(&world.state.store, world.clock.now()).await;
+    restore::accept_clock(&world.state.config, world.clock.now()).await.unwrap();
     world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     assert_eq!(world.events("clock.accepted").await, 1);
 }
