@@ -17,7 +17,6 @@ use crate::access::AuthContext;
 use crate::audit::{self, Event};
 use crate::http::pages::{error_page, page};
 use crate::http::{ContentSecurity, Surface};
-use crate::restore;
 use crate::state::AppState;
 use crate::store::Actor;
 
@@ -112,8 +111,7 @@ pub(super) async fn sign_out(
     let event = Event::new("sign_out").actor(state.keys.pseudonym(session.user_id()));
     let actor = Actor::Person(AuthContext::from_browser_session(&session));
     let ended = state.store.write(&actor, move |tx| {
-        sessions::end(tx, session.cookie())?;
-        restore::record_browser(tx, now)?;
+        sessions::end(tx, session.cookie(), now)?;
         audit::append(tx, now, event)
     });
     if let Err(error) = ended.await {

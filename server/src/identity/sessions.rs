@@ -10,6 +10,7 @@ use super::cookies::Cookie;
 use super::csrf;
 use crate::clock::Timestamp;
 use crate::keys::Keys;
+use crate::restore;
 use crate::state::AppState;
 use crate::store::{Actor, StoreError, Tx, Value};
 
@@ -97,7 +98,7 @@ pub(super) fn begin(
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
     if let Some(old) = old_cookie {
-        end(tx, old)?;
+        end(tx, old, now)?;
     }
     tx.execute(
         "DELETE FROM browser_sessions WHERE user_id = $1 AND expires_at <= $2",
@@ -110,10 +111,11 @@ pub(super) fn begin(
     Ok(())
 }
 
-/// Ends the session of this cookie, if there is one.
-pub(super) fn end(tx: &mut dyn Tx, cookie: &str) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM browser_sessions WHERE id_hash = $1", &[Value::from(hash(cookie))])?;
-    Ok(())
+/// Ends the session of this cookie, if there is one. A restore must not bring it back.
+pub(super) fn end(tx: &mut dyn Tx, cookie: &str, now: Timestamp) -> Result<(), StoreError> {
+    let ended =
+        tx.execute("DELETE FROM browser_sessions WHERE id_hash = $1", &[Value::from(hash(cookie))])?;
+    if ended > 0 { restore::record_browser(tx, now) } else { Ok(()) }
 }
 
 fn hash(cookie: &str) -> Vec<u8> {

@@ -44,6 +44,21 @@ async fn signing_in_leads_back_to_the_request_and_gives_a_session_under_a_new_id
 }
 
 #[tokio::test]
+async fn a_session_that_signing_in_replaces_is_an_end_that_a_restore_must_not_forget() {
+    let server = server().await;
+    let browser = Browser::of(&server);
+    let ends = async || server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await;
+    browser.set_cookie(SESSION, &"p".repeat(43));
+    browser.sign_in(None, "ada", "correct horse").await;
+    assert_eq!(ends().await, 0, "a planted id is nobody's session");
+    browser.sign_in(None, "ada", "correct horse").await;
+    assert_eq!(ends().await, 1);
+    let csrf = hidden(&browser.get("/").await.body, "csrf");
+    browser.post("/sign-out", &[("csrf", &csrf)]).await;
+    assert_eq!(ends().await, 2);
+}
+
+#[tokio::test]
 async fn a_session_cookie_is_stored_as_a_hash_alone() {
     let server = server().await;
     let browser = Browser::of(&server);

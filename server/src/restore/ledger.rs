@@ -17,10 +17,10 @@ pub(crate) fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp
     Ok(())
 }
 
-/// What stands in the place of the reason when it was a browser that signed out.
+/// What stands in the place of the reason when it was a browser's session that ended.
 pub(super) const BROWSER: &str = "browser";
 
-/// Notes that a browser signed out: a restore that forgets it signs all of them out.
+/// Notes that a browser's session ended: a restore that forgets it signs all of them out.
 pub(crate) fn record_browser(tx: &mut dyn Tx, at: Timestamp) -> Result<(), StoreError> {
     record(tx, "-", BROWSER, at)
 }
