@@ -38,6 +38,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), edge))
+                // A preflight is answered here: it asks for the registered origins, and has no use for a bound or the time.
                 .layer(cors::layer(state.clone()))
                 .layer(from_fn_with_state(state.clone(), bounds))
                 .layer(RequestBodyLimitLayer::new(largest_body))

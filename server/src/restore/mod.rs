@@ -1,7 +1,7 @@
 //! Ends of sessions that outlive the database: what was revoked stays revoked after a restore.
 //!
 //! Every end is numbered in the database, in the transaction that makes it, and then stands in a file outside the database
-//! before anybody hears of it. The database comes first, so at a start it is level with the file, or ahead after a crash,
+//! before the answer of any request that writes tells of it. The database comes first, so at a start it is level with the file, or ahead after a crash,
 //! which is mended without a word. If it is behind, it went back in time: the server refuses to start until the ends that it
 //! has lost were replayed ([`replay`]).
 

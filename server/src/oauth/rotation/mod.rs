@@ -53,7 +53,7 @@ pub struct PresentedToken {
 pub enum Proof<'a> {
     /// There is none.
     Absent,
-    /// There is one, but it is malformed, of the wrong time or place, or was used before.
+    /// There is one, but it is malformed, for another request, or was used before.
     Bad,
     /// It would be good, but has no nonce of ours, or an old one.
     NonceWanted,
