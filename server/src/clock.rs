@@ -44,6 +44,12 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+
+    /// The time between the two points, whichever is the earlier.
+    #[must_use]
+    pub const fn distance(self, other: Self) -> Duration {
+        Duration::from_millis(self.0.abs_diff(other.0))
+    }
 }
 
 fn millis_of(duration: Duration) -> i64 {
@@ -126,6 +132,7 @@ mod tests {
         let late = early.after(Duration::from_secs(9));
         assert_eq!(early.since(late), Duration::ZERO);
         assert_eq!(late.since(early), Duration::from_secs(9));
+        assert_eq!((early.distance(late), late.distance(early)), (late.since(early), late.since(early)));
         assert_eq!(late.before(Duration::from_secs(9)), early);
     }
 }

@@ -152,7 +152,7 @@ async fn add_client(args: ClientArgs) -> Result<(), Failure> {
 }
 
 async fn list_clients(file: &FileArg, json: bool) -> Result<(), Failure> {
-    let state = open(file).await?;
+    let state = start::open_to_read(config::load(file.file.as_deref())?, Clock::system()).await?;
     let all = state.store.read(&ACTOR, clients::all).await?;
     if json {
         let all: Vec<_> = all

@@ -3,17 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use moorline_server::clock::Clock;
-use moorline_server::config::{Config, Role};
-use moorline_server::restore::{self, Lost};
-use moorline_server::store::{Actor, Options, Store, StoreError};
+use moorline_server::clock::{Clock, Timestamp};
+use moorline_server::config::Config;
+use moorline_server::restore::{self, Lost, Taken};
 use moorline_server::{config, dev};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::{Failure, FileArg, print};
-
-const ACTOR: Actor = Actor::System("an operator's command");
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
@@ -46,7 +43,7 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         Some(dir) => dev::settings(dir)?,
         None => config::load(args.file.file.as_deref())?,
     };
-    is_ours(&config)?;
+    exists(&config)?;
     let lost = args.lost.map(|lost| match lost {
         LostArg::DatabaseIsCurrent => Lost::DatabaseIsCurrent,
         LostArg::EndAllSessions => Lost::EndAllSessions,
@@ -57,31 +54,43 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     }
     print(&format!(
         "sessions ended now: {}\nends of sessions that began after the backup, and are lost with it: {}\n\
-         the server may start\n",
-        done.ended, done.unknown
+{}the server may start\n",
+        done.ended,
+        done.unknown,
+        time_in_words(done.time)?
     ))
+}
+
+fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {
+    Ok(match taken {
+        None => String::new(),
+        Some(Taken::Clock(time)) => {
+            format!("it goes on from {}\n", written(time)?)
+        }
+        Some(Taken::LastKnown(time)) => format!(
+            "it goes on from {}, the last time that is known: this machine's clock is too far ahead of it (store.clock_jump) \
+             to be believed.\nSet the clock right or, if it is right, run `moorline-server clock accept`; until then the server \
+             answers 503\n",
+            written(time)?
+        ),
+    })
+}
+
+fn written(time: Timestamp) -> Result<String, Failure> {
+    Ok(OffsetDateTime::from_unix_timestamp(time.seconds())?.format(&Rfc3339)?)
 }
 
 pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
     let ClockCommand::Accept(file) = command;
     let config = config::load(file.file.as_deref())?;
-    is_ours(&config)?;
-    let store = Store::open(&Options::new(&config.database))?;
+    exists(&config)?;
     let now = Clock::system().now();
-    let accepted: Result<(), StoreError> = store.write(&ACTOR, move |tx| restore::accept_time(tx, now)).await;
-    accepted?;
-    let said = OffsetDateTime::from_unix_timestamp(now.seconds())?.format(&Rfc3339)?;
-    print(&format!("it is {said}: a server that runs goes on at its next request\n"))
+    restore::accept_clock(&config, now).await?;
+    print(&format!("it is {}: a server that runs goes on at its next request\n", written(now)?))
 }
 
-/// A mistyped path must not make a new database, and a replica's is another node's to write.
-fn is_ours(config: &Config) -> Result<(), Failure> {
-    if config.store.role == Role::Replica {
-        return Err(
-            "this node is a replica: run this where the database is written (store.role = \"primary\")"
-                .into(),
-        );
-    }
+/// A mistyped path must not make a new database.
+fn exists(config: &Config) -> Result<(), Failure> {
     std::fs::metadata(&config.database)
         .map(drop)
         .map_err(|error| format!("{}: {error}", config.database.display()).into())

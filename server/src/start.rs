@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::clock_guard::{ClockGuard, is_time_known};
-use crate::config::{Config, Role};
+use crate::config::{Config, NotPrimary, Role};
 use crate::http::{self, Listener, ServeError};
 use crate::identity::Passwords;
 use crate::keys::{Keys, KeysError, Rotation};
@@ -30,6 +30,9 @@ pub enum StartError {
     /// The database and the exported ends of sessions do not fit together.
     #[error(transparent)]
     Restore(RestoreError),
+    /// This node may not write.
+    #[error(transparent)]
+    NotPrimary(#[from] NotPrimary),
     /// The signing keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -56,12 +59,20 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
     assemble(config, clock, store).await
 }
 
-/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard. Beside a
-/// replica, what would write is refused.
+/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
+///
+/// # Errors
+/// As [`open`]; [`StartError::NotPrimary`] on a replica.
+pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
+    config.must_be_primary()?;
+    open_to_read(config, clock).await
+}
+
+/// As [`open_beside`], for a command that writes nothing: a replica will do.
 ///
 /// # Errors
 /// As [`open`].
-pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
+pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let options = Options::new(&config.database);
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options),

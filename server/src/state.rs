@@ -10,7 +10,7 @@ use crate::identity::Passwords;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::oauth::Settings;
-use crate::oauth::dpop::Dpop;
+use crate::oauth::dpop::{Dpop, SHARE};
 use crate::random::Random;
 use crate::store::Store;
 
@@ -51,6 +51,9 @@ impl AppState {
     pub fn new(parts: Parts) -> Self {
         let oauth = Settings::new(&parts.config);
         let dpop = Dpop::new(&oauth.issuer, parts.clock.clone(), &parts.random);
+        let limits = &parts.config.limits;
+        let share = SHARE.max(limits.rotation_per_session.saturating_mul(6));
+        let dpop = if limits.enabled { dpop.with_share(share) } else { dpop };
         let jump = parts.config.store.clock_jump.as_duration();
         let clock_guard = ClockGuard::new(parts.clock.now(), jump);
         Self(Arc::new(Inner { oauth, dpop, clock_guard, parts }))

@@ -213,27 +213,28 @@ async fn a_server_whose_clock_has_leapt_serves_again_when_an_operator_says_that_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commands_beside_a_replica_read_and_write_nothing() -> Result<()> {
+async fn a_command_on_a_replica_reads_or_says_where_to_run_it() -> Result<()> {
     let server = Server::start()?;
     let config = settings(&server, 1)?;
-    let beside_a_replica = |arguments: &[&str]| -> Result<Output> {
+    let run = |arguments: &[&str]| -> Result<Output> {
         let mut command = Command::new(binaries::server()?);
         command.args(arguments).arg("--config").arg(&config).env("MOORLINE_STORE_ROLE", "replica");
         Ok(command.output()?)
     };
-    let listed = beside_a_replica(&["client", "list"])?;
-    assert!(
-        listed.status.success() && String::from_utf8_lossy(&listed.stdout).contains(CLIENT),
-        "{listed:?}"
-    );
-    for arguments in [
-        &["client", "add", "--id", "x", "--redirect", "com.example.x:/back"] as &[&str],
-        &["clock", "accept"],
-        &["restore"],
-    ] {
-        let refused = beside_a_replica(arguments)?;
+    let listed = run(&["client", "list"])?;
+    assert!(listed.status.success(), "{listed:?}");
+    assert!(String::from_utf8_lossy(&listed.stdout).contains(CLIENT), "{listed:?}");
+    let add = ["client", "add", "--id", "other", "--redirect", "com.example.other:/cb"];
+    for arguments in
+        [&add[..], &["clock", "accept"], &["restore"], &["restore", "--lost", "end-all-sessions"]]
+    {
+        let refused = run(arguments)?;
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(!refused.status.success() && said.contains("this node is a replica"), "{arguments:?} {said}");
+        assert!(
+            !refused.status.success() && said.contains("Run this on the primary"),
+            "{arguments:?}: {said}"
+        );
     }
+    HandMade::new(&server, "ada")?.tokens().await?;
     Ok(())
 }

@@ -109,7 +109,7 @@ pub(crate) async fn authenticate(state: &AppState, parts: &Parts) -> Result<Auth
         // A bound token that anybody may use is not bound, and a proof says nothing of a token without a key (RFC 9449 §7).
         (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => return Err(Refusal::InvalidToken(Scheme::Dpop)),
     };
-    // What somebody has captured must not count against its owner.
+    // Before the limit: who replays a captured proof must not use up its owner's requests.
     if proof.as_ref().is_some_and(|proof| state.dpop().was_used(proof)) {
         return Err(Refusal::InvalidProof(ProofError::Replayed));
     }
@@ -120,7 +120,7 @@ pub(crate) async fn authenticate(state: &AppState, parts: &Parts) -> Result<Auth
             Claim::Fresh => {}
             Claim::Replayed => return Err(Refusal::InvalidProof(ProofError::Replayed)),
             Claim::Stale => return Err(Refusal::NonceWanted),
-            Claim::Full => return Err(Refusal::Unavailable),
+            Claim::Full | Claim::OverShare => return Err(Refusal::Unavailable),
         }
     }
     Ok(Authenticated { person, token, scheme })

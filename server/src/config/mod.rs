@@ -95,6 +95,14 @@ pub enum Role {
     Replica,
 }
 
+/// A command that writes was given to a node that may not.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(
+    "{}: another node writes this database (store.role = \"replica\"). Run this on the primary; or, to make this node the primary, stop the other one, set store.role = \"primary\" here, and run this again",
+    .0.display()
+)]
+pub struct NotPrimary(PathBuf);
+
 /// Certificate and key files (PEM).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -262,6 +270,17 @@ impl Config {
     /// The file that ends of sessions are exported to.
     pub fn ends_file(&self) -> PathBuf {
         self.store.ends_file.clone().unwrap_or_else(|| self.database.with_extension("ends"))
+    }
+
+    /// Whether this node may write the database.
+    ///
+    /// # Errors
+    /// [`NotPrimary`] on a replica.
+    pub fn must_be_primary(&self) -> Result<(), NotPrimary> {
+        match self.store.role {
+            Role::Primary => Ok(()),
+            Role::Replica => Err(NotPrimary(self.database.clone())),
+        }
     }
 
     /// The key that seals secrets in the database.

@@ -176,6 +176,9 @@ impl DevServer {
     }
 }
 
+/// A folder may lie about for months.
+const CLOCK_JUMP: Span = Span::seconds(3660 * 86_400);
+
 /// The settings of a development server's folder, for a command beside it.
 ///
 /// # Errors
@@ -185,7 +188,9 @@ pub fn settings(dir: &Path) -> Result<Config, DevError> {
     std::fs::metadata(dir.join("master.key")).map_err(missing)?;
     let folder = Directory::open(dir).map_err(missing)?;
     let issuer = "https://localhost".parse().expect("that is an issuer");
-    Ok(Config::new(issuer, folder.path("moorline.db"), master_key(&folder)?))
+    let mut config = Config::new(issuer, folder.path("moorline.db"), master_key(&folder)?);
+    config.store.clock_jump = CLOCK_JUMP;
+    Ok(config)
 }
 
 /// By TLS, a name that the certificate has; in plain HTTP the very address, since `localhost` may be another.
@@ -208,8 +213,7 @@ fn config(
     config.listen = listen;
     config.http.plain = options.http;
     config.limits.enabled = options.limits;
-    // A folder may lie about for months.
-    config.store.clock_jump = Span::seconds(3660 * 86_400);
+    config.store.clock_jump = CLOCK_JUMP;
     Ok(config)
 }
 

@@ -38,6 +38,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), edge))
+                // A preflight is answered here: it asks for the registered origins, and has no use for a bound or the time.
                 .layer(cors::layer(state.clone()))
                 .layer(from_fn_with_state(state.clone(), bounds))
                 .layer(RequestBodyLimitLayer::new(largest_body))
@@ -65,8 +66,7 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     response
 }
 
-/// The time and the size that a request may have, if the clock is to be believed. (A preflight has been answered before: it
-/// has no body, and allows no more than the request after it is asked about.)
+/// The time and the size that a request may have, if the clock is to be believed.
 async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if let Err(refusal) = know_time(&state).await {
         return refusal;

@@ -111,7 +111,7 @@ pub(super) fn begin(
     Ok(())
 }
 
-/// Ends the session of this cookie, if there is one, also for a restore from a backup that has it.
+/// Ends the session of this cookie, if there is one. A restore must not bring it back.
 pub(super) fn end(tx: &mut dyn Tx, cookie: &str, now: Timestamp) -> Result<(), StoreError> {
     let ended =
         tx.execute("DELETE FROM browser_sessions WHERE id_hash = $1", &[Value::from(hash(cookie))])?;

@@ -39,10 +39,23 @@ async fn signing_in_leads_back_to_the_request_and_gives_a_session_under_a_new_id
     // Signing in again replaces the session: the old cookie is worth nothing.
     browser.sign_in(None, "ada", "correct horse").await;
     assert_ne!(browser.cookie(SESSION).unwrap(), session);
-    // A restore must not give it back either.
-    assert_eq!(server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await, 1);
     browser.set_cookie(SESSION, &session);
     assert!(browser.get("/").await.body.contains("One account for your apps"));
+}
+
+#[tokio::test]
+async fn a_session_that_signing_in_replaces_is_an_end_that_a_restore_must_not_forget() {
+    let server = server().await;
+    let browser = Browser::of(&server);
+    let ends = async || server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await;
+    browser.set_cookie(SESSION, &"p".repeat(43));
+    browser.sign_in(None, "ada", "correct horse").await;
+    assert_eq!(ends().await, 0, "a planted id is nobody's session");
+    browser.sign_in(None, "ada", "correct horse").await;
+    assert_eq!(ends().await, 1);
+    let csrf = hidden(&browser.get("/").await.body, "csrf");
+    browser.post("/sign-out", &[("csrf", &csrf)]).await;
+    assert_eq!(ends().await, 2);
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Access tokens: signed `at+jwt` (RFC 9068) that carry their session, so that ending it ends them on our API.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +9,9 @@ use crate::clock::Timestamp;
 use crate::keys::{JwsError, TokenType};
 use crate::state::AppState;
 use crate::store::{Actor, StoreError};
+
+/// The clocks of two nodes may differ by this much.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(5 * 60);
 
 /// The claims of an access token (RFC 9068 §2.2).
 #[derive(Debug, Serialize, Deserialize)]
@@ -70,6 +74,9 @@ pub enum VerifyError {
     /// Its time is over.
     #[error("the token has expired")]
     Expired,
+    /// Its time has not come: a clock that had leapt was put right.
+    #[error("the token is from the future")]
+    FromTheFuture,
     /// Its session was ended.
     #[error("the token's session was ended")]
     SessionEnded,
@@ -78,7 +85,7 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// The claims of a token that is ours, for our API, and in its time; whether its session lives is not asked.
+/// The claims of a token that is ours, for our API, and not expired; whether its session lives is not asked.
 fn claims(state: &AppState, token: &str) -> Result<Claims<'static>, VerifyError> {
     let claims: Claims<'static> = state.keys.verify(TokenType::AccessToken, token)?;
     let settings = state.oauth();
@@ -91,9 +98,11 @@ fn claims(state: &AppState, token: &str) -> Result<Claims<'static>, VerifyError>
     Ok(claims)
 }
 
-/// The session that an access token belongs to, if the token is good.
-pub(super) fn session_of(state: &AppState, token: &str) -> Option<String> {
-    claims(state, token).ok().map(|claims| claims.sid.into_owned())
+/// The session that an access token belongs to, and the key that the token is bound to, if it is good, or will be
+/// when the clock is where it was: a sign-out must not be lost for that.
+pub(super) fn session_of(state: &AppState, token: &str) -> Option<(String, Option<String>)> {
+    let claims = claims(state, token).ok()?;
+    Some((claims.sid.into_owned(), claims.cnf.map(|cnf| cnf.jkt.into_owned())))
 }
 
 /// Checks an access token: signature, type, issuer, audience, time, and that its session was not ended.
@@ -102,6 +111,10 @@ pub(super) fn session_of(state: &AppState, token: &str) -> Option<String> {
 /// [`VerifyError`]; only [`VerifyError::Store`] is not the token's fault.
 pub async fn verify(state: &AppState, token: &str) -> Result<VerifiedAccessToken, VerifyError> {
     let claims = claims(state, token)?;
+    // It would outlive its lifetime by as much as the clock was ahead.
+    if claims.iat > state.clock.now().after(CLOCKS_DIFFER).seconds() {
+        return Err(VerifyError::FromTheFuture);
+    }
     let sid = claims.sid.clone().into_owned();
     let actor = Actor::Anonymous("the token that says who this is is being checked");
     let live = state

@@ -136,7 +136,10 @@ impl Exchange {
             return Ok(Outcome::Refuse(REFUSED));
         }
         if row.optional_timestamp("used_at")?.is_some() {
-            return self.used_twice(tx, &row);
+            return match self.shown(client) {
+                Ok(()) => self.used_twice(tx, &row),
+                Err(unproved) => self.unproved(tx, &row, unproved),
+            };
         }
         if row.timestamp("expires_at")? <= self.now {
             return Ok(Outcome::Refuse(REFUSED));
@@ -146,10 +149,20 @@ impl Exchange {
             Ok(scope) => scope,
             Err(error) => return Ok(Outcome::Refuse(error)),
         };
-        match self.proof.key(self.state.dpop(), None) {
+        // Used up here and not before: a code makes one session, and so its proofs can't fill the memory.
+        match self.proof.spend(self.state.dpop(), None, &self.request.code_hash) {
             Ok(None) if client.wants_dpop => self.unproved(tx, &row, Unproved::Missing),
             Ok(key) => self.begin(tx, &row, client, key, granted, scope),
             Err(unproved) => self.unproved(tx, &row, unproved),
+        }
+    }
+
+    /// Whether this request could have had the code, if it had been the first. A copy of one that was (delayed on its way, or
+    /// sent again by an HTTP stack) couldn't, as its proof was used or its nonce is old: it is no sign of a theft.
+    fn shown(&self, client: Authenticated<'_>) -> Result<(), Unproved> {
+        match self.proof.look(self.state.dpop(), None)? {
+            None if client.wants_dpop => Err(Unproved::Missing),
+            _ => Ok(()),
         }
     }
 

@@ -95,9 +95,13 @@ impl Refresh {
             let presented = self.presented(client, stored.as_ref(), &proved);
             let context = self.context(&proved);
             let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &context);
-            let unproved = match decision {
-                Decision::Refuse(Refusal::ProofFailed) => Some(proved.err().unwrap_or(Unproved::Missing)),
-                Decision::Rotate | Decision::Heal | Decision::Same(_) => self.key_of_token(client).err(),
+            let unproved = match (decision, &stored) {
+                (Decision::Refuse(Refusal::ProofFailed), _) => {
+                    Some(proved.err().unwrap_or(Unproved::Missing))
+                }
+                (Decision::Rotate | Decision::Heal | Decision::Same(_), Some(stored)) => {
+                    self.key_of_token(client, stored).err()
+                }
                 _ => None,
             };
             if let Some(unproved) = unproved {
@@ -110,8 +114,8 @@ impl Refresh {
         Ok(Outcome::Refuse(OAuthError::unavailable()))
     }
 
-    /// What the proof says. It is used up only by a client for a token of its own: nobody else can fill the memory of used
-    /// proofs.
+    /// What the proof says. It is used up only for a live session, and by a client for a token of its own: nobody else can fill
+    /// the memory of used proofs. A session that is not bound is decided without it.
     fn proved(
         &self,
         client: Option<Authenticated<'_>>,
@@ -121,16 +125,25 @@ impl Refresh {
             self.request.token.as_ref().is_some_and(|token| stored.secret.made(token))
                 && client.is_some_and(|client| client.id == stored.session.record().client_id)
         });
-        match own {
-            Some(stored) => self.proof.key(self.state.dpop(), stored.session.record().dpop_jkt.as_deref()),
-            None => Ok(None),
+        let Some(stored) = own else { return Ok(None) };
+        let (dpop, jkt) = (self.state.dpop(), stored.session.record().dpop_jkt.as_deref());
+        match (&stored.session, jkt) {
+            (Session::Live(_), Some(jkt)) => self.proof.spend(dpop, Some(jkt), jkt.as_bytes()),
+            (Session::Live(_), None) | (Session::Ended { .. }, _) => self.proof.look(dpop, jkt),
         }
     }
 
-    /// What the access token is to be bound to. A session that is not bound is decided without a proof, but a bad one is
-    /// never passed over: the client would take the token for a bound one.
-    fn key_of_token(&self, client: Option<Authenticated<'_>>) -> Result<Option<&str>, Unproved> {
-        match self.proof.key(self.state.dpop(), None)? {
+    /// What the access token is to be bound to. A bad proof is never passed over, whatever the session: the client would take
+    /// the token for a bound one. It counts in the share of the session, if that is not bound: its holder can make keys
+    /// without end.
+    fn key_of_token(
+        &self,
+        client: Option<Authenticated<'_>>,
+        stored: &Stored,
+    ) -> Result<Option<&str>, Unproved> {
+        let record = stored.session.record();
+        let holder = record.dpop_jkt.as_ref().unwrap_or(&record.id);
+        match self.proof.spend(self.state.dpop(), None, holder.as_bytes())? {
             None if client.is_some_and(|client| client.wants_dpop) => Err(Unproved::Missing),
             key => Ok(key),
         }
@@ -271,7 +284,7 @@ impl Refresh {
             None
         };
         // It was good when it was decided to issue.
-        let key = self.proof.key(self.state.dpop(), None).map_err(|_| disagree())?;
+        let key = self.proof.look(self.state.dpop(), None).map_err(|_| disagree())?;
         let issue = Issue::new(record, &stored.secret, stored.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }

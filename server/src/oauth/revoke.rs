@@ -7,9 +7,9 @@ use http::header::CACHE_CONTROL;
 use super::access_token;
 use super::back_channel::BackChannel;
 use super::client_auth::Credentials;
-use super::dpop::{Presented, Unproved};
+use super::dpop::{Dpop, Presented, Unproved};
 use super::error::{Code, OAuthError};
-use super::rotation::{EndedBecause, RefreshToken, Session};
+use super::rotation::{EndedBecause, RefreshToken, Session, SessionRecord};
 use super::sessions::{self, Stored};
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
@@ -32,8 +32,12 @@ pub(super) async fn revoke(
 /// What was sent; the type hint is not needed to tell.
 enum Token {
     Refresh(RefreshToken),
-    /// A good access token, by its session.
-    Access(String),
+    /// A good access token.
+    Access {
+        sid: String,
+        /// The key that it is bound to.
+        jkt: Option<String>,
+    },
     /// Anything else, which is answered as if it had been revoked (RFC 7009 §2.2).
     Unknown,
 }
@@ -43,7 +47,14 @@ impl Token {
         if let Ok(token) = RefreshToken::parse(text) {
             return Self::Refresh(token);
         }
-        access_token::session_of(state, text).map_or(Self::Unknown, Self::Access)
+        access_token::session_of(state, text).map_or(Self::Unknown, |(sid, jkt)| Self::Access { sid, jkt })
+    }
+
+    fn jkt(&self) -> Option<&str> {
+        match self {
+            Self::Access { jkt, .. } => jkt.as_deref(),
+            Self::Refresh(_) | Self::Unknown => None,
+        }
     }
 
     /// The session that made the token.
@@ -53,7 +64,7 @@ impl Token {
                 let stored = sessions::by_locator(tx, &state.keys, token.locator())?;
                 Ok(stored.filter(|stored| stored.secret.made(token)))
             }
-            Self::Access(sid) => sessions::by_id(tx, &state.keys, sid),
+            Self::Access { sid, .. } => sessions::by_id(tx, &state.keys, sid),
             Self::Unknown => Ok(None),
         }
     }
@@ -78,27 +89,31 @@ fn run(
         // RFC 7009 §2.1: not this client's to revoke.
         return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
     }
-    // Or a stale stolen token would kill the session here.
-    if let Some(jkt) = &record.dpop_jkt
-        && let Err(unproved) = proof.is_by(state.dpop(), jkt)
-    {
-        if let Some(event) = refused(unproved) {
-            let event =
-                event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id));
-            audit::append(tx, now, event)?;
+    // There is nothing left to end, and so nothing to prove.
+    let Session::Live(record) = &stored.session else { return Ok(Ok(())) };
+    let event = |event: Event| {
+        event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id))
+    };
+    if let Err(unproved) = proved(state.dpop(), proof, token, record) {
+        if let Some(refused) = refused(unproved) {
+            audit::append(tx, now, event(refused))?;
         }
         return Ok(Err(unproved.into()));
     }
-    if let Session::Live(record) = &stored.session
-        && sessions::end(tx, &record.id, EndedBecause::Revoked, now)?
-    {
-        let event = Event::new("session.revoked")
-            .session(&record.id)
-            .client(client.id)
-            .actor(state.keys.pseudonym(&record.user_id));
-        audit::append(tx, now, event)?;
+    if sessions::end(tx, &record.id, EndedBecause::Revoked, now)? {
+        audit::append(tx, now, event(Event::new("session.revoked")))?;
     }
     Ok(Ok(()))
+}
+
+/// What is bound is of use with its key alone: a stale stolen token must not kill a bound session here, nor an access token
+/// that is bound a session that is not.
+fn proved(dpop: &Dpop, proof: &Presented, token: &Token, record: &SessionRecord) -> Result<(), Unproved> {
+    for jkt in [token.jkt(), record.dpop_jkt.as_deref()].into_iter().flatten() {
+        proof.is_by(dpop, jkt)?;
+        proof.spend(dpop, Some(jkt), jkt.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn refused(unproved: Unproved) -> Option<Event> {

@@ -26,11 +26,16 @@ pub fn guard(
     let stored = ledger::last_seq(tx)?;
     let opened = EndsFile::open(path, Seal::new(master), stored)?;
     let mut export = match (ledger::instance(tx)?, opened) {
+        // Whether it is an old backup whose file is away, or one that never had a file, only an operator knows.
+        (None, None) if ledger::has_sessions(tx)? => return Err(RestoreError::Missing(path.to_owned())),
         (None, None) => begin(tx, path, master, random, now)?,
         // The start before this one got no further than making the file.
-        (None, Some((file, contents))) if contents.last.is_none() => {
+        (None, Some((file, contents))) if contents.last.is_none() && !contents.torn => {
             ledger::name_instance(tx, &contents.instance, now)?;
             ToFile { file, last: 0 }
+        }
+        (None, Some(_)) if ledger::has_sessions(tx)? => {
+            return Err(RestoreError::Unnamed(path.to_owned()));
         }
         (Some(_), None) => return Err(RestoreError::Missing(path.to_owned())),
         (Some(instance), Some((file, contents))) if instance == contents.instance => {

@@ -17,10 +17,10 @@ pub(crate) fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp
     Ok(())
 }
 
-/// What stands in the place of the reason when it was a browser that signed out.
+/// What stands in the place of the reason when it was a browser's session that ended.
 pub(super) const BROWSER: &str = "browser";
 
-/// Notes that a browser signed out: a restore that forgets it signs all of them out.
+/// Notes that a browser's session ended: a restore that forgets it signs all of them out.
 pub(crate) fn record_browser(tx: &mut dyn Tx, at: Timestamp) -> Result<(), StoreError> {
     record(tx, "-", BROWSER, at)
 }
@@ -36,10 +36,7 @@ pub(crate) fn see(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
 }
 
 /// Takes an operator's word that it is `now`, whatever was known before.
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
-pub fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+pub(super) fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.execute("UPDATE instance SET seen_at = $1", &[now.into()])?;
     audit::append(tx, now, Event::new("clock.accepted").severity(Severity::Page))
 }
@@ -51,6 +48,30 @@ pub(super) fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
 
 pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), StoreError> {
     tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, $2)", &[id.into(), now.into()]).map(drop)
+}
+
+/// Names a database that knew of no file by the file that it gets back, and takes its own numbers away: the file's are the
+/// true ones. Returns the ends that it had under them.
+pub(super) fn adopt(tx: &mut dyn Tx, instance: &str, now: Timestamp) -> Result<Vec<End>, StoreError> {
+    let own = after(tx, 0, i64::MAX)?;
+    tx.execute("DELETE FROM session_ends", &[])?;
+    name_instance(tx, instance, now)?;
+    Ok(own)
+}
+
+/// Whether there is a session, ended or not, of an app or of a browser.
+pub(super) fn has_sessions(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    let any = "SELECT 1 AS one FROM sessions UNION ALL SELECT 1 FROM browser_sessions LIMIT 1";
+    Ok(tx.first(any, &[])?.is_some())
+}
+
+/// Takes an end over as the file has it.
+pub(super) fn insert(tx: &mut dyn Tx, end: &End) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO session_ends (seq, session_id, why, ended_at) VALUES ($1, $2, $3, $4)",
+        &[end.seq.into(), (&end.session_id).into(), (&end.why).into(), end.at.into()],
+    )
+    .map(drop)
 }
 
 pub(super) fn new_instance(random: &Random) -> String {

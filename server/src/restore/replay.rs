@@ -1,13 +1,17 @@
 //! `moorline-server restore`: ends again what was ended after the backup.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::file::{Contents, EndsFile};
 use super::line::{End, Seal};
 use super::{RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
+use crate::clock_guard::ClockGuard;
 use crate::config::Config;
+use crate::random::Random;
 use crate::store::{Actor, Options, Store, StoreError, Tx, Value};
 
 const ACTOR: Actor = Actor::System("a restore");
@@ -30,6 +34,18 @@ pub struct Restored {
     pub unknown: u64,
     /// Where a damaged export was put.
     pub moved_to: Option<PathBuf>,
+    /// What time the server goes on from; `None` when nothing was said of it.
+    pub time: Option<Taken>,
+}
+
+/// What time it is taken to be after a restore: the backup's is no measure, and neither is a clock that may be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// This machine's clock is believed.
+    Clock(Timestamp),
+    /// It is further ahead than `store.clock_jump` of this time, the last that database and export know: an operator has to
+    /// say whether it is right.
+    LastKnown(Timestamp),
 }
 
 /// Brings the database that was restored up to the exported ends. With `lost`, goes on without them.
@@ -37,62 +53,96 @@ pub struct Restored {
 /// # Errors
 /// [`RestoreError`]; nothing was changed then, or it can be called again.
 pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Result<Restored, RestoreError> {
-    let path = config.ends_file();
-    let seal = || Seal::new(config.master_key());
+    config.must_be_primary()?;
     let store = Store::open(&Options::new(&config.database))?;
     let (instance, stored) =
         store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;
-    let opened = EndsFile::open(&path, seal(), stored);
+    // A backup from before migration 3 has numbered its ends by itself: all of the file is news to it.
+    let after = if instance.is_some() { stored } else { 0 };
+    let opened = EndsFile::open(&config.ends_file(), Seal::new(config.master_key()), after);
     match lost {
-        None => {
-            let (mut file, contents) = opened?.ok_or_else(|| RestoreError::Missing(path.clone()))?;
-            if instance.as_ref() != Some(&contents.instance) {
-                return Err(RestoreError::OtherDatabase(path));
-            }
-            let known = store.read(&ACTOR, move |tx| ledger::numbered(tx, stored)).await?;
-            if contents.asked.is_some() && contents.asked != known {
-                return Err(RestoreError::Damaged {
-                    path,
-                    line: usize::try_from(stored).unwrap_or(usize::MAX).saturating_add(1),
-                    what: "it is not the end that the database has under that number",
-                });
-            }
-            let (newer, torn) = (contents.newer, contents.torn);
-            if newer.is_empty() && !torn {
-                return Ok(Restored::default());
-            }
-            let done = store.write(&ACTOR, move |tx| end_again(tx, &newer, now)).await?;
-            // A line that was never finished is an end that nobody was told of.
-            file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
-            Ok(done)
-        }
-        Some(lost) => {
-            let instance = instance.ok_or_else(|| RestoreError::OtherDatabase(path.clone()))?;
-            let damaged = is_of_no_use(&path, &instance, opened)?;
-            let ended = store.write(&ACTOR, move |tx| go_on(tx, lost, now)).await?;
-            let moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
-            let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
-            EndsFile::make(&path, seal(), &instance, &ends)?;
-            Ok(Restored { ended, unknown: 0, moved_to })
-        }
+        None => with_export(config, &store, instance, stored, opened?, now).await,
+        Some(lost) => without_export(config, &store, instance, opened, lost, now).await,
     }
 }
 
-/// One transaction: all of it, or a server that still refuses to start.
-fn end_again(tx: &mut dyn Tx, ends: &[End], now: Timestamp) -> Result<Restored, StoreError> {
+async fn with_export(
+    config: &Config,
+    store: &Store,
+    instance: Option<String>,
+    stored: i64,
+    opened: Option<(EndsFile, Contents)>,
+    now: Timestamp,
+) -> Result<Restored, RestoreError> {
+    let path = config.ends_file();
+    let (mut file, contents) = opened.ok_or_else(|| RestoreError::Missing(path.clone()))?;
+    if instance.as_ref().is_some_and(|instance| *instance != contents.instance) {
+        return Err(RestoreError::OtherDatabase(path));
+    }
+    let known = store.read(&ACTOR, move |tx| ledger::numbered(tx, stored)).await?;
+    if contents.asked.is_some() && contents.asked != known {
+        return Err(RestoreError::Damaged {
+            path,
+            line: usize::try_from(stored).unwrap_or(usize::MAX).saturating_add(1),
+            what: "it is not the end that the database has under that number",
+        });
+    }
+    if contents.newer.is_empty() && !contents.torn {
+        return Ok(Restored::default());
+    }
+    let (adopt, jump) = (instance.is_none(), config.store.clock_jump.as_duration());
+    let done = store.write(&ACTOR, move |tx| end_again(tx, &contents, adopt, now, jump)).await?;
+    // A line that was never finished is an end that nobody was told of.
+    file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
+    Ok(done)
+}
+
+async fn without_export(
+    config: &Config,
+    store: &Store,
+    instance: Option<String>,
+    opened: Result<Option<(EndsFile, Contents)>, RestoreError>,
+    lost: Lost,
+    now: Timestamp,
+) -> Result<Restored, RestoreError> {
+    let path = config.ends_file();
+    let damaged = is_of_no_use(&path, instance.as_deref(), opened)?;
+    let name = instance.is_none().then(|| ledger::new_instance(&Random::system()));
+    let (named, jump) = (name.clone(), config.store.clock_jump.as_duration());
+    let mut done = store.write(&ACTOR, move |tx| go_on(tx, lost, named.as_deref(), now, jump)).await?;
+    done.moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
+    let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
+    let instance = instance.or(name).unwrap_or_default();
+    EndsFile::make(&path, Seal::new(config.master_key()), &instance, &ends)?;
+    Ok(done)
+}
+
+/// One transaction: all of it, or a server that still refuses to start. With `adopt`, the file becomes that of a database
+/// that knew of none.
+fn end_again(
+    tx: &mut dyn Tx,
+    contents: &Contents,
+    adopt: bool,
+    now: Timestamp,
+    jump: Duration,
+) -> Result<Restored, StoreError> {
     let mut done = Restored::default();
-    for end in ends {
+    let last = contents.last.as_ref().map(|end| end.at);
+    let own = if adopt { ledger::adopt(tx, &contents.instance, last.unwrap_or(now))? } else { Vec::new() };
+    for end in &contents.newer {
         if end.why != ledger::BROWSER {
             end_session(tx, end, &mut done)?;
         }
-        tx.execute(
-            "INSERT INTO session_ends (seq, session_id, why, ended_at) VALUES ($1, $2, $3, $4)",
-            &[end.seq.into(), (&end.session_id).into(), (&end.why).into(), end.at.into()],
-        )?;
+        ledger::insert(tx, end)?;
+    }
+    let exported: HashSet<_> = contents.newer.iter().map(|end| &end.session_id).collect();
+    for end in own.iter().filter(|end| !exported.contains(&end.session_id)) {
+        ledger::record(tx, &end.session_id, &end.why, end.at)?;
     }
     let detail = serde_json::json!({
-        "exported": ends.len(), "ended": done.ended, "unknown": done.unknown,
+        "exported": contents.newer.len(), "ended": done.ended, "unknown": done.unknown,
     });
+    done.time = Some(take_time(tx, last, now, jump)?);
     finish(tx, "restore.replayed", detail, now)?;
     Ok(done)
 }
@@ -108,12 +158,21 @@ fn end_session(tx: &mut dyn Tx, end: &End, done: &mut Restored) -> Result<(), St
     Ok(())
 }
 
-/// Without the export. Returns how many sessions were ended.
-fn go_on(tx: &mut dyn Tx, lost: Lost, now: Timestamp) -> Result<u64, StoreError> {
+/// Without the export; `name` is for a database that knew of none.
+fn go_on(
+    tx: &mut dyn Tx,
+    lost: Lost,
+    name: Option<&str>,
+    now: Timestamp,
+    jump: Duration,
+) -> Result<Restored, StoreError> {
+    if let Some(name) = name {
+        ledger::name_instance(tx, name, now)?;
+    }
     if lost == Lost::DatabaseIsCurrent {
         let event = Event::new("restore.export_rewritten").severity(Severity::Page);
         audit::append(tx, now, event)?;
-        return Ok(0);
+        return Ok(Restored::default());
     }
     let live = tx.query("SELECT id FROM sessions WHERE revoked_at IS NULL ORDER BY id", &[])?;
     for row in &live {
@@ -124,11 +183,26 @@ fn go_on(tx: &mut dyn Tx, lost: Lost, now: Timestamp) -> Result<u64, StoreError>
         )?;
         ledger::record(tx, id, "restored", now)?;
     }
+    let time = Some(take_time(tx, None, now, jump)?);
     finish(tx, "restore.all_ended", serde_json::json!({ "ended": live.len() }), now)?;
-    Ok(live.len() as u64)
+    Ok(Restored { ended: live.len() as u64, time, ..Restored::default() })
 }
 
-/// Which browsers have signed out since the backup isn't told one by one: all of them do. And the time of the backup is no measure for the clock.
+/// Goes on from `now` if the clock may have come that far since the last time that is known: a wrong clock would end, at the
+/// next start, what the restore has just saved.
+fn take_time(
+    tx: &mut dyn Tx,
+    exported: Option<Timestamp>,
+    now: Timestamp,
+    jump: Duration,
+) -> Result<Taken, StoreError> {
+    let guard = ClockGuard::new(ledger::seen_at(tx)?.max(exported).unwrap_or(now), jump);
+    let believed = guard.believes(now);
+    ledger::see(tx, guard.seen())?;
+    Ok(if believed { Taken::Clock(guard.seen()) } else { Taken::LastKnown(guard.seen()) })
+}
+
+/// Which browsers have signed out since the backup isn't told one by one: all of them do.
 fn finish(
     tx: &mut dyn Tx,
     event: &'static str,
@@ -136,19 +210,18 @@ fn finish(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     tx.execute("DELETE FROM browser_sessions", &[])?;
-    ledger::accept_time(tx, now)?;
     audit::append(tx, now, Event::new(event).severity(Severity::Page).detail(detail))
 }
 
 /// Whether there is a damaged file to move away; an error when there is a good one, which must not be thrown away.
 fn is_of_no_use(
     path: &Path,
-    instance: &str,
+    instance: Option<&str>,
     opened: Result<Option<(EndsFile, Contents)>, RestoreError>,
 ) -> Result<bool, RestoreError> {
     match opened {
         Ok(None) => Ok(false),
-        Ok(Some((_, contents))) if contents.instance != instance => {
+        Ok(Some((_, contents))) if instance.is_some_and(|instance| instance != contents.instance) => {
             Err(RestoreError::OtherDatabase(path.to_owned()))
         }
         Ok(Some((_, contents))) if contents.newer.is_empty() => Ok(true),

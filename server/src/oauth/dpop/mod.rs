@@ -1,8 +1,9 @@
 //! DPoP (RFC 9449): tokens that are of use only to the holder of a key, proved anew with each request.
 //!
 //! A proof is read and checked by [`Dpop::check`], which is pure arithmetic and is done before any transaction. Whether it
-//! was used before is asked by [`Dpop::claim`], once what it is for was found to be good: so nobody but the owners of live
-//! tokens can put anything into the memory of used proofs. `docs/adr/0005-dpop.md` says why it is like that.
+//! was used before is asked by [`Dpop::claim`] and [`Dpop::claim_within_share`], once what it is for was found to be good: so
+//! nobody but the owners of live tokens can put anything into the memory of used proofs, and each of them only so much.
+//! `docs/adr/0005-dpop.md` says why it is like that.
 
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzzing;
@@ -18,6 +19,8 @@ mod attacks;
 #[cfg(test)]
 pub(crate) mod testing;
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use axum::extract::Request;
 use axum::response::Response;
@@ -29,6 +32,7 @@ pub use jwk::{ALGORITHMS, is_thumbprint};
 pub(super) use presented::{Presented, Unproved};
 pub use proof::ProofError;
 pub use replay::Claim;
+pub(crate) use replay::SHARE;
 
 use super::clients::sha256;
 use crate::clock::Clock;
@@ -49,6 +53,8 @@ pub struct Dpop {
     origin: String,
     nonces: Nonces,
     replays: Replays,
+    /// How many proofs of one window may be one holder's; `None` is as many as there is room for.
+    share: Option<u32>,
 }
 
 /// What the `DPoP` header of a request came to.
@@ -102,7 +108,14 @@ impl Dpop {
             origin: issuer.to_owned(),
             nonces: Nonces::new(key, clock),
             replays: Replays::new(replay::MOST),
+            share: None,
         }
+    }
+
+    /// Lets one holder use up so many proofs in two minutes.
+    #[must_use]
+    pub fn with_share(self, share: u32) -> Self {
+        Self { share: Some(share), ..self }
     }
 
     /// The nonce for the next proof.
@@ -151,16 +164,30 @@ impl Dpop {
         Ok(Some(Proof { jkt, hash, id, window }))
     }
 
-    /// Whether the proof was used before, as far as is known now: only [`claim`](Self::claim) settles it.
-    #[must_use]
-    pub fn was_used(&self, proof: &Proof) -> bool {
-        self.replays.knows(&proof.id)
-    }
-
-    /// Uses the proof up. Cheap: no cryptography, and a lock for a look-up.
+    /// Uses the proof up, where requests are limited already. Cheap: no cryptography, and a lock for a look-up.
     #[must_use]
     pub fn claim(&self, proof: &Proof) -> Claim {
         self.replays.claim(proof.id, proof.window, self.nonces.window())
+    }
+
+    /// Uses the proof up within the share of `holder`: who has to answer for it, in bytes that stand for nobody else.
+    #[must_use]
+    pub fn claim_within_share(&self, proof: &Proof, holder: &[u8]) -> Claim {
+        let Some(share) = self.share else { return self.claim(proof) };
+        let holder = self.nonces.tag(&[b"holder", holder]);
+        self.replays.claim_within(proof.id, proof.window, self.nonces.window(), holder, share)
+    }
+
+    /// Whether the proof was used before. Uses nothing up.
+    #[must_use]
+    pub fn was_used(&self, proof: &Proof) -> bool {
+        self.replays.knows(proof.id)
+    }
+
+    /// When a holder whose share is used up has one again.
+    #[must_use]
+    pub fn next_share(&self) -> Duration {
+        self.nonces.rest_of_window()
     }
 
     /// Leaves no room for another proof.

@@ -36,6 +36,12 @@ impl Nonces {
         self.clock.running().as_secs() / WINDOW.as_secs()
     }
 
+    /// How long it is until the next window begins.
+    pub(super) fn rest_of_window(&self) -> Duration {
+        let spent = self.clock.running().as_millis() % WINDOW.as_millis();
+        WINDOW - Duration::from_millis(u64::try_from(spent).unwrap_or_default())
+    }
+
     pub(super) fn current(&self) -> String {
         self.of(self.window())
     }

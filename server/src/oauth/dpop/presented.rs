@@ -1,8 +1,9 @@
 //! The proof of one back-channel request, on its way through the transaction that decides about the request.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use super::{Checked, Claim, Dpop, ProofError};
+use super::{Checked, Claim, Dpop, Proof, ProofError};
 use crate::oauth::error::{Code, OAuthError};
 
 /// A checked proof that is used up at most once, however often the transaction looks at it.
@@ -25,6 +26,8 @@ pub(in crate::oauth) enum Unproved {
     OtherKey,
     /// Whether it was used before can't be told just now.
     Full,
+    /// Its holder has used up their share of proofs, and has another after this long.
+    OverShare(Duration),
 }
 
 impl Presented {
@@ -32,37 +35,62 @@ impl Presented {
         Self { checked, claim: OnceLock::new() }
     }
 
-    /// The key that the proof is by; `None` if there is no proof. To be asked once the token or code that it came with was
-    /// found to be good, since it uses the proof up: all but one by another key than `bound_to`, which is of no use here.
-    pub(in crate::oauth) fn key(
+    /// The key that the proof is by; `None` if there is no proof. Uses nothing up, and so is for what changes nothing.
+    pub(in crate::oauth) fn look(
         &self,
         dpop: &Dpop,
         bound_to: Option<&str>,
     ) -> Result<Option<&str>, Unproved> {
-        let proof = match &self.checked {
-            Checked::Absent => return Ok(None),
-            Checked::Bad(error) => return Err(Unproved::Bad(*error)),
-            Checked::NonceWanted => return Err(Unproved::NonceWanted),
-            Checked::Good(proof) => proof,
-        };
-        if bound_to.is_some_and(|jkt| jkt != proof.jkt()) {
-            return Ok(Some(proof.jkt()));
-        }
-        match self.claim.get_or_init(|| dpop.claim(proof)) {
-            Claim::Fresh => Ok(Some(proof.jkt())),
-            Claim::Replayed => Err(Unproved::Bad(ProofError::Replayed)),
-            Claim::Stale => Err(Unproved::NonceWanted),
-            Claim::Full => Err(Unproved::Full),
+        let Some(proof) = self.good()? else { return Ok(None) };
+        let is_by_another = bound_to.is_some_and(|jkt| jkt != proof.jkt());
+        match self.claim.get() {
+            None if !is_by_another && dpop.was_used(proof) => Err(Unproved::Bad(ProofError::Replayed)),
+            Some(claim) if !is_by_another => settle(*claim, dpop).map(|()| Some(proof.jkt())),
+            _ => Ok(Some(proof.jkt())),
         }
     }
 
-    /// Whether the proof is by the key of this thumbprint.
+    /// The same, and uses the proof up, within the share of `holder`: all but one by another key than `bound_to`, which is of
+    /// no use here. To be asked once the token or code that it came with was found to be good and alive.
+    pub(in crate::oauth) fn spend(
+        &self,
+        dpop: &Dpop,
+        bound_to: Option<&str>,
+        holder: &[u8],
+    ) -> Result<Option<&str>, Unproved> {
+        let Some(proof) = self.good()? else { return Ok(None) };
+        if bound_to.is_none_or(|jkt| jkt == proof.jkt()) {
+            settle(*self.claim.get_or_init(|| dpop.claim_within_share(proof, holder)), dpop)?;
+        }
+        Ok(Some(proof.jkt()))
+    }
+
+    /// Whether the proof is by the key of this thumbprint; uses nothing up.
     pub(in crate::oauth) fn is_by(&self, dpop: &Dpop, jkt: &str) -> Result<(), Unproved> {
-        match self.key(dpop, Some(jkt))? {
+        match self.look(dpop, Some(jkt))? {
             None => Err(Unproved::Missing),
             Some(key) if key == jkt => Ok(()),
             Some(_) => Err(Unproved::OtherKey),
         }
+    }
+
+    fn good(&self) -> Result<Option<&Proof>, Unproved> {
+        match &self.checked {
+            Checked::Absent => Ok(None),
+            Checked::Bad(error) => Err(Unproved::Bad(*error)),
+            Checked::NonceWanted => Err(Unproved::NonceWanted),
+            Checked::Good(proof) => Ok(Some(proof)),
+        }
+    }
+}
+
+fn settle(claim: Claim, dpop: &Dpop) -> Result<(), Unproved> {
+    match claim {
+        Claim::Fresh => Ok(()),
+        Claim::Replayed => Err(Unproved::Bad(ProofError::Replayed)),
+        Claim::Stale => Err(Unproved::NonceWanted),
+        Claim::Full => Err(Unproved::Full),
+        Claim::OverShare => Err(Unproved::OverShare(dpop.next_share())),
     }
 }
 
@@ -73,7 +101,7 @@ impl Unproved {
             Self::Missing => Some("missing"),
             Self::Bad(error) => Some(error.name()),
             Self::OtherKey => Some("other_key"),
-            Self::NonceWanted | Self::Full => None,
+            Self::NonceWanted | Self::Full | Self::OverShare(_) => None,
         }
     }
 }
@@ -88,6 +116,7 @@ impl From<Unproved> for OAuthError {
             }
             Unproved::OtherKey => Self::new(Code::InvalidDpopProof, "The DPoP proof is by another key."),
             Unproved::Full => Self::unavailable(),
+            Unproved::OverShare(wait) => Self::too_many_requests(wait),
         }
     }
 }

@@ -1,14 +1,21 @@
 //! Which proofs were used (RFC 9449 §11.1). Only those with a nonce that is still accepted can come again, so only they are
 //! remembered; when there is no room for another, it is refused, and never accepted unseen.
+//!
+//! So that nobody can use up all of the room, each holder of a token has a share of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A proof by its key and `jti`: a tag, so nobody can choose where in the table it comes to stand.
 pub(super) type Id = [u8; 16];
 
-/// So many proofs are remembered at most: 32 MB, and more requests in four minutes than this server signs answers for.
+/// So many proofs are remembered at most, in about 32 MB: four minutes of 4,000 requests a second. A server that is asked more
+/// often than that refuses some for now.
 pub(super) const MOST: usize = 1 << 20;
+
+/// So many of them in one window may be one holder's: three times what the pace of a session leaves to its rotations by
+/// default, for retries.
+pub(crate) const SHARE: u32 = 64;
 
 const SHARDS: usize = 16;
 
@@ -23,6 +30,8 @@ pub enum Claim {
     Stale,
     /// Nobody can tell: there is no room to remember it. It must be refused, and may be sent again later.
     Full,
+    /// Its holder's share is used up: refused until the next window begins.
+    OverShare,
 }
 
 /// The proofs of the current window of nonces and of the one before.
@@ -34,15 +43,26 @@ struct Shard {
     window: u64,
     current: HashSet<Id>,
     previous: HashSet<Id>,
+    /// How many each holder has claimed in the current window.
+    shares: HashMap<Id, u32>,
     room: usize,
 }
+
+/// What a window leaves behind when it is over.
+type Outdated = ([HashSet<Id>; 2], HashMap<Id, u32>);
 
 impl Replays {
     /// Remembers about `most` proofs.
     pub(super) fn new(most: usize) -> Self {
         let room = most / SHARDS;
         Self(std::array::from_fn(|_| {
-            Mutex::new(Shard { window: 0, current: HashSet::new(), previous: HashSet::new(), room })
+            Mutex::new(Shard {
+                window: 0,
+                current: HashSet::new(),
+                previous: HashSet::new(),
+                shares: HashMap::new(),
+                room,
+            })
         }))
     }
 
@@ -54,9 +74,25 @@ impl Replays {
         claim
     }
 
-    /// Whether a proof is marked as used.
-    pub(super) fn knows(&self, id: &Id) -> bool {
-        self.shard(*id).knows(id)
+    /// As [`Replays::claim`], if `holder` has claimed fewer than `share` in this window. A proof that was used before takes up
+    /// nothing of the share: who replays it is not its holder.
+    pub(super) fn claim_within(&self, id: Id, window: u64, now: u64, holder: Id, share: u32) -> Claim {
+        let claim = self.claim(id, window, now);
+        if claim != Claim::Fresh {
+            return claim;
+        }
+        let (has_room, outdated) = self.shard(holder).take_share(holder, share, now);
+        drop(outdated);
+        if has_room {
+            return Claim::Fresh;
+        }
+        self.shard(id).forget(id);
+        Claim::OverShare
+    }
+
+    /// Whether this proof was used; it is not used up by that.
+    pub(super) fn knows(&self, id: Id) -> bool {
+        self.shard(id).knows(id)
     }
 
     fn shard(&self, id: Id) -> MutexGuard<'_, Shard> {
@@ -72,13 +108,26 @@ impl Replays {
 }
 
 impl Shard {
-    fn claim(&mut self, id: Id, window: u64, now: u64) -> (Claim, [HashSet<Id>; 2]) {
+    fn claim(&mut self, id: Id, window: u64, now: u64) -> (Claim, Outdated) {
         let outdated = self.turn_to(now);
         (self.mark(id, window), outdated)
     }
 
-    fn knows(&self, id: &Id) -> bool {
-        self.current.contains(id) || self.previous.contains(id)
+    fn take_share(&mut self, holder: Id, share: u32, now: u64) -> (bool, Outdated) {
+        let outdated = self.turn_to(now);
+        let taken = self.shares.entry(holder).or_default();
+        let has_room = *taken < share;
+        *taken += u32::from(has_room);
+        (has_room, outdated)
+    }
+
+    fn forget(&mut self, id: Id) {
+        self.current.remove(&id);
+        self.previous.remove(&id);
+    }
+
+    fn knows(&self, id: Id) -> bool {
+        self.current.contains(&id) || self.previous.contains(&id)
     }
 
     fn mark(&mut self, id: Id, window: u64) -> Claim {
@@ -86,7 +135,7 @@ impl Shard {
         if window > self.window || window + 1 < self.window {
             return Claim::Stale;
         }
-        if self.knows(&id) {
+        if self.knows(id) {
             return Claim::Replayed;
         }
         if self.current.len() + self.previous.len() >= self.room {
@@ -98,15 +147,16 @@ impl Shard {
     }
 
     /// Goes on to the window `now`, and gives away what can't come again.
-    fn turn_to(&mut self, now: u64) -> [HashSet<Id>; 2] {
+    fn turn_to(&mut self, now: u64) -> Outdated {
         if now <= self.window {
-            return Default::default();
+            return Outdated::default();
         }
         let current = std::mem::take(&mut self.current);
         let (kept, outdated) =
             if now == self.window + 1 { (current, HashSet::new()) } else { (HashSet::new(), current) };
         self.window = now;
-        [std::mem::replace(&mut self.previous, kept), outdated]
+        let outdated = [std::mem::replace(&mut self.previous, kept), outdated];
+        (outdated, std::mem::take(&mut self.shares))
     }
 }
 
@@ -159,5 +209,20 @@ mod tests {
         assert_eq!(replays.claim(id(0), 5, 5), Claim::Replayed);
         assert_eq!(replays.claim(id(3), 6, 6), Claim::Full, "the previous window's still count");
         assert_eq!(replays.claim(id(3), 7, 7), Claim::Fresh, "two windows on there is room again");
+    }
+
+    #[test]
+    fn a_holder_has_a_share_of_each_window_and_what_is_over_it_takes_up_no_room() {
+        let replays = Replays::new(1000);
+        let (one, other) = (id(100), id(101));
+        for number in 0..2 {
+            assert_eq!(replays.claim_within(id(number), 5, 5, one, 2), Claim::Fresh);
+            assert_eq!(replays.claim_within(id(number), 5, 5, one, 2), Claim::Replayed);
+        }
+        assert_eq!(replays.claim_within(id(2), 5, 5, one, 2), Claim::OverShare);
+        assert!(!replays.knows(id(2)));
+        assert_eq!(replays.claim_within(id(2), 5, 5, other, 2), Claim::Fresh);
+        assert_eq!(replays.claim_within(id(3), 5, 6, one, 2), Claim::Fresh, "the next window has begun");
+        assert_eq!(replays.claim_within(id(0), 5, 6, one, 2), Claim::Replayed);
     }
 }

@@ -53,7 +53,7 @@ pub struct PresentedToken {
 pub enum Proof<'a> {
     /// There is none.
     Absent,
-    /// There is one, but it is malformed, of the wrong time or place, or was used before.
+    /// There is one, but it is malformed, for another request, or was used before.
     Bad,
     /// It would be good, but has no nonce of ours, or an old one.
     NonceWanted,
@@ -211,7 +211,7 @@ pub fn decide(session: Option<&Session>, presented: &Presented<'_>, context: &Co
         (Some(now), Some(Some(then))) if now == then => Decision::Superseded(Late::Duplicate),
         _ if record.holes.contain(token.generation) => Decision::Superseded(Late::InHole),
         // A generation too old to be remembered may have had no attempt key either; the proof vouches for it.
-        (None, None | Some(None)) if bound && context.now.since(record.rotated_at) < LATE => {
+        (None, None | Some(None)) if bound && record.rotated_at.distance(context.now) < LATE => {
             Decision::Superseded(Late::Proved)
         }
         _ => Revoke,
@@ -239,7 +239,9 @@ fn advance(
     if generation == record.generation { Decision::Rotate } else { Decision::Heal }
 }
 
-/// The grace is counted from the rotation, and a retry does not renew it. Zero is no grace, even in the same instant.
+/// The grace is counted from the rotation, and a retry does not renew it. Zero is no grace, even in the same instant. As for
+/// row 19, a rotation that is ahead of the clock counts as one that is as far behind: a clock that was set back by a moment makes
+/// no theft of a lost answer, and one that had leapt leaves no grace without end.
 fn is_in_grace(record: &SessionRecord, context: &Context) -> bool {
-    !context.rotation_grace.is_zero() && context.now.since(record.rotated_at) <= context.rotation_grace
+    !context.rotation_grace.is_zero() && record.rotated_at.distance(context.now) <= context.rotation_grace
 }

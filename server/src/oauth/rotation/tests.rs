@@ -230,6 +230,12 @@ fn row_15_a_keyless_bearer_client_retries_within_the_grace_alone() {
     assert_eq!(decide(Some(&aged(60)), &presented(4, None), &grace(60)), Decision::Same(Again::Grace));
     assert_eq!(decide(Some(&aged(61)), &presented(4, None), &grace(60)), Decision::Revoke);
     assert_eq!(decide(Some(&aged(0)), &presented(4, None), &grace(0)), Decision::Revoke);
+    // A clock that was set back by a moment makes no theft of a lost answer; one that had leapt leaves no grace without end.
+    let ahead = |seconds| {
+        Session::Live(SessionRecord { rotated_at: NOW.after(Duration::from_secs(seconds)), ..keyless() })
+    };
+    assert_eq!(decide(Some(&ahead(60)), &presented(4, None), &grace(60)), Decision::Same(Again::Grace));
+    assert_eq!(decide(Some(&ahead(61)), &presented(4, None), &grace(60)), Decision::Revoke);
 }
 
 #[test]
@@ -276,6 +282,9 @@ fn row_19_a_keyless_bound_clients_late_duplicate_is_superseded_for_five_minutes(
     assert_eq!(on(bound(aged(299)), &proved(2, None)), Decision::Superseded(Late::Proved));
     assert_eq!(on(bound(aged(300)), &proved(2, None)), Decision::Revoke);
     assert_eq!(on(aged(1), &presented(2, None)), Decision::Revoke);
+    let ahead = |seconds| SessionRecord { rotated_at: NOW.after(Duration::from_secs(seconds)), ..keyless() };
+    assert_eq!(on(bound(ahead(299)), &proved(2, None)), Decision::Superseded(Late::Proved));
+    assert_eq!(on(bound(ahead(300)), &proved(2, None)), Decision::Revoke);
     let keyed = SessionRecord { rotated_at: NOW, ..record() };
     assert_eq!(on(bound(keyed), &proved(2, None)), Decision::Revoke);
 }

@@ -3,17 +3,12 @@
 use super::*;
 use crate::config::Span;
 use crate::restore;
-use crate::store::Store;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
 fn a_week(config: &mut Config) {
     config.limits.enabled = false;
     config.store.clock_jump = Span::seconds(7 * 86_400);
-}
-
-async fn accept(store: &Store, now: Timestamp) {
-    store.write(&TEST, move |tx| restore::accept_time(tx, now)).await.unwrap();
 }
 
 /// The same server on a machine whose clock says `now`.
@@ -59,7 +54,7 @@ async fn an_operator_who_says_that_the_clock_is_right_is_believed_without_a_rest
     let first = world.sign_in().await;
     world.clock.advance(30 * DAY);
     world.refresh(&first.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
-    accept(&world.state.store, world.clock.now()).await;
+    restore::accept_clock(&world.state.config, world.clock.now()).await.unwrap();
     world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     assert_eq!(world.events("clock.accepted").await, 1);
 }
@@ -80,4 +75,23 @@ async fn a_server_that_was_off_for_less_than_a_week_starts_as_ever() {
     let first = world.sign_in().await;
     let world = started_at(world, START.after(6 * DAY)).await;
     world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+}
+
+#[tokio::test]
+async fn a_token_from_a_clock_that_had_leapt_is_refused_once_it_is_right_and_its_session_goes_on() {
+    let world = World::with(a_week).await;
+    world.clock.advance(6 * DAY);
+    let first = world.sign_in().await;
+    assert_eq!(world.userinfo(&first.access).await.status, StatusCode::OK);
+    let world = started_at(world, START).await;
+    assert_eq!(world.userinfo(&first.access).await.status, StatusCode::UNAUTHORIZED);
+    let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
+    assert_eq!(world.userinfo(&second.access).await.status, StatusCode::OK);
+    // Nodes' clocks are never quite the same.
+    let behind = started_at(world, START.before(Duration::from_secs(300))).await;
+    assert_eq!(behind.userinfo(&second.access).await.status, StatusCode::OK);
+    let further = started_at(behind, START.before(Duration::from_secs(301))).await;
+    assert_eq!(further.userinfo(&second.access).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(further.revoke(&second.access).await.status, StatusCode::OK);
+    assert!(!further.is_alive().await, "a sign-out is not lost for a clock");
 }

@@ -36,7 +36,7 @@ impl World {
         self.refresh_proved(token, attempt, &self.proof(device)).await
     }
 
-    async fn refresh_proved(&self, token: &str, attempt: Option<&str>, proof: &str) -> Reply {
+    pub(super) async fn refresh_proved(&self, token: &str, attempt: Option<&str>, proof: &str) -> Reply {
         let attempt = attempt.unwrap_or_default();
         let params = [
             ("grant_type", "refresh_token"),

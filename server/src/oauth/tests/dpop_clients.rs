@@ -160,3 +160,33 @@ async fn a_client_that_was_registered_for_bound_tokens_gets_no_others() {
     let reply = world.refresh_bound(&before.refresh, Some(&attempt(1)), &device).await;
     assert_eq!(reply.json()["token_type"], "DPoP");
 }
+
+#[tokio::test]
+async fn a_late_copy_of_a_whole_exchange_with_its_proof_is_refused_and_ends_no_session() {
+    let world = World::new().await;
+    let device = Device::new();
+    let code = world.code("app", ALL).await;
+    let sent = world.proof(&device);
+    let first = world.exchange_proved(&code, &sent).await.tokens();
+    world.exchange_proved(&code, &sent).await.refuses(400, "invalid_dpop_proof");
+    world.exchange_proved(&code, "nonsense").await.refuses(400, "invalid_dpop_proof");
+    // So late that its nonce is old; and after a restart, which has other nonces and has forgotten the proof.
+    world.clock.advance(Duration::from_secs(241));
+    world.exchange_proved(&code, &sent).await.refuses(400, "use_dpop_nonce");
+    let world = world.restarted(|config| config.limits.enabled = false).await;
+    world.exchange_proved(&code, &sent).await.refuses(400, "use_dpop_nonce");
+    assert!(world.is_alive().await);
+    assert_eq!(world.events("code.reuse").await, 0);
+    world.refresh_bound(&first.refresh, Some(&attempt(1)), &device).await.tokens();
+}
+
+#[tokio::test]
+async fn a_used_code_without_the_proof_that_its_client_needs_ends_no_session() {
+    let world = World::new().await;
+    let device = Device::new();
+    make_dpop_compulsory(&world, "app").await;
+    let code = world.code("app", ALL).await;
+    world.exchange_proved(&code, &world.proof(&device)).await.tokens();
+    world.exchange(&code, &[]).await.refuses(400, "invalid_dpop_proof");
+    assert!(world.is_alive().await);
+}

@@ -17,7 +17,7 @@ impl World {
         self.get("/oauth/userinfo", &[(AUTHORIZATION, &authorization), (DPOP, proof)]).await
     }
 
-    async fn revoke_proved(&self, token: &str, proof: &str) -> Reply {
+    pub(super) async fn revoke_proved(&self, token: &str, proof: &str) -> Reply {
         self.form("/oauth/revoke", &[("client_id", "app"), ("token", token)], &[(DPOP, proof)]).await
     }
 }
@@ -164,7 +164,25 @@ async fn no_bad_or_foreign_proof_revokes_a_bound_session() {
     let good = world.draft(&device, REVOKE).sign();
     assert_eq!(world.revoke_proved(&second.refresh, &good).await.status, StatusCode::OK);
     assert!(!world.is_alive().await);
-    world.revoke_proved(&second.refresh, &good).await.refuses(400, "invalid_dpop_proof");
+    // There is nothing left to end, and so nothing to prove (RFC 7009 §2.2).
+    assert_eq!(world.revoke_proved(&second.refresh, &good).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_bound_access_token_of_a_bearer_session_revokes_nothing_without_its_key() {
+    let world = World::new().await;
+    let (device, thief) = (Device::new(), Device::new());
+    let first = world.sign_in().await;
+    let token = world.refresh_bound(&first.refresh, Some(&attempt(1)), &device).await.tokens().access;
+    assert_eq!(claims(&token)["cnf"]["jkt"], device.jkt());
+    let row = world.row().await;
+    world.revoke(&token).await.refuses(400, "invalid_dpop_proof");
+    let foreign = world.revoke_proved(&token, &world.draft(&thief, REVOKE).sign()).await;
+    foreign.refuses(400, "invalid_dpop_proof");
+    assert_eq!(world.row().await, row);
+    let good = world.draft(&device, REVOKE).sign();
+    assert_eq!(world.revoke_proved(&token, &good).await.status, StatusCode::OK);
+    assert!(!world.is_alive().await);
 }
 
 #[tokio::test]

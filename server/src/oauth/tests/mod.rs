@@ -6,12 +6,14 @@ mod code;
 mod discovery;
 mod dpop;
 mod dpop_clients;
+mod dpop_memory;
 mod dpop_resources;
 mod refresh;
 mod refresh_faults;
 mod refusals;
 mod replica;
 mod restore;
+mod restore_operator;
 mod revoke;
 mod userinfo;
 

@@ -4,6 +4,8 @@ use http::header::HeaderName;
 
 use super::*;
 use crate::config::Role;
+use crate::restore::{self, Lost, RestoreError};
+use crate::start::StartError;
 
 /// A second node that reads the first one's database.
 async fn replica_of(world: &World) -> World {
@@ -126,6 +128,26 @@ async fn a_replica_needs_a_database_that_its_primary_has_brought_up_to_date() {
     config.store.role = Role::Replica;
     assert!(crate::start::open(config.clone(), Clock::manual(START)).await.is_err());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it makes nothing");
+}
+
+#[tokio::test]
+async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
+    let world = World::new().await;
+    let config = replica_of(&world).await.state.config.clone();
+    let before = std::fs::read(world.folder.path().join("moorline.db-wal")).unwrap();
+    let beside = crate::start::open_to_read(config.clone(), world.clock.clone()).await.unwrap();
+    assert!(beside.store.is_replica());
+    assert_eq!(beside.store.read(&TEST, clients::all).await.unwrap().len(), 4);
+    let refused = crate::start::open_beside(config.clone(), world.clock.clone()).await.unwrap_err();
+    assert!(matches!(refused, StartError::NotPrimary(_)), "{refused}");
+    assert!(refused.to_string().contains("Run this on the primary"), "{refused}");
+    for lost in [None, Some(Lost::DatabaseIsCurrent), Some(Lost::EndAllSessions)] {
+        let refused = restore::replay(&config, lost, START).await.unwrap_err();
+        assert!(matches!(refused, RestoreError::NotPrimary(_)), "{refused}");
+    }
+    let refused = restore::accept_clock(&config, START).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::NotPrimary(_)), "{refused}");
+    assert_eq!(std::fs::read(world.folder.path().join("moorline.db-wal")).unwrap(), before);
 }
 
 #[tokio::test]

@@ -1,0 +1,211 @@
+//! A restore that needs an operator's word: without the export, over an older database, with a wrong clock.
+
+use super::restore::Stopped;
+use super::*;
+use crate::restore::{self, Lost, RestoreError, Taken};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// What migration 3 has brought, taken away again.
+const BEFORE_0003: &str =
+    "DROP TABLE session_ends; DROP TABLE instance; DELETE FROM migrations WHERE version >= 3";
+
+impl Stopped {
+    /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.
+    fn alter(&self, sql: &str) {
+        let database = rusqlite::Connection::open(self.folder.path().join("moorline.db")).unwrap();
+        database.execute_batch(sql).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_replayed() {
+    let world = World::new().await;
+    let before = world.sign_in().await;
+    let (ended, kept) = world.two_sign_ins().await;
+    world.revoke(&before.refresh).await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    world.clock.advance(Duration::from_secs(60));
+    world.revoke(&ended.refresh).await;
+    let stopped = world.stop();
+    let whole = std::fs::read(stopped.ends()).unwrap();
+
+    stopped.put_back(&backup);
+    stopped.alter(BEFORE_0003);
+    let (stopped, why) = stopped.refused().await;
+    assert!(matches!(why, RestoreError::Unnamed(_)), "{why:?}");
+    let said = why.to_string();
+    assert!(said.contains("run `moorline-server restore`") && !said.contains("move"), "{said}");
+    for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
+        assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
+    }
+    let done = stopped.replay(None).await.unwrap();
+    assert_eq!((done.ended, done.unknown), (1, 0));
+
+    let world = stopped.started().await;
+    for token in [&before.refresh, &ended.refresh] {
+        world.refresh(token, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    }
+    world.refresh(&kept.refresh, Some(&attempt(3))).await.tokens();
+    assert_eq!(std::fs::read(world.stop().ends()).unwrap(), whole);
+}
+
+#[tokio::test]
+async fn an_end_that_an_old_backup_knows_and_its_file_does_not_is_exported_after_the_replay() {
+    let world = World::new().await;
+    let (ended, other) = world.two_sign_ins().await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    world.revoke(&ended.refresh).await;
+    let stopped = world.stop();
+    let whole = std::fs::read(stopped.ends()).unwrap();
+    stopped.put_back(&backup);
+    stopped.alter(BEFORE_0003);
+    let sid = claims(&other.access)["sid"].as_str().unwrap().to_owned();
+    stopped.alter(&format!("UPDATE sessions SET revoked_at = 1, revoked_why = 'reuse' WHERE id = '{sid}'"));
+    assert_eq!(stopped.replay(None).await.unwrap().ended, 1);
+    let stopped = stopped.started().await.stop();
+    let exported = std::fs::read(stopped.ends()).unwrap();
+    let added = exported.strip_prefix(whole.as_slice()).expect("the file only grows");
+    let added = std::str::from_utf8(added).unwrap();
+    assert!(added.starts_with("2 1 reuse ") && added.contains(&sid), "{added}");
+}
+
+#[tokio::test]
+async fn a_database_with_sessions_that_knows_no_file_does_not_start_without_one_before_an_operator_says_what_is_true()
+ {
+    for (lost, ended) in [(Lost::DatabaseIsCurrent, 0), (Lost::EndAllSessions, 1)] {
+        let world = World::new().await;
+        let token = world.sign_in().await;
+        let stopped = world.stop();
+        stopped.alter(BEFORE_0003);
+        std::fs::remove_file(stopped.ends()).unwrap();
+        let (stopped, why) = stopped.refused().await;
+        assert!(matches!(why, RestoreError::Missing(_)), "{why:?}");
+        assert_eq!(stopped.replay(Some(lost)).await.unwrap().ended, ended);
+        let world = stopped.started().await;
+        let status = world.refresh(&token.refresh, Some(&attempt(1))).await.status.as_u16();
+        assert_eq!(status, if ended == 0 { 200 } else { 400 });
+    }
+}
+
+#[tokio::test]
+async fn a_lost_export_stops_the_start_until_an_operator_says_what_is_true() {
+    let world = World::new().await;
+    let (one, two) = world.two_sign_ins().await;
+    world.revoke(&one.refresh).await;
+    let stopped = world.stop();
+    let whole = std::fs::read(stopped.ends()).unwrap();
+    std::fs::remove_file(stopped.ends()).unwrap();
+    let (stopped, why) = stopped.refused().await;
+    assert!(matches!(why, RestoreError::Missing(_)), "{why:?}");
+    assert!(matches!(stopped.replay(None).await, Err(RestoreError::Missing(_))));
+
+    assert_eq!(stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap().ended, 0);
+    assert_eq!(std::fs::read(stopped.ends()).unwrap(), whole);
+    let world = stopped.started().await;
+    let kept = world.refresh(&two.refresh, Some(&attempt(1))).await.tokens();
+
+    let stopped = world.stop();
+    std::fs::remove_file(stopped.ends()).unwrap();
+    assert_eq!(stopped.replay(Some(Lost::EndAllSessions)).await.unwrap().ended, 1);
+    let world = stopped.started().await;
+    world.refresh(&kept.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    assert_eq!(world.events("restore.all_ended").await, 1);
+}
+
+#[tokio::test]
+async fn a_good_export_is_not_thrown_away_as_lost_and_a_damaged_one_is_kept_aside() {
+    let world = World::new().await;
+    let first = world.sign_in().await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    world.revoke(&first.refresh).await;
+    let stopped = world.stop();
+    stopped.put_back(&backup);
+    for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
+        assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
+    }
+    std::fs::write(stopped.ends(), "rubbish\n").unwrap();
+    let done = stopped.replay(Some(Lost::EndAllSessions)).await.unwrap();
+    assert_eq!((done.ended, std::fs::read(done.moved_to.unwrap()).unwrap()), (1, b"rubbish\n".to_vec()));
+    stopped.started().await.refresh(&first.refresh, None).await.refuses(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn another_servers_database_is_refused() {
+    let (ours, theirs) = (World::new().await, World::new().await);
+    let token = ours.sign_in().await;
+    ours.revoke(&token.refresh).await;
+    let (ours, theirs) = (ours.stop(), theirs.stop());
+    ours.put_back(&theirs.database());
+    let (ours, why) = ours.refused().await;
+    assert!(matches!(why, RestoreError::OtherDatabase(_)), "{why:?}");
+    for lost in [None, Some(Lost::DatabaseIsCurrent), Some(Lost::EndAllSessions)] {
+        assert!(matches!(ours.replay(lost).await, Err(RestoreError::OtherDatabase(_))));
+    }
+    std::fs::remove_file(ours.folder.path().join("moorline.db")).unwrap();
+    let (_, why) = ours.refused().await;
+    assert!(matches!(why, RestoreError::OtherDatabase(_)), "a new and empty one too: {why:?}");
+}
+
+#[tokio::test]
+async fn a_restore_does_not_believe_a_clock_that_has_leapt_and_no_session_ends_by_it() {
+    let world = World::new().await;
+    let (ended, kept) = world.two_sign_ins().await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    world.revoke(&ended.refresh).await;
+    let stopped = world.stop();
+    stopped.put_back(&backup);
+    stopped.clock.advance(3650 * DAY);
+    assert_eq!(stopped.replay(None).await.unwrap().time, Some(Taken::LastKnown(START)));
+    let mut world = stopped.started().await;
+    world.refresh(&kept.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
+    world.clock = Clock::manual(START.after(DAY));
+    let world = world.stop().started().await;
+    world.refresh(&kept.refresh, Some(&attempt(1))).await.tokens();
+}
+
+#[tokio::test]
+async fn the_last_end_in_the_export_says_what_time_it_was_after_the_backup() {
+    let world = World::new().await;
+    let (ended, mut kept) = world.two_sign_ins().await;
+    let stopped = world.stop();
+    let backup = stopped.database();
+    let world = stopped.started().await;
+    for week in 1..=3 {
+        world.clock.advance(6 * DAY);
+        kept = world.refresh(&kept.refresh, Some(&attempt(week))).await.tokens();
+    }
+    world.revoke(&ended.refresh).await;
+    let (last, stopped) = (START.after(18 * DAY), world.stop());
+    for (clock, time) in [
+        (last.after(6 * DAY), Taken::Clock(last.after(6 * DAY))),
+        (last.before(DAY), Taken::Clock(last)),
+        (last.after(8 * DAY), Taken::LastKnown(last)),
+    ] {
+        stopped.put_back(&backup);
+        let done = restore::replay(&stopped.config(), None, clock).await.unwrap();
+        assert_eq!((done.ended, done.time), (1, Some(time)));
+    }
+}
+
+#[tokio::test]
+async fn without_the_export_the_database_alone_says_what_time_it_was() {
+    let world = World::new().await;
+    world.sign_in().await;
+    let stopped = world.stop();
+    std::fs::remove_file(stopped.ends()).unwrap();
+    stopped.clock.advance(8 * DAY);
+    let done = stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap();
+    assert_eq!(done.time, None, "nothing was said of the time");
+    std::fs::remove_file(stopped.ends()).unwrap();
+    let done = stopped.replay(Some(Lost::EndAllSessions)).await.unwrap();
+    assert_eq!((done.ended, done.time), (1, Some(Taken::LastKnown(START))));
+}
