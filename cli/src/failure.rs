@@ -50,7 +50,9 @@ impl Failure {
     /// What to do now.
     pub(crate) fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Sdk(Error::Offline) => "Nothing is lost. Check the network and the address, and try again.",
+            Self::Sdk(Error::Offline) => {
+                "Nothing is lost. Check the network and the address, or wait a minute (a server may also say that this was too often), and try again."
+            }
             Self::Sdk(Error::Cancelled) => "Run `moorline login` to try again; --timeout gives more time.",
             Self::Sdk(Error::SignedOut(_) | Error::NeedsReauth(_)) => "Run `moorline login` to sign in.",
             Self::Sdk(Error::StorageUnavailable) => {

@@ -21,8 +21,20 @@ pub mod shell;
 pub mod tls;
 pub mod world;
 
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+
 pub use browser::{Browser, Consent, Landing, Page};
 pub use dev_file::{DevFile, User};
 pub use proxy::{Canned, Exchange, Fault, Heard, LossyProxy, Weather};
 pub use server::{Server, ServerOptions};
 pub use world::World;
+
+/// Finds out before long work whether its figures can be kept. Leaves what is in the file.
+///
+/// Errors: when it can't be written.
+pub fn can_be_written(file: &Path) -> Result<()> {
+    let opened = std::fs::OpenOptions::new().create(true).append(true).open(file);
+    opened.map(drop).with_context(|| format!("the figures can't go to {}", file.display()))
+}

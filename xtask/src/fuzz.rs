@@ -28,7 +28,7 @@ pub(crate) struct Options {
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
     /// How long each target runs, in seconds.
-    #[arg(long, value_name = "N", default_value_t = 60)]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// Say which targets there are, and run none.
     #[arg(long)]

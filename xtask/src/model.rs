@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 ///
 /// Runs every scenario, then every mutant (a rule that is almost the product's: it must be caught), then what is known
 /// not to hold. The exit code is not zero when a promise is violated, a mutant is not caught, or a scenario never shows
-/// what it is about. Takes some minutes.
+/// what it is about. Takes a minute or two.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

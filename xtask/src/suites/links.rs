@@ -1,4 +1,5 @@
-//! The documents: every link to a file of this repository leads to one, and every test that a page names is there.
+//! The documents: every link to a file of this repository leads to one, and every test that a page names is there, be it
+//! the text of a link or a name in code type.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut git = workspace.command("git");
     git.args(["ls-files", "--", "*.md"]);
     let pages = step.log.must(git, QUICK)?;
+    let code = code(workspace, step)?;
     let mut broken = Vec::new();
     for page in pages.lines().map(|page| workspace.root().join(page)).filter(|page| page.exists()) {
         let text =
@@ -25,12 +27,34 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
                 broken.push(format!("{}: [{name}]({target})", page.display()));
             }
         }
+        for name in named(&text).filter(|name| !code.contains(&format!("fn {name}("))) {
+            let page = page.strip_prefix(workspace.root()).unwrap_or(&page);
+            broken.push(format!("{}: `{name}`, which no code defines", page.display()));
+        }
     }
     if !broken.is_empty() {
-        bail!("{} links lead nowhere: {}", broken.len(), broken.join(", "));
+        bail!("{} links and names lead nowhere: {}", broken.len(), broken.join(", "));
     }
     Ok(())
 }
+
+/// All Rust code of the repository.
+fn code(workspace: &Workspace, step: &mut Step) -> Result<String> {
+    let mut git = workspace.command("git");
+    git.args(["ls-files", "--", "*.rs"]);
+    let files = step.log.must(git, QUICK)?;
+    let read = |file: &str| std::fs::read_to_string(workspace.root().join(file));
+    // A file that was just deleted defines nothing.
+    Ok(files.lines().filter_map(|file| read(file).ok()).collect())
+}
+
+/// Names in code type that are long enough to be a test's and nothing else's.
+fn named(markdown: &str) -> impl Iterator<Item = &str> {
+    let words = |name: &str| name.split('_').count();
+    markdown.split('`').skip(1).step_by(2).filter(move |name| is_sentence(name) && words(name) >= WORDS)
+}
+
+const WORDS: usize = 5;
 
 /// Whether the file exists, and defines the function that the link's text names, if it names one.
 fn leads_there(name: &str, file: &Path) -> bool {
@@ -86,6 +110,12 @@ mod tests {
                     ```\n[e](e.md)\n```\n![picture](images/p.png)";
         let found = [("a", "docs/a.md"), ("b", "../b.md"), ("picture", "images/p.png")];
         assert_eq!(links(page), found);
+    }
+
+    #[test]
+    fn a_long_name_in_code_type_is_a_tests() {
+        let page = "`a_name_of_five_words` and `refresh_attempt_supported`, `A_B_C_D_E`, [x](y)";
+        assert_eq!(named(page).collect::<Vec<_>>(), ["a_name_of_five_words"]);
     }
 
     #[test]

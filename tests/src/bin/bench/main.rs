@@ -45,6 +45,9 @@ fn seconds(text: &str) -> Result<f64, String> {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     ensure!(!cfg!(debug_assertions), "figures without optimisation mean nothing: use `cargo xtask bench`");
+    if let Some(file) = &arguments.json {
+        moorline_tests::can_be_written(file)?;
+    }
     let server = Server::start()?;
     let most = CLIENTS.into_iter().max().unwrap_or_default();
     eprintln!("signing in {most} sessions …");

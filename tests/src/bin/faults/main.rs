@@ -94,6 +94,9 @@ async fn asked_to_stop() {
 
 async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (seed, started) = (arguments.seed.unwrap_or_else(any_seed), Instant::now());
+    if let Some(file) = &arguments.json {
+        moorline_tests::can_be_written(file)?;
+    }
     println!("seed {seed}: `{}` makes the same faults", arguments.again(seed));
     let mut runs = Vec::new();
     for column in arguments.columns()? {

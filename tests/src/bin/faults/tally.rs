@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
 use crate::frozen::Meanwhile;
-use crate::kind::Kind;
+use crate::kind::{Kind, Part};
 use crate::lane::Place;
 use crate::run::Fault;
 use crate::sweep::Sweep;
@@ -131,6 +131,11 @@ impl Tally {
         figures
     }
 
+    /// Whether anything was stolen.
+    fn met_thieves(&self) -> bool {
+        self.lock().keys().any(|kind| kind.part() == Part::Thief)
+    }
+
     fn of(&self, kind: Kind) -> Option<Counts> {
         self.lock().get(&kind).copied()
     }
@@ -201,17 +206,21 @@ pub(crate) fn table(columns: &[&Tally]) -> String {
     for kind in Kind::value_variants() {
         let cells: Vec<_> = columns.iter().map(|column| column.of(*kind)).collect();
         if cells.iter().any(Option::is_some) {
-            lines.push(line(&kind.name(), &cells));
+            lines.push(line(&kind.name(), &cells, |_| kind.part() == Part::Thief));
         }
     }
     let sums: Vec<_> = columns.iter().map(|column| Some(column.sum())).collect();
-    lines.push(line("all", &sums));
+    lines.push(line("all", &sums, |at| columns[at].met_thieves()));
     lines.join("\n")
 }
 
-fn line(name: &str, cells: &[Option<Counts>]) -> String {
-    let cells = cells.iter().map(|cell| match cell {
-        Some(cell) => format!("  {:>8}{:>6}{:>8}{:>8}", cell.faults, cell.lost, cell.forked, cell.thefts),
+/// A figure that nobody measured is no zero.
+fn line(name: &str, cells: &[Option<Counts>], has_thieves: impl Fn(usize) -> bool) -> String {
+    let cells = cells.iter().enumerate().map(|(at, cell)| match cell {
+        Some(cell) => {
+            let thefts = if has_thieves(at) { cell.thefts.to_string() } else { "–".to_owned() };
+            format!("  {:>8}{:>6}{:>8}{:>8}", cell.faults, cell.lost, cell.forked, thefts)
+        }
         None => format!("  {:>8}{:>6}{:>8}{:>8}", "–", "–", "–", "–"),
     });
     format!("{name:<30}{}", cells.collect::<String>())
