@@ -59,6 +59,12 @@ pub(super) fn adopt(tx: &mut dyn Tx, instance: &str, now: Timestamp) -> Result<V
     Ok(own)
 }
 
+/// The latest time that the sessions themselves know: what a database from before `seen_at` can say.
+pub(super) fn last_rotation(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
+    let known = "SELECT rotated_at FROM sessions ORDER BY rotated_at DESC LIMIT 1";
+    tx.first(known, &[])?.map(|row| row.timestamp("rotated_at")).transpose()
+}
+
 /// Whether there is a session, ended or not, of an app or of a browser.
 pub(super) fn has_sessions(tx: &mut dyn Tx) -> Result<bool, StoreError> {
     let any = "SELECT 1 AS one FROM sessions UNION ALL SELECT 1 FROM browser_sessions LIMIT 1";

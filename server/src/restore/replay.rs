@@ -128,7 +128,12 @@ fn end_again(
 ) -> Result<Restored, StoreError> {
     let mut done = Restored::default();
     let last = contents.last.as_ref().map(|end| end.at);
-    let own = if adopt { ledger::adopt(tx, &contents.instance, last.unwrap_or(now))? } else { Vec::new() };
+    let own = if adopt {
+        let known = ledger::last_rotation(tx)?.max(last).unwrap_or(now);
+        ledger::adopt(tx, &contents.instance, known)?
+    } else {
+        Vec::new()
+    };
     for end in &contents.newer {
         if end.why != ledger::BROWSER {
             end_session(tx, end, &mut done)?;
@@ -167,12 +172,15 @@ fn go_on(
     jump: Duration,
 ) -> Result<Restored, StoreError> {
     if let Some(name) = name {
-        ledger::name_instance(tx, name, now)?;
+        // Not by this machine's clock, where the sessions know better.
+        let known = ledger::last_rotation(tx)?.unwrap_or(now);
+        ledger::name_instance(tx, name, known)?;
     }
+    let time = Some(take_time(tx, None, now, jump)?);
     if lost == Lost::DatabaseIsCurrent {
         let event = Event::new("restore.export_rewritten").severity(Severity::Page);
         audit::append(tx, now, event)?;
-        return Ok(Restored::default());
+        return Ok(Restored { time, ..Restored::default() });
     }
     let live = tx.query("SELECT id FROM sessions WHERE revoked_at IS NULL ORDER BY id", &[])?;
     for row in &live {
@@ -183,7 +191,6 @@ fn go_on(
         )?;
         ledger::record(tx, id, "restored", now)?;
     }
-    let time = Some(take_time(tx, None, now, jump)?);
     finish(tx, "restore.all_ended", serde_json::json!({ "ended": live.len() }), now)?;
     Ok(Restored { ended: live.len() as u64, time, ..Restored::default() })
 }

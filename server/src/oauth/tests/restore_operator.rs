@@ -204,8 +204,25 @@ async fn without_the_export_the_database_alone_says_what_time_it_was() {
     std::fs::remove_file(stopped.ends()).unwrap();
     stopped.clock.advance(8 * DAY);
     let done = stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap();
-    assert_eq!(done.time, None, "nothing was said of the time");
+    assert_eq!(done.time, Some(Taken::LastKnown(START)));
     std::fs::remove_file(stopped.ends()).unwrap();
     let done = stopped.replay(Some(Lost::EndAllSessions)).await.unwrap();
     assert_eq!((done.ended, done.time), (1, Some(Taken::LastKnown(START))));
+}
+
+#[tokio::test]
+async fn over_a_database_from_before_the_export_the_sessions_say_what_time_it_was() {
+    let world = World::new().await;
+    let token = world.sign_in().await;
+    let stopped = world.stop();
+    stopped.alter(BEFORE_0003);
+    std::fs::remove_file(stopped.ends()).unwrap();
+    stopped.clock.advance(3650 * DAY);
+    let done = stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap();
+    assert_eq!((done.ended, done.time), (0, Some(Taken::LastKnown(START))));
+    let mut world = stopped.started().await;
+    world.refresh(&token.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
+    world.clock = Clock::manual(START.after(DAY));
+    let world = world.stop().started().await;
+    world.refresh(&token.refresh, Some(&attempt(1))).await.tokens();
 }
