@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    runtime::{Handle, Runtime},
+    runtime::{Handle, Runtime, RuntimeFlavor},
     task::{JoinError, JoinHandle},
 };
 
@@ -27,6 +27,20 @@ pub(crate) enum Executor {
 }
 
 impl Executor {
+    /// The SDK's own, or the app's. Errors: [`Error::Misconfigured`] for a runtime that only runs while somebody waits within
+    /// it: what is spawned there may never go on.
+    pub(crate) fn of(given: Option<Handle>) -> Result<Self, Error> {
+        match given {
+            None => Ok(Self::Own),
+            Some(handle) if handle.runtime_flavor() == RuntimeFlavor::CurrentThread => {
+                Err(Error::Misconfigured(
+                    "the SDK needs a runtime with threads of its own (new_multi_thread)".into(),
+                ))
+            }
+            Some(handle) => Ok(Self::Given(handle)),
+        }
+    }
+
     /// Runs `work` to its end, whether or not the caller waits for it.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
@@ -43,9 +57,21 @@ impl Executor {
         poll_fn(|context| {
             let _entered = handle.enter();
             catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)))
-                .unwrap_or_else(|_| Poll::Ready(Err(internal())))
+                .unwrap_or_else(|_| Poll::Ready(Err(self.panicked())))
         })
         .await
+    }
+
+    /// What a panic in the caller's own thread is most likely to mean: tokio panics without a reactor, a timer or a runtime.
+    fn panicked(&self) -> Error {
+        match self {
+            Self::Own => internal(),
+            Self::Given(_) => Error::Misconfigured(
+                "the SDK failed within itself, or the runtime that the app handed in has been shut down, or has no I/O or \
+                 no time"
+                    .into(),
+            ),
+        }
     }
 
     /// Starts `work`.
@@ -154,10 +180,12 @@ mod tests {
             panic!("a bug")
         }
         let runtime = runtime().unwrap();
-        for executor in [Executor::Own, Executor::Given(runtime.handle().clone())] {
+        let given = Executor::Given(runtime.handle().clone());
+        for executor in [&Executor::Own, &given] {
             assert_eq!(runtime.block_on(executor.run(bug())), Err(internal()));
-            assert_eq!(runtime.block_on(executor.run_here(bug())), Err(internal()));
         }
+        assert_eq!(runtime.block_on(Executor::Own.run_here(bug())), Err(internal()));
+        assert!(matches!(runtime.block_on(given.run_here(bug())), Err(Error::Misconfigured(_))));
     }
 
     #[test]
@@ -173,6 +201,8 @@ mod tests {
         let own = runtime().unwrap();
         assert_eq!(own.block_on(executor.run(on())).unwrap().as_deref(), Some("an-app"));
         assert_eq!(own.block_on(Executor::Own.run(on())).unwrap().as_deref(), Some("moorline"));
+        let one = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!(matches!(Executor::of(Some(one.handle().clone())), Err(Error::Misconfigured(_))));
         given.shutdown_background();
         let error = own.block_on(executor.run(on())).unwrap_err();
         assert!(matches!(&error, Error::Misconfigured(what) if what.contains("shut down")), "{error:?}");

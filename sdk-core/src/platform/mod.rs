@@ -45,7 +45,9 @@ impl Platform {
 
     /// On a tokio runtime of the app's, so that a request of one of its tasks waits for no other thread. It needs I/O and
     /// time (`enable_all`) and threads of its own (`new_multi_thread`): a refresh goes on when its caller goes away, and so
-    /// for as long as the runtime lives. After its end, calls that need it fail with
+    /// for as long as the runtime lives; one without is refused by
+    /// [`Moorline::new`](crate::Moorline::new). Sign out, or drop the SDK, before it is shut down: a call in its midst then may have
+    /// done its work without this process knowing. After its end, calls that need it fail with
     /// [`Error::Misconfigured`](crate::Error::Misconfigured).
     #[must_use]
     pub fn with_runtime(self, runtime: Handle) -> Self {

@@ -123,7 +123,7 @@ impl Session {
             clock: platform.clock,
             keys: JwksCache::default(),
             metadata: MetadataCache::default(),
-            executor: platform.runtime.map_or(Executor::Own, Executor::Given),
+            executor: Executor::of(platform.runtime)?,
             flight: Flight::default(),
             patience,
             unsaved: Mutex::default(),

@@ -10,7 +10,7 @@ use super::engine::Session;
 use crate::{
     Error,
     dpop::{Credentials, refuses_proof},
-    net::{Request, Response},
+    net::{NetError, Request, Response},
     vault::{Change, Revocation, WhenLost},
 };
 
@@ -57,9 +57,10 @@ impl Session {
                 Ok(false) => {
                     self.told_in_vain.fetch_add(1, Ordering::SeqCst);
                 }
-                // It stays queued; the others may fare better.
+                // It stays queued. Without a network, all do: each would wait for it anew. With one, others may fare better.
+                Err(error @ Untold::NoAnswer(_)) => return Err(error.into()),
                 Err(error) => {
-                    outcome = Err(error);
+                    outcome = Err(error.into());
                     continue;
                 }
             }
@@ -73,7 +74,7 @@ impl Session {
     }
 
     /// Whether the provider has revoked the token. Errors: what may be different next time.
-    async fn revoke(&self, endpoint: &Url, revocation: &Revocation) -> Result<bool, Error> {
+    async fn revoke(&self, endpoint: &Url, revocation: &Revocation) -> Result<bool, Untold> {
         let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
         let request = Request::post_form(
             endpoint.clone(),
@@ -84,19 +85,36 @@ impl Session {
             ],
         );
         let by = Credentials { key: revocation.proof_key.as_ref(), access_token: None };
-        let response = self.sender.send(&request, by).await?;
+        let response = self.sender.send(&request, by).await.map_err(Untold::NoAnswer)?;
         match response.status {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Error::Offline),
-            status if status.is_server_error() || status.is_redirection() => Err(Error::Offline),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Untold::Later),
+            status if status.is_server_error() || status.is_redirection() => Err(Untold::Later),
             // The next proof may be taken.
-            _ if refuses_proof(&response) => Err(Error::Offline),
+            _ if refuses_proof(&response) => Err(Untold::Later),
             status if is_final(&response) => {
                 tracing::warn!(status = status.as_u16(), "the provider refuses to revoke a token");
                 Ok(false)
             }
             // A gateway, a captive portal, or the provider on a bad day.
-            _ => Err(Error::Offline),
+            _ => Err(Untold::Later),
+        }
+    }
+}
+
+/// Why a revocation stays queued.
+enum Untold {
+    /// Nobody has answered.
+    NoAnswer(NetError),
+    /// The answer is not the provider's last word.
+    Later,
+}
+
+impl From<Untold> for Error {
+    fn from(untold: Untold) -> Self {
+        match untold {
+            Untold::NoAnswer(error) => error.into(),
+            Untold::Later => Self::Offline,
         }
     }
 }
