@@ -17,10 +17,9 @@ use tokio::{
 use crate::Error;
 
 /// What runs the SDK's work.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) enum Executor {
     /// The SDK's own threads, which all sessions of the process share.
-    #[default]
     Own,
     /// The app's. Connections are then driven by the threads that wait for them.
     Given(Handle),

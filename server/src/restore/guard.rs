@@ -31,8 +31,7 @@ pub fn guard(
         (None, None) => begin(tx, path, master, random, now)?,
         // The start before this one got no further than making the file.
         (None, Some((file, contents))) if contents.last.is_none() && !contents.torn => {
-            let known = ledger::last_rotation(tx)?.unwrap_or(now);
-            ledger::name_instance(tx, &contents.instance, known)?;
+            ledger::name_instance(tx, &contents.instance, now)?;
             ToFile { file, last: 0 }
         }
         (None, Some(_)) if ledger::has_sessions(tx)? => {

@@ -46,21 +46,24 @@ pub(super) fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     tx.first("SELECT id FROM instance", &[])?.map(|row| row.text("id").map(str::to_owned)).transpose()
 }
 
-pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, $2)", &[id.into(), now.into()]).map(drop)
+/// Names this database. The time that it was last seen is what its sessions know, or else `otherwise`: a machine's clock may
+/// be wrong, and a database that has sessions may be an old one.
+pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, otherwise: Timestamp) -> Result<(), StoreError> {
+    let seen = last_rotation(tx)?.unwrap_or(otherwise);
+    tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, $2)", &[id.into(), seen.into()]).map(drop)
 }
 
 /// Names a database that knew of no file by the file that it gets back, and takes its own numbers away: the file's are the
 /// true ones. Returns the ends that it had under them.
-pub(super) fn adopt(tx: &mut dyn Tx, instance: &str, now: Timestamp) -> Result<Vec<End>, StoreError> {
+pub(super) fn adopt(tx: &mut dyn Tx, instance: &str, otherwise: Timestamp) -> Result<Vec<End>, StoreError> {
     let own = after(tx, 0, i64::MAX)?;
     tx.execute("DELETE FROM session_ends", &[])?;
-    name_instance(tx, instance, now)?;
+    name_instance(tx, instance, otherwise)?;
     Ok(own)
 }
 
-/// The latest time that the sessions themselves know: what a database from before `seen_at` can say.
-pub(super) fn last_rotation(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
+/// The latest time that the sessions themselves know.
+fn last_rotation(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
     let known = "SELECT rotated_at FROM sessions ORDER BY rotated_at DESC LIMIT 1";
     tx.first(known, &[])?.map(|row| row.timestamp("rotated_at")).transpose()
 }

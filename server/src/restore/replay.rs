@@ -128,12 +128,7 @@ fn end_again(
 ) -> Result<Restored, StoreError> {
     let mut done = Restored::default();
     let last = contents.last.as_ref().map(|end| end.at);
-    let own = if adopt {
-        let known = ledger::last_rotation(tx)?.max(last).unwrap_or(now);
-        ledger::adopt(tx, &contents.instance, known)?
-    } else {
-        Vec::new()
-    };
+    let own = if adopt { ledger::adopt(tx, &contents.instance, last.unwrap_or(now))? } else { Vec::new() };
     for end in &contents.newer {
         if end.why != ledger::BROWSER {
             end_session(tx, end, &mut done)?;
@@ -172,9 +167,7 @@ fn go_on(
     jump: Duration,
 ) -> Result<Restored, StoreError> {
     if let Some(name) = name {
-        // Not by this machine's clock, where the sessions know better.
-        let known = ledger::last_rotation(tx)?.unwrap_or(now);
-        ledger::name_instance(tx, name, known)?;
+        ledger::name_instance(tx, name, now)?;
     }
     let time = Some(take_time(tx, None, now, jump)?);
     if lost == Lost::DatabaseIsCurrent {
