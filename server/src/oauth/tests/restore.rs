@@ -20,6 +20,17 @@ impl World {
         Stopped { folder, clock, ada }
     }
 
+    /// A database that was put back to a moment at which this token's session had not been ended yet.
+    pub(super) async fn revoked_after_a_backup(self, token: &str) -> Stopped {
+        let stopped = self.stop();
+        let backup = stopped.database();
+        let world = stopped.started().await;
+        world.revoke(token).await;
+        let stopped = world.stop();
+        stopped.put_back(&backup);
+        stopped
+    }
+
     /// A second person-and-client session beside the first, as if by another device.
     pub(super) async fn two_sign_ins(&self) -> (Tokens, Tokens) {
         (self.sign_in().await, self.sign_in().await)
@@ -141,12 +152,7 @@ async fn a_session_that_began_after_the_backup_is_lost_with_it_and_counted() {
 async fn a_restore_signs_browsers_out_and_twice_is_as_good_as_once() {
     let world = World::new().await;
     let first = world.sign_in().await;
-    let stopped = world.stop();
-    let backup = stopped.database();
-    let world = stopped.started().await;
-    world.revoke(&first.refresh).await;
-    let stopped = world.stop();
-    stopped.put_back(&backup);
+    let stopped = world.revoked_after_a_backup(&first.refresh).await;
     let (stopped, _) = stopped.refused().await;
     assert_eq!(stopped.replay(None).await.unwrap().ended, 1);
     assert_eq!(stopped.replay(None).await.unwrap(), Restored::default());
@@ -200,12 +206,7 @@ async fn a_crash_between_the_commit_and_the_export_is_mended_by_the_next_start()
 async fn a_line_that_the_database_has_not_is_no_crash_but_a_restore() {
     let world = World::new().await;
     let first = world.sign_in().await;
-    let stopped = world.stop();
-    let backup = stopped.database();
-    let world = stopped.started().await;
-    world.revoke(&first.refresh).await;
-    let stopped = world.stop();
-    stopped.put_back(&backup);
+    let stopped = world.revoked_after_a_backup(&first.refresh).await;
     let whole = std::fs::read(stopped.ends()).unwrap();
     std::fs::write(stopped.ends(), &whole[..whole.len() - 1]).unwrap();
     let (stopped, why) = stopped.refused().await;

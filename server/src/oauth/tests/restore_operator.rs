@@ -121,12 +121,7 @@ async fn a_lost_export_stops_the_start_until_an_operator_says_what_is_true() {
 async fn a_good_export_is_not_thrown_away_as_lost_and_a_damaged_one_is_kept_aside() {
     let world = World::new().await;
     let first = world.sign_in().await;
-    let stopped = world.stop();
-    let backup = stopped.database();
-    let world = stopped.started().await;
-    world.revoke(&first.refresh).await;
-    let stopped = world.stop();
-    stopped.put_back(&backup);
+    let stopped = world.revoked_after_a_backup(&first.refresh).await;
     for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
         assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
     }
@@ -157,12 +152,7 @@ async fn another_servers_database_is_refused() {
 async fn a_restore_does_not_believe_a_clock_that_has_leapt_and_no_session_ends_by_it() {
     let world = World::new().await;
     let (ended, kept) = world.two_sign_ins().await;
-    let stopped = world.stop();
-    let backup = stopped.database();
-    let world = stopped.started().await;
-    world.revoke(&ended.refresh).await;
-    let stopped = world.stop();
-    stopped.put_back(&backup);
+    let stopped = world.revoked_after_a_backup(&ended.refresh).await;
     stopped.clock.advance(3650 * DAY);
     assert_eq!(stopped.replay(None).await.unwrap().time, Some(Taken::LastKnown(START)));
     let mut world = stopped.started().await;
