@@ -3,106 +3,139 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
-    AccessToken, AuthorizationRequest, Configuration, Error, HttpRequest, HttpResponse, Platform,
-    RequestHeaders, SessionInfo, SessionState, SessionStates, SignInOptions, User, http, login,
-    session::{Need, Session},
+    account::{AccessToken, SessionInfo, SignOutOutcome, TokenRequest},
+    api::{HttpRequest, HttpResponse, RequestHeaders},
+    configuration::Configuration,
+    error::Error,
+    platform::Platform,
+    session::Session,
+    sign_in::{AuthorizationRequest, SignInOptions},
+    state::{SessionState, SessionStates},
+    user::User,
 };
 
-/// One account's session. Cheap to clone; clones share everything. Several of them, also in several processes, may
-/// share one vault.
+/// One account's session. Cheap to clone; clones share everything, and so do all that are made in one process with the same
+/// vault and account. Several processes may share one vault.
 #[derive(Debug, Clone)]
 pub struct Moorline {
     session: Arc<Session>,
 }
 
 impl Moorline {
-    /// Opens the vault (not the network) and finds out whether somebody is signed in. May block for the time that the key
-    /// store takes. A vault that can't be opened is no error here: the state tells. Errors: [`Error::Misconfigured`].
+    /// Opens the vault (not the network) and reads whether a user is signed in. An unreadable vault is not an error; check
+    /// [`state`](Self::state).
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`], also if this process uses the same account with another configuration.
     pub fn new(configuration: Configuration, platform: Platform) -> Result<Self, Error> {
-        Ok(Self { session: Session::open(configuration, platform)? })
+        Ok(Self { session: Session::shared(configuration, platform)? })
     }
 
-    /// The state just now, as far as this process knows: what another process did is known at the next use of the vault.
+    /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is read.
     pub fn state(&self) -> SessionState {
-        self.session.state()
+        self.session.store.state()
     }
 
     /// The state, and then each change of it.
     pub fn states(&self) -> SessionStates {
-        self.session.states()
+        self.session.store.states()
     }
 
-    /// What is known about the session; nothing where nobody is signed in.
+    /// What is known about the session, or `None` if nobody is signed in.
     pub fn session_info(&self) -> Option<SessionInfo> {
-        self.session.info()
+        self.session.store.info()
     }
 
-    /// The configuration that it was made with.
+    /// The configuration.
     pub fn configuration(&self) -> &Configuration {
-        &self.session.configuration
+        self.session.configuration()
     }
 
-    /// Starts a sign-in: the address to open in the browser. What is needed to finish it is in the vault, so that the process
-    /// may die meanwhile. Errors: [`Error::Offline`], [`Error::PinMismatch`], [`Error::StorageUnavailable`],
-    /// [`Error::StorageLost`] with a vault of a newer SDK, [`Error::Misconfigured`] (also where the provider only has bearer
-    /// tokens, and the configuration doesn't [allow](crate::ConfigurationBuilder::allow_bearer) them).
+    /// Starts a sign-in: returns the URL to open in the browser. What is needed to finish it is in the vault, so that the
+    /// process may end meanwhile.
+    ///
+    /// # Errors
+    /// Those of the network and the storage, and [`Error::Misconfigured`], also if the provider only has bearer tokens and
+    /// the configuration does not [allow](crate::ConfigurationBuilder::allow_bearer) them.
     pub async fn start_sign_in(&self, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
-        self.on_own_threads(async move |session| login::start(&session, options).await).await
+        self.on_own_threads(async move |session| session.sign_in.start(options).await).await
     }
 
-    /// Ends a sign-in with the address that the browser was sent back to. The same address given again returns the same
-    /// person. Errors: [`Error::Cancelled`] when the person said no or the sign-in was cancelled, [`Error::Refused`]
-    /// when the answer fails a check, [`Error::ClockSkew`], and those of the network and the storage; after one that is
-    /// retryable, call again with the same address.
+    /// Finishes a sign-in with the URL that the browser was redirected to. The same URL given again returns the same user.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if the user denied the request or the sign-in was cancelled, [`Error::Refused`] if the provider
+    /// refused or its response failed a check: then the sign-in has ended. After any other error (network, storage,
+    /// [`Error::ClockSkew`]) the sign-in goes on: call again with the same URL.
     pub async fn finish_sign_in(&self, callback_url: &str) -> Result<User, Error> {
         let callback_url = callback_url.to_owned();
-        self.on_own_threads(async move |session| login::finish(&session, &callback_url).await).await
+        self.on_own_threads(async move |session| session.sign_in.finish(&callback_url).await).await
     }
 
-    /// Forgets a sign-in that was started, because the browser was closed, say.
+    /// Deletes a sign-in that was started, because the user closed the browser, for example.
+    ///
+    /// # Errors
+    /// Those of the storage.
     pub async fn cancel_sign_in(&self) -> Result<(), Error> {
-        self.on_own_threads(async move |session| login::cancel(&session).await).await
+        self.on_own_threads(async move |session| session.sign_in.cancel().await).await
     }
 
-    /// An access token that is good for at least `min_validity`: from memory where there is one, refreshed otherwise. (If
-    /// all that the provider issues is shorter, a fresh one.) Callers at the same time share one refresh, and it goes on
-    /// when they stop waiting. Errors: [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the
-    /// storage, which leave the session as it is.
+    /// Returns an access token that is valid for at least `min_validity`: from memory if there is one, refreshed otherwise.
+    /// If all tokens of the provider are shorter, it is the freshest one; check
+    /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they stop
+    /// waiting.
+    ///
+    /// # Errors
+    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the storage, which leave the session as it
+    /// is.
     pub async fn access_token(&self, min_validity: Duration) -> Result<AccessToken, Error> {
-        let need = Need { min_validity, rejected: None };
-        if let Some(token) = self.session.held(&need) {
+        let request = TokenRequest { min_validity, rejected: None };
+        if let Some(token) = self.session.store.held(&request) {
             return Ok(token);
         }
-        self.on_own_threads(async move |session| session.access_token(need).await).await
+        self.on_own_threads(async move |session| session.access_token(request).await).await
     }
 
-    /// A new access token, whatever is left of the present one. Errors: as for [`access_token`](Self::access_token).
-    pub async fn refresh(&self) -> Result<AccessToken, Error> {
-        // The one that the caller knows: callers at the same time mean the same new one.
-        let present = self.session.latest();
-        self.on_own_threads(async move |session| session.refresh(present).await).await
-    }
-
-    /// What the provider's userinfo endpoint says about the person; the session's [`User`] knows it from then on. Errors: as
-    /// for [`send`](Self::send), and [`Error::Refused`] when the answer is about somebody else.
-    pub async fn user_info(&self) -> Result<User, Error> {
-        self.on_own_threads(async move |session| login::user_info(&session).await).await
-    }
-
-    /// Sends a request with the access token, and a proof where that is bound; on a 401, refreshes and sends it once more. The answer comes back whatever
-    /// its status, redirects included: they aren't followed. Errors: [`Error::Misconfigured`] when the address isn't the
-    /// issuer's nor one that the configuration allows, and as for [`access_token`](Self::access_token).
-    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
-        self.session.executor.run_here(http::send(&self.session, request)).await
-    }
-
-    /// What a request must carry that an HTTP client of the app's own sends: `Authorization`, and `DPoP` where the token is
-    /// bound. They are for this method and this address (its query doesn't matter), and for one send: ask anew for each.
-    /// The token is good for at least `min_validity`. Errors: [`Error::Misconfigured`] when the address isn't the issuer's
-    /// nor one that the configuration allows, and as for [`access_token`](Self::access_token).
+    /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a new one
+    /// otherwise. So any number of late rejections of one token make one refresh. With `None`, a new token in any case.
     ///
-    /// An API may answer 401 with a `DPoP-Nonce` that it wants to see in the proof: hand that to
+    /// # Errors
+    /// As for [`access_token`](Self::access_token).
+    pub async fn refresh(&self, rejected: Option<&AccessToken>) -> Result<AccessToken, Error> {
+        let rejected = rejected.cloned().or_else(|| self.session.store.latest());
+        self.on_own_threads(async move |session| session.refresher.refresh_now(rejected).await).await
+    }
+
+    /// Asks the provider's userinfo endpoint about the user; the session's [`User`] has its claims from then on.
+    ///
+    /// # Errors
+    /// As for [`send`](Self::send), and [`Error::Refused`] if the response is about another user.
+    pub async fn user_info(&self) -> Result<User, Error> {
+        self.on_own_threads(async move |session| session.api.user_info().await).await
+    }
+
+    /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and sends
+    /// the request once more. Returns the response whatever its status, redirects included: they are not followed. If no
+    /// new token can be had, returns the API's own response.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows, and as
+    /// for [`access_token`](Self::access_token). Check [`maybe_sent`](Error::maybe_sent) before you repeat a request that
+    /// changes something.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        self.session.executor.run_here(self.session.api.send(request)).await
+    }
+
+    /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if the token
+    /// is bound. They are for this method and URL (its query does not matter), and for one send: ask anew for each. The token
+    /// is valid for at least `min_validity`.
+    ///
+    /// An API may answer 401 with a `DPoP-Nonce` that it wants to see in the proof: pass it to
     /// [`learn_nonce`](Self::learn_nonce), ask for the headers again, and send again.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows, and as
+    /// for [`access_token`](Self::access_token).
     pub async fn request_headers(
         &self,
         method: &str,
@@ -110,21 +143,37 @@ impl Moorline {
         min_validity: Duration,
     ) -> Result<RequestHeaders, Error> {
         let (method, url) = (method.to_owned(), url.to_owned());
-        self.on_own_threads(async move |session| session.request_headers(&method, &url, min_validity).await)
-            .await
+        self.on_own_threads(async move |session| {
+            session.api.request_headers(&method, &url, min_validity).await
+        })
+        .await
     }
 
-    /// Takes in the `DPoP-Nonce` header of an answer from `url`, for the next proof that goes to the same origin. Any answer
-    /// may have one, not only a 401. ([`send`](Self::send) does all this by itself.) Errors: [`Error::Misconfigured`] when
-    /// no token may go there.
+    /// Takes in the `DPoP-Nonce` header of a response from `url`, for the next proof that goes to the same origin. Any
+    /// response may have one, not only a 401. ([`send`](Self::send) does all this by itself.)
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if no token may be sent there.
     pub fn learn_nonce(&self, url: &str, nonce: &str) -> Result<(), Error> {
-        self.session.learn_nonce(url, nonce)
+        self.session.api.learn_nonce(url, nonce)
     }
 
-    /// Signs out: forgets the session on this device, then tells the provider. Errors: [`Error::StorageUnavailable`], and
-    /// then nothing has happened.
-    pub async fn sign_out(&self) -> Result<SignOut, Error> {
+    /// Signs out: clears the session on this device, then revokes it at the provider.
+    ///
+    /// # Errors
+    /// [`Error::StorageUnavailable`], and then nothing has happened.
+    pub async fn sign_out(&self) -> Result<SignOutOutcome, Error> {
         self.on_own_threads(async move |session| session.sign_out().await).await
+    }
+
+    /// Finishes what is under way, before the process ends: a refresh that was sent is stored, tokens of a sign-in that
+    /// cannot be finished are revoked. Waits for `limit` at most. The library installs no signal handlers: call this from
+    /// yours.
+    ///
+    /// # Errors
+    /// [`Error::Offline`] if the time did not suffice, and those of the storage.
+    pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
+        self.on_own_threads(async move |session| session.shutdown(limit).await).await
     }
 
     async fn on_own_threads<T, F>(&self, work: impl FnOnce(Arc<Session>) -> F) -> Result<T, Error>
@@ -134,12 +183,4 @@ impl Moorline {
     {
         self.session.executor.run(work(self.session.clone())).await
     }
-}
-
-/// How a sign-out went. The session is gone from this device in either case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignOut {
-    /// Whether the provider has revoked the session. If not, it couldn't be reached (then that is queued, and told again at
-    /// the next chance), it has no way to revoke, or the token was lost with a vault that couldn't be read any more.
-    pub revoked: bool,
 }

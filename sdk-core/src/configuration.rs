@@ -1,8 +1,7 @@
 //! The configuration, by builder: text comes in, and what goes out has been checked once and for all.
 
+mod address;
 mod error;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
 mod pins;
 mod redirect;
 #[cfg(test)]
@@ -13,13 +12,14 @@ use std::time::Duration;
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use url::Url;
 
+use self::address::{check_address, check_issuer, check_origin};
 pub(crate) use self::error::ConfigurationError;
 pub use self::pins::HostPins;
 pub(crate) use self::pins::{PinSet, SpkiHash};
-use crate::Error;
+use crate::error::Error;
 
 /// Which provider, which app, which session: checked, and ready to use.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
     issuer: String,
     issuer_url: Url,
@@ -89,6 +89,11 @@ impl Configuration {
         self.check_address(url).is_ok()
             && (url.origin() == self.issuer_url.origin()
                 || self.api_origins.iter().any(|allowed| allowed.origin() == url.origin()))
+    }
+
+    /// Whether `other` is about the same account of the same app at the same provider.
+    pub(crate) fn names_account_of(&self, other: &Self) -> bool {
+        (&self.issuer, &self.client_id, &self.account) == (&other.issuer, &other.client_id, &other.account)
     }
 
     /// Whether a session may do with bearer tokens where the provider has nothing better.
@@ -276,77 +281,9 @@ impl ConfigurationBuilder {
     }
 }
 
-/// Whether `url` names this machine by an address that can't leave it.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
-}
-
 /// Whether an app may be sent back to `uri`.
 pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), ConfigurationError> {
     redirect::check(uri)
-}
-
-fn check_issuer(issuer: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {
-    let url = parse_address("issuer", issuer, http_on_loopback)?;
-    // OpenID Connect Discovery §3: an issuer has neither.
-    let part = if issuer.contains('?') {
-        "a query"
-    } else if issuer.contains('#') {
-        "a fragment"
-    } else {
-        return Ok(url);
-    };
-    Err(ConfigurationError::Surplus { what: "issuer", given: issuer.to_owned(), part })
-}
-
-fn check_origin(origin: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {
-    let url = parse_address("API origin", origin, http_on_loopback)?;
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(ConfigurationError::Surplus {
-            what: "API origin",
-            given: origin.to_owned(),
-            part: "a path, a query or a fragment",
-        });
-    }
-    Ok(url)
-}
-
-fn parse_address(what: &'static str, given: &str, http_on_loopback: bool) -> Result<Url, ConfigurationError> {
-    let url = Url::parse(given).map_err(|error| ConfigurationError::NotAUrl {
-        what,
-        given: given.to_owned(),
-        why: error.to_string(),
-    })?;
-    // `Url` forgives white space and the lack of slashes; an address that is compared as text may have neither.
-    if given.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') || !given.contains("://") {
-        let why = "white space, a backslash or a missing //".to_owned();
-        return Err(ConfigurationError::NotAUrl { what, given: given.to_owned(), why });
-    }
-    check_address(what, &url, http_on_loopback)?;
-    Ok(url)
-}
-
-fn check_address(what: &'static str, url: &Url, http_on_loopback: bool) -> Result<(), ConfigurationError> {
-    let encrypted = url.scheme() == "https" && url.has_host();
-    let excused = url.scheme() == "http" && http_on_loopback && is_loopback(url);
-    if !(encrypted || excused) {
-        return Err(ConfigurationError::NotHttps { what, given: shown(url) });
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(ConfigurationError::Surplus { what, given: shown(url), part: "a user name or password" });
-    }
-    Ok(())
-}
-
-/// Scheme, host and path: a user name, password or query may hold what isn't ours to show.
-fn shown(url: &Url) -> String {
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
 fn check_scopes(given: Vec<String>) -> Result<Vec<String>, ConfigurationError> {

@@ -1,57 +1,150 @@
-//! The errors that an app sees: few, closed, and named for what the app should do.
+//! The errors that an app sees: few, closed, and named for what the app should do. `docs/errors.md` has a section for each.
 
-use std::fmt;
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
 
 /// Everything that can go wrong, as far as an app can act on it.
 ///
-/// No variant ever holds a token, a code, a verifier or a key.
+/// [`code`](Self::code) is stable, [`retry`](Self::retry) says whether the same call can succeed later, and
+/// [`maybe_sent`](Self::maybe_sent) whether a request of the app's may have taken effect. No variant ever holds a token,
+/// a code, a verifier or a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// The provider or the API can't be reached, or isn't answering sensibly just now. The session is untouched: try
-    /// again later.
-    #[error("the server cannot be reached, or is not answering properly just now")]
-    Offline,
-    /// The person closed the sign-in page, or said no.
+    /// The provider or the API cannot be reached, or something else answered in its place: no network, an outage, a
+    /// captive portal. The session is unchanged. Retry when the network is back.
+    #[error("the server cannot be reached, or did not answer properly")]
+    Offline {
+        /// Whether the app's own request may have reached the server. See [`Error::maybe_sent`].
+        maybe_sent: bool,
+    },
+    /// The server asked to come back later (429, or `Retry-After`). The session is unchanged.
+    #[error("the server asks to retry in {} seconds", .retry_after.as_secs())]
+    RateLimited {
+        /// How long to wait. Calls before that fail with the remaining time and send nothing.
+        retry_after: Duration,
+    },
+    /// The certificate of this host is not trusted: a captive portal, a proxy that reads along, a wrong clock, or a server
+    /// that is set up wrongly. Nothing was sent, and the session is unchanged. Retry on another network.
+    #[error("the certificate of {host} is not trusted: {reason}. Nothing was sent")]
+    Untrusted {
+        /// The host.
+        host: String,
+        /// What is wrong with the certificate.
+        reason: String,
+    },
+    /// The certificate of this host is trusted by the device but does not match the pins of the configuration: somebody
+    /// may read along. Nothing was sent, and the session is unchanged.
+    #[error(
+        "the certificate of {0} does not match its pins. Nothing was sent. Update the app, or check for a proxy on this network"
+    )]
+    PinMismatch(String),
+    /// The user closed the sign-in page or denied the request, or another call cancelled the sign-in.
     #[error("the sign-in was cancelled")]
     Cancelled,
     /// Nobody is signed in: offer a sign-in.
     #[error("nobody is signed in ({0})")]
     SignedOut(SignedOutReason),
-    /// There was a session and it has ended: say so, and offer a sign-in.
-    #[error("the session has ended, and a new sign-in is needed ({0})")]
+    /// There was a session and it needs the user: say so, and offer a sign-in.
+    #[error("a new sign-in is needed ({0})")]
     NeedsReauth(ReauthReason),
-    /// The device is locked, the key store is busy or the disk is full. The session is untouched: try again.
-    #[error("the secure storage is not available just now")]
-    StorageUnavailable,
-    /// What was stored can't be read any more, and a retry won't help.
-    #[error("the secure storage was lost ({0})")]
+    /// The vault or its key store cannot be used at present. The session is unchanged.
+    #[error("the secure storage is not available: {0}")]
+    StorageUnavailable(StorageUnavailableReason),
+    /// What was stored cannot be read any more, and a retry will not help. A new sign-in starts with an empty vault.
+    #[error("the secure storage was lost: {0}")]
     StorageLost(StorageLostReason),
-    /// The server at this host showed a certificate that doesn't match the pins of the configuration: somebody may be
-    /// listening in. Nothing was sent.
-    #[error("the certificate of {0} does not match its pins")]
-    PinMismatch(String),
-    /// The device's clock is off by this many seconds (positive: it runs ahead of the provider), too far to check an
-    /// ID token. Ask the person to set it.
-    #[error("the device's clock is off by {0} seconds")]
+    /// The device's clock differs from the provider's by this many seconds (positive: the device is ahead), too far to
+    /// check an ID token. Ask the user to set it.
+    #[error("the device's clock differs from the provider's by {0} seconds")]
     ClockSkew(i64),
-    /// The provider refused the request, in its own words (RFC 6749 §4.1.2.1 and §5.2), or its answer failed a check
-    /// of the SDK's.
+    /// The provider refused the request (RFC 6749 §4.1.2.1 and §5.2), or its answer failed one of the SDK's checks.
     #[error("refused: {code}{}", Described(description))]
     Refused {
         /// The provider's error code, such as `invalid_scope`, or one of the SDK's own, such as `state_mismatch`.
         code: String,
-        /// What the provider says about it, for a developer to read; may be empty.
+        /// Details for a developer; may be empty.
         description: String,
     },
-    /// The app's configuration is wrong: a developer has to correct it.
+    /// The app's configuration is wrong: a developer has to correct it. [`message`](Self::message) names options as the
+    /// reader's own tool spells them.
     #[error("the configuration is wrong: {0}")]
     Misconfigured(String),
 }
 
+/// Whether and when the same call can succeed with nothing changed in the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Retry {
+    /// Not without a change: a sign-in, an update of the app, a setting.
+    Never,
+    /// Whenever the app likes; after a network error, best when the network is back.
+    Now,
+    /// Not before this time has passed.
+    After(Duration),
+    /// When the user has unlocked the device.
+    WhenUnlocked,
+}
+
 impl Error {
-    /// Whether the very same call can succeed later with nothing changed in the app.
-    pub const fn is_retryable(&self) -> bool {
-        matches!(self, Self::Offline | Self::StorageUnavailable)
+    /// A stable name of the kind of error, for logs and telemetry.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Offline { .. } => "offline",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Untrusted { .. } => "untrusted",
+            Self::PinMismatch(_) => "pin_mismatch",
+            Self::Cancelled => "cancelled",
+            Self::SignedOut(_) => "signed_out",
+            Self::NeedsReauth(_) => "needs_reauth",
+            Self::StorageUnavailable(_) => "storage_unavailable",
+            Self::StorageLost(_) => "storage_lost",
+            Self::ClockSkew(_) => "clock_skew",
+            Self::Refused { .. } => "refused",
+            Self::Misconfigured(_) => "misconfigured",
+        }
+    }
+
+    /// Whether and when the same call can succeed.
+    pub const fn retry(&self) -> Retry {
+        match self {
+            Self::Offline { .. } | Self::Untrusted { .. } | Self::PinMismatch(_) => Retry::Now,
+            Self::RateLimited { retry_after } => Retry::After(*retry_after),
+            Self::StorageUnavailable(reason) => reason.retry(),
+            Self::Cancelled
+            | Self::SignedOut(_)
+            | Self::NeedsReauth(_)
+            | Self::StorageLost(_)
+            | Self::ClockSkew(_)
+            | Self::Refused { .. }
+            | Self::Misconfigured(_) => Retry::Never,
+        }
+    }
+
+    /// Whether a request of the app's own may have taken effect although there is no usable answer. Do not repeat a `POST`
+    /// blindly then. The SDK's own requests (refresh, sign-in, revocation) are safe to repeat by calling again.
+    pub fn maybe_sent(&self) -> bool {
+        match self {
+            Self::Offline { maybe_sent } => *maybe_sent,
+            Self::Refused { code, .. } => code == RESPONSE_TOO_LARGE,
+            _ => false,
+        }
+    }
+
+    /// The text of this error, with options spelt as in the reader's own tool.
+    pub fn message(&self, vocabulary: Vocabulary) -> String {
+        vocabulary.translate(&self.to_string())
+    }
+
+    /// Nothing of the app's was sent.
+    pub(crate) const fn offline() -> Self {
+        Self::Offline { maybe_sent: false }
+    }
+
+    /// Whether the same call may succeed later: then nothing that it needs may be thrown away.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.retry() != Retry::Never
     }
 
     pub(crate) fn refused(code: &str, description: impl Into<String>) -> Self {
@@ -59,12 +152,54 @@ impl Error {
     }
 }
 
+/// The code of [`Error::Refused`] for a response over the size limit.
+pub(crate) const RESPONSE_TOO_LARGE: &str = "response_too_large";
+
+/// Who reads a message, and so how options are spelt in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vocabulary {
+    /// `allow_bearer()`.
+    Rust,
+    /// `--allow-bearer`.
+    CommandLine,
+    /// `allowBearer()`.
+    Kotlin,
+    /// `allowBearer`.
+    Swift,
+}
+
+impl Vocabulary {
+    /// Messages are written with Rust's names; this is the one place that knows the others.
+    fn translate(self, text: &str) -> String {
+        let column = match self {
+            Self::Rust => return text.to_owned(),
+            Self::CommandLine => 1,
+            Self::Kotlin => 2,
+            Self::Swift => 3,
+        };
+        OPTIONS.iter().fold(text.to_owned(), |text, names| text.replace(names[0], names[column]))
+    }
+}
+
+/// Each option: in Rust, on the command line, in Kotlin, in Swift.
+const OPTIONS: [[&str; 4]; 7] = [
+    ["allow_bearer()", "--allow-bearer", "allowBearer()", "allowsBearer"],
+    ["allow_http_on_loopback()", "--allow-http", "allowHttpOnLoopback()", "allowsHTTPOnLoopback"],
+    ["api_origin()", "--api", "apiOrigin()", "apiOrigins"],
+    ["extra_root_pem()", "--ca", "extraRootPem()", "extraRoots"],
+    ["redirect_uri()", "--redirect-uri", "redirectUri", "redirectURI"],
+    ["account()", "--profile", "account", "account"],
+    ["scopes()", "--scope", "scopes()", "scopes"],
+];
+
 /// Why nobody is signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum SignedOutReason {
     /// No sign-in was ever finished on this device with this account.
     NeverSignedIn,
-    /// Somebody signed out on this device.
+    /// The user signed out on this device.
     ByUser,
 }
 
@@ -77,13 +212,19 @@ impl fmt::Display for SignedOutReason {
     }
 }
 
-/// Why a session ended without anybody signing out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why a session needs a new sign-in though nobody signed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ReauthReason {
-    /// The provider says that the session has ended: expired, revoked, or its refresh token was used by somebody else.
+    /// The provider says that the session has ended: it expired, was revoked, or somebody else used its refresh token.
     Revoked,
-    /// The access token has expired and the provider gave no refresh token (was `offline_access` asked for?).
+    /// The access token has expired and the provider gave no refresh token (was `offline_access` requested?).
     NoRefreshToken,
+    /// The provider wants the user to sign in or to consent again (`login_required`, `interaction_required`,
+    /// `consent_required`).
+    InteractionRequired,
+    /// The provider has refused the refresh token repeatedly, without saying that the session has ended.
+    Refused,
     /// What was stored about the session is lost.
     StorageLost(StorageLostReason),
 }
@@ -91,15 +232,56 @@ pub enum ReauthReason {
 impl fmt::Display for ReauthReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Revoked => f.write_str("ended by the provider"),
-            Self::NoRefreshToken => f.write_str("expired, and there is no refresh token"),
+            Self::Revoked => f.write_str("the provider ended the session"),
+            Self::NoRefreshToken => f.write_str("the access token expired, and there is no refresh token"),
+            Self::InteractionRequired => f.write_str("the provider wants the user to sign in again"),
+            Self::Refused => f.write_str("the provider refuses to refresh the session"),
             Self::StorageLost(reason) => write!(f, "storage lost: {reason}"),
         }
     }
 }
 
-/// Why the vault can't be read any more.
+/// Why the vault or its key store cannot be used at present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StorageUnavailableReason {
+    /// The device or the key store is locked.
+    Locked,
+    /// The disk is full, a quota is used up, or the folder is read-only.
+    NoSpace,
+    /// Another process uses the vault, or the key store takes too long to answer.
+    Busy,
+    /// This machine has no key store, or none is running.
+    NoKeyStore,
+    /// Reading or writing failed otherwise; the log has the details.
+    Failed,
+}
+
+impl StorageUnavailableReason {
+    const fn retry(self) -> Retry {
+        match self {
+            Self::Locked => Retry::WhenUnlocked,
+            Self::NoKeyStore => Retry::Never,
+            Self::NoSpace | Self::Busy | Self::Failed => Retry::Now,
+        }
+    }
+}
+
+impl fmt::Display for StorageUnavailableReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Locked => "the device or its key store is locked",
+            Self::NoSpace => "the disk is full or cannot be written to; free some space",
+            Self::Busy => "another process or the key store keeps it busy",
+            Self::NoKeyStore => "there is no key store on this machine",
+            Self::Failed => "reading or writing failed",
+        })
+    }
+}
+
+/// Why the vault cannot be read any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum StorageLostReason {
     /// The key store no longer holds the vault's key: a restored backup, or a reset of the key store.
     KeyGone,
@@ -114,7 +296,7 @@ impl fmt::Display for StorageLostReason {
         f.write_str(match self {
             Self::KeyGone => "its key is gone",
             Self::Damaged => "its file is damaged",
-            Self::NewerVersion => "a newer version wrote it",
+            Self::NewerVersion => "a newer version of the app wrote it",
         })
     }
 }

@@ -1,52 +1,72 @@
-//! Moorline keeps people signed in, safely.
+//! Moorline keeps users signed in, safely.
 //!
-//! An app makes a [`Configuration`] and a [`Platform`], holds one [`Moorline`], and asks it for what it needs: to sign
-//! somebody in ([`Moorline::start_sign_in`], [`Moorline::finish_sign_in`]), for an access token
-//! ([`Moorline::access_token`]), to send a request with one ([`Moorline::send`]), and to sign out
-//! ([`Moorline::sign_out`]). The crate works against any conforming OpenID provider.
+//! An app makes a [`Configuration`] and a [`Platform`], holds one [`Moorline`], and calls it to sign a user in
+//! ([`Moorline::start_sign_in`], [`Moorline::finish_sign_in`]), for an access token ([`Moorline::access_token`]), to send a
+//! request with one ([`Moorline::send`]), and to sign out ([`Moorline::sign_out`]). The crate works with any conforming
+//! OpenID provider.
 //!
 //! One promise leads the whole design: **a session is never lost by accident, and a stolen token is never of use.**
-//! A refresh is journalled before it is sent, its successor is on disk before the access token is handed out, and
-//! only the provider's own `invalid_grant`, checked against the vault once more, ends a session.
+//! A refresh is journalled before it is sent, its successor is on disk before the access token is returned, and only the
+//! provider ends a session.
 //!
 //! Every `async` function works under any executor: the work runs on the SDK's own threads, and a caller that stops
 //! waiting never stops it half-way.
 
+mod account;
+mod api;
 mod client;
 mod configuration;
 mod crypto;
-mod discovery;
 mod dpop;
 mod error;
-#[cfg(any(test, feature = "fuzzing"))]
-#[doc(hidden)]
-pub mod fuzzing;
-mod http;
-mod login;
+mod json;
 mod net;
 mod platform;
+mod private_files;
+mod provider;
 mod runtime;
+mod secret;
 mod session;
-#[cfg(test)]
-mod testing;
-mod token;
+mod sign_in;
+mod state;
+mod time;
+mod user;
 mod vault;
 mod wiped;
 
-pub use client::{Moorline, SignOut};
-pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
-pub use error::{Error, ReauthReason, SignedOutReason, StorageLostReason};
-pub use http::{HttpRequest, HttpResponse};
-#[cfg(not(any(target_os = "android", target_os = "ios")))]
-pub use login::LoopbackReceiver;
-pub use login::{AuthorizationRequest, SignInOptions};
-pub use platform::{
-    Clock, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform, PlatformKeyStore,
-    SecretKey, SystemClock,
-};
+/// Attacks on what the SDK reads, as tables.
+#[cfg(test)]
+#[path = "../attacks/mod.rs"]
+mod attacks;
+/// What the fuzz targets drive.
+#[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
-pub use session::decision;
-pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, SessionStates, TokenType, User};
+#[path = "../fuzzing/mod.rs"]
+pub mod fuzzing;
+/// A device, a provider and servers for the tests.
+#[cfg(test)]
+#[path = "../testing/mod.rs"]
+mod testing;
+
+#[doc(hidden)]
+pub use account::decision;
+pub use account::{AccessToken, SessionInfo, SignOutOutcome};
+pub use api::{HttpRequest, HttpResponse, RequestHeaders};
+pub use client::Moorline;
+pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
+pub use dpop::TokenType;
+pub use error::{
+    Error, ReauthReason, Retry, SignedOutReason, StorageLostReason, StorageUnavailableReason, Vocabulary,
+};
+pub use platform::{
+    InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform, PlatformKeyStore, SecretKey,
+};
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+pub use sign_in::LoopbackReceiver;
+pub use sign_in::{AuthorizationRequest, SignInOptions};
+pub use state::{SessionState, SessionStates};
+pub use time::{Clock, SystemClock};
+pub use user::User;
 
 /// The README's example compiles.
 #[cfg(doctest)]

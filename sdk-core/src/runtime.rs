@@ -14,7 +14,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
-use crate::Error;
+use crate::error::Error;
 
 /// What runs the SDK's work.
 #[derive(Debug, Clone)]
@@ -111,7 +111,7 @@ fn stopped(error: &JoinError) -> Error {
 
 /// The error for what can't happen.
 pub(crate) fn internal() -> Error {
-    Error::refused("internal_error", "the SDK failed within itself; please report it")
+    Error::refused("internal_error", "internal SDK error; please report this")
 }
 
 /// Makes the threads at the first call. A system that refuses them once may grant them later.

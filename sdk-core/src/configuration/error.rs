@@ -1,6 +1,6 @@
 //! What a developer is told.
 
-use crate::Error;
+use crate::error::Error;
 
 /// What is wrong with a configuration, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

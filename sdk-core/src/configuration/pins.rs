@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::ConfigurationError;
+use super::error::ConfigurationError;
 
 /// The pins of one host. They come on top of the platform's trust, never in its place. At least one backup and an
 /// expiry are needed, so that neither a lost key nor an app that is never updated is locked out for ever.
@@ -88,7 +88,7 @@ impl HostPins {
 }
 
 /// The checked pins of one host.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PinSet {
     host: String,
     hashes: Vec<SpkiHash>,

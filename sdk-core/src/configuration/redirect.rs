@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{ConfigurationError, is_loopback};
+use super::{address::is_loopback, error::ConfigurationError};
 
 /// Schemes that a browser would run or show itself, or that aren't an app's own.
 const REFUSED_SCHEMES: [&str; 10] =

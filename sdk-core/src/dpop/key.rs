@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     crypto::{self, Es256Key},
-    vault::Secret,
+    secret::Secret,
 };
 
 /// An ES256 key that tokens are bound to. Cheap to clone; its `Debug` never shows it.
@@ -81,7 +81,7 @@ impl ProofKey {
 }
 
 /// RFC 7638 §3.2: the required members, in this order, with nothing between them.
-pub(super) fn thumbprint_of(x: &str, y: &str) -> String {
+pub(crate) fn thumbprint_of(x: &str, y: &str) -> String {
     let members = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
     URL_SAFE_NO_PAD.encode(crypto::sha256(members.as_bytes()))
 }

@@ -9,11 +9,11 @@ use std::{
 use ::http::{HeaderMap, HeaderName, header};
 use url::Url;
 
-use crate::{Clock, net::Response};
+use crate::{net::Response, time::Clock};
 
 /// In memory only: a new process is told anew, at the price of one more request.
 #[derive(Debug, Default)]
-pub(super) struct Peers(Mutex<HashMap<String, Peer>>);
+pub(crate) struct Peers(Mutex<HashMap<String, Peer>>);
 
 /// One origin.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,18 +26,18 @@ struct Peer {
 
 impl Peers {
     /// The nonce for the next proof.
-    pub(super) fn nonce(&self, url: &Url) -> Option<String> {
+    pub(crate) fn nonce(&self, url: &Url) -> Option<String> {
         self.peers().get(&origin(url))?.nonce.clone()
     }
 
     /// The time at the server, in Unix seconds; nothing where it hasn't said.
-    pub(super) fn time(&self, url: &Url, clock: &dyn Clock) -> Option<i64> {
+    pub(crate) fn time(&self, url: &Url, clock: &dyn Clock) -> Option<i64> {
         let epoch = self.peers().get(&origin(url))?.epoch?;
         i64::try_from(epoch.saturating_add(clock.monotonic()).as_secs()).ok()
     }
 
     /// Takes in what an answer says.
-    pub(super) fn learn(&self, url: &Url, response: &Response, clock: &dyn Clock) {
+    pub(crate) fn learn(&self, url: &Url, response: &Response, clock: &dyn Clock) {
         if let Some(nonce) = response.header(NONCE) {
             self.learn_nonce(url, nonce);
         }
@@ -48,7 +48,7 @@ impl Peers {
     }
 
     /// Takes in a nonce. What can't be one is left (RFC 9449 §8.1: one or more of these characters).
-    pub(super) fn learn_nonce(&self, url: &Url, nonce: &str) {
+    pub(crate) fn learn_nonce(&self, url: &Url, nonce: &str) {
         let good = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if !nonce.is_empty() && nonce.len() <= LONGEST && nonce.bytes().all(good) {
             self.peers().entry(origin(url)).or_default().nonce = Some(nonce.to_owned());

@@ -7,11 +7,14 @@ use serde_json::{Map, Value};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{ProofKey, key::Proven, peers::Peers};
+use super::{
+    key::{ProofKey, Proven},
+    peers::Peers,
+};
 use crate::{
-    Clock,
     net::{NetError, Request, Response, Transport},
-    vault::{Secret, unix_seconds},
+    secret::Secret,
+    time::{Clock, unix_seconds},
     wiped,
 };
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{peers::Peers, *};
-use crate::{net::Response, platform::TestClock, vault::Secret};
+use crate::{net::Response, secret::Secret, testing::TestClock};
 
 /// RFC 7638 has an example for RSA only; this is the key of RFC 9449 §4.1's example proof, with the `jkt` of its §6.1.
 #[test]

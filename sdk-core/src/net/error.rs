@@ -1,68 +1,85 @@
 //! What can go wrong on the way to a server and back.
 
-use std::error::Error as StdError;
-use std::io;
+use std::{error::Error as StdError, io, time::Duration};
 
 use super::verifier::PinMismatch;
-use crate::Error;
+use crate::error::{Error, RESPONSE_TOO_LARGE};
 
-/// Why there is no answer. None of these says anything about a session: it stays as it is.
+/// Why there is no response. None of these says anything about a session: it stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NetError {
-    /// No name, no route, no connection, or it broke before an answer came.
+    /// No name, no route, no connection, or it broke before a response came.
     #[error("the server could not be reached")]
-    Offline,
+    Offline { maybe_sent: bool },
     /// It took longer than the configuration allows.
-    #[error("the server took too long to answer")]
-    Timeout,
+    #[error("the server took too long to respond")]
+    Timeout { maybe_sent: bool },
     /// The chain is trusted by the platform but runs through none of the pinned keys. Nothing was sent.
     #[error("the certificate of {0} does not match its pins")]
     PinMismatch(String),
     /// The server's certificate is not trusted, or TLS failed otherwise. Nothing was sent.
-    #[error("no trusted connection: {0}")]
-    Tls(String),
-    /// The answer is larger than the request allows.
-    #[error("the answer is too large")]
+    #[error("no trusted connection to {host}: {reason}")]
+    Untrusted { host: String, reason: String },
+    /// The response is larger than the request allows.
+    #[error("the response is too large")]
     TooLarge,
-    /// The connection broke in the middle of an answer.
-    #[error("the answer was cut off")]
+    /// The connection broke in the middle of a response.
+    #[error("the response was cut off")]
     BodyCut,
-    /// The configuration lets nothing be sent to this address. Nothing was sent.
+    /// The configuration does not allow this address. Nothing was sent.
     #[error("{0}")]
     NotAllowed(String),
+    /// The server asked to wait for longer. Nothing was sent.
+    #[error("the server asked to retry in {} seconds", .0.as_secs())]
+    RateLimited(Duration),
+}
+
+impl NetError {
+    /// The error for a request of the app's own, which may have taken effect.
+    pub(crate) fn of_app_request(self) -> Error {
+        match self {
+            Self::Offline { maybe_sent } | Self::Timeout { maybe_sent } => Error::Offline { maybe_sent },
+            Self::BodyCut => Error::Offline { maybe_sent: true },
+            other => other.into(),
+        }
+    }
 }
 
 impl From<NetError> for Error {
     fn from(error: NetError) -> Self {
         match error {
-            NetError::Offline | NetError::Timeout | NetError::TooLarge | NetError::BodyCut => Self::Offline,
+            NetError::Offline { .. } | NetError::Timeout { .. } | NetError::BodyCut => Self::offline(),
+            NetError::TooLarge => {
+                Self::refused(RESPONSE_TOO_LARGE, "the response is larger than the SDK reads")
+            }
             NetError::PinMismatch(host) => Self::PinMismatch(host),
-            NetError::Tls(why) => Self::refused("untrusted_server", why),
+            NetError::Untrusted { host, reason } => Self::Untrusted { host, reason },
             NetError::NotAllowed(why) => Self::Misconfigured(why),
+            NetError::RateLimited(retry_after) => Self::RateLimited { retry_after },
         }
     }
 }
 
-/// What an error of the HTTP client was at bottom, before the answer's head had come.
-pub(super) fn classify(error: &reqwest::Error) -> NetError {
+/// What an error of the HTTP client means, before the head of a response had come from `host`.
+pub(super) fn classify(error: &reqwest::Error, host: &str) -> NetError {
     log(error);
     if let Some(tls) = tls_error(error) {
         return match pin_mismatch(tls) {
             Some(mismatch) => NetError::PinMismatch(mismatch.host.clone()),
-            None => NetError::Tls(describe(tls)),
+            None => NetError::Untrusted { host: host.to_owned(), reason: describe(tls) },
         };
     }
-    if error.is_timeout() { NetError::Timeout } else { NetError::Offline }
+    let maybe_sent = !error.is_connect();
+    if error.is_timeout() { NetError::Timeout { maybe_sent } } else { NetError::Offline { maybe_sent } }
 }
 
-/// What it was once the body had begun.
+/// What it means once the body had begun.
 pub(super) fn classify_in_body(error: &reqwest::Error) -> NetError {
     log(error);
-    if error.is_timeout() { NetError::Timeout } else { NetError::BodyCut }
+    if error.is_timeout() { NetError::Timeout { maybe_sent: true } } else { NetError::BodyCut }
 }
 
-/// For whoever has to find out why. The client's own text has the address, which may hold what isn't ours to show; its
-/// sources don't.
+/// Logs the causes. The client's own text has the URL, which may hold secrets; its sources do not.
 fn log(error: &reqwest::Error) {
     let mut causes = Vec::new();
     let mut next = error.source();
@@ -70,7 +87,7 @@ fn log(error: &reqwest::Error) {
         causes.push(cause.to_string());
         next = cause.source();
     }
-    tracing::debug!(causes = causes.join(": "), "a request got no whole answer");
+    tracing::debug!(causes = causes.join(": "), "a request got no whole response");
 }
 
 fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {

@@ -6,8 +6,10 @@ use ::http::{HeaderValue, Method, StatusCode, header};
 use rustls::ProtocolVersion;
 use tokio::net::TcpListener;
 
-use super::loopback::{Authority, Server, answer, configuration, leaf_params, ok, pins, unused_pin};
 use super::{NetError, Request, Response, Transport};
+use crate::testing::tls_server::{
+    Authority, Server, answer, configuration, leaf_params, ok, pins, unused_pin,
+};
 use crate::{ConfigurationBuilder, Error, HostPins};
 
 fn transport(configuration: ConfigurationBuilder) -> Transport {
@@ -198,12 +200,12 @@ async fn a_head_that_breaks_off_and_a_closed_port_are_being_offline() {
     let server = Server::plain(|_, _| b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()).await;
     let plain = || transport(configuration().allow_http_on_loopback());
     let error = plain().send(Request::new(Method::GET, server.plain_url("/"))).await.unwrap_err();
-    assert_eq!(error, NetError::Offline);
+    assert_eq!(error, NetError::offline());
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    assert_eq!(plain().send(Request::new(Method::GET, url)).await.unwrap_err(), NetError::Offline);
+    assert_eq!(plain().send(Request::new(Method::GET, url)).await.unwrap_err(), NetError::offline());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::roots::platform_verifier;
 use super::verifier::PinningVerifier;
-use crate::{Configuration, Error, crypto};
+use crate::{configuration::Configuration, crypto, error::Error};
 
 /// TLS 1.3 and 1.2, the provider of the chosen feature, the platform's trust and the pins.
 pub(super) fn client_config(configuration: &Configuration) -> Result<rustls::ClientConfig, Error> {

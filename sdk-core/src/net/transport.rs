@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 use super::error::{NetError, classify, classify_in_body};
 use super::tls::client_config;
 use crate::{
-    Configuration, Error,
+    configuration::Configuration,
+    error::Error,
     wiped::{self, WipedBytes},
 };
 
-/// What an answer may weigh where the request doesn't say: 1 MiB.
+/// Default response size limit: 1 MiB.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
 
 /// The one way to the network. Cheap to clone; clones share their connections.
@@ -54,6 +55,7 @@ impl Transport {
         self.configuration
             .check_address(&request.url)
             .map_err(|error| NetError::NotAllowed(error.to_string()))?;
+        let host = request.url.host_str().unwrap_or_default().to_owned();
         let mut answer = self
             .client
             .request(request.method, request.url)
@@ -61,7 +63,7 @@ impl Transport {
             .body(wiped::shared(request.body))
             .send()
             .await
-            .map_err(|error| classify(&error))?;
+            .map_err(|error| classify(&error, &host))?;
         let declared = answer.content_length().unwrap_or_default();
         if usize::try_from(declared).is_ok_and(|length| length > request.limit) {
             return Err(NetError::TooLarge);

@@ -6,7 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{KeyStore, KeyStoreError, SecretKey};
+use super::key_store::{KeyStore, KeyStoreError, SecretKey};
+use crate::private_files::{make_folder, private_file, sync_folder};
 
 /// Keys in plain files, readable by their owner alone: for machines without a key store, and only where somebody asked
 /// for it. Whoever can read the files can open the vault.
@@ -46,17 +47,13 @@ impl KeyStore for InsecureFileKeyStore {
     fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
         let path = self.path(key_id)?;
         let write = || {
-            crate::vault::files::make_folder(&self.directory)?;
+            make_folder(&self.directory)?;
             let temporary = path.with_extension("key.tmp");
-            let mut file = crate::vault::files::private_file()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .open(&temporary)?;
+            let mut file = private_file().write(true).create(true).truncate(true).open(&temporary)?;
             file.write_all(key.expose())?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;
-            crate::vault::files::sync_folder(&self.directory)
+            sync_folder(&self.directory)
         };
         write().map_err(|error: io::Error| failed(&error))
     }

@@ -1,6 +1,5 @@
-//! What the SDK needs of the machine that it runs on: a key store, a folder and a clock.
+//! What the SDK needs of the machine that it runs on: a key store, a folder, a clock and a runtime.
 
-mod clock;
 mod file_key_store;
 mod key_store;
 mod native_key_store;
@@ -12,9 +11,8 @@ use std::{
 
 use tokio::runtime::Handle;
 
-#[cfg(test)]
-pub(crate) use clock::tests::TestClock;
-pub use clock::{Clock, SystemClock};
+use crate::time::{Clock, SystemClock};
+
 pub use file_key_store::InsecureFileKeyStore;
 pub use key_store::{KeyStore, KeyStoreError, MemoryKeyStore, SecretKey};
 pub use native_key_store::PlatformKeyStore;
@@ -28,7 +26,7 @@ pub struct Platform {
     pub key_store: Arc<dyn KeyStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// What the SDK's work runs on; nothing for threads of its own. See [`with_runtime`](Self::with_runtime).
+    /// What the SDK's work runs on; `None` for threads of its own. See [`with_runtime`](Self::with_runtime).
     pub runtime: Option<Handle>,
 }
 

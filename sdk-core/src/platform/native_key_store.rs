@@ -4,7 +4,7 @@ use std::{mem::ManuallyDrop, sync::Arc, thread};
 
 use keyring_core::{CredentialStore, Entry, Error};
 
-use super::{KeyStore, KeyStoreError, SecretKey};
+use super::key_store::{KeyStore, KeyStoreError, SecretKey};
 
 /// The platform's own: Secret Service on Linux, the Keychain on macOS and iOS, the Credential Manager on Windows, the
 /// Keystore on Android (where the app must have initialised `ndk-context` first).
@@ -29,7 +29,10 @@ impl PlatformKeyStore {
 
     fn entry(&self, key_id: &str) -> Result<Entry, KeyStoreError> {
         let modifiers = MODIFIERS.iter().copied().collect();
-        self.store.get().build(&self.service, key_id, Some(&modifiers)).map_err(|error| told(&error))
+        self.store
+            .get()
+            .build(&self.service, key_id, Some(&modifiers))
+            .map_err(|error| key_store_error(&error))
     }
 }
 
@@ -64,18 +67,18 @@ impl KeyStore for PlatformKeyStore {
                 None => Err(KeyStoreError::Failed("the entry does not hold 32 bytes".into())),
             },
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(told(&error)),
+            Err(error) => Err(key_store_error(&error)),
         }
     }
 
     fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
-        self.entry(key_id)?.set_secret(key.expose()).map_err(|error| told(&error))
+        self.entry(key_id)?.set_secret(key.expose()).map_err(|error| key_store_error(&error))
     }
 
     fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
         match self.entry(key_id)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(told(&error)),
+            Err(error) => Err(key_store_error(&error)),
         }
     }
 }
@@ -91,7 +94,7 @@ const MODIFIERS: [(&str, &str); 1] = [("persistence", "Local")];
 const MODIFIERS: [(&str, &str); 0] = [];
 
 /// Never the error's own `Debug`: some of keyring's variants carry the entry's bytes.
-fn told(error: &Error) -> KeyStoreError {
+fn key_store_error(error: &Error) -> KeyStoreError {
     match error {
         Error::NoStorageAccess(_) => KeyStoreError::Locked,
         Error::PlatformFailure(cause) if says_locked(&cause.to_string()) => KeyStoreError::Locked,
@@ -210,19 +213,22 @@ mod tests {
     #[test]
     fn a_locked_store_is_locked_and_not_empty() {
         assert_eq!(
-            told(&Error::NoStorageAccess("the login keyring is closed".into())),
+            key_store_error(&Error::NoStorageAccess("the login keyring is closed".into())),
             KeyStoreError::Locked
         );
         assert_eq!(
-            told(&Error::PlatformFailure("User interaction is not allowed.".into())),
+            key_store_error(&Error::PlatformFailure("User interaction is not allowed.".into())),
             KeyStoreError::Locked
         );
-        assert!(matches!(told(&Error::PlatformFailure("broken".into())), KeyStoreError::Failed(_)));
+        assert!(matches!(
+            key_store_error(&Error::PlatformFailure("broken".into())),
+            KeyStoreError::Failed(_)
+        ));
     }
 
     #[test]
     fn no_error_shows_the_bytes_of_an_entry() {
-        let error = told(&Error::BadDataFormat(vec![0x61; 32], "odd".into()));
+        let error = key_store_error(&Error::BadDataFormat(vec![0x61; 32], "odd".into()));
         assert!(!format!("{error:?} {error}").contains("97"));
     }
 }

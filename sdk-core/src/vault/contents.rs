@@ -1,11 +1,15 @@
 //! What the vault holds.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 
-use super::Secret;
-use crate::{Clock, ReauthReason, User, dpop::ProofKey};
+use crate::{
+    dpop::ProofKey,
+    error::{Error, ReauthReason, SignedOutReason},
+    secret::Secret,
+    state::SessionState,
+    time::Lifetime,
+    user::User,
+};
 
 /// All accounts.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -14,12 +18,12 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// What is known about an account; nothing where it never had a sign-in.
+    /// The account, or `None` before its first sign-in.
     pub(crate) fn account(&self, id: &AccountId) -> Option<&Account> {
         self.accounts.iter().find(|account| account.id == *id)
     }
 
-    /// The account, made where it is missing.
+    /// The account; created if it is missing.
     pub(crate) fn account_mut(&mut self, id: &AccountId) -> &mut Account {
         let at = self.accounts.iter().position(|account| account.id == *id).unwrap_or_else(|| {
             self.accounts.push(Account::new(id.clone()));
@@ -28,9 +32,11 @@ impl Contents {
         &mut self.accounts[at]
     }
 
-    /// The refresh tokens of all sessions.
+    /// The refresh tokens of all sessions, also of those that ended by inference.
     pub(super) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
-        self.accounts.iter().filter_map(|account| account.standing.refresh_token())
+        self.accounts
+            .iter()
+            .filter_map(|account| account.state.refresh_token().or_else(|| account.state.refused_token()))
     }
 }
 
@@ -46,56 +52,96 @@ pub(crate) struct AccountId {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Account {
     id: AccountId,
-    pub(crate) standing: Standing,
+    #[serde(rename = "standing")]
+    pub(crate) state: StoredState,
     /// Sign-ins that have started, the oldest first.
     pub(crate) logins: Vec<PendingLogin>,
-    /// What the provider has yet to be told.
+    /// Tokens that the provider has yet to revoke.
     pub(crate) revocations: Vec<Revocation>,
+    /// A refusal of the current refresh token that does not say whether the session has ended: a second one does.
+    #[serde(default)]
+    pub(crate) refusal: Option<TokenRefusal>,
 }
 
 impl Account {
     const fn new(id: AccountId) -> Self {
-        Self { id, standing: Standing::NeverSignedIn, logins: Vec::new(), revocations: Vec::new() }
+        Self {
+            id,
+            state: StoredState::NeverSignedIn,
+            logins: Vec::new(),
+            revocations: Vec::new(),
+            refusal: None,
+        }
     }
 }
 
-/// Where an account stands. The last two are tombstones: they outlive the session, so that a late answer can't bring it
-/// back, and a new start of the app knows why there is none.
+/// The state of an account. All but `SignedIn` outlive the session, so that a late response cannot bring it back, and a
+/// restarted app knows why there is none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Standing {
+pub(crate) enum StoredState {
     NeverSignedIn,
     SignedIn(Box<StoredSession>),
     SignedOut,
-    Ended(EndReason),
+    Ended(ReauthReason),
+    /// Ended by inference from a refusal. The tokens are kept: a success for the very token that was refused, which was
+    /// under way in another process, is better evidence.
+    Refused(Box<RefusedSession>),
 }
 
-impl Standing {
-    /// The session, where there is one.
+/// A session whose refresh token the provider refused.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RefusedSession {
+    pub(crate) session: StoredSession,
+    pub(crate) reason: ReauthReason,
+}
+
+/// The provider refused this token in words that do not say that the session has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TokenRefusal {
+    /// SHA-256 of the refresh token, in base64url.
+    pub(crate) token_hash: String,
+    pub(crate) code: String,
+}
+
+impl StoredState {
+    /// The session, if a user is signed in.
     pub(crate) fn session(&self) -> Option<&StoredSession> {
         match self {
             Self::SignedIn(session) => Some(session),
-            Self::NeverSignedIn | Self::SignedOut | Self::Ended(_) => None,
+            Self::NeverSignedIn | Self::SignedOut | Self::Ended(_) | Self::Refused(_) => None,
         }
     }
 
-    /// Its refresh token, where it has one.
+    /// The refresh token, if a user is signed in and there is one.
     pub(crate) fn refresh_token(&self) -> Option<&Secret> {
         self.session()?.refresh_token.as_ref()
     }
-}
 
-/// Why a session has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum EndReason {
-    Revoked,
-    NoRefreshToken,
-}
+    /// The refresh token of a session that ended by inference.
+    pub(crate) fn refused_token(&self) -> Option<&Secret> {
+        match self {
+            Self::Refused(refused) => refused.session.refresh_token.as_ref(),
+            _ => None,
+        }
+    }
 
-impl From<EndReason> for ReauthReason {
-    fn from(reason: EndReason) -> Self {
-        match reason {
-            EndReason::Revoked => Self::Revoked,
-            EndReason::NoRefreshToken => Self::NoRefreshToken,
+    /// The state that an app sees.
+    pub(crate) fn shown(&self) -> SessionState {
+        match self {
+            Self::NeverSignedIn => SessionState::SignedOut(SignedOutReason::NeverSignedIn),
+            Self::SignedOut => SessionState::SignedOut(SignedOutReason::ByUser),
+            Self::SignedIn(session) => SessionState::SignedIn(session.user.clone()),
+            Self::Ended(reason) => SessionState::NeedsReauth(*reason),
+            Self::Refused(refused) => SessionState::NeedsReauth(refused.reason),
+        }
+    }
+
+    /// The error for a caller that needs a signed-in user.
+    pub(crate) fn no_session(&self) -> Error {
+        match self.shown() {
+            SessionState::NeedsReauth(reason) => Error::NeedsReauth(reason),
+            SessionState::SignedOut(reason) => Error::SignedOut(reason),
+            _ => Error::SignedOut(SignedOutReason::NeverSignedIn),
         }
     }
 }
@@ -178,126 +224,9 @@ impl Revocation {
     }
 }
 
-/// How long an access token lives, and what the clocks said when it came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Lifetime {
-    expires_in_ms: u64,
-    monotonic_ms: u64,
-    wall_ms: u64,
-    boot_id: Option<String>,
-}
-
-impl Lifetime {
-    /// From now on. Begin it before the request is sent: then it never ends after the provider's.
-    pub(crate) fn starting_now(clock: &dyn Clock) -> Self {
-        Self {
-            expires_in_ms: 0,
-            monotonic_ms: millis(clock.monotonic()),
-            wall_ms: wall_millis(clock),
-            boot_id: clock.boot_id(),
-        }
-    }
-
-    /// The same beginning, and this long.
-    pub(crate) fn lasting(self, expires_in: Duration) -> Self {
-        Self { expires_in_ms: millis(expires_in), ..self }
-    }
-
-    /// How long it was at its beginning.
-    pub(crate) const fn whole(&self) -> Duration {
-        Duration::from_millis(self.expires_in_ms)
-    }
-
-    /// What is left of it. Within a boot, the monotonic clock alone decides. Where it can't be told whether the device has
-    /// been started anew since, both clocks must agree that time is left: at worst a refresh too many.
-    pub(crate) fn remaining(&self, clock: &dyn Clock) -> Duration {
-        let ran = millis(clock.monotonic()).checked_sub(self.monotonic_ms);
-        let elapsed = match (&self.boot_id, clock.boot_id()) {
-            (Some(then), Some(now)) if *then == now => ran,
-            (Some(_), Some(_)) => None,
-            _ => ran.zip(wall_millis(clock).checked_sub(self.wall_ms)).map(|(ran, shown)| ran.max(shown)),
-        };
-        let left = elapsed.map_or(0, |elapsed| self.expires_in_ms.saturating_sub(elapsed));
-        Duration::from_millis(left)
-    }
-}
-
-/// Unix seconds now, by the device's clock.
-pub(crate) fn unix_seconds(clock: &dyn Clock) -> u64 {
-    wall_millis(clock) / 1_000
-}
-
-/// The time that was so many seconds after 1970; what no clock can show is 1970.
-pub(crate) fn from_unix_seconds(seconds: u64) -> SystemTime {
-    UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)
-}
-
-fn wall_millis(clock: &dyn Clock) -> u64 {
-    clock.wall().duration_since(UNIX_EPOCH).map_or(0, millis)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::TestClock;
-
-    const HOUR: Duration = Duration::from_secs(3_600);
-
-    #[derive(Debug)]
-    struct NoBootId(TestClock);
-
-    impl Clock for NoBootId {
-        fn wall(&self) -> SystemTime {
-            self.0.wall()
-        }
-
-        fn monotonic(&self) -> Duration {
-            self.0.monotonic()
-        }
-    }
-
-    #[test]
-    fn a_lifetime_runs_by_the_monotonic_clock_whatever_the_wall_clock_is_set_to() {
-        let clock = TestClock::default();
-        let lifetime = Lifetime::starting_now(&clock).lasting(HOUR);
-        clock.pass(HOUR / 4);
-        for years in [10, -20, 10] {
-            clock.set_ahead_by_years(years);
-            assert_eq!(lifetime.remaining(&clock), HOUR * 3 / 4);
-        }
-        clock.pass(HOUR);
-        assert_eq!(lifetime.remaining(&clock), Duration::ZERO);
-    }
-
-    #[test]
-    fn after_a_new_start_of_the_device_nothing_is_left() {
-        let clock = TestClock::default();
-        let lifetime =
-            Lifetime { boot_id: Some("before".into()), ..Lifetime::starting_now(&clock).lasting(HOUR) };
-        assert_eq!(lifetime.remaining(&clock), Duration::ZERO);
-    }
-
-    #[test]
-    fn where_boots_have_no_name_both_clocks_must_agree() {
-        let clock = NoBootId(TestClock::default());
-        let lifetime = Lifetime::starting_now(&clock).lasting(HOUR);
-        clock.0.pass(HOUR / 4);
-        assert_eq!(lifetime.remaining(&clock), HOUR * 3 / 4);
-        clock.0.set_ahead_by_years(-1);
-        assert_eq!(lifetime.remaining(&clock), Duration::ZERO);
-        clock.0.set_ahead_by_years(2);
-        assert_eq!(lifetime.remaining(&clock), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_time_that_no_clock_can_show_is_no_panic() {
-        assert_eq!(from_unix_seconds(u64::MAX), UNIX_EPOCH);
-        assert_eq!(from_unix_seconds(1), UNIX_EPOCH + Duration::from_secs(1));
-    }
 
     #[test]
     fn nothing_secret_shows_in_debug() {

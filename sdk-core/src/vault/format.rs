@@ -27,7 +27,7 @@ use crate::{crypto, platform::SecretKey};
 
 /// What a sealed file holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Vault = b'V' as isize,
     Pending = b'P' as isize,
 }
@@ -35,11 +35,12 @@ pub(super) enum Kind {
 impl Kind {
     /// The version that is written. All before it are read.
     ///
+    /// 3: a session that ended by inference keeps its tokens.
     /// 2: sessions, pending sign-ins and revocations may have a proof key, which an SDK that only knows version 1 would lose
     /// when it writes.
     const fn version(self) -> u16 {
         match self {
-            Self::Vault => 2,
+            Self::Vault => 3,
             Self::Pending => 1,
         }
     }
@@ -47,34 +48,34 @@ impl Kind {
 
 /// Names the key of a file in the key store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct KeyId([u8; 16]);
+pub(crate) struct KeyId([u8; 16]);
 
 impl KeyId {
-    pub(super) fn random() -> Self {
+    pub(crate) fn random() -> Self {
         Self(crypto::random())
     }
 
     /// The name in the key store.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("moorline-vault-{}", URL_SAFE_NO_PAD.encode(self.0))
     }
 }
 
 /// Why a sealed file can't be opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum FormatError {
+pub(crate) enum FormatError {
     Damaged,
     Newer,
 }
 
 /// What an opened file held.
-pub(super) struct Opened {
-    pub(super) revision: u64,
-    pub(super) contents: Zeroizing<Vec<u8>>,
+pub(crate) struct Opened {
+    pub(crate) revision: u64,
+    pub(crate) contents: Zeroizing<Vec<u8>>,
 }
 
 /// The key that `file` is sealed with.
-pub(super) fn key_id(kind: Kind, file: &[u8]) -> Result<KeyId, FormatError> {
+pub(crate) fn key_id(kind: Kind, file: &[u8]) -> Result<KeyId, FormatError> {
     let prefix = file.get(..PREFIX).ok_or(FormatError::Damaged)?;
     let (stated, check) = prefix.split_at(CHECK);
     if stated[..8] != MAGIC || stated[8] != kind as u8 || check != &crypto::sha256(stated)[..8] {
@@ -88,7 +89,7 @@ pub(super) fn key_id(kind: Kind, file: &[u8]) -> Result<KeyId, FormatError> {
 }
 
 /// The contents of `file`, whose key is at hand.
-pub(super) fn open(kind: Kind, file: &[u8], key: &SecretKey) -> Result<Opened, FormatError> {
+pub(crate) fn open(kind: Kind, file: &[u8], key: &SecretKey) -> Result<Opened, FormatError> {
     key_id(kind, file)?;
     let header = file.get(..HEADER).ok_or(FormatError::Damaged)?;
     let revision = u64::from_be_bytes(header[PREFIX..PREFIX + 8].try_into().expect("it is 8 bytes"));
@@ -101,7 +102,7 @@ pub(super) fn open(kind: Kind, file: &[u8], key: &SecretKey) -> Result<Opened, F
 }
 
 /// The file that holds `contents`. The nonce is random: 192 bits never meet twice.
-pub(super) fn seal(kind: Kind, id: KeyId, key: &SecretKey, revision: u64, contents: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(kind: Kind, id: KeyId, key: &SecretKey, revision: u64, contents: &[u8]) -> Vec<u8> {
     let mut header = Vec::with_capacity(HEADER);
     header.extend_from_slice(&MAGIC);
     header.push(kind as u8);
@@ -127,16 +128,8 @@ const CHECK: usize = 27;
 const PREFIX: usize = 35;
 const HEADER: usize = 67;
 const TAG: usize = 16;
-
-/// The same file as a later version of the SDK might write it.
-#[cfg(test)]
-pub(crate) fn newer_version_of(file: &[u8]) -> Vec<u8> {
-    let mut newer = file.to_vec();
-    newer[10] += 1;
-    let check = crypto::sha256(&newer[..CHECK]);
-    newer[CHECK..PREFIX].copy_from_slice(&check[..8]);
-    newer
-}
+/// By how much a sealed file is longer than its contents.
+pub(crate) const OVERHEAD: usize = HEADER + TAG;
 
 #[cfg(test)]
 mod tests {
@@ -199,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_newer_version_is_told_from_damage() {
-        let newer = newer_version_of(&sealed().0);
+        let newer = crate::testing::newer_version_of(&sealed().0);
         assert_eq!(key_id(Kind::Vault, &newer), Err(FormatError::Newer));
     }
 

@@ -1,63 +1,49 @@
 //! The vault: one sealed file for all accounts, its key in the platform's key store.
 //!
 //! Every change is made under a lock that all processes share, held for the vault's own I/O and never across the
-//! network, and is durable when it returns. Reading fails in exactly these ways: absent (no error: there is nothing
-//! yet), unavailable for now, key gone, damaged, newer. Nothing that can't be read is ever deleted.
+//! network, and is durable when it returns. Reading fails in exactly these ways: unavailable for now, key gone, damaged,
+//! written by a newer version. (A missing file is an empty vault.) What cannot be read is never deleted.
 //!
 //! All functions block: call them through [`crate::runtime::blocking`].
 
+mod attempts;
 mod contents;
-pub(crate) mod files;
-mod format;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
-mod pending;
-mod secret;
+mod disk;
+mod error;
+mod folder;
+pub(crate) mod format;
+mod lease;
 #[cfg(test)]
 mod tests;
 
 use std::{
     fmt,
     fs::File,
-    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(crate) use self::contents::{
-    Account, AccountId, Contents, EndReason, Lifetime, PendingLogin, Revocation, Standing, StoredSession,
-    from_unix_seconds, unix_seconds,
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::attempts::read_record;
+pub(crate) use self::{
+    attempts::hash,
+    contents::{
+        Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
+        TokenRefusal,
+    },
+    disk::{Disk, SystemDisk},
+    error::VaultError,
+    lease::Lease,
 };
-#[cfg(test)]
-pub(crate) use self::format::newer_version_of;
-pub(crate) use self::secret::Secret;
 use self::{
-    files::Folder,
-    format::{FormatError, KeyId, Kind},
+    folder::Folder,
+    format::{KeyId, Kind},
 };
 use crate::{
-    Error, StorageLostReason,
-    platform::{KeyStore, KeyStoreError, SecretKey},
-    runtime::Panicked,
+    platform::{KeyStore, SecretKey},
+    secret::Secret,
     wiped::WipedBytes,
 };
-
-/// Why the vault can't be read or written.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum VaultError {
-    /// The device is locked, the disk is full, another process takes too long: try again.
-    #[error("the vault is not available just now: {0}")]
-    Unavailable(String),
-    /// The key store answers, and has no such key.
-    #[error("the vault's key is gone")]
-    KeyGone,
-    /// The file was moved aside.
-    #[error("the vault is damaged")]
-    Damaged,
-    /// A newer version of the SDK wrote it.
-    #[error("the vault was written by a newer version")]
-    Newer,
-}
 
 /// What a change to the vault comes to.
 pub(crate) enum Change<T> {
@@ -67,13 +53,13 @@ pub(crate) enum Change<T> {
     Keep(T),
 }
 
-/// What to do about a vault that can't be read any more.
+/// What to do about a vault that cannot be read any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WhenLost {
-    /// Say so.
+    /// Return the error.
     Fail,
-    /// Start with an empty one: somebody signs in or out, so what was lost is no longer wanted. (A vault of a newer version
-    /// isn't lost.)
+    /// Start with an empty one: the user signs in or out, so what was lost is no longer needed. (A vault of a newer version
+    /// is not lost.)
     StartAnew,
 }
 
@@ -87,24 +73,17 @@ pub(crate) struct Vault {
 }
 
 impl Vault {
-    /// Opens nothing yet.
-    pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>) -> Self {
-        Self { folder: Folder::new(directory), key_store, turn: Mutex::default(), memory: Mutex::default() }
+    /// The vault in this folder of this disk. Opens nothing yet.
+    pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>, disk: Arc<dyn Disk>) -> Self {
+        Self {
+            folder: Folder::new(directory, disk),
+            key_store,
+            turn: Mutex::default(),
+            memory: Mutex::default(),
+        }
     }
 
-    /// Fills the disk, or makes room again.
-    #[cfg(test)]
-    pub(crate) fn fill_disk(&self, full: bool) {
-        self.folder.faults.full.store(full, std::sync::atomic::Ordering::SeqCst);
-    }
-
-    /// As on a file system without locks.
-    #[cfg(test)]
-    pub(crate) fn without_locks(&self) {
-        self.folder.faults.without_locks.store(true, std::sync::atomic::Ordering::SeqCst);
-    }
-
-    /// What the vault holds; nothing in it where there is no file yet.
+    /// Reads the vault; it is empty if there is no file yet.
     pub(crate) fn read(&self) -> Result<Snapshot, VaultError> {
         let first = self.open(&mut self.memory());
         match first {
@@ -117,9 +96,26 @@ impl Vault {
         }
     }
 
-    /// Reads, changes and writes, with every other process kept out. Durable when it returns [`Change::Write`]'s.
+    /// Reads, changes and writes, with every other process kept out. A [`Change::Write`] is durable when this returns.
     pub(crate) fn update<T>(
         &self,
+        when_lost: WhenLost,
+        change: impl FnOnce(&mut Contents) -> Change<T>,
+    ) -> Result<Updated<T>, VaultError> {
+        self.update_into(None, when_lost, change)
+    }
+
+    /// The same, written into the space that [`prepare_exchange`](Self::prepare_exchange) has secured.
+    pub(crate) fn update_reserved<T>(
+        &self,
+        change: impl FnOnce(&mut Contents) -> Change<T>,
+    ) -> Result<Updated<T>, VaultError> {
+        self.update_into(Some(SLOT), WhenLost::Fail, change)
+    }
+
+    fn update_into<T>(
+        &self,
+        slot: Option<&str>,
         when_lost: WhenLost,
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
@@ -147,30 +143,59 @@ impl Vault {
         let revision = snapshot.revision.max(memory.revision) + 1;
         let mut plain = WipedBytes::with_capacity(ROOM);
         serde_json::to_writer(&mut plain, &snapshot.contents).expect("the contents are JSON");
-        self.folder.replace(FILE, &format::seal(Kind::Vault, id, &secret, revision, &plain))?;
+        let reserved = slot.and_then(|slot| Some((slot, self.folder.reserved(slot)?)));
+        match reserved {
+            Some((slot, length)) if plain.len() + format::OVERHEAD <= length => {
+                // JSON ignores white space behind it.
+                plain.extend(&vec![b' '; length - format::OVERHEAD - plain.len()]);
+                let sealed = format::seal(Kind::Vault, id, &secret, revision, &plain);
+                self.folder.replace_from(slot, FILE, &sealed)?;
+            }
+            _ => self.folder.replace(FILE, &format::seal(Kind::Vault, id, &secret, revision, &plain))?,
+        }
         memory.revision = revision;
-        self.tidy_journal(alone.locked(), snapshot.contents.refresh_tokens());
+        attempts::tidy(&self.folder, alone.locked(), snapshot.contents.refresh_tokens());
         Ok(Updated { outcome, revision, lost_before: self.was_lost() })
     }
 
-    /// Steps 2 and 3 of a refresh: the account, and the journalled attempt key of its refresh token where one is wanted:
-    /// where the provider knew attempts when the token came or, in a vault that doesn't tell, knows them now.
+    /// Steps 2 and 3 of a refresh: the account's state, and the journalled attempt key of its refresh token if one is used:
+    /// if the provider knew attempts when the token was issued or, in an old vault that does not say, knows them now.
     pub(crate) fn begin_refresh(&self, id: &AccountId, knows_attempts: bool) -> Result<Begun, VaultError> {
         let _alone = self.keep_others_out()?;
         let mut memory = self.memory();
         let snapshot = self.open_or_move_aside(&mut memory)?;
-        let standing = snapshot.standing(id);
-        // What the provider says may change between two sends of one token. With an attempt that the first send hadn't, or
-        // without the one that it had, the second would be taken for a theft.
+        let state = snapshot.state(id);
+        // The provider's metadata may change between two sends of one token. With an attempt that the first send did not
+        // have, or without the one that it had, the second would be taken for a theft.
         let with_attempt =
-            standing.session().and_then(|session| session.knows_attempts).unwrap_or(knows_attempts);
-        let attempt = match (standing.refresh_token(), snapshot.key_id, &memory.key) {
-            (Some(token), Some(id), Some((_, secret))) if with_attempt || self.is_journalled(token)? => {
-                Some(self.journal(token, id, secret)?)
+            state.session().and_then(|session| session.knows_attempts).unwrap_or(knows_attempts);
+        let attempt = match (state.refresh_token(), snapshot.key_id, &memory.key) {
+            (Some(token), Some(id), Some((_, secret)))
+                if with_attempt || attempts::is_journalled(&self.folder, token)? =>
+            {
+                Some(attempts::journal(&self.folder, token, id, secret)?)
             }
             _ => None,
         };
-        Ok(Begun { standing, attempt, revision: snapshot.revision })
+        Ok(Begun { state, attempt, revision: snapshot.revision })
+    }
+
+    /// Tries once to take the lease of an account; `None` while another process holds it.
+    pub(crate) fn try_lease(&self, id: &AccountId) -> Result<Option<Lease>, VaultError> {
+        Lease::try_take(&self.folder, id)
+    }
+
+    /// Prepares to send `token` without an attempt: secures space for its successor, and records that it is about to be
+    /// sent. Returns whether it was sent before without a stored answer.
+    pub(crate) fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<bool, VaultError> {
+        let _alone = self.keep_others_out()?;
+        let length = self.open_or_move_aside(&mut self.memory())?.length;
+        self.folder.reserve(SLOT, 2 * length + SPARE)?;
+        let was_sent = lease.was_sent(&self.folder, token)?;
+        if !was_sent {
+            lease.record_sent(&self.folder, token)?;
+        }
+        Ok(was_sent)
     }
 
     /// Keeps every other thread and process from changing the vault: first those of this process, by turns, so that the
@@ -215,7 +240,12 @@ impl Vault {
         let contents = serde_json::from_slice(&opened.contents).map_err(|_| VaultError::Damaged)?;
         memory.key = Some((id, secret));
         memory.revision = memory.revision.max(opened.revision);
-        Ok(Snapshot { contents, revision: opened.revision, key_id: Some(id) })
+        Ok(Snapshot {
+            contents,
+            revision: opened.revision,
+            key_id: Some(id),
+            length: opened.contents.trim_ascii_end().len(),
+        })
     }
 
     fn make_key(&self, memory: &mut Memory) -> Result<(KeyId, SecretKey), VaultError> {
@@ -224,7 +254,7 @@ impl Vault {
         // A key store that forgets what it was given must be found out before the vault depends on it.
         match self.key_store.load(&id.name())? {
             Some(kept) if kept.expose() == secret.expose() => {}
-            _ => return Err(VaultError::Unavailable("the key store did not keep the key".into())),
+            _ => return Err(VaultError::failed("the key store did not keep the key")),
         }
         memory.key = Some((id, secret.clone()));
         Ok((id, secret))
@@ -240,8 +270,8 @@ impl fmt::Debug for Vault {
 /// What a refresh begins with.
 #[derive(Debug)]
 pub(crate) struct Begun {
-    pub(crate) standing: Standing,
-    /// Nothing where there is nothing to send, or the provider has no use for it.
+    pub(crate) state: StoredState,
+    /// `None` if there is nothing to send, or the provider knows no attempts.
     pub(crate) attempt: Option<Secret>,
     pub(crate) revision: u64,
 }
@@ -252,12 +282,14 @@ pub(crate) struct Snapshot {
     pub(crate) contents: Contents,
     pub(crate) revision: u64,
     key_id: Option<KeyId>,
+    /// The contents' length in bytes, without padding.
+    length: usize,
 }
 
 impl Snapshot {
-    /// Where the account stands.
-    pub(crate) fn standing(&self, id: &AccountId) -> Standing {
-        self.contents.account(id).map_or(Standing::NeverSignedIn, |account| account.standing.clone())
+    /// The state of an account.
+    pub(crate) fn state(&self, id: &AccountId) -> StoredState {
+        self.contents.account(id).map_or(StoredState::NeverSignedIn, |account| account.state.clone())
     }
 }
 
@@ -291,47 +323,10 @@ struct Memory {
     revision: u64,
 }
 
-impl From<io::Error> for VaultError {
-    fn from(error: io::Error) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<FormatError> for VaultError {
-    fn from(error: FormatError) -> Self {
-        match error {
-            FormatError::Damaged => Self::Damaged,
-            FormatError::Newer => Self::Newer,
-        }
-    }
-}
-
-impl From<KeyStoreError> for VaultError {
-    fn from(error: KeyStoreError) -> Self {
-        Self::Unavailable(error.to_string())
-    }
-}
-
-impl From<Panicked> for VaultError {
-    fn from(_: Panicked) -> Self {
-        Self::Unavailable("the SDK failed within itself".into())
-    }
-}
-
-impl From<VaultError> for Error {
-    fn from(error: VaultError) -> Self {
-        match error {
-            VaultError::Unavailable(why) => {
-                tracing::warn!(why, "the vault is not available");
-                Self::StorageUnavailable
-            }
-            VaultError::KeyGone => Self::StorageLost(StorageLostReason::KeyGone),
-            VaultError::Damaged => Self::StorageLost(StorageLostReason::Damaged),
-            VaultError::Newer => Self::StorageLost(StorageLostReason::NewerVersion),
-        }
-    }
-}
-
 const FILE: &str = "vault.moorline";
+/// Space for the next vault.
+const SLOT: &str = "vault.moorline.slot";
+/// How much the contents may grow by more than their double: 16 KiB.
+const SPARE: usize = 16 * 1024;
 /// Room for a vault of some accounts.
 const ROOM: usize = 32 * 1024;

@@ -405,7 +405,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         login_state: Secret::new("s".into()),
     };
     let signed_in = vault.update(WhenLost::Fail, |contents| {
-        contents.account_mut(&id("a")).standing = Standing::SignedIn(Box::new(session));
+        contents.account_mut(&id("a")).standing = StoredState::SignedIn(Box::new(session));
         Change::Write(())
     });
     signed_in.unwrap();

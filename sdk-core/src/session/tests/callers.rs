@@ -40,7 +40,7 @@ async fn a_caller_that_stops_waiting_leaves_the_session_whole() {
     drop(caller);
     gate.open();
     // Whoever comes next joins it, or finds what it has left.
-    let need = crate::session::Need { rejected: Some(first.clone()), ..any() };
+    let need = crate::session::TokenRequest { rejected: Some(first.clone()), ..any() };
     let token = session.access_token(need).await.unwrap();
     assert_ne!(token.secret(), first.secret());
     assert_eq!(device.provider.refreshes().len(), 1);
@@ -108,9 +108,9 @@ async fn every_state_is_told_once_and_the_present_one_first() {
     let session = device.process();
     let mut states = session.states();
     assert!(matches!(states.next().await, Some(SessionState::SignedOut(_))));
-    let request = crate::login::start(&session, crate::SignInOptions::default()).await.unwrap();
+    let request = session.sign_in.start(crate::SignInOptions::default()).await.unwrap();
     assert_eq!(states.next().await, Some(SessionState::SigningIn));
-    crate::login::finish(&session, &device.provider.authorize(&request.url)).await.unwrap();
+    session.sign_in.finish(&device.provider.authorize(&request.url)).await.unwrap();
     assert!(matches!(states.next().await, Some(SessionState::SignedIn(_))));
     session.access_token(a_new_one(&session)).await.unwrap();
     session.sign_out().await.unwrap();

@@ -2,16 +2,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::super::{Session, refresh::Sending, response::Answer};
-use crate::testing::{Device, a_new_one, any, put};
+use crate::{
+    provider::{RefreshRequest, TokenResponse},
+    session::Session,
+    testing::{Device, a_new_one, any, put},
+};
 
-async fn begin(session: &Session) -> Sending {
-    session.begin(true).await.unwrap().1.unwrap()
+async fn begin(session: &Session) -> RefreshRequest {
+    session.refresher.begin(true).await.unwrap().unwrap()
 }
 
 /// Does the first `steps` steps of a refresh, and dies.
 async fn die_after(session: Arc<Session>, steps: usize) {
-    let metadata = session.metadata().await.unwrap();
+    let metadata = session.provider.metadata().await.unwrap();
     if steps == 0 {
         return;
     }
@@ -19,11 +22,13 @@ async fn die_after(session: Arc<Session>, steps: usize) {
     if steps == 1 {
         return;
     }
-    assert!(session.look_again(&sending).await.unwrap().is_none());
+    assert!(session.refresher.look_again(&sending).await.unwrap().is_none());
     if steps == 2 {
         return;
     }
-    let Answer::Issued(_) = session.send(&metadata, &sending).await.unwrap() else { panic!("tokens") };
+    let TokenResponse::Issued(_) = session.provider.refresh(&metadata, &sending).await.unwrap() else {
+        panic!("tokens")
+    };
     // The answer was there, and is gone with the process.
 }
 
@@ -99,7 +104,7 @@ async fn a_process_that_was_frozen_before_sending_follows_the_others() {
             other.access_token(a_new_one(&other)).await.unwrap();
         }
         // It looks again before it sends, and sees that it is late.
-        assert!(frozen.look_again(&sending).await.unwrap().is_some());
+        assert!(frozen.refresher.look_again(&sending).await.unwrap().is_some());
         let latest = other.latest().unwrap();
         assert_eq!(frozen.access_token(any()).await.unwrap().secret(), latest.secret());
         assert_eq!(device.provider.live_generation(), Some(others));
@@ -111,22 +116,22 @@ async fn a_process_that_was_frozen_in_the_act_of_sending_follows_the_others() {
     for others in [1, 5, 16] {
         let device = Device::new().await;
         let frozen = device.signed_in().await;
-        let metadata = frozen.metadata().await.unwrap();
+        let metadata = frozen.provider.metadata().await.unwrap();
         let sending = begin(&frozen).await;
         let other = device.process();
         for _ in 0..others {
             other.access_token(a_new_one(&other)).await.unwrap();
         }
-        match frozen.send(&metadata, &sending).await.unwrap() {
-            Answer::Refused(refusal) => {
+        match frozen.provider.refresh(&metadata, &sending).await.unwrap() {
+            TokenResponse::Refused(refusal) => {
                 assert!(refusal.is_invalid_grant());
-                frozen.settle_refused(&sending).await.unwrap();
+                frozen.refresher.settle_refused(&sending, &refusal).await.unwrap();
             }
-            Answer::Issued(_) => {
+            TokenResponse::Issued(_) => {
                 assert_eq!(others, 1);
-                assert!(frozen.look_again(&sending).await.unwrap().is_some());
+                assert!(frozen.refresher.look_again(&sending).await.unwrap().is_some());
             }
-            Answer::Unclear { .. } => panic!("an answer"),
+            TokenResponse::Unclear { .. } => panic!("an answer"),
         }
         let token = frozen.access_token(any()).await.unwrap();
         assert_eq!(token.secret(), other.latest().unwrap().secret());

@@ -7,7 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::{
-    Error, HttpRequest, RequestHeaders, SessionState, SignOut, TokenType,
+    Error, HttpRequest, RequestHeaders, SessionState, SignOutOutcome, TokenType,
     dpop::Credentials,
     http, login,
     net::Request,
@@ -102,7 +102,7 @@ async fn a_proof_or_nonce_that_is_refused_for_ever_never_ends_a_session() {
         for _ in 0..3 {
             device.provider.fault(fault.clone());
         }
-        assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+        assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
         assert!(matches!(session.state(), SessionState::SignedIn(_)));
         session.access_token(a_new_one(&session)).await.unwrap();
         let refreshes = device.provider.refreshes();
@@ -118,7 +118,7 @@ async fn a_server_that_renews_its_nonce_with_each_answer_is_not_followed_for_eve
     renew_nonce(&device, "nonce-2");
     device.provider.state().restless = true;
     let before = device.provider.state().challenged.len();
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     // Three sends, each of them thrice.
     assert_eq!(device.provider.state().challenged.len() - before, 9);
     device.provider.state().restless = false;
@@ -135,7 +135,7 @@ async fn a_request_to_the_api_goes_with_a_proof_for_it_and_a_challenge_costs_no_
     // Once it is known, it goes along from the start.
     let before = device.provider.state().challenged.len();
     assert!(http::send(&session, api(&device)).await.unwrap().is_success());
-    assert!(login::user_info(&session).await.is_ok());
+    assert!(session.api.user_info().await.is_ok());
     assert_eq!(device.provider.state().challenged.len(), before);
     assert_eq!(device.provider.refreshes().len(), 0);
 }
@@ -167,7 +167,7 @@ async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() 
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     device.provider.state().down = false;
     renew_nonce(&device, "nonce-2");
     let restarted = device.process();
@@ -184,7 +184,7 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
     let session = device.signed_in().await;
     let body = r#"{"error":"invalid_dpop_proof"}"#.to_owned();
     device.provider.state().overrides.insert("/revoke", (400, body));
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     device.provider.state().overrides.clear();
     assert!(device.process().tell_revocations().await);
     assert_eq!(device.provider.live_generation(), None);
@@ -252,7 +252,7 @@ async fn a_provider_that_offers_dpop_and_issues_bearer_tokens_is_refused_and_wha
         let Err(Error::Refused { code, .. }) = device.sign_in(&session).await else { panic!("refused") };
         assert_eq!(code, "unbound_token");
         assert!(matches!(session.state(), SessionState::SignedOut(_)));
-        session.tell_revocations().await;
+        session.revocations.send().await;
         assert_eq!(device.provider.live_generation(), None);
     }
 }
@@ -297,7 +297,7 @@ async fn beside_a_bearer_token_the_key_stays_for_the_refresh_token() {
     restarted.access_token(a_new_one(&restarted)).await.unwrap();
     assert_eq!(token_type(&restarted), TokenType::DPoP);
     assert!(http::send(&restarted, api(&device)).await.unwrap().is_success());
-    assert_eq!(restarted.sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(restarted.sign_out().await, Ok(SignOutOutcome { revoked: true }));
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -354,11 +354,11 @@ async fn a_stolen_token_without_the_key_is_of_no_use_and_its_owner_goes_on() {
     owner.access_token(a_new_one(&owner)).await.unwrap();
     // All that the thief lacks is the key.
     let account = device.builder().account("thief").build().unwrap();
-    let thief = Session::open_impatient(account, device.platform());
+    let thief = open(account, device.platform());
     device.sign_in(&thief).await.unwrap();
     let stolen = owner.standing().await.unwrap();
     let forge = thief.update(WhenLost::Fail, move |account| {
-        let (Standing::SignedIn(mine), Some(stolen)) = (&mut account.standing, stolen.session()) else {
+        let (StoredState::SignedIn(mine), Some(stolen)) = (&mut account.standing, stolen.session()) else {
             panic!("both are signed in")
         };
         mine.refresh_token = stolen.refresh_token.clone();
@@ -392,16 +392,16 @@ async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
         session.transport.send(request).await.unwrap()
     };
     renew_nonce(&device, "nonce-2");
-    let headers = session.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
     let answer = send(&headers).await;
     assert_eq!(answer.status, 401);
-    session.learn_nonce(&url, answer.headers["dpop-nonce"].to_str().unwrap()).unwrap();
-    let headers = session.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    session.api.learn_nonce(&url, answer.headers["dpop-nonce"].to_str().unwrap()).unwrap();
+    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
     assert_eq!(send(&headers).await.status, 200);
     assert_eq!(send(&headers).await.status, 401);
     for url in ["https://evil.example/api", "/api"] {
-        let refused = session.request_headers("GET", url, Duration::ZERO).await;
+        let refused = session.api.request_headers("GET", url, Duration::ZERO).await;
         assert!(matches!(refused, Err(Error::Misconfigured(_))), "{url}");
-        assert!(matches!(session.learn_nonce(url, "n"), Err(Error::Misconfigured(_))), "{url}");
+        assert!(matches!(session.api.learn_nonce(url, "n"), Err(Error::Misconfigured(_))), "{url}");
     }
 }

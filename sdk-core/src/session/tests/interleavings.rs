@@ -74,7 +74,7 @@ impl Flies for Model {
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         self.answered.fetch_add(1, Ordering::SeqCst);
         match self.flying {
-            Flying::Fails if nth == 1 => return Err(Error::Offline),
+            Flying::Fails if nth == 1 => return Err(Error::offline()),
             Flying::Panics if nth == 1 => std::panic::resume_unwind(Box::new("a bug")),
             _ => {}
         }
@@ -186,7 +186,8 @@ impl Run {
             at_once: AtomicUsize::new(0),
         });
         let caller = || {
-            let (model, need) = (model.clone(), Need { rejected: Some(old.clone()), ..Need::default() });
+            let (model, need) =
+                (model.clone(), TokenRequest { rejected: Some(old.clone()), ..TokenRequest::default() });
             Strand::new(Box::pin(async move { access_token(&model, need).await }))
         };
         Self {
@@ -263,7 +264,8 @@ impl Run {
         let before = self.model.sent.load(Ordering::SeqCst);
         let mut later = Self::new(Flying::Succeeds, 1);
         later.model = self.model.clone();
-        let need = Need { rejected: Some(AccessToken::of_text("token 0")), ..Need::default() };
+        let need =
+            TokenRequest { rejected: Some(AccessToken::of_text("token 0")), ..TokenRequest::default() };
         let model = self.model.clone();
         later.callers = vec![Strand::new(Box::pin(async move { access_token(&model, need.clone()).await }))];
         for _ in 0..100 {

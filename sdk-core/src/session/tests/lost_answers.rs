@@ -52,7 +52,7 @@ async fn a_provider_that_does_not_know_attempts_gets_none_and_nothing_is_journal
     device.provider.fault(Fault::Instead(503, ""));
     device.provider.fault(Fault::Instead(503, ""));
     device.provider.fault(Fault::Instead(503, ""));
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     assert!(device.provider.refreshes().iter().all(|seen| !seen.form.contains_key("refresh_attempt")));
     assert_eq!(device.files("pending-").len(), 0);
     session.access_token(a_new_one(&session)).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_token_goes_with_attempts_or_without_for_good_whatever_the_metadata_sa
             device.provider.fault(Fault::LoseAnswer);
             device.provider.fault(Fault::LoseAnswer);
             let process = device.process();
-            assert_eq!(process.access_token(a_new_one(&process)).await.unwrap_err(), Error::Offline);
+            assert_eq!(process.access_token(a_new_one(&process)).await.unwrap_err(), Error::offline());
             knows(flip);
             let restarted = device.process();
             restarted.access_token(a_new_one(&restarted)).await.unwrap();
@@ -111,7 +111,7 @@ async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
         }
         assert_eq!(
             session.access_token(a_new_one(&session)).await.unwrap_err(),
-            Error::Offline,
+            Error::offline(),
             "{status} {body}"
         );
     }
@@ -122,7 +122,7 @@ async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
         assert!(matches!(error, Error::Refused { code: ref found, .. } if *found == code), "{error:?}");
     }
     device.provider.state().down = true;
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     device.provider.state().down = false;
 
     let attempts: Vec<_> =

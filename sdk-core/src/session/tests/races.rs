@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::Session;
+use crate::session::Session;
 use crate::{
     AccessToken, Error, SessionState,
     testing::{Device, Fault, Gate, a_new_one, any},
@@ -148,7 +148,7 @@ async fn eight_processes_that_refresh_as_they_like_keep_one_session() {
     }
     for refresh in refreshes {
         // One of them may lose as many answers in a row as it has sends.
-        assert!(matches!(refresh.await.unwrap(), Ok(_) | Err(Error::Offline)));
+        assert!(matches!(refresh.await.unwrap(), Ok(_) | Err(Error::Offline { .. })));
     }
     let last = device.process();
     last.access_token(a_new_one(&last)).await.unwrap();

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     HttpRequest, http,
+    secret::Secret,
     testing::{Device, Fault, a_new_one, log},
-    vault::Secret,
 };
 
 #[tokio::test]
@@ -27,7 +27,7 @@ async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
     shown += &format!("{error:?} {error}");
     let key = begun.1.unwrap().proof_key.unwrap();
     let url = format!("{}/api", device.provider.issuer);
-    let headers = session.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
     shown += &format!("{key:?} {headers:?} {:?}", session.sender);
     assert!(headers.dpop().unwrap().starts_with("eyJ"));
     session.sign_out().await.unwrap();

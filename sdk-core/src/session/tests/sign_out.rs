@@ -1,7 +1,7 @@
 //! Signing out, also while a refresh is under way.
 
 use crate::{
-    Error, ReauthReason, SessionState, SignOut, SignedOutReason,
+    Error, ReauthReason, SessionState, SignOutOutcome, SignedOutReason,
     testing::{Device, Fault, Gate, a_new_one, any, put},
 };
 
@@ -11,7 +11,7 @@ const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser
 async fn a_sign_out_forgets_here_and_revokes_there() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
     assert_eq!(device.provider.live_generation(), None);
     assert_eq!(session.state(), SIGNED_OUT);
     assert_eq!(session.info(), None);
@@ -24,7 +24,7 @@ async fn a_sign_out_without_network_is_told_at_the_next_chance() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     assert_eq!(session.state(), SIGNED_OUT);
     device.provider.state().down = false;
     let restarted = device.process();
@@ -53,7 +53,7 @@ async fn only_an_error_of_the_protocols_takes_a_revocation_off_the_queue() {
         let device = Device::new().await;
         let session = device.signed_in().await;
         device.provider.state().overrides.insert("/revoke", (status, body.to_owned()));
-        assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }), "{body}");
+        assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }), "{body}");
         device.provider.state().overrides.clear();
         assert!(device.process().tell_revocations().await);
         assert_eq!(device.provider.live_generation().is_some(), final_one, "{status} {body}");
@@ -66,7 +66,7 @@ async fn what_is_queued_is_not_told_where_it_might_end_the_session_that_came_aft
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     device.provider.state().down = false;
     let restarted = device.process();
     device.sign_in(&restarted).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
     let session = device.signed_in().await;
     put(&device.folder().join("vault.moorline"), b"damaged");
     for _again in 0..2 {
-        assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+        assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
         assert_eq!(session.state(), SIGNED_OUT);
     }
     assert_eq!(device.provider.count("/revoke"), 0);
@@ -112,17 +112,17 @@ async fn a_vault_that_was_lost_before_the_call_claims_no_revocation_until_the_ne
     put(&device.folder().join("vault.moorline"), b"damaged");
     // Another call finds it so, and one more has started a vault anew.
     let session = device.process();
-    crate::login::start(&session, crate::SignInOptions::default()).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
+    session.sign_in.start(crate::SignInOptions::default()).await.unwrap();
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     assert_eq!(device.provider.count("/revoke"), 0);
     device.sign_in(&session).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
 }
 
 #[tokio::test]
 async fn a_sign_out_where_nobody_ever_was_has_nothing_left_to_revoke() {
     let device = Device::new().await;
-    assert_eq!(device.process().sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(device.process().sign_out().await, Ok(SignOutOutcome { revoked: true }));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brin
         tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
     };
     gate.reached().await;
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: true }));
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
     gate.open();
     let told = refreshing.await.unwrap().unwrap_err();
     assert_eq!(told, Error::SignedOut(SignedOutReason::ByUser));
@@ -196,7 +196,7 @@ async fn a_sign_out_that_cannot_be_made_durable_has_not_happened() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     session.vault.fill_disk(true);
-    assert_eq!(session.sign_out().await, Err(Error::StorageUnavailable));
+    assert_eq!(session.sign_out().await, Err(Error::StorageUnavailable(StorageUnavailableReason::NoSpace)));
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     assert_eq!(device.provider.count("/revoke"), 0);
     session.vault.fill_disk(false);
@@ -226,7 +226,7 @@ async fn a_provider_that_refuses_to_revoke_is_asked_once() {
         .state()
         .overrides
         .insert("/revoke", (400, r#"{"error":"unsupported_token_type"}"#.into()));
-    assert_eq!(session.sign_out().await, Ok(SignOut { revoked: false }));
-    session.tell_revocations().await;
+    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    session.revocations.send().await;
     assert_eq!(device.provider.count("/revoke"), 1);
 }

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use super::super::Session;
+use crate::session::Session;
 use crate::{
     Error, KeyStore, KeyStoreError, MemoryKeyStore, Platform, ReauthReason, SecretKey, SessionState,
     StorageLostReason,
@@ -17,7 +17,10 @@ async fn with_a_full_disk_nothing_is_sent() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     session.vault.fill_disk(true);
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::StorageUnavailable);
+    assert_eq!(
+        session.access_token(a_new_one(&session)).await.unwrap_err(),
+        Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
+    );
     assert_eq!(device.provider.refreshes().len(), 0);
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     session.vault.fill_disk(false);
@@ -35,7 +38,10 @@ async fn full_when_the_answer_comes(device: &Device, session: &Arc<Session>) {
     gate.reached().await;
     session.vault.fill_disk(true);
     gate.open();
-    assert_eq!(refreshing.await.unwrap().unwrap_err(), Error::StorageUnavailable);
+    assert_eq!(
+        refreshing.await.unwrap().unwrap_err(),
+        Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
+    );
 }
 
 #[tokio::test]
@@ -43,7 +49,10 @@ async fn a_successor_that_cannot_be_stored_is_not_handed_out_and_not_lost() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     full_when_the_answer_comes(&device, &session).await;
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::StorageUnavailable);
+    assert_eq!(
+        session.access_token(a_new_one(&session)).await.unwrap_err(),
+        Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
+    );
     session.vault.fill_disk(false);
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(device.provider.live_generation(), Some(1));
@@ -78,7 +87,7 @@ async fn a_pending_record_of_a_newer_sdk_is_left_alone_and_nothing_is_sent() {
     session.begin(true).await.unwrap();
     let record = device.files("pending-").remove(0);
     let old = std::fs::read(&record).unwrap();
-    put(&record, &crate::vault::newer_version_of(&old));
+    put(&record, &crate::testing::newer_version_of(&old));
     let error = session.access_token(a_new_one(&session)).await.unwrap_err();
     assert_eq!(error, Error::StorageLost(StorageLostReason::NewerVersion));
     assert_eq!(device.provider.refreshes().len(), 0);
@@ -115,9 +124,12 @@ async fn a_locked_device_is_no_signed_out_one() {
     let signed_in = device.signed_in().await.state();
     let key_store = Arc::new(Lockable { keys: device.key_store.clone(), locked: true.into() });
     let platform = Platform { key_store: key_store.clone(), ..device.platform() };
-    let session = Session::open_impatient(device.configuration(), platform);
+    let session = open(device.configuration(), platform);
     assert_eq!(session.state(), SessionState::Locked);
-    assert_eq!(session.access_token(any()).await.unwrap_err(), Error::StorageUnavailable);
+    assert_eq!(
+        session.access_token(any()).await.unwrap_err(),
+        Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
+    );
     assert_eq!(session.state(), SessionState::Locked);
     key_store.locked.store(false, Ordering::SeqCst);
     session.access_token(any()).await.unwrap();
@@ -129,7 +141,7 @@ async fn a_lost_key_says_so_sends_nothing_and_a_new_sign_in_starts_anew() {
     let device = Device::new().await;
     device.signed_in().await;
     let platform = Platform { key_store: Arc::new(MemoryKeyStore::new()), ..device.platform() };
-    let session = Session::open_impatient(device.configuration(), platform);
+    let session = open(device.configuration(), platform);
     let lost = StorageLostReason::KeyGone;
     assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::StorageLost(lost)));
     assert_eq!(session.access_token(any()).await.unwrap_err(), Error::StorageLost(lost));
@@ -165,7 +177,7 @@ async fn a_vault_of_a_newer_sdk_is_never_overwritten() {
     let device = Device::new().await;
     device.signed_in().await;
     let file = device.folder().join("vault.moorline");
-    let newer = crate::vault::newer_version_of(&std::fs::read(&file).unwrap());
+    let newer = crate::testing::newer_version_of(&std::fs::read(&file).unwrap());
     put(&file, &newer);
     let session = device.process();
     let lost = Error::StorageLost(StorageLostReason::NewerVersion);
@@ -185,7 +197,7 @@ async fn accounts_of_one_vault_do_not_know_each_other() {
         .account("second")
         .build()
         .unwrap();
-    let second = Session::open_impatient(configuration, device.platform());
+    let second = open(configuration, device.platform());
     assert!(matches!(second.state(), SessionState::SignedOut(_)));
     device.sign_in(&second).await.unwrap();
     first.sign_out().await.unwrap();
@@ -196,9 +208,9 @@ async fn accounts_of_one_vault_do_not_know_each_other() {
 async fn a_sign_in_can_be_cancelled_also_when_the_vault_is_lost_meanwhile() {
     let device = Device::new().await;
     let session = device.process();
-    crate::login::start(&session, crate::SignInOptions::default()).await.unwrap();
+    session.sign_in.start(crate::SignInOptions::default()).await.unwrap();
     put(&device.files("vault.moorline")[0], b"damaged");
-    let error = crate::login::cancel(&session).await.unwrap_err();
+    let error = session.sign_in.cancel().await.unwrap_err();
     assert_eq!(error, Error::StorageLost(StorageLostReason::Damaged));
     let lost = ReauthReason::StorageLost(StorageLostReason::Damaged);
     assert_eq!(session.state(), SessionState::NeedsReauth(lost));

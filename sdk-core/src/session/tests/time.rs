@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::testing::{Device, Fault, Gate, a_new_one, any};
-use crate::{Error, SignInOptions, login, session::Need};
+use crate::{Error, SignInOptions, account::TokenRequest, login};
 
 const LIFETIME: Duration = Duration::from_secs(900);
 
@@ -37,9 +37,9 @@ async fn a_clock_that_jumps_at_each_step_of_a_sign_in_and_its_refreshes_loops_no
     let mut jump = || device.clock.set_ahead(*jumps.next().unwrap());
     jump();
     let session = device.process();
-    let request = login::start(&session, SignInOptions::default()).await.unwrap();
+    let request = session.sign_in.start(SignInOptions::default()).await.unwrap();
     jump();
-    login::finish(&session, &device.provider.authorize(&request.url)).await.unwrap();
+    session.sign_in.finish(&device.provider.authorize(&request.url)).await.unwrap();
     for generation in 1..=10 {
         jump();
         let gate = Gate::new();
@@ -107,7 +107,7 @@ async fn a_server_that_does_not_tell_the_time_gets_the_devices() {
     session.access_token(a_new_one(&session)).await.unwrap();
     // Its proofs are refused then, and the session waits for a better clock.
     device.clock.set_ahead_by_years(10);
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     assert!(device.provider.refreshes().len() <= 4);
     device.clock.set_ahead_by_years(-10);
     session.access_token(a_new_one(&session)).await.unwrap();
@@ -119,9 +119,9 @@ async fn a_token_is_refreshed_when_too_little_is_left_of_it() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.clock.pass(Duration::from_secs(850));
-    let enough = Need { min_validity: Duration::from_secs(50), rejected: None };
+    let enough = TokenRequest { min_validity: Duration::from_secs(50), rejected: None };
     assert_eq!(session.access_token(enough).await.unwrap().expires_in(), Some(Duration::from_secs(50)));
-    let more = Need { min_validity: Duration::from_secs(51), rejected: None };
+    let more = TokenRequest { min_validity: Duration::from_secs(51), rejected: None };
     assert_eq!(session.access_token(more).await.unwrap().expires_in(), Some(Duration::from_secs(900)));
 }
 
@@ -129,7 +129,7 @@ async fn a_token_is_refreshed_when_too_little_is_left_of_it() {
 async fn a_provider_whose_tokens_are_shorter_than_asked_for_is_not_asked_in_a_loop() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let need = Need { min_validity: Duration::from_secs(86_400), rejected: None };
+    let need = TokenRequest { min_validity: Duration::from_secs(86_400), rejected: None };
     session.access_token(need).await.unwrap();
     assert_eq!(device.provider.refreshes().len(), 1);
 }
@@ -141,7 +141,7 @@ async fn an_access_token_that_is_born_expired_is_followed_by_the_next_at_once() 
     device.provider.fault(Fault::LoseAnswer);
     device.provider.fault(Fault::Instead(503, ""));
     device.provider.fault(Fault::Instead(503, ""));
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     device.provider.expire_the_last_answer();
     let token = session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(token.expires_in(), Some(Duration::from_secs(900)));
@@ -153,7 +153,7 @@ async fn a_provider_that_only_issues_expired_tokens_ends_in_an_error_and_not_in_
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().expires_in = json!(0);
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::Offline);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     assert!(device.provider.refreshes().len() < 10);
     device.provider.state().expires_in = json!("900");
     session.access_token(any()).await.unwrap();

@@ -67,7 +67,7 @@ fn no_token_and_no_attempt_stays_in_memory_once_the_vault_is_done_with_it() {
 
 #[test]
 fn no_token_of_an_answer_and_no_form_stays_in_memory_once_they_were_read() {
-    use crate::{net, session::response::Answer};
+    use crate::{net, provider::TokenResponse};
     let masked = {
         let token = Secret::random();
         let masked = Masked::of(&token);
@@ -90,7 +90,7 @@ fn no_token_of_an_answer_and_no_form_stays_in_memory_once_they_were_read() {
             headers: ::http::HeaderMap::new(),
             body: body.into_inner(),
         };
-        let Answer::Issued(tokens) = Answer::read(&response, &[]) else { panic!("tokens") };
+        let TokenResponse::Issued(tokens) = TokenResponse::read(&response, &[]) else { panic!("tokens") };
         assert_eq!(tokens.refresh_token, Some(token));
         masked
     };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::files::Step;
 use super::*;
+use crate::testing::Step;
 
 /// The files of a folder, by name.
 type Files = BTreeMap<String, Vec<u8>>;

@@ -1,0 +1,5 @@
+//! Known attacks on what the SDK reads, one table for each reader.
+
+mod id_token;
+mod quirks;
+mod tls;

@@ -1,0 +1,146 @@
+//! Access tokens: as an app gets them, and as this process holds them.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use crate::{
+    dpop::{Credentials, ProofKey, TokenType},
+    secret::Secret,
+    time::{Clock, Lifetime},
+    vault::StoredSession,
+};
+
+/// An access token. Its `Debug` never shows it.
+#[derive(Clone)]
+pub struct AccessToken {
+    token: Arc<Secret>,
+    proof_key: Option<ProofKey>,
+    expires_in: Option<Duration>,
+    lifetime: Option<Duration>,
+    subject: Arc<str>,
+}
+
+impl AccessToken {
+    /// The token itself; never log it. A bound token needs a proof with each request: see
+    /// [`request_headers`](crate::Moorline::request_headers).
+    pub fn secret(&self) -> &str {
+        self.token.expose()
+    }
+
+    /// Whether it is bound to a key of this session.
+    pub const fn token_type(&self) -> TokenType {
+        TokenType::of(self.proof_key.as_ref())
+    }
+
+    /// Remaining lifetime when returned, or `None` if the provider sent no `expires_in`.
+    pub const fn expires_in(&self) -> Option<Duration> {
+        self.expires_in
+    }
+
+    /// Whether `other` belongs to the same user.
+    pub(crate) fn has_subject_of(&self, other: &Self) -> bool {
+        self.subject == other.subject
+    }
+
+    /// The token, to redact it from a text.
+    pub(crate) fn as_secret(&self) -> &Secret {
+        &self.token
+    }
+
+    /// What a request with this token carries.
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials { key: self.proof_key.as_ref(), access_token: Some(&self.token) }
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("token_type", &self.token_type())
+            .field("expires_in", &self.expires_in)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An access token in this process's memory. Its end is a reading of the monotonic clock.
+#[derive(Debug, Clone)]
+pub(super) struct HeldToken {
+    token: Arc<Secret>,
+    proof_key: Option<ProofKey>,
+    subject: Arc<str>,
+    ends: Option<Duration>,
+    lifetime: Option<Duration>,
+}
+
+impl HeldToken {
+    pub(super) fn of(session: &StoredSession, clock: &dyn Clock) -> Self {
+        let now = clock.monotonic();
+        Self {
+            token: Arc::new(session.access_token.clone()),
+            proof_key: session.access_token_key().cloned(),
+            subject: session.user.subject.as_str().into(),
+            ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
+            lifetime: session.lifetime.as_ref().map(Lifetime::whole),
+        }
+    }
+
+    /// The remaining lifetime, or `None` if the provider sent no `expires_in`.
+    pub(super) fn remaining(&self, now: Duration) -> Option<Duration> {
+        self.ends.map(|ends| ends.saturating_sub(now))
+    }
+
+    /// Whether it is this session's.
+    pub(super) fn is_of(&self, session: &StoredSession) -> bool {
+        *self.token == session.access_token && self.proof_key.as_ref() == session.access_token_key()
+    }
+
+    /// Whether it is this one.
+    pub(super) fn is(&self, token: &AccessToken) -> bool {
+        Arc::ptr_eq(&self.token, &token.token) || self.token == token.token
+    }
+
+    /// Whether it is what a caller needs.
+    pub(super) fn fits(&self, request: &TokenRequest, now: Duration) -> bool {
+        let lasts = match self.remaining(now) {
+            Some(left) => !left.is_zero() && left >= attainable(request.min_validity, self.lifetime),
+            None => true,
+        };
+        lasts && !request.rejected.as_ref().is_some_and(|rejected| self.is(rejected))
+    }
+
+    pub(super) fn hand_out(&self, now: Duration) -> AccessToken {
+        AccessToken {
+            token: self.token.clone(),
+            proof_key: self.proof_key.clone(),
+            expires_in: self.remaining(now),
+            lifetime: self.lifetime,
+            subject: self.subject.clone(),
+        }
+    }
+}
+
+/// What a caller needs of an access token.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TokenRequest {
+    /// How long it must be valid.
+    pub(crate) min_validity: Duration,
+    /// Not this one: the API rejected it, or the caller wants a new one.
+    pub(crate) rejected: Option<AccessToken>,
+}
+
+impl TokenRequest {
+    /// Whether a token that a refresh has just brought is good enough.
+    pub(super) fn accepts(&self, token: &AccessToken) -> bool {
+        let is_rejected = self.rejected.as_ref().is_some_and(|rejected| rejected.token == token.token);
+        let lasts = token.expires_in.is_none_or(|left| left >= attainable(self.min_validity, token.lifetime));
+        lasts && !is_rejected
+    }
+}
+
+/// The validity that can be had of tokens with this whole lifetime. If all tokens of the provider are shorter than the
+/// caller wants, a token is refreshed at half its lifetime, and not at each call.
+fn attainable(min_validity: Duration, lifetime: Option<Duration>) -> Duration {
+    match lifetime {
+        Some(lifetime) if min_validity > lifetime.saturating_sub(lifetime / 10) => lifetime / 2,
+        _ => min_validity,
+    }
+}

@@ -1,0 +1,23 @@
+//! One account: what is stored of it, what refreshes its session, and what revokes it.
+
+mod access_token;
+pub mod decision;
+mod info;
+mod refresher;
+mod revocations;
+mod sign_out;
+mod single_flight;
+mod store;
+
+pub use self::access_token::AccessToken;
+pub use self::info::SessionInfo;
+pub use self::sign_out::SignOutOutcome;
+#[cfg(test)]
+pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
+pub(crate) use self::{
+    access_token::TokenRequest,
+    refresher::{Patience, Refresher},
+    revocations::Revocations,
+    sign_out::sign_out,
+    store::AccountStore,
+};

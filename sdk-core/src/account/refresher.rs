@@ -1,0 +1,569 @@
+//! What refreshes a session, by the thirteen steps of `docs/protocol.md`. Each step is a function of its own; what comes
+//! next is for [`decide`] to say.
+//!
+//! Durable: the attempt, before the token is first sent (step 3); the successor, before the access token is handed out
+//! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the same
+//! successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    access_token::{AccessToken, TokenRequest},
+    decision::{Action, Event, Failure, Verdict, decide},
+    revocations::Revocations,
+    single_flight::{SingleFlight, TokenSource, access_token},
+    store::AccountStore,
+};
+use crate::{
+    dpop::{ProofKey, TokenType, is_about_the_proof},
+    error::{Error, ReauthReason, StorageUnavailableReason},
+    net::NetError,
+    provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, Tokens, names_another_user},
+    runtime::Executor,
+    secret::Secret,
+    time::Lifetime,
+    vault::{
+        Account, Begun, Change, Lease, RefusedSession, Revocation, StoredSession, StoredState, TokenRefusal,
+        WhenLost, hash,
+    },
+};
+
+/// The one owner of an account's refreshes.
+#[derive(Debug)]
+pub(crate) struct Refresher {
+    store: Arc<AccountStore>,
+    provider: Arc<Provider>,
+    revocations: Arc<Revocations>,
+    executor: Executor,
+    patience: Patience,
+    flight: SingleFlight,
+    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts would
+    /// send it again; others would not.)
+    unsaved: Mutex<Option<Issued>>,
+}
+
+/// How long to try before a caller has to come back later.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// The pauses between sends, one fewer than there are sends.
+    pub(crate) pauses: &'static [Duration],
+    /// The longest pause that a server can ask for within one call.
+    pub(crate) longest: Duration,
+    /// How often to look whether another process has finished its exchange.
+    pub(crate) poll: Duration,
+}
+
+impl Patience {
+    /// For apps.
+    pub(crate) const DEFAULT: Self = Self {
+        pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
+        longest: Duration::from_secs(5),
+        poll: Duration::from_millis(50),
+    };
+}
+
+/// Tokens that were issued for a refresh token.
+#[derive(Debug)]
+struct Issued {
+    sent: Secret,
+    proof_key: Option<ProofKey>,
+    tokens: Tokens,
+    /// Begins when the request was sent.
+    began: Lifetime,
+    /// Whether the provider says that it knows attempts.
+    knows_attempts: bool,
+}
+
+/// How one round of a refresh ended.
+#[derive(Debug)]
+pub(crate) enum Settled {
+    /// The successor is durable.
+    Stored(AccessToken),
+    /// Another process was faster: begin again with what the vault holds now.
+    StartOver,
+}
+
+impl TokenSource for Refresher {
+    fn flight(&self) -> &SingleFlight {
+        &self.flight
+    }
+
+    async fn held(&self, request: &TokenRequest) -> Option<AccessToken> {
+        self.store.held(request)
+    }
+
+    async fn refresh(self: &Arc<Self>, request: &TokenRequest) -> Result<AccessToken, Error> {
+        self.run(request).await
+    }
+
+    fn detach(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+        self.executor.spawn(work).map(drop)
+    }
+}
+
+impl Refresher {
+    pub(crate) fn new(
+        store: Arc<AccountStore>,
+        provider: Arc<Provider>,
+        revocations: Arc<Revocations>,
+        executor: Executor,
+        patience: Patience,
+    ) -> Self {
+        let (flight, unsaved) = (SingleFlight::default(), Mutex::default());
+        Self { store, provider, revocations, executor, patience, flight, unsaved }
+    }
+
+    /// An access token that fits the request: from memory, from the vault, or refreshed.
+    ///
+    /// # Errors
+    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of network and storage, which leave the session as it is.
+    pub(crate) async fn access_token(self: &Arc<Self>, request: TokenRequest) -> Result<AccessToken, Error> {
+        access_token(self, request).await
+    }
+
+    /// An access token that is not the `rejected` one or, if the caller knows of none, not the current one.
+    pub(crate) async fn refresh_now(
+        self: &Arc<Self>,
+        mut rejected: Option<AccessToken>,
+    ) -> Result<AccessToken, Error> {
+        if rejected.is_none() {
+            self.store.stored_state().await?;
+            rejected = self.store.latest();
+        }
+        self.access_token(TokenRequest { min_validity: Duration::ZERO, rejected }).await
+    }
+
+    /// Waits until no refresh is under way, and stores what could not be stored before.
+    pub(crate) async fn finish(&self) -> Result<(), Error> {
+        self.flight.landed().await;
+        self.settle_unsaved().await.map(drop)
+    }
+
+    async fn run(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
+        // Another process may have refreshed already.
+        let state = self.store.stored_state().await?;
+        match state.session() {
+            Some(stored) => {
+                if let Some(token) = self.store.fitting(stored, request) {
+                    return Ok(token);
+                }
+            }
+            None => return Err(state.no_session()),
+        }
+        let metadata = self.provider.metadata().await?;
+        for _ in 0..ROUNDS {
+            if let Settled::Stored(token) = self.round(&metadata, request).await?
+                && token.expires_in() != Some(Duration::ZERO)
+            {
+                self.revocations.send_later();
+                return Ok(token);
+            }
+            // Step 9, or another process was faster: go on at once with what the vault holds now.
+        }
+        let description = "every access token that the provider issues has already expired (expires_in: 0)";
+        Err(Error::refused("expired_access_token", description))
+    }
+
+    async fn round(&self, metadata: &Metadata, request: &TokenRequest) -> Result<Settled, Error> {
+        if let Some(settled) = self.settle_unsaved().await? {
+            return Ok(settled);
+        }
+        let begun = self.store.begin_refresh(metadata.refresh_attempt_supported).await?;
+        let Some(stored) = begun.state.session() else { return Err(begun.state.no_session()) };
+        if let Some(token) = self.store.fitting(stored, request) {
+            return Ok(Settled::Stored(token));
+        }
+        let sending = to_send(&begun);
+        match (decide(Event::Begun { held: stored.refresh_token.as_ref() }), sending) {
+            (Action::Journal, Some(sending)) if sending.attempt.is_some() => {
+                self.exchange(metadata, &sending, &mut Guard::Attempt).await
+            }
+            (Action::Journal, Some(sending)) => self.exchange_under_lease(metadata, &sending).await,
+            _ => self.without_refresh_token(stored, request).await,
+        }
+    }
+
+    /// Steps 2 and 3: what to send, journalled.
+    #[cfg(test)]
+    pub(crate) async fn begin(&self, knows_attempts: bool) -> Result<Option<RefreshRequest>, Error> {
+        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?))
+    }
+
+    /// The exchange with a provider that knows no attempts: two processes that send the same token lose the session, and so
+    /// does a successor that finds no space.
+    async fn exchange_under_lease(
+        &self,
+        metadata: &Metadata,
+        sending: &RefreshRequest,
+    ) -> Result<Settled, Error> {
+        let lease = match self.wait_for_lease(sending).await? {
+            Ok(lease) => lease,
+            Err(settled) => return Ok(settled),
+        };
+        if let Some(settled) = self.look_again(sending).await? {
+            return Ok(settled);
+        }
+        let (lease, was_sent) = self.store.prepare_exchange(lease, sending.token.clone()).await?;
+        let mut guard = Guard::Lease { _lease: lease, was_sent };
+        self.exchange(metadata, sending, &mut guard).await
+    }
+
+    /// The account's lease; or how the round ended because another process has finished first. A holder that is frozen keeps
+    /// it: to take it away would lose the session.
+    async fn wait_for_lease(&self, sending: &RefreshRequest) -> Result<Result<Lease, Settled>, Error> {
+        // Longer than any exchange takes, so that nobody gives up before the holder's request can be over.
+        let limit = self.provider.request_timeout() * 3 / 2 + Duration::from_secs(1);
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Some(lease) = self.store.try_lease().await? {
+                return Ok(Ok(lease));
+            }
+            if waited >= limit {
+                tracing::warn!("another process has been refreshing this session for too long");
+                return Err(Error::StorageUnavailable(StorageUnavailableReason::Busy));
+            }
+            tokio::time::sleep(self.patience.poll).await;
+            waited += self.patience.poll;
+            if let Some(settled) = self.look_again(sending).await? {
+                return Ok(Err(settled));
+            }
+        }
+    }
+
+    /// Steps 4 to 7: sends until there is a response that counts, and settles it.
+    async fn exchange(
+        &self,
+        metadata: &Metadata,
+        sending: &RefreshRequest,
+        guard: &mut Guard,
+    ) -> Result<Settled, Error> {
+        let started = self.store.clock().monotonic();
+        let mut pauses = self.patience.pauses.iter();
+        loop {
+            if let Some(settled) = self.look_again(sending).await? {
+                return Ok(settled);
+            }
+            let began = Lifetime::starting_now(self.store.clock());
+            let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
+                Ok(TokenResponse::Issued(tokens)) => {
+                    return self.settle(issued(metadata, sending, *tokens, began)).await;
+                }
+                // Nothing was decided about the session: the same token again, with a new proof.
+                Ok(TokenResponse::Refused(refusal)) if is_about_the_proof(&refusal.code) => {
+                    tracing::info!(code = refusal.code, "the proof of a refresh was refused");
+                    (Failure::Unclear, Error::from(refusal), None)
+                }
+                Ok(TokenResponse::Refused(refusal)) => return self.settle_refused(sending, &refusal).await,
+                Ok(TokenResponse::Unclear { why, retry_after }) => {
+                    tracing::info!(why, "a refresh got no clear response");
+                    let error = retry_after
+                        .map_or_else(Error::offline, |retry_after| Error::RateLimited { retry_after });
+                    (Failure::Unclear, error, retry_after)
+                }
+                Err(error) => {
+                    tracing::info!(%error, "a refresh got no response");
+                    (failure_of(&error), error.into(), None)
+                }
+            };
+            let pause = pauses.next().map(|pause| asked.unwrap_or_default().max(*pause));
+            let elapsed = self.store.clock().monotonic().saturating_sub(started);
+            let in_time = elapsed < self.provider.request_timeout() / 2 && guard.may_send_again();
+            let pause = pause.filter(|pause| *pause <= self.patience.longest && in_time);
+            match (decide::<Secret>(Event::Failed { failure, sends_left: pause.is_some() }), pause) {
+                (Action::SendAgain, Some(pause)) => tokio::time::sleep(pause).await,
+                _ => return Err(error),
+            }
+        }
+    }
+
+    /// Step 4, before every send: time may have passed, or the device slept. `None` if the token may be sent.
+    pub(crate) async fn look_again(&self, sending: &RefreshRequest) -> Result<Option<Settled>, Error> {
+        let state = self.store.stored_state().await?;
+        match decide(Event::Journalled { token: &sending.token, held: state.refresh_token() }) {
+            Action::Send => Ok(None),
+            Action::StartOver => Ok(Some(Settled::StartOver)),
+            _ => Err(state.no_session()),
+        }
+    }
+
+    /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
+    async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
+        let Issued { sent, proof_key, tokens, .. } = &issued;
+        let (sent, successor) =
+            (sent.clone(), successor_of(&issued, self.provider.configuration().allows_bearer()));
+        let revocation =
+            Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
+        let (id_token, issuer) = (tokens.id_token.clone(), self.provider.configuration().issuer().to_owned());
+        let settled = self.store.update_reserved(move |account| {
+            let action = decide(answered(&sent, Verdict::Issued, account));
+            if action != Action::Store {
+                return dropped(action, account, revocation);
+            }
+            let mut stored = match std::mem::replace(&mut account.state, StoredState::SignedOut) {
+                StoredState::SignedIn(stored) => stored,
+                StoredState::Refused(refused) => Box::new(refused.session),
+                other => {
+                    account.state = other;
+                    return Change::Keep(Ok(None));
+                }
+            };
+            // OpenID Connect Core §12.2. The session stays as it was.
+            if id_token.is_some_and(|token| names_another_user(token.expose(), &issuer, &stored.user.subject))
+            {
+                account.state = StoredState::SignedIn(stored);
+                return Change::Keep(Err(Error::refused(
+                    "invalid_id_token",
+                    "the refreshed ID token names another issuer or user",
+                )));
+            }
+            successor(&mut stored);
+            account.refusal = None;
+            account.state = StoredState::SignedIn(stored.clone());
+            Change::Write(Ok(Some(stored)))
+        });
+        match settled.await {
+            Ok(Ok(Some(stored))) => Ok(Settled::Stored(self.store.hand_out(&stored))),
+            Ok(Ok(None)) => Ok(Settled::StartOver),
+            Ok(Err(no_session)) => {
+                self.revocations.send_later();
+                Err(no_session)
+            }
+            Err(error) => {
+                if error.is_passing() {
+                    *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores a response that could not be made durable before.
+    pub(super) async fn settle_unsaved(&self) -> Result<Option<Settled>, Error> {
+        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match unsaved {
+            Some(issued) => self.settle(issued).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Steps 10 and 11: the provider refused the token. Under the vault's lock, the session ends if the refusal says so and
+    /// the vault still holds the token that was sent; the tokens are kept beside the reason.
+    pub(crate) async fn settle_refused(
+        &self,
+        sending: &RefreshRequest,
+        refusal: &Refusal,
+    ) -> Result<Settled, Error> {
+        let (sent, refused) = (sending.token.clone(), refusal.clone());
+        let settled = self.store.update(WhenLost::Fail, move |account| {
+            let token_hash = hash(&sent);
+            let again = account.refusal.as_ref().is_some_and(|earlier| earlier.token_hash == token_hash);
+            match decide(answered(&sent, verdict_of(&refused, again), account)) {
+                Action::End => {
+                    // Somebody who has gone on from this token would keep what its owner has lost (`superseded`).
+                    account.revocations.extend(account.state.session().map(Revocation::of));
+                    end(account, ReauthReason::Revoked)
+                }
+                Action::Suspend => end(account, reason_of(&refused)),
+                Action::Note => {
+                    account.refusal = Some(TokenRefusal { token_hash, code: refused.code.clone() });
+                    Change::Write(Err(refused.into()))
+                }
+                Action::Report => Change::Keep(Err(rejected_client(&refused))),
+                Action::StartOver => Change::Keep(Ok(())),
+                _ => Change::Keep(Err(account.state.no_session())),
+            }
+        });
+        let settled = settled.await?.map(|()| Settled::StartOver);
+        if settled.is_err() {
+            self.revocations.send_later();
+        }
+        settled
+    }
+
+    /// A session without a refresh token ends with its access token. While that is valid, it is handed out unless the caller
+    /// rejects it.
+    async fn without_refresh_token(
+        &self,
+        stored: &StoredSession,
+        request: &TokenRequest,
+    ) -> Result<Settled, Error> {
+        let token = self.store.hand_out(stored);
+        if token.expires_in() != Some(Duration::ZERO) {
+            if request.rejected.is_none() {
+                return Ok(Settled::Stored(token));
+            }
+            return Err(Error::refused("no_refresh_token", still_valid(token.expires_in())));
+        }
+        let ended = self.store.update(WhenLost::Fail, move |account| {
+            if account.state.session().is_some_and(|session| session.refresh_token.is_none()) {
+                account.state = StoredState::Ended(ReauthReason::NoRefreshToken);
+                Change::Write(())
+            } else {
+                Change::Keep(())
+            }
+        });
+        ended.await?;
+        Err(Error::NeedsReauth(ReauthReason::NoRefreshToken))
+    }
+}
+
+/// What makes sure that a token is sent only once, as far as the provider can tell.
+#[derive(Debug)]
+enum Guard {
+    /// The provider recognizes a retry by its attempt.
+    Attempt,
+    /// No other process sends. The heir of a process that died after it sent the token sends once.
+    Lease { _lease: Lease, was_sent: bool },
+}
+
+impl Guard {
+    const fn may_send_again(&self) -> bool {
+        match self {
+            Self::Attempt => true,
+            Self::Lease { was_sent, .. } => !*was_sent,
+        }
+    }
+}
+
+fn to_send(begun: &Begun) -> Option<RefreshRequest> {
+    let stored = begun.state.session()?;
+    Some(RefreshRequest {
+        token: stored.refresh_token.clone()?,
+        attempt: begun.attempt.clone(),
+        proof_key: stored.proof_key.clone(),
+    })
+}
+
+fn issued(metadata: &Metadata, sending: &RefreshRequest, tokens: Tokens, began: Lifetime) -> Issued {
+    Issued {
+        sent: sending.token.clone(),
+        proof_key: sending.proof_key.clone(),
+        tokens,
+        began,
+        knows_attempts: metadata.refresh_attempt_supported,
+    }
+}
+
+fn answered<'a>(sent: &'a Secret, verdict: Verdict, account: &'a Account) -> Event<'a, Secret> {
+    Event::Answered {
+        sent,
+        verdict,
+        held: account.state.refresh_token(),
+        refused: account.state.refused_token(),
+    }
+}
+
+/// What becomes of tokens that may not be stored.
+fn dropped<T>(
+    action: Action,
+    account: &mut Account,
+    revocation: Revocation,
+) -> Change<Result<Option<T>, Error>> {
+    if action == Action::DropAndRevoke {
+        account.revocations.push(revocation);
+        return Change::Write(Err(account.state.no_session()));
+    }
+    Change::Keep(Ok(None))
+}
+
+/// Ends the session, and keeps its tokens in case that a success is under way.
+fn end(account: &mut Account, reason: ReauthReason) -> Change<Result<(), Error>> {
+    account.refusal = None;
+    account.state = match std::mem::replace(&mut account.state, StoredState::Ended(reason)) {
+        StoredState::SignedIn(session) => {
+            StoredState::Refused(Box::new(RefusedSession { session: *session, reason }))
+        }
+        _ => StoredState::Ended(reason),
+    };
+    Change::Write(Err(account.state.no_session()))
+}
+
+/// What a refusal says about the session (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6).
+fn verdict_of(refusal: &Refusal, again: bool) -> Verdict {
+    match refusal.code.as_str() {
+        _ if refusal.is_invalid_grant() => Verdict::InvalidGrant,
+        "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => {
+            Verdict::InteractionRequired
+        }
+        "invalid_client"
+        | "unauthorized_client"
+        | "unsupported_grant_type"
+        | "invalid_scope"
+        | "invalid_target" => Verdict::ClientRejected,
+        _ => Verdict::Refused { again },
+    }
+}
+
+fn reason_of(refusal: &Refusal) -> ReauthReason {
+    match verdict_of(refusal, true) {
+        Verdict::InteractionRequired => ReauthReason::InteractionRequired,
+        _ => ReauthReason::Refused,
+    }
+}
+
+/// The provider does not accept this app: nothing that the user could mend.
+fn rejected_client(refusal: &Refusal) -> Error {
+    let Refusal { code, description, .. } = refusal;
+    let details = if description.is_empty() { String::new() } else { format!(": {description}") };
+    Error::Misconfigured(format!(
+        "the provider refuses to refresh for this client ({code}{details}); check the client's registration"
+    ))
+}
+
+fn still_valid(expires_in: Option<Duration>) -> String {
+    let valid =
+        expires_in.map_or_else(|| "is valid".into(), |left| format!("is valid for {} s", left.as_secs()));
+    format!("there is no refresh token (was the scope offline_access requested?); the access token {valid}")
+}
+
+/// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). A bound
+/// session keeps its key whatever the token type. An access token that is now called a bearer token is sent as one only if
+/// the app accepts those; otherwise it is sent with proofs as before. (An API may refuse it then. A successor that was
+/// thrown away would cost the session.)
+fn successor_of(
+    Issued { tokens, began, knows_attempts, .. }: &Issued,
+    bearer_accepted: bool,
+) -> impl FnOnce(&mut StoredSession) + Send + 'static {
+    let knows_attempts = *knows_attempts;
+    let token_type = tokens.token_type;
+    let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
+    let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
+    let scope = tokens.scope.clone();
+    move |stored| {
+        stored.access_token = access_token;
+        stored.bearer_access_token = match token_type {
+            Some(token_type) => token_type == TokenType::Bearer && bearer_accepted,
+            None => stored.bearer_access_token,
+        };
+        stored.lifetime = lifetime;
+        stored.refreshes += 1;
+        if let Some(refresh_token) =
+            refresh_token.filter(|token| Some(token) != stored.refresh_token.as_ref())
+        {
+            stored.refresh_token = Some(refresh_token);
+            stored.knows_attempts = Some(knows_attempts);
+        }
+        if let Some(scope) = scope {
+            stored.scope = scope;
+        }
+    }
+}
+
+const fn failure_of(error: &NetError) -> Failure {
+    match error {
+        NetError::Offline { .. } | NetError::Timeout { .. } | NetError::TooLarge | NetError::BodyCut => {
+            Failure::Unclear
+        }
+        NetError::PinMismatch(_)
+        | NetError::Untrusted { .. }
+        | NetError::NotAllowed(_)
+        | NetError::RateLimited(_) => Failure::NotSent,
+    }
+}
+
+/// Far more than two processes need to get out of each other's way.
+const ROUNDS: usize = 6;

@@ -1,0 +1,132 @@
+//! Tells the provider which tokens to revoke (RFC 7009), now or at the next chance.
+
+use std::{fmt, sync::Arc};
+
+use ::http::StatusCode;
+
+use super::store::AccountStore;
+use crate::{
+    dpop::refuses_proof,
+    error::Error,
+    net::{NetError, Response},
+    provider::{Metadata, Provider, read_refusal},
+    runtime::Executor,
+    vault::{Change, Revocation, WhenLost},
+};
+
+/// The one owner of an account's queue of revocations.
+pub(crate) struct Revocations {
+    store: Arc<AccountStore>,
+    provider: Arc<Provider>,
+    executor: Executor,
+    one_at_a_time: tokio::sync::Mutex<()>,
+}
+
+/// What sending the queue came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sent {
+    /// How many tokens the provider has revoked in this call.
+    pub(crate) revoked: usize,
+    /// How many it refused to revoke for good, or has no endpoint for.
+    pub(crate) refused: usize,
+    /// How many stay queued.
+    pub(crate) queued: usize,
+}
+
+impl Revocations {
+    pub(crate) fn new(store: Arc<AccountStore>, provider: Arc<Provider>, executor: Executor) -> Self {
+        Self { store, provider, executor, one_at_a_time: tokio::sync::Mutex::default() }
+    }
+
+    /// Sends all that is queued.
+    pub(crate) async fn send(&self) -> Sent {
+        let _one_at_a_time = self.one_at_a_time.lock().await;
+        let mut sent = Sent::default();
+        if let Err(error) = self.send_queue(&mut sent).await {
+            tracing::info!(%error, "revocations stay queued");
+        }
+        sent
+    }
+
+    /// The same, in the background: the network seems to work at present.
+    pub(crate) fn send_later(self: &Arc<Self>) {
+        let this = self.clone();
+        // Without threads, the next chance comes later.
+        let _ = self.executor.spawn(async move { this.send().await });
+    }
+
+    async fn send_queue(&self, sent: &mut Sent) -> Result<(), Error> {
+        let queued = self.store.read(|account| account.map(|account| account.revocations.clone()));
+        let queued = queued.await?.unwrap_or_default();
+        sent.queued = queued.len();
+        if queued.is_empty() {
+            return Ok(());
+        }
+        let metadata = self.provider.metadata().await?;
+        for revocation in queued {
+            match self.revoke(&metadata, &revocation).await {
+                Ok(true) => sent.revoked += 1,
+                Ok(false) => sent.refused += 1,
+                // It stays queued. Without a network, all do: each would wait for it anew. With one, others may fare better.
+                Err(Unrevoked::NoResponse(error)) => return Err(error.into()),
+                Err(Unrevoked::Later) => continue,
+            }
+            sent.queued -= 1;
+            let done = self.store.update(WhenLost::Fail, move |account| {
+                account.revocations.retain(|queued| *queued != revocation);
+                Change::Write(())
+            });
+            done.await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the provider has revoked the token; `false` if it never will.
+    async fn revoke(&self, metadata: &Metadata, revocation: &Revocation) -> Result<bool, Unrevoked> {
+        let Some(endpoint) = &metadata.revocation_endpoint else { return Ok(false) };
+        let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
+        let response = self
+            .provider
+            .revoke(endpoint, &revocation.token, hint, revocation.proof_key.as_ref())
+            .await
+            .map_err(Unrevoked::NoResponse)?;
+        match response.status {
+            StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+            // The next proof may be accepted.
+            _ if refuses_proof(&response) => Err(Unrevoked::Later),
+            status if is_final(&response) => {
+                tracing::warn!(status = status.as_u16(), "the provider refuses to revoke a token");
+                Ok(false)
+            }
+            // An overloaded server, a gateway, or a captive portal.
+            _ => Err(Unrevoked::Later),
+        }
+    }
+}
+
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations").finish_non_exhaustive()
+    }
+}
+
+/// Why a revocation stays queued.
+enum Unrevoked {
+    NoResponse(NetError),
+    /// The response is not the provider's last word.
+    Later,
+}
+
+/// Whether the provider would say the same again: it refused in the protocol's own words (RFC 6749 §5.2, RFC 7009 §2.2.1).
+fn is_final(response: &Response) -> bool {
+    read_refusal(response, &[]).is_some_and(|refusal| FINAL.contains(&refusal.code.as_str()))
+}
+
+const FINAL: [&str; 6] = [
+    "invalid_client",
+    "invalid_grant",
+    "invalid_request",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_token_type",
+];

@@ -1,0 +1,55 @@
+//! The headers that carry the access token, for apps with an HTTP client of their own.
+
+use std::{fmt, time::Duration};
+
+use super::client::{ApiClient, method_of};
+use crate::{account::TokenRequest, error::Error, secret::Secret};
+
+/// The header fields that authenticate one request. `Debug` never shows them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RequestHeaders {
+    authorization: Secret,
+    dpop: Option<Secret>,
+}
+
+impl RequestHeaders {
+    /// The value of `Authorization`.
+    pub fn authorization(&self) -> &str {
+        self.authorization.expose()
+    }
+
+    /// The value of `DPoP`: a proof for one request, sent once (RFC 9449). `None` for a bearer token.
+    pub fn dpop(&self) -> Option<&str> {
+        self.dpop.as_ref().map(Secret::expose)
+    }
+}
+
+impl fmt::Debug for RequestHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHeaders").field("bound", &self.dpop.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl ApiClient {
+    /// The headers for a request of this method to this address.
+    pub(crate) async fn request_headers(
+        &self,
+        method: &str,
+        url: &str,
+        min_validity: Duration,
+    ) -> Result<RequestHeaders, Error> {
+        let url = self.address_for_tokens(url)?;
+        let method = method_of(method)?;
+        let token = self.refresher.access_token(TokenRequest { min_validity, rejected: None }).await?;
+        let credentials = token.credentials();
+        let (authorization, dpop) = self.provider.headers(&method, &url, credentials.key, token.as_secret());
+        Ok(RequestHeaders { authorization, dpop })
+    }
+
+    /// Takes in the `DPoP-Nonce` of a response.
+    pub(crate) fn learn_nonce(&self, url: &str, nonce: &str) -> Result<(), Error> {
+        let url = self.address_for_tokens(url)?;
+        self.provider.learn_nonce(&url, nonce);
+        Ok(())
+    }
+}

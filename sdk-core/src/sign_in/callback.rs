@@ -1,0 +1,226 @@
+//! The address that the browser was sent back to (RFC 6749 §4.1.2, RFC 9207).
+
+use url::Url;
+
+use crate::{
+    error::Error,
+    secret::{Secret, redact},
+    vault::PendingLogin,
+};
+
+/// A callback, read but not checked yet.
+#[derive(Debug)]
+pub(crate) struct Callback {
+    url: Url,
+    pub(crate) state: Secret,
+    parameters: Vec<(String, String)>,
+}
+
+impl Callback {
+    /// # Errors
+    /// [`Error::Refused`] if it is no callback, or has no state.
+    pub(crate) fn read(text: &str) -> Result<Self, Error> {
+        let url = match Url::parse(text) {
+            Ok(url) if text.len() <= LONGEST => url,
+            _ => return Err(refused("invalid_callback", "the callback is no address")),
+        };
+        let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+        for (at, (name, _)) in parameters.iter().enumerate() {
+            if parameters[..at].iter().any(|(other, _)| other == name) {
+                return Err(refused("invalid_callback", "the callback repeats a parameter"));
+            }
+        }
+        let Some((_, state)) = parameters.iter().find(|(name, _)| name == "state") else {
+            return Err(refused("state_mismatch", "the callback has no state"));
+        };
+        Ok(Self { state: Secret::new(state.clone()), url, parameters })
+    }
+
+    /// The code, if this is a valid response to `login`.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if the user denied the request, [`Error::Refused`] otherwise.
+    pub(crate) fn code(
+        &self,
+        login: &PendingLogin,
+        issuer: &str,
+        iss_required: bool,
+    ) -> Result<Secret, Error> {
+        if self.state != login.state {
+            return Err(refused("state_mismatch", "the callback answers another sign-in"));
+        }
+        if !self.comes_back_to(&login.redirect_uri) {
+            return Err(refused(
+                "redirect_mismatch",
+                "the callback came to another address than the redirect URI",
+            ));
+        }
+        match self.parameter("iss") {
+            Some(iss) if iss != issuer => {
+                return Err(refused("issuer_mismatch", "the callback is from another issuer"));
+            }
+            None if iss_required => {
+                return Err(refused("issuer_mismatch", "the callback does not say which issuer it is from"));
+            }
+            _ => {}
+        }
+        if let Some(code) = self.parameter("error") {
+            return Err(self.provider_error(code));
+        }
+        match self.parameter("code") {
+            Some(code) if !code.is_empty() => Ok(Secret::new(code.to_owned())),
+            _ => Err(refused("invalid_callback", "the callback has neither a code nor an error")),
+        }
+    }
+
+    fn provider_error(&self, code: &str) -> Error {
+        if code == "access_denied" {
+            return Error::Cancelled;
+        }
+        let description = self.parameter("error_description").unwrap_or_default();
+        Error::Refused {
+            code: redact(code, &[&self.state]),
+            description: redact(description, &[&self.state]),
+        }
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Scheme, host, port and path are the redirect URI's, and its own parameters are there. A fragment is nobody's: some
+    /// providers add one.
+    fn comes_back_to(&self, redirect_uri: &str) -> bool {
+        let Ok(expected) = Url::parse(redirect_uri) else { return false };
+        fn place(url: &Url) -> (&str, &str, Option<u16>, &str) {
+            (url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default(), url.path())
+        }
+        place(&self.url) == place(&expected)
+            && expected.query_pairs().all(|(name, value)| self.parameter(&name) == Some(&value))
+    }
+}
+
+fn refused(code: &str, description: &str) -> Error {
+    Error::refused(code, description)
+}
+
+/// Browsers and providers stay far below.
+const LONGEST: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ISSUER: &str = "https://id.example.com";
+    const REDIRECT: &str = "com.example.notes:/signed-in";
+
+    fn login(redirect_uri: &str) -> PendingLogin {
+        PendingLogin {
+            state: Secret::new("s1".into()),
+            nonce: Secret::new("n1".into()),
+            code_verifier: Secret::new("v1".into()),
+            proof_key: None,
+            redirect_uri: redirect_uri.into(),
+            scope: vec![],
+            max_age: None,
+        }
+    }
+
+    fn code_of(redirect_uri: &str, callback: &str) -> Result<String, String> {
+        let code = Callback::read(callback).and_then(|read| read.code(&login(redirect_uri), ISSUER, true));
+        code.map(|code| code.expose().to_owned()).map_err(|error| match error {
+            Error::Refused { code, .. } => code,
+            Error::Cancelled => "cancelled".into(),
+            other => panic!("{other:?}"),
+        })
+    }
+
+    fn code(parameters: &str) -> Result<String, String> {
+        code_of(REDIRECT, &format!("{REDIRECT}?{parameters}"))
+    }
+
+    const ISS: &str = "iss=https%3A%2F%2Fid.example.com";
+
+    #[test]
+    fn a_valid_callback_gives_its_code() {
+        assert_eq!(code(&format!("code=c1&state=s1&{ISS}")), Ok("c1".into()));
+        assert_eq!(code(&format!("{ISS}&state=s1&code=c%2F1&session_state=x#_=_")), Ok("c/1".into()));
+    }
+
+    #[test]
+    fn only_the_exact_state_is_taken() {
+        for state in ["", "&state=", "&state=S1", "&state=s1%20", "&state=s", "&state=s11"] {
+            assert_eq!(code(&format!("code=c1{state}&{ISS}")), Err("state_mismatch".into()), "{state}");
+        }
+    }
+
+    #[test]
+    fn the_issuer_must_be_there_and_be_ours() {
+        for iss in ["", "&iss=", "&iss=https%3A%2F%2Fevil.example", "&iss=https%3A%2F%2Fid.example.com%2F"] {
+            assert_eq!(code(&format!("code=c1&state=s1{iss}")), Err("issuer_mismatch".into()), "{iss}");
+            assert_eq!(code(&format!("error=access_denied&state=s1{iss}")), Err("issuer_mismatch".into()));
+        }
+        let without = Callback::read(&format!("{REDIRECT}?code=c1&state=s1")).unwrap();
+        assert!(without.code(&login(REDIRECT), ISSUER, false).is_ok());
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_refused() {
+        for twice in ["code=c2", "state=s1", ISS, "x=1&x=1"] {
+            assert_eq!(code(&format!("code=c1&state=s1&{ISS}&{twice}")), Err("invalid_callback".into()));
+        }
+    }
+
+    #[test]
+    fn a_no_is_a_cancellation_and_other_errors_are_redact() {
+        assert_eq!(code(&format!("error=access_denied&state=s1&{ISS}")), Err("cancelled".into()));
+        assert_eq!(code(&format!("error=invalid_scope&state=s1&{ISS}")), Err("invalid_scope".into()));
+        assert_eq!(code(&format!("error=invalid_scope&code=c1&state=s1&{ISS}")), Err("invalid_scope".into()));
+    }
+
+    #[test]
+    fn a_callback_without_a_code_is_refused() {
+        assert_eq!(code(&format!("state=s1&{ISS}")), Err("invalid_callback".into()));
+        assert_eq!(code(&format!("code=&state=s1&{ISS}")), Err("invalid_callback".into()));
+    }
+
+    #[test]
+    fn the_callback_must_come_to_the_redirect_uri() {
+        let rest = format!("code=c1&state=s1&{ISS}");
+        for (redirect, callback, good) in [
+            ("http://127.0.0.1:5000/callback", "http://127.0.0.1:5000/callback", true),
+            ("http://127.0.0.1:5000/callback", "http://127.0.0.1:5001/callback", false),
+            ("http://127.0.0.1:5000/callback", "http://localhost:5000/callback", false),
+            ("http://127.0.0.1:5000/callback", "https://127.0.0.1:5000/callback", false),
+            ("http://127.0.0.1:5000/callback", "http://127.0.0.1:5000/callback/", false),
+            ("https://app.example/cb", "https://app.example:443/cb", true),
+            (REDIRECT, "com.example.notes:///signed-in", true),
+            (REDIRECT, "com.example.other:/signed-in", false),
+            (REDIRECT, "com.example.notes:/elsewhere", false),
+            ("https://app.example/cb?tenant=1", "https://app.example/cb", false),
+        ] {
+            let outcome = code_of(redirect, &format!("{callback}?{rest}"));
+            assert_eq!(outcome.is_ok(), good, "{redirect} {callback} {outcome:?}");
+        }
+        assert!(
+            code_of("https://app.example/cb?tenant=1", &format!("https://app.example/cb?tenant=1&{rest}"))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_no_panic() {
+        for nonsense in ["", "x", "/callback?code=1", "http://[::1", "::", "com.example.notes:", "\u{0}"] {
+            assert!(Callback::read(nonsense).is_err(), "{nonsense:?}");
+        }
+    }
+
+    #[test]
+    fn no_code_or_state_shows_in_an_error() {
+        let callback = format!("{REDIRECT}?error=odd&error_description=for%20s1-seen&state=s1-seen&{ISS}");
+        let mut login = login(REDIRECT);
+        login.state = Secret::new("s1-seen".into());
+        let error = Callback::read(&callback).unwrap().code(&login, ISSUER, true).unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("seen"));
+    }
+}

@@ -1,0 +1,244 @@
+//! The end of a sign-in: the code for tokens (RFC 6749 §4.1.3), the ID token checked, the session durable.
+
+use std::time::Duration;
+
+use super::{SignIn, callback::Callback};
+use crate::{
+    dpop::TokenType,
+    error::Error,
+    provider::{CodeExchange, IdTokenClaims, TokenResponse, Tokens},
+    runtime,
+    secret::Secret,
+    state::StateEvent,
+    time::{Lifetime, unix_seconds},
+    user::User,
+    vault::{Account, Change, PendingLogin, Revocation, StoredSession, StoredState, WhenLost},
+};
+
+/// Tokens that came for a code and are not in the vault yet. They are kept while the provider's keys or the storage are not
+/// available, so that the app can call again: the code itself cannot be sent twice.
+#[derive(Debug)]
+pub(super) struct Exchanged {
+    login: PendingLogin,
+    tokens: Tokens,
+    began: Lifetime,
+}
+
+impl Exchanged {
+    fn revocation(&self) -> Revocation {
+        let Tokens { access_token, refresh_token, .. } = &self.tokens;
+        Revocation::of_tokens(access_token, refresh_token.as_ref(), self.login.proof_key.as_ref())
+    }
+}
+
+impl SignIn {
+    /// Finishes the sign-in that `callback_url` answers. The same callback, delivered again, returns the same user again.
+    pub(crate) async fn finish(&self, callback_url: &str) -> Result<User, Error> {
+        let mut exchanged = self.exchanged.lock().await;
+        let callback = Callback::read(callback_url)?;
+        let login = match self.find(&callback).await? {
+            Found::Pending(login) => login,
+            Found::Finished(user) => return Ok(user),
+        };
+        let outcome = match self.checked_session(&callback, &login, &mut exchanged).await {
+            Ok(stored) => self.store_session(stored, &login).await,
+            Err(error) => Err(error),
+        };
+        match &outcome {
+            Ok(_) => {
+                *exchanged = None;
+                self.store.signal(StateEvent::SignInEnded);
+                self.revocations.send_later();
+            }
+            Err(error) if ends_sign_in(error) => self.abandon(&login, exchanged.take()).await,
+            // The app may call again with the same callback.
+            Err(_) => {}
+        }
+        outcome
+    }
+
+    /// Revokes tokens that were issued and cannot be kept any more, because the process ends.
+    pub(crate) async fn give_up(&self) {
+        let Some(exchanged) = self.exchanged.lock().await.take() else { return };
+        let login = exchanged.login.clone();
+        self.abandon(&login, Some(exchanged)).await;
+        self.revocations.send().await;
+    }
+
+    async fn find(&self, callback: &Callback) -> Result<Found, Error> {
+        let state = callback.state.clone();
+        let found = self.store.read(move |account| {
+            let account = account?;
+            if let Some(login) = account.logins.iter().find(|login| login.state == state) {
+                return Some(Found::Pending(login.clone()));
+            }
+            let finished = account.state.session().filter(|session| session.login_state == state)?;
+            Some(Found::Finished(finished.user.clone()))
+        });
+        let unknown = || Error::refused("state_mismatch", "no sign-in with this state was started here");
+        found.await?.ok_or_else(unknown)
+    }
+
+    /// All checks, up to a session that may be stored. What fails for a passing reason is tried again.
+    async fn checked_session(
+        &self,
+        callback: &Callback,
+        login: &PendingLogin,
+        exchanged: &mut Option<Exchanged>,
+    ) -> Result<StoredSession, Error> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match (self.try_session(callback, login, exchanged).await, pauses.next()) {
+                (Err(Error::Offline { .. }), Some(pause)) => tokio::time::sleep(*pause).await,
+                (outcome, _) => return outcome,
+            }
+        }
+    }
+
+    async fn try_session(
+        &self,
+        callback: &Callback,
+        login: &PendingLogin,
+        exchanged: &mut Option<Exchanged>,
+    ) -> Result<StoredSession, Error> {
+        let metadata = self.provider.metadata().await?;
+        let iss_required = metadata.authorization_response_iss_parameter_supported;
+        let code = callback.code(login, self.provider.configuration().issuer(), iss_required)?;
+        if exchanged.as_ref().is_none_or(|held| held.login.state != login.state) {
+            *exchanged = Some(self.exchange(&metadata, login, &code).await?);
+        }
+        let Some(Exchanged { tokens, began, .. }) = exchanged.as_ref() else {
+            return Err(runtime::internal());
+        };
+        self.check_binding(login, tokens)?;
+        let claims = self.provider.verify_id_token(&metadata, tokens, &login.nonce, login.max_age).await?;
+        Ok(StoredSession {
+            user: user_of(claims),
+            refresh_token: tokens.refresh_token.clone(),
+            access_token: tokens.access_token.clone(),
+            proof_key: login.proof_key.clone(),
+            bearer_access_token: tokens.token_type != Some(TokenType::DPoP),
+            knows_attempts: Some(metadata.refresh_attempt_supported),
+            lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
+            // RFC 6749 §5.1: left out if it is what was requested.
+            scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
+            signed_in_at: unix_seconds(self.store.clock()),
+            refreshes: 0,
+            login_state: login.state.clone(),
+        })
+    }
+
+    async fn exchange(
+        &self,
+        metadata: &crate::provider::Metadata,
+        login: &PendingLogin,
+        code: &Secret,
+    ) -> Result<Exchanged, Error> {
+        let began = Lifetime::starting_now(self.store.clock());
+        let exchange = CodeExchange {
+            code,
+            code_verifier: &login.code_verifier,
+            redirect_uri: &login.redirect_uri,
+            proof_key: login.proof_key.as_ref(),
+        };
+        match self.provider.exchange_code(metadata, &exchange).await? {
+            TokenResponse::Issued(tokens) => Ok(Exchanged { login: login.clone(), tokens: *tokens, began }),
+            TokenResponse::Refused(refusal) => Err(refusal.into()),
+            TokenResponse::Unclear { why, retry_after } => {
+                tracing::info!(why, "the code exchange got no clear response");
+                Err(retry_after.map_or_else(Error::offline, |retry_after| Error::RateLimited { retry_after }))
+            }
+        }
+    }
+
+    /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer tokens; one
+    /// that bound it to nobody's key gave nothing that could be used. Whether the refresh token is bound, it does not say:
+    /// the key stays, and every refresh proves it (RFC 9449 §5).
+    fn check_binding(&self, login: &PendingLogin, tokens: &Tokens) -> Result<(), Error> {
+        match (&login.proof_key, tokens.token_type == Some(TokenType::DPoP)) {
+            (Some(_), true) | (None, false) => Ok(()),
+            (Some(_), false) if self.provider.configuration().allows_bearer() => Ok(()),
+            (Some(_), false) => Err(Error::refused(
+                "unbound_token",
+                "the provider offers DPoP and issued a bearer token; if that is acceptable, set allow_bearer()",
+            )),
+            (None, true) => Err(Error::refused(
+                "unbound_token",
+                "the provider says that it bound the token to a key, and none was given",
+            )),
+        }
+    }
+
+    /// Makes the session durable, unless the sign-in was cancelled meanwhile.
+    async fn store_session(&self, stored: StoredSession, login: &PendingLogin) -> Result<User, Error> {
+        let sessions_are_apart = self.sessions_are_apart().await;
+        let state = login.state.clone();
+        let written = self.store.update(WhenLost::Fail, move |account| {
+            if !account.logins.iter().any(|login| login.state == state) {
+                return Change::Keep(Err(Error::Cancelled));
+            }
+            let user = stored.user.clone();
+            replace(account, stored, sessions_are_apart);
+            Change::Write(Ok(user))
+        });
+        written.await?
+    }
+
+    /// Whether it is known that to revoke one session of a user leaves that user's others alone.
+    async fn sessions_are_apart(&self) -> bool {
+        self.provider.metadata().await.is_ok_and(|metadata| metadata.refresh_attempt_supported)
+    }
+
+    /// Deletes a sign-in that failed for good, and has the provider revoke what came for its code.
+    async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
+        let state = login.state.clone();
+        let revocation = exchanged.map(|held| held.revocation());
+        let sessions_are_apart = self.sessions_are_apart().await;
+        let deleted = self.store.update(WhenLost::Fail, move |account| {
+            account.logins.retain(|login| login.state != state);
+            if sessions_are_apart || account.state.session().is_none() {
+                account.revocations.extend(revocation);
+            }
+            Change::Write(())
+        });
+        // What stays behind is one sign-in that nobody can finish any more.
+        if deleted.await.is_ok() {
+            self.revocations.send_later();
+        }
+        self.store.signal(StateEvent::SignInEnded);
+    }
+}
+
+enum Found {
+    Pending(PendingLogin),
+    Finished(User),
+}
+
+/// A sign-in ends only by a decision of the provider or the user, or by its expiry: not by the network, the storage, a clock
+/// that the user can set, or a configuration.
+const fn ends_sign_in(error: &Error) -> bool {
+    matches!(error, Error::Refused { .. } | Error::Cancelled)
+}
+
+/// Puts the new session in the place of an old one. That is revoked if it belongs to another user, or if it is known that
+/// this leaves the new one alone.
+fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: bool) {
+    account.logins.clear();
+    account.refusal = None;
+    let subject = stored.user.subject.clone();
+    let before = std::mem::replace(&mut account.state, StoredState::SignedIn(Box::new(stored)));
+    let before = before.session().filter(|session| sessions_are_apart || session.user.subject != subject);
+    account.revocations.extend(before.map(Revocation::of));
+}
+
+fn user_of(claims: IdTokenClaims) -> User {
+    let mut about_the_user = claims.claims;
+    about_the_user.retain(|name, _| !ABOUT_THE_TOKEN.contains(&name.as_str()));
+    User::from_claims(claims.subject, about_the_user)
+}
+
+/// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for one.
+const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+/// Members of an ID token that say nothing about the user.
+const ABOUT_THE_TOKEN: [&str; 11] =
+    ["iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"];

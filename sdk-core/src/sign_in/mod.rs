@@ -1,0 +1,48 @@
+//! Sign-in: the authorization request, the callback, the code exchange.
+
+mod callback;
+mod finish;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+mod loopback_receiver;
+mod options;
+mod start;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, sync::Arc};
+
+use self::finish::Exchanged;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+pub use self::loopback_receiver::LoopbackReceiver;
+pub use self::options::{AuthorizationRequest, SignInOptions};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::{callback::Callback, loopback_receiver::Expected};
+use crate::{
+    account::{AccountStore, Revocations},
+    provider::Provider,
+};
+
+/// The one owner of an account's sign-ins.
+pub(crate) struct SignIn {
+    store: Arc<AccountStore>,
+    provider: Arc<Provider>,
+    revocations: Arc<Revocations>,
+    /// One callback at a time: a code that is sent twice costs the session that it gave.
+    exchanged: tokio::sync::Mutex<Option<Exchanged>>,
+}
+
+impl SignIn {
+    pub(crate) fn new(
+        store: Arc<AccountStore>,
+        provider: Arc<Provider>,
+        revocations: Arc<Revocations>,
+    ) -> Self {
+        Self { store, provider, revocations, exchanged: tokio::sync::Mutex::default() }
+    }
+}
+
+impl fmt::Debug for SignIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn").finish_non_exhaustive()
+    }
+}

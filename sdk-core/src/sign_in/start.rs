@@ -1,0 +1,139 @@
+//! The authorization request (RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1).
+
+use oauth2::{
+    AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient,
+};
+
+use super::{
+    SignIn,
+    options::{AuthorizationRequest, SignInOptions},
+};
+use crate::{
+    configuration::{Configuration, RESERVED_PARAMETERS, check_redirect_uri},
+    dpop::ProofKey,
+    error::Error,
+    provider::Metadata,
+    secret::Secret,
+    state::StateEvent,
+    vault::{Change, PendingLogin, WhenLost},
+};
+
+impl SignIn {
+    /// Starts a sign-in. It is in the vault before the address is returned, and so survives the end of the process.
+    pub(crate) async fn start(&self, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
+        let configuration = self.provider.configuration();
+        let metadata = self.provider.metadata().await?;
+        let login = new_login(configuration, &metadata, &options)?;
+        let url = authorization_url(configuration, &metadata, &options, &login)?;
+        let state = login.state.expose().to_owned();
+        // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost on every phone
+        // that ends apps while the browser is open, and after a backup was restored to a new phone nobody could ever sign in.
+        self.store
+            .update(WhenLost::StartAnew, move |account| {
+                account.logins.push(login);
+                // A user who taps many times means the last ones.
+                let surplus = account.logins.len().saturating_sub(MOST_LOGINS);
+                account.logins.drain(..surplus);
+                Change::Write(())
+            })
+            .await?;
+        self.store.signal(StateEvent::SignInStarted);
+        Ok(AuthorizationRequest { url, state })
+    }
+
+    /// Deletes all sign-ins that have started.
+    pub(crate) async fn cancel(&self) -> Result<(), Error> {
+        let deleted = self.store.update(WhenLost::Fail, |account| {
+            if account.logins.is_empty() {
+                Change::Keep(())
+            } else {
+                account.logins.clear();
+                Change::Write(())
+            }
+        });
+        let deleted = deleted.await;
+        // The browser is closed, whether or not the vault could be changed.
+        self.store.signal(StateEvent::SignInEnded);
+        deleted
+    }
+}
+
+fn new_login(
+    configuration: &Configuration,
+    metadata: &Metadata,
+    options: &SignInOptions,
+) -> Result<PendingLogin, Error> {
+    let redirect_uri = options.redirect_uri.as_deref().or(configuration.redirect_uri());
+    let Some(redirect_uri) = redirect_uri else {
+        return Err(Error::Misconfigured("a sign-in needs a redirect_uri()".into()));
+    };
+    check_redirect_uri(redirect_uri)?;
+    Ok(PendingLogin {
+        state: Secret::random(),
+        nonce: Secret::random(),
+        code_verifier: Secret::random(),
+        proof_key: proof_key(configuration, metadata)?,
+        redirect_uri: redirect_uri.to_owned(),
+        scope: configuration.scopes().to_vec(),
+        max_age: options.max_age.map(|age| age.as_secs()),
+    })
+}
+
+/// What the session's tokens will be bound to; `None` only if the provider cannot bind them and the app accepts that.
+fn proof_key(configuration: &Configuration, metadata: &Metadata) -> Result<Option<ProofKey>, Error> {
+    match (metadata.dpop_supported, configuration.allows_bearer()) {
+        (true, _) => Ok(Some(ProofKey::generate())),
+        (false, true) => Ok(None),
+        (false, false) => Err(Error::Misconfigured(NO_DPOP.into())),
+    }
+}
+
+fn authorization_url(
+    configuration: &Configuration,
+    metadata: &Metadata,
+    options: &SignInOptions,
+    login: &PendingLogin,
+) -> Result<String, Error> {
+    let redirect_uri = RedirectUrl::new(login.redirect_uri.clone())
+        .map_err(|error| Error::Misconfigured(format!("the redirect URI is no URI: {error}")))?;
+    let client = BasicClient::new(ClientId::new(configuration.client_id().to_owned()))
+        .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+        .set_redirect_uri(redirect_uri);
+    let verifier = PkceCodeVerifier::new(login.code_verifier.expose().to_owned());
+    let mut request = client
+        .authorize_url(|| CsrfToken::new(login.state.expose().to_owned()))
+        .add_scopes(login.scope.iter().cloned().map(Scope::new))
+        .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
+        .add_extra_param("nonce", login.nonce.expose().to_owned());
+    let asked = [
+        ("login_hint", options.login_hint.clone()),
+        ("prompt", options.prompt.clone()),
+        ("max_age", login.max_age.map(|age| age.to_string())),
+        // RFC 9449 §10: an intercepted code is of no use either.
+        ("dpop_jkt", login.proof_key.as_ref().map(ProofKey::thumbprint)),
+    ];
+    for (name, value) in asked {
+        if let Some(value) = value {
+            request = request.add_extra_param(name, value);
+        }
+    }
+    let configured = configuration.authorization_parameters();
+    for (name, value) in configured.iter().filter(|(name, _)| !options.extra.iter().any(|(n, _)| n == name)) {
+        request = request.add_extra_param(name.clone(), value.clone());
+    }
+    for (name, value) in &options.extra {
+        if OPTIONS_OF_THEIR_OWN.contains(&name.as_str()) || RESERVED_PARAMETERS.contains(&name.as_str()) {
+            return Err(Error::Misconfigured(format!(
+                "the SDK sets the parameter {name} itself; leave it out"
+            )));
+        }
+        request = request.add_extra_param(name.clone(), value.clone());
+    }
+    Ok(request.url().0.into())
+}
+
+const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token could be used; \
+                       if that is acceptable, set allow_bearer()";
+const MOST_LOGINS: usize = 4;
+/// Parameters that have a member of their own in [`SignInOptions`].
+const OPTIONS_OF_THEIR_OWN: [&str; 3] = ["login_hint", "max_age", "prompt"];

@@ -1,0 +1,88 @@
+//! Why the vault cannot be read or written.
+
+use std::io;
+
+use super::format::FormatError;
+use crate::{
+    error::{Error, StorageLostReason, StorageUnavailableReason},
+    platform::KeyStoreError,
+    runtime::Panicked,
+};
+
+/// Why the vault cannot be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum VaultError {
+    /// The device is locked, the disk is full, another process takes too long: a retry may succeed.
+    #[error("the vault is not available: {details}")]
+    Unavailable { reason: StorageUnavailableReason, details: String },
+    /// The key store answers, and has no such key.
+    #[error("the vault's key is gone")]
+    KeyGone,
+    /// The file is damaged; it was moved aside.
+    #[error("the vault is damaged")]
+    Damaged,
+    /// A newer version of the SDK wrote it.
+    #[error("the vault was written by a newer version")]
+    Newer,
+}
+
+impl VaultError {
+    pub(super) fn failed(details: &str) -> Self {
+        Self::Unavailable { reason: StorageUnavailableReason::Failed, details: details.to_owned() }
+    }
+}
+
+impl From<io::Error> for VaultError {
+    fn from(error: io::Error) -> Self {
+        let reason = match error.kind() {
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge
+            | io::ErrorKind::ReadOnlyFilesystem
+            | io::ErrorKind::PermissionDenied => StorageUnavailableReason::NoSpace,
+            io::ErrorKind::WouldBlock => StorageUnavailableReason::Busy,
+            _ => StorageUnavailableReason::Failed,
+        };
+        Self::Unavailable { reason, details: error.to_string() }
+    }
+}
+
+impl From<FormatError> for VaultError {
+    fn from(error: FormatError) -> Self {
+        match error {
+            FormatError::Damaged => Self::Damaged,
+            FormatError::Newer => Self::Newer,
+        }
+    }
+}
+
+impl From<KeyStoreError> for VaultError {
+    fn from(error: KeyStoreError) -> Self {
+        let reason = match &error {
+            KeyStoreError::Locked => StorageUnavailableReason::Locked,
+            KeyStoreError::Unavailable(_) => StorageUnavailableReason::NoKeyStore,
+            KeyStoreError::Failed(_) => StorageUnavailableReason::Failed,
+        };
+        Self::Unavailable { reason, details: error.to_string() }
+    }
+}
+
+impl From<Panicked> for VaultError {
+    fn from(_: Panicked) -> Self {
+        Self::failed("internal SDK error; please report this")
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Unavailable { reason, details } => {
+                tracing::warn!(details, "the vault is not available");
+                Self::StorageUnavailable(reason)
+            }
+            VaultError::KeyGone => Self::StorageLost(StorageLostReason::KeyGone),
+            VaultError::Damaged => Self::StorageLost(StorageLostReason::Damaged),
+            VaultError::Newer => Self::StorageLost(StorageLostReason::NewerVersion),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What the tests share: a device with a disk and a clock, a provider for it, and servers with certificates.
+
+mod clock;
+mod disk;
+mod fault;
+pub(crate) mod log;
+mod proofs;
+mod provider;
+mod request;
+mod session;
+pub(crate) mod signer;
+pub(crate) mod tls_server;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+pub(crate) use self::clock::TestClock;
+pub(crate) use self::disk::{Step, TestDisk};
+pub(crate) use self::fault::{Fault, Gate};
+pub(crate) use self::provider::FakeProvider;
+use crate::{
+    Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,
+    account::{Patience, TokenRequest},
+    session::Session,
+};
+
+/// A device with one app on it.
+pub(crate) struct Device {
+    pub(crate) provider: FakeProvider,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) key_store: Arc<MemoryKeyStore>,
+    folder: TempDir,
+}
+
+impl Device {
+    pub(crate) async fn new() -> Self {
+        log::record();
+        let clock: Arc<TestClock> = Arc::default();
+        Self {
+            provider: FakeProvider::start(clock.clone()).await,
+            clock,
+            key_store: Arc::default(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn configuration(&self) -> Configuration {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn builder(&self) -> ConfigurationBuilder {
+        Configuration::builder(&self.provider.issuer, "notes")
+            .redirect_uri("com.example.notes:/signed-in")
+            .scopes(["openid", "offline_access"])
+            .allow_http_on_loopback()
+    }
+
+    pub(crate) fn platform(&self) -> Platform {
+        Platform {
+            vault_directory: self.folder(),
+            key_store: self.key_store.clone(),
+            clock: self.clock.clone(),
+            runtime: None,
+        }
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.folder.path().join("vault")
+    }
+
+    /// A process of the app.
+    pub(crate) fn process(&self) -> Arc<Session> {
+        open(self.configuration(), self.platform())
+    }
+
+    /// A process of the app, and its disk.
+    pub(crate) fn process_with_disk(&self) -> (Arc<Session>, Arc<TestDisk>) {
+        let disk: Arc<TestDisk> = Arc::default();
+        (Session::open(self.configuration(), self.platform(), IMPATIENT, disk.clone()).unwrap(), disk)
+    }
+
+    /// A process of an app that accepts bearer tokens.
+    pub(crate) fn lenient_process(&self) -> Arc<Session> {
+        open(self.builder().allow_bearer().build().unwrap(), self.platform())
+    }
+
+    /// A process of the app in which somebody has signed in.
+    pub(crate) async fn signed_in(&self) -> Arc<Session> {
+        let session = self.process();
+        self.sign_in(&session).await.unwrap();
+        session
+    }
+
+    pub(crate) async fn sign_in(&self, session: &Arc<Session>) -> Result<User, Error> {
+        let request = session.sign_in.start(SignInOptions::default()).await?;
+        session.sign_in.finish(&self.provider.authorize(&request.url)).await
+    }
+
+    /// The names of the files in the vault's folder that begin like this.
+    pub(crate) fn files(&self, start: &str) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.folder()).unwrap().map(|entry| entry.unwrap());
+        let named = entries.filter(|entry| entry.file_name().to_str().unwrap().starts_with(start));
+        named.map(|entry| entry.path()).collect()
+    }
+}
+
+/// Puts a file in the place of another, whole: a process may be reading it.
+pub(crate) fn put(file: &Path, bytes: &[u8]) {
+    let beside = file.with_extension("put");
+    std::fs::write(&beside, bytes).unwrap();
+    std::fs::rename(beside, file).unwrap();
+}
+
+/// A session that waits for nothing between sends.
+pub(crate) fn open(configuration: Configuration, platform: Platform) -> Arc<Session> {
+    Session::open(configuration, platform, IMPATIENT, Arc::new(TestDisk::default())).unwrap()
+}
+
+const IMPATIENT: Patience = Patience {
+    pauses: &[Duration::ZERO, Duration::ZERO],
+    poll: Duration::from_millis(5),
+    ..Patience::DEFAULT
+};
+
+/// A new token, whatever the lifetime of the current one.
+pub(crate) fn a_new_one(session: &Session) -> TokenRequest {
+    TokenRequest { min_validity: Duration::ZERO, rejected: session.latest() }
+}
+
+/// A token that is valid now.
+pub(crate) fn any() -> TokenRequest {
+    TokenRequest::default()
+}
+
+/// The same sealed file as a later version of the SDK might write it.
+pub(crate) fn newer_version_of(file: &[u8]) -> Vec<u8> {
+    let mut newer = file.to_vec();
+    newer[10] += 1;
+    let check = crate::crypto::sha256(&newer[..27]);
+    newer[27..35].copy_from_slice(&check[..8]);
+    newer
+}

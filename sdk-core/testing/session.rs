@@ -1,0 +1,36 @@
+//! Shorter ways to a session's parts.
+
+use crate::{
+    AccessToken, Error, SessionInfo, SessionState, SessionStates,
+    session::Session,
+    vault::{Account, StoredState},
+};
+
+impl Session {
+    pub(crate) fn state(&self) -> SessionState {
+        self.store.state()
+    }
+
+    pub(crate) fn states(&self) -> SessionStates {
+        self.store.states()
+    }
+
+    pub(crate) fn info(&self) -> Option<SessionInfo> {
+        self.store.info()
+    }
+
+    pub(crate) fn latest(&self) -> Option<AccessToken> {
+        self.store.latest()
+    }
+
+    pub(crate) async fn stored_state(&self) -> StoredState {
+        self.store.stored_state().await.unwrap()
+    }
+
+    pub(crate) async fn look<T: Send + 'static>(
+        &self,
+        at: impl FnOnce(Option<&Account>) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.store.read(at).await
+    }
+}
