@@ -76,7 +76,7 @@ async fn a_certificate_of_the_pinned_authority_can_not_issue_one_for_the_host() 
     let certificate = leaf_params(&["localhost"]).signed_by(&key, &issuer).unwrap().der().clone();
     let leaf = crate::testing::tls_server::Leaf { certificate, key };
     let server = Server::tls(&leaf, &[customer.certificate.clone(), scene.ours.der()], ok).await;
-    assert!(matches!(scene.connect(&server, &scene.ours.pin()).await, Err(NetError::Tls(_))));
+    assert!(matches!(scene.connect(&server, &scene.ours.pin()).await, Err(NetError::Untrusted { .. })));
     assert_eq!(server.seen().requests.len(), 0);
 }
 

@@ -24,9 +24,11 @@ pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::fault::{Fault, Gate};
 pub(crate) use self::provider::FakeProvider;
 use crate::{
-    Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,
+    AccessToken, Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,
     account::{Patience, TokenRequest},
+    secret::Secret,
     session::Session,
+    vault::StoredSession,
 };
 
 /// A device with one app on it.
@@ -34,6 +36,7 @@ pub(crate) struct Device {
     pub(crate) provider: FakeProvider,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) key_store: Arc<MemoryKeyStore>,
+    pub(crate) disk: Arc<TestDisk>,
     folder: TempDir,
 }
 
@@ -45,6 +48,7 @@ impl Device {
             provider: FakeProvider::start(clock.clone()).await,
             clock,
             key_store: Arc::default(),
+            disk: Arc::default(),
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -73,20 +77,19 @@ impl Device {
         self.folder.path().join("vault")
     }
 
-    /// A process of the app.
-    pub(crate) fn process(&self) -> Arc<Session> {
-        open(self.configuration(), self.platform())
+    /// A process of an app with this configuration.
+    pub(crate) fn open(&self, configuration: Configuration) -> Arc<Session> {
+        Session::open(configuration, self.platform(), IMPATIENT, self.disk.clone()).unwrap()
     }
 
-    /// A process of the app, and its disk.
-    pub(crate) fn process_with_disk(&self) -> (Arc<Session>, Arc<TestDisk>) {
-        let disk: Arc<TestDisk> = Arc::default();
-        (Session::open(self.configuration(), self.platform(), IMPATIENT, disk.clone()).unwrap(), disk)
+    /// A process of the app.
+    pub(crate) fn process(&self) -> Arc<Session> {
+        self.open(self.configuration())
     }
 
     /// A process of an app that accepts bearer tokens.
     pub(crate) fn lenient_process(&self) -> Arc<Session> {
-        open(self.builder().allow_bearer().build().unwrap(), self.platform())
+        self.open(self.builder().allow_bearer().build().unwrap())
     }
 
     /// A process of the app in which somebody has signed in.
@@ -130,6 +133,24 @@ const IMPATIENT: Patience = Patience {
 /// A new token, whatever the lifetime of the current one.
 pub(crate) fn a_new_one(session: &Session) -> TokenRequest {
     TokenRequest { min_validity: Duration::ZERO, rejected: session.latest() }
+}
+
+/// An access token of this text.
+pub(crate) fn token(text: &str) -> AccessToken {
+    let session = StoredSession {
+        user: User::from_claims("ada".into(), serde_json::Map::new()),
+        refresh_token: None,
+        access_token: Secret::new(text.into()),
+        proof_key: None,
+        bearer_access_token: true,
+        knows_attempts: None,
+        lifetime: None,
+        scope: Vec::new(),
+        signed_in_at: 0,
+        refreshes: 0,
+        login_state: Secret::new(String::new()),
+    };
+    AccessToken::of(&session, &crate::SystemClock)
 }
 
 /// A token that is valid now.

@@ -20,6 +20,11 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
+    /// The access token of a stored session, with its lifetime by this clock.
+    pub(crate) fn of(session: &StoredSession, clock: &dyn Clock) -> Self {
+        HeldToken::of(session, clock).hand_out(clock.monotonic())
+    }
+
     /// The token itself; never log it. A bound token needs a proof with each request: see
     /// [`request_headers`](crate::Moorline::request_headers).
     pub fn secret(&self) -> &str {

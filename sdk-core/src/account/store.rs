@@ -3,7 +3,6 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError, RwLock},
-    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -125,7 +124,7 @@ impl AccountStore {
 
     /// The access token of a stored session.
     pub(super) fn hand_out(&self, stored: &StoredSession) -> AccessToken {
-        HeldToken::of(stored, &*self.clock).hand_out(self.clock.monotonic())
+        AccessToken::of(stored, &*self.clock)
     }
 
     /// Passes an event to the state machine.

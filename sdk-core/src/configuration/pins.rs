@@ -48,7 +48,7 @@ impl HostPins {
         self
     }
 
-    pub(super) fn check(self) -> Result<PinSet, ConfigurationError> {
+    pub(crate) fn check(self) -> Result<PinSet, ConfigurationError> {
         let host = match url::Host::parse(&self.host) {
             Ok(url::Host::Domain(name)) if !name.contains('*') => normalized(&name),
             Ok(url::Host::Ipv4(address)) => address.to_string(),
@@ -92,7 +92,7 @@ impl HostPins {
 pub(crate) struct PinSet {
     host: String,
     hashes: Vec<SpkiHash>,
-    pub(super) expires_at: u64,
+    pub(crate) expires_at: u64,
 }
 
 impl PinSet {
@@ -127,7 +127,7 @@ impl SpkiHash {
         Self(crate::crypto::sha256(spki))
     }
 
-    pub(super) fn parse(pin: &str) -> Option<Self> {
+    pub(crate) fn parse(pin: &str) -> Option<Self> {
         let hash = STANDARD.decode(pin.strip_prefix("sha256/")?).ok()?;
         hash.try_into().ok().map(Self)
     }

@@ -39,7 +39,7 @@ fn a_proof_is_for_one_request_and_says_so() {
     let key = ProofKey::generate();
     let url = Url::parse("https://api.example.com:8443/v1/notes?page=2#top").unwrap();
     let token = Secret::new("token".into());
-    let proven = |nonce| key::Proven {
+    let proven = |nonce| Proven {
         method: &Method::POST,
         url: &url,
         access_token: Some(&token),
@@ -54,7 +54,7 @@ fn a_proof_is_for_one_request_and_says_so() {
     assert_eq!((&first["iat"], &first["nonce"]), (&json!(1_700_000_000), &json!("n-1")));
     assert_eq!(first["ath"], "PEaenWxYddN6Q_NT1PiOYfz4EsZu7jRXRlpAsNpBU-A");
     assert_ne!(first["jti"], second["jti"]);
-    let bare = key::Proven { access_token: None, ..proven(None) };
+    let bare = Proven { access_token: None, ..proven(None) };
     let bare = claims_of(&key.prove(&bare));
     assert!(bare.get("ath").is_none() && bare.get("nonce").is_none());
 }

@@ -22,7 +22,7 @@ async fn get(configuration: ConfigurationBuilder, server: &Server) -> Result<Res
 
 fn why(result: Result<Response, NetError>) -> String {
     match result {
-        Err(NetError::Tls(why)) => why,
+        Err(NetError::Untrusted { reason, .. }) => reason,
         other => panic!("not refused by TLS but {other:?}"),
     }
 }
@@ -192,7 +192,7 @@ async fn a_body_that_breaks_off_is_told_from_a_whole_one() {
     let server = Server::tls(&ca.leaf(), &[], cut).await;
     let error = get(configuration().extra_root_pem(&ca.pem()), &server).await.unwrap_err();
     assert_eq!(error, NetError::BodyCut);
-    assert!(Error::from(error).is_retryable());
+    assert!(Error::from(error).is_passing());
 }
 
 #[tokio::test]
@@ -200,12 +200,15 @@ async fn a_head_that_breaks_off_and_a_closed_port_are_being_offline() {
     let server = Server::plain(|_, _| b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()).await;
     let plain = || transport(configuration().allow_http_on_loopback());
     let error = plain().send(Request::new(Method::GET, server.plain_url("/"))).await.unwrap_err();
-    assert_eq!(error, NetError::offline());
+    assert_eq!(error, NetError::Offline { maybe_sent: true });
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     drop(listener);
-    assert_eq!(plain().send(Request::new(Method::GET, url)).await.unwrap_err(), NetError::offline());
+    assert_eq!(
+        plain().send(Request::new(Method::GET, url)).await.unwrap_err(),
+        NetError::Offline { maybe_sent: false }
+    );
 }
 
 #[tokio::test]
@@ -214,7 +217,7 @@ async fn a_server_that_never_answers_runs_into_the_time_out() {
     let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
     let short = configuration().allow_http_on_loopback().request_timeout(Duration::from_millis(20));
     let error = transport(short).send(Request::new(Method::GET, url)).await.unwrap_err();
-    assert_eq!(error, NetError::Timeout);
+    assert_eq!(error, NetError::Timeout { maybe_sent: true });
 }
 
 #[tokio::test]

@@ -166,8 +166,6 @@ const MOST_SECONDS: f64 = 315_360_000.0;
 
 #[cfg(test)]
 mod tests {
-    use ::http::HeaderMap;
-
     use std::time::UNIX_EPOCH;
 
     use ::http::HeaderMap;

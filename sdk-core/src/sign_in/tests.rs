@@ -1,13 +1,13 @@
 //! Whole sign-ins, good and bad.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use serde_json::json;
 use url::Url;
 
 use super::*;
 use crate::{
-    Error, SessionState, SignedOutReason,
+    Error, SessionState, SignedOutReason, StorageUnavailableReason,
     dpop::ProofKey,
     session::Session,
     testing::{Device, Fault, Gate, a_new_one},
@@ -104,7 +104,7 @@ async fn a_callback_that_is_delivered_twice_sends_its_code_once() {
     for user in twice {
         assert_eq!(user.await.unwrap().subject, "ada");
     }
-    finish(&device.process(), &callback).await.unwrap();
+    device.process().sign_in.finish(&callback).await.unwrap();
     assert_eq!(device.provider.live_generation(), Some(0));
     assert_eq!(device.provider.count("/token"), 1);
 }
@@ -289,10 +289,10 @@ async fn a_full_disk_does_not_cost_the_sign_in() {
         tokio::spawn(async move { session.sign_in.finish(&callback).await })
     };
     gate.reached().await;
-    session.fill_disk(true);
+    device.disk.fill(true);
     gate.open();
     assert_eq!(finishing.await.unwrap(), Err(Error::StorageUnavailable(StorageUnavailableReason::NoSpace)));
-    session.fill_disk(false);
+    device.disk.fill(false);
     session.sign_in.finish(&callback).await.unwrap();
     assert_eq!(device.provider.count("/token"), 1);
 }

@@ -14,7 +14,7 @@ use crate::{
 /// All accounts.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contents {
-    pub(super) accounts: Vec<Account>,
+    pub(crate) accounts: Vec<Account>,
 }
 
 impl Contents {
@@ -33,7 +33,7 @@ impl Contents {
     }
 
     /// The refresh tokens of all sessions, also of those that ended by inference.
-    pub(super) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
+    pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
         self.accounts
             .iter()
             .filter_map(|account| account.state.refresh_token().or_else(|| account.state.refused_token()))

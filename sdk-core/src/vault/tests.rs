@@ -12,16 +12,20 @@ use std::{
 use tempfile::TempDir;
 
 use super::*;
-use crate::{MemoryKeyStore, testing::put};
+use crate::{
+    KeyStoreError, MemoryKeyStore,
+    testing::{TestDisk, newer_version_of, put},
+};
 
 struct Home {
     folder: TempDir,
     keys: Arc<MemoryKeyStore>,
+    disk: Arc<TestDisk>,
 }
 
 impl Home {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), keys: Arc::default() }
+        Self { folder: tempfile::tempdir().unwrap(), keys: Arc::default(), disk: Arc::default() }
     }
 
     fn path(&self) -> PathBuf {
@@ -33,7 +37,7 @@ impl Home {
     }
 
     fn open(&self) -> Vault {
-        Vault::new(self.path(), self.keys.clone())
+        Vault::new(self.path(), self.keys.clone(), self.disk.clone())
     }
 
     /// With one queued revocation of this token.
@@ -120,7 +124,7 @@ fn files_and_folder_are_for_their_owner_alone() {
 
 /// The file holds these bytes: how do reading and changing fail, and what is left?
 fn assert_damaged(bytes: &[u8], whole: &Path, keys: &Arc<MemoryKeyStore>) {
-    let home = Home { folder: tempfile::tempdir().unwrap(), keys: keys.clone() };
+    let home = Home { folder: tempfile::tempdir().unwrap(), keys: keys.clone(), disk: Arc::default() };
     std::fs::create_dir_all(home.path()).unwrap();
     put(&home.file(), bytes);
     assert_eq!(queued(&home.open()), Err(VaultError::Damaged));
@@ -148,7 +152,7 @@ fn a_pending_record_in_the_vaults_place_is_damaged() {
     let vault = home.with("t1");
     let memory = vault.memory();
     let (key_id, key) = memory.key.clone().unwrap();
-    vault.journal(&Secret::new("rt".into()), key_id, &key).unwrap();
+    attempts::journal(&vault.folder, &Secret::new("rt".into()), key_id, &key).unwrap();
     let record = home.names().into_iter().find(|name| name.starts_with("pending-")).unwrap();
     assert_damaged(&std::fs::read(home.path().join(record)).unwrap(), &home.file(), &home.keys);
 }
@@ -171,7 +175,7 @@ fn a_newer_file_is_left_as_it_is() {
 fn a_lost_key_is_told_and_the_file_stays_until_somebody_starts_anew() {
     let home = Home::new();
     home.with("t1");
-    let restored = Home { folder: home.folder, keys: Arc::default() };
+    let restored = Home { folder: home.folder, keys: Arc::default(), disk: Arc::default() };
     assert_eq!(queued(&restored.open()), Err(VaultError::KeyGone));
     assert_eq!(queue(&restored.open(), "t2"), Err(VaultError::KeyGone));
     restored.open().update(WhenLost::StartAnew, |_| Change::Write(())).unwrap();
@@ -183,10 +187,10 @@ fn a_lost_key_is_told_and_the_file_stays_until_somebody_starts_anew() {
 fn a_full_disk_leaves_the_old_vault_and_no_rubbish() {
     let home = Home::new();
     let vault = home.with("t1");
-    vault.fill_disk(true);
-    assert!(matches!(queue(&vault, "t2"), Err(VaultError::Unavailable(_))));
+    home.disk.fill(true);
+    assert!(matches!(queue(&vault, "t2"), Err(VaultError::Unavailable { .. })));
     assert_eq!(queued(&vault).unwrap(), ["t1"]);
-    vault.fill_disk(false);
+    home.disk.fill(false);
     queue(&vault, "t3").unwrap();
     assert!(home.names().iter().all(|name| !name.contains(".tmp-")));
 }
@@ -247,9 +251,8 @@ fn a_reader_does_not_wait_for_a_thread_that_waits_for_the_lock() {
 fn a_stopped_process_that_holds_the_lock_makes_a_change_wait_and_not_fail_for_ever() {
     let home = Home::new();
     let vault = home.with("t1");
-    vault.folder.faults.impatient.store(true, std::sync::atomic::Ordering::SeqCst);
     let stopped_process = home.open().folder.lock().unwrap();
-    assert!(matches!(queue(&vault, "t2"), Err(VaultError::Unavailable(_))));
+    assert!(matches!(queue(&vault, "t2"), Err(VaultError::Unavailable { .. })));
     drop(stopped_process);
     queue(&vault, "t2").unwrap();
     assert_eq!(queued(&vault).unwrap(), ["t1", "t2"]);
@@ -275,8 +278,8 @@ impl KeyStore for Forgetful {
 #[test]
 fn a_key_store_that_forgets_is_found_out_before_the_vault_depends_on_it() {
     let home = Home::new();
-    let vault = Vault::new(home.path(), Arc::new(Forgetful));
-    assert!(matches!(queue(&vault, "t1"), Err(VaultError::Unavailable(_))));
+    let vault = Vault::new(home.path(), Arc::new(Forgetful), Arc::new(TestDisk::default()));
+    assert!(matches!(queue(&vault, "t1"), Err(VaultError::Unavailable { .. })));
     assert!(!home.file().exists());
 }
 
@@ -297,7 +300,7 @@ fn an_attempt_stays_the_same_for_its_token_and_goes_with_it() {
     let vault = home.with("t1");
     let journal = |vault: &Vault, token: &str| {
         let (key_id, key) = vault.memory().key.clone().unwrap();
-        vault.journal(&Secret::new(token.into()), key_id, &key).unwrap()
+        attempts::journal(&vault.folder, &Secret::new(token.into()), key_id, &key).unwrap()
     };
     let attempt = journal(&vault, "rt1");
     assert_eq!(journal(&vault, "rt1"), attempt);
@@ -315,13 +318,13 @@ fn a_record_under_another_tokens_name_is_no_record() {
     let home = Home::new();
     let vault = home.with("t1");
     let (key_id, key) = vault.memory().key.clone().unwrap();
-    let attempt = vault.journal(&Secret::new("rt1".into()), key_id, &key).unwrap();
+    let attempt = attempts::journal(&vault.folder, &Secret::new("rt1".into()), key_id, &key).unwrap();
     let record = home.names().into_iter().find(|name| name.starts_with("pending-")).unwrap();
-    vault.journal(&Secret::new("rt2".into()), key_id, &key).unwrap();
+    attempts::journal(&vault.folder, &Secret::new("rt2".into()), key_id, &key).unwrap();
     let other =
         home.names().into_iter().find(|name| name.starts_with("pending-") && *name != record).unwrap();
     std::fs::copy(home.path().join(record), home.path().join(other)).unwrap();
-    assert_ne!(vault.journal(&Secret::new("rt2".into()), key_id, &key).unwrap(), attempt);
+    assert_ne!(attempts::journal(&vault.folder, &Secret::new("rt2".into()), key_id, &key).unwrap(), attempt);
 }
 
 /// The home of a golden file: what a released version wrote must open for ever.
@@ -337,7 +340,7 @@ fn golden(file: &[u8]) -> Home {
 fn the_golden_file_of_format_1_opens_and_its_session_is_bearer() {
     let home = golden(include_bytes!("golden/format-1.moorline"));
     let snapshot = home.open().read().unwrap();
-    let standing = snapshot.standing(&id("a"));
+    let standing = snapshot.state(&id("a"));
     let session = standing.session().unwrap();
     assert_eq!(snapshot.revision, 7);
     assert_eq!(session.user.subject, "ada");
@@ -366,7 +369,7 @@ fn the_golden_file_of_format_2_opens_with_its_keys() {
     let home = golden(include_bytes!("golden/format-2.moorline"));
     let snapshot = home.open().read().unwrap();
     let account = snapshot.contents.account(&id("a")).unwrap();
-    let session = account.standing.session().unwrap();
+    let session = account.state.session().unwrap();
     assert_eq!(snapshot.revision, 9);
     assert_eq!(session.refresh_token.as_ref().unwrap().expose(), "golden refresh token");
     let (login, revocation) = (account.logins.last().unwrap(), &account.revocations[0]);
@@ -383,7 +386,7 @@ fn a_vault_of_format_1_is_written_as_format_2_and_loses_nothing() {
     queue(&home.open(), "t1").unwrap();
     assert_eq!(version(), [0, 2]);
     let snapshot = home.open().read().unwrap();
-    assert_eq!(snapshot.standing(&id("a")).refresh_token().unwrap().expose(), "golden refresh token");
+    assert_eq!(snapshot.state(&id("a")).refresh_token().unwrap().expose(), "golden refresh token");
 }
 
 const GOLDEN_THUMBPRINT: &str = "CT-34Y2eG8P3AAx8XVD98LDyM4t21uliUqDawI0dj1w";
@@ -405,7 +408,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         login_state: Secret::new("s".into()),
     };
     let signed_in = vault.update(WhenLost::Fail, |contents| {
-        contents.account_mut(&id("a")).standing = StoredState::SignedIn(Box::new(session));
+        contents.account_mut(&id("a")).state = StoredState::SignedIn(Box::new(session));
         Change::Write(())
     });
     signed_in.unwrap();
@@ -420,7 +423,7 @@ fn without_locks_two_processes_that_begin_at_once_send_the_same_attempt() {
         let start = std::sync::Barrier::new(2);
         let begin = || {
             let vault = home.open();
-            vault.without_locks();
+            home.disk.remove_locks();
             vault.read().unwrap();
             start.wait();
             vault.begin_refresh(&id("a"), true).unwrap().attempt.unwrap()

@@ -176,7 +176,7 @@ async fn a_provider_that_fails_to_give_keys_is_told_from_a_bad_token() {
     let down = Server::plain(|_, _| answer(503, "")).await;
     let verdict = signed_by("x", &signer, &down, &JwksCache::default(), Duration::ZERO).await.unwrap_err();
     assert_eq!(verdict, IdTokenError::Keys(JwksError::Status(503)));
-    assert!(crate::Error::from(verdict).is_retryable());
+    assert!(crate::Error::from(verdict).is_passing());
     let odd = Server::plain(|_, _| answer(200, "<html>")).await;
     let verdict = signed_by("x", &signer, &odd, &JwksCache::default(), Duration::ZERO).await;
     assert_eq!(verdict, Err(IdTokenError::Keys(JwksError::Malformed)));

@@ -58,7 +58,7 @@ fn each_member_that_may_be_left_out_may_be_null_and_flags_are_true_alone() {
     }
     for odd in [json!("true"), json!(1), json!([true]), json!({})] {
         let metadata = read(json!({ "refresh_attempt_supported": odd, "scopes_supported": odd })).unwrap();
-        assert!(!metadata.refresh_attempt_supported && metadata.scopes_supported.is_empty(), "{odd}");
+        assert!(!metadata.refresh_attempt_supported, "{odd}");
     }
 }
 
@@ -76,7 +76,6 @@ fn all_that_the_sdk_uses_is_read() {
     assert!(metadata.userinfo_endpoint.is_some() && metadata.revocation_endpoint.is_some());
     assert!(metadata.end_session_endpoint.is_some());
     assert!(metadata.refresh_attempt_supported && metadata.authorization_response_iss_parameter_supported);
-    assert_eq!(metadata.scopes_supported, ["openid", "profile"]);
 }
 
 #[test]
@@ -186,7 +185,7 @@ async fn what_is_no_issuer_and_what_is_only_down_are_told_apart() {
         let transport = Transport::new(&configuration).unwrap();
         let error = fetch(&transport, &configuration).await.unwrap_err();
         assert_eq!(error, DiscoveryError::Unavailable(status));
-        assert!(Error::from(error).is_retryable());
+        assert!(Error::from(error).is_passing());
     }
 }
 

@@ -56,7 +56,7 @@ fn it_works_without_any_executor_of_its_callers() {
     assert_eq!(moorline.state(), SessionState::SigningIn);
     let user = poll(moorline.finish_sign_in(&device.provider.authorize(&request.url))).unwrap();
     assert_eq!(moorline.state(), SessionState::SignedIn(user));
-    poll(moorline.refresh()).unwrap();
+    poll(moorline.refresh(None)).unwrap();
     let user = poll(moorline.user_info()).unwrap();
     assert_eq!(user.email.as_deref(), Some("ada@example.com"));
     assert_eq!(moorline.state(), SessionState::SignedIn(user));
@@ -75,13 +75,13 @@ fn it_works_on_a_runtime_that_the_app_hands_in() {
     let moorline = Moorline::new(device.configuration(), platform).unwrap();
     let request = poll(moorline.start_sign_in(crate::SignInOptions::default())).unwrap();
     poll(moorline.finish_sign_in(&device.provider.authorize(&request.url))).unwrap();
-    poll(moorline.refresh()).unwrap();
+    poll(moorline.refresh(None)).unwrap();
     let api = crate::HttpRequest::get(&format!("{}/api", device.provider.issuer));
     assert!(poll(moorline.send(api.clone())).unwrap().is_success());
     runtime.shutdown_background();
     // What is in memory needs no runtime; what does is an error and no panic, and the session is whole.
     assert!(poll(moorline.access_token(std::time::Duration::ZERO)).is_ok());
-    assert!(matches!(poll(moorline.refresh()), Err(Error::Misconfigured(_))));
+    assert!(matches!(poll(moorline.refresh(None)), Err(Error::Misconfigured(_))));
     assert!(matches!(moorline.state(), SessionState::SignedIn(_)));
 }
 
@@ -158,12 +158,12 @@ async fn a_call_that_is_dropped_at_any_await_leaves_the_session_whole() {
         let callback = device.provider.authorize(&request.url);
         polled(moorline.finish_sign_in(&callback), times).await;
         let user = moorline.finish_sign_in(&callback).await.unwrap();
-        polled(moorline.refresh(), times).await;
+        polled(moorline.refresh(None), times).await;
         let api = format!("{}/api", device.provider.issuer);
         polled(moorline.send(crate::HttpRequest::get(&api)), times).await;
         polled(moorline.user_info(), times).await;
         moorline.access_token(std::time::Duration::ZERO).await.unwrap();
-        let _ = moorline.refresh().await.unwrap();
+        let _ = moorline.refresh(None).await.unwrap();
         assert_eq!(moorline.state(), SessionState::SignedIn(moorline.session_info().unwrap().user));
         assert_eq!(moorline.session_info().unwrap().user.subject, user.subject);
         assert!((1..=2).contains(&device.provider.live_generation().unwrap()), "after {times} polls");

@@ -9,11 +9,10 @@ use url::Url;
 use crate::{
     Error, HttpRequest, RequestHeaders, SessionState, SignOutOutcome, TokenType,
     dpop::Credentials,
-    http, login,
-    net::Request,
+    net::{Request, Transport},
     session::Session,
     testing::{Device, Fault, Gate, a_new_one, any},
-    vault::{Change, Standing, WhenLost},
+    vault::{Change, StoredState, WhenLost},
 };
 
 const CHALLENGE: Fault = Fault::Instead(400, r#"{"error":"use_dpop_nonce"}"#);
@@ -129,12 +128,12 @@ async fn a_server_that_renews_its_nonce_with_each_answer_is_not_followed_for_eve
 async fn a_request_to_the_api_goes_with_a_proof_for_it_and_a_challenge_costs_no_refresh() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
     renew_nonce(&device, "nonce-2");
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
     // Once it is known, it goes along from the start.
     let before = device.provider.state().challenged.len();
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
     assert!(session.api.user_info().await.is_ok());
     assert_eq!(device.provider.state().challenged.len(), before);
     assert_eq!(device.provider.refreshes().len(), 0);
@@ -146,7 +145,7 @@ async fn a_proof_that_an_api_always_refuses_costs_no_refresh_either() {
     let session = device.signed_in().await;
     let body = r#"{"error":"invalid_dpop_proof"}"#.to_owned();
     device.provider.state().overrides.insert("/api", (401, body));
-    assert_eq!(http::send(&session, api(&device)).await.unwrap().status, 401);
+    assert_eq!(session.api.send(api(&device)).await.unwrap().status, 401);
     assert_eq!(device.provider.refreshes().len(), 0);
     assert!(device.provider.count("/api") <= 3);
 }
@@ -158,7 +157,7 @@ async fn an_api_request_may_meet_a_challenge_and_a_dead_token_in_one() {
     let token = session.latest().unwrap().secret().to_owned();
     device.provider.state().dead_access_tokens.insert(token);
     renew_nonce(&device, "nonce-2");
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
     assert_eq!(device.provider.refreshes().len(), 1);
 }
 
@@ -171,7 +170,7 @@ async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() 
     device.provider.state().down = false;
     renew_nonce(&device, "nonce-2");
     let restarted = device.process();
-    assert!(restarted.tell_revocations().await);
+    assert_eq!(restarted.revocations.send().await.revoked, 1);
     assert_eq!(device.provider.live_generation(), None);
     let state = device.provider.state();
     let told = state.requests.iter().find(|seen| seen.path == "/revoke").unwrap();
@@ -186,7 +185,7 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
     device.provider.state().overrides.insert("/revoke", (400, body));
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     device.provider.state().overrides.clear();
-    assert!(device.process().tell_revocations().await);
+    assert_eq!(device.process().revocations.send().await.revoked, 1);
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -229,7 +228,7 @@ async fn where_the_app_accepts_bearer_tokens_a_provider_without_dpop_serves() {
     device.sign_in(&session).await.unwrap();
     assert_eq!(token_type(&session), TokenType::Bearer);
     session.access_token(a_new_one(&session)).await.unwrap();
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
     session.sign_out().await.unwrap();
     assert_eq!(device.provider.live_generation(), None);
     assert!(device.provider.state().requests.iter().all(|seen| seen.proof.is_none()));
@@ -269,7 +268,7 @@ async fn a_refresh_that_says_bearer_loses_no_successor_and_the_session_stays_bou
         }
         assert_eq!(token_type(&session), TokenType::DPoP);
         assert!(device.provider.refreshes().iter().all(|seen| seen.proof_id.is_some()));
-        http::send(&session, api(&device)).await.unwrap();
+        session.api.send(api(&device)).await.unwrap();
         let sent = device.provider.state().requests.last().unwrap().clone();
         assert!(sent.authorization.unwrap().starts_with("DPoP ") && sent.proof.is_some());
     }
@@ -284,7 +283,7 @@ async fn beside_a_bearer_token_the_key_stays_for_the_refresh_token() {
     device.sign_in(&session).await.unwrap();
     for generation in 1..=2 {
         assert_eq!(token_type(&session), TokenType::Bearer);
-        assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+        assert!(session.api.send(api(&device)).await.unwrap().is_success());
         let sent = device.provider.state().requests.last().unwrap().clone();
         assert!(sent.authorization.unwrap().starts_with("Bearer ") && sent.proof.is_none());
         session.access_token(a_new_one(&session)).await.unwrap();
@@ -296,7 +295,7 @@ async fn beside_a_bearer_token_the_key_stays_for_the_refresh_token() {
     assert_eq!(token_type(&restarted), TokenType::Bearer);
     restarted.access_token(a_new_one(&restarted)).await.unwrap();
     assert_eq!(token_type(&restarted), TokenType::DPoP);
-    assert!(http::send(&restarted, api(&device)).await.unwrap().is_success());
+    assert!(restarted.api.send(api(&device)).await.unwrap().is_success());
     assert_eq!(restarted.sign_out().await, Ok(SignOutOutcome { revoked: true }));
     assert_eq!(device.provider.live_generation(), None);
 }
@@ -309,7 +308,7 @@ async fn a_refresh_that_does_not_say_the_type_leaves_it_as_it_was() {
     device.provider.state().token_type = Some(json!(null));
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(token_type(&session), TokenType::DPoP);
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
 }
 
 #[tokio::test]
@@ -319,7 +318,7 @@ async fn a_bound_session_never_sends_a_token_without_a_proof_though_discovery_st
     device.provider.state().says_that_it_binds = false;
     let session = device.lenient_process();
     session.access_token(a_new_one(&session)).await.unwrap();
-    http::send(&session, api(&device)).await.unwrap();
+    session.api.send(api(&device)).await.unwrap();
     session.sign_out().await.unwrap();
     let state = device.provider.state();
     let carries_a_token = |path: &str| ["/token", "/api", "/revoke"].contains(&path);
@@ -340,7 +339,7 @@ async fn a_session_that_was_bearer_before_goes_on_as_bearer_until_it_ends() {
     let session = device.process();
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(token_type(&session), TokenType::Bearer);
-    assert!(http::send(&session, api(&device)).await.unwrap().is_success());
+    assert!(session.api.send(api(&device)).await.unwrap().is_success());
     session.sign_out().await.unwrap();
     assert_eq!(device.provider.live_generation(), None);
     device.sign_in(&session).await.unwrap();
@@ -354,11 +353,11 @@ async fn a_stolen_token_without_the_key_is_of_no_use_and_its_owner_goes_on() {
     owner.access_token(a_new_one(&owner)).await.unwrap();
     // All that the thief lacks is the key.
     let account = device.builder().account("thief").build().unwrap();
-    let thief = open(account, device.platform());
+    let thief = device.open(account);
     device.sign_in(&thief).await.unwrap();
-    let stolen = owner.standing().await.unwrap();
-    let forge = thief.update(WhenLost::Fail, move |account| {
-        let (StoredState::SignedIn(mine), Some(stolen)) = (&mut account.standing, stolen.session()) else {
+    let stolen = owner.stored_state().await;
+    let forge = thief.store.update(WhenLost::Fail, move |account| {
+        let (StoredState::SignedIn(mine), Some(stolen)) = (&mut account.state, stolen.session()) else {
             panic!("both are signed in")
         };
         mine.refresh_token = stolen.refresh_token.clone();
@@ -368,14 +367,14 @@ async fn a_stolen_token_without_the_key_is_of_no_use_and_its_owner_goes_on() {
     forge.await.unwrap();
     let request = Request::get_json(Url::parse(&api(&device).url).unwrap());
     let credentials = thief.latest().unwrap();
-    let answer = thief.sender.send(&request, credentials.credentials()).await;
+    let answer = thief.provider.send(&request, credentials.credentials()).await;
     assert_eq!(answer.unwrap().status, 401);
     let bearer = Credentials { key: None, ..credentials.credentials() };
-    assert_eq!(thief.sender.send(&request, bearer).await.unwrap().status, 401);
+    assert_eq!(thief.provider.send(&request, bearer).await.unwrap().status, 401);
     thief.access_token(a_new_one(&thief)).await.unwrap_err();
     thief.sign_out().await.unwrap();
     owner.access_token(a_new_one(&owner)).await.unwrap();
-    assert!(http::send(&owner, api(&device)).await.unwrap().is_success());
+    assert!(owner.api.send(api(&device)).await.unwrap().is_success());
     assert!(!device.provider.state().sessions[0].revoked);
 }
 
@@ -384,12 +383,13 @@ async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let url = format!("{}/api?page=2#top", device.provider.issuer);
+    let transport = Transport::new(&device.configuration()).unwrap();
     let send = async |headers: &RequestHeaders| {
         let value = |text: &str| HeaderValue::try_from(text).unwrap();
         let request = Request::get_json(Url::parse(&url).unwrap())
             .header(header::AUTHORIZATION, value(headers.authorization()))
             .header(HeaderName::from_static("dpop"), value(headers.dpop().unwrap()));
-        session.transport.send(request).await.unwrap()
+        transport.send(request).await.unwrap()
     };
     renew_nonce(&device, "nonce-2");
     let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();

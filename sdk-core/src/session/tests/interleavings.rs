@@ -3,7 +3,7 @@
 //!
 //! Not by loom or shuttle: those want a build of their own in which every lock is theirs, down to tokio's, and shuttle
 //! takes samples. All that threads share here is one short critical section; what can differ is the order of polls, and
-//! that is tried out whole. `Flies::overtaken` splits a poll where a second thread could come in between.
+//! that is tried out whole. The model's [`TokenSource::held`] splits a poll where a second thread could come in between.
 
 use std::{
     cell::RefCell,
@@ -16,11 +16,11 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use super::super::{
-    access_token::{AccessToken, Need},
-    flight::{Flies, Flight, access_token},
+use crate::{
+    AccessToken, Error,
+    account::{SingleFlight, TokenRequest, TokenSource, access_token},
+    testing::token,
 };
-use crate::Error;
 
 type Work<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -41,7 +41,7 @@ enum Flying {
 
 /// A session whose refresh is four steps.
 struct Model {
-    flight: Flight,
+    flight: SingleFlight,
     flying: Flying,
     /// Whether other threads may come in between within a poll, too.
     overtaken: bool,
@@ -51,21 +51,25 @@ struct Model {
     at_once: AtomicUsize,
 }
 
-impl Flies for Model {
-    fn flight(&self) -> &Flight {
+impl TokenSource for Model {
+    fn flight(&self) -> &SingleFlight {
         &self.flight
     }
 
-    fn held(&self, need: &Need) -> Option<AccessToken> {
+    async fn held(&self, request: &TokenRequest) -> Option<AccessToken> {
         let held = self.held.lock().unwrap().clone();
-        let rejected = need.rejected.as_ref().is_some_and(|rejected| rejected.secret() == held.secret());
+        let rejected = request.rejected.as_ref().is_some_and(|rejected| rejected.secret() == held.secret());
+        // What was found may be out of date when it is used.
+        if self.overtaken {
+            turn().await;
+        }
         (!rejected).then_some(held)
     }
 
-    async fn fly(self: &Arc<Self>, need: &Need) -> Result<AccessToken, Error> {
-        // The vault is read: another one may have been faster.
+    async fn refresh(self: &Arc<Self>, request: &TokenRequest) -> Result<AccessToken, Error> {
+        // The vault is read: another process may have been faster.
         turn().await;
-        if let Some(token) = self.held(need) {
+        if let Some(token) = self.held(request).await {
             return Ok(token);
         }
         assert_eq!(self.at_once.fetch_add(1, Ordering::SeqCst), 0, "two refreshes at once");
@@ -78,20 +82,14 @@ impl Flies for Model {
             Flying::Panics if nth == 1 => std::panic::resume_unwind(Box::new("a bug")),
             _ => {}
         }
-        let token = AccessToken::of_text(&format!("token {nth}"));
-        *self.held.lock().unwrap() = token.clone();
-        Ok(token)
+        let newer = token(&format!("token {nth}"));
+        *self.held.lock().unwrap() = newer.clone();
+        Ok(newer)
     }
 
     fn detach(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         DETACHED.with_borrow_mut(|detached| detached.push(Box::pin(work)));
         Ok(())
-    }
-
-    async fn overtaken(&self) {
-        if self.overtaken {
-            turn().await;
-        }
     }
 }
 
@@ -174,9 +172,9 @@ struct Run {
 
 impl Run {
     fn new(flying: Flying, callers: usize) -> Self {
-        let old = AccessToken::of_text("token 0");
+        let old = token("token 0");
         let model = Arc::new(Model {
-            flight: Flight::default(),
+            flight: SingleFlight::default(),
             flying,
             // Three callers have millions of orders then, and nothing that two haven't.
             overtaken: callers < 3,
@@ -264,8 +262,7 @@ impl Run {
         let before = self.model.sent.load(Ordering::SeqCst);
         let mut later = Self::new(Flying::Succeeds, 1);
         later.model = self.model.clone();
-        let need =
-            TokenRequest { rejected: Some(AccessToken::of_text("token 0")), ..TokenRequest::default() };
+        let need = TokenRequest { rejected: Some(token("token 0")), ..TokenRequest::default() };
         let model = self.model.clone();
         later.callers = vec![Strand::new(Box::pin(async move { access_token(&model, need.clone()).await }))];
         for _ in 0..100 {

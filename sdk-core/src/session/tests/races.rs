@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::session::Session;
 use crate::{
-    AccessToken, Error, SessionState,
+    AccessToken, Error, ReauthReason, SessionState,
+    account::TokenRequest,
+    session::Session,
     testing::{Device, Fault, Gate, a_new_one, any},
 };
 
@@ -38,25 +39,65 @@ async fn two_processes_at_once_make_one_successor() {
 }
 
 #[tokio::test]
-async fn without_attempts_who_is_refused_waits_for_the_successor_of_another_process() {
+async fn without_attempts_a_second_process_waits_for_the_lease_and_uses_the_successor() {
     let device = Device::new().await;
     device.provider.state().knows_attempts = false;
     let faster = device.signed_in().await;
-    let slower = Session::open(device.configuration(), device.platform()).unwrap();
+    let slower = device.process();
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let first = refreshing(&faster);
+    gate.reached().await;
+    let second = refreshing(&slower);
+    // Longer than the pauses between sends: a network that drops packets takes its time.
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    gate.open();
+    let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
+    assert_eq!(first.secret(), second.secret());
+    assert_eq!((device.provider.refreshes().len(), device.provider.live_generation()), (1, Some(1)));
+}
+
+#[tokio::test]
+async fn without_attempts_eight_processes_make_one_refresh() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let first = device.signed_in().await;
+    let rejected = first.latest();
+    let processes: Vec<_> = (0..8).map(|_| device.process()).collect();
+    let refreshes: Vec<_> = processes
+        .iter()
+        .map(|process| {
+            let (process, rejected) = (process.clone(), rejected.clone());
+            let request = TokenRequest { rejected, ..TokenRequest::default() };
+            tokio::spawn(async move { process.access_token(request).await })
+        })
+        .collect();
+    for refresh in refreshes {
+        refresh.await.unwrap().unwrap();
+    }
+    assert_eq!((device.provider.refreshes().len(), device.provider.live_generation()), (1, Some(1)));
+}
+
+#[tokio::test]
+async fn a_success_for_the_very_token_revives_a_session_that_ended_by_inference() {
+    let device = Device::new().await;
+    // As on a file system without locks, where two processes can send the same token.
+    device.disk.remove_locks();
+    device.provider.state().knows_attempts = false;
+    let faster = device.signed_in().await;
+    let slower = device.process();
     let gate = Gate::new();
     device.provider.fault(Fault::HoldAnswer(gate.clone()));
     device.provider.fault(Fault::Instead(400, r#"{"error":"invalid_grant"}"#));
     let first = refreshing(&faster);
     gate.reached().await;
-    let second = refreshing(&slower);
-    while device.provider.refreshes().len() < 2 {
-        tokio::task::yield_now().await;
-    }
-    // Longer than the pauses between sends: a network that drops packets takes its time.
-    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    let refused = refreshing(&slower).await.unwrap().unwrap_err();
+    assert_eq!(refused, Error::NeedsReauth(ReauthReason::Revoked));
     gate.open();
-    let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
-    assert_eq!(first.secret(), second.secret());
+    let token = first.await.unwrap().unwrap();
+    assert_eq!(slower.access_token(any()).await.unwrap().secret(), token.secret());
+    assert!(matches!(slower.state(), SessionState::SignedIn(_)));
+    assert_eq!((device.provider.count("/revoke"), device.provider.live_generation()), (0, Some(1)));
 }
 
 #[tokio::test]
@@ -65,8 +106,7 @@ async fn without_locks_the_journals_exclusive_creation_decides() {
         let device = Device::new().await;
         let one = device.signed_in().await;
         let other = device.process();
-        one.vault.without_locks();
-        other.vault.without_locks();
+        device.disk.remove_locks();
         two_at_once(&device, &one, &other).await;
     }
 }

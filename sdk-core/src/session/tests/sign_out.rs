@@ -1,7 +1,7 @@
 //! Signing out, also while a refresh is under way.
 
 use crate::{
-    Error, ReauthReason, SessionState, SignOutOutcome, SignedOutReason,
+    Error, ReauthReason, SessionState, SignOutOutcome, SignedOutReason, StorageUnavailableReason,
     testing::{Device, Fault, Gate, a_new_one, any, put},
 };
 
@@ -30,7 +30,7 @@ async fn a_sign_out_without_network_is_told_at_the_next_chance() {
     let restarted = device.process();
     assert_eq!(device.provider.live_generation(), Some(0));
     device.sign_in(&restarted).await.unwrap();
-    restarted.tell_revocations().await;
+    restarted.revocations.send().await;
     assert!(device.provider.state().sessions[0].revoked);
     assert!(!device.provider.state().sessions[1].revoked);
     assert_eq!(device.provider.count("/revoke"), 1);
@@ -55,7 +55,7 @@ async fn only_an_error_of_the_protocols_takes_a_revocation_off_the_queue() {
         device.provider.state().overrides.insert("/revoke", (status, body.to_owned()));
         assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }), "{body}");
         device.provider.state().overrides.clear();
-        assert!(device.process().tell_revocations().await);
+        assert_eq!(device.process().revocations.send().await.queued, 0);
         assert_eq!(device.provider.live_generation().is_some(), final_one, "{status} {body}");
     }
 }
@@ -70,7 +70,7 @@ async fn what_is_queued_is_not_told_where_it_might_end_the_session_that_came_aft
     device.provider.state().down = false;
     let restarted = device.process();
     device.sign_in(&restarted).await.unwrap();
-    restarted.tell_revocations().await;
+    restarted.revocations.send().await;
     let state = device.provider.state();
     // What the first process told before, in the background, did no harm.
     let since = state.requests.iter().rev().take_while(|seen| seen.path != "/token");
@@ -169,7 +169,7 @@ async fn a_session_that_ends_without_network_is_revoked_at_the_next_chance() {
     session.access_token(a_new_one(&session)).await.unwrap_err();
     assert_eq!(device.provider.live_generation(), Some(0));
     device.provider.state().overrides.clear();
-    device.process().tell_revocations().await;
+    device.process().revocations.send().await;
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -195,11 +195,11 @@ async fn a_sign_out_before_the_refresh_reaches_the_provider_leaves_nothing_alive
 async fn a_sign_out_that_cannot_be_made_durable_has_not_happened() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    session.vault.fill_disk(true);
+    device.disk.fill(true);
     assert_eq!(session.sign_out().await, Err(Error::StorageUnavailable(StorageUnavailableReason::NoSpace)));
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     assert_eq!(device.provider.count("/revoke"), 0);
-    session.vault.fill_disk(false);
+    device.disk.fill(false);
     session.access_token(a_new_one(&session)).await.unwrap();
 }
 

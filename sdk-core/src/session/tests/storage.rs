@@ -8,26 +8,26 @@ use std::sync::{
 use crate::session::Session;
 use crate::{
     Error, KeyStore, KeyStoreError, MemoryKeyStore, Platform, ReauthReason, SecretKey, SessionState,
-    StorageLostReason,
-    testing::{Device, Fault, Gate, a_new_one, any, put},
+    StorageLostReason, StorageUnavailableReason,
+    testing::{Device, Fault, Gate, a_new_one, any, open, put},
 };
 
 #[tokio::test]
 async fn with_a_full_disk_nothing_is_sent() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    session.vault.fill_disk(true);
+    device.disk.fill(true);
     assert_eq!(
         session.access_token(a_new_one(&session)).await.unwrap_err(),
         Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
     );
     assert_eq!(device.provider.refreshes().len(), 0);
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
-    session.vault.fill_disk(false);
+    device.disk.fill(false);
     session.access_token(a_new_one(&session)).await.unwrap();
 }
 
-/// The disk is full when the answer comes, and for the process that got it ever after.
+/// The disk is full when the answer comes.
 async fn full_when_the_answer_comes(device: &Device, session: &Arc<Session>) {
     let gate = Gate::new();
     device.provider.fault(Fault::HoldAnswer(gate.clone()));
@@ -36,7 +36,7 @@ async fn full_when_the_answer_comes(device: &Device, session: &Arc<Session>) {
         tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
     };
     gate.reached().await;
-    session.vault.fill_disk(true);
+    device.disk.fill(true);
     gate.open();
     assert_eq!(
         refreshing.await.unwrap().unwrap_err(),
@@ -53,7 +53,7 @@ async fn a_successor_that_cannot_be_stored_is_not_handed_out_and_not_lost() {
         session.access_token(a_new_one(&session)).await.unwrap_err(),
         Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
     );
-    session.vault.fill_disk(false);
+    device.disk.fill(false);
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(device.provider.live_generation(), Some(1));
     assert_eq!(device.provider.refreshes().len(), 1);
@@ -63,6 +63,7 @@ async fn a_successor_that_cannot_be_stored_is_not_handed_out_and_not_lost() {
 async fn a_successor_that_could_not_be_stored_is_had_again_by_another_process() {
     let device = Device::new().await;
     full_when_the_answer_comes(&device, &device.signed_in().await).await;
+    device.disk.fill(false);
     let next = device.process();
     next.access_token(a_new_one(&next)).await.unwrap();
     assert_eq!(device.provider.live_generation(), Some(1));
@@ -74,7 +75,7 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     full_when_the_answer_comes(&device, &session).await;
-    session.vault.fill_disk(false);
+    device.disk.fill(false);
     session.access_token(a_new_one(&session)).await.unwrap();
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(device.provider.live_generation(), Some(2));
@@ -84,7 +85,7 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
 async fn a_pending_record_of_a_newer_sdk_is_left_alone_and_nothing_is_sent() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    session.begin(true).await.unwrap();
+    session.refresher.begin(true).await.unwrap();
     let record = device.files("pending-").remove(0);
     let old = std::fs::read(&record).unwrap();
     put(&record, &crate::testing::newer_version_of(&old));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::testing::{Device, Fault, Gate, a_new_one, any};
-use crate::{Error, SignInOptions, account::TokenRequest, login};
+use crate::{Error, SignInOptions, account::TokenRequest};
 
 const LIFETIME: Duration = Duration::from_secs(900);
 

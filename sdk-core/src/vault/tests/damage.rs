@@ -27,7 +27,7 @@ fn begun(token: &str) -> (Home, Secret) {
 }
 
 fn record_of(token: &str) -> String {
-    pending::file_name(&Secret::new(token.into()))
+    attempts::file_name(&Secret::new(token.into()))
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_vault_with_any_byte_wrong_is_damaged_and_lies_aside_as_it_was() {
         std::fs::remove_file(home.path().join(&aside[0])).unwrap();
     }
     std::fs::write(home.file(), &whole).unwrap();
-    assert!(home.open().read().unwrap().standing(&id("a")).session().is_some());
+    assert!(home.open().read().unwrap().state(&id("a")).session().is_some());
 }
 
 #[test]
@@ -125,7 +125,11 @@ impl Thing {
                 std::fs::copy(other.path().join(record_of("rt")), path).unwrap();
             }
             Self::RecordOfAnotherFolder => {
-                let other = Home { folder: tempfile::tempdir().unwrap(), keys: home.keys.clone() };
+                let other = Home {
+                    folder: tempfile::tempdir().unwrap(),
+                    keys: home.keys.clone(),
+                    disk: Arc::default(),
+                };
                 sign_in(&other.open(), "rt");
                 other.open().begin_refresh(&id("a"), true).unwrap();
                 std::fs::copy(other.path().join(record_of("rt")), path).unwrap();
@@ -194,7 +198,7 @@ enum VaultErrorKind {
 
 fn kind(error: &VaultError) -> VaultErrorKind {
     match error {
-        VaultError::Unavailable(_) => VaultErrorKind::Unavailable,
+        VaultError::Unavailable { .. } => VaultErrorKind::Unavailable,
         VaultError::KeyGone => VaultErrorKind::KeyGone,
         VaultError::Damaged => VaultErrorKind::Damaged,
         VaultError::Newer => VaultErrorKind::Newer,
@@ -254,10 +258,10 @@ fn whatever_stands_in_a_pending_records_place_is_the_right_error_and_stays() {
 fn a_vault_of_another_folder_with_the_same_key_store_opens_as_a_folder_that_was_moved_does() {
     let here = Home::new();
     sign_in(&here.open(), "here");
-    let there = Home { folder: tempfile::tempdir().unwrap(), keys: here.keys.clone() };
+    let there = Home { folder: tempfile::tempdir().unwrap(), keys: here.keys.clone(), disk: Arc::default() };
     sign_in(&there.open(), "there");
     std::fs::copy(there.file(), here.file()).unwrap();
-    let standing = here.open().read().unwrap().standing(&id("a"));
+    let standing = here.open().read().unwrap().state(&id("a"));
     assert_eq!(standing.refresh_token(), Some(&Secret::new("there".into())));
 }
 
@@ -267,7 +271,7 @@ fn a_folder_that_is_a_link_is_followed() {
     sign_in(&home.open(), "rt");
     let link = home.folder.path().join("link");
     std::os::unix::fs::symlink(home.path(), &link).unwrap();
-    let vault = Vault::new(link, home.keys.clone());
+    let vault = Vault::new(link, home.keys.clone(), home.disk.clone());
     queue(&vault, "t1").unwrap();
     assert_eq!(queued(&home.open()).unwrap(), ["t1"]);
 }

@@ -58,7 +58,7 @@ fn no_token_and_no_attempt_stays_in_memory_once_the_vault_is_done_with_it() {
     for _ in 0..3 {
         queue(&home.open(), &"t".repeat(20_000)).unwrap();
     }
-    let standing = home.open().read().unwrap().standing(&id("a"));
+    let standing = home.open().read().unwrap().state(&id("a"));
     assert!(masked_token.is_at(standing.refresh_token().unwrap().expose().as_bytes()));
     drop(standing);
     assert_eq!(masked_token.copies_in_memory(), 0, "copies of the token");
@@ -90,7 +90,9 @@ fn no_token_of_an_answer_and_no_form_stays_in_memory_once_they_were_read() {
             headers: ::http::HeaderMap::new(),
             body: body.into_inner(),
         };
-        let TokenResponse::Issued(tokens) = TokenResponse::read(&response, &[]) else { panic!("tokens") };
+        let TokenResponse::Issued(tokens) = TokenResponse::read(&response, &[], std::time::UNIX_EPOCH) else {
+            panic!("tokens")
+        };
         assert_eq!(tokens.refresh_token, Some(token));
         masked
     };

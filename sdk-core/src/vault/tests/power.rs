@@ -62,15 +62,15 @@ fn apply(files: &mut Files, step: &Step, all: &[Step], part: usize) {
 }
 
 /// What `change` does to the folder, step by step.
-fn steps_of(vault: &Vault, change: impl FnOnce(&Vault)) -> Vec<Step> {
-    vault.folder.faults.steps.lock().unwrap().clear();
+fn steps_of(home: &Home, vault: &Vault, change: impl FnOnce(&Vault)) -> Vec<Step> {
+    home.disk.take_steps();
     change(vault);
-    std::mem::take(&mut *vault.folder.faults.steps.lock().unwrap())
+    home.disk.take_steps()
 }
 
 /// A device on which these files are found.
 fn found(files: &Files, keys: &Arc<MemoryKeyStore>) -> Home {
-    let home = Home { folder: tempfile::tempdir().unwrap(), keys: keys.clone() };
+    let home = Home { folder: tempfile::tempdir().unwrap(), keys: keys.clone(), disk: Arc::default() };
     std::fs::create_dir_all(home.path()).unwrap();
     for (name, bytes) in files {
         std::fs::write(home.path().join(name), bytes).unwrap();
@@ -80,9 +80,9 @@ fn found(files: &Files, keys: &Arc<MemoryKeyStore>) -> Home {
 
 #[test]
 fn a_file_is_synced_before_it_takes_the_vaults_place_and_the_folder_after() {
-    let vault = Home::new();
-    let vault = vault.with("t1");
-    let steps = steps_of(&vault, |vault| assert!(queue(vault, "t2").is_ok()));
+    let home = Home::new();
+    let vault = home.with("t1");
+    let steps = steps_of(&home, &vault, |vault| assert!(queue(vault, "t2").is_ok()));
     let [Step::Wrote(written, _), Step::SyncedFile(synced), Step::Renamed { from, to }, Step::SyncedNames] =
         &steps[..]
     else {
@@ -96,7 +96,7 @@ fn an_attempt_is_synced_before_its_record_has_its_name_and_the_folder_after() {
     let home = Home::new();
     let vault = home.open();
     sign_in(&vault, "rt");
-    let steps = steps_of(&vault, |vault| assert!(vault.begin_refresh(&id("a"), true).is_ok()));
+    let steps = steps_of(&home, &vault, |vault| assert!(vault.begin_refresh(&id("a"), true).is_ok()));
     let [
         Step::Wrote(written, _),
         Step::SyncedFile(synced),
@@ -108,7 +108,7 @@ fn an_attempt_is_synced_before_its_record_has_its_name_and_the_folder_after() {
         panic!("other steps: {steps:?}")
     };
     assert!(written == synced && synced == from && from == removed, "{steps:?}");
-    assert_eq!(*to, pending::file_name(&Secret::new("rt".into())));
+    assert_eq!(*to, attempts::file_name(&Secret::new("rt".into())));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_power_cut_at_any_step_of_a_change_leaves_the_old_vault_or_the_new_one() {
     let home = Home::new();
     let vault = home.with("t1");
     let before = files(&home.path());
-    let steps = steps_of(&vault, |vault| assert!(queue(vault, "t2").is_ok()));
+    let steps = steps_of(&home, &vault, |vault| assert!(queue(vault, "t2").is_ok()));
     for done in 0..=steps.len() {
         for files in after_a_power_cut(&before, &steps[..done]) {
             let home = found(&files, &home.keys);
@@ -143,7 +143,8 @@ fn a_power_cut_at_any_step_of_the_journal_loses_no_attempt_that_may_have_been_se
     sign_in(&vault, "rt");
     let before = files(&home.path());
     let mut attempt = None;
-    let steps = steps_of(&vault, |vault| attempt = vault.begin_refresh(&id("a"), true).unwrap().attempt);
+    let steps =
+        steps_of(&home, &vault, |vault| attempt = vault.begin_refresh(&id("a"), true).unwrap().attempt);
     for done in 0..=steps.len() {
         for files in after_a_power_cut(&before, &steps[..done]) {
             let next = found(&files, &home.keys).open().begin_refresh(&id("a"), true).unwrap();
@@ -161,7 +162,7 @@ fn a_power_cut_while_a_damaged_vault_is_moved_aside_deletes_nothing() {
     let vault = home.with("t1");
     put(&home.file(), b"damaged");
     let before = files(&home.path());
-    let steps = steps_of(&vault, |vault| {
+    let steps = steps_of(&home, &vault, |vault| {
         assert!(vault.update(WhenLost::StartAnew, |_| Change::Write(())).is_ok());
     });
     assert!(steps.len() > 5, "moved aside, and a new one begun: {steps:?}");
