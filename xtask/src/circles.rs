@@ -28,8 +28,9 @@ use show::Shown;
 /// Find import circles between the modules of a crate, and between its folders.
 ///
 /// Reads the product code of every crate, without what is compiled for tests or fuzzing only, and follows each name to
-/// the file that defines it. Prints each circle with its edges and the names that cause them. The exit code is not zero
-/// when there is one that `server/import-circles.txt` does not list, or when a line of that list is no longer true.
+/// the file that defines it. Prints each circle with its edges and the names that cause them. The exit code is not
+/// zero when there is one that `server/import-circles.txt` does not list, or when a line of that list is no longer
+/// true.
 ///
 /// It does not see a call of a method whose type is not named, nor what a derive macro of another crate writes.
 #[derive(Debug, clap::Args)]

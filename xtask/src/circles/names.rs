@@ -97,7 +97,7 @@ impl Names<'_> {
         let Some((first, after)) = rest.split_first() else { return vec![Target::Module(module)] };
         let mut targets = self.look_up(module, first, !relative, open);
         for name in after {
-            // Types and modules share a namespace: what stands beside a module is a function or a macro, with nothing in it.
+            // Types and modules share a namespace, so only a function or a macro can have a module's name.
             let modules: Vec<_> = targets.iter().filter_map(Target::as_module).collect();
             if modules.is_empty() {
                 break;

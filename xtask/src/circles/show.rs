@@ -18,8 +18,8 @@ pub(super) struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// Prints it, with the known circles where they are wanted. Returns whether the package passes: it does not if its list
-    /// is longer than the shortest one that was ever committed.
+    /// Prints it, with the known circles where they are wanted. Returns whether the package passes: it does not if its
+    /// list is longer than the shortest one that was ever committed.
     pub(super) fn print(&self, ui: Ui, fewest: Option<usize>, with_known: bool) -> bool {
         let Self { folder, list, found, known } = self;
         let grown = fewest.filter(|&fewest| known.len() > fewest);
