@@ -1,8 +1,10 @@
 //! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask model`,
-//! `cargo xtask faults`, `cargo xtask fuzz` and `cargo xtask bindings`. `cargo xtask help` lists them.
+//! `cargo xtask faults`, `cargo xtask fuzz`, `cargo xtask circles` and `cargo xtask bindings`. `cargo xtask help` lists
+//! them.
 
 mod bench;
 mod bindings;
+mod circles;
 mod counts;
 mod demo;
 mod dev_server;
@@ -43,6 +45,7 @@ enum Command {
     Fuzz(fuzz::Options),
     Faults(faults::Options),
     Model(model::Options),
+    Circles(circles::Options),
     Bindings(bindings::Options),
 }
 
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Command::Fuzz(options) => fuzz::run(&workspace, ui, &options),
         Command::Faults(options) => faults::run(&workspace, ui, &options),
         Command::Model(options) => model::run(&workspace, ui, &options),
+        Command::Circles(options) => circles::run(&workspace, ui, &options),
         Command::Bindings(options) => bindings::run(&workspace, ui.verbose(options.verbose), &options),
     });
     match result {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
 use crate::scenario::Scenario;
-use crate::steps::{Step, World};
+use crate::steps::Step;
+use crate::world::World;
 
 /// What came of a scenario.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use moorline_model::check::{self, Outcome, Progress};
+use moorline_model::check::{self, Progress};
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios::{self, Size};
 
@@ -94,15 +94,5 @@ fn tell(shown: bool, prefix: &str, progress: Progress) {
 fn tell_no_more(shown: bool) {
     if shown {
         eprint!("\r\x1b[K");
-    }
-}
-
-/// Whether a run came out as it must.
-fn came_out_well(kind: Kind, outcome: &Outcome) -> bool {
-    match kind {
-        Kind::Holds => outcome.broken.is_empty() && outcome.unseen.is_empty(),
-        Kind::Falls(promise) | Kind::Limit(promise) => {
-            outcome.broken.iter().any(|broken| broken.property == promise)
-        }
     }
 }

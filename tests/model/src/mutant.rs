@@ -5,8 +5,8 @@
 use clap::ValueEnum;
 use moorline_server::oauth::rotation::{Again, Decision};
 
-use crate::properties::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
-use crate::server::{Proven, Request, Row};
+use crate::promises::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
+use crate::request::{Proven, Request};
 
 /// A rule that is not the product's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -64,15 +64,16 @@ impl Mutant {
         }
     }
 
-    pub(crate) fn seen(self, row: Row) -> Row {
-        if self == Self::NoHistory { row.without_history() } else { row }
+    pub(crate) fn forgets_the_past(self) -> bool {
+        self == Self::NoHistory
     }
 
-    pub(crate) fn decision(self, decision: Decision, row: &Row, request: &Request) -> Decision {
-        let one_behind = request.token.generation + 1 == row.generation;
+    /// What it makes of the product's decision about a row of this generation and age.
+    pub(crate) fn decision(self, decision: Decision, generation: u8, age: u8, request: &Request) -> Decision {
+        let one_behind = request.token.generation + 1 == generation;
         match (self, decision) {
             (Self::GraceIgnoresAttempt, Decision::Revoke)
-                if one_behind && row.age == 0 && request.attempt.is_none() =>
+                if one_behind && age == 0 && request.attempt.is_none() =>
             {
                 Decision::Same(Again::Grace)
             }

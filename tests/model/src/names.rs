@@ -69,6 +69,11 @@ impl Key {
         Self(NonZeroU8::new(packed).expect("a maker is never 0"))
     }
 
+    /// A key that nobody has used, to ask what a token would be good for.
+    pub(crate) fn probe(token: Token) -> Self {
+        Self::of(token, Maker::Probe)
+    }
+
     /// The token that it was made for.
     #[must_use]
     pub fn token(self) -> Token {

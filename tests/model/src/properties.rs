@@ -1,30 +1,18 @@
 //! What must hold in every state, and what must happen in some.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use moorline::decision::Action;
 use moorline_server::oauth::rotation::{Again, Decision, Late, Refusal};
 use stateright::Property;
 
 use crate::client::{Process, Standing, Vault};
-use crate::names::{SESSIONS, Token};
+use crate::names::{Key, SESSIONS, Token};
+use crate::promises::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
+use crate::request::{Proven, Request};
 use crate::scenario::{Loot, Scenario};
-use crate::server::{Proven, Reply, Request, Row};
+use crate::server::{Reply, Row};
+use crate::sight::Sight;
 use crate::state::State;
-use crate::steps::{World, probe};
-
-/// The owner is never locked out as long as no thief has made the server do anything.
-pub const ALIVE: &str = "the owner can always go on unless a thief has used a token";
-/// With a bearer token (or with the device's key), thief and owner don't both go on for long.
-pub const PACE: &str = "a thief never keeps pace for more than a step";
-/// Without the device's key, a thief is always refused.
-pub const UNTOUCHED: &str = "a thief without the device's key changes nothing and gets nothing";
-/// A session never forks.
-pub const ONE_LEAF: &str = "at most one leaf is live";
-/// Retries mint nothing.
-pub const MINT: &str = "no fresh access token without a rotation";
-/// What is over here is over there.
-pub const DEAD: &str = "the owner signed out means the session is dead";
+use crate::world::World;
 
 /// The properties of a scenario.
 pub(crate) fn of(scenario: &Scenario) -> Vec<Property<World>> {
@@ -99,7 +87,7 @@ fn one_leaf(world: &World, state: &State) -> bool {
 }
 
 fn is_leaf(world: &World, state: &State, token: Token) -> bool {
-    let request = Request { token, attempt: Some(probe(token)), proof: Proven::Device };
+    let request = Request { token, attempt: Some(Key::probe(token)), proof: Proven::Device };
     matches!(state.row(token).decision(&request, &world.scenario), Decision::Rotate | Decision::Heal)
 }
 
@@ -113,87 +101,7 @@ fn dead_where_it_is_over(_: &World, state: &State) -> bool {
     })
 }
 
-/// Something that must happen somewhere in a scenario: a model in which it doesn't proves nothing about it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sight {
-    /// Row 13.
-    Retried,
-    /// Row 14.
-    RetriedByProof,
-    /// Row 12.
-    Heal,
-    /// Row 17.
-    LateDuplicate,
-    /// Row 18.
-    InHole,
-    /// Row 19.
-    LateByProof,
-    /// A challenge inside an attempt, or a copied proof.
-    ProofRefused,
-    /// Two processes send the same token with the same key.
-    SameAttempt,
-    /// A process is about to send what is no longer the vault's.
-    SendsLate,
-    /// An answer comes and the vault has moved on.
-    AnswersLate,
-    /// An answer comes and the person has signed out.
-    AnswersAfterSignOut,
-    /// The owner is told that the session is over.
-    OwnerTold,
-    /// The thief gets a token.
-    ThiefGains,
-    /// The thief's token is reuse.
-    ThiefCaught,
-    /// The owner's token is reuse: the thief was faster.
-    OwnerForked,
-    /// The thief is refused and nothing changes.
-    ThiefRefused,
-}
-
 impl Sight {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
-        Self::Retried,
-        Self::RetriedByProof,
-        Self::Heal,
-        Self::LateDuplicate,
-        Self::InHole,
-        Self::LateByProof,
-        Self::ProofRefused,
-        Self::SameAttempt,
-        Self::SendsLate,
-        Self::AnswersLate,
-        Self::AnswersAfterSignOut,
-        Self::OwnerTold,
-        Self::ThiefGains,
-        Self::ThiefCaught,
-        Self::OwnerForked,
-        Self::ThiefRefused,
-    ];
-
-    /// What is seen.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Retried => "a lost answer is given again (row 13)",
-            Self::RetriedByProof => "a lost answer is given again by proof (row 14)",
-            Self::Heal => "a lost commit is healed (row 12)",
-            Self::LateDuplicate => "a late duplicate is superseded (row 17)",
-            Self::InHole => "a late duplicate falls into a hole (row 18)",
-            Self::LateByProof => "a late duplicate is superseded by proof (row 19)",
-            Self::ProofRefused => "a proof is refused on the way (rows 5 and 6)",
-            Self::SameAttempt => "two processes send the same attempt",
-            Self::SendsLate => "a process sends what the vault has left",
-            Self::AnswersLate => "an answer finds a newer vault",
-            Self::AnswersAfterSignOut => "an answer finds a tombstone",
-            Self::OwnerTold => "the owner is told that the session is over",
-            Self::ThiefGains => "the thief gets a token",
-            Self::ThiefCaught => "the thief is caught",
-            Self::OwnerForked => "the owner meets the thief's fork",
-            Self::ThiefRefused => "the thief is refused",
-        }
-    }
-
     fn condition(self) -> fn(&World, &State) -> bool {
         match self {
             Self::Retried => |w, s| w.once(Self::Retried, || meets(w, s, Decision::Same(Again::Retried))),
@@ -228,18 +136,6 @@ impl Sight {
                 })
             },
         }
-    }
-}
-
-impl World {
-    /// Looks until it is seen, and no further: the checker would look in every state.
-    fn once(&self, sight: Sight, look: impl FnOnce() -> bool) -> bool {
-        let seen = &self.seen[sight as usize];
-        if seen.load(Relaxed) || !look() {
-            return false;
-        }
-        seen.store(true, Relaxed);
-        true
     }
 }
 

@@ -4,8 +4,6 @@ use moorline_model::check::Outcome;
 use moorline_model::scenario::Scenario;
 use serde::Serialize;
 
-use crate::came_out_well;
-
 /// What a run is to show.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
@@ -15,6 +13,18 @@ pub(crate) enum Kind {
     Falls(&'static str),
     /// This promise can't be had here.
     Limit(&'static str),
+}
+
+impl Kind {
+    /// Whether a run came out as it must.
+    fn came_out_well(self, outcome: &Outcome) -> bool {
+        match self {
+            Self::Holds => outcome.broken.is_empty() && outcome.unseen.is_empty(),
+            Self::Falls(promise) | Self::Limit(promise) => {
+                outcome.broken.iter().any(|broken| broken.property == promise)
+            }
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -67,7 +77,7 @@ impl Report {
 
     /// Adds a run and prints its line.
     pub(crate) fn add(&mut self, kind: Kind, scenario: &Scenario, outcome: &Outcome) {
-        let good = came_out_well(kind, outcome);
+        let good = kind.came_out_well(outcome);
         match kind {
             Kind::Holds | Kind::Limit(_) => self.violated += usize::from(!good),
             Kind::Falls(_) => {

@@ -1,7 +1,7 @@
 //! What a run of the model is about: who takes part, what may go wrong, and how often.
 
 use crate::mutant::Mutant;
-use crate::properties::Sight;
+use crate::sight::Sight;
 
 /// What the thief steals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

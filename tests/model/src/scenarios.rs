@@ -1,12 +1,13 @@
 //! The runs: what is proved, what must fail, and what can't be had.
 
 use crate::mutant::Mutant;
-use crate::properties::Sight::{
+use crate::promises::ALIVE;
+use crate::scenario::{Loot, Scenario};
+use crate::sight::Sight;
+use crate::sight::Sight::{
     AnswersAfterSignOut, AnswersLate, Heal, InHole, LateByProof, LateDuplicate, OwnerForked, OwnerTold,
     ProofRefused, Retried, RetriedByProof, SameAttempt, SendsLate, ThiefCaught, ThiefGains, ThiefRefused,
 };
-use crate::properties::{ALIVE, Sight};
-use crate::scenario::{Loot, Scenario};
 
 /// How much is looked at.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

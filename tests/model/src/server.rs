@@ -10,6 +10,7 @@ use moorline_server::oauth::rotation::{
 use moorline_server::oauth::scope::Scope;
 
 use crate::names::{GENERATIONS, Key, Token};
+use crate::request::{Proven, Request};
 use crate::scenario::Scenario;
 
 /// A session's row, packed: what the product's [`SessionRecord`] says that a decision can depend on.
@@ -28,32 +29,6 @@ pub struct Row {
     by: [Option<Key>; GENERATIONS - 1],
     /// The generations in a hole, one bit each.
     holes: u8,
-}
-
-/// What reaches the server.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Request {
-    /// The refresh token. All of the model's are authentic: a forged tag never gets past row 3.
-    pub token: Token,
-    /// The attempt key.
-    pub attempt: Option<Key>,
-    /// What its DPoP proof says, where the session is bound.
-    pub proof: Proven,
-}
-
-/// What a proof says.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Proven {
-    /// There is none.
-    Nothing,
-    /// It was used before.
-    Replayed,
-    /// It has no fresh nonce.
-    NonceWanted,
-    /// It is by the device's key.
-    Device,
-    /// It is by another key.
-    Stranger,
 }
 
 /// What the server says.
@@ -95,7 +70,8 @@ impl Row {
     /// The product's decision about `request`, as it would be made just now.
     #[must_use]
     pub fn decision(&self, request: &Request, scenario: &Scenario) -> Decision {
-        let seen = scenario.mutant.map_or(*self, |mutant| mutant.seen(*self));
+        let forgets = scenario.mutant.is_some_and(|mutant| mutant.forgets_the_past());
+        let seen = if forgets { self.without_history() } else { *self };
         let request = &scenario.mutant.map_or(*request, |mutant| mutant.request(request));
         let presented = Presented {
             client_id: Some(CLIENT),
@@ -116,7 +92,9 @@ impl Row {
             rotations_per_minute: None,
         };
         let decision = decide(Some(&seen.session(scenario.bound)), &presented, &context);
-        scenario.mutant.map_or(decision, |mutant| mutant.decision(decision, self, request))
+        scenario
+            .mutant
+            .map_or(decision, |mutant| mutant.decision(decision, self.generation, self.age, request))
     }
 
     /// Decides and does it, as the product's `oauth::refresh` does.

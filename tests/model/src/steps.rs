@@ -1,15 +1,15 @@
 //! Everything that can happen next.
 
-use std::sync::atomic::AtomicBool;
-
 use stateright::{Model, Property};
 
 use crate::client::{Process, Standing};
-use crate::names::{Key, SESSIONS, Token};
-use crate::properties::{self, Sight};
-use crate::scenario::{Loot, Scenario};
-use crate::server::{Proven, Reply, Request};
+use crate::names::{SESSIONS, Token};
+use crate::properties;
+use crate::request::{Proven, Request};
+use crate::scenario::Loot;
+use crate::server::Reply;
 use crate::state::{Flight, State};
+use crate::world::World;
 
 /// A step of somebody's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,22 +65,7 @@ pub enum Step {
     Thief(Request),
 }
 
-/// A scenario, ready to be run.
-#[derive(Debug)]
-pub struct World {
-    /// What it is about.
-    pub scenario: Scenario,
-    /// What was seen already: it needn't be looked for again.
-    pub(crate) seen: [AtomicBool; Sight::ALL.len()],
-}
-
 impl World {
-    /// The world of a scenario.
-    #[must_use]
-    pub fn new(scenario: Scenario) -> Self {
-        Self { scenario, seen: Default::default() }
-    }
-
     fn process_steps(&self, state: &State, number: u8, steps: &mut Vec<Step>) {
         let process = &state.processes[usize::from(number)];
         match process {
@@ -354,9 +339,4 @@ impl Model for World {
     fn properties(&self) -> Vec<Property<Self>> {
         properties::of(&self.scenario)
     }
-}
-
-/// A key that nobody has used, to ask what a token would be good for.
-pub(crate) fn probe(token: Token) -> Key {
-    Key::of(token, crate::names::Maker::Probe)
 }

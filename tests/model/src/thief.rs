@@ -1,8 +1,8 @@
 //! The thief: what it steals, and what it can do with that.
 
 use crate::names::{GENERATIONS, Key, Maker, SESSIONS, Token};
+use crate::request::{Proven, Request};
 use crate::scenario::{Loot, Scenario};
-use crate::server::{Proven, Request};
 
 /// What the thief has, and how it fares.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use moorline_model::check::{self, Outcome};
-use moorline_model::properties::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
+use moorline_model::promises::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios::{self, Size};
 

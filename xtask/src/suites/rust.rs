@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use super::links;
+use crate::circles;
 use crate::counts;
 use crate::install;
 use crate::process::Finished;
@@ -35,6 +36,7 @@ pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
     report.step("links", "every link between the documents leads to a file", |step| {
         links::check(workspace, step)
     });
+    report.step("circles", circles::WHY, |step| circles::check(workspace, step.log.ui()));
     report.step("dependencies", "licences, bans and sources, by cargo-deny", |step| {
         deny(workspace, step, &[], &["bans", "licenses", "sources"])?.require()
     });

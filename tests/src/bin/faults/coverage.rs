@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::control::Mode;
 use crate::kind::Kind;
-use crate::sweep::{Start, Sweep};
+use crate::start::Start;
+use crate::sweep::Sweep;
 
 /// See the module. By kind, what happens, and what it happens to.
 #[derive(Debug, Default, Clone)]

@@ -1,17 +1,15 @@
 //! Chance that can be had again: SplitMix64.
 
-use crate::lane::Place;
-
 /// A sequence of numbers that its seed decides.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// Dice of their own for one place of a run, whoever does that work and whenever.
-    pub(crate) fn of(seed: u64, place: Place) -> Self {
+    /// Dice of their own for these numbers, such as those of one place of a run.
+    pub(crate) fn of(seed: u64, numbers: [u64; 4]) -> Self {
         let mut dice = Self(seed);
-        for part in [place.lane.column as u64, place.lane.part as u64, place.lane.number, place.n] {
-            dice.0 = dice.next() ^ part.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        for number in numbers {
+            dice.0 = dice.next() ^ number.wrapping_mul(0xd6e8_feb8_6659_fd93);
         }
         dice.next();
         dice

@@ -7,7 +7,7 @@ use moorline_tests::{Canned, Fault, Heard};
 
 use crate::control::Mode;
 use crate::dice::Dice;
-use crate::sweep::Start;
+use crate::start::Start;
 
 /// Longer than the SDK waits here for an answer.
 const TOO_LATE: Duration = Duration::from_millis(crate::owner::TIMEOUT_MS + 300);

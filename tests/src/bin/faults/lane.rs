@@ -56,6 +56,13 @@ impl Lane {
     }
 }
 
+impl Place {
+    /// What tells it from every other place.
+    pub(crate) const fn numbers(self) -> [u64; 4] {
+        [self.lane.column as u64, self.lane.part as u64, self.lane.number, self.n]
+    }
+}
+
 impl fmt::Display for Lane {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}-{}-{}", name(self.column), name(self.part), self.number)

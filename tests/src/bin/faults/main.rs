@@ -4,6 +4,7 @@
 mod control;
 mod coverage;
 mod dice;
+mod fault;
 mod frozen;
 mod kind;
 mod lane;
@@ -17,10 +18,12 @@ mod sdk;
 mod server;
 mod shell;
 mod site;
+mod start;
 mod sweep;
 mod tally;
 mod thief;
 mod wire;
+mod workers;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -35,9 +38,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::kind::{Kind, Part};
 use crate::lane::{Column, Place};
 use crate::plan::{Plan, Size};
-use crate::run::{Run, Workers};
+use crate::run::Run;
 use crate::site::Site;
 use crate::tally::{Counts, Tally};
+use crate::workers::Workers;
 
 /// A run of so many faults, or more, has to meet every system call in every way, or it fails.
 const WHOLE: u32 = 10_000;
@@ -111,7 +115,7 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
             _ if parts.iter().any(|part| run.plan.has(*part)) => Some(Site::ours(column.binding()).await?),
             _ => None,
         };
-        watched(&run, run.at(site, arguments.workers())).await?;
+        watched(&run, arguments.workers().work(&run, site)).await?;
         runs.push(run);
     }
     if let Some(place) = arguments.replay {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::fault::Fault;
 use crate::lane::Lane;
 use crate::owner::Owner;
 use crate::plan::Piece;
-use crate::run::{Fault, Run};
+use crate::run::Run;
 use crate::site::Site;
 
 pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<Piece>) -> Result<()> {

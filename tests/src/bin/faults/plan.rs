@@ -96,7 +96,7 @@ impl Plan {
 
     /// Dice of their own for each place.
     pub(crate) fn dice(&self, place: Place) -> Dice {
-        Dice::of(self.seed, place)
+        Dice::of(self.seed, place.numbers())
     }
 
     /// The lanes of a part, and what they do.

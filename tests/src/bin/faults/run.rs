@@ -4,17 +4,15 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
-use tokio::task::JoinSet;
 
 use crate::control::Mode;
-use crate::kind::{Kind, Part};
+use crate::fault::Fault;
+use crate::kind::Part;
 use crate::lane::{Column, Lane, Place};
 use crate::owner::{Owner, Verdict};
 use crate::plan::{Piece, Plan, Work};
-use crate::site::Site;
-use crate::sweep::{Progress, Sweep};
+use crate::sweep::{self, Progress, Sweep};
 use crate::tally::Tally;
-use crate::{network, sdk, server, thief};
 
 /// What the tasks of a run share: nothing that one of them decides for another.
 #[derive(Debug)]
@@ -23,15 +21,6 @@ pub(crate) struct Run {
     pub(crate) tally: Tally,
     pub(crate) column: Column,
     alone: Option<Place>,
-}
-
-/// Faults that were made, and where in the plan they stand.
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(crate) place: Place,
-    pub(crate) kind: Kind,
-    pub(crate) count: usize,
-    pub(crate) how: String,
 }
 
 /// Sweeps that nobody has begun. Who does one changes nothing in it.
@@ -54,6 +43,12 @@ impl Run {
     /// The beginning of a sweep, or the one place of it that is done alone.
     pub(crate) fn begin<'a>(&self, sweep: &'a Sweep) -> Progress<'a> {
         sweep.begin(self.alone.map(|place| place.n))
+    }
+
+    /// Takes down whether a sweep had so many calls that it happened at this place.
+    pub(crate) fn came(&self, progress: &mut Progress<'_>, n: u64, happened: bool) {
+        let end = progress.came(happened);
+        self.tally.swept(progress.sweep(), sweep::call(n), happened, end);
     }
 
     /// The pieces of a lane, with their places.
@@ -86,41 +81,11 @@ impl Run {
             Verdict::Forked(why) => self.tally.forked(fault, why),
         }
     }
-
-    /// Does all that is planned.
-    pub(crate) async fn at(self: &Arc<Self>, site: Option<Site>, workers: Workers) -> Result<()> {
-        let mut tasks: JoinSet<Result<()>> = JoinSet::new();
-        if let Some(site) = site {
-            let site = Arc::new(site);
-            for (lane, work) in self.plan.lanes(Part::Network).chain(self.plan.lanes(Part::Thief)) {
-                let Work::List(pieces) = work.clone() else { continue };
-                let (run, site) = (self.clone(), site.clone());
-                if lane.part == Part::Network {
-                    tasks.spawn(network::run(run, site, lane, pieces));
-                } else {
-                    tasks.spawn(thief::run(run, site, lane, pieces));
-                }
-            }
-            let sweeps = Sweeps::of(&self.plan, Part::Sdk);
-            for _ in 0..workers.sdk {
-                tasks.spawn(sdk::run(self.clone(), site.clone(), sweeps.clone()));
-            }
-        }
-        if self.plan.has(Part::Server) {
-            let sweeps = Sweeps::of(&self.plan, Part::Server);
-            for _ in 0..workers.servers {
-                tasks.spawn(server::run(self.clone(), sweeps.clone()));
-            }
-        }
-        while let Some(ended) = tasks.join_next().await {
-            ended??;
-        }
-        Ok(())
-    }
 }
 
 impl Sweeps {
-    fn of(plan: &Plan, part: Part) -> Arc<Self> {
+    /// All that a plan has for this part.
+    pub(crate) fn of(plan: &Plan, part: Part) -> Arc<Self> {
         let sweeps = plan.lanes(part).filter_map(|(lane, work)| match work {
             Work::Sweep(sweep) => Some((lane, sweep.clone())),
             Work::List(_) => None,
@@ -135,12 +100,4 @@ impl Sweeps {
     pub(crate) fn take(&self) -> Option<(Lane, Sweep)> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
-}
-
-/// How many sweeps are done at once.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Workers {
-    pub(crate) sdk: usize,
-    /// Each has a server of its own.
-    pub(crate) servers: usize,
 }

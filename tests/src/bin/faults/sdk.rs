@@ -6,13 +6,15 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use crate::control::Mode;
+use crate::fault::Fault;
 use crate::frozen;
 use crate::kind::Kind;
 use crate::lane::Place;
 use crate::owner::Owner;
-use crate::run::{Fault, Run, Sweeps};
+use crate::run::{Run, Sweeps};
 use crate::site::Site;
-use crate::sweep::{self, Start, Sweep};
+use crate::start::Start;
+use crate::sweep::{self, Sweep};
 
 pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, sweeps: Arc<Sweeps>) -> Result<()> {
     while let Some((lane, sweep)) = sweeps.take() {
@@ -21,7 +23,7 @@ pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, sweeps: Arc<Sweeps>) -> 
         let mut progress = run.begin(&sweep);
         while let Some(n) = progress.next() {
             let happened = happens_at(&run, &sweep, &mut owner, lane.at(n)).await?;
-            progress.note(&run.tally, n, happened);
+            run.came(&mut progress, n, happened);
         }
     }
     Ok(())

@@ -7,11 +7,13 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
 use crate::control::Mode;
+use crate::fault::Fault;
 use crate::lane::Place;
 use crate::owner::{Owner, Verdict};
-use crate::run::{Fault, Run, Sweeps};
+use crate::run::{Run, Sweeps};
 use crate::site::Site;
-use crate::sweep::{self, Start, Sweep};
+use crate::start::Start;
+use crate::sweep::{self, Sweep};
 
 /// How many owners refresh at once, so that commits are shared.
 const OWNERS: usize = 5;
@@ -35,7 +37,7 @@ pub(crate) async fn run(run: Arc<Run>, sweeps: Arc<Sweeps>) -> Result<()> {
         let mut progress = run.begin(&sweep);
         while let Some(n) = progress.next() {
             let happened = backend.happens_at(&sweep, lane.at(n)).await?;
-            progress.note(&run.tally, n, happened);
+            run.came(&mut progress, n, happened);
         }
     }
     Ok(())

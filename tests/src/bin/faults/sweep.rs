@@ -5,7 +5,7 @@ use clap::ValueEnum as _;
 use crate::control::Mode;
 use crate::dice::Dice;
 use crate::kind::{Kind, Part};
-use crate::tally::Tally;
+use crate::start::Start;
 
 /// The `n` of a place in a sweep is the call, and a thousand for each time that the sweep began anew.
 const ROUND: u64 = 1_000;
@@ -15,21 +15,6 @@ const QUIET: u32 = 3;
 
 /// How often the call of one place alone is tried.
 const PATIENCE: u32 = 10;
-
-/// In which state what is swept begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Start {
-    /// The SDK's process is new.
-    New,
-    /// It has refreshed before.
-    Warm,
-    /// The server serves.
-    Serving,
-    /// The server starts after a crash.
-    Starting,
-    /// The server stops in good order.
-    Stopping,
-}
 
 /// See the module.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,29 +76,6 @@ impl Sweep {
     }
 }
 
-impl Start {
-    /// About how many calls there are, for runs that are too short for all of them.
-    pub(crate) const fn calls(self) -> usize {
-        match self {
-            Self::New | Self::Warm => 35,
-            Self::Serving => 60,
-            Self::Starting => 80,
-            Self::Stopping => 15,
-        }
-    }
-
-    /// In words.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::New => "a new process",
-            Self::Warm => "an old process",
-            Self::Serving => "the server's commit",
-            Self::Starting => "the server's start",
-            Self::Stopping => "the server's stop",
-        }
-    }
-}
-
 /// How far a sweep has come. What is next depends on what came of this sweep alone.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
@@ -137,16 +99,15 @@ impl Progress<'_> {
         (!through || self.made < self.sweep.quota).then_some(self.round * ROUND + self.call)
     }
 
-    /// Takes down whether there were so many calls that it happened at this place.
-    pub(crate) fn note(&mut self, tally: &Tally, n: u64, happened: bool) {
-        let end = self.came(happened);
-        tally.swept(self.sweep, call(n), happened, end);
+    /// The sweep that it is of.
+    pub(crate) const fn sweep(&self) -> &Sweep {
+        self.sweep
     }
 
     /// Whether there were so many calls that it happened. Returns where the round has ended, if it has.
     ///
     /// A sweep that never meets anything has no end, so that is a panic.
-    fn came(&mut self, happened: bool) -> Option<u64> {
+    pub(crate) fn came(&mut self, happened: bool) -> Option<u64> {
         if happened {
             (self.made, self.quiet) = (self.made + 1, 0);
             self.call += self.sweep.stride;

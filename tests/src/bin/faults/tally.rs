@@ -8,10 +8,10 @@ use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
 use crate::coverage::Coverage;
+use crate::fault::Fault;
 use crate::frozen::Meanwhile;
 use crate::kind::{Kind, Part};
 use crate::lane::Place;
-use crate::run::Fault;
 use crate::sweep::Sweep;
 
 /// More than this of what went wrong is no help.

@@ -9,12 +9,13 @@ use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::oauth::attempt;
 
 use crate::dice::Dice;
+use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::lane::{Lane, Place};
 use crate::owner::{Owner, Verdict};
 use crate::plan::Piece;
 use crate::raid::{Loot, Raid};
-use crate::run::{Fault, Run};
+use crate::run::Run;
 use crate::shell::Step;
 use crate::site::Site;
 use crate::wire::{Binding, Captured};
