@@ -123,6 +123,7 @@ impl Session {
         let work = async {
             let refreshed = self.refresher.finish().await;
             self.sign_in.give_up().await;
+            self.revocations.send().await;
             refreshed
         };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::offline()))

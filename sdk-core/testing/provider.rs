@@ -297,8 +297,9 @@ impl State {
             headers += &format!("DPoP-Nonce: {nonce}\r\n");
         }
         if let (401, Some((scheme, _))) = (status, seen.access_token()) {
-            let error = serde_json::from_str::<Value>(body).unwrap_or_default()["error"].to_string();
-            headers += &format!("WWW-Authenticate: {scheme} error={error}\r\n");
+            let error = serde_json::from_str::<Value>(body).unwrap_or_default()["error"].take();
+            let error = error.as_str().map(|error| format!(" error=\"{error}\"")).unwrap_or_default();
+            headers += &format!("WWW-Authenticate: {scheme}{error}\r\n");
         }
         headers
     }

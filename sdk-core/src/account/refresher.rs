@@ -208,7 +208,7 @@ impl Refresher {
             return Ok(settled);
         }
         let (lease, was_sent) = self.store.prepare_exchange(lease, sending.token.clone()).await?;
-        let mut guard = Guard::Lease { _lease: lease, was_sent };
+        let mut guard = Guard::Lease { lease, was_sent };
         self.exchange(metadata, sending, &mut guard).await
     }
 
@@ -255,9 +255,12 @@ impl Refresher {
                 // Nothing was decided about the session: the same token again, with a new proof.
                 Ok(TokenResponse::Refused(refusal)) if is_about_the_proof(&refusal.code) => {
                     tracing::info!(code = refusal.code, "the proof of a refresh was refused");
-                    (Failure::Unclear, Error::from(refusal), None)
+                    let skew = self.provider.clock_skew(metadata).map(Error::ClockSkew);
+                    (Failure::Unclear, skew.unwrap_or_else(|| refusal.into()), None)
                 }
-                Ok(TokenResponse::Refused(refusal)) => return self.settle_refused(sending, &refusal).await,
+                Ok(TokenResponse::Refused(refusal)) => {
+                    return self.settle_refused(sending, &refusal, guard.is_exclusive()).await;
+                }
                 Ok(TokenResponse::Unclear { why, retry_after }) => {
                     tracing::info!(why, "a refresh got no clear response");
                     let error = retry_after
@@ -356,6 +359,7 @@ impl Refresher {
         &self,
         sending: &RefreshRequest,
         refusal: &Refusal,
+        exclusive: bool,
     ) -> Result<Settled, Error> {
         let (sent, refused) = (sending.token.clone(), refusal.clone());
         let settled = self.store.update(WhenLost::Fail, move |account| {
@@ -363,8 +367,10 @@ impl Refresher {
             let again = account.refusal.as_ref().is_some_and(|earlier| earlier.token_hash == token_hash);
             match decide(answered(&sent, verdict_of(&refused, again), account)) {
                 Action::End => {
-                    // Somebody who has gone on from this token would keep what its owner has lost (`superseded`).
-                    account.revocations.extend(account.state.session().map(Revocation::of));
+                    // Somebody who has gone on from this token would keep what its owner has lost (`superseded`). But where
+                    // another process may be about to succeed with it, that would end its session.
+                    let session = account.state.session().filter(|_| exclusive);
+                    account.revocations.extend(session.map(Revocation::of));
                     end(account, ReauthReason::Revoked)
                 }
                 Action::Suspend => end(account, reason_of(&refused)),
@@ -417,10 +423,18 @@ enum Guard {
     /// The provider recognizes a retry by its attempt.
     Attempt,
     /// No other process sends. The heir of a process that died after it sent the token sends once.
-    Lease { _lease: Lease, was_sent: bool },
+    Lease { lease: Lease, was_sent: bool },
 }
 
 impl Guard {
+    /// Whether no other process can be about to succeed with the same token.
+    const fn is_exclusive(&self) -> bool {
+        match self {
+            Self::Attempt => true,
+            Self::Lease { lease, .. } => lease.is_exclusive(),
+        }
+    }
+
     const fn may_send_again(&self) -> bool {
         match self {
             Self::Attempt => true,

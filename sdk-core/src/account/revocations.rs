@@ -1,6 +1,10 @@
 //! Tells the provider which tokens to revoke (RFC 7009), now or at the next chance.
 
-use std::{fmt, sync::Arc};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use ::http::StatusCode;
 
@@ -11,6 +15,7 @@ use crate::{
     net::{NetError, Response},
     provider::{Metadata, Provider, read_refusal},
     runtime::Executor,
+    secret::Secret,
     vault::{Change, Revocation, WhenLost},
 };
 
@@ -20,6 +25,8 @@ pub(crate) struct Revocations {
     provider: Arc<Provider>,
     executor: Executor,
     one_at_a_time: tokio::sync::Mutex<()>,
+    /// The latest tokens that the provider has revoked for this process.
+    revoked: Mutex<VecDeque<Secret>>,
 }
 
 /// What sending the queue came to.
@@ -35,7 +42,13 @@ pub(crate) struct Sent {
 
 impl Revocations {
     pub(crate) fn new(store: Arc<AccountStore>, provider: Arc<Provider>, executor: Executor) -> Self {
-        Self { store, provider, executor, one_at_a_time: tokio::sync::Mutex::default() }
+        Self {
+            store,
+            provider,
+            executor,
+            one_at_a_time: tokio::sync::Mutex::default(),
+            revoked: Mutex::default(),
+        }
     }
 
     /// Sends all that is queued.
@@ -55,6 +68,19 @@ impl Revocations {
         let _ = self.executor.spawn(async move { this.send().await });
     }
 
+    /// Whether this process has received the answer that the provider has revoked this token.
+    pub(super) fn has_revoked(&self, token: &Secret) -> bool {
+        self.revoked.lock().unwrap_or_else(PoisonError::into_inner).contains(token)
+    }
+
+    fn remember(&self, token: &Secret) {
+        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
+        revoked.push_back(token.clone());
+        if revoked.len() > REMEMBERED {
+            revoked.pop_front();
+        }
+    }
+
     async fn send_queue(&self, sent: &mut Sent) -> Result<(), Error> {
         let queued = self.store.read(|account| account.map(|account| account.revocations.clone()));
         let queued = queued.await?.unwrap_or_default();
@@ -65,7 +91,10 @@ impl Revocations {
         let metadata = self.provider.metadata().await?;
         for revocation in queued {
             match self.revoke(&metadata, &revocation).await {
-                Ok(true) => sent.revoked += 1,
+                Ok(true) => {
+                    sent.revoked += 1;
+                    self.remember(&revocation.token);
+                }
                 Ok(false) => sent.refused += 1,
                 // It stays queued. Without a network, all do: each would wait for it anew. With one, others may fare better.
                 Err(Unrevoked::NoResponse(error)) => return Err(error.into()),
@@ -92,6 +121,7 @@ impl Revocations {
             .map_err(Unrevoked::NoResponse)?;
         match response.status {
             StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Unrevoked::Later),
             // The next proof may be accepted.
             _ if refuses_proof(&response) => Err(Unrevoked::Later),
             status if is_final(&response) => {
@@ -122,6 +152,7 @@ fn is_final(response: &Response) -> bool {
     read_refusal(response, &[]).is_some_and(|refusal| FINAL.contains(&refusal.code.as_str()))
 }
 
+const REMEMBERED: usize = 16;
 const FINAL: [&str; 6] = [
     "invalid_client",
     "invalid_grant",

@@ -24,16 +24,16 @@ pub(crate) async fn sign_out(
     refresher: &Refresher,
     revocations: &Revocations,
 ) -> Result<SignOutOutcome, Error> {
-    store.update(WhenLost::StartAnew, |account| Change::Write(clear_session(account))).await?;
+    let cleared = store.update(WhenLost::StartAnew, |account| Change::Write(clear_session(account))).await?;
     store.signal(StateEvent::SignInEnded);
     // It finds nobody signed in, so that this only queues its revocation.
     let _ = refresher.settle_unsaved().await;
-    let sent = revocations.send().await;
-    Ok(SignOutOutcome { revoked: sent.revoked > 0 && sent.refused == 0 && sent.queued == 0 })
+    revocations.send().await;
+    Ok(SignOutOutcome { revoked: cleared.is_some_and(|session| revocations.has_revoked(&session.token)) })
 }
 
-/// Removes the session, and queues its revocation.
-fn clear_session(account: &mut Account) {
+/// Removes the session, and queues its revocation, which is returned.
+fn clear_session(account: &mut Account) -> Option<Revocation> {
     account.logins.clear();
     account.refusal = None;
     let before = std::mem::replace(&mut account.state, StoredState::SignedOut);
@@ -41,5 +41,7 @@ fn clear_session(account: &mut Account) {
         StoredState::Refused(refused) => Some(&refused.session),
         before => before.session(),
     };
-    account.revocations.extend(session.map(Revocation::of));
+    let revocation = session.map(Revocation::of);
+    account.revocations.extend(revocation.clone());
+    revocation
 }

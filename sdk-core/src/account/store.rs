@@ -163,15 +163,6 @@ impl AccountStore {
         when_lost: WhenLost,
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
     ) -> Result<T, Error> {
-        Ok(self.update_with_details(when_lost, change).await?.outcome)
-    }
-
-    /// The same, with what the vault reports about the change.
-    pub(super) async fn update_with_details<T: Send + 'static>(
-        &self,
-        when_lost: WhenLost,
-        change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
-    ) -> Result<Updated<T>, Error> {
         let id = self.id.clone();
         let written = self.on_vault(move |vault| {
             vault.update(when_lost, |contents| with_state(contents.account_mut(&id), change))
@@ -188,7 +179,7 @@ impl AccountStore {
         let written = self.on_vault(move |vault| {
             vault.update_reserved(|contents| with_state(contents.account_mut(&id), change))
         });
-        Ok(self.observe_update(written.await?).outcome)
+        Ok(self.observe_update(written.await?))
     }
 
     /// Steps 2 and 3 of a refresh: what to send, with its journalled attempt.
@@ -227,10 +218,10 @@ impl AccountStore {
         runtime::blocking(move || work(&vault)).await.map_err(|error| self.storage_failed(error))
     }
 
-    fn observe_update<T>(&self, written: Updated<(T, StoredState)>) -> Updated<T> {
-        let Updated { outcome: (outcome, state), revision, lost_before } = written;
+    fn observe_update<T>(&self, written: Updated<(T, StoredState)>) -> T {
+        let Updated { outcome: (outcome, state), revision } = written;
         self.observe(revision, &state);
-        Updated { outcome, revision, lost_before }
+        outcome
     }
 
     /// Takes in what the vault holds, unless something newer was taken in already.

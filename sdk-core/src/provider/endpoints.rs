@@ -198,6 +198,13 @@ impl Provider {
         }
     }
 
+    /// By how many seconds the device's clock is ahead of the provider's, if that is far too much.
+    pub(crate) fn clock_skew(&self, metadata: &Metadata) -> Option<i64> {
+        let device_time = i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX);
+        let skew = device_time.saturating_sub(self.sender.time_at(&metadata.token_endpoint)?);
+        (skew.abs() > DEFAULT_LEEWAY).then_some(skew)
+    }
+
     /// Sends a request that carries an access token.
     pub(crate) async fn send(
         &self,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SignIn, callback::Callback};
+use super::{SignIn, callback::Callback, exchanged::Exchanged};
 use crate::{
     dpop::TokenType,
     error::Error,
@@ -14,22 +14,6 @@ use crate::{
     user::User,
     vault::{Account, Change, PendingLogin, Revocation, StoredSession, StoredState, WhenLost},
 };
-
-/// Tokens that came for a code and are not in the vault yet. They are kept while the provider's keys or the storage are not
-/// available, so that the app can call again: the code itself cannot be sent twice.
-#[derive(Debug)]
-pub(super) struct Exchanged {
-    login: PendingLogin,
-    tokens: Tokens,
-    began: Lifetime,
-}
-
-impl Exchanged {
-    fn revocation(&self) -> Revocation {
-        let Tokens { access_token, refresh_token, .. } = &self.tokens;
-        Revocation::of_tokens(access_token, refresh_token.as_ref(), self.login.proof_key.as_ref())
-    }
-}
 
 impl SignIn {
     /// Finishes the sign-in that `callback_url` answers. The same callback, delivered again, returns the same user again.
@@ -62,7 +46,6 @@ impl SignIn {
         let Some(exchanged) = self.exchanged.lock().await.take() else { return };
         let login = exchanged.login.clone();
         self.abandon(&login, Some(exchanged)).await;
-        self.revocations.send().await;
     }
 
     async fn find(&self, callback: &Callback) -> Result<Found, Error> {

@@ -1,6 +1,7 @@
 //! Sign-in: the authorization request, the callback, the code exchange.
 
 mod callback;
+mod exchanged;
 mod finish;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod loopback_receiver;
@@ -11,7 +12,7 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-use self::finish::Exchanged;
+use self::exchanged::Exchanged;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use self::loopback_receiver::LoopbackReceiver;
 pub use self::options::{AuthorizationRequest, SignInOptions};

@@ -22,7 +22,7 @@ use crate::{crypto, secret::Secret};
 #[derive(Debug)]
 pub(crate) struct Lease {
     /// `None` on a file system without locks.
-    _lock: Option<File>,
+    lock: Option<File>,
     record: String,
 }
 
@@ -40,7 +40,12 @@ impl Lease {
             Lock::Unsupported => None,
             Lock::Busy => return Ok(None),
         };
-        Ok(Some(Self { _lock: lock, record: format!("sent-{name}.json") }))
+        Ok(Some(Self { lock, record: format!("sent-{name}.json") }))
+    }
+
+    /// Whether the lease really keeps other processes out: some file systems have no locks.
+    pub(crate) const fn is_exclusive(&self) -> bool {
+        self.lock.is_some()
     }
 
     /// Whether this token was sent before, and no answer to it was stored.

@@ -131,7 +131,7 @@ impl Vault {
         };
         let outcome = match change(&mut snapshot.contents) {
             Change::Keep(outcome) => {
-                return Ok(Updated { outcome, revision: snapshot.revision, lost_before: self.was_lost() });
+                return Ok(Updated { outcome, revision: snapshot.revision });
             }
             Change::Write(outcome) => outcome,
         };
@@ -155,7 +155,7 @@ impl Vault {
         }
         memory.revision = revision;
         attempts::tidy(&self.folder, alone.locked(), snapshot.contents.refresh_tokens());
-        Ok(Updated { outcome, revision, lost_before: self.was_lost() })
+        Ok(Updated { outcome, revision })
     }
 
     /// Steps 2 and 3 of a refresh: the account's state, and the journalled attempt key of its refresh token if one is used:
@@ -298,8 +298,6 @@ impl Snapshot {
 pub(crate) struct Updated<T> {
     pub(crate) outcome: T,
     pub(crate) revision: u64,
-    /// Whether what the vault once held was lost and it was started anew, by this call or by any before it.
-    pub(crate) lost_before: bool,
 }
 
 /// Nobody else changes the vault while this lives.

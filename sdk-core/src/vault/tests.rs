@@ -379,12 +379,12 @@ fn the_golden_file_of_format_2_opens_with_its_keys() {
 }
 
 #[test]
-fn a_vault_of_format_1_is_written_as_format_2_and_loses_nothing() {
+fn a_vault_of_format_1_is_written_as_format_3_and_loses_nothing() {
     let home = golden(include_bytes!("golden/format-1.moorline"));
     let version = || std::fs::read(home.file()).unwrap()[9..11].to_vec();
     assert_eq!(version(), [0, 1]);
     queue(&home.open(), "t1").unwrap();
-    assert_eq!(version(), [0, 2]);
+    assert_eq!(version(), [0, 3]);
     let snapshot = home.open().read().unwrap();
     assert_eq!(snapshot.state(&id("a")).refresh_token().unwrap().expose(), "golden refresh token");
 }

@@ -125,7 +125,7 @@ async fn a_process_that_was_frozen_in_the_act_of_sending_follows_the_others() {
         match frozen.provider.refresh(&metadata, &sending).await.unwrap() {
             TokenResponse::Refused(refusal) => {
                 assert!(refusal.is_invalid_grant());
-                frozen.refresher.settle_refused(&sending, &refusal).await.unwrap();
+                frozen.refresher.settle_refused(&sending, &refusal, true).await.unwrap();
             }
             TokenResponse::Issued(_) => {
                 assert_eq!(others, 1);

@@ -101,7 +101,8 @@ async fn a_proof_or_nonce_that_is_refused_for_ever_never_ends_a_session() {
         for _ in 0..3 {
             device.provider.fault(fault.clone());
         }
-        assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
+        let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+        assert!(matches!(error, Error::Refused { .. }), "reported as what it is: {error:?}");
         assert!(matches!(session.state(), SessionState::SignedIn(_)));
         session.access_token(a_new_one(&session)).await.unwrap();
         let refreshes = device.provider.refreshes();
@@ -117,7 +118,8 @@ async fn a_server_that_renews_its_nonce_with_each_answer_is_not_followed_for_eve
     renew_nonce(&device, "nonce-2");
     device.provider.state().restless = true;
     let before = device.provider.state().challenged.len();
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
+    let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused { code, .. } if code == "use_dpop_nonce"), "{error:?}");
     // Three sends, each of them thrice.
     assert_eq!(device.provider.state().challenged.len() - before, 9);
     device.provider.state().restless = false;
@@ -203,6 +205,7 @@ async fn what_a_late_answer_brings_after_a_sign_out_is_revoked_with_the_sessions
     session.sign_out().await.unwrap();
     gate.open();
     refreshing.await.unwrap().unwrap_err();
+    session.revocations.send().await;
     let state = device.provider.state();
     let told: Vec<_> = state.requests.iter().filter(|seen| seen.path == "/revoke").collect();
     assert_eq!(told.len(), 2);

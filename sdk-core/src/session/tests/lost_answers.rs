@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::{
     Error, ReauthReason, SessionState,
     testing::{Device, Fault, a_new_one, any, put},
@@ -96,7 +98,6 @@ async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
     for (status, body) in [
         (500, r#"{"error":"invalid_grant"}"#),
         (503, ""),
-        (429, r#"{"error":"invalid_grant"}"#),
         (408, ""),
         (200, "<html>Log in to the hotel's network</html>"),
         (200, ""),
@@ -115,12 +116,18 @@ async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
             "{status} {body}"
         );
     }
-    for code in ["invalid_client", "invalid_request", "unauthorized_client", "invalid_scope", "odd"] {
+    for code in ["invalid_client", "unauthorized_client", "invalid_scope", "invalid_client"] {
         let body = Box::leak(format!(r#"{{"error":"{code}"}}"#).into_boxed_str());
         device.provider.fault(Fault::Instead(400, body));
         let error = session.access_token(a_new_one(&session)).await.unwrap_err();
-        assert!(matches!(error, Error::Refused { code: ref found, .. } if *found == code), "{error:?}");
+        assert!(matches!(&error, Error::Misconfigured(what) if what.contains(code)), "{error:?}");
     }
+    device.provider.fault(Fault::Instead(429, r#"{"error":"invalid_grant"}"#));
+    for _ in 0..2 {
+        let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+        assert_eq!(error, Error::RateLimited { retry_after: Duration::from_secs(10) }, "remembered");
+    }
+    device.clock.pass(Duration::from_secs(10));
     device.provider.state().down = true;
     assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), Error::offline());
     device.provider.state().down = false;
@@ -185,11 +192,13 @@ async fn without_a_refresh_token_the_session_ends_with_its_access_token() {
     device.provider.state().issues_refresh_tokens = false;
     let session = device.signed_in().await;
     let refused = session.access_token(a_new_one(&session)).await.unwrap_err();
-    assert_eq!(refused, Error::NeedsReauth(ReauthReason::NoRefreshToken));
+    assert!(matches!(&refused, Error::Refused { code, .. } if code == "no_refresh_token"), "{refused:?}");
+    assert!(refused.to_string().contains("valid for 900 s"), "{refused}");
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     session.access_token(any()).await.unwrap();
-    device.clock.pass(std::time::Duration::from_secs(901));
-    assert_eq!(session.access_token(any()).await.unwrap_err(), refused);
+    device.clock.pass(Duration::from_secs(901));
+    let ended = Error::NeedsReauth(ReauthReason::NoRefreshToken);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), ended);
     assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::NoRefreshToken));
 }
 
@@ -199,7 +208,73 @@ async fn garbage_in_the_place_of_the_metadata_does_not_stop_a_refresh() {
     let session = device.signed_in().await;
     for (status, body) in [(200, "<html>"), (200, ""), (302, ""), (404, ""), (200, "{}")] {
         device.provider.state().overrides.insert("/.well-known/openid-configuration", (status, body.into()));
-        device.clock.pass(std::time::Duration::from_secs(2 * 3600));
+        device.clock.pass(Duration::from_secs(2 * 3600));
         session.access_token(a_new_one(&session)).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_refusal_that_says_nothing_about_the_session_ends_it_at_the_second_call_only() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let refused = Fault::Instead(400, r#"{"error":"invalid_request","error_description":"expired"}"#);
+    device.provider.fault(refused.clone());
+    let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert!(matches!(&error, Error::Refused { code, .. } if code == "invalid_request"), "{error:?}");
+    assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    assert_eq!(device.provider.refreshes().len(), 1, "a resend at once may end the session by itself");
+    // A success in between starts the count anew.
+    session.access_token(a_new_one(&session)).await.unwrap();
+    device.provider.fault(refused.clone());
+    session.access_token(a_new_one(&session)).await.unwrap_err();
+    // The count survives a restart.
+    device.provider.fault(refused);
+    let restarted = device.process();
+    let error = restarted.access_token(a_new_one(&restarted)).await.unwrap_err();
+    assert_eq!(error, Error::NeedsReauth(ReauthReason::Refused));
+    assert_eq!(restarted.state(), SessionState::NeedsReauth(ReauthReason::Refused));
+    assert_eq!(device.provider.count("/revoke"), 0, "the provider has not ended the session");
+    device.sign_in(&restarted).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_provider_that_wants_the_user_leads_to_a_sign_in_and_revokes_nothing() {
+    for code in ["interaction_required", "login_required", "consent_required"] {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        let body = Box::leak(format!(r#"{{"error":"{code}"}}"#).into_boxed_str());
+        device.provider.fault(Fault::Instead(400, body));
+        let wanted = Error::NeedsReauth(ReauthReason::InteractionRequired);
+        assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), wanted);
+        assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::InteractionRequired));
+        assert_eq!(session.access_token(any()).await.unwrap_err(), wanted);
+        assert_eq!(device.provider.count("/revoke"), 0);
+        device.sign_in(&session).await.unwrap();
+        assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    }
+}
+
+#[tokio::test]
+async fn a_refreshed_id_token_of_another_user_is_refused_and_the_session_kept() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    let id_token = |claims: &str| {
+        use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+        format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims))
+    };
+    for claims in [r#"{"sub":"eve"}"#, r#"{"iss":"https://evil.example","sub":"ada"}"#] {
+        let body = format!(
+            r#"{{"access_token":"seen-at-x","refresh_token":"seen-rt-x","id_token":"{}"}}"#,
+            id_token(claims)
+        );
+        device.provider.fault(Fault::Instead(200, Box::leak(body.into_boxed_str())));
+        let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+        assert!(matches!(&error, Error::Refused { code, .. } if code == "invalid_id_token"), "{error:?}");
+        let SessionState::SignedIn(user) = session.state() else { panic!("signed in") };
+        assert_eq!(user.subject, "ada");
+        assert_ne!(session.latest().unwrap().secret(), "seen-at-x");
+    }
+    let body = format!(r#"{{"access_token":"seen-at-y","id_token":"{}"}}"#, id_token(r#"{"sub":"ada"}"#));
+    device.provider.fault(Fault::Instead(200, Box::leak(body.into_boxed_str())));
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap().secret(), "seen-at-y");
 }

@@ -74,9 +74,23 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
     let device = Device::new().await;
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
-    full_when_the_answer_comes(&device, &session).await;
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let refreshing = {
+        let session = session.clone();
+        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+    };
+    gate.reached().await;
+    device.disk.fill(true);
+    gate.open();
+    // The space for the successor was secured before the token was sent.
+    let token = refreshing.await.unwrap().unwrap();
+    let other = device.process();
+    assert_eq!(other.access_token(any()).await.unwrap().secret(), token.secret());
+    let full = Error::StorageUnavailable(StorageUnavailableReason::NoSpace);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), full);
+    assert_eq!(device.provider.live_generation(), Some(1), "nothing was sent that could not be stored");
     device.disk.fill(false);
-    session.access_token(a_new_one(&session)).await.unwrap();
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(device.provider.live_generation(), Some(2));
 }
@@ -129,7 +143,7 @@ async fn a_locked_device_is_no_signed_out_one() {
     assert_eq!(session.state(), SessionState::Locked);
     assert_eq!(
         session.access_token(any()).await.unwrap_err(),
-        Error::StorageUnavailable(StorageUnavailableReason::NoSpace)
+        Error::StorageUnavailable(StorageUnavailableReason::Locked)
     );
     assert_eq!(session.state(), SessionState::Locked);
     key_store.locked.store(false, Ordering::SeqCst);

@@ -1,0 +1,24 @@
+//! Tokens that are not in the vault yet.
+
+use crate::{
+    provider::Tokens,
+    time::Lifetime,
+    vault::{PendingLogin, Revocation},
+};
+
+/// Tokens that came for a code and are not in the vault yet. They are kept while the provider's keys or the storage are not
+/// available, so that the app can call again: the code itself cannot be sent twice.
+#[derive(Debug)]
+pub(super) struct Exchanged {
+    pub(super) login: PendingLogin,
+    pub(super) tokens: Tokens,
+    pub(super) began: Lifetime,
+}
+
+impl Exchanged {
+    /// What revokes them.
+    pub(super) fn revocation(&self) -> Revocation {
+        let Tokens { access_token, refresh_token, .. } = &self.tokens;
+        Revocation::of_tokens(access_token, refresh_token.as_ref(), self.login.proof_key.as_ref())
+    }
+}
