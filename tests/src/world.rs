@@ -61,9 +61,9 @@ impl World {
 /// Errors: the SDK's, when it is final; or after ten tries.
 pub async fn refresh_until_answered(app: &Moorline) -> Result<()> {
     for _ in 0..10 {
-        match app.refresh().await {
+        match app.refresh(None).await {
             Ok(_) => return Ok(()),
-            Err(error) if error.is_retryable() => {}
+            Err(error) if error.retry() != moorline::Retry::Never => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -17,7 +17,7 @@ async fn everything_that_carries_a_token_carries_a_proof_of_its_own() -> Result<
     let app = world.signed_in().await?;
     assert_eq!(app.session_info().context("a session")?.token_type, TokenType::DPoP);
     assert_eq!(world.notes(&app).await?.status, 200);
-    app.refresh().await?;
+    app.refresh(None).await?;
     app.user_info().await?;
     assert_eq!(world.notes(&app).await?.status, 200);
     assert!(app.sign_out().await?.revoked);
@@ -48,7 +48,7 @@ async fn a_stolen_token_without_the_key_is_refused_everywhere_and_its_owner_goes
     let world = World::start().await?;
     let app = world.signed_in().await?;
     let stale = last_tokens(&world)?;
-    app.refresh().await?;
+    app.refresh(None).await?;
     let current = last_tokens(&world)?;
     let thief =
         Thief { world: &world, hand: HandMade::new(&world.server, "grace")?, key: HandMadeKey::new()? };
@@ -64,7 +64,7 @@ async fn a_stolen_token_without_the_key_is_refused_everywhere_and_its_owner_goes
                 assert_eq!(refused.status, 401, "{path}: {}", refused.body);
             }
         }
-        app.refresh().await?;
+        app.refresh(None).await?;
         assert_eq!(world.notes(&app).await?.status, 200);
     }
     assert!(matches!(app.state(), SessionState::SignedIn(_)));
@@ -85,7 +85,7 @@ async fn a_restarted_server_knows_no_old_nonce_and_no_session_is_lost() -> Resul
         world.server.restart()?;
         let before = world.proxy.exchanges_of(TOKEN).len();
         assert_eq!(world.notes(&app).await?.status, 200, "an old nonce costs a challenge");
-        app.refresh().await?;
+        app.refresh(None).await?;
         assert!(world.proxy.exchanges_of(TOKEN).len() <= before + 2);
         assert_eq!(audit::count(&world.server, "refresh.rotated")?, round);
     }
@@ -102,7 +102,7 @@ async fn an_app_that_was_killed_asks_again_late_with_the_same_attempt_and_a_new_
     for _ in 0..20 {
         world.proxy.on_next(TOKEN, Fault::DropRequest);
     }
-    assert!(matches!(app.refresh().await, Err(Error::Offline)));
+    assert!(matches!(app.refresh(None).await, Err(Error::Offline { .. })));
     drop(app);
     world.proxy.heal();
     // The nonces of before are old by then.

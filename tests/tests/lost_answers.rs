@@ -72,8 +72,8 @@ async fn an_app_that_died_after_the_answer_was_lost_recovers_when_it_is_started_
     for _ in 0..50 {
         world.proxy.on_next(TOKEN, Fault::DropRequest);
     }
-    let refusal = app.refresh().await;
-    assert!(matches!(refusal, Err(Error::Offline)), "{refusal:?}");
+    let refusal = app.refresh(None).await;
+    assert!(matches!(refusal, Err(Error::Offline { .. })), "{refusal:?}");
     drop(app);
     world.proxy.heal();
 
@@ -115,7 +115,7 @@ async fn a_hundred_callers_are_one_request() -> Result<()> {
         .map(|_| {
             tokio::spawn({
                 let app = app.clone();
-                async move { app.refresh().await }
+                async move { app.refresh(None).await }
             })
         })
         .collect();
@@ -134,13 +134,13 @@ async fn a_caller_that_stops_waiting_does_not_stop_the_refresh() -> Result<()> {
     let old = app.access_token(Duration::ZERO).await?;
     let caller = tokio::spawn({
         let app = app.clone();
-        async move { app.refresh().await }
+        async move { app.refresh(None).await }
     });
     tokio::task::yield_now().await;
     caller.abort();
     let _ = caller.await;
     // Whether the abort came before or after the refresh began: a new one is either its follower or the next.
-    app.refresh().await?;
+    app.refresh(None).await?;
     world.proxy.wait_for(TOKEN, before + 1).await?;
     assert_ne!(app.access_token(Duration::ZERO).await?.secret(), old.secret());
     assert_eq!(audit::count(&world.server, "refresh.reuse")?, 0);

@@ -27,7 +27,7 @@ async fn the_sdk_takes_plain_http_on_loopback_where_it_was_asked_to() -> Result<
     let device = Device::new()?;
     let app = device.app(dev)?;
     sdk::sign_in(&app, dev, "ada").await?;
-    app.refresh().await?;
+    app.refresh(None).await?;
     assert_eq!(app.send(HttpRequest::get(&server.url("/v1/notes"))).await?.status, 200);
     assert!(app.sign_out().await?.revoked);
     Ok(())

@@ -38,8 +38,8 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
     let backup = std::fs::read(folder.join("moorline.db"))?;
     world.server.restart()?;
 
-    app.refresh().await?;
-    app.refresh().await?;
+    app.refresh(None).await?;
+    app.refresh(None).await?;
     let ada = HandMade::new(&world.server, "ada")?;
     let owners = ada.refresh(&stolen.refresh_token, Some(&attempt())).await?.tokens()?;
     assert_eq!(ada.refresh(&stolen.refresh_token, Some(&attempt())).await?.refusal(), invalid_grant());
@@ -51,8 +51,8 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
         refused.contains("went back in time") && refused.contains("moorline-server restore"),
         "{refused}"
     );
-    let waiting = app.refresh().await;
-    assert!(matches!(waiting, Err(Error::Offline)), "{waiting:?}");
+    let waiting = app.refresh(None).await;
+    assert!(matches!(waiting, Err(Error::Offline { .. })), "{waiting:?}");
     let replayed = restore(&folder, &[])?;
     let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert!(replayed.status.success() && said.contains("sessions ended now: 1\n"), "{replayed:?}");
@@ -63,7 +63,7 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
         assert_eq!(ada.refresh(token, Some(&attempt())).await?.refusal(), invalid_grant());
     }
     assert_eq!(ada.notes(&owners.access_token).await?.status, 401);
-    app.refresh().await?;
+    app.refresh(None).await?;
     assert!(matches!(app.state(), SessionState::SignedIn(_)));
     assert_eq!(audit::count(&world.server, "restore.replayed")?, 1);
     assert_eq!(audit::count(&world.server, "refresh.rollback_healed")?, 1);

@@ -13,10 +13,10 @@ async fn a_copy_of_the_vault_against_its_owner_is_caught_within_a_step() -> Resu
         let thief = thiefs_device.app(world.server.dev())?;
         let (first, second) = if thief_is_first { (&thief, &owner) } else { (&owner, &thief) };
 
-        first.refresh().await?;
-        let caught = second.refresh().await;
+        first.refresh(None).await?;
+        let caught = second.refresh(None).await;
         assert!(matches!(caught, Err(Error::NeedsReauth(_))), "{caught:?}");
-        let ended = first.refresh().await;
+        let ended = first.refresh(None).await;
         assert!(matches!(ended, Err(Error::NeedsReauth(_))), "{ended:?}");
         assert_eq!(audit::count(&world.server, "refresh.reuse")?, 1);
     }

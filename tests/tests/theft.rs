@@ -50,7 +50,7 @@ async fn a_session_that_ended_at_the_server_needs_a_new_sign_in() -> Result<()> 
     let world = World::start().await?;
     let app = world.signed_in().await?;
     sessions::end_all(&world.server)?;
-    let refusal = app.refresh().await;
+    let refusal = app.refresh(None).await;
     assert!(matches!(refusal, Err(Error::NeedsReauth(_))), "{refusal:?}");
     assert!(matches!(app.state(), SessionState::NeedsReauth(_)), "{:?}", app.state());
     Ok(())

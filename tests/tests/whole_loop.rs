@@ -49,7 +49,7 @@ async fn somebody_signs_in_uses_the_api_refreshes_and_signs_out() -> Result<()> 
     assert_eq!(app.send(HttpRequest::get(&note).header("if-none-match", &etag)).await?.status, 200);
 
     let first = app.access_token(Duration::ZERO).await?;
-    let second = app.refresh().await?;
+    let second = app.refresh(None).await?;
     assert_ne!(first.secret(), second.secret());
     assert_eq!(
         app.access_token(Duration::from_secs(60)).await?.secret(),
@@ -165,15 +165,15 @@ async fn the_server_goes_away_and_comes_back_and_the_session_stays() -> Result<(
     let mut world = World::start().await?;
     let app = world.signed_in().await?;
     assert!(world.server.stop()?.success(), "SIGTERM ends it with exit code 0");
-    let refusal = app.refresh().await;
-    assert!(matches!(refusal, Err(Error::Offline)), "{refusal:?}");
+    let refusal = app.refresh(None).await;
+    assert!(matches!(refusal, Err(Error::Offline { .. })), "{refusal:?}");
     assert!(matches!(app.state(), SessionState::SignedIn(_)));
     world.server.restart()?;
-    app.refresh().await?;
+    app.refresh(None).await?;
 
     world.server.kill()?;
     world.server.restart()?;
-    app.refresh().await?;
+    app.refresh(None).await?;
     assert_eq!(world.notes(&app).await?.status, 200);
     assert_eq!(audit::count(&world.server, "refresh.reuse")?, 0);
     Ok(())

@@ -211,9 +211,13 @@ impl Process {
 
     /// Step 6: no answer, or none that counts.
     pub fn fail(&mut self, sends_left: bool) -> Option<()> {
+        if let Self::Answered(_, Reply::Refused) = self {
+            // The client is refused, not the session: it is reported, and nothing changes.
+            *self = Self::Idle;
+            return Some(());
+        }
         let (sending, failure) = match *self {
             Self::Waiting(sending) => (sending, Failure::Unclear),
-            Self::Answered(sending, Reply::Refused) => (sending, Failure::Refused),
             Self::Answered(sending, _) => (sending, Failure::Unclear),
             _ => return None,
         };
@@ -240,7 +244,7 @@ impl Process {
         };
         let careless = scenario.mutant.is_some_and(|mutant| mutant.trusts_its_memory());
         let held = if careless { Some(&sending.token) } else { contents.standing.held() };
-        let action = decide(Event::Answered { sent: &sending.token, verdict, held });
+        let action = decide(Event::Answered { sent: &sending.token, verdict, held, refused: None });
         let after = match (action, reply) {
             (Action::Store, Reply::Issued { token, .. }) => {
                 Contents { standing: Standing::SignedIn(*token), keyed: says, ..*contents }

@@ -93,7 +93,9 @@ async fn main() -> Result<()> {
         let answer = match obey(&app, &arguments, ca.as_deref(), &line).await {
             Ok(answer) => answer,
             Err(error) => {
-                let retryable = error.downcast_ref().is_some_and(moorline::Error::is_retryable);
+                let retryable = error
+                    .downcast_ref()
+                    .is_some_and(|error: &moorline::Error| error.retry() != moorline::Retry::Never);
                 json!({ "error": format!("{error:#}"), "retryable": retryable })
             }
         };
@@ -125,7 +127,7 @@ async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &st
             let callers: Vec<_> = (0..callers)
                 .map(|_| {
                     let app = app.clone();
-                    tokio::spawn(async move { app.refresh().await })
+                    tokio::spawn(async move { app.refresh(None).await })
                 })
                 .collect();
             let mut tokens = std::collections::HashSet::new();

@@ -138,7 +138,7 @@ impl Bench<'_> {
         let (mut ours, mut bare, mut writes) = (Vec::new(), Vec::new(), Vec::new());
         for nth in 0..PAIRS + WARM_UP {
             let start = Instant::now();
-            self.app.refresh().await?;
+            self.app.refresh(None).await?;
             let took = start.elapsed();
             let start = Instant::now();
             bare_client.refresh().await?;

@@ -123,7 +123,7 @@ impl<'a> Demo<'a> {
         for status in [self.api_status(&access_token).await?, proved.status] {
             ensure!(status == 401, "the API answered {status} to the thief");
         }
-        self.app.refresh().await.context("the owner's session went on")?;
+        self.app.refresh(None).await.context("the owner's session went on")?;
         self.titles().await.context("the owner's session is alive")?;
         Ok("both tokens stolen, but not the key (DPoP): refused everywhere, and the owner's session goes on"
             .to_owned())
@@ -185,9 +185,9 @@ impl<'a> Demo<'a> {
     /// What an app does about an error that it may retry: ask again.
     async fn refresh_until_answered(&self) -> Result<()> {
         for _ in 0..5 {
-            match self.app.refresh().await {
+            match self.app.refresh(None).await {
                 Ok(_) => return Ok(()),
-                Err(error) if error.is_retryable() => {}
+                Err(error) if error.retry() != moorline::Retry::Never => {}
                 Err(error) => return Err(error.into()),
             }
         }
