@@ -1,4 +1,5 @@
-//! A clock for a server's process, which a test can set ahead. Linux only: the library of `tests/shim` is loaded before libc.
+//! A clock for a server's process, which a test can set ahead. Linux only: the library of `tests/shim` is loaded
+//! before libc.
 
 use std::ffi::OsString;
 use std::os::unix::fs::FileExt as _;

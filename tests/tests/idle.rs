@@ -1,4 +1,5 @@
-//! An app that nobody used for a while, with the real server and its clock set ahead: what its last nonce is still good for.
+//! An app that nobody used for a while, with the real server and its clock set ahead: what its last nonce is still
+//! good for.
 #![cfg(target_os = "linux")]
 
 use std::time::Duration;

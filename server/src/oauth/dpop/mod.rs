@@ -104,8 +104,8 @@ impl std::fmt::Debug for Proof {
 }
 
 impl Dpop {
-    /// A guard for the server whose clients reach it at `issuer`, with a nonce key of its own. A refresh may bring a nonce that is
-    /// as old as an access token gets, and a little older.
+    /// A guard for the server whose clients reach it at `issuer`, with a nonce key of its own. A refresh may bring a
+    /// nonce that is as old as an access token gets, and a little older.
     #[must_use]
     pub fn new(issuer: &str, access_token_lifetime: Duration, clock: Clock, random: &Random) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*zeroize::Zeroizing::new(random.bytes::<32>()));
@@ -131,8 +131,8 @@ impl Dpop {
         self.nonces.current()
     }
 
-    /// Checks the proof of a request to `path` (RFC 9449 §4.3), for this access token if it comes with one. Its nonce must not be
-    /// older than four minutes.
+    /// Checks the proof of a request to `path` (RFC 9449 §4.3), for this access token if it comes with one. Its nonce
+    /// must not be older than four minutes.
     #[must_use]
     pub fn check(
         &self,
@@ -145,8 +145,8 @@ impl Dpop {
         self.look(headers, &expected, nonce::SHORT)
     }
 
-    /// Checks the proof of a request with `grant_type=refresh_token` to the token endpoint. Its nonce may be as old as an access
-    /// token gets, so that a client which comes back after that needs no challenge.
+    /// Checks the proof of a request with `grant_type=refresh_token` to the token endpoint. Its nonce may be as old
+    /// as an access token gets, so that a client which comes back after that needs no challenge.
     #[must_use]
     pub fn check_refresh(&self, headers: &HeaderMap, method: &Method) -> Checked {
         let (method, origin) = (method.as_str(), self.origin.as_str());
@@ -187,7 +187,8 @@ impl Dpop {
         let jkt = key.thumbprint();
         let id = self.nonces.tag(&[b"jti", jkt.as_bytes(), claims.jti().as_bytes()]);
         let hash = URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()));
-        // A proof for the token endpoint that was used for a code would be good for a refresh as well, and for as long.
+        // A proof for the token endpoint that was used for a code would be good for a refresh as well, and for as
+        // long.
         let memory = if expected.path == TOKEN_ENDPOINT { Memory::Long } else { Memory::Short };
         Ok(Some(Proof { jkt, hash, trace: Trace { id, window, accepted, memory } }))
     }

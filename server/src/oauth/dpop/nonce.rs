@@ -13,15 +13,16 @@ use crate::clock::Clock;
 /// For so long a nonce is the current one.
 pub(super) const WINDOW: Duration = Duration::from_secs(120);
 
-/// For so many windows after its own a nonce is accepted everywhere: two to four minutes. Long enough for a slow network,
-/// short enough that proofs which somebody made in advance (§11.2) are soon worthless.
+/// For so many windows after its own a nonce is accepted everywhere: two to four minutes. Long enough for a slow
+/// network, short enough that proofs which somebody made in advance (§11.2) are soon worthless.
 pub(super) const SHORT: u64 = 1;
 
 /// No refresh accepts an older nonce because access tokens live longer than this.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
-/// For so many windows after its own a nonce is accepted for a refresh: as long as an access token lives, and at least one window
-/// more. So a client that comes back when its access token has expired needs one request, and not a challenge first.
+/// For so many windows after its own a nonce is accepted for a refresh: as long as an access token lives, and at
+/// least one window more. So a client that comes back when its access token has expired needs one request, and not a
+/// challenge first.
 pub(super) fn windows_of_a_refresh(access_token_lifetime: Duration) -> u64 {
     access_token_lifetime.min(LONGEST_LIFETIME).as_secs().div_ceil(WINDOW.as_secs()) + 1
 }

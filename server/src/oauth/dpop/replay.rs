@@ -1,7 +1,7 @@
-//! Which proofs were used (RFC 9449 §11.1). Only those with a nonce that is still accepted can come again, so only they are
-//! remembered: those for the token endpoint as long as a refresh accepts their nonce, all others for four minutes at most. Where
-//! the room gets short, the oldest nonces are accepted no more, and what came with them is forgotten; when there is still no room
-//! for another proof, it is refused, and never accepted unseen.
+//! Which proofs were used (RFC 9449 §11.1). Only those with a nonce that is still accepted can come again, so only
+//! they are remembered: those for the token endpoint as long as a refresh accepts their nonce, all others for four
+//! minutes at most. Where the room gets short, the oldest nonces are accepted no more, and what came with them is
+//! forgotten; when there is still no room for another proof, it is refused, and never accepted unseen.
 //!
 //! So that nobody can use up all of the room, each holder of a token has a share of it.
 
@@ -83,7 +83,8 @@ struct Windows(VecDeque<HashSet<Id>>);
 type Outdated = (Vec<HashSet<Id>>, HashMap<Id, u32>);
 
 impl Replays {
-    /// Remembers about `most` proofs; the nonces of refreshes are accepted for `windows_of_a_refresh` after their own.
+    /// Remembers about `most` proofs; the nonces of refreshes are accepted for `windows_of_a_refresh` after their
+    /// own.
     pub(super) fn new(most: usize, windows_of_a_refresh: u64) -> Self {
         let room = most / SHARDS;
         Self(std::array::from_fn(|_| {
@@ -233,8 +234,8 @@ impl Windows {
         }
     }
 
-    /// Gives up the oldest proofs, if they are older than what every request accepts; and says how many windows ago their nonce was
-    /// given out.
+    /// Gives up the oldest proofs, if they are older than what every request accepts; and says how many windows ago
+    /// their nonce was given out.
     fn give_up_oldest(&mut self) -> Option<(u64, HashSet<Id>)> {
         let old = (0..).zip(&mut self.0).filter(|(age, ids)| *age > SHORT && !ids.is_empty());
         old.last().map(|(age, ids)| (age, std::mem::take(ids)))

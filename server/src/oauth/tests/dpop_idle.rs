@@ -1,4 +1,5 @@
-//! A client that comes back after a while: which requests its last nonce is still good for, and what a thief makes of that.
+//! A client that comes back after a while: which requests its last nonce is still good for, and what a thief makes of
+//! that.
 
 use super::*;
 use crate::config::Span;
@@ -28,7 +29,8 @@ impl Idle {
     }
 }
 
-/// A session, begun at the very start of a nonce's window (so that its nonce lives as long as one can), and what its client knows.
+/// A session, begun at the very start of a nonce's window (so that its nonce lives as long as one can), and what its
+/// client knows.
 async fn signed_in(world: &World) -> (Idle, Tokens) {
     let spent = u64::try_from(world.clock.now().millis()).unwrap() % 120_000;
     world.clock.advance(Duration::from_millis(120_000 - spent));
@@ -149,7 +151,8 @@ async fn a_captured_code_exchange_is_of_no_use_for_a_refresh_either() {
     assert_eq!(world.events("refresh.rotated").await, 0);
 }
 
-/// Somebody had the device for a minute: they took the tokens along, and proofs that they had it sign. They don't have its key.
+/// Somebody had the device for a minute: they took the tokens along, and proofs that they had it sign. They don't
+/// have its key.
 #[tokio::test]
 async fn proofs_signed_in_advance_buy_a_rotation_and_the_end_of_the_session_and_never_the_api() {
     let world = World::new().await;
