@@ -19,6 +19,12 @@ pub const ALIVE: &str = "the owner can always go on unless a thief has used a to
 pub const PACE: &str = "a thief never keeps pace for more than a step";
 /// Without the device's key, a thief is always refused.
 pub const UNTOUCHED: &str = "a thief without the device's key changes nothing and gets nothing";
+/// What a proof that was signed in advance is good for, at most.
+pub const ONCE: &str = "a proof signed in advance buys one rotation";
+/// And what becomes of that.
+pub const OVER: &str = "the owner's next refresh overtakes the thief or ends the session";
+/// What it is never good for.
+pub const OUTSIDE: &str = "a proof signed in advance opens no API once its nonce is old";
 /// A session never forks.
 pub const ONE_LEAF: &str = "at most one leaf is live";
 /// Retries mint nothing.
@@ -37,11 +43,22 @@ pub(crate) fn of(scenario: &Scenario) -> Vec<Property<World>> {
         Property::always(DEAD, dead_where_it_is_over),
     ];
     if scenario.loot != Loot::Nothing {
-        properties.push(if scenario.bound && !scenario.thief_has_device_key {
+        let is_untouched =
+            scenario.bound && !scenario.thief_has_device_key && scenario.loot != Loot::SignedAhead;
+        properties.push(if is_untouched {
             Property::always(UNTOUCHED, |_: &World, state: &State| !state.thief.has_acted)
         } else {
             Property::always(PACE, |world: &World, state: &State| state.thief.pace <= world.scenario.pace)
         });
+    }
+    if scenario.loot == Loot::SignedAhead {
+        properties.extend([
+            Property::always(ONCE, |_: &World, state: &State| state.thief.answers <= 1),
+            Property::always(OVER, |world: &World, state: &State| {
+                state.thief.answers == 0 || is_overtaken(&world.scenario, state)
+            }),
+            Property::always(OUTSIDE, |_: &World, state: &State| !state.thief.entered),
+        ]);
     }
     properties
         .extend(scenario.shows.iter().map(|sight| Property::sometimes(sight.name(), sight.condition())));
@@ -60,6 +77,19 @@ fn can_go_on(scenario: &Scenario, state: &State) -> bool {
                 && vault.contents.standing.held() != Some(&token)
         }
     }
+}
+
+/// Lets one new process of the owner's refresh: it has the current token then, or the session has ended for the thief
+/// too.
+fn is_overtaken(scenario: &Scenario, state: &State) -> bool {
+    let Some(token) = state.vault.contents.standing.held().copied() else { return true };
+    let (mut vault, mut rows) = (state.vault, state.rows);
+    let stored = refreshes(scenario, state.says, &mut vault, &mut rows);
+    let row = rows[usize::from(token.session)];
+    // Beyond the model's bounds there is no next refresh.
+    let Some(stored) = stored else { return true };
+    let holds_current = vault.contents.standing.held().is_some_and(|held| held.generation == row.generation);
+    row.ended || (stored && holds_current)
 }
 
 /// One refresh from end to end; nothing where the model's bounds cut it off.
@@ -148,11 +178,15 @@ pub enum Sight {
     OwnerForked,
     /// The thief is refused and nothing changes.
     ThiefRefused,
+    /// Its proof, which was signed in advance, is too old or was used.
+    ThiefsProofRefused,
+    /// The API refuses it with a good access token.
+    ThiefShutOut,
 }
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Retried,
         Self::RetriedByProof,
         Self::Heal,
@@ -169,6 +203,8 @@ impl Sight {
         Self::ThiefCaught,
         Self::OwnerForked,
         Self::ThiefRefused,
+        Self::ThiefsProofRefused,
+        Self::ThiefShutOut,
     ];
 
     /// What is seen.
@@ -191,6 +227,8 @@ impl Sight {
             Self::ThiefCaught => "the thief is caught",
             Self::OwnerForked => "the owner meets the thief's fork",
             Self::ThiefRefused => "the thief is refused",
+            Self::ThiefsProofRefused => "the thief's proof is too old, or used",
+            Self::ThiefShutOut => "the API refuses the thief's new access token",
         }
     }
 
@@ -225,6 +263,17 @@ impl Sight {
                 w.once(Self::ThiefRefused, || {
                     thief_meets(w, s, Decision::Refuse(Refusal::WrongKey))
                         && thief_meets(w, s, Decision::Refuse(Refusal::ProofFailed))
+                })
+            },
+            Self::ThiefsProofRefused => |w, s| {
+                w.once(Self::ThiefsProofRefused, || {
+                    s.thief.answers > 0 && thief_meets(w, s, Decision::Refuse(Refusal::NonceWanted))
+                })
+            },
+            Self::ThiefShutOut => |w, s| {
+                w.once(Self::ThiefShutOut, || {
+                    s.thief.answers > 0
+                        && s.thief.calls().all(|token| s.thief.is_let_in(token, &w.scenario).is_none())
                 })
             },
         }

@@ -4,6 +4,7 @@ use crate::mutant::Mutant;
 use crate::properties::Sight::{
     AnswersAfterSignOut, AnswersLate, Heal, InHole, LateByProof, LateDuplicate, OwnerForked, OwnerTold,
     ProofRefused, Retried, RetriedByProof, SameAttempt, SendsLate, ThiefCaught, ThiefGains, ThiefRefused,
+    ThiefShutOut, ThiefsProofRefused,
 };
 use crate::properties::{ALIVE, Sight};
 use crate::scenario::{Loot, Scenario};
@@ -188,6 +189,22 @@ fn with_a_thief() -> Vec<Scenario> {
             ..bound
         },
         Scenario {
+            name: "bound, thief with the vault and proofs signed in advance",
+            loot: Loot::SignedAhead,
+            pace: 2,
+            shows: &[
+                Retried,
+                ThiefGains,
+                ThiefRefused,
+                ThiefsProofRefused,
+                ThiefShutOut,
+                ThiefCaught,
+                OwnerForked,
+                OwnerTold,
+            ],
+            ..bound
+        },
+        Scenario {
             name: "bound, thief with the vault and the key",
             loot: Loot::Vault,
             generations: 3,
@@ -231,6 +248,16 @@ pub fn mutants() -> Vec<Scenario> {
             Mutant::GoesByTheMoment,
             "a client that goes by the metadata of the moment",
             Scenario { bound: true, metadata_changes: true, ..small },
+        ),
+        of(
+            Mutant::AgesAlike,
+            "an API that accepts nonces as old as a refresh does",
+            Scenario { bound: true, pace: 2, ..thief(Loot::SignedAhead) },
+        ),
+        of(
+            Mutant::ForgetsProofs,
+            "a refresh's proof is forgotten before its nonce is too old",
+            Scenario { bound: true, pace: 2, ..thief(Loot::SignedAhead) },
         ),
         of(Mutant::ForgetsJournal, "a client that makes a new key after a crash", small),
     ]
