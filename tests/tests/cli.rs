@@ -15,7 +15,6 @@ const NEEDS_REAUTH: i32 = 4;
 const OFFLINE: i32 = 5;
 const CANCELLED: i32 = 6;
 const PIN_MISMATCH: i32 = 9;
-const REFUSED: i32 = 11;
 const HTTP_STATUS: i32 = 13;
 const UNTRUSTED: i32 = 15;
 
