@@ -7,6 +7,7 @@ use anyhow::Result;
 use tokio::task::JoinSet;
 
 use crate::control::Mode;
+use crate::history::{Cause, Killed};
 use crate::kind::{Kind, Part};
 use crate::lane::{Column, Lane, Place};
 use crate::owner::{Owner, Verdict};
@@ -14,7 +15,7 @@ use crate::plan::{Piece, Plan, Work};
 use crate::site::Site;
 use crate::sweep::{Progress, Sweep};
 use crate::tally::Tally;
-use crate::{network, sdk, server, thief};
+use crate::{network, portal, sdk, server, thief, together};
 
 /// What the tasks of a run share: nothing that one of them decides for another.
 #[derive(Debug)]
@@ -32,6 +33,15 @@ pub(crate) struct Fault {
     pub(crate) kind: Kind,
     pub(crate) count: usize,
     pub(crate) how: String,
+    /// Whether the fault was the end of the process.
+    pub(crate) killed: Option<Killed>,
+}
+
+impl Fault {
+    /// One fault, of which there is nothing to say yet.
+    pub(crate) const fn new(place: Place, kind: Kind) -> Self {
+        Self { place, kind, count: 1, how: String::new(), killed: None }
+    }
 }
 
 /// Sweeps that nobody has begun. Who does one changes nothing in it.
@@ -40,7 +50,7 @@ pub(crate) struct Sweeps(Mutex<VecDeque<(Lane, Sweep)>>);
 
 impl Run {
     pub(crate) fn new(plan: Plan, column: Column) -> Arc<Self> {
-        Arc::new(Self { plan, tally: Tally::new(column.title()), column, alone: None })
+        Arc::new(Self { plan, tally: Tally::new(column), column, alone: None })
     }
 
     /// A run of one place of the plan, on sessions that nothing has happened to before.
@@ -48,7 +58,7 @@ impl Run {
     /// Errors: where the plan has nothing there.
     pub(crate) fn of_one(plan: Plan, place: Place) -> Result<Arc<Self>> {
         let (plan, column) = (plan.only(place).map_err(anyhow::Error::msg)?, place.lane.column);
-        Ok(Arc::new(Self { plan, tally: Tally::new(column.title()), column, alone: Some(place) }))
+        Ok(Arc::new(Self { plan, tally: Tally::new(column), column, alone: Some(place) }))
     }
 
     /// The beginning of a sweep, or the one place of it that is done alone.
@@ -70,19 +80,26 @@ impl Run {
     /// Writes down what came of faults, and signs the owner in again where the session is gone.
     pub(crate) async fn note(&self, fault: &Fault, owner: &mut Owner) -> Result<()> {
         let verdict = owner.goes_on().await?;
-        self.note_verdict(fault, &verdict);
-        if !matches!(verdict, Verdict::Alive) {
+        let (wire, session) = (&owner.site.wire, owner.session());
+        let cause = match verdict {
+            Verdict::Lost(_) => Some(wire.cause(session, fault.killed).await),
+            _ => None,
+        };
+        self.note_verdict(fault, &verdict, cause);
+        if matches!(verdict, Verdict::Alive) {
+            wire.settle(session);
+        } else {
             owner.sign_in_anew().await?;
         }
         Ok(())
     }
 
-    /// Writes down what came of faults.
-    pub(crate) fn note_verdict(&self, fault: &Fault, verdict: &Verdict) {
+    /// Writes down what came of faults; of a loss, also what the wire shows.
+    pub(crate) fn note_verdict(&self, fault: &Fault, verdict: &Verdict, cause: Option<Cause>) {
         self.tally.faults(fault.kind, fault.count);
         match verdict {
             Verdict::Alive => {}
-            Verdict::Lost(why) => self.tally.lost(fault, why),
+            Verdict::Lost(why) => self.tally.lost(fault, why, cause),
             Verdict::Forked(why) => self.tally.forked(fault, why),
         }
     }
@@ -90,16 +107,22 @@ impl Run {
     /// Does all that is planned.
     pub(crate) async fn at(self: &Arc<Self>, site: Option<Site>, workers: Workers) -> Result<()> {
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+        for (lane, work) in self.plan.lanes(Part::Portal) {
+            if let Work::List(pieces) = work.clone() {
+                tasks.spawn(portal::run(self.clone(), lane, pieces));
+            }
+        }
         if let Some(site) = site {
             let site = Arc::new(site);
-            for (lane, work) in self.plan.lanes(Part::Network).chain(self.plan.lanes(Part::Thief)) {
+            let parts = [Part::Network, Part::Thief, Part::Together];
+            for (lane, work) in parts.into_iter().flat_map(|part| self.plan.lanes(part)) {
                 let Work::List(pieces) = work.clone() else { continue };
                 let (run, site) = (self.clone(), site.clone());
-                if lane.part == Part::Network {
-                    tasks.spawn(network::run(run, site, lane, pieces));
-                } else {
-                    tasks.spawn(thief::run(run, site, lane, pieces));
-                }
+                match lane.part {
+                    Part::Network => tasks.spawn(network::run(run, site, lane, pieces)),
+                    Part::Together => tasks.spawn(together::run(run, site, lane, pieces)),
+                    _ => tasks.spawn(thief::run(run, site, lane, pieces)),
+                };
             }
             let sweeps = Sweeps::of(&self.plan, Part::Sdk);
             for _ in 0..workers.sdk {

@@ -25,6 +25,17 @@ pub(crate) enum Step {
     Died,
 }
 
+impl Step {
+    /// What an error in JSON means, if it is one, and whether to try again.
+    pub(crate) fn of(error: &Value, retryable: &Value) -> Self {
+        match error.as_str() {
+            None => Self::Done,
+            Some(error) if *retryable == true => Self::Later(error.to_owned()),
+            Some(error) => Self::Ended(error.to_owned()),
+        }
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Shell {
@@ -76,11 +87,7 @@ impl Shell {
     /// Asks for a refresh, once.
     pub(crate) async fn refresh(&mut self) -> Result<Step> {
         let Some(answer) = self.obey("refresh 1").await? else { return Ok(Step::Died) };
-        Ok(match answer["error"].as_str() {
-            None => Step::Done,
-            Some(error) if answer["retryable"] == true => Step::Later(error.to_owned()),
-            Some(error) => Step::Ended(error.to_owned()),
-        })
+        Ok(Step::of(&answer["error"], &answer["retryable"]))
     }
 
     /// Its process id, as long as it runs.
