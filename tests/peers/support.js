@@ -18,6 +18,7 @@ export const programs = {
   cli: process.env.MOORLINE_BIN ?? join(built, 'moorline'),
   browse: process.env.MOORLINE_BROWSE_BIN ?? join(built, 'moorline-browse'),
 };
+programs.faults = process.env.MOORLINE_FAULTS_BIN ?? join(dirname(programs.browse), 'faults');
 programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.browse), 'sdk-shell');
 
 export const clientId = 'native-app';

@@ -2,6 +2,7 @@
 
 mod delivery;
 mod fault;
+mod report;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -21,6 +22,7 @@ use crate::http1::Message;
 use crate::{Server, tls};
 
 use delivery::{Client, Line};
+use report::Report;
 
 pub use delivery::Delivery;
 pub use fault::{Canned, Fault, Heard};
@@ -263,7 +265,8 @@ async fn serve(client: TcpStream, shared: &Shared, upstream: &Upstream) -> Resul
 async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream) -> Result<()> {
     let Some(request) = Message::read(&mut client, &mut Vec::new()).await? else { return Ok(()) };
     let fault = shared.take_fault(&request);
-    let (mut line, report) = (Line::new(), Report::begin(shared, &request, fault));
+    let (mut line, report) =
+        (Line::new(), Report::begin(shared.weather.get().map(AsRef::as_ref), &request, fault));
     let mut answer = line.during(&client, ask_or_not(&request, fault, shared, upstream, &report)).await?;
     if let (Some(weather), Some(answer)) = (shared.weather.get(), &mut answer) {
         weather.bend(&request, answer);
@@ -324,42 +327,6 @@ async fn ask_or_not(
     let second = upstream.ask(request).await?;
     report.answered(second.as_ref());
     Ok(second)
-}
-
-/// Reports what becomes of an exchange to the weather, where that wants to know. An exchange that fails has lost its answer.
-struct Report<'a> {
-    wanted: Option<(&'a dyn Weather, u64)>,
-    delivery: Delivery,
-}
-
-impl<'a> Report<'a> {
-    fn begin(shared: &'a Shared, request: &Message, fault: Option<Fault>) -> Self {
-        let weather = shared.weather.get().map(AsRef::as_ref);
-        let wanted = weather.and_then(|weather| Some((weather, weather.began(request, fault)?)));
-        Self { wanted, delivery: Delivery::Lost }
-    }
-
-    const fn is_wanted(&self) -> bool {
-        self.wanted.is_some()
-    }
-
-    fn answered(&self, answer: Option<&Message>) {
-        if let (Some((weather, number)), Some(answer)) = (self.wanted, answer) {
-            weather.answered(number, answer);
-        }
-    }
-
-    fn end(mut self, delivery: Delivery) {
-        self.delivery = delivery;
-    }
-}
-
-impl Drop for Report<'_> {
-    fn drop(&mut self) {
-        if let Some((weather, number)) = self.wanted {
-            weather.ended(number, self.delivery);
-        }
-    }
 }
 
 impl Upstream {

@@ -63,8 +63,8 @@ struct Page {
     happened: AtomicU64,
     /// Not 0 from the chosen call on, where what happens lasts.
     lasting: AtomicU64,
-    /// The last call, by its number, that brought bytes from the network; that put the stored file in its place; that made
-    /// that place durable.
+    /// The last call, by its number, that brought bytes from the network; that put the stored file in its place; that
+    /// made that place durable.
     received: AtomicU64,
     stored: AtomicU64,
     synced: AtomicU64,
@@ -185,7 +185,8 @@ impl Control {
         Some(mode)
     }
 
-    /// A full disk has blocks for what is written in place; whether it has room for one more name depends on the file system.
+    /// A full disk has blocks for what is written in place. Whether it has room for one more name depends on the file
+    /// system.
     fn refused(&self, mode: u64, need: Need) -> Option<Mode> {
         let no_names = self.seed() & 1 == 1;
         let full = match need {

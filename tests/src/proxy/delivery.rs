@@ -64,8 +64,8 @@ impl Line {
 
     /// Waits until the client has closed its side after a whole answer was written, and says what became of that.
     ///
-    /// Linux resets a connection that is closed with unread bytes, also when the closing process was killed; and it resets
-    /// one that gets bytes after it was closed. Only a client that has read everything ends it in good order.
+    /// Linux resets a connection that is closed with unread bytes, also when the closing process was killed; and it
+    /// resets one that gets bytes after it was closed. Only a client that has read everything ends it in good order.
     pub(super) async fn delivery(&self, client: &mut impl Client, written: bool) -> Delivery {
         if let Some(waited) = self.hung_up {
             return Delivery::HungUp(waited);

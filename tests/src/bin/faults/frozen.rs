@@ -39,7 +39,7 @@ pub(crate) enum Meanwhile {
 }
 
 /// Refreshes in the owner's process. If the shim stops it on the way, another process rotates `others` times before it
-/// goes on, unless the stopped one holds the vault's lock. Where that is not `strict`, it may also be told to try again later.
+/// goes on, unless the stopped one holds the vault's lock. If not `strict`, it may also be told to try again later.
 ///
 /// Errors: when the other process does neither.
 pub(crate) async fn refresh(owner: &mut Owner, others: usize, strict: bool) -> Result<Meanwhile> {

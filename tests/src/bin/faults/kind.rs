@@ -193,8 +193,8 @@ impl Kind {
         }
     }
 
-    /// What somebody on the way says to everything, for the kinds of [`Part::Portal`]; `None` where it shows a certificate of
-    /// its own, and gets no further.
+    /// What somebody on the way says, for the kinds of [`Part::Portal`]; `None` where it shows a certificate of its own,
+    /// and gets no further.
     pub(crate) const fn on_the_portal(self) -> Option<Canned> {
         match self {
             Self::PortalPage => Some(Canned::Page),

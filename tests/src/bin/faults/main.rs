@@ -65,8 +65,8 @@ struct Arguments {
     /// Also write the figures to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Do the same to oidc-provider, with a fifth as many faults. Sessions that its rules cost are counted; every other loss
-    /// is a failure.
+    /// Do the same to oidc-provider, with a fifth as many faults. Sessions that its rules cost are counted; every other
+    /// loss is a failure.
     #[arg(long)]
     peer: bool,
     /// Fill only this column; may be repeated or separated by commas.
@@ -138,7 +138,8 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
             println!("\nlost at {}, as the wire shows it:\n{}", tally.title(), reasons.join("\n"));
         }
     }
-    println!("\n{} faults at Moorline in {seconds:.0} s, seed {seed}", sum.faults);
+    let elsewhere = Counts::of(&peers).faults;
+    println!("\n{} faults at Moorline and {elsewhere} elsewhere in {seconds:.0} s, seed {seed}", sum.faults);
     if let Some(file) = &arguments.json {
         let figures = tally::figures(seed, seconds, &ours, &peers);
         std::fs::write(file, format!("{figures:#}\n"))

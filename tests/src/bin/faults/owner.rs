@@ -53,7 +53,7 @@ pub(crate) struct Habits {
 #[derive(Debug)]
 enum App {
     /// A process that stays, while it runs.
-    Process(Option<Shell>),
+    Process(Option<Box<Shell>>),
     Commands(Commands),
 }
 
@@ -157,7 +157,7 @@ impl Owner {
         };
         self.app = match self.habits.commands {
             true => App::Commands(Commands::new(self.device.path.join("home"), environment)),
-            false => App::Process(Some(Shell::start(&self.arguments(), &environment)?)),
+            false => App::Process(Some(Box::new(Shell::start(&self.arguments(), &environment)?))),
         };
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Owner {
 
     /// That process is the app from now on, and the old one is killed.
     pub(crate) fn go_on_with(&mut self, other: Shell) {
-        self.app = App::Process(Some(other));
+        self.app = App::Process(Some(Box::new(other)));
     }
 
     fn arguments(&self) -> Vec<OsString> {

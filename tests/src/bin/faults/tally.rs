@@ -103,8 +103,8 @@ impl Tally {
         }
     }
 
-    /// A loss that the provider's rules make certain is counted; every other one is reported too. Our own server's rules make
-    /// none certain.
+    /// Counts a loss, and reports it unless the provider's rules make it certain. Those of our own server make none
+    /// certain.
     pub(crate) fn lost(&self, fault: &Fault, why: &str, cause: Option<Cause>) {
         let permitted = self.column == Column::Peer && cause.is_some_and(Cause::is_permitted);
         self.count(fault.kind, |counts| {

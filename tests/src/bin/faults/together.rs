@@ -18,7 +18,7 @@ use crate::site::Site;
 /// Longer than the slowest answer.
 const PATIENT: Duration = Duration::from_secs(20);
 
-/// How long an answer takes: within any patience, longer than a person's, and longer than an SDK waits for another process.
+/// How long an answer takes: not long, longer than a person waits, and longer than an SDK may wait for another process.
 const SLOW_MS: [u64; 8] = [800, 800, 1_500, 1_500, 1_500, 4_000, 4_000, 12_000];
 
 /// How often is looked whether the first request has arrived, and how often at most.
@@ -38,7 +38,8 @@ pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<
             owner.start()?;
         }
         if *start == "two warm processes" {
-            // Both have read the vault and know a nonce, and neither has refreshed: who lags behind would take the other's tokens.
+            // Both have read the vault and know a nonce, and neither has refreshed: a process that is behind takes
+            // the other's tokens.
             owner.visit().await?;
             other.obey(&format!("get {}", owner.site.api())).await?;
         }
