@@ -15,8 +15,11 @@ function inject(count, kinds) {
   try {
     const file = join(folder, 'figures.json');
     // A fifth of the count is the peer's.
-    const options = ['--peer', '--column', 'peer', '--count', String(5 * count), '--only', kinds.join(','), '--json', file];
-    const run = spawnSync(programs.faults, options, { encoding: 'utf8', env: { ...process.env, MOORLINE_NODE: process.execPath } });
+    const run = spawnSync(
+      programs.faults,
+      ['--peer', '--column', 'peer', '--count', String(5 * count), '--only', kinds.join(','), '--json', file],
+      { encoding: 'utf8', env: { ...process.env, MOORLINE_NODE: process.execPath } },
+    );
     const output = run.stdout + run.stderr;
     const written = existsSync(file) ? readFileSync(file, 'utf8') : '';
     assert.notEqual(written, '', output);
@@ -43,9 +46,8 @@ test('what the network loses after a commit, or delivers twice, is a permitted l
 });
 
 test('a captive portal costs no session', () => {
-  const { code, output, figures } = inject(12, [
-    'portal-page', 'portal-redirect', 'portal-forbidden', 'portal-not-found', 'portal-half-document', 'portal-certificate',
-  ]);
+  const ways = ['page', 'redirect', 'forbidden', 'not-found', 'half-document', 'certificate'];
+  const { code, output, figures } = inject(12, ways.map((way) => `portal-${way}`));
   assert.equal(code, 0, output);
   assert.equal(figures.sessions_lost, 0, output);
 });
