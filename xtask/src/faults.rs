@@ -19,9 +19,9 @@ const INSTALLING: Duration = Duration::from_secs(10 * 60);
 /// Starts the real server and real SDK processes, and does to them what networks, captive portals, crashes, full disks,
 /// power cuts, signals and thieves do. After each fault the session has to go on, with one live leaf. Prints a table of
 /// sessions lost, sessions forked and thefts accepted, and the reason for each loss. The exit code is not zero when a
-/// session was lost or forked, or a theft was accepted. With --peer, losses that the other provider's rules make certain
-/// are permitted: the provider committed and its answer never reached the device, or the network delivered a request
-/// twice. `docs/faults.md` says how it works and what is permitted.
+/// session was lost or forked, or a theft was accepted. With --peer, losses that no SDK can prevent are permitted: the
+/// provider committed and its answer never reached the device, or the network delivered a request twice.
+/// `docs/faults.md` says how it works and what is permitted.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
