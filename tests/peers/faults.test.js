@@ -60,3 +60,11 @@ test('a process that is killed costs its session only before it has stored the a
     for (const cause of Object.keys(kind.causes ?? {})) assert.match(cause, /^killed after /, output);
   }
 });
+
+test('no session is lost to other processes, frozen ones, full disks, signals or slow answers', () => {
+  const { code, output, figures } = inject(70, [
+    'sdk-frozen', 'disk-full', 'file-too-large', 'cli-signalled', 'two-processes', 'slow-answer',
+  ]);
+  assert.equal(code, 0, output);
+  assert.equal(figures.sessions_lost, 0, output);
+});
