@@ -7,6 +7,7 @@ mod interleavings;
 mod lost_answers;
 mod races;
 mod secrets;
+mod shared;
 mod sign_out;
 mod storage;
 mod time;
