@@ -17,10 +17,12 @@ pub(crate) enum Exit {
     Refused = 11,
     Misconfigured = 12,
     HttpStatus = 13,
+    RateLimited = 14,
+    Untrusted = 15,
 }
 
 impl Exit {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Success,
         Self::Local,
         Self::Usage,
@@ -35,6 +37,8 @@ impl Exit {
         Self::Refused,
         Self::Misconfigured,
         Self::HttpStatus,
+        Self::RateLimited,
+        Self::Untrusted,
     ];
 
     pub(crate) const fn code(self) -> u8 {
@@ -58,6 +62,8 @@ impl Exit {
             Self::Refused => "refused",
             Self::Misconfigured => "misconfigured",
             Self::HttpStatus => "http_status",
+            Self::RateLimited => "rate_limited",
+            Self::Untrusted => "untrusted",
         }
     }
 
@@ -77,6 +83,8 @@ impl Exit {
             Self::Refused => "the provider refused, or what it sent failed a check",
             Self::Misconfigured => "the profile's settings don't fit the provider",
             Self::HttpStatus => "the API answered with a status of 400 or more",
+            Self::RateLimited => "the server asks to wait: try again after the time that the error names",
+            Self::Untrusted => "the server's certificate is not trusted: nothing was sent",
         }
     }
 

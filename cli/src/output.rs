@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 
+use moorline::Retry;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
@@ -63,7 +64,10 @@ impl Output {
                 "exit_code": exit.code(),
                 "message": failure.to_string(),
                 "hint": failure.hint(),
-                "retryable": failure.is_retryable(),
+                "retryable": failure.retry() != Retry::Never,
+                "retry": named(failure.retry()),
+                "retry_after": retry_after(failure.retry()),
+                "maybe_sent": failure.maybe_sent(),
             });
             self.bytes(format!("{}\n", json!({ "error": error })).as_bytes());
         } else {
@@ -86,6 +90,23 @@ fn plain(text: &str) -> String {
     let turns_round = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let is_obeyed = |c: char| c != '\n' && c != '\t' && c.is_control() || turns_round(c);
     text.replace("\r\n", "\n").replace(is_obeyed, "\u{fffd}")
+}
+
+const fn named(retry: Retry) -> &'static str {
+    match retry {
+        Retry::Now => "now",
+        Retry::After(_) => "after",
+        Retry::WhenUnlocked => "when_unlocked",
+        _ => "never",
+    }
+}
+
+/// In whole seconds, rounded up so that nobody comes back too early.
+const fn retry_after(retry: Retry) -> Option<u64> {
+    match retry {
+        Retry::After(wait) => Some(wait.as_secs() + (wait.subsec_nanos() > 0) as u64),
+        _ => None,
+    }
 }
 
 const DIM: &str = "2";

@@ -50,7 +50,7 @@ impl AppState {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let oauth = Settings::new(&parts.config);
-        let dpop = Dpop::new(&oauth.issuer, parts.clock.clone(), &parts.random);
+        let dpop = Dpop::new(&oauth.issuer, oauth.access_token_lifetime, parts.clock.clone(), &parts.random);
         let limits = &parts.config.limits;
         let share = SHARE.max(limits.rotation_per_session.saturating_mul(6));
         let dpop = if limits.enabled { dpop.with_share(share) } else { dpop };

@@ -16,6 +16,7 @@ pub mod oauth;
 pub mod proxy;
 pub mod sdk;
 pub mod server;
+pub mod server_clock;
 pub mod sessions;
 pub mod shell;
 pub mod tls;
@@ -29,6 +30,7 @@ pub use browser::{Browser, Consent, Landing, Page};
 pub use dev_file::{DevFile, User};
 pub use proxy::{Canned, Exchange, Fault, Heard, LossyProxy, Weather};
 pub use server::{Server, ServerOptions};
+pub use server_clock::ServerClock;
 pub use world::World;
 
 /// Finds out before long work whether its figures can be kept. Leaves what is in the file.

@@ -24,9 +24,16 @@ impl World {
     ///
     /// Errors: when a part does not start.
     pub async fn start() -> Result<Self> {
+        Self::start_with(ServerOptions::default()).await
+    }
+
+    /// Starts it all, with a server of these options.
+    ///
+    /// Errors: when a part does not start.
+    pub async fn start_with(options: ServerOptions) -> Result<Self> {
         let proxy = LossyProxy::bind(0).await?;
         let issuer = format!("https://localhost:{}", proxy.port());
-        let server = Server::start_with(ServerOptions::default().with(["--issuer", &issuer]))?;
+        let server = Server::start_with(options.with(["--issuer", &issuer]))?;
         proxy.run(&server)?;
         let browser = Browser::for_server(&server)?;
         Ok(Self { server, proxy, device: Device::new()?, browser })

@@ -15,8 +15,8 @@ const NEEDS_REAUTH: i32 = 4;
 const OFFLINE: i32 = 5;
 const CANCELLED: i32 = 6;
 const PIN_MISMATCH: i32 = 9;
-const REFUSED: i32 = 11;
 const HTTP_STATUS: i32 = 13;
+const UNTRUSTED: i32 = 15;
 
 fn dev_file(world: &World) -> String {
     world.server.dev_file().display().to_string()
@@ -228,7 +228,7 @@ async fn each_kind_of_error_has_its_exit_code_and_says_what_to_do() -> Result<()
     let pinned = Cli::new()?.run(&[&provider[..], &pins].concat()).await?;
     assert_eq!(pinned.code, PIN_MISMATCH, "{pinned:?}");
     let untrusted = Cli::new()?.run(&provider).await?;
-    assert_eq!(untrusted.code, REFUSED, "{untrusted:?}");
+    assert_eq!(untrusted.code, UNTRUSTED, "{untrusted:?}");
     assert!(untrusted.stderr.contains("--ca"), "{untrusted:?}");
 
     world.server.stop()?;

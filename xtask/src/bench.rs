@@ -12,9 +12,10 @@ use crate::workspace::Workspace;
 /// Measure refreshes: how many a second, how long, and for how much CPU.
 ///
 /// Prints refreshes a second, p50 and p99, and the server's CPU time a refresh at 1, 16 and 64 clients, beside the
-/// machine's own time for one RS256-2048 signature and one fsync; then what the SDK costs, beside the same work without
-/// it and beside its goals. Everything runs on this machine. Close other programs first: the figures are only as quiet
-/// as the machine.
+/// machine's own time for one RS256-2048 signature and one fsync: bearer and DPoP-bound sessions, on kept and on new
+/// connections, at a server on the defaults of `serve`. Then what the SDK costs, beside the same work without it and
+/// beside its goals; its CPU time for a refresh and its memory; and the bindings' library by crate. Everything runs
+/// on this machine. Close other programs first: the figures are only as quiet as the machine.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -38,14 +39,23 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         "moorline-server",
         "--package",
         "moorline-tests",
-        "--bins",
     ]);
+    build.args(["--bin", "moorline-server", "--bin", "bench", "--bin", "sdk-shell"]);
     if !build.status().context("can't start cargo")?.success() {
+        bail!("the build failed: what is wrong stands above");
+    }
+    // By itself, so that it has the features that an app's has, and no other package's.
+    let mut library = workspace.cargo();
+    library.args(["build", "--locked", "--release", "--package", "moorline-ffi", "--lib"]);
+    if !library.status().context("can't start cargo")?.success() {
         bail!("the build failed: what is wrong stands above");
     }
     let release = workspace.target().join("release");
     let mut bench = workspace.command(release.join("bench"));
     bench.env("MOORLINE_SERVER_BIN", release.join("moorline-server"));
+    if cfg!(target_os = "linux") {
+        bench.arg("--library").arg(release.join("libmoorline_ffi.so"));
+    }
     if let Some(file) = &options.json {
         // The benchmark runs in the repository's folder; the file was named from the person's own.
         bench.arg("--json").arg(std::path::absolute(file)?);

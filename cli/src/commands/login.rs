@@ -36,13 +36,12 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
             redirect_uri: Some(receiver.redirect_uri().to_owned()),
             extra: Vec::new(),
         })
-        .await
-        .map_err(in_our_words)?;
+        .await?;
     context.profile.keep(&settings)?;
     show(context, &request, receiver.redirect_uri(), login.no_browser);
     let callback = wait(receiver, &request, login.timeout, login.no_browser).await;
     let user = match callback {
-        Ok(callback) => moorline.finish_sign_in(&callback).await.map_err(in_our_words)?,
+        Ok(callback) => moorline.finish_sign_in(&callback).await?,
         Err(error) => {
             moorline.cancel_sign_in().await?;
             return Err(error.into());
@@ -50,16 +49,6 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
     };
     report(context, &moorline, &user);
     Ok(Exit::Success)
-}
-
-/// The SDK names its own builder's method where we have an option.
-fn in_our_words(error: Error) -> Error {
-    let ours = |text: String| text.replace("allow_bearer()", "--allow-bearer");
-    match error {
-        Error::Misconfigured(what) => Error::Misconfigured(ours(what)),
-        Error::Refused { code, description } => Error::Refused { code, description: ours(description) },
-        error => error,
-    }
 }
 
 /// What the command line says, on top of the development file or the profile's last sign-in.

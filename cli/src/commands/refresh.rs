@@ -8,7 +8,7 @@ use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let (_, moorline) = context.open()?;
-    let token = moorline.refresh().await?;
+    let token = moorline.refresh(None).await?;
     let refreshes = moorline.session_info().map(|info| info.refreshes);
     let json = json!({
         "profile": context.profile.name(),

@@ -60,7 +60,7 @@ fn body(data: &str) -> Result<Vec<u8>, Failure> {
 
 fn print(output: &Output, response: &HttpResponse, include: bool) {
     if output.is_json() {
-        output.result(&as_json(response), String::new);
+        output.result(&as_json(response.status, &response.headers, &response.body), String::new);
         return;
     }
     let mut text = Vec::new();
@@ -79,22 +79,22 @@ fn print(output: &Output, response: &HttpResponse, include: bool) {
 }
 
 /// The body as JSON where it is some, as text where it is that, and in base64 otherwise.
-fn as_json(response: &HttpResponse) -> Value {
+fn as_json(status: u16, fields: &[(String, String)], body: &[u8]) -> Value {
     let mut headers: Map<String, Value> = Map::new();
-    for (name, value) in &response.headers {
+    for (name, value) in fields {
         let joined = match headers.get(name).and_then(Value::as_str) {
             Some(before) => format!("{before}, {value}"),
             None => value.clone(),
         };
         headers.insert(name.clone(), joined.into());
     }
-    let mut json = json!({ "status": response.status, "headers": headers });
-    if let Ok(body) = serde_json::from_slice::<Value>(&response.body) {
+    let mut json = json!({ "status": status, "headers": headers });
+    if let Ok(body) = serde_json::from_slice::<Value>(body) {
         json["body"] = body;
-    } else if let Ok(text) = std::str::from_utf8(&response.body) {
+    } else if let Ok(text) = std::str::from_utf8(body) {
         json["body"] = text.into();
     } else {
-        json["body_base64"] = STANDARD.encode(&response.body).into();
+        json["body_base64"] = STANDARD.encode(body).into();
     }
     json
 }
@@ -103,17 +103,14 @@ fn as_json(response: &HttpResponse) -> Value {
 mod tests {
     use super::*;
 
-    fn response(body: &[u8]) -> HttpResponse {
-        let headers = vec![("vary".to_owned(), "a".to_owned()), ("vary".to_owned(), "b".to_owned())];
-        HttpResponse { status: 200, headers, body: body.to_vec() }
-    }
-
     #[test]
     fn a_body_is_shown_as_what_it_is() {
-        assert_eq!(as_json(&response(b"{\"a\":1}"))["body"], json!({ "a": 1 }));
-        assert_eq!(as_json(&response(b"plain"))["body"], "plain");
-        assert_eq!(as_json(&response(b""))["body"], "");
-        assert_eq!(as_json(&response(&[0xff, 0]))["body_base64"], "/wA=");
-        assert_eq!(as_json(&response(b""))["headers"], json!({ "vary": "a, b" }));
+        let headers = [("vary".to_owned(), "a".to_owned()), ("vary".to_owned(), "b".to_owned())];
+        let shown = |body: &[u8]| as_json(200, &headers, body);
+        assert_eq!(shown(b"{\"a\":1}")["body"], json!({ "a": 1 }));
+        assert_eq!(shown(b"plain")["body"], "plain");
+        assert_eq!(shown(b"")["body"], "");
+        assert_eq!(shown(&[0xff, 0])["body_base64"], "/wA=");
+        assert_eq!(shown(b"")["headers"], json!({ "vary": "a, b" }));
     }
 }

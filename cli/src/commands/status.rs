@@ -24,6 +24,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         SessionState::Locked => ("locked", Exit::StorageUnavailable),
         SessionState::NeedsReauth(ReauthReason::StorageLost(_)) => ("needs_reauth", Exit::StorageLost),
         SessionState::NeedsReauth(_) => ("needs_reauth", Exit::NeedsReauth),
+        _ => ("unknown", Exit::Local),
     };
     let mut json = json!({
         "profile": context.profile.name(),
@@ -49,6 +50,7 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         (SessionState::SigningIn, None) => format!("A sign-in to {provider} was started and not finished"),
         (_, Some(info)) => text(info, &provider),
         (SessionState::SignedIn(user), None) => format!("Signed in to {provider} as {}", named(user)),
+        (_, None) => format!("The session with {provider} is in a state that this version does not know"),
     });
     if exit != Exit::Success {
         context.output.hint("Run `moorline login` to sign in.");

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Uri};
 
 use super::client_auth::Credentials;
-use super::dpop::Presented;
+use super::dpop::{Presented, TOKEN_ENDPOINT};
 use super::error::OAuthError;
 use super::params::{Params, ParamsError};
 use crate::limits::{ClientAddress, Limit};
@@ -38,9 +38,18 @@ impl FromRequest<AppState> for BackChannel {
         let params = body_params(&uri, &headers, &body).map_err(refuse)?;
         let credentials = Credentials::read(&headers, &params).map_err(refuse)?;
         // Off the writer's thread, and before any transaction: a signature to check is most of its cost.
-        let proof = Presented::new(state.dpop().check(&headers, &method, uri.path(), None));
-        Ok(Self { headers, params, credentials, proof })
+        let checked = if is_refresh(&uri, &params) {
+            state.dpop().check_refresh(&headers, &method)
+        } else {
+            state.dpop().check(&headers, &method, uri.path(), None)
+        };
+        Ok(Self { headers, params, credentials, proof: Presented::new(checked) })
     }
+}
+
+/// Whether the token endpoint will take the request for a refresh: only then may the nonce of its proof be old.
+fn is_refresh(uri: &Uri, params: &Params) -> bool {
+    uri.path() == TOKEN_ENDPOINT && params.value("grant_type") == Some("refresh_token")
 }
 
 /// The parameters of a back-channel request stand in its body; a secret in the address would end up in logs.

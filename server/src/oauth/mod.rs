@@ -47,7 +47,7 @@ pub fn routes() -> Router<AppState> {
         .route("/oauth/jwks", get(discovery::jwks))
         .route("/oauth/authorize", get(authorize::by_query).post(authorize::by_form))
         .route("/oauth/authorize/continue", get(authorize::resume))
-        .route("/oauth/token", post(token::token))
+        .route(dpop::TOKEN_ENDPOINT, post(token::token))
         .route("/oauth/revoke", post(revoke::revoke))
         .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
 }

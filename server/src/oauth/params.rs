@@ -41,23 +41,30 @@ impl ParamsError {
 impl Params {
     /// Reads the body of a form.
     pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Self, ParamsError> {
-        let mut types = headers.get_all(CONTENT_TYPE).iter();
-        let (Some(kind), None) = (types.next(), types.next()) else { return Err(ParamsError::ContentType) };
-        let kind = kind.to_str().map_err(|_| ParamsError::ContentType)?;
-        let kind = kind.split(';').next().unwrap_or_default().trim();
-        if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return Err(ParamsError::ContentType);
-        }
+        is_form(headers)?;
         Self::parse(body)
     }
 
     /// Reads a query or a form.
     pub(super) fn parse(text: &[u8]) -> Result<Self, ParamsError> {
+        Self::read(text, |_| true)
+    }
+
+    /// Keeps only the parameters that `known` names: a parameter that is not recognized is ignored (RFC 6749 §3.1),
+    /// also when it is repeated.
+    pub(super) fn read_known(text: &[u8], known: &[&str]) -> Result<Self, ParamsError> {
+        Self::read(text, |name| known.contains(&name))
+    }
+
+    fn read(text: &[u8], is_known: impl Fn(&str) -> bool) -> Result<Self, ParamsError> {
         let mut found: Vec<(String, Zeroizing<String>)> = Vec::new();
         for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |byte| *byte == b'=');
             let name = decode(halves.next().unwrap_or_default())?;
             let value = Zeroizing::new(decode(halves.next().unwrap_or_default())?);
+            if !is_known(&name) {
+                continue;
+            }
             if found.iter().any(|(known, _)| *known == name) {
                 return Err(ParamsError::Repeated);
             }
@@ -78,6 +85,16 @@ impl Params {
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// Whether a body says that it is a form.
+pub(super) fn is_form(headers: &HeaderMap) -> Result<(), ParamsError> {
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(kind), None) = (types.next(), types.next()) else { return Err(ParamsError::ContentType) };
+    let kind = kind.to_str().map_err(|_| ParamsError::ContentType)?;
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let is_form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
+    if is_form { Ok(()) } else { Err(ParamsError::ContentType) }
 }
 
 /// Undoes the encoding; unlike a browser's, this decoder repairs nothing: a stray `%`, a control character or what is
@@ -122,6 +139,17 @@ mod tests {
         assert_eq!(Params::parse(b"a=1&a=1").unwrap_err(), ParamsError::Repeated);
         assert_eq!(Params::parse(b"a=1&%61=2").unwrap_err(), ParamsError::Repeated);
         assert_eq!(Params::parse(b"a=1&a=").unwrap_err(), ParamsError::Repeated);
+    }
+
+    #[test]
+    fn a_parameter_that_is_not_recognized_is_ignored_however_often_it_comes() {
+        let read = |text: &[u8]| Params::read_known(text, &["a", "b"]);
+        let params = read(b"foo=1&a=1&foo=2&bar&b=&f%6fo=3").unwrap();
+        assert_eq!((params.value("a"), params.raw("b"), params.raw("foo")), (Some("1"), Some(""), None));
+        assert_eq!(read(b"a=1&foo=1&a=1").unwrap_err(), ParamsError::Repeated);
+        assert_eq!(read(b"a=1&foo=%").unwrap_err(), ParamsError::Malformed);
+        let many = (0..=MOST).map(|n| format!("x{n}=1")).collect::<Vec<_>>().join("&");
+        assert!(read(many.as_bytes()).is_ok());
     }
 
     #[test]

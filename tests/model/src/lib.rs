@@ -4,6 +4,7 @@
 //! [`moorline::decision::decide`]: nothing of the rules is written a second time here. What is here is the world around
 //! them: a vault that two processes share, a network, a clock, lost commits, crashes, a person, and a thief.
 
+pub mod ahead;
 pub mod check;
 pub mod client;
 pub mod mutant;

@@ -5,7 +5,8 @@
 use clap::ValueEnum;
 use moorline_server::oauth::rotation::{Again, Decision};
 
-use crate::promises::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
+use crate::ahead::Age;
+use crate::promises::{ALIVE, DEAD, MINT, ONCE, ONE_LEAF, OUTSIDE, PACE, UNTOUCHED};
 use crate::request::{Proven, Request};
 
 /// A rule that is not the product's.
@@ -35,6 +36,10 @@ pub enum Mutant {
     ForgetsJournal,
     /// A client sends an attempt where the metadata says so just then, and not where it said so when the token came.
     GoesByTheMoment,
+    /// The API accepts nonces as old as a refresh does.
+    AgesAlike,
+    /// The proof of a refresh is remembered for four minutes, as any other, though its nonce is accepted for longer.
+    ForgetsProofs,
 }
 
 impl Mutant {
@@ -53,6 +58,8 @@ impl Mutant {
             Self::Fork => ONE_LEAF,
             Self::ProofIgnored => UNTOUCHED,
             Self::EndsInSilence => DEAD,
+            Self::AgesAlike => OUTSIDE,
+            Self::ForgetsProofs => ONCE,
         }
     }
 
@@ -85,6 +92,15 @@ impl Mutant {
 
     pub(crate) fn age_of_answer(self, age: u8) -> u8 {
         if self == Self::FreshRetry { 0 } else { age }
+    }
+
+    pub(crate) fn ages_alike(self) -> bool {
+        self == Self::AgesAlike
+    }
+
+    /// Whether a proof that was used at the age `then` is forgotten by now.
+    pub(crate) fn forgets_proof(self, then: Age, now: Age) -> bool {
+        self == Self::ForgetsProofs && then < now
     }
 
     pub(crate) fn derives_keys(self) -> bool {

@@ -6,6 +6,12 @@ pub const ALIVE: &str = "the owner can always go on unless a thief has used a to
 pub const PACE: &str = "a thief never keeps pace for more than a step";
 /// Without the device's key, a thief is always refused.
 pub const UNTOUCHED: &str = "a thief without the device's key changes nothing and gets nothing";
+/// What a proof that was signed in advance is good for, at most.
+pub const ONCE: &str = "a proof signed in advance buys one rotation";
+/// And what becomes of that.
+pub const OVER: &str = "the owner's next refresh overtakes the thief or ends the session";
+/// What it is never good for.
+pub const OUTSIDE: &str = "a proof signed in advance opens no API once its nonce is old";
 /// A session never forks.
 pub const ONE_LEAF: &str = "at most one leaf is live";
 /// Retries mint nothing.

@@ -6,7 +6,7 @@ use stateright::Property;
 
 use crate::client::{Process, Standing, Vault};
 use crate::names::{Key, SESSIONS, Token};
-use crate::promises::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
+use crate::promises::{ALIVE, DEAD, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
 use crate::request::{Proven, Request};
 use crate::scenario::{Loot, Scenario};
 use crate::server::{Reply, Row};
@@ -25,11 +25,22 @@ pub(crate) fn of(scenario: &Scenario) -> Vec<Property<World>> {
         Property::always(DEAD, dead_where_it_is_over),
     ];
     if scenario.loot != Loot::Nothing {
-        properties.push(if scenario.bound && !scenario.thief_has_device_key {
+        let is_untouched =
+            scenario.bound && !scenario.thief_has_device_key && scenario.loot != Loot::SignedAhead;
+        properties.push(if is_untouched {
             Property::always(UNTOUCHED, |_: &World, state: &State| !state.thief.has_acted)
         } else {
             Property::always(PACE, |world: &World, state: &State| state.thief.pace <= world.scenario.pace)
         });
+    }
+    if scenario.loot == Loot::SignedAhead {
+        properties.extend([
+            Property::always(ONCE, |_: &World, state: &State| state.thief.answers <= 1),
+            Property::always(OVER, |world: &World, state: &State| {
+                state.thief.answers == 0 || is_overtaken(&world.scenario, state)
+            }),
+            Property::always(OUTSIDE, |_: &World, state: &State| !state.thief.entered),
+        ]);
     }
     properties
         .extend(scenario.shows.iter().map(|sight| Property::sometimes(sight.name(), sight.condition())));
@@ -48,6 +59,19 @@ fn can_go_on(scenario: &Scenario, state: &State) -> bool {
                 && vault.contents.standing.held() != Some(&token)
         }
     }
+}
+
+/// Lets one new process of the owner's refresh: it has the current token then, or the session has ended for the thief
+/// too.
+fn is_overtaken(scenario: &Scenario, state: &State) -> bool {
+    let Some(token) = state.vault.contents.standing.held().copied() else { return true };
+    let (mut vault, mut rows) = (state.vault, state.rows);
+    let stored = refreshes(scenario, state.says, &mut vault, &mut rows);
+    let row = rows[usize::from(token.session)];
+    // Beyond the model's bounds there is no next refresh.
+    let Some(stored) = stored else { return true };
+    let holds_current = vault.contents.standing.held().is_some_and(|held| held.generation == row.generation);
+    row.ended || (stored && holds_current)
 }
 
 /// One refresh from end to end; nothing where the model's bounds cut it off.
@@ -133,6 +157,17 @@ impl Sight {
                 w.once(Self::ThiefRefused, || {
                     thief_meets(w, s, Decision::Refuse(Refusal::WrongKey))
                         && thief_meets(w, s, Decision::Refuse(Refusal::ProofFailed))
+                })
+            },
+            Self::ThiefsProofRefused => |w, s| {
+                w.once(Self::ThiefsProofRefused, || {
+                    s.thief.answers > 0 && thief_meets(w, s, Decision::Refuse(Refusal::NonceWanted))
+                })
+            },
+            Self::ThiefShutOut => |w, s| {
+                w.once(Self::ThiefShutOut, || {
+                    s.thief.answers > 0
+                        && s.thief.calls().all(|token| s.thief.is_let_in(token, &w.scenario).is_none())
                 })
             },
         }

@@ -16,6 +16,9 @@ pub enum Loot {
     Request,
     /// The vault at any moment: the token, and the attempt key that is journalled for it.
     Vault,
+    /// The same, with the access token of that moment, and two proofs that the device signed with a nonce of that
+    /// moment: one for a refresh, and one for the API with that access token. Not the device's key.
+    SignedAhead,
 }
 
 /// One run.

@@ -7,6 +7,7 @@ use crate::sight::Sight;
 use crate::sight::Sight::{
     AnswersAfterSignOut, AnswersLate, Heal, InHole, LateByProof, LateDuplicate, OwnerForked, OwnerTold,
     ProofRefused, Retried, RetriedByProof, SameAttempt, SendsLate, ThiefCaught, ThiefGains, ThiefRefused,
+    ThiefShutOut, ThiefsProofRefused,
 };
 
 /// How much is looked at.
@@ -189,6 +190,22 @@ fn with_a_thief() -> Vec<Scenario> {
             ..bound
         },
         Scenario {
+            name: "bound, thief with the vault and proofs signed in advance",
+            loot: Loot::SignedAhead,
+            pace: 2,
+            shows: &[
+                Retried,
+                ThiefGains,
+                ThiefRefused,
+                ThiefsProofRefused,
+                ThiefShutOut,
+                ThiefCaught,
+                OwnerForked,
+                OwnerTold,
+            ],
+            ..bound
+        },
+        Scenario {
             name: "bound, thief with the vault and the key",
             loot: Loot::Vault,
             generations: 3,
@@ -232,6 +249,16 @@ pub fn mutants() -> Vec<Scenario> {
             Mutant::GoesByTheMoment,
             "a client that goes by the metadata of the moment",
             Scenario { bound: true, metadata_changes: true, ..small },
+        ),
+        of(
+            Mutant::AgesAlike,
+            "an API that accepts nonces as old as a refresh does",
+            Scenario { bound: true, pace: 2, ..thief(Loot::SignedAhead) },
+        ),
+        of(
+            Mutant::ForgetsProofs,
+            "a refresh's proof is forgotten before its nonce is too old",
+            Scenario { bound: true, pace: 2, ..thief(Loot::SignedAhead) },
         ),
         of(Mutant::ForgetsJournal, "a client that makes a new key after a crash", small),
     ]

@@ -35,11 +35,15 @@ pub enum Sight {
     OwnerForked,
     /// The thief is refused and nothing changes.
     ThiefRefused,
+    /// Its proof, which was signed in advance, is too old or was used.
+    ThiefsProofRefused,
+    /// The API refuses it with a good access token.
+    ThiefShutOut,
 }
 
 impl Sight {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Retried,
         Self::RetriedByProof,
         Self::Heal,
@@ -56,6 +60,8 @@ impl Sight {
         Self::ThiefCaught,
         Self::OwnerForked,
         Self::ThiefRefused,
+        Self::ThiefsProofRefused,
+        Self::ThiefShutOut,
     ];
 
     /// What is seen.
@@ -78,6 +84,8 @@ impl Sight {
             Self::ThiefCaught => "the thief is caught",
             Self::OwnerForked => "the owner meets the thief's fork",
             Self::ThiefRefused => "the thief is refused",
+            Self::ThiefsProofRefused => "the thief's proof is too old, or used",
+            Self::ThiefShutOut => "the API refuses the thief's new access token",
         }
     }
 }

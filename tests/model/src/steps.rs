@@ -61,8 +61,15 @@ pub enum Step {
     MetadataChanges,
     /// The thief copies the vault with its records.
     CopyVault,
+    /// The thief has the device for a moment: it copies the vault, and has proofs signed.
+    SignAhead,
+    /// The nonce of those proofs grows old.
+    NonceAges,
     /// The thief sends a request.
     Thief(Request),
+    /// The thief asks the API, with the access token that came with this token and the proof that was signed for the
+    /// API.
+    Enter(Token),
 }
 
 impl World {
@@ -139,6 +146,7 @@ impl World {
                     steps.extend((0..token.generation).map(|generation| Step::Steal(token.at(generation))));
                 }
                 (Loot::Vault, Some(_)) => steps.push(Step::CopyVault),
+                (Loot::SignedAhead, Some(_)) => steps.push(Step::SignAhead),
                 (Loot::Request, _) => {
                     steps.extend(
                         (0..)
@@ -149,7 +157,11 @@ impl World {
                 _ => {}
             }
         }
+        if state.thief.can_age() {
+            steps.push(Step::NonceAges);
+        }
         steps.extend(state.thief.requests(&self.scenario).map(Step::Thief));
+        steps.extend(state.thief.calls().map(Step::Enter));
     }
 
     /// A request reaches the server.
@@ -188,12 +200,16 @@ impl World {
 
     fn thief_acts(&self, state: &mut State, request: &Request) -> Option<()> {
         let before = *state.row(request.token);
+        // A proof is used up when it comes with a token of a live session, whatever is decided then.
+        if request.proof == Proven::Device && !before.ended {
+            state.thief.use_up();
+        }
         match self.serve(state, request) {
             Reply::Issued { token, .. } => {
                 state.thief.has_acted = true;
                 state.thief.gain(token);
             }
-            _ if *state.row(request.token) == before => return None,
+            _ if *state.row(request.token) == before => {}
             _ => state.thief.has_acted = true,
         }
         Some(())
@@ -304,6 +320,16 @@ impl World {
             Step::CopyVault => {
                 let token = *state.vault.contents.standing.held()?;
                 state.thief.steal(token, state.vault.journalled(token));
+            }
+            Step::SignAhead => {
+                let token = *state.vault.contents.standing.held()?;
+                state.thief.have_signed(token, state.vault.journalled(token));
+            }
+            Step::NonceAges => state.thief.grow_old(),
+            Step::Enter(token) => {
+                let should = state.thief.is_let_in(token, &self.scenario)?;
+                // A proof for the API serves once; nothing else of this world depends on it.
+                state.thief.entered |= !should && !state.row(token).ended;
             }
             Step::Thief(request) => self.thief_acts(state, &request)?,
             _ => return self.process_step(state, step),

@@ -68,6 +68,16 @@ fn a_client_that_does_not_read_the_vault_again_is_caught() {
 }
 
 #[test]
+fn an_api_that_accepts_nonces_as_old_as_a_refresh_does_is_caught() {
+    is_caught(Mutant::AgesAlike);
+}
+
+#[test]
+fn a_proof_that_is_forgotten_before_its_nonce_is_too_old_is_caught() {
+    is_caught(Mutant::ForgetsProofs);
+}
+
+#[test]
 fn a_client_that_makes_a_new_key_after_a_crash_is_caught() {
     is_caught(Mutant::ForgetsJournal);
 }

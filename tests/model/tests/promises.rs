@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use moorline_model::check::{self, Outcome};
-use moorline_model::promises::{ALIVE, DEAD, MINT, ONE_LEAF, PACE, UNTOUCHED};
+use moorline_model::promises::{ALIVE, DEAD, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios::{self, Size};
 
@@ -36,6 +36,21 @@ fn a_thief_never_keeps_pace_for_more_than_a_step() {
 #[test]
 fn a_thief_without_the_devices_key_changes_nothing_and_gets_nothing() {
     holds(UNTOUCHED);
+}
+
+#[test]
+fn a_proof_signed_in_advance_buys_one_rotation() {
+    holds(ONCE);
+}
+
+#[test]
+fn what_a_proof_signed_in_advance_has_bought_is_over_with_the_owners_next_refresh() {
+    holds(OVER);
+}
+
+#[test]
+fn a_proof_signed_in_advance_opens_no_api_once_its_nonce_is_old() {
+    holds(OUTSIDE);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 #![expect(unsafe_code, reason = "standing in for libc's functions can't be done without")]
 
+mod clock;
 mod control;
 mod hooks;
 mod journal;

@@ -8,6 +8,7 @@ mod lost_answers;
 mod lost_vault;
 mod races;
 mod secrets;
+mod shared;
 mod sign_out;
 mod storage;
 mod suspension;

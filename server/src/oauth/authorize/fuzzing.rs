@@ -25,7 +25,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 /// Every answer goes to a redirect URI of the client's, without a fragment; an accepted request has a PKCE challenge and
 /// no scope but the client's, and is accepted again as it was.
 pub fn authorize(input: &[u8]) {
-    let Ok(params) = Params::parse(input) else { return };
+    let Ok(params) = Params::read_known(input, &validate::PARAMETERS) else { return };
     let (client, settings) = (client(), settings());
     match validate::request(&settings, arrival(), &client, &params) {
         Ok(request) => accepted(&request, &client, &params),

@@ -18,7 +18,7 @@ use self::answer::{AnswerError, Refused, see_other};
 use self::step::{Step, next_step};
 use self::validate::Arrival;
 use super::consent::granted;
-use super::params::{Params, ParamsError};
+use super::params::{Params, ParamsError, is_form};
 use super::requests::{self, AuthorizationRequest};
 use super::{clients, code};
 use crate::audit::{self, Event};
@@ -35,7 +35,7 @@ pub(super) async fn by_query(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, AnswerError> {
-    let params = Params::parse(uri.query().unwrap_or_default().as_bytes());
+    let params = Params::read_known(uri.query().unwrap_or_default().as_bytes(), &validate::PARAMETERS);
     begin(&state, address, &headers, params).await
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn by_form(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, AnswerError> {
-    let params = Params::form(&headers, &body);
+    let params = is_form(&headers).and_then(|()| Params::read_known(&body, &validate::PARAMETERS));
     begin(&state, address, &headers, params).await
 }
 

@@ -15,6 +15,26 @@ const LONGEST_STATE: usize = 2048;
 const LONGEST_NONCE: usize = 512;
 const LONGEST_HINT: usize = 256;
 
+/// The parameters that mean something here; others are ignored (RFC 6749 §3.1).
+pub(super) const PARAMETERS: [&str; 16] = [
+    "client_id",
+    "code_challenge",
+    "code_challenge_method",
+    "dpop_jkt",
+    "login_hint",
+    "max_age",
+    "nonce",
+    "prompt",
+    "redirect_uri",
+    "request",
+    "request_uri",
+    "resource",
+    "response_mode",
+    "response_type",
+    "scope",
+    "state",
+];
+
 /// The name that a request gets, and when it came.
 pub(super) struct Arrival {
     pub(super) id: String,

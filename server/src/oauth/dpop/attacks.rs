@@ -6,15 +6,18 @@ use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 
-use super::nonce::WINDOW;
+use super::nonce::{WINDOW, windows_of_a_refresh};
+use super::replay::SHORT;
 use super::testing::{Device, Draft, encode};
-use super::{Checked, Claim, DPOP, Dpop, ProofError};
+use super::{Checked, Claim, DPOP, Dpop, ProofError, TOKEN_ENDPOINT};
 use crate::clock::{Clock, Timestamp};
 use crate::random::Random;
 
 const ISSUER: &str = "https://id.example.com";
 const PATH: &str = "/v1/notes";
 const TOKEN: &str = "an.access.token";
+/// How long access tokens live here.
+const LIFETIME: Duration = Duration::from_secs(900);
 
 struct Guard {
     dpop: Dpop,
@@ -24,7 +27,7 @@ struct Guard {
 impl Guard {
     fn new() -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_700_000_000_000));
-        Self { dpop: Dpop::new(ISSUER, clock.clone(), &Random::system()), clock }
+        Self { dpop: Dpop::new(ISSUER, LIFETIME, clock.clone(), &Random::system()), clock }
     }
 
     fn draft<'a>(&self, device: &'a Device) -> Draft<'a> {
@@ -34,6 +37,18 @@ impl Guard {
     fn check(&self, proof: &str) -> Checked {
         let headers = HeaderMap::from_iter([(DPOP, HeaderValue::from_str(proof).unwrap())]);
         self.dpop.check(&headers, &Method::POST, PATH, Some(TOKEN))
+    }
+
+    /// A good proof for the token endpoint, just now.
+    fn for_tokens(&self, device: &Device) -> String {
+        device.draft("POST", &format!("{ISSUER}{TOKEN_ENDPOINT}"), &self.dpop.nonce(), None).sign()
+    }
+
+    /// What the proof is worth with a refresh token, and with a code.
+    fn check_for_tokens(&self, proof: &str) -> [Checked; 2] {
+        let headers = HeaderMap::from_iter([(DPOP, HeaderValue::from_str(proof).unwrap())]);
+        let refresh = self.dpop.check_refresh(&headers, &Method::POST);
+        [refresh, self.dpop.check(&headers, &Method::POST, TOKEN_ENDPOINT, None)]
     }
 
     /// Spoils a good proof before it is signed.
@@ -288,6 +303,50 @@ fn the_current_and_the_previous_nonce_are_accepted_and_no_other() {
 }
 
 #[test]
+fn an_old_nonce_is_good_for_a_refresh_alone_and_for_no_longer_than_its_time() {
+    let guard = Guard::new();
+    let device = Device::new();
+    let (early, elsewhere) = (guard.for_tokens(&device), guard.draft(&device).sign());
+    for age in 0..=windows_of_a_refresh(LIFETIME) {
+        let [refresh, exchange] = guard.check_for_tokens(&early);
+        assert!(matches!(refresh, Checked::Good(_)), "{age}: {refresh:?}");
+        assert_eq!(exchange == Checked::NonceWanted, age > SHORT, "{age}: {exchange:?}");
+        assert_eq!(guard.check(&elsewhere) == Checked::NonceWanted, age > SHORT, "{age}");
+        guard.clock.advance(WINDOW);
+    }
+    assert_eq!(guard.check_for_tokens(&early), [Checked::NonceWanted, Checked::NonceWanted]);
+}
+
+#[test]
+fn a_refreshs_proof_with_an_old_nonce_is_used_once_whenever_it_comes_again() {
+    let guard = Guard::new();
+    let device = Device::new();
+    let claim = |proof: &str| match guard.check_for_tokens(proof) {
+        [Checked::Good(proof), _] => guard.dpop.claim(&proof),
+        other => panic!("{other:?}"),
+    };
+    let [one, other] = [(); 2].map(|()| guard.for_tokens(&device));
+    assert_eq!(claim(&one), Claim::Fresh);
+    for _ in 0..windows_of_a_refresh(LIFETIME) {
+        guard.clock.advance(WINDOW);
+        assert_eq!(claim(&one), Claim::Replayed);
+    }
+    assert_eq!(claim(&other), Claim::Fresh, "at the very end");
+    assert_eq!(claim(&other), Claim::Replayed);
+}
+
+#[test]
+fn a_proof_that_came_with_a_code_is_not_good_for_a_refresh_later() {
+    let guard = Guard::new();
+    let early = guard.for_tokens(&Device::new());
+    let [_, Checked::Good(exchange)] = guard.check_for_tokens(&early) else { panic!("a good proof") };
+    assert_eq!(guard.dpop.claim(&exchange), Claim::Fresh);
+    guard.clock.advance(LIFETIME);
+    let [Checked::Good(refresh), _] = guard.check_for_tokens(&early) else { panic!("a good nonce") };
+    assert_eq!(guard.dpop.claim(&refresh), Claim::Replayed);
+}
+
+#[test]
 fn a_proof_made_in_advance_without_a_nonce_is_worthless() {
     let guard = Guard::new();
     guard.clock.advance(Duration::from_secs(3600));
@@ -323,7 +382,7 @@ fn a_proof_is_used_once_and_after_a_restart_it_is_old() {
     claims.sort_by_key(|claim| *claim == Claim::Replayed);
     assert_eq!(claims, [Claim::Fresh, Claim::Fresh, Claim::Replayed]);
 
-    let restarted = Dpop::new(ISSUER, guard.clock.clone(), &Random::system());
+    let restarted = Dpop::new(ISSUER, LIFETIME, guard.clock.clone(), &Random::system());
     let headers = HeaderMap::from_iter([(DPOP, text.parse().unwrap())]);
     let checked = restarted.check(&headers, &Method::POST, PATH, Some(TOKEN));
     assert_eq!(checked, Checked::NonceWanted, "what this process can't remember, it refuses");

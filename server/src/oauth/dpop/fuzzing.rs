@@ -19,7 +19,7 @@ const TOKEN: &str = "access";
 /// and never with a character changed.
 pub fn dpop_proof(input: &[u8]) {
     let clock = Clock::manual(Timestamp::from_millis(1_795_000_000_000));
-    let dpop = Dpop::new(ISSUER, clock, &Random::system());
+    let dpop = Dpop::new(ISSUER, Duration::from_secs(900), clock, &Random::system());
     let key = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("32 bytes are a seed");
     let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(key.public_key().as_ref()) });
     let Some(drafted) = input.strip_prefix(b"S") else {

@@ -38,10 +38,13 @@ use super::clients::sha256;
 use crate::clock::Clock;
 use crate::random::Random;
 use nonce::Nonces;
-use replay::Replays;
+use replay::{Memory, Replays, Trace};
 
 /// The header that carries a proof.
 pub const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// The path of the token endpoint.
+pub(super) const TOKEN_ENDPOINT: &str = "/oauth/token";
 
 /// The header that carries the nonce for the next proof.
 pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
@@ -52,6 +55,8 @@ pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 pub struct Dpop {
     origin: String,
     nonces: Nonces,
+    /// For how many windows after its own a nonce is accepted for a refresh.
+    windows_of_a_refresh: u64,
     replays: Replays,
     /// How many proofs of one window may be one holder's; `None` is as many as there is room for.
     share: Option<u32>,
@@ -75,8 +80,7 @@ pub enum Checked {
 pub struct Proof {
     jkt: String,
     hash: String,
-    id: replay::Id,
-    window: u64,
+    trace: Trace,
 }
 
 impl Proof {
@@ -100,14 +104,17 @@ impl std::fmt::Debug for Proof {
 }
 
 impl Dpop {
-    /// A guard for the server whose clients reach it at `issuer`, with a nonce key of its own.
+    /// A guard for the server whose clients reach it at `issuer`, with a nonce key of its own. A refresh may bring a
+    /// nonce that is as old as an access token gets, and a little older.
     #[must_use]
-    pub fn new(issuer: &str, clock: Clock, random: &Random) -> Self {
+    pub fn new(issuer: &str, access_token_lifetime: Duration, clock: Clock, random: &Random) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &*zeroize::Zeroizing::new(random.bytes::<32>()));
+        let windows_of_a_refresh = nonce::windows_of_a_refresh(access_token_lifetime);
         Self {
             origin: issuer.to_owned(),
             nonces: Nonces::new(key, clock),
-            replays: Replays::new(replay::MOST),
+            windows_of_a_refresh,
+            replays: Replays::new(replay::MOST, windows_of_a_refresh),
             share: None,
         }
     }
@@ -124,7 +131,8 @@ impl Dpop {
         self.nonces.current()
     }
 
-    /// Checks the proof of a request to `path` (RFC 9449 §4.3), for this access token if it comes with one.
+    /// Checks the proof of a request to `path` (RFC 9449 §4.3), for this access token if it comes with one. Its nonce
+    /// must not be older than four minutes.
     #[must_use]
     pub fn check(
         &self,
@@ -133,14 +141,27 @@ impl Dpop {
         path: &str,
         access_token: Option<&str>,
     ) -> Checked {
+        let expected = proof::Expected { method: method.as_str(), origin: &self.origin, path, access_token };
+        self.look(headers, &expected, replay::SHORT)
+    }
+
+    /// Checks the proof of a request with `grant_type=refresh_token` to the token endpoint. Its nonce may be as old
+    /// as an access token gets, so that a client which comes back after that needs no challenge.
+    #[must_use]
+    pub fn check_refresh(&self, headers: &HeaderMap, method: &Method) -> Checked {
+        let (method, origin) = (method.as_str(), self.origin.as_str());
+        let expected = proof::Expected { method, origin, path: TOKEN_ENDPOINT, access_token: None };
+        self.look(headers, &expected, self.windows_of_a_refresh)
+    }
+
+    fn look(&self, headers: &HeaderMap, expected: &proof::Expected<'_>, accepted: u64) -> Checked {
         let mut values = headers.get_all(DPOP).iter();
         let Some(value) = values.next() else { return Checked::Absent };
         if values.next().is_some() {
             return Checked::Bad(ProofError::Repeated);
         }
         let Ok(text) = value.to_str() else { return Checked::Bad(ProofError::Malformed) };
-        let expected = proof::Expected { method: method.as_str(), origin: &self.origin, path, access_token };
-        match self.read(text, &expected) {
+        match self.read(text, expected, accepted) {
             Ok(Some(proof)) => Checked::Good(proof),
             Ok(None) => Checked::NonceWanted,
             Err(error) => Checked::Bad(error),
@@ -149,25 +170,33 @@ impl Dpop {
 
     /// The proof, or `None` when all that it lacks, as far as was looked, is a nonce. The signature is the costly part: it comes
     /// last, and a client that only needs a nonce costs none.
-    fn read(&self, text: &str, expected: &proof::Expected<'_>) -> Result<Option<Proof>, ProofError> {
+    fn read(
+        &self,
+        text: &str,
+        expected: &proof::Expected<'_>,
+        accepted: u64,
+    ) -> Result<Option<Proof>, ProofError> {
         let parts = proof::Parts::split(text)?;
         let key = parts.key()?;
         let claims = parts.claims()?;
         claims.check(expected)?;
-        let Some(window) = claims.nonce().and_then(|nonce| self.nonces.window_of(nonce)) else {
+        let Some(window) = claims.nonce().and_then(|nonce| self.nonces.window_of(nonce, accepted)) else {
             return Ok(None);
         };
         key.verify(parts.signed(), parts.signature())?;
         let jkt = key.thumbprint();
         let id = self.nonces.tag(&[b"jti", jkt.as_bytes(), claims.jti().as_bytes()]);
         let hash = URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()));
-        Ok(Some(Proof { jkt, hash, id, window }))
+        // A proof for the token endpoint that was used for a code would be good for a refresh as well, and for as
+        // long.
+        let memory = if expected.path == TOKEN_ENDPOINT { Memory::Long } else { Memory::Short };
+        Ok(Some(Proof { jkt, hash, trace: Trace { id, window, accepted, memory } }))
     }
 
     /// Uses the proof up, where requests are limited already. Cheap: no cryptography, and a lock for a look-up.
     #[must_use]
     pub fn claim(&self, proof: &Proof) -> Claim {
-        self.replays.claim(proof.id, proof.window, self.nonces.window())
+        self.replays.claim(proof.trace, self.nonces.window())
     }
 
     /// Uses the proof up within the share of `holder`: who has to answer for it, in bytes that stand for nobody else.
@@ -175,13 +204,13 @@ impl Dpop {
     pub fn claim_within_share(&self, proof: &Proof, holder: &[u8]) -> Claim {
         let Some(share) = self.share else { return self.claim(proof) };
         let holder = self.nonces.tag(&[b"holder", holder]);
-        self.replays.claim_within(proof.id, proof.window, self.nonces.window(), holder, share)
+        self.replays.claim_within(proof.trace, self.nonces.window(), holder, share)
     }
 
     /// Whether the proof was used before. Uses nothing up.
     #[must_use]
     pub fn was_used(&self, proof: &Proof) -> bool {
-        self.replays.knows(proof.id)
+        self.replays.knows(proof.trace.id)
     }
 
     /// When a holder whose share is used up has one again.
@@ -211,5 +240,5 @@ pub(crate) fn next_nonce(dpop: &Dpop, response: &mut Response) {
 
 /// Documents that caches keep must not carry a nonce.
 fn takes_proofs(path: &str) -> bool {
-    matches!(path, "/oauth/token" | "/oauth/revoke" | "/oauth/userinfo") || path.starts_with("/v1/")
+    matches!(path, TOKEN_ENDPOINT | "/oauth/revoke" | "/oauth/userinfo") || path.starts_with("/v1/")
 }

@@ -10,9 +10,18 @@ use subtle::ConstantTimeEq as _;
 use super::replay::Id;
 use crate::clock::Clock;
 
-/// For so long a nonce is the current one; for as long again it is accepted. Long enough for a slow network, short enough
-/// that proofs which somebody made in advance (§11.2) are soon worthless and few used ones have to be remembered.
+/// For so long a nonce is the current one.
 pub(super) const WINDOW: Duration = Duration::from_secs(120);
+
+/// No refresh accepts an older nonce because access tokens live longer than this.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+/// For so many windows after its own a nonce is accepted for a refresh: as long as an access token lives, and at
+/// least one window more. So a client that comes back when its access token has expired needs one request, and not a
+/// challenge first.
+pub(super) fn windows_of_a_refresh(access_token_lifetime: Duration) -> u64 {
+    access_token_lifetime.min(LONGEST_LIFETIME).as_secs().div_ceil(WINDOW.as_secs()) + 1
+}
 
 /// A tag over the number of the window, by a key that lives as long as the process.
 pub(super) struct Nonces {
@@ -46,12 +55,11 @@ impl Nonces {
         self.of(self.window())
     }
 
-    /// The window that the nonce was given out in, if it is the current one or the one before.
-    pub(super) fn window_of(&self, nonce: &str) -> Option<u64> {
+    /// The window that the nonce was given out in, if it is the current one or one of the `accepted` before it.
+    pub(super) fn window_of(&self, nonce: &str, accepted: u64) -> Option<u64> {
         let now = self.window();
-        [Some(now), now.checked_sub(1)]
-            .into_iter()
-            .flatten()
+        (0..=accepted)
+            .map_while(|age| now.checked_sub(age))
             .find(|window| self.of(*window).as_bytes().ct_eq(nonce.as_bytes()).into())
     }
 
@@ -72,6 +80,7 @@ impl Nonces {
 
 #[cfg(test)]
 mod tests {
+    use super::super::replay::SHORT;
     use super::*;
     use crate::clock::Timestamp;
     use crate::random::Random;
@@ -82,28 +91,55 @@ mod tests {
     }
 
     #[test]
-    fn a_nonce_is_accepted_in_its_window_and_in_the_next_and_then_no_more() {
-        let clock = Clock::manual(Timestamp::from_millis(0));
-        let nonces = nonces(&clock);
-        let nonce = nonces.current();
-        assert_eq!(nonces.window_of(&nonce), Some(0));
-        clock.advance(WINDOW);
-        assert_ne!(nonces.current(), nonce);
-        assert_eq!(nonces.window_of(&nonce), Some(0));
-        clock.advance(WINDOW - Duration::from_millis(1));
-        assert_eq!(nonces.window_of(&nonce), Some(0));
-        clock.advance(Duration::from_millis(1));
-        assert_eq!(nonces.window_of(&nonce), None);
+    fn a_nonce_is_accepted_in_its_window_and_in_as_many_as_are_asked_for_and_then_no_more() {
+        for accepted in [SHORT, 2, windows_of_a_refresh(LONGEST_LIFETIME)] {
+            let clock = Clock::manual(Timestamp::from_millis(0));
+            let nonces = nonces(&clock);
+            let nonce = nonces.current();
+            assert_eq!(nonces.window_of(&nonce, accepted), Some(0));
+            for _ in 0..accepted {
+                clock.advance(WINDOW);
+                assert_ne!(nonces.current(), nonce);
+                assert_eq!(nonces.window_of(&nonce, accepted), Some(0));
+            }
+            clock.advance(WINDOW - Duration::from_millis(1));
+            assert_eq!(nonces.window_of(&nonce, accepted), Some(0));
+            clock.advance(Duration::from_millis(1));
+            assert_eq!(nonces.window_of(&nonce, accepted), None, "{accepted}");
+        }
+    }
+
+    #[test]
+    fn a_refreshs_nonce_lives_as_long_as_an_access_token_and_two_minutes_more_but_no_more_than_twenty() {
+        for (lifetime, windows) in [
+            (0, 1),
+            (30, 2),
+            (120, 2),
+            (121, 3),
+            (600, 6),
+            (840, 8),
+            (841, 9),
+            (900, 9),
+            (901, 9),
+            (86_400, 9),
+        ] {
+            let accepted = windows_of_a_refresh(Duration::from_secs(lifetime));
+            assert_eq!(accepted, windows, "{lifetime}");
+            // Given out at the very end of its window, a nonce has only the windows after it.
+            let shortest = WINDOW * u32::try_from(accepted).unwrap();
+            assert!(shortest >= Duration::from_secs(lifetime.min(900) + 120), "{lifetime}");
+            assert!(shortest + WINDOW <= Duration::from_secs(20 * 60), "{lifetime}");
+        }
     }
 
     #[test]
     fn a_nonce_of_another_process_or_of_the_future_is_foreign() {
         let clock = Clock::manual(Timestamp::from_millis(0));
         let (ours, theirs) = (nonces(&clock), nonces(&clock));
-        assert_eq!(ours.window_of(&theirs.current()), None);
-        assert_eq!(ours.window_of(&ours.of(1)), None);
+        assert_eq!(ours.window_of(&theirs.current(), 9), None);
+        assert_eq!(ours.window_of(&ours.of(1), 9), None);
         for wrong in ["", "A", &ours.current()[1..], &format!("{}A", ours.current())] {
-            assert_eq!(ours.window_of(wrong), None, "{wrong}");
+            assert_eq!(ours.window_of(wrong, 9), None, "{wrong}");
         }
     }
 

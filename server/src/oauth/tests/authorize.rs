@@ -91,6 +91,22 @@ async fn a_repeated_or_malformed_parameter_is_shown_here() {
 }
 
 #[tokio::test]
+async fn parameters_that_nobody_knows_are_ignored_also_when_they_are_repeated() {
+    let world = World::new().await;
+    let cookie = world.browser().await;
+    for more in ["&foo=1&foo=2", "&utm_source=a&utm_source=a&ui_locales=de", "&foo", "&foo=1&state2=x&foo="] {
+        let path = format!("/oauth/authorize?{}{more}", encode(&request(&[])));
+        let reply = world.get(&path, &[(COOKIE, &cookie)]).await;
+        assert!(reply.answer("code").is_some(), "{more}");
+        assert_eq!(reply.answer("state").unwrap(), "the state & more");
+    }
+    let mut params = request(&[]);
+    params.extend([("foo", "1"), ("foo", "2")]);
+    let reply = world.form("/oauth/authorize", &params, &[(COOKIE, &cookie)]).await;
+    assert!(reply.answer("code").is_some(), "by form, too");
+}
+
+#[tokio::test]
 async fn other_errors_are_told_at_the_redirect_uri_with_state_and_iss() {
     let world = World::new().await;
     let cookie = world.browser().await;

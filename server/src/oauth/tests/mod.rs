@@ -6,6 +6,7 @@ mod code;
 mod discovery;
 mod dpop;
 mod dpop_clients;
+mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
 mod refresh;

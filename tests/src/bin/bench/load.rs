@@ -1,4 +1,5 @@
-//! The clients: a session and a kept-alive TLS connection each, and as little work of their own as that allows.
+//! The clients: a session and a TLS connection each, kept or new each time, and as little work of their own as that
+//! allows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,23 +14,49 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::client::Resumption;
+
+use crate::sessions::Session;
 
 /// No point takes more refreshes than this, however fast the machine.
 const MOST: usize = 500_000;
 /// Refreshes of each client before the clock starts.
 const WARM_UP: usize = 20;
 
-struct Client {
-    stream: TlsStream<TcpStream>,
-    buffer: Vec<u8>,
-    refresh_token: String,
+/// Which connection a refresh goes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Connection {
+    /// One that is kept alive: an app in use.
+    Warm,
+    /// A new one each time, with a whole TLS handshake: an app that comes back after a while.
+    Cold,
 }
 
-/// All sessions, and how to reach the server.
-pub(crate) struct Load {
+/// How to reach the server.
+struct Network {
     config: Arc<ClientConfig>,
     listen: String,
-    refresh_tokens: Vec<String>,
+}
+
+impl Network {
+    async fn connect(&self) -> Result<TlsStream<TcpStream>> {
+        tls::connect(&self.config, "localhost", &self.listen).await
+    }
+}
+
+struct Client {
+    network: Arc<Network>,
+    /// The connection that is kept.
+    stream: Option<TlsStream<TcpStream>>,
+    buffer: Vec<u8>,
+    connection: Connection,
+    session: Session,
+}
+
+/// All sessions of one kind, and how to reach the server.
+pub(crate) struct Load {
+    network: Arc<Network>,
+    sessions: Vec<Session>,
 }
 
 /// Clients that are connected and warm.
@@ -44,20 +71,22 @@ pub(crate) struct Outcome {
 }
 
 impl Load {
-    pub(crate) fn new(server: &Server, refresh_tokens: Vec<String>) -> Result<Self> {
+    pub(crate) fn new(server: &Server, sessions: Vec<Session>) -> Result<Self> {
         let ca = server.dev().ca_pem.as_deref().context("the server speaks TLS")?;
         let mut config = tls::client_config(ca)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { config: Arc::new(config), listen: server.dev().listen.clone(), refresh_tokens })
+        config.resumption = Resumption::disabled();
+        let network = Network { config: Arc::new(config), listen: server.dev().listen.clone() };
+        Ok(Self { network: Arc::new(network), sessions })
     }
 
     /// Connects `count` clients and warms them up. Each point has connections of its own: the server closes those that
     /// idle through another point.
-    pub(crate) async fn connect(&mut self, count: usize) -> Result<Clients> {
+    pub(crate) async fn connect(&mut self, count: usize, connection: Connection) -> Result<Clients> {
         let mut clients = Vec::with_capacity(count);
-        for refresh_token in self.refresh_tokens.drain(..count) {
-            let stream = tls::connect(&self.config, "localhost", &self.listen).await?;
-            let mut client = Client { stream, buffer: Vec::new(), refresh_token };
+        for session in self.sessions.drain(..count) {
+            let network = Arc::clone(&self.network);
+            let mut client = Client { network, stream: None, buffer: Vec::new(), connection, session };
             for _ in 0..WARM_UP {
                 client.refresh().await?;
             }
@@ -68,7 +97,7 @@ impl Load {
 
     /// Keeps the sessions of `clients` for the next point.
     pub(crate) fn disconnect(&mut self, clients: Clients) {
-        self.refresh_tokens.extend(clients.0.into_iter().map(|client| client.refresh_token));
+        self.sessions.extend(clients.0.into_iter().map(|client| client.session));
     }
 }
 
@@ -101,23 +130,42 @@ impl Clients {
 
 impl Client {
     async fn refresh(&mut self) -> Result<()> {
-        let body = format!(
-            "grant_type=refresh_token&client_id={CLIENT}&refresh_token={}&refresh_attempt={}",
-            self.refresh_token,
-            attempt()
-        );
-        let request = format!(
-            "POST /oauth/token HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\
-             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        self.stream.write_all(request.as_bytes()).await?;
-        self.stream.flush().await?;
-        let answer = Message::read(&mut self.stream, &mut self.buffer).await?.context("the server closed")?;
+        let mut stream = match self.stream.take() {
+            Some(stream) => stream,
+            None => self.network.connect().await?,
+        };
+        stream.write_all(self.request()?.as_bytes()).await?;
+        stream.flush().await?;
+        let answer = Message::read(&mut stream, &mut self.buffer).await?.context("the server closed")?;
         ensure!(answer.status() == 200, "{}: {}", answer.start, String::from_utf8_lossy(&answer.body));
         let tokens: Tokens = serde_json::from_slice(&answer.body)?;
-        ensure!(tokens.refresh_token != self.refresh_token, "the refresh token was not rotated");
-        self.refresh_token = tokens.refresh_token;
+        ensure!(tokens.refresh_token != self.session.refresh_token, "the refresh token was not rotated");
+        self.session.refresh_token = tokens.refresh_token;
+        if let Some(prover) = &mut self.session.prover {
+            prover.learn(answer.header("dpop-nonce"))?;
+        }
+        match self.connection {
+            Connection::Warm => self.stream = Some(stream),
+            // A port that waits a minute for late packets is missing soon.
+            Connection::Cold => stream.get_ref().0.set_zero_linger()?,
+        }
         Ok(())
+    }
+
+    fn request(&self) -> Result<String> {
+        let body = format!(
+            "grant_type=refresh_token&client_id={CLIENT}&refresh_token={}&refresh_attempt={}",
+            self.session.refresh_token,
+            attempt()
+        );
+        let proof = match &self.session.prover {
+            Some(prover) => format!("dpop: {}\r\n", prover.prove()?),
+            None => String::new(),
+        };
+        Ok(format!(
+            "POST /oauth/token HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n{proof}\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
     }
 }

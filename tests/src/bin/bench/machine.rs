@@ -3,12 +3,13 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use rustix::time::{ClockId, clock_gettime};
 
 /// Signatures of one measurement.
 const SIGNATURES: u32 = 600;
@@ -53,6 +54,13 @@ pub(crate) async fn cpu_ms_of<T>(pid: u32, work: impl Future<Output = T>) -> Res
     let before = process_cpu_ms(pid)?;
     let outcome = work.await;
     Ok((process_cpu_ms(pid)? - before, outcome))
+}
+
+/// The CPU time of this process so far, user and system, all threads.
+pub(crate) fn whole_cpu() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let nanoseconds = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanoseconds)
 }
 
 /// The processor's name, if the system says.

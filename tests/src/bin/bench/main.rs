@@ -1,12 +1,15 @@
-//! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost; and
-//! what the SDK costs, beside the same work without it.
+//! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost;
+//! what the SDK costs, beside the same work without it; and how large it is.
 
 mod bare;
+mod library;
 mod load;
 mod machine;
+mod memory;
 mod report;
 mod sdk;
 mod sdk_report;
+mod serve;
 mod sessions;
 
 use std::path::PathBuf;
@@ -16,8 +19,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use moorline_tests::Server;
 
-use crate::load::Load;
-use crate::report::Report;
+use crate::library::Library;
+use crate::load::{Connection, Load};
+use crate::memory::Memory;
+use crate::report::{Point, Report};
+use crate::serve::Serve;
 
 /// How many clients refresh at once at each point.
 const CLIENTS: [usize; 3] = [1, 16, 64];
@@ -31,6 +37,9 @@ struct Arguments {
     /// How long each point is measured.
     #[arg(long, default_value_t = 6.0, value_parser = seconds)]
     seconds: f64,
+    /// The library that Kotlin and Swift call, built for release: also say what it is made of.
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -48,34 +57,63 @@ async fn main() -> Result<()> {
     if let Some(file) = &arguments.json {
         moorline_tests::can_be_written(file)?;
     }
-    let server = Server::start()?;
+    let library = arguments.library.as_deref().map(Library::read).transpose()?;
+    let mut server = Server::start()?;
     let most = CLIENTS.into_iter().max().unwrap_or_default();
-    eprintln!("signing in {most} sessions …");
-    let sessions = sessions::sign_in(&server, most).await?;
-    let mut load = Load::new(&server, sessions)?;
+    eprintln!("signing in {most} sessions of each kind …");
+    let bearer = sessions::bearer(&server, most).await?;
+    let mut bearer = Load::new(&server, bearer)?;
+    let mut bound = Load::new(&server, sessions::bound(&server, most).await?)?;
 
     let mut report = Report::new(machine::fsync_ms(server.folder())?);
     let time = Duration::from_secs_f64(arguments.seconds);
     // Signing is measured around every point, so that a noisy neighbour shows in both figures.
     report.signature(machine::signature_cpu_ms()?);
     for clients in CLIENTS {
-        eprintln!("{clients} clients, {:.1} s …", arguments.seconds);
-        let pid = server.pid()?;
-        let mut connected = load.connect(clients).await?;
-        let (cpu, outcome) = machine::cpu_ms_of(pid, connected.run(time)).await?;
-        report.point(clients, &outcome?, cpu);
-        load.disconnect(connected);
+        let point = point(&mut bearer, server.pid()?, clients, Connection::Warm, time).await?;
+        report.quiet(point);
         report.signature(machine::signature_cpu_ms()?);
     }
+    let serve = Serve::take_over(&mut server)?;
+    for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
+        for (connections, connection) in [("warm", Connection::Warm), ("cold", Connection::Cold)] {
+            report.begin(tokens, connections);
+            for clients in CLIENTS {
+                report.point(point(load, serve.pid(), clients, connection, time).await?);
+                report.signature(machine::signature_cpu_ms()?);
+            }
+        }
+    }
     eprintln!("the SDK …");
-    let figures = as_an_app(&server)?;
-    report.sdk(figures.json());
+    let (figures, memory) = (as_an_app(&server)?, Memory::measure(&server).await?);
+    report.sdk(figures.json(), memory);
     report.print();
     figures.print();
+    memory.print();
+    if let Some(library) = library {
+        library.print();
+        report.library(library);
+    }
     if let Some(file) = arguments.json {
         std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
+}
+
+/// `clients` refresh at once for `time`.
+async fn point(
+    load: &mut Load,
+    pid: u32,
+    clients: usize,
+    connection: Connection,
+    time: Duration,
+) -> Result<Point> {
+    eprintln!("{clients} clients, {connection:?} connections, {:.1} s …", time.as_secs_f64());
+    let mut connected = load.connect(clients, connection).await?;
+    let (cpu, outcome) = machine::cpu_ms_of(pid, connected.run(time)).await?;
+    let point = Point::new(clients, &outcome?, cpu);
+    load.disconnect(connected);
+    Ok(point)
 }
 
 /// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one has a

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::library::Library;
 use crate::load::Outcome;
 use crate::machine;
+use crate::memory::Memory;
 
 /// The most that a refresh may cost the server, in RS256 signatures.
 const GOAL: f64 = 1.5;
@@ -18,15 +20,31 @@ pub(crate) struct Report {
     signature_cpu_ms: f64,
     fsync_ms: f64,
     machine: String,
+    /// Bearer sessions over kept connections, at a server that logs warnings alone and has no limits: the oldest
+    /// figures.
     points: Vec<Point>,
+    /// What people get: at a server on the defaults of `serve`.
+    serve: Vec<Series>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sdk: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sdk_memory: Option<Memory>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    library: Option<Library>,
     #[serde(skip)]
     signatures: Vec<f64>,
 }
 
+/// Points that differ only in how many clients there are.
 #[derive(Debug, Serialize)]
-struct Point {
+struct Series {
+    tokens: &'static str,
+    connections: &'static str,
+    points: Vec<Point>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Point {
     clients: usize,
     refreshes: usize,
     seconds: f64,
@@ -35,6 +53,35 @@ struct Point {
     p99_ms: f64,
     server_cpu_ms_per_refresh: f64,
     cpu_per_signature: f64,
+}
+
+impl Point {
+    pub(crate) fn new(clients: usize, outcome: &Outcome, server_cpu_ms: f64) -> Self {
+        let refreshes = outcome.latencies.len();
+        let seconds = outcome.elapsed.as_secs_f64();
+        Self {
+            clients,
+            refreshes,
+            seconds,
+            refreshes_per_second: refreshes as f64 / seconds,
+            p50_ms: quantile(&outcome.latencies, 0.5),
+            p99_ms: quantile(&outcome.latencies, 0.99),
+            server_cpu_ms_per_refresh: server_cpu_ms / refreshes as f64,
+            cpu_per_signature: f64::NAN,
+        }
+    }
+
+    fn print(&self) {
+        println!(
+            "{:7}  {:11.0}  {:7.2}  {:7.2}  {:21.3}  {:14.2}",
+            self.clients,
+            self.refreshes_per_second,
+            self.p50_ms,
+            self.p99_ms,
+            self.server_cpu_ms_per_refresh,
+            self.cpu_per_signature
+        );
+    }
 }
 
 impl Report {
@@ -47,7 +94,10 @@ impl Report {
             fsync_ms,
             machine: machine::processor(),
             points: Vec::new(),
+            serve: Vec::new(),
             sdk: None,
+            sdk_memory: None,
+            library: None,
             signatures: Vec::new(),
         }
     }
@@ -57,7 +107,8 @@ impl Report {
         self.signatures.push(cpu_ms);
         self.signatures.sort_by(f64::total_cmp);
         self.signature_cpu_ms = self.signatures[self.signatures.len() / 2];
-        for point in &mut self.points {
+        let all = self.serve.iter_mut().flat_map(|series| &mut series.points);
+        for point in self.points.iter_mut().chain(all) {
             point.cpu_per_signature = point.server_cpu_ms_per_refresh / self.signature_cpu_ms;
         }
         if let Some(last) = self.points.last() {
@@ -66,41 +117,49 @@ impl Report {
         }
     }
 
-    pub(crate) fn point(&mut self, clients: usize, outcome: &Outcome, server_cpu_ms: f64) {
-        let refreshes = outcome.latencies.len();
-        let seconds = outcome.elapsed.as_secs_f64();
-        self.points.push(Point {
-            clients,
-            refreshes,
-            seconds,
-            refreshes_per_second: refreshes as f64 / seconds,
-            p50_ms: quantile(&outcome.latencies, 0.5),
-            p99_ms: quantile(&outcome.latencies, 0.99),
-            server_cpu_ms_per_refresh: server_cpu_ms / refreshes as f64,
-            cpu_per_signature: f64::NAN,
-        });
+    /// A point at the quiet server.
+    pub(crate) fn quiet(&mut self, point: Point) {
+        self.points.push(point);
+    }
+
+    /// Begins a series at the server as people run it.
+    pub(crate) fn begin(&mut self, tokens: &'static str, connections: &'static str) {
+        self.serve.push(Series { tokens, connections, points: Vec::new() });
+    }
+
+    /// A point of the series that was begun last.
+    pub(crate) fn point(&mut self, point: Point) {
+        if let Some(series) = self.serve.last_mut() {
+            series.points.push(point);
+        }
     }
 
     /// What the SDK costs, for the file.
-    pub(crate) fn sdk(&mut self, figures: serde_json::Value) {
+    pub(crate) fn sdk(&mut self, figures: serde_json::Value, memory: Memory) {
         self.sdk = Some(figures);
+        self.sdk_memory = Some(memory);
+    }
+
+    /// What an app's download holds of it.
+    pub(crate) fn library(&mut self, library: Library) {
+        self.library = Some(library);
     }
 
     pub(crate) fn print(&self) {
-        println!("A refresh costs the server, in RS256-2048 signatures of CPU time (goal at most {GOAL}):\n");
-        for point in &self.points {
-            println!("  {:5.2} × at {} clients", point.cpu_per_signature, point.clients);
-        }
-        println!("\nclients  refreshes/s   p50 ms   p99 ms  server CPU ms/refresh");
-        for point in &self.points {
-            println!(
-                "{:7}  {:11.0}  {:7.2}  {:7.2}  {:21.3}",
-                point.clients,
-                point.refreshes_per_second,
-                point.p50_ms,
-                point.p99_ms,
-                point.server_cpu_ms_per_refresh
-            );
+        let header = "clients  refreshes/s   p50 ms   p99 ms  server CPU ms/refresh  per signature";
+        println!(
+            "Refreshes. \"Per signature\" is the server's CPU time in RS256-2048 signatures of this run.\n"
+        );
+        println!(
+            "bearer, warm connections, a server without limits that logs warnings (goal at most {GOAL}):\n{header}"
+        );
+        self.points.iter().for_each(Point::print);
+        println!(
+            "\nThe same at a server on the defaults of `serve`, its log at info (its limits are on, but higher):"
+        );
+        for Series { tokens, connections, points } in &self.serve {
+            println!("\n{tokens}, {connections} connections:\n{header}");
+            points.iter().for_each(Point::print);
         }
         println!("\none RS256-2048 signature: {:.3} ms of CPU (aws-lc-rs)", self.signature_cpu_ms);
         println!("one fsync of a 4 KiB page: {:.2} ms", self.fsync_ms);

@@ -16,6 +16,7 @@ use moorline_tests::sdk;
 use tokio::runtime::Handle;
 
 use crate::bare::Bare;
+use crate::machine::whole_cpu;
 use crate::report::median_ms;
 use crate::sdk_report::{Figures, Refresh, Request, Store};
 
@@ -25,6 +26,8 @@ const ROUNDS: usize = 9;
 /// Pairs of what takes milliseconds, and of requests.
 const PAIRS: usize = 200;
 const REQUESTS: usize = 2_000;
+/// Refreshes of new processes.
+const COLD: usize = 40;
 /// What is done before the clock starts.
 const WARM_UP: usize = 20;
 
@@ -57,6 +60,7 @@ pub(crate) async fn measure(server: &Server) -> Result<Figures> {
         request_of_task: bench.request_of_task(platform(folder).with_runtime(Handle::current())).await?,
         request_across_threads: bench.request_of_task(platform(folder)).await?,
         refresh: bench.refresh().await?,
+        refresh_of_a_new_process_ms: bench.cold_refresh().await?,
     })
 }
 
@@ -136,21 +140,42 @@ impl Bench<'_> {
         let length = fs::metadata(self.folder.path().join("vault/vault.moorline"))?.len();
         let bytes = vec![1; usize::try_from(length)?];
         let (mut ours, mut bare, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut cpu, mut bare_cpu) = (Vec::new(), Vec::new());
         for nth in 0..PAIRS + WARM_UP {
-            let start = Instant::now();
+            let (start, cpu_before) = (Instant::now(), whole_cpu());
             self.app.refresh(None).await?;
-            let took = start.elapsed();
-            let start = Instant::now();
+            let (took, cpu_of_ours) = (start.elapsed(), whole_cpu() - cpu_before);
+            let (start, cpu_before) = (Instant::now(), whole_cpu());
             bare_client.refresh().await?;
-            let bare_took = start.elapsed();
+            let (bare_took, cpu_of_bare) = (start.elapsed(), whole_cpu() - cpu_before);
             let written = create_by_hand(by_hand.path())? + replace_by_hand(by_hand.path(), &bytes)?.1;
             if nth >= WARM_UP {
                 ours.push(took);
                 bare.push(bare_took);
                 writes.push(written);
+                cpu.push(cpu_of_ours);
+                bare_cpu.push(cpu_of_bare);
             }
         }
-        Ok(Refresh { ms: median_ms(ours), exchange_ms: median_ms(bare), writes_ms: median_ms(writes) })
+        Ok(Refresh {
+            ms: median_ms(ours),
+            exchange_ms: median_ms(bare),
+            writes_ms: median_ms(writes),
+            cpu_ms: median_ms(cpu),
+            exchange_cpu_ms: median_ms(bare_cpu),
+        })
+    }
+
+    /// The first refresh of a process: it opens the vault, connects, and asks for the metadata.
+    async fn cold_refresh(&self) -> Result<f64> {
+        let mut times = Vec::with_capacity(COLD);
+        for _ in 0..COLD {
+            let (configuration, platform) = (self.configuration.clone(), platform(self.folder.path()));
+            let start = Instant::now();
+            Moorline::new(configuration, platform)?.refresh(None).await?;
+            times.push(start.elapsed());
+        }
+        Ok(median_ms(times))
     }
 }
 

@@ -1,15 +1,68 @@
 //! Sessions to refresh, each made by a real sign-in.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use moorline_tests::Server;
-use moorline_tests::oauth::HandMade;
+use moorline_tests::dpop::HandMadeKey;
+use moorline_tests::oauth::{HandMade, exchange_form};
 
-/// The refresh tokens of `count` new sessions of one person: the password is typed once, the rest is the browser's cookie.
-pub(crate) async fn sign_in(server: &Server, count: usize) -> Result<Vec<String>> {
-    let ada = HandMade::new(server, "ada")?;
-    let mut refresh_tokens = Vec::with_capacity(count);
-    for _ in 0..count {
-        refresh_tokens.push(ada.tokens().await?.refresh_token);
+/// What the client of a session has to remember.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) refresh_token: String,
+    /// Where the session is bound to a key.
+    pub(crate) prover: Option<Prover>,
+}
+
+/// The key of a bound session, and the nonce for its next proof.
+#[derive(Debug)]
+pub(crate) struct Prover {
+    key: HandMadeKey,
+    url: String,
+    nonce: String,
+}
+
+impl Prover {
+    /// A proof for one request to the token endpoint.
+    ///
+    /// Errors: when the system has no random bytes.
+    pub(crate) fn prove(&self) -> Result<String> {
+        self.key.prove("POST", &self.url, None, Some(&self.nonce))
     }
-    Ok(refresh_tokens)
+
+    /// Takes the next nonce.
+    ///
+    /// Errors: when the answer has none.
+    pub(crate) fn learn(&mut self, nonce: Option<&str>) -> Result<()> {
+        nonce.context("the next nonce")?.clone_into(&mut self.nonce);
+        Ok(())
+    }
+}
+
+/// `count` new bearer sessions of one person: the password is typed once, the rest is the browser's cookie.
+///
+/// Errors: when something is refused.
+pub(crate) async fn bearer(server: &Server, count: usize) -> Result<Vec<Session>> {
+    let ada = HandMade::new(server, "ada")?;
+    let mut sessions = Vec::with_capacity(count);
+    for _ in 0..count {
+        sessions.push(Session { refresh_token: ada.tokens().await?.refresh_token, prover: None });
+    }
+    Ok(sessions)
+}
+
+/// The same, each bound to a key of its own.
+///
+/// Errors: when something is refused.
+pub(crate) async fn bound(server: &Server, count: usize) -> Result<Vec<Session>> {
+    let ada = HandMade::new(server, "ada")?;
+    let url = server.url("/oauth/token");
+    let mut sessions = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (key, code) = (HandMadeKey::new()?, ada.code().await?);
+        let request = ada.browser().client().post(&url).form(&exchange_form(&code));
+        let answer = key.send(request, ["POST", &url], None).await?;
+        let (refresh_token, nonce) = (answer.tokens()?.refresh_token, answer.header("dpop-nonce").to_owned());
+        sessions.push(Session { refresh_token, prover: Some(Prover { key, url: url.clone(), nonce }) });
+    }
+    Ok(sessions)
 }
