@@ -9,7 +9,7 @@ mod tests;
 
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use url::Url;
 
 use self::address::{check_address, check_issuer, check_origin};

@@ -58,13 +58,13 @@ impl Session {
             }
             return Ok(session);
         }
-        let session =
-            Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk::default()))?;
+        let session = Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk))?;
         shared.push((folder, Arc::downgrade(&session)));
         Ok(session)
     }
 
-    /// A session that is shared with nobody. Reads the vault, not the network.
+    /// A session that is shared with nobody. Reads the vault, not the network; a vault that takes its time is read in the
+    /// background, and the state is `Locked` until then.
     pub(crate) fn open(
         configuration: Configuration,
         platform: Platform,
@@ -78,7 +78,8 @@ impl Session {
         };
         let executor = Executor::of(platform.runtime)?;
         let vault = Arc::new(Vault::new(platform.vault_directory, platform.key_store, disk));
-        let store = Arc::new(AccountStore::new(id, vault, platform.clock.clone()));
+        let store =
+            Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
         let provider = Arc::new(Provider::new(configuration, platform.clock)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
@@ -88,7 +89,7 @@ impl Session {
             executor.clone(),
             patience,
         ));
-        store.load();
+        store.load(FIRST_READING);
         Ok(Arc::new(Self {
             sign_in: SignIn::new(store.clone(), provider.clone(), revocations.clone()),
             api: ApiClient::new(store.clone(), provider.clone(), refresher.clone()),
@@ -135,6 +136,9 @@ fn absolute(folder: &std::path::Path) -> PathBuf {
     let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     named.canonicalize().unwrap_or(named)
 }
+
+/// How long the first reading of the vault may delay its caller: so short that a user does not notice.
+const FIRST_READING: Duration = Duration::from_millis(100);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

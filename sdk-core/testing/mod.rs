@@ -70,6 +70,7 @@ impl Device {
             key_store: self.key_store.clone(),
             clock: self.clock.clone(),
             runtime: None,
+            critical_sections: None,
         }
     }
 

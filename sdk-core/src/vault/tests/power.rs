@@ -172,3 +172,40 @@ fn a_power_cut_while_a_damaged_vault_is_moved_aside_deletes_nothing() {
         }
     }
 }
+
+#[test]
+fn a_power_cut_at_any_step_of_an_exchange_leaves_the_old_token_or_the_new_one() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = vault.try_lease(&id("a")).unwrap().unwrap();
+    let before = files(&home.path());
+    let (mut prepared, sent) = (0, Secret::new("rt-1".into()));
+    let steps = steps_of(&home, &vault, |vault| {
+        vault.prepare_exchange(&held, &sent).unwrap();
+        let steps = home.disk.take_steps();
+        prepared = steps.len();
+        let stored = vault.update_reserved(|contents| {
+            if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
+                session.refresh_token = Some(Secret::new("rt-2".into()));
+            }
+            Change::Write(())
+        });
+        stored.unwrap();
+        home.disk.put_back(steps);
+    });
+    for done in 0..=steps.len() {
+        for files in after_a_power_cut(&before, &steps[..done]) {
+            let home = found(&files, &home.keys);
+            let vault = home.open();
+            let token = vault.read().unwrap().state(&id("a")).refresh_token().unwrap().expose().to_owned();
+            assert!(token == "rt-1" || token == "rt-2", "after {done} steps: {token}");
+            assert!(done < steps.len() || token == "rt-2", "what was stored is durable");
+            let heir = vault.try_lease(&id("a")).unwrap().unwrap();
+            let sent_before = vault.prepare_exchange(&heir, &Secret::new(token.clone())).unwrap();
+            if done >= prepared && token == "rt-1" {
+                assert_eq!(sent_before, SentBefore::Yes, "after {done} steps, it may have been sent");
+            }
+        }
+    }
+}
