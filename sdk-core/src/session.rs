@@ -89,7 +89,7 @@ impl Session {
             executor.clone(),
             patience,
         ));
-        store.load(FIRST_READING);
+        store.load(patience.first_reading);
         Ok(Arc::new(Self {
             sign_in: SignIn::new(store.clone(), provider.clone(), revocations.clone()),
             api: ApiClient::new(store.clone(), provider.clone(), refresher.clone()),
@@ -136,9 +136,6 @@ fn absolute(folder: &std::path::Path) -> PathBuf {
     let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     named.canonicalize().unwrap_or(named)
 }
-
-/// How long the first reading of the vault may delay its caller: so short that a user does not notice.
-const FIRST_READING: Duration = Duration::from_millis(100);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

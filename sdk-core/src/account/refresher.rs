@@ -55,6 +55,8 @@ pub(crate) struct Patience {
     pub(crate) longest: Duration,
     /// How often to look whether another process has finished its exchange.
     pub(crate) poll: Duration,
+    /// How long the first reading of the vault may delay its caller: so short that a user does not notice.
+    pub(crate) first_reading: Duration,
 }
 
 impl Patience {
@@ -63,6 +65,7 @@ impl Patience {
         pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
         longest: Duration::from_secs(5),
         poll: Duration::from_millis(50),
+        first_reading: Duration::from_millis(100),
     };
 }
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, mpsc};
 use crate::{
     Error, KeyStore, KeyStoreError, MemoryKeyStore, Platform, ReauthReason, Retry, SecretKey, SessionState,
     SignOutOutcome, StorageLostReason, StorageUnavailableReason,
+    account::Patience,
+    session::Session,
     testing::{Device, a_new_one, any, open},
 };
 
@@ -114,7 +116,8 @@ async fn a_key_store_that_needs_the_very_thread_that_opens_the_session_does_not_
     let key_store = Gated { keys: device.key_store.clone(), gate: Mutex::new(gate) };
     let platform = Platform { key_store: Arc::new(key_store), ..device.platform() };
     // It returns although the key store waits for what this thread does next.
-    let session = open(device.configuration(), platform);
+    let session =
+        Session::open(device.configuration(), platform, Patience::DEFAULT, device.disk.clone()).unwrap();
     let mut states = session.states();
     assert_eq!(states.next().await, Some(SessionState::Locked));
     main_thread.send(()).unwrap();

@@ -26,7 +26,10 @@ fn after_a_power_cut(before: &Files, steps: &[Step]) -> Vec<Files> {
         for part in [0, 1, 2] {
             let mut files = before.clone();
             for (at, step) in steps.iter().enumerate() {
-                if at < synced || chosen & 1 << (at - synced) != 0 {
+                // Contents that were written in place need no name to be durable.
+                let in_place = matches!(step, Step::Wrote(name, _)
+                    if files.contains_key(name) && steps[at..].contains(&Step::SyncedFile(name.clone())));
+                if at < synced || in_place || chosen & 1 << (at - synced) != 0 {
                     apply(&mut files, step, steps, part);
                 }
             }

@@ -150,11 +150,12 @@ fn a_sent_record_that_cannot_be_read_counts_as_sent() {
     let held = lease(&vault);
     prepare(&vault, &held, "rt-1").unwrap();
     let record = home.names().into_iter().find(|name| name.starts_with("sent-")).unwrap();
-    for (bytes, expected) in [
-        (&b""[..], SentBefore::Suspended),
+    let cases: [(&[u8], SentBefore); 3] = [
+        (b"", SentBefore::Suspended),
         (&[0; 96], SentBefore::Suspended),
         (br#"{"token_hash":"of another token"}"#, SentBefore::No),
-    ] {
+    ];
+    for (bytes, expected) in cases {
         put(&home.path().join(&record), bytes);
         assert_eq!(prepare(&vault, &held, "rt-1"), Ok(expected), "{bytes:?}");
     }
