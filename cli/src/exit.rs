@@ -17,10 +17,11 @@ pub(crate) enum Exit {
     Refused = 11,
     Misconfigured = 12,
     HttpStatus = 13,
+    Unfit = 14,
 }
 
 impl Exit {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Success,
         Self::Local,
         Self::Usage,
@@ -35,6 +36,7 @@ impl Exit {
         Self::Refused,
         Self::Misconfigured,
         Self::HttpStatus,
+        Self::Unfit,
     ];
 
     pub(crate) const fn code(self) -> u8 {
@@ -58,6 +60,7 @@ impl Exit {
             Self::Refused => "refused",
             Self::Misconfigured => "misconfigured",
             Self::HttpStatus => "http_status",
+            Self::Unfit => "unfit",
         }
     }
 
@@ -77,6 +80,7 @@ impl Exit {
             Self::Refused => "the provider refused, or what it sent failed a check",
             Self::Misconfigured => "the profile's settings don't fit the provider",
             Self::HttpStatus => "the API answered with a status of 400 or more",
+            Self::Unfit => "`check` found at least one failure in the provider: see its report",
         }
     }
 

@@ -18,6 +18,17 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file of ours.
     Local(String),
+    /// The provider to check can't be judged.
+    Check(Unjudged),
+}
+
+/// Why `moorline check` has nothing to judge.
+#[derive(Debug)]
+pub(crate) struct Unjudged {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+    /// What to do now.
+    pub(crate) hint: &'static str,
 }
 
 impl Failure {
@@ -36,6 +47,7 @@ impl Failure {
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::Local(_) => Exit::Local,
+            Self::Check(unjudged) => unjudged.exit,
         }
     }
 
@@ -43,6 +55,7 @@ impl Failure {
         match self {
             Self::Sdk(error) => error.is_retryable(),
             Self::KeyStore(error) => matches!(error, KeyStoreError::Locked),
+            Self::Check(unjudged) => matches!(unjudged.exit, Exit::Offline),
             Self::NoProfile(_) | Self::Usage(_) | Self::Local(_) => false,
         }
     }
@@ -76,6 +89,7 @@ impl Failure {
             }
             Self::Usage(_) => "`moorline --help` and `moorline COMMAND --help` tell more.",
             Self::Local(_) => return None,
+            Self::Check(unjudged) => unjudged.hint,
         })
     }
 }
@@ -115,6 +129,7 @@ impl Display for Failure {
             Self::KeyStore(error) => write!(f, "the vault's key has no safe place here: {error}"),
             Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),
             Self::Usage(text) | Self::Local(text) => f.write_str(text),
+            Self::Check(unjudged) => f.write_str(&unjudged.message),
         }
     }
 }
