@@ -92,6 +92,10 @@ pub(crate) struct Check {
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, requires = "client_id")]
     pub(crate) parameter: Vec<(String, String)>,
 
+    /// Leave DPoP out although it is offered: what users of an app get that can't make proofs.
+    #[arg(long, requires = "client_id")]
+    pub(crate) bearer: bool,
+
     /// Print the addresses to open instead of opening a browser.
     #[arg(long, requires = "client_id")]
     pub(crate) no_browser: bool,

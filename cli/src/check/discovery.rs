@@ -124,7 +124,7 @@ fn no_issuer(issuer: &Url, why: &str) -> Unjudged {
     Unjudged {
         exit: Exit::Misconfigured,
         message: format!("{issuer} does not look like an issuer: {why}"),
-        hint: "Give the issuer exactly as the provider names it, with its path, such as https://id.example.com/tenant.",
+        hint: "Give the issuer exactly as the provider names it, such as https://id.example.com/tenant.",
     }
 }
 

@@ -150,7 +150,8 @@ mod tests {
     #[test]
     fn each_claim_that_is_wrong_is_named() {
         let good = json!({
-            "iss": "https://id.example.com", "aud": ["app"], "nonce": "n1", "sub": "ada", "exp": 1_000_300, "iat": 1_000_000,
+            "iss": "https://id.example.com", "aud": ["app"], "nonce": "n1", "sub": "ada",
+            "exp": 1_000_300, "iat": 1_000_000,
         });
         for (name, value, says) in [
             ("iss", json!("https://evil.example"), "`iss`"),

@@ -156,7 +156,8 @@ mod tests {
     use super::*;
 
     fn rsa(bits: usize, kid: &str) -> Value {
-        json!({ "kty": "RSA", "use": "sig", "kid": kid, "e": "AQAB", "n": URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8]) })
+        let n = URL_SAFE_NO_PAD.encode(vec![0xff; bits / 8]);
+        json!({ "kty": "RSA", "use": "sig", "kid": kid, "e": "AQAB", "n": n })
     }
 
     fn verdict(keys: Value) -> Verdict {

@@ -148,7 +148,7 @@ fn pkce(metadata: &Metadata) -> Finding {
             if methods.iter().any(|method| method == "plain") {
                 return PKCE.warning(
                     "S256 is offered, and so is `plain`.",
-                    "An app that chooses `plain` sends the verifier through the browser, where other apps may read it.",
+                    "An app that chooses `plain` sends the verifier through the browser, in the open.",
                 );
             }
             PKCE.pass("S256 is offered.", "A code that another app intercepts is of no use.")

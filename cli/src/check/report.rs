@@ -96,7 +96,7 @@ impl Report<'_> {
         if self.client_id.is_none() {
             let left_out = self.findings.iter().filter(|finding| finding.found == NEEDS_CLIENT).count();
             lines.push(format!(
-                "{left_out} more checks need a client and a sign-in: lost answers, races, stolen tokens. Add --client-id ID."
+                "{left_out} more checks need a client and a sign-in (lost answers, races, stolen tokens): --client-id ID."
             ));
         }
         lines.push(self.summary());
@@ -111,7 +111,8 @@ impl Report<'_> {
         }
         let CleanUp { sessions, ended, revoked } = self.clean_up;
         format!(
-            "{requests}, {} sign-ins. {sessions} sessions made: {ended} ended by the experiments, {revoked} revoked at the end, {} left.",
+            "{requests}, {} sign-ins. Of {sessions} sessions, {ended} ended in an experiment, {revoked} were revoked, {} \
+             are left.",
             self.sign_ins,
             self.clean_up.left()
         )
@@ -142,9 +143,10 @@ fn counted(number: usize, noun: &str) -> String {
 fn lines_of(finding: &Finding, colour: bool) -> Vec<String> {
     let said = [finding.found.as_str(), finding.users.as_str()];
     let text: Vec<&str> = said.into_iter().filter(|part| !part.is_empty()).collect();
-    let text = format!("{} [{}]", text.join(" "), finding.check.spec);
+    let spec = format!("[{}]", finding.check.spec);
+    let words = text.iter().flat_map(|part| part.split_whitespace()).chain([spec.as_str()]);
     let mut lines = Vec::new();
-    for line in wrapped(&text, WIDTH - INDENT) {
+    for line in wrapped(words, WIDTH - INDENT) {
         lines.push(if lines.is_empty() {
             let name = finding.verdict.name().replace('_', " ");
             let name = painted(&format!("{name:<10}"), finding.verdict, colour);
@@ -160,10 +162,10 @@ const WIDTH: usize = 118;
 const INDENT: usize = 28;
 
 /// Lines of at most `width` characters. A word that is longer stays whole.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+fn wrapped<'a>(words: impl IntoIterator<Item = &'a str>, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut length = 0;
-    for word in text.split_whitespace() {
+    for word in words {
         let letters = word.chars().count();
         match lines.last_mut() {
             Some(line) if length + 1 + letters <= width => {

@@ -140,7 +140,7 @@ impl SignIn<'_> {
 
     fn show(&self, number: u32, address: &str, redirect_uri: &str) {
         let output = self.output;
-        let again = if number > 1 { ", because an experiment ended the session before" } else { "" };
+        let again = if number > 1 { " (an experiment needs a new session)" } else { "" };
         if self.browser && open_browser(address) {
             output.hint(format_args!(
                 "Sign-in {number}{again}: go through it in your browser. If none has opened, open:"

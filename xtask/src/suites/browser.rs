@@ -18,7 +18,9 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     report.step("browser tests", "the sign-in pages in headless Chromium", |step| {
         run(workspace, step, "tests/browser")
     });
-    report.step("peer in Go", "compiles the OpenID provider in tests/peers-go", |step| build_go(workspace, step));
+    report.step("peer in Go", "compiles the OpenID provider in tests/peers-go", |step| {
+        build_go(workspace, step)
+    });
     report.step("peer tests", "the SDK and the CLI against providers that we did not write", |step| {
         run(workspace, step, "tests/peers")
     });

@@ -6,6 +6,9 @@ use super::super::lab::{Lab, Stop};
 use super::super::tokens::{Reply, Tokens};
 use super::Holder;
 
+/// Why nothing about proofs is tested.
+pub(in crate::check) const NO_PROOFS: &str = "DPoP with ES256 is not offered, or --bearer leaves it out.";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Outcome {
     /// Whether the access token came as a DPoP token.
@@ -18,7 +21,7 @@ struct Outcome {
 
 pub(in crate::check) async fn run(lab: &mut Lab<'_>, first: &Tokens) -> Result<(Finding, Holder), Stop> {
     if !lab.client.proves() {
-        return Ok((BINDING.not_tested("DPoP with ES256 is not offered."), Holder::Anybody));
+        return Ok((BINDING.not_tested(NO_PROOFS), Holder::Anybody));
     }
     let token = lab.token().await?;
     let reply = lab.client.refresh_without_proof(&token).await?;

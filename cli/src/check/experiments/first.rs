@@ -170,7 +170,7 @@ pub(in crate::check) fn nonces(seen: &Nonces) -> Finding {
         "and comes only after a refusal"
     };
     NONCES.pass(
-        format!("Used, {renewed} ({} challenges in this check).", seen.challenges),
+        format!("Used, {renewed}. Refusals for want of one in this check: {}.", seen.challenges),
         "Proofs can't be made in advance.",
     )
 }
