@@ -50,7 +50,7 @@ pub(super) struct Arrival {
 pub(super) enum NoArrival {
     /// The provider sent an error.
     Refused(String),
-    /// Nobody came back in time, or Ctrl-C.
+    /// The user denied the request, nobody came back in time, or Ctrl-C.
     CalledOff,
     /// Something of our own, such as a port in use.
     Local(Failure),
@@ -82,6 +82,9 @@ impl SignIn<'_> {
             url.query_pairs().find(|(other, _)| other == name).map(|(_, value)| value.into_owned())
         };
         if let Some(error) = parameter("error") {
+            if error == "access_denied" {
+                return Err(NoArrival::CalledOff);
+            }
             return Err(NoArrival::Refused(error_words(&error)));
         }
         let code = parameter("code").filter(|code| !code.is_empty());

@@ -78,8 +78,8 @@ pub(super) async fn run(
         Err(NoArrival::CalledOff) => {
             report.stopped = Some(Exit::Cancelled);
             output.warn(
-                "nobody came back from the browser. If it shows an error about the redirect URI, register \
-                 http://127.0.0.1/callback for any port, or use --redirect-port",
+                "the sign-in was called off, or nobody came back from the browser. If it shows an error about the \
+                 redirect URI, register http://127.0.0.1/callback for any port, or use --redirect-port",
             );
             Ok(())
         }
