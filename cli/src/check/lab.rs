@@ -165,6 +165,7 @@ impl Lab<'_> {
 
     /// Revokes the sessions that may be alive.
     pub(super) async fn clean_up(&mut self) -> CleanUp {
+        self.probe.release_reserve();
         let mut done = CleanUp::default();
         for session in self.sessions.iter().filter(|session| !session.tokens.is_empty()) {
             done.sessions += 1;

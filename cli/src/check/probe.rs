@@ -17,6 +17,9 @@ use super::tls;
 /// No check sends more requests than this.
 pub(super) const MOST_REQUESTS: u32 = 90;
 
+/// So many of them are kept for the revocations at the end.
+const RESERVED: u32 = 15;
+
 /// The largest answer that is read: 1 MiB.
 const LARGEST: usize = 1024 * 1024;
 
@@ -26,6 +29,7 @@ pub(super) struct Probe {
     client: Client,
     allow_http: bool,
     sent: Cell<u32>,
+    most: Cell<u32>,
     timeout: Duration,
     roots: tls::Roots,
 }
@@ -108,12 +112,24 @@ impl Probe {
             builder = builder.no_proxy();
         }
         let client = builder.build().map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
-        Ok(Self { client, allow_http, sent: Cell::new(0), timeout, roots })
+        Ok(Self {
+            client,
+            allow_http,
+            sent: Cell::new(0),
+            most: Cell::new(MOST_REQUESTS - RESERVED),
+            timeout,
+            roots,
+        })
     }
 
     /// How many requests were sent.
     pub(super) fn sent(&self) -> u32 {
         self.sent.get()
+    }
+
+    /// The experiments are over: what is left of the requests is for revocations.
+    pub(super) fn release_reserve(&self) {
+        self.most.set(MOST_REQUESTS);
     }
 
     /// A TLS handshake of its own with the server at `url`, to see what it negotiates.
@@ -176,7 +192,7 @@ impl Probe {
     }
 
     fn count(&self) -> Result<(), ProbeError> {
-        if self.sent.get() >= MOST_REQUESTS {
+        if self.sent.get() >= self.most.get() {
             return Err(ProbeError::OutOfRequests);
         }
         self.sent.set(self.sent.get() + 1);
