@@ -58,13 +58,14 @@ fn platform() -> Result<String> {
 
 #[cfg(unix)]
 fn make_executable(tool_chain: &Path) -> Result<()> {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
 
     let tools = tool_chain.join("pkg").join("tool").join(platform()?.replace('-', "_"));
     for folder in [tool_chain.join("bin"), tools] {
         let entries = std::fs::read_dir(&folder).with_context(|| format!("no {}", folder.display()))?;
         for file in entries {
-            std::fs::set_permissions(file?.path(), PermissionsExt::from_mode(0o755))?;
+            std::fs::set_permissions(file?.path(), Permissions::from_mode(0o755))?;
         }
     }
     Ok(())
