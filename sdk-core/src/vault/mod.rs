@@ -379,6 +379,7 @@ impl Snapshot {
 #[derive(Debug)]
 pub(crate) struct Updated<T> {
     pub(crate) outcome: T,
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare revisions"))]
     pub(crate) revision: u64,
     /// See [`Snapshot::reading`].
     pub(crate) reading: u64,
