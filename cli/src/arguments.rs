@@ -60,19 +60,19 @@ pub(crate) enum Command {
     /// List the profiles of this machine.
     Profiles,
     /// Check how fit an OpenID provider is for mobile apps.
+    ///
+    /// Without a client, this reads the provider's metadata, keys and certificate, and sends one token request that must
+    /// be refused. With --client-id it also signs in (usually three to six times, in your browser) and tries what networks
+    /// and thieves do to apps: a lost answer, two refreshes at once, a spent refresh token that comes back late, a code
+    /// that comes twice. Then it revokes every session that it made. Use a test account: the experiments end sessions.
+    ///
+    /// The exit code is 0 if no check failed (warnings are allowed), 14 if one did, 5 if the provider can't be reached, 11
+    /// if its certificate is not trusted, 12 if there is no issuer at this address, and 6 if a sign-in was called off.
     Check(Box<Check>),
 }
 
 /// What to check, and how far to go.
-///
-/// Without a client, this reads the provider's metadata, keys and certificate, and sends one token request that must be
-/// refused. With --client-id it also signs in (up to six times, in your browser) and tries what networks do to apps: a
-/// lost answer, two refreshes at once, a spent refresh token that comes back late, a code that comes twice. It then
-/// revokes every session that it made. Use a test account: the experiments end sessions.
-///
-/// The exit code is 0 if no check failed (warnings are allowed) and 14 if one did.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Check {
     /// The provider's issuer identifier, exactly as the provider writes it: https://id.example.com
     #[arg(value_name = "ISSUER")]

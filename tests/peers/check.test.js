@@ -12,19 +12,26 @@ import { clientId, programs, startGoProvider, startProvider, temporaryFolder, us
 
 const FIT = 0;
 const UNFIT = 20;
+const CANCELLED = 6;
 const GRACE = 2_000;
 
-/** The report on this provider, and the exit code. Each sign-in that it asks for is gone through in a new browser. */
-async function check({ issuer, user: who = user }, folder, ...options) {
+/** The report on this provider, and the exit code. Ctrl-C is pressed once it says `interruptAt`. Each sign-in that it asks for is gone through in a new browser. */
+async function check({ issuer, user: who = user }, folder, options = ['--late', '5'], interruptAt = undefined) {
   const dev = join(folder, 'provider.json');
   writeFileSync(dev, JSON.stringify({
     issuer, api: issuer, listen: '', pid: 0, http: true, ca_file: null, ca_pem: null, pins: null, clients: [], users: [who],
   }));
   const child = spawn(programs.cli, [
-    'check', issuer, '--client-id', clientId, '--allow-http', '--no-browser', '--json', '--late', '5', ...options,
+    'check', issuer, '--client-id', clientId, '--allow-http', '--no-browser', '--json', ...options,
   ], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stderr = '';
-  child.stderr.on('data', (chunk) => { stderr += chunk; });
+  child.stderr.on('data', (chunk) => {
+    stderr += chunk;
+    if (interruptAt && stderr.includes(interruptAt)) {
+      interruptAt = undefined;
+      child.kill('SIGINT');
+    }
+  });
   const closed = once(child, 'close');
   let last;
   let printed = '';
@@ -106,10 +113,22 @@ describe('moorline check judges rightly', { timeout: 300_000 }, () => {
     });
   }
 
+  it('revokes the session that is alive when Ctrl-C comes', async () => {
+    const provider = await startProvider({ grace: 600_000 });
+    try {
+      const { code, report } = await check(provider, home.folder, ['--late', '600'], 'Waiting');
+      assert.equal(code, CANCELLED);
+      assert.equal(report.complete, false);
+      assert.deepEqual(report.sessions, { made: 1, ended_by_experiments: 0, revoked: 1, left: 0 });
+    } finally {
+      await provider.stop();
+    }
+  });
+
   it('a provider in Go that rotates and forgets: a lost answer signs the user out, and a theft goes unnoticed', async () => {
     const provider = await startGoProvider();
     try {
-      const checked = await check(provider, home.folder, '--scope', 'openid offline_access');
+      const checked = await check(provider, home.folder, ['--scope', 'openid offline_access']);
       assertVerdicts(checked, {
         ...always, ...bearer, iss: 'warning', iss_returned: 'note', par: 'note', device_grant: 'pass', refresh_token: 'pass',
         lost_answer: 'fail', late_spent_token: 'warning', wrong_verifier: 'pass',

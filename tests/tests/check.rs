@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 /// The exit codes that `cli/README.md` documents.
 const FIT: i32 = 0;
 const OFFLINE: i32 = 5;
-const REFUSED: i32 = 11;
+const UNTRUSTED: i32 = 15;
 const MISCONFIGURED: i32 = 12;
 const UNFIT: i32 = 20;
 
@@ -114,11 +114,11 @@ async fn an_unknown_authority_and_a_port_without_tls_are_named() -> Result<()> {
     let server = Server::start()?;
     let cli = Cli::new()?;
     let untrusted = cli.run(&["check", &server.dev().issuer]).await?;
-    assert_eq!(untrusted.code, REFUSED, "{untrusted:?}");
+    assert_eq!(untrusted.code, UNTRUSTED, "{untrusted:?}");
     assert!(untrusted.stderr.contains("authority") && untrusted.stderr.contains("--ca"), "{untrusted:?}");
     let plain = Canned::start("200 OK", &[], b"{}").await?;
     let no_tls = cli.run(&["check", &plain.issuer.replace("http:", "https:")]).await?;
-    assert_eq!(no_tls.code, REFUSED, "{no_tls:?}");
+    assert_eq!(no_tls.code, UNTRUSTED, "{no_tls:?}");
     assert!(no_tls.stderr.contains("does not speak TLS"), "{no_tls:?}");
     Ok(())
 }

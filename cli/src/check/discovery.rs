@@ -94,7 +94,7 @@ fn unanswered(url: &Url, error: &ProbeError) -> Unjudged {
     let message = format!("{origin}: {error}");
     match error {
         ProbeError::Tls(_) => Unjudged {
-            exit: Exit::Refused,
+            exit: Exit::Untrusted,
             message,
             hint: "Nothing was sent. If the server is your own, name its certificate authority with --ca FILE.",
         },
@@ -167,7 +167,7 @@ mod tests {
         let url = Url::parse("https://id.example.com/x").unwrap();
         let exit = |error| unanswered(&url, &error).exit;
         assert_eq!(exit(ProbeError::Unreachable), Exit::Offline);
-        assert_eq!(exit(ProbeError::Tls("x".to_owned())), Exit::Refused);
+        assert_eq!(exit(ProbeError::Tls("x".to_owned())), Exit::Untrusted);
         assert_eq!(exit(ProbeError::NotAllowed("x".to_owned())), Exit::Misconfigured);
     }
 }

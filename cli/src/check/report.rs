@@ -105,15 +105,16 @@ impl Report<'_> {
     }
 
     fn summary(&self) -> String {
-        let requests = format!("{} requests", self.requests);
+        let requests = counted(self.requests, "request");
         if self.sign_ins == 0 {
             return format!("{requests}.");
         }
         let CleanUp { sessions, ended, revoked } = self.clean_up;
         format!(
-            "{requests}, {} sign-ins. Of {sessions} sessions, {ended} ended in an experiment, {revoked} were revoked, {} \
+            "{requests}, {}. Of {}, {ended} ended in an experiment, {revoked} were revoked, {} \
              are left.",
-            self.sign_ins,
+            counted(self.sign_ins, "sign-in"),
+            counted(sessions, "session"),
             self.clean_up.left()
         )
     }
@@ -135,8 +136,10 @@ impl Report<'_> {
 
 const NEEDS_CLIENT: &str = "Needs --client-id.";
 
-fn counted(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+fn counted(number: impl ToString, noun: &str) -> String {
+    let number = number.to_string();
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
 /// A verdict, a title, and what there is to say, wrapped.
