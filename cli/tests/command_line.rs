@@ -7,7 +7,8 @@ mod output;
 #[cfg(test)]
 #[path = "command_line/sign_in.rs"]
 mod sign_in;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[path = "command_line/signals.rs"]
 mod signals;
 #[cfg(test)]

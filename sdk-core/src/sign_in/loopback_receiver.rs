@@ -364,7 +364,10 @@ mod tests {
             let uri = receiver.redirect_uri().to_owned();
             let host = uri.trim_start_matches("http://").trim_end_matches(PATH).to_owned();
             let port = host.strip_prefix("localhost:").unwrap();
-            assert!(LoopbackReceiver::bind_localhost(port.parse().unwrap()).await.is_err(), "the port is taken");
+            assert!(
+                LoopbackReceiver::bind_localhost(port.parse().unwrap()).await.is_err(),
+                "the port is taken"
+            );
             let mut stream = TcpStream::connect(format!("{address}:{port}")).await.unwrap();
             let waiting = tokio::spawn(async move { receiver.wait("s1", Duration::from_secs(60)).await });
             stream.write_all(head("/callback?code=c&state=s1", &host).as_bytes()).await.unwrap();
