@@ -68,7 +68,7 @@ impl SignIn<'_> {
         let [state, nonce, verifier] = [(); 3].map(|()| Secret::new(random()));
         let request = self.request(&redirect_uri, &state, &nonce, &verifier);
         let (address, pushed) = self.address(probe, &request, push).await;
-        self.show(number, &address, &redirect_uri);
+        self.show(number, &address, &redirect_uri)?;
         let typed = &mut self.typed;
         let output = self.output;
         let callback = tokio::select! {
@@ -141,7 +141,7 @@ impl SignIn<'_> {
         }
     }
 
-    fn show(&self, number: u32, address: &str, redirect_uri: &str) {
+    fn show(&self, number: u32, address: &str, redirect_uri: &str) -> Result<(), NoArrival> {
         let output = self.output;
         let again = if number > 1 { " (an experiment needs a new session)" } else { "" };
         if self.browser && open_browser(address) {
@@ -149,13 +149,16 @@ impl SignIn<'_> {
                 "Sign-in {number}{again}: go through it in your browser. If none has opened, open:"
             ));
             output.hint(address);
-            return;
+            return Ok(());
         }
         output.hint(format_args!("Sign-in {number}{again}: open this address in a browser:"));
-        output.result(&json!({ "open": address, "redirect_uri": redirect_uri }), || address.to_owned());
+        output
+            .result(&json!({ "open": address, "redirect_uri": redirect_uri }), || address.to_owned())
+            .map_err(NoArrival::Local)?;
         if number == 1 {
             output.hint("Is the browser on another machine? Then paste here the address that it ends at.");
         }
+        Ok(())
     }
 }
 
