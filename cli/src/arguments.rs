@@ -6,19 +6,21 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit::Exit;
+use crate::settings::RedirectHost;
 
 /// Sign in to an OpenID provider from a terminal, and call its APIs.
 ///
-/// The session is kept in a sealed vault whose key lives in this machine's key store, and is refreshed as needed. Data goes
-/// to standard output, messages to standard error.
+/// The session is kept in a sealed vault whose key lives in this machine's key store, and is refreshed as needed.
+/// Data goes to standard output, messages to standard error.
 #[derive(Debug, Parser)]
 #[command(name = "moorline", version, after_long_help = Exit::table(), after_help = "More, with the exit codes: --help")]
 pub(crate) struct Arguments {
-    /// Which sign-in: several can stand side by side.
+    /// The profile to use. Each has its own sign-in.
     #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "MOORLINE_PROFILE")]
     pub(crate) profile: String,
 
-    /// Print one JSON object to standard output, errors among them (`login --no-browser`: the address first, as another).
+    /// Print one JSON object to standard output, errors among them (`login --no-browser`: the address first, as
+    /// another).
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -27,7 +29,7 @@ pub(crate) struct Arguments {
     pub(crate) home: Option<PathBuf>,
 
     /// Keep the vault's key in a plain file, on a machine without a key store. Whoever can read that file can use the
-    /// session. Said once at login; a warning follows each time.
+    /// session. Only `login` needs this option; it warns once.
     #[arg(long, global = true)]
     pub(crate) insecure_file_key: bool,
 
@@ -41,7 +43,7 @@ pub(crate) enum Command {
     Login(Box<Login>),
     /// Show who is signed in, and for how long.
     Status,
-    /// Ask the provider about the person who is signed in.
+    /// Ask the provider about the user who is signed in.
     User,
     /// Print an access token, refreshed if need be.
     Token(Token),
@@ -55,13 +57,77 @@ pub(crate) enum Command {
     Delete(Fetch),
     /// Get a new access token now.
     Refresh,
-    /// Sign out: forget the session here, and revoke it at the provider.
+    /// Sign out: delete the session here, and revoke it at the provider.
     Logout,
     /// List the profiles of this machine.
     Profiles,
+    /// Check how fit an OpenID provider is for mobile apps.
+    ///
+    /// Without a client, this reads the provider's metadata, keys and certificate, and sends one token request that must
+    /// be refused. With --client-id it also signs in (usually three to six times, in your browser) and tries what networks
+    /// and thieves do to apps: a lost answer, two refreshes at once, a spent refresh token that comes back late, a code
+    /// that comes twice. Then it revokes every session that it made. Use a test account: the experiments end sessions.
+    ///
+    /// The exit code is 0 if no check failed (warnings are allowed), 14 if one did, 5 if the provider can't be reached, 11
+    /// if its certificate is not trusted, 12 if there is no issuer at this address, and 6 if a sign-in was called off.
+    Check(Box<Check>),
 }
 
-/// What may be said at a sign-in. What isn't said comes from the profile's last sign-in, if there was one.
+/// What to check, and how far to go.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The provider's issuer identifier, exactly as the provider writes it: https://id.example.com
+    #[arg(value_name = "ISSUER")]
+    pub(crate) issuer: String,
+
+    /// Sign in as this client, too. Register it as a native (public) app without a secret, with the redirect URI
+    /// http://127.0.0.1/callback on any port, and with refresh tokens.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+
+    /// The scopes to ask for: once for each scope, or several in one with spaces.
+    /// [default: openid offline_access]
+    #[arg(long, value_name = "SCOPE", requires = "client_id")]
+    pub(crate) scope: Vec<String>,
+
+    /// One more parameter of the authorization request, such as prompt=consent or audience=….
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, requires = "client_id")]
+    pub(crate) parameter: Vec<(String, String)>,
+
+    /// Leave DPoP out although it is offered: what users of an app get that can't make proofs.
+    #[arg(long, requires = "client_id")]
+    pub(crate) bearer: bool,
+
+    /// Print the addresses to open instead of opening a browser.
+    #[arg(long, requires = "client_id")]
+    pub(crate) no_browser: bool,
+
+    /// Listen for the browser on this port, for a provider that compares the redirect URI's port.
+    #[arg(long, value_name = "PORT", requires = "client_id")]
+    pub(crate) redirect_port: Option<u16>,
+
+    /// How long to wait for the browser at each sign-in.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) sign_in_timeout: Duration,
+
+    /// If the provider accepts a spent refresh token at once, present it again after this time.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) late: Duration,
+
+    /// How long one request may take.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Trust the certificate authorities in this PEM file, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Allow plain HTTP to this machine (loopback), for development.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
+}
+
+/// Options of a sign-in. What is left out comes from the profile's last sign-in, if there was one.
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("provider").args(["issuer", "dev"]))]
 pub(crate) struct Login {
@@ -69,7 +135,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "URL", requires = "client_id")]
     pub(crate) issuer: Option<String>,
 
-    /// This program's name at the provider. Register it as a native app with the redirect URI
+    /// The client id of this program at the provider. Register it as a native app with the redirect URI
     /// http://127.0.0.1/callback on any port.
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
@@ -87,11 +153,11 @@ pub(crate) struct Login {
     #[arg(long, value_name = "HOST=sha256/…", requires = "backup_pin", requires = "pin_expires")]
     pub(crate) pin: Vec<String>,
 
-    /// A pin of a key that is kept in reserve. Each pinned host needs one.
+    /// A pin of a key in reserve. Each pinned host needs one.
     #[arg(long, value_name = "HOST=sha256/…", requires = "pin")]
     pub(crate) backup_pin: Vec<String>,
 
-    /// The day on which the pins stop to count: 2027-06-01.
+    /// The day on which the pins expire: 2027-06-01.
     #[arg(long, value_name = "DATE", requires = "pin")]
     pub(crate) pin_expires: Option<String>,
 
@@ -99,24 +165,49 @@ pub(crate) struct Login {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
 
+    /// Trust only this machine's authorities again.
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) no_ca: bool,
+
+    /// Forget the pins of an earlier sign-in.
+    #[arg(long, conflicts_with = "pin")]
+    pub(crate) no_pin: bool,
+
     /// Allow plain HTTP to this very machine, for development.
     #[arg(long)]
     pub(crate) allow_http: bool,
 
-    /// Accept bearer tokens, which whoever steals one can use, from a provider that can't bind them to this machine (DPoP).
+    /// Take back --allow-http.
+    #[arg(long, conflicts_with = "allow_http")]
+    pub(crate) no_allow_http: bool,
+
+    /// Accept bearer tokens, which whoever steals one can use, from a provider that cannot bind them to this machine
+    /// (DPoP).
     #[arg(long)]
     pub(crate) allow_bearer: bool,
+
+    /// Take back --allow-bearer.
+    #[arg(long, conflicts_with = "allow_bearer")]
+    pub(crate) no_allow_bearer: bool,
 
     /// One more origin, such as https://api.example.com, that the access token may be sent to.
     #[arg(long, value_name = "ORIGIN")]
     pub(crate) api: Vec<String>,
 
-    /// Print the address instead of opening a browser. The address that the browser ends at can be pasted here, if the browser
-    /// runs on another machine.
+    /// Take back each --api of an earlier sign-in. Those that are given beside this count.
+    #[arg(long)]
+    pub(crate) no_api: bool,
+
+    /// Print the address instead of opening a browser. If the browser runs on another machine, its last page cannot
+    /// load: paste the address of that page here (it may be wrapped), or save it in a file and type @FILE.
     #[arg(long)]
     pub(crate) no_browser: bool,
 
-    /// Listen for the browser on this port instead of any free one.
+    /// The host of the redirect URI: localhost for a provider that accepts no address. [default: 127.0.0.1]
+    #[arg(long, value_name = "HOST")]
+    pub(crate) redirect_host: Option<RedirectHost>,
+
+    /// Listen for the browser on this port; 0 takes any free one again.
     #[arg(long, value_name = "PORT")]
     pub(crate) redirect_port: Option<u16>,
 
@@ -124,7 +215,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     pub(crate) timeout: Duration,
 
-    /// Who is likely to sign in.
+    /// The user who is likely to sign in.
     #[arg(long, value_name = "NAME")]
     pub(crate) login_hint: Option<String>,
 
@@ -132,7 +223,7 @@ pub(crate) struct Login {
     #[arg(long, value_name = "PAGES")]
     pub(crate) prompt: Option<String>,
 
-    /// How long ago the password may have been typed at most.
+    /// How long ago the user may have authenticated at most.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) max_age: Option<Duration>,
 
@@ -143,15 +234,17 @@ pub(crate) struct Login {
 
 #[derive(Debug, Args)]
 pub(crate) struct Token {
-    /// How long the token must be good for at least.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(crate) min_validity: Duration,
+    /// How long the token must be valid at least. If the provider has no such tokens, that is an error.
+    /// [default: 60, or as long as the provider's tokens live]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) min_validity: Option<Duration>,
 
-    /// Print the header fields for one request instead: `Authorization`, and `DPoP` where the token is bound. They serve once.
+    /// Print the header fields for one request instead: `Authorization`, and `DPoP` where the token is bound. They
+    /// are for one send.
     #[arg(long = "for", num_args = 2, value_names = ["METHOD", "URL"])]
     pub(crate) request: Option<Vec<String>>,
 
-    /// The DPoP-Nonce that the API has answered with.
+    /// The DPoP-Nonce that the API answered with.
     #[arg(long, value_name = "NONCE", requires = "request", allow_hyphen_values = true)]
     pub(crate) nonce: Option<String>,
 }

@@ -67,5 +67,7 @@ pub(crate) fn settings(path: &Path, client_id: Option<&str>) -> Result<Settings,
         allow_bearer: false,
         api_origins: vec![api.origin().ascii_serialization()],
         insecure_file_key: false,
+        redirect_host: None,
+        redirect_port: None,
     })
 }

@@ -16,7 +16,7 @@ impl Home {
     pub(crate) fn find(given: Option<&Path>) -> Result<Self, Failure> {
         let found = given.map(Path::to_owned).or_else(usual).filter(|home| !home.as_os_str().is_empty());
         let home = found
-            .ok_or_else(|| Failure::usage("this machine tells no home folder; give one with --home DIR"))?;
+            .ok_or_else(|| Failure::usage("this machine has no home folder; give one with --home DIR"))?;
         std::path::absolute(home).map(Self).map_err(|error| Failure::local("finding the home folder", &error))
     }
 
@@ -46,8 +46,8 @@ pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Puts `text` in the place of `file`, whole or not at all, for the owner alone.
-pub(crate) fn write_private_file(file: &Path, text: &str) -> io::Result<()> {
+/// Replaces `file` with `text`, whole or not at all, for the owner alone.
+pub(crate) fn write_private_file(file: &Path, text: &[u8]) -> io::Result<()> {
     let temporary = file.with_extension(format!("{}.tmp", std::process::id()));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -55,7 +55,7 @@ pub(crate) fn write_private_file(file: &Path, text: &str) -> io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let write = || {
         let mut open = options.open(&temporary)?;
-        open.write_all(text.as_bytes())?;
+        open.write_all(text)?;
         open.sync_all()?;
         fs::rename(&temporary, file)
     };

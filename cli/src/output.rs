@@ -1,13 +1,18 @@
 //! What is printed, and where: data to standard output, everything else to standard error.
 
+mod closed;
+mod text;
+
 use std::fmt::Display;
-use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::io::{self, IsTerminal as _, Write as _, stderr, stdout};
 
 use moorline::Retry;
 use serde_json::{Value, json};
 
-use crate::exit::Exit;
-use crate::failure::Failure;
+use self::text::plain;
+pub(crate) use self::text::without_passwords;
+use crate::exit::CLOSED_PIPE;
+use crate::failure::{Failure, whole};
 
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -16,7 +21,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Colours only where a person looks, and hasn't asked for none (<https://no-color.org>).
+    /// Uses colours on a terminal, unless the user asks for none (<https://no-color.org>).
     pub(crate) fn new(json: bool) -> Self {
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { json, colour: wanted && stderr().is_terminal() }
@@ -30,53 +35,67 @@ impl Output {
         self.colour
     }
 
-    /// The result of a command, in the form that was asked for.
-    pub(crate) fn result(&self, json: &Value, text: impl FnOnce() -> String) {
+    /// Prints the result of a command, in the form that was asked for.
+    ///
+    /// # Errors
+    /// [`Failure::Output`] if standard output cannot be written to.
+    pub(crate) fn result(&self, json: &Value, text: impl FnOnce() -> String) -> Result<(), Failure> {
         let text = if self.json { json.to_string() } else { plain(&text()) };
-        self.bytes(format!("{text}\n").as_bytes());
+        self.bytes(format!("{text}\n").as_bytes())
     }
 
-    /// Data as it is; on a terminal, without what that would obey. A reader that has gone away (`| head`) is no error.
-    #[expect(clippy::unused_self, reason = "output goes through the one who knows how it is wanted")]
-    pub(crate) fn bytes(&self, bytes: &[u8]) {
+    /// Prints data as it is; on a terminal, without control characters.
+    ///
+    /// # Errors
+    /// [`Failure::Output`] if standard output cannot be written to.
+    #[expect(clippy::unused_self, reason = "all output goes through the one who knows its form")]
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        if closed::standard_output_was_closed() {
+            return Err(Failure::Output(io::Error::other("it is closed")));
+        }
         let mut stdout = stdout().lock();
         let shown = stdout.is_terminal().then(|| plain(&String::from_utf8_lossy(bytes)));
         let bytes = shown.as_deref().map_or(bytes, str::as_bytes);
-        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
     }
 
-    /// Something that the person may want to know.
+    /// Something that the user may want to know.
     pub(crate) fn hint(&self, text: impl Display) {
-        let _ = writeln!(stderr(), "{}", self.painted(DIM, &plain(&text.to_string())));
+        let _ = writeln!(stderr(), "{}", self.painted(DIM, &shown(text)));
     }
 
-    /// Something that the person should know.
+    /// Something that the user should know.
     pub(crate) fn warn(&self, text: impl Display) {
-        let _ = writeln!(stderr(), "{} {}", self.painted(YELLOW, "warning:"), plain(&text.to_string()));
+        let _ = writeln!(stderr(), "{} {}", self.painted(YELLOW, "warning:"), shown(text));
     }
 
-    /// Says what went wrong and what to do about it, and gives the code to end with.
-    pub(crate) fn failure(&self, failure: &Failure) -> Exit {
-        let exit = failure.exit();
-        if self.json {
+    /// Says what went wrong and what to do about it, and returns the exit code.
+    pub(crate) fn failure(&self, failure: &Failure) -> u8 {
+        let code = failure.code();
+        // Whoever closed the pipe has seen enough.
+        if code == CLOSED_PIPE {
+            return code;
+        }
+        if self.json && !matches!(failure, Failure::Output(_)) {
             let error = json!({
-                "code": exit.name(),
-                "exit_code": exit.code(),
-                "message": failure.to_string(),
+                "code": failure.name(),
+                "exit_code": code,
+                "message": without_passwords(&failure.to_string()),
                 "hint": failure.hint(),
                 "retryable": failure.retry() != Retry::Never,
                 "retry": named(failure.retry()),
                 "retry_after": retry_after(failure.retry()),
                 "maybe_sent": failure.maybe_sent(),
             });
-            self.bytes(format!("{}\n", json!({ "error": error })).as_bytes());
+            // The exit code says it too.
+            let _ = self.bytes(format!("{}\n", json!({ "error": error })).as_bytes());
         } else {
-            let _ = writeln!(stderr(), "{} {}", self.painted(RED, "error:"), plain(&failure.to_string()));
+            let _ = writeln!(stderr(), "{} {}", self.painted(RED, "error:"), shown(failure));
             if let Some(hint) = failure.hint() {
                 self.hint(hint);
             }
         }
-        exit
+        code
     }
 
     fn painted(&self, colour: &str, text: &str) -> String {
@@ -84,12 +103,8 @@ impl Output {
     }
 }
 
-/// A provider's or an API's text, fit for a terminal: a control character, or one that turns the direction of writing
-/// round, could show what was never said.
-fn plain(text: &str) -> String {
-    let turns_round = |c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let is_obeyed = |c: char| c != '\n' && c != '\t' && c.is_control() || turns_round(c);
-    text.replace("\r\n", "\n").replace(is_obeyed, "\u{fffd}")
+fn shown(text: impl Display) -> String {
+    plain(&without_passwords(&text.to_string()))
 }
 
 const fn named(retry: Retry) -> &'static str {
@@ -101,10 +116,9 @@ const fn named(retry: Retry) -> &'static str {
     }
 }
 
-/// In whole seconds, rounded up so that nobody comes back too early.
 const fn retry_after(retry: Retry) -> Option<u64> {
     match retry {
-        Retry::After(wait) => Some(wait.as_secs() + (wait.subsec_nanos() > 0) as u64),
+        Retry::After(wait) => Some(whole(wait)),
         _ => None,
     }
 }
@@ -112,17 +126,3 @@ const fn retry_after(retry: Retry) -> Option<u64> {
 const DIM: &str = "2";
 const YELLOW: &str = "33";
 const RED: &str = "1;31";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_a_terminal_obeys_is_left_in_a_text_of_others() {
-        assert_eq!(
-            plain("Ada \u{1b}]0;x\u{7}\u{9b}31m\rroot\u{202e}txt"),
-            "Ada \u{fffd}]0;x\u{fffd}\u{fffd}31m\u{fffd}root\u{fffd}txt"
-        );
-        assert_eq!(plain("a\tb\r\nÄda – 你好 👩‍💻\n"), "a\tb\nÄda – 你好 👩‍💻\n");
-    }
-}

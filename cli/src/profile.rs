@@ -40,7 +40,7 @@ impl Profile {
         let mut profiles: Vec<Self> = entries
             .flatten()
             .filter_map(|entry| Self::new(home, entry.file_name().to_str()?).ok())
-            .filter(|profile| profile.settings_file().is_file())
+            .filter(|profile| profile.settings_file().exists())
             .collect();
         profiles.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(profiles)
@@ -59,25 +59,64 @@ impl Profile {
         self.folder.join("insecure-key")
     }
 
-    /// The settings of the last sign-in; nothing where there was none.
+    /// The settings of the last sign-in, or `None` if there was none.
+    ///
+    /// # Errors
+    /// [`Failure::DamagedProfile`] if the file is not what this program writes, [`Failure::Local`] if it cannot be
+    /// read.
     pub(crate) fn settings(&self) -> Result<Option<Settings>, Failure> {
         let file = self.settings_file();
-        let text = match fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Failure::local(file.display(), &error)),
-        };
-        serde_json::from_str(&text).map(Some).map_err(|error| Failure::local(file.display(), &error))
+        let Some(text) = self.stored_settings()? else { return Ok(None) };
+        if text.trim_ascii().is_empty() {
+            return Err(Failure::DamagedProfile { file, why: "it is empty".to_owned() });
+        }
+        let settings = serde_json::from_slice(&text);
+        settings.map(Some).map_err(|error| Failure::DamagedProfile { file, why: error.to_string() })
     }
 
-    /// Keeps the settings.
+    /// The file of the settings as it is.
+    pub(crate) fn stored_settings(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let file = self.settings_file();
+        match fs::read(&file) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                Err(Failure::DamagedProfile { file, why: "it is a folder".to_owned() })
+            }
+            Err(error) => Err(Failure::local(file.display(), &error)),
+        }
+    }
+
+    /// Stores the settings.
     pub(crate) fn keep(&self, settings: &Settings) -> Result<(), Failure> {
         let file = self.settings_file();
         let text =
-            serde_json::to_string_pretty(settings).map_err(|error| Failure::local(file.display(), &error))?;
-        make_private_folder(&self.folder)
-            .and_then(|()| write_private_file(&file, &text))
-            .map_err(|error| Failure::local(file.display(), &error))
+            serde_json::to_vec_pretty(settings).map_err(|error| Failure::local(file.display(), &error))?;
+        self.restore(Some(&text))
+    }
+
+    /// Puts the file of the settings back as it was.
+    pub(crate) fn restore(&self, stored: Option<&[u8]>) -> Result<(), Failure> {
+        let file = self.settings_file();
+        let restored = match stored {
+            Some(text) => make_private_folder(&self.folder).and_then(|()| write_private_file(&file, text)),
+            None => match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        };
+        restored.map_err(|error| Failure::local(file.display(), &error))
+    }
+
+    /// Moves damaged settings aside, and returns where they are now.
+    pub(crate) fn move_settings_aside(&self) -> Result<PathBuf, Failure> {
+        let file = self.settings_file();
+        let free = (1_u32..)
+            .map(|n| self.folder.join(format!("profile.damaged-{n}.json")))
+            .find(|path| !path.exists());
+        let aside = free.unwrap_or_else(|| self.folder.join("profile.damaged.json"));
+        fs::rename(&file, &aside).map_err(|error| Failure::local(file.display(), &error))?;
+        Ok(aside)
     }
 
     fn settings_file(&self) -> PathBuf {

@@ -1,6 +1,6 @@
 //! A profile's settings: which provider, which client, which keys. Nothing in them is secret.
 
-use moorline::{Configuration, ConfigurationBuilder, Error, HostPins, Moorline};
+use moorline::{Configuration, ConfigurationBuilder, HostPins, Moorline};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -25,9 +25,28 @@ pub(crate) struct Settings {
     pub(crate) api_origins: Vec<String>,
     #[serde(default)]
     pub(crate) insecure_file_key: bool,
+    /// The host of the redirect URI, if it is not 127.0.0.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redirect_host: Option<RedirectHost>,
+    /// The port of the redirect URI, if it is not any free one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) redirect_port: Option<u16>,
 }
 
-/// What isn't said isn't kept, so that a program of the version before can read it.
+/// The host of the redirect URI (RFC 8252 §7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+pub(crate) enum RedirectHost {
+    /// The loopback address.
+    #[serde(rename = "127.0.0.1")]
+    #[value(name = "127.0.0.1")]
+    Address,
+    /// Its name, for providers that accept nothing else.
+    #[serde(rename = "localhost")]
+    #[value(name = "localhost")]
+    Localhost,
+}
+
+/// A default is not stored, so that the version before can read the file.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
 const fn is_false(said: &bool) -> bool {
     !*said
@@ -46,13 +65,6 @@ pub(crate) struct Pins {
 impl Settings {
     /// The SDK's configuration.
     pub(crate) fn configuration(&self, parameters: &[(String, String)]) -> Result<Configuration, Failure> {
-        // The SDK would name its own builder's method instead of our option.
-        if self.issuer.starts_with("http://") && !self.allow_http {
-            return Err(Failure::Sdk(Error::Misconfigured(format!(
-                "the issuer {:?} does not use https; --allow-http allows plain HTTP, to this very machine only",
-                self.issuer
-            ))));
-        }
         let mut builder =
             Configuration::builder(&self.issuer, &self.client_id).scopes(self.scopes.iter().cloned());
         if self.allow_http {
@@ -81,7 +93,7 @@ impl Settings {
             return Ok(url);
         }
         Err(Failure::usage(format!(
-            "your access token may not go to {url}; allow it with `moorline login --api {}` if that is right",
+            "the access token may not be sent to {url}; if that is right, allow it with `moorline login --api {}`",
             url.origin().ascii_serialization()
         )))
     }
@@ -161,6 +173,8 @@ mod tests {
             allow_bearer: false,
             api_origins: Vec::new(),
             insecure_file_key: false,
+            redirect_host: None,
+            redirect_port: None,
         }
     }
 

@@ -1,6 +1,16 @@
-//! The program as a shell sees it: exit codes, standard output, standard error, and what it leaves on the disk. What needs a
-//! whole provider is in `tests/` at the top.
+//! The program as a shell sees it: exit codes, standard output, standard error, and what it leaves on the disk. What
+//! needs a whole provider is in `tests/` at the top.
 
+#[cfg(test)]
+#[path = "command_line/output.rs"]
+mod output;
+#[cfg(test)]
+#[path = "command_line/sign_in.rs"]
+mod sign_in;
+#[cfg(test)]
+#[cfg(unix)]
+#[path = "command_line/signals.rs"]
+mod signals;
 #[cfg(test)]
 mod support;
 
@@ -161,9 +171,6 @@ fn a_provider_without_dpop_is_refused_until_bearer_tokens_are_accepted() {
     assert!(!waiting.open.contains("dpop_jkt"));
     browse(&waiting.callback(&format!("error=access_denied&iss={}", provider.issuer)));
     waiting.end();
-    // It is remembered.
-    let again = desk.run(&["login", "--no-browser", "--timeout", "0"]);
-    assert_eq!(again.code, 6, "{}", again.err);
 }
 
 #[test]
@@ -229,6 +236,7 @@ fn the_address_can_be_pasted_and_what_is_none_is_told_so() {
     let (desk, provider) = (Desk::new(), Provider::new());
     let mut waiting = desk.start_login(&provider, &["--json"]);
     waiting.paste("https://evil.example/callback?code=x");
+    waiting.hears("not the address");
     waiting.paste("");
     let callback = waiting.callback(&format!("error=access_denied&iss={}", provider.issuer));
     waiting.paste(&callback);
@@ -249,11 +257,14 @@ fn an_answer_to_another_request_is_ignored_by_the_receiver() {
 }
 
 #[test]
-fn nobody_coming_back_in_time_is_cancelled() {
+fn nobody_coming_back_in_time_is_a_time_out() {
     let (desk, provider) = (Desk::new(), Provider::new());
     let said = desk.run(&[&provider.login()[..], &["--no-browser", "--timeout", "0"]].concat());
     assert_eq!(said.code, 6, "{}", said.err);
-    assert!(said.err.contains("--timeout"), "{}", said.err);
+    assert!(said.err.contains("--timeout") && !said.err.contains("cancelled"), "{}", said.err);
+    let json = desk.run(&[&provider.login()[..], &["--no-browser", "--timeout", "0", "--json"]].concat());
+    let error: serde_json::Value = serde_json::from_str(json.out.lines().last().unwrap()).unwrap();
+    assert_eq!((&error["error"]["code"], &error["error"]["retry"]), (&json!("timed_out"), &json!("now")));
 }
 
 #[test]
@@ -272,9 +283,10 @@ fn a_port_that_is_asked_for_is_the_one_that_is_used() {
 
 #[test]
 fn what_was_said_at_a_sign_in_is_remembered_and_holds_no_secret() {
-    let (desk, provider) = (Desk::new(), Provider::new());
-    let timeout = ["--no-browser", "--timeout", "0", "--profile", "work", "--api", "http://127.0.0.1:8080"];
-    desk.run(&[&provider.login()[..], &timeout].concat());
+    let idp = support::idp::Idp::new();
+    let (desk, provider) = (Desk::new(), &idp.provider);
+    let more = ["--profile", "work", "--api", "http://127.0.0.1:8080"];
+    assert_eq!(idp.sign_in(&desk, &more).code, 0);
     let settings = fs::read_to_string(desk.profile("work").join("profile.json")).unwrap();
     let settings: serde_json::Value = serde_json::from_str(&settings).unwrap();
     assert_eq!(
@@ -284,6 +296,7 @@ fn what_was_said_at_a_sign_in_is_remembered_and_holds_no_secret() {
             "client_id": "notes",
             "scopes": ["openid", "profile", "email", "offline_access"],
             "allow_http": true,
+            "allow_bearer": true,
             "api_origins": ["http://127.0.0.1:8080"],
             "insecure_file_key": true,
         })
@@ -303,13 +316,12 @@ fn what_was_said_at_a_sign_in_is_remembered_and_holds_no_secret() {
     let said = desk.run(&["login", "--profile", "work", "--no-browser", "--timeout", "0"]);
     assert_eq!(said.code, 6);
     assert!(said.out.starts_with(&format!("{}/authorize?", provider.issuer)));
-    assert!(said.err.contains("warning: the key of this session is in a plain file"), "{}", said.err);
 }
 
 #[test]
 fn status_shows_a_profile_without_a_session_and_ends_with_its_code() {
     let (desk, provider) = (Desk::new(), Provider::new());
-    desk.run(&[&provider.login()[..], &["--no-browser", "--timeout", "0"]].concat());
+    desk.remember(&provider, &json!({}));
     let said = desk.run(&["status", "--json"]);
     let status = said.json();
     assert_eq!(
@@ -324,7 +336,7 @@ fn status_shows_a_profile_without_a_session_and_ends_with_its_code() {
 #[test]
 fn a_token_goes_to_allowed_origins_alone() {
     let (desk, provider) = (Desk::new(), Provider::new());
-    desk.run(&[&provider.login()[..], &["--no-browser", "--timeout", "0"]].concat());
+    desk.remember(&provider, &json!({}));
     desk.run(&["get", "https://evil.example/"]).failed_with(2, "--api https://evil.example");
     desk.run(&["token", "--for", "GET", "https://evil.example/"])
         .failed_with(2, "--api https://evil.example");
@@ -337,7 +349,7 @@ fn a_token_goes_to_allowed_origins_alone() {
 #[test]
 fn a_damaged_profile_says_which_file_it_is_and_hides_no_other() {
     let (desk, provider) = (Desk::new(), Provider::new());
-    desk.run(&[&provider.login()[..], &["--no-browser", "--timeout", "0"]].concat());
+    desk.remember(&provider, &json!({}));
     fs::create_dir(desk.profile("odd")).unwrap();
     fs::write(desk.profile("odd").join("profile.json"), "{\"issuer\":").unwrap();
     desk.run(&["status", "--profile", "odd"]).failed_with(1, "profile.json");

@@ -1,141 +1,188 @@
 //! `moorline login`: settings, browser, callback.
 
-use std::io::BufRead as _;
+mod settings;
+
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use moorline::{AuthorizationRequest, Error, LoopbackReceiver, Moorline, SignInOptions, TokenType, User};
+use moorline::{
+    AuthorizationRequest, LoopbackReceiver, Moorline, Retry, SessionInfo, SignInOptions, TokenType, User,
+};
 use serde_json::json;
-use tokio::sync::oneshot;
+use tokio::time::Instant;
 use url::Url;
 
 use super::{Context, claims, named, rough, whole_seconds};
 use crate::arguments::Login;
-use crate::dev_file;
 use crate::exit::Exit;
-use crate::failure::Failure;
-use crate::profile::read_named_file;
-use crate::session;
-use crate::settings::{Pins, Settings};
+use crate::failure::{Failure, whole};
+use crate::paste;
+use crate::settings::{RedirectHost, Settings};
+
+/// What there was before a sign-in that is under way.
+#[derive(Debug)]
+pub(crate) struct Started {
+    settings: Option<Vec<u8>>,
+    session: Option<SessionInfo>,
+}
 
 pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit, Failure> {
-    let before = context.profile.settings()?;
-    let settings = settings(context, &login, before.as_ref())?;
+    let (before, damaged) = match context.profile.settings() {
+        Err(failure @ Failure::DamagedProfile { .. }) => (None, Some(failure)),
+        settings => (settings?, None),
+    };
+    let settings = settings::merged(context.insecure_file_key, &login, before.as_ref())?;
     if let Some(before) = &before {
-        refuse_to_replace(context, before, &settings)?;
+        settings::refuse_to_replace(context, before, &settings)?;
     }
-    let moorline = session::open(&context.profile, &settings, &login.parameter, context.output)?;
-    let receiver = match login.redirect_port {
-        Some(port) => LoopbackReceiver::bind_port(port).await?,
-        None => LoopbackReceiver::bind().await?,
-    };
-    let request = moorline
-        .start_sign_in(SignInOptions {
-            login_hint: login.login_hint.clone(),
-            prompt: login.prompt.clone(),
-            max_age: login.max_age,
-            redirect_uri: Some(receiver.redirect_uri().to_owned()),
-            extra: Vec::new(),
-        })
-        .await?;
-    context.profile.keep(&settings)?;
-    show(context, &request, receiver.redirect_uri(), login.no_browser);
-    let callback = wait(receiver, &request, login.timeout, login.no_browser).await;
-    let user = match callback {
-        Ok(callback) => moorline.finish_sign_in(&callback).await?,
-        Err(error) => {
-            moorline.cancel_sign_in().await?;
-            return Err(error.into());
-        }
-    };
-    report(context, &moorline, &user);
+    if let Some(damage) = damaged {
+        let aside = context.profile.move_settings_aside()?;
+        context.output.warn(format_args!("{damage}; they are in {} now", aside.display()));
+    }
+    if settings.insecure_file_key && before.is_none_or(|before| !before.insecure_file_key) {
+        context.output.warn(format_args!(
+            "the key of this session will be in a plain file (--insecure-file-key); whoever can read {} can use \
+             the session",
+            context.profile.file_keys().display()
+        ));
+    }
+    let moorline = context.open_with(&settings, &login.parameter)?;
+    let user = sign_in(context, &moorline, &login, &settings).await?;
+    // It has succeeded, so that nothing is to be put back.
+    context.sign_in.take();
+    report(context, &moorline, &user)?;
     Ok(Exit::Success)
 }
 
-/// What the command line says, on top of the development file or the profile's last sign-in.
-fn settings(context: &Context<'_>, login: &Login, before: Option<&Settings>) -> Result<Settings, Failure> {
-    let mut settings = match (&login.dev, &login.issuer, before) {
-        (Some(file), _, _) => dev_file::settings(file, login.client_id.as_deref())?,
-        // Naming the provider once more takes back neither its pins nor its authority.
-        (None, Some(issuer), Some(before)) if *issuer == before.issuer => before.clone(),
-        (None, Some(issuer), _) => Settings {
-            issuer: issuer.clone(),
-            client_id: String::new(),
-            scopes: DEFAULT_SCOPES.map(str::to_owned).to_vec(),
-            pins: Vec::new(),
-            ca_pem: None,
-            allow_http: false,
-            allow_bearer: false,
-            api_origins: Vec::new(),
-            insecure_file_key: false,
-        },
-        (None, None, Some(before)) => before.clone(),
-        (None, None, None) => {
-            return Err(Failure::usage(
-                "which provider? Give --issuer URL and --client-id ID, or --dev FILE; it is remembered for the next time",
-            ));
-        }
+async fn sign_in(
+    context: &Context<'_>,
+    moorline: &Moorline,
+    login: &Login,
+    settings: &Settings,
+) -> Result<User, Failure> {
+    let port = settings.redirect_port.unwrap_or(0);
+    let receiver = match settings.redirect_host {
+        Some(RedirectHost::Localhost) => LoopbackReceiver::bind_localhost(port).await?,
+        Some(RedirectHost::Address) | None => LoopbackReceiver::bind_port(port).await?,
     };
-    if let Some(client_id) = &login.client_id {
-        settings.client_id.clone_from(client_id);
+    let options = SignInOptions {
+        login_hint: login.login_hint.clone(),
+        prompt: login.prompt.clone(),
+        max_age: login.max_age,
+        redirect_uri: Some(receiver.redirect_uri().to_owned()),
+        extra: Vec::new(),
+    };
+    let timeout = login.timeout.min(LONGEST_WAIT);
+    let deadline = Instant::now() + timeout;
+    let request = moorline.start_sign_in(options).await?;
+    // If this fails, the sign-in is deleted, and the settings are not stored.
+    *context.sign_in.borrow_mut() =
+        Some(Started { settings: context.profile.stored_settings()?, session: moorline.session_info() });
+    let printed = show(context, &request, receiver.redirect_uri(), login.no_browser)?;
+    let expected =
+        paste::Expected::new(receiver.redirect_uri(), &request.state, moorline.configuration().issuer());
+    let again = |problem: &str| {
+        context.output.hint(format_args!(
+            "{problem} The sign-in goes on. The address begins with {}?",
+            expected.redirect_uri()
+        ));
+    };
+    let callback = tokio::select! {
+        callback = receiver.wait(&request.state, timeout + LATE) => callback?,
+        callback = paste::callback(&expected, std::io::stdin().is_terminal(), again), if printed => callback,
+        () = tokio::time::sleep_until(deadline) => return Err(Failure::TimedOut(timeout)),
+    };
+    if let Some(failure) = unavailable(&callback) {
+        return Err(failure);
     }
-    if !login.scope.is_empty() {
-        settings.scopes =
-            login.scope.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned).collect();
-    }
-    if let Some(expires) = &login.pin_expires {
-        settings.pins = Pins::gather(&settings.issuer, &login.pin, &login.backup_pin, expires)?;
-    }
-    if let Some(file) = &login.ca {
-        settings.ca_pem = Some(read_named_file(file)?);
-    }
-    settings.allow_http |= login.allow_http;
-    settings.allow_bearer |= login.allow_bearer;
-    for origin in &login.api {
-        if !settings.api_origins.contains(origin) {
-            settings.api_origins.push(origin.clone());
+    // Before the code is sent: a session whose settings are lost could not be used.
+    context.profile.keep(settings)?;
+    finish(context, moorline, &callback, deadline.min(Instant::now() + CODE_LIFETIME)).await
+}
+
+/// `temporarily_unavailable` and `server_error` (RFC 6749 §4.1.2.1) say nothing about the user.
+fn unavailable(callback: &str) -> Option<Failure> {
+    let url = Url::parse(callback).ok()?;
+    let value =
+        |name: &str| url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned());
+    let code = value("error").filter(|code| code == "temporarily_unavailable" || code == "server_error")?;
+    Some(Failure::ProviderUnavailable { code, description: value("error_description").unwrap_or_default() })
+}
+
+/// Tries again while a retry makes sense and the code may still live.
+async fn finish(
+    context: &Context<'_>,
+    moorline: &Moorline,
+    callback: &str,
+    deadline: Instant,
+) -> Result<User, Failure> {
+    let mut pause = Duration::from_secs(1);
+    loop {
+        let failure = match moorline.finish_sign_in(callback).await {
+            Ok(user) => return Ok(user),
+            Err(error) => Failure::from(error),
+        };
+        let wait = match failure.retry() {
+            Retry::Now => pause,
+            Retry::After(wait) => wait,
+            _ => return Err(failure),
+        };
+        if Instant::now().checked_add(wait).is_none_or(|then| then > deadline) {
+            return Err(failure);
         }
+        context.output.hint(format_args!("{failure}. Retry in {} s; Ctrl-C ends.", whole(wait)));
+        tokio::time::sleep(wait).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    settings.insecure_file_key |= context.insecure_file_key;
-    Ok(settings)
 }
 
-/// A profile is one session. Signing in elsewhere on top of a live one would leave it alive at its provider, with nobody
-/// able to end it.
-fn refuse_to_replace(context: &Context<'_>, before: &Settings, now: &Settings) -> Result<(), Failure> {
-    let same_session = before.issuer == now.issuer && before.client_id == now.client_id;
-    let same_place = before.insecure_file_key == now.insecure_file_key;
-    if same_session && same_place {
-        return Ok(());
+/// Puts everything back as it was before a sign-in that has failed.
+pub(crate) async fn settle(context: &Context<'_>, moorline: &Moorline) {
+    let Some(started) = context.sign_in.take() else { return };
+    let session = moorline.session_info();
+    // A signal may have come while the code was being exchanged.
+    if let Some(info) = session.filter(|info| is_new(info, started.session.as_ref())) {
+        context.output.hint(format_args!("The sign-in was finished: signed in as {}.", named(&info.user)));
+        return;
     }
-    // What can't be opened can't be ended either, and is no reason to keep anybody out.
-    let live = session::open(&context.profile, before, &[], context.output)
-        .is_ok_and(|m| m.session_info().is_some());
-    if !live {
-        return Ok(());
+    if let Err(failure) = context.profile.restore(started.settings.as_deref()) {
+        context.output.warn(failure);
     }
-    Err(Failure::usage(format!(
-        "profile {:?} is signed in to {} as {}; run `moorline logout` first, or take another name with --profile",
-        context.profile.name(),
-        before.issuer,
-        before.client_id
-    )))
+    if let Err(error) = moorline.cancel_sign_in().await {
+        context.output.warn(format_args!("the sign-in is not deleted: {}", Failure::from(error)));
+    }
 }
 
-/// Opens the browser, or prints where to go.
-fn show(context: &Context<'_>, request: &AuthorizationRequest, redirect_uri: &str, no_browser: bool) {
+fn is_new(now: &SessionInfo, before: Option<&SessionInfo>) -> bool {
+    before.is_none_or(|before| {
+        (before.signed_in_at, &before.user.subject) != (now.signed_in_at, &now.user.subject)
+            || now.refreshes < before.refreshes
+    })
+}
+
+/// Opens the browser, or prints the address to open. Returns whether it was printed.
+fn show(
+    context: &Context<'_>,
+    request: &AuthorizationRequest,
+    redirect_uri: &str,
+    no_browser: bool,
+) -> Result<bool, Failure> {
     let output = context.output;
-    let opened = !no_browser && open_browser(&request.url);
-    if opened {
+    if !no_browser && open_browser(&request.url) {
         output.hint("Sign in in the browser that has just opened. If none has, open this address yourself:");
         output.hint(&request.url);
-        return;
+        return Ok(false);
     }
     if !no_browser {
         output.warn("no browser could be opened");
     }
     output.hint("Open this address in a browser and sign in:");
-    output.result(&json!({ "open": request.url, "redirect_uri": redirect_uri }), || request.url.clone());
-    output.hint("Is the browser on another machine? Then paste here the address that it ends at, which it can't show.");
+    output.result(&json!({ "open": request.url, "redirect_uri": redirect_uri }), || request.url.clone())?;
+    output.hint(
+        "Is the browser on another machine? Then its last page cannot load: paste the address of that page here, \
+         or save it in a file and type @FILE.",
+    );
+    Ok(true)
 }
 
 fn open_browser(url: &str) -> bool {
@@ -144,49 +191,7 @@ fn open_browser(url: &str) -> bool {
     webbrowser::open_browser_with_options(webbrowser::Browser::Default, url, &options).is_ok()
 }
 
-/// Waits for whichever comes first: the browser, an address that is pasted, or Ctrl-C.
-async fn wait(
-    receiver: LoopbackReceiver,
-    request: &AuthorizationRequest,
-    timeout: Duration,
-    no_browser: bool,
-) -> Result<String, Error> {
-    let redirect_uri = receiver.redirect_uri().to_owned();
-    tokio::select! {
-        callback = receiver.wait(&request.state, timeout) => callback,
-        pasted = pasted(no_browser, redirect_uri) => Ok(pasted),
-        _ = tokio::signal::ctrl_c() => Err(Error::Cancelled),
-    }
-}
-
-/// The first line of standard input that is a callback. Never comes back where there is none.
-async fn pasted(wanted: bool, redirect_uri: String) -> String {
-    let (sender, receiver) = oneshot::channel();
-    if wanted {
-        // Reading a terminal can't be interrupted, so a thread does it, and ends with the program.
-        std::thread::spawn(move || {
-            let lines = std::io::stdin().lock().lines().map_while(Result::ok);
-            for line in lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()) {
-                if is_callback(&line, &redirect_uri) {
-                    let _ = sender.send(line);
-                    return;
-                }
-                eprintln!("That is not the address: it begins with {redirect_uri}?");
-            }
-        });
-    }
-    match receiver.await {
-        Ok(callback) => callback,
-        Err(_) => std::future::pending().await,
-    }
-}
-
-fn is_callback(line: &str, redirect_uri: &str) -> bool {
-    Url::parse(line).is_ok_and(|url| url.query().is_some())
-        && line.strip_prefix(redirect_uri).is_some_and(|rest| rest.starts_with('?'))
-}
-
-fn report(context: &Context<'_>, moorline: &Moorline, user: &User) {
+fn report(context: &Context<'_>, moorline: &Moorline, user: &User) -> Result<(), Failure> {
     let info = moorline.session_info();
     let info = info.as_ref();
     let expires_in = info.and_then(|info| info.access_token_expires_in);
@@ -201,59 +206,24 @@ fn report(context: &Context<'_>, moorline: &Moorline, user: &User) {
         "has_refresh_token": info.is_some_and(|info| info.has_refresh_token),
         "token_type": info.map(|info| info.token_type.as_str()),
     });
-    context.output.result(&json, || format!("Signed in as {}", named(user)));
+    context.output.result(&json, || format!("Signed in as {}", named(user)))?;
     if info.is_some_and(|info| info.token_type == TokenType::Bearer) {
         context.output.hint("The provider issued bearer tokens: whoever steals one can use it.");
     }
     if let (Some(expires_in), Some(false)) = (expires_in, info.map(|info| info.has_refresh_token)) {
         context.output.hint(format_args!(
-            "The provider gave no refresh token, so the session ends in {}. Some want --scope offline_access and --prompt consent.",
+            "The provider gave no refresh token, so the session ends in {}. Some want --scope offline_access and \
+             --prompt consent.",
             rough(expires_in)
         ));
     }
+    Ok(())
 }
 
-const DEFAULT_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn asked(output: &crate::output::Output, words: &[&str], before: Option<&Settings>) -> Settings {
-        use clap::Parser as _;
-        let home = crate::home::Home::find(Some(std::path::Path::new("/nowhere"))).unwrap();
-        let profile = crate::profile::Profile::new(&home, "default").unwrap();
-        let context = Context { home, profile, output, insecure_file_key: false };
-        let arguments = crate::arguments::Arguments::parse_from([&["moorline", "login"], words].concat());
-        let crate::arguments::Command::Login(login) = arguments.command else { panic!("it says login") };
-        settings(&context, &login, before).unwrap()
-    }
-
-    #[test]
-    fn a_provider_that_is_named_again_keeps_its_pins_and_another_gets_none() {
-        let output = crate::output::Output::new(false);
-        let again = ["--issuer", "https://id.example.com", "--client-id", "notes"];
-        let pins = ["--pin", "sha256/a", "--backup-pin", "sha256/b", "--pin-expires", "2027-06-01"];
-        let pinned = asked(&output, &[&again[..], &pins[..]].concat(), None);
-        assert_eq!(pinned.pins.len(), 1);
-        assert_eq!(asked(&output, &again, Some(&pinned)), pinned);
-        let elsewhere = ["--issuer", "https://other.example", "--client-id", "notes"];
-        assert!(asked(&output, &elsewhere, Some(&pinned)).pins.is_empty());
-    }
-
-    #[test]
-    fn only_the_callback_is_taken_for_one() {
-        let redirect_uri = "http://127.0.0.1:4321/callback";
-        assert!(is_callback("http://127.0.0.1:4321/callback?code=x&state=y", redirect_uri));
-        for line in [
-            "",
-            "code=x&state=y",
-            "http://127.0.0.1:4321/callback",
-            "http://127.0.0.1:4321/callback2?code=x",
-            "http://127.0.0.1:9/callback?code=x",
-            "https://id.example.com/authorize?redirect_uri=http://127.0.0.1:4321/callback",
-        ] {
-            assert!(!is_callback(line, redirect_uri), "{line}");
-        }
-    }
-}
+/// The longest --timeout: a clock cannot be asked for much more than that.
+const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
+/// The receiver's own limit, after ours.
+const LATE: Duration = Duration::from_secs(60);
+/// How long a code may be tried: most live for one minute (RFC 6749 §4.1.2 recommends ten at most).
+const CODE_LIFETIME: Duration = Duration::from_secs(60);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);

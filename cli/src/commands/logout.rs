@@ -1,4 +1,4 @@
-//! `moorline logout`: gone from this machine first, then revoked at the provider.
+//! `moorline logout`: deletes the session on this machine first, then revokes it at the provider.
 
 use serde_json::json;
 
@@ -17,10 +17,12 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         } else {
             "Signed out on this machine".to_owned()
         }
-    });
+    })?;
     if !sign_out.revoked {
         context.output.warn(
-            "the provider has not revoked the session: it couldn't be reached (run `moorline logout` once more when it can), it has no way to, or the vault was lost and the token with it",
+            "the provider did not revoke anything in this call: nobody was signed in, it could not be reached \
+             (run `moorline logout` once more when it can be), it refused or cannot revoke, or the token was lost \
+             with the vault",
         );
     }
     Ok(Exit::Success)

@@ -30,6 +30,6 @@ pub(crate) fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         context.output.hint("There are no profiles yet. `moorline login` makes one.");
         return Ok(Exit::Success);
     }
-    context.output.result(&json!({ "profiles": rows }), || lines.join("\n"));
+    context.output.result(&json!({ "profiles": rows }), || lines.join("\n"))?;
     Ok(Exit::Success)
 }

@@ -1,4 +1,4 @@
-//! `moorline refresh`: a new access token, whatever is left of the present one.
+//! `moorline refresh`: a new access token, even if the current one is still valid.
 
 use serde_json::json;
 
@@ -16,8 +16,8 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         "refreshes": refreshes,
     });
     context.output.result(&json, || match token.expires_in() {
-        Some(left) => format!("Refreshed; the new access token is good for {}", rough(left)),
+        Some(left) => format!("Refreshed; the new access token is valid for {}", rough(left)),
         None => "Refreshed".to_owned(),
-    });
+    })?;
     Ok(Exit::Success)
 }

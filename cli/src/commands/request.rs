@@ -16,9 +16,7 @@ pub(crate) async fn run(context: &Context<'_>, method: &str, send: Send) -> Resu
     let headers = send.fetch.header;
     for own in ["authorization", "dpop", "content-length", "host", "connection", "transfer-encoding"] {
         if headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(own)) {
-            return Err(Failure::usage(format!(
-                "the header field {own} is the program's own to set; leave it out"
-            )));
+            return Err(Failure::usage(format!("moorline sets the header field {own} itself; leave it out")));
         }
     }
     let body = send.data.as_deref().map(body).transpose()?;
@@ -35,7 +33,7 @@ pub(crate) async fn run(context: &Context<'_>, method: &str, send: Send) -> Resu
     }
     request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
     let response = moorline.send(request).await?;
-    print(context.output, &response, send.fetch.include);
+    print(context.output, &response, send.fetch.include)?;
     if response.status < 400 {
         return Ok(Exit::Success);
     }
@@ -58,10 +56,9 @@ fn body(data: &str) -> Result<Vec<u8>, Failure> {
     read.map_err(|error| Failure::usage(format!("the body {data:?} can't be read: {error}")))
 }
 
-fn print(output: &Output, response: &HttpResponse, include: bool) {
+fn print(output: &Output, response: &HttpResponse, include: bool) -> Result<(), Failure> {
     if output.is_json() {
-        output.result(&as_json(response.status, &response.headers, &response.body), String::new);
-        return;
+        return output.result(&as_json(response.status, &response.headers, &response.body), String::new);
     }
     let mut text = Vec::new();
     if include {
@@ -75,7 +72,7 @@ fn print(output: &Output, response: &HttpResponse, include: bool) {
     if std::io::stdout().is_terminal() && text.last().is_some_and(|last| *last != b'\n') {
         text.push(b'\n');
     }
-    output.bytes(&text);
+    output.bytes(&text)
 }
 
 /// The body as JSON where it is some, as text where it is that, and in base64 otherwise.

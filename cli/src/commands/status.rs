@@ -1,4 +1,4 @@
-//! `moorline status`: who is signed in, and for how long. Asks nobody.
+//! `moorline status`: who is signed in, and for how long. Sends nothing.
 
 use std::time::UNIX_EPOCH;
 
@@ -45,15 +45,19 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let provider = format!("{} (client {})", settings.issuer, settings.client_id);
     context.output.result(&json, || match (&state, &info) {
         (SessionState::SignedOut(why), _) => format!("Nobody is signed in to {provider}: {why}"),
-        (SessionState::NeedsReauth(why), _) => format!("The session with {provider} has ended: {why}"),
-        (SessionState::Locked, _) => "The key store is locked: unlock it to see the session".to_owned(),
+        (SessionState::NeedsReauth(why), _) => format!("A new sign-in to {provider} is needed: {why}"),
+        (SessionState::Locked, _) => {
+            "The vault cannot be read at present; the key store may be locked".to_owned()
+        }
         (SessionState::SigningIn, None) => format!("A sign-in to {provider} was started and not finished"),
         (_, Some(info)) => text(info, &provider),
         (SessionState::SignedIn(user), None) => format!("Signed in to {provider} as {}", named(user)),
         (_, None) => format!("The session with {provider} is in a state that this version does not know"),
-    });
-    if exit != Exit::Success {
-        context.output.hint("Run `moorline login` to sign in.");
+    })?;
+    match exit {
+        Exit::Success => {}
+        Exit::StorageUnavailable => context.output.hint("Unlock the key store, and try again."),
+        _ => context.output.hint("Run `moorline login` to sign in."),
     }
     Ok(exit)
 }
@@ -71,13 +75,14 @@ fn add(json: &mut Value, info: &SessionInfo) {
 
 fn text(info: &SessionInfo, provider: &str) -> String {
     let access = match info.access_token_expires_in {
-        None => "for as long as the provider likes".to_owned(),
+        None => "valid; the provider does not say for how long".to_owned(),
         Some(left) if left.is_zero() => "expired; refreshed when it is next needed".to_owned(),
-        Some(left) => format!("good for {} more", rough(left)),
+        Some(left) => format!("valid for {} more", rough(left)),
     };
     let tokens = match info.token_type {
         TokenType::DPoP => "DPoP: of no use without this machine's key",
-        TokenType::Bearer => "bearer: whoever steals one can use it",
+        TokenType::Bearer => "bearer: a thief can use a stolen one",
+        other => other.as_str(),
     };
     let ago = info
         .signed_in_at

@@ -1,5 +1,7 @@
 //! `moorline token`: the one command that prints a token, alone or with what a request by it must carry.
 
+use std::time::Duration;
+
 use moorline::{Moorline, TokenType};
 use serde_json::json;
 
@@ -14,19 +16,29 @@ pub(crate) async fn run(context: &Context<'_>, token: Token) -> Result<Exit, Fai
     if let Some([method, address]) = token.request.as_deref() {
         return for_request(context, &settings, &moorline, &token, [method, address]).await;
     }
-    let token = moorline.access_token(token.min_validity).await?;
+    let found = moorline.access_token(token.min_validity.unwrap_or(DEFAULT_VALIDITY)).await?;
+    check_validity(token.min_validity, found.expires_in())?;
     let json = json!({
-        "access_token": token.secret(),
-        "token_type": token.token_type().as_str(),
-        "expires_in": whole_seconds(token.expires_in()),
+        "access_token": found.secret(),
+        "token_type": found.token_type().as_str(),
+        "expires_in": whole_seconds(found.expires_in()),
     });
-    context.output.result(&json, || token.secret().to_owned());
-    if token.token_type() == TokenType::DPoP && !context.output.is_json() {
+    context.output.result(&json, || found.secret().to_owned())?;
+    if found.token_type() == TokenType::DPoP && !context.output.is_json() {
         context.output.hint(
-            "It is bound to this machine's key: a request needs a proof too. `moorline get URL` makes one, and so does `moorline token --for METHOD URL`.",
+            "It is bound to this machine's key: a request needs a proof too. `moorline get URL` makes one, and so \
+             does `moorline token --for METHOD URL`.",
         );
     }
     Ok(Exit::Success)
+}
+
+/// The SDK returns the freshest token if the provider's are all shorter than what was asked.
+fn check_validity(asked: Option<Duration>, left: Option<Duration>) -> Result<(), Failure> {
+    match (asked, left) {
+        (Some(asked), Some(left)) if left < asked => Err(Failure::ShortLived { asked, left }),
+        _ => Ok(()),
+    }
 }
 
 /// As header fields, one a line: `curl -H @-` reads them.
@@ -41,11 +53,18 @@ async fn for_request(
     if let Some(nonce) = &token.nonce {
         moorline.learn_nonce(url.as_str(), nonce)?;
     }
-    let headers = moorline.request_headers(method, url.as_str(), token.min_validity).await?;
+    let validity = token.min_validity.unwrap_or(DEFAULT_VALIDITY);
+    let headers = moorline.request_headers(method, url.as_str(), validity).await?;
+    check_validity(
+        token.min_validity,
+        moorline.session_info().and_then(|info| info.access_token_expires_in),
+    )?;
     let json = json!({ "authorization": headers.authorization(), "dpop": headers.dpop() });
     context.output.result(&json, || {
         let proof = headers.dpop().map(|proof| format!("\nDPoP: {proof}")).unwrap_or_default();
         format!("Authorization: {}{proof}", headers.authorization())
-    });
+    })?;
     Ok(Exit::Success)
 }
+
+const DEFAULT_VALIDITY: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! `moorline user`: what the provider says about the person just now.
+//! `moorline user`: what the provider says about the user at present.
 
 use super::{Context, claims, one_line};
 use crate::exit::Exit;
@@ -14,6 +14,6 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
             None => one_line(&format!("{name}: {value}")),
         });
         lines.collect::<Vec<_>>().join("\n")
-    });
+    })?;
     Ok(Exit::Success)
 }

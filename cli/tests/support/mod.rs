@@ -1,9 +1,12 @@
 //! Runs the real program, in a home of its own, against a provider of a few lines.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+pub(crate) mod idp;
+
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -44,6 +47,40 @@ impl Desk {
         Said::from(self.command(arguments).output().unwrap())
     }
 
+    /// Runs it by a line of shell, as `"$@"`.
+    #[cfg(unix)]
+    pub(crate) fn in_shell(&self, line: &str, arguments: &[&str]) -> Said {
+        let moorline = self.command(arguments);
+        let mut shell = Command::new("sh");
+        shell
+            .args(["-c", line, "sh"])
+            .arg(moorline.get_program())
+            .args(moorline.get_args())
+            .stdin(Stdio::null());
+        for (name, value) in moorline.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        Said::from(shell.output().unwrap())
+    }
+
+    /// Stores settings as a sign-in that has succeeded does.
+    pub(crate) fn remember(&self, provider: &Provider, more: &Value) {
+        let mut settings = json!({
+            "issuer": provider.issuer,
+            "client_id": "notes",
+            "scopes": ["openid"],
+            "allow_http": true,
+            "insecure_file_key": true,
+        });
+        settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let folder = self.profile("default");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("profile.json"), settings.to_string()).unwrap();
+    }
+
     pub(crate) fn profile(&self, name: &str) -> std::path::PathBuf {
         self.home.path().join("profiles").join(name)
     }
@@ -52,10 +89,35 @@ impl Desk {
     pub(crate) fn start_login(&self, provider: &Provider, more: &[&str]) -> Waiting {
         let arguments = [&provider.login()[..], &["--no-browser"], more].concat();
         let mut child = self.command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        let (sender, messages) = mpsc::channel();
+        let stderr = child.stderr.take().unwrap();
+        thread::spawn(move || forward_lines(stderr, &sender));
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();
-        Waiting { child, out, open: line.trim().to_owned() }
+        let open = line.trim().to_owned();
+        if open.is_empty() {
+            panic!("no address: {}", messages.iter().collect::<String>());
+        }
+        Waiting { child, out, open, messages, err: String::new() }
+    }
+}
+
+/// Sends each line, with its end.
+pub(crate) fn forward_lines(stream: impl Read, sender: &mpsc::Sender<String>) {
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        let _ = sender.send(line + "\n");
+    }
+}
+
+/// Waits for a message with this text.
+pub(crate) fn hear(messages: &mpsc::Receiver<String>, err: &mut String, text: &str) {
+    loop {
+        let Ok(line) = messages.recv() else { panic!("no message with {text:?}:\n{err}") };
+        err.push_str(&line);
+        if line.contains(text) {
+            return;
+        }
     }
 }
 
@@ -91,6 +153,8 @@ pub(crate) struct Waiting {
     out: BufReader<std::process::ChildStdout>,
     /// The first line of standard output.
     pub(crate) open: String,
+    messages: mpsc::Receiver<String>,
+    err: String,
 }
 
 impl Waiting {
@@ -112,19 +176,38 @@ impl Waiting {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
+    /// Ends its standard input.
+    pub(crate) fn close(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a message with this text.
+    pub(crate) fn hears(&mut self, text: &str) {
+        hear(&self.messages, &mut self.err, text);
+    }
+
     pub(crate) fn end(mut self) -> Said {
         let mut out = String::new();
         self.out.read_to_string(&mut out).unwrap();
         let output = self.child.wait_with_output().unwrap();
-        Said { out, ..Said::from(output) }
+        self.err.extend(self.messages.iter());
+        Said { out, err: self.err, ..Said::from(output) }
     }
 }
 
-/// Opens an address, as a browser would, and gives the answer.
+/// Opens an address, as a browser would, and returns the answer.
 pub(crate) fn browse(address: &str) -> String {
     let url = url::Url::parse(address).unwrap();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
-    let mut stream = TcpStream::connect(&host).unwrap();
+    browse_through(TcpStream::connect(host).unwrap(), &url)
+}
+
+pub(crate) fn browse_through(mut stream: TcpStream, url: &url::Url) -> String {
+    let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let target = &url[url::Position::BeforePath..];
     write!(stream, "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();

@@ -39,7 +39,8 @@ impl Callback {
     /// The code, if this is a valid response to `login`.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] if the user denied the request, [`Error::Refused`] otherwise.
+    /// [`Error::Cancelled`] if the user denied the request, [`Error::Offline`] if the provider was unavailable,
+    /// [`Error::Refused`] otherwise.
     pub(crate) fn code(
         &self,
         login: &PendingLogin,
@@ -77,6 +78,11 @@ impl Callback {
         if code == "access_denied" {
             return Error::Cancelled;
         }
+        // They say nothing about the user or the request: the same sign-in may succeed in a minute.
+        if PASSING.contains(&code) {
+            tracing::info!(why = code, "the provider could not serve the authorization request");
+            return Error::offline();
+        }
         let description = self.parameter("error_description").unwrap_or_default();
         Error::Refused {
             code: redact(code, &[&self.state]),
@@ -104,6 +110,8 @@ fn refused(code: &str, description: &str) -> Error {
     Error::refused(code, description)
 }
 
+/// Errors that pass (RFC 6749 §4.1.2.1).
+const PASSING: [&str; 2] = ["server_error", "temporarily_unavailable"];
 /// Browsers and providers stay far below.
 const LONGEST: usize = 64 * 1024;
 
@@ -123,6 +131,7 @@ mod tests {
             redirect_uri: redirect_uri.into(),
             scope: vec![],
             max_age: None,
+            started_at: None,
         }
     }
 
@@ -131,6 +140,7 @@ mod tests {
         code.map(|code| code.expose().to_owned()).map_err(|error| match error {
             Error::Refused { code, .. } => code,
             Error::Cancelled => "cancelled".into(),
+            Error::Offline { .. } => "offline".into(),
             other => panic!("{other:?}"),
         })
     }
@@ -172,10 +182,20 @@ mod tests {
     }
 
     #[test]
-    fn a_no_is_a_cancellation_and_other_errors_are_redact() {
+    fn a_denied_request_is_cancelled_and_other_errors_keep_their_code() {
         assert_eq!(code(&format!("error=access_denied&state=s1&{ISS}")), Err("cancelled".into()));
         assert_eq!(code(&format!("error=invalid_scope&state=s1&{ISS}")), Err("invalid_scope".into()));
         assert_eq!(code(&format!("error=invalid_scope&code=c1&state=s1&{ISS}")), Err("invalid_scope".into()));
+    }
+
+    #[test]
+    fn a_provider_that_is_unavailable_is_no_refusal() {
+        for passing in PASSING {
+            assert_eq!(code(&format!("error={passing}&state=s1&{ISS}")), Err("offline".into()));
+            // Only the provider can say so.
+            assert_eq!(code(&format!("error={passing}&state=s1&iss=x")), Err("issuer_mismatch".into()));
+            assert_eq!(code(&format!("error={passing}&state=s2&{ISS}")), Err("state_mismatch".into()));
+        }
     }
 
     #[test]

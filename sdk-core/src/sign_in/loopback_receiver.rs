@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     sync::mpsc,
     time::timeout,
 };
@@ -22,18 +22,24 @@ use crate::{crypto, error::Error, runtime::Executor, secret::Secret};
 #[derive(Debug)]
 pub struct LoopbackReceiver {
     listener: TcpListener,
+    /// The listener on the other address of `localhost`.
+    second: Option<TcpListener>,
     redirect_uri: String,
 }
 
 impl LoopbackReceiver {
-    /// Listens on a free port of `127.0.0.1`, or of `[::1]` where there is no IPv4. The redirect URI's path is `/callback`.
-    /// Errors: [`Error::Misconfigured`] when neither can be listened on.
+    /// Listens on a free port of `127.0.0.1`, or of `[::1]` if there is no IPv4. The redirect URI's path is `/callback`.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if neither can be listened on.
     pub async fn bind() -> Result<Self, Error> {
         Self::bind_port(0).await
     }
 
-    /// Listens on this port, for a provider that wants the redirect URI to the letter; 0 takes a free one. Errors:
-    /// [`Error::Misconfigured`] when it can't be listened on.
+    /// Listens on this port, for a provider that compares the port too; 0 takes a free one.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if it cannot be listened on.
     pub async fn bind_port(port: u16) -> Result<Self, Error> {
         Executor::Own
             .run(async move {
@@ -44,10 +50,33 @@ impl LoopbackReceiver {
                     bound => bound,
                 };
                 let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
-                let (address, listener) = bound.map_err(|error| {
-                    Error::Misconfigured(format!("no loopback port can be listened on: {error}"))
-                })?;
-                Ok(Self { redirect_uri: format!("http://{address}{PATH}"), listener })
+                let (address, listener) = bound.map_err(|error| no_port(&error))?;
+                Ok(Self { redirect_uri: format!("http://{address}{PATH}"), listener, second: None })
+            })
+            .await
+    }
+
+    /// Listens on this port of both `127.0.0.1` and `[::1]`, with the redirect URI `http://localhost:PORT/callback`, for
+    /// a provider that accepts no other; 0 takes a free port. RFC 8252 §8.3 prefers the address: a name may lead
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if the port of either address is in use, or neither can be listened on.
+    pub async fn bind_localhost(port: u16) -> Result<Self, Error> {
+        Executor::Own
+            .run(async move {
+                let mut outcome = bind_both(port).await;
+                // A port that is free on one address may be in use on the other.
+                for _ in 0..TRIES {
+                    match &outcome {
+                        Err(error) if port == 0 && error.kind() == ErrorKind::AddrInUse => {
+                            outcome = bind_both(port).await;
+                        }
+                        _ => break,
+                    }
+                }
+                let (port, listener, second) = outcome.map_err(|error| no_port(&error))?;
+                Ok(Self { redirect_uri: format!("http://localhost:{port}{PATH}"), listener, second })
             })
             .await
     }
@@ -58,17 +87,19 @@ impl LoopbackReceiver {
     }
 
     /// Waits for the callback of the sign-in with this `state`, answers the browser with a small page, and returns the
-    /// callback's URL. Whatever else comes to the port is answered and ignored. Errors: [`Error::Cancelled`] when nobody
-    /// came back within `timeout`.
+    /// callback's URL. Whatever else comes to the port is answered and ignored.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if nobody came back within `timeout`.
     pub async fn wait(self, state: &str, timeout: Duration) -> Result<String, Error> {
         let expected = Arc::new(Expected {
             origin: self.redirect_uri.trim_end_matches(PATH).to_owned(),
             state: Secret::new(state.to_owned()),
         });
-        let listener = self.listener;
+        let Self { listener, second, .. } = self;
         Executor::Own
             .run(async move {
-                tokio::time::timeout(timeout, serve(listener, expected))
+                tokio::time::timeout(timeout, serve(listener, second, expected))
                     .await
                     .unwrap_or(Err(Error::Cancelled))
             })
@@ -82,13 +113,52 @@ pub(crate) struct Expected {
     pub(crate) state: Secret,
 }
 
-async fn serve(listener: TcpListener, expected: Arc<Expected>) -> Result<String, Error> {
+/// Listens on one port of both loopback addresses; on one address if the machine has only that.
+async fn bind_both(port: u16) -> std::io::Result<(u16, TcpListener, Option<TcpListener>)> {
+    let v4 = match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+        Ok(listener) => listener,
+        Err(error) if error.kind() == ErrorKind::AddrInUse => return Err(error),
+        Err(_) => {
+            let v6 = TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await?;
+            return Ok((v6.local_addr()?.port(), v6, None));
+        }
+    };
+    let port = v4.local_addr()?.port();
+    match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+        Ok(v6) => Ok((port, v4, Some(v6))),
+        // Another program would get the callback from a browser that tries IPv6 first.
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Err(error),
+        Err(_) => Ok((port, v4, None)),
+    }
+}
+
+fn no_port(error: &std::io::Error) -> Error {
+    Error::Misconfigured(format!("no loopback port can be listened on: {error}"))
+}
+
+/// A connection to either listener.
+async fn accept(listener: &TcpListener, second: Option<&TcpListener>) -> std::io::Result<TcpStream> {
+    let accepted = match second {
+        None => listener.accept().await,
+        Some(second) => tokio::select! {
+            accepted = listener.accept() => accepted,
+            accepted = second.accept() => accepted,
+        },
+    };
+    accepted.map(|(stream, _)| stream)
+}
+
+async fn serve(
+    listener: TcpListener,
+    second: Option<TcpListener>,
+    expected: Arc<Expected>,
+) -> Result<String, Error> {
     let (found, mut callbacks) = mpsc::channel(1);
     loop {
         tokio::select! {
             Some(callback) = callbacks.recv() => return Ok(callback),
-            connection = listener.accept() => {
-                let Ok((stream, _)) = connection else {
+            connection = accept(&listener, second.as_ref()) => {
+                let Ok(stream) = connection else {
                     // Out of file descriptors, most likely, and so at the next try too.
                     tokio::time::sleep(BREATH).await;
                     continue;
@@ -208,6 +278,8 @@ impl Page {
 }
 
 const PATH: &str = "/callback";
+/// How many free ports to try.
+const TRIES: usize = 16;
 const LONGEST_HEAD: usize = 64 * 1024;
 const PATIENCE: Duration = Duration::from_secs(10);
 const BREATH: Duration = Duration::from_millis(50);
@@ -221,8 +293,6 @@ p{margin:0}";
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpStream;
-
     use super::*;
 
     fn expected() -> Expected {
@@ -285,6 +355,24 @@ mod tests {
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains("<script") && !page.contains("c1"));
         assert!(page.contains("Content-Security-Policy: default-src 'none'"));
         assert_eq!(waiting.await.unwrap().unwrap(), format!("{uri}?code=c1&state=s1"));
+    }
+
+    #[tokio::test]
+    async fn localhost_is_listened_on_at_both_of_its_addresses() {
+        for address in ["127.0.0.1", "[::1]"] {
+            let receiver = LoopbackReceiver::bind_localhost(0).await.unwrap();
+            let uri = receiver.redirect_uri().to_owned();
+            let host = uri.trim_start_matches("http://").trim_end_matches(PATH).to_owned();
+            let port = host.strip_prefix("localhost:").unwrap();
+            assert!(
+                LoopbackReceiver::bind_localhost(port.parse().unwrap()).await.is_err(),
+                "the port is taken"
+            );
+            let mut stream = TcpStream::connect(format!("{address}:{port}")).await.unwrap();
+            let waiting = tokio::spawn(async move { receiver.wait("s1", Duration::from_secs(60)).await });
+            stream.write_all(head("/callback?code=c&state=s1", &host).as_bytes()).await.unwrap();
+            assert_eq!(waiting.await.unwrap().unwrap(), format!("{uri}?code=c&state=s1"));
+        }
     }
 
     #[tokio::test]
