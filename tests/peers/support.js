@@ -18,6 +18,7 @@ export const programs = {
   cli: process.env.MOORLINE_BIN ?? join(built, 'moorline'),
   browse: process.env.MOORLINE_BROWSE_BIN ?? join(built, 'moorline-browse'),
 };
+programs.faults = process.env.MOORLINE_FAULTS_BIN ?? join(dirname(programs.browse), 'faults');
 programs.peersGo = process.env.MOORLINE_PEERS_GO_BIN ?? join(dirname(programs.cli), 'peers-go');
 programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.browse), 'sdk-shell');
 
@@ -77,7 +78,13 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
     if (context.oidc?.route === 'token' && !challenged) heard.push({ ...context.oidc.body });
   });
   provider.on('access_token.saved', (token) => issued.push(token));
-  server.on('request', provider.callback());
+  // Behind a proxy that speaks TLS with apps: addresses and cookies are made for that.
+  provider.proxy = issuer.startsWith('https:');
+  const answer = provider.callback();
+  server.on('request', (request, response) => {
+    if (provider.proxy) request.headers['x-forwarded-proto'] = 'https';
+    answer(request, response);
+  });
   return {
     issuer,
     listen,

@@ -28,7 +28,7 @@ use anyhow::{Context as _, Result};
 
 pub use browser::{Browser, Consent, Landing, Page};
 pub use dev_file::{DevFile, User};
-pub use proxy::{Canned, Exchange, Fault, Heard, LossyProxy, Weather};
+pub use proxy::{Canned, Delivery, Exchange, Fault, Heard, LossyProxy, Weather};
 pub use server::{Server, ServerOptions};
 pub use server_clock::ServerClock;
 pub use world::World;

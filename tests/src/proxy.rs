@@ -1,5 +1,10 @@
 //! A network between app and server that loses, cuts, delays and resets answers on demand.
 
+mod delivery;
+mod fault;
+mod report;
+mod weather;
+
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,90 +18,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::http1::Message;
 use crate::{Server, tls};
 
-/// What happens to one exchange.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The server answers; the answer never arrives and the connection closes.
-    SwallowAnswer,
-    /// Half of the answer's body arrives.
-    CutBody,
-    /// The answer arrives after this time.
-    Delay(Duration),
-    /// The connection is closed before the server hears of the request.
-    DropRequest,
-    /// The client is answered 503 by somebody on the way; the server hears nothing.
-    Unavailable,
-    /// The client is answered 200 with an HTML page, as hotel networks do; the server hears nothing.
-    CaptivePortal,
-    /// The server answers; the client's connection is reset.
-    Reset,
-    /// The client is answered so by somebody on the way; the server was asked and has answered, or heard nothing.
-    Instead(Canned, Heard),
-    /// The request arrives twice, and the second answer is the client's.
-    Twice,
-}
+use delivery::{Client, Line};
+use report::Report;
 
-/// Whether the server has heard of a request that somebody else answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Heard {
-    Yes,
-    No,
-}
-
-/// What somebody on the way says instead of the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Canned {
-    /// 500 with a line of text.
-    InternalError,
-    /// 503 without a word.
-    Unavailable,
-    /// 429, and to come back after a second.
-    TooManyRequests,
-    /// 200 with an HTML page.
-    Page,
-    /// 200 with nothing in it.
-    Nothing,
-}
-
-/// Who decides what happens to each exchange, where a queue of faults is not enough.
-pub trait Weather: std::fmt::Debug + Send + Sync {
-    /// What happens to this request.
-    fn fault(&self, request: &Message) -> Option<Fault>;
-
-    /// Changes what the server has said.
-    fn bend(&self, request: &Message, answer: &mut Message) {
-        let _ = (request, answer);
-    }
-
-    /// Is told of the exchange before the client is answered.
-    fn passed(&self, exchange: Exchange);
-}
-
-/// A request that came through, and what the server said to it.
-#[derive(Debug, Clone)]
-pub struct Exchange {
-    /// As the client sent it.
-    pub request: Message,
-    /// As the server answered, whether or not that arrived; `None` when the server was not asked.
-    pub answer: Option<Message>,
-    /// What was done to it.
-    pub fault: Option<Fault>,
-}
-
-impl Exchange {
-    /// The decoded value of a form parameter of the request.
-    pub fn parameter(&self, name: &str) -> Option<String> {
-        url::form_urlencoded::parse(&self.request.body)
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.into_owned())
-    }
-}
+pub use delivery::Delivery;
+pub use fault::{Canned, Fault, Heard};
+pub use weather::{Exchange, Weather};
 
 /// A proxy on loopback that shows the server's own certificate, so that pins hold, and speaks HTTP/1.1, one request a
 /// connection, so that a fault hits exactly one exchange.
@@ -118,7 +49,12 @@ struct Shared {
 
 struct Upstream {
     address: SocketAddr,
-    tls: Option<(TlsAcceptor, Arc<ClientConfig>)>,
+    /// What apps see.
+    front: Option<TlsAcceptor>,
+    /// What they see of a stranger.
+    stranger: Option<TlsAcceptor>,
+    /// How the server is spoken to; plainly without.
+    back: Option<Arc<ClientConfig>>,
 }
 
 impl LossyProxy {
@@ -142,21 +78,29 @@ impl LossyProxy {
     /// Errors: when the server's certificate files can't be read.
     pub fn run(&self, server: &Server) -> Result<()> {
         let dev = server.dev();
-        let tls = match &dev.ca_pem {
-            Some(ca) => Some((
-                tls::acceptor(&server.folder().join("leaf.pem"), &server.folder().join("leaf-key.pem"))?,
-                Arc::new(tls::client_config(ca)?),
-            )),
-            None => None,
-        };
-        self.run_to(dev.listen.parse().context("the server's address")?, tls)
+        let mut upstream = Upstream::plain(dev.listen.parse().context("the server's address")?);
+        if let Some(ca) = &dev.ca_pem {
+            let folder = server.folder();
+            upstream.front = Some(tls::acceptor(&folder.join("leaf.pem"), &folder.join("leaf-key.pem"))?);
+            upstream.stranger = Some(tls::OwnAuthority::for_localhost()?.acceptor);
+            upstream.back = Some(Arc::new(tls::client_config(ca)?));
+        }
+        self.run_to(upstream)
     }
 
     /// Starts to pass requests on to a server that speaks plain HTTP.
     ///
     /// Errors: when it runs already.
     pub fn run_plain(&self, upstream: SocketAddr) -> Result<()> {
-        self.run_to(upstream, None)
+        self.run_to(Upstream::plain(upstream))
+    }
+
+    /// Starts to pass requests on to a server that speaks plain HTTP. Apps see TLS, and this certificate.
+    ///
+    /// Errors: when it runs already.
+    pub fn run_before(&self, upstream: SocketAddr, own: TlsAcceptor) -> Result<()> {
+        let stranger = Some(tls::OwnAuthority::for_localhost()?.acceptor);
+        self.run_to(Upstream { front: Some(own), stranger, ..Upstream::plain(upstream) })
     }
 
     /// Starts to pass requests on, showing a certificate of the caller's choice instead of the server's own.
@@ -164,8 +108,10 @@ impl LossyProxy {
     /// Errors: when the files can't be read, or it runs already.
     pub fn run_with_certificate(&self, server: &Server, certificates: &Path, key: &Path) -> Result<()> {
         let ca = server.dev().ca_pem.as_deref().context("the server speaks plain HTTP")?;
-        let tls = (tls::acceptor(certificates, key)?, Arc::new(tls::client_config(ca)?));
-        self.run_to(server.dev().listen.parse().context("the server's address")?, Some(tls))
+        let mut upstream = Upstream::plain(server.dev().listen.parse().context("the server's address")?);
+        upstream.front = Some(tls::acceptor(certificates, key)?);
+        upstream.back = Some(Arc::new(tls::client_config(ca)?));
+        self.run_to(upstream)
     }
 
     /// Stops listening, and returns once the port is free again.
@@ -227,9 +173,9 @@ impl LossyProxy {
         self.address.port()
     }
 
-    fn run_to(&self, address: SocketAddr, tls: Option<(TlsAcceptor, Arc<ClientConfig>)>) -> Result<()> {
+    fn run_to(&self, upstream: Upstream) -> Result<()> {
         let listener = lock(&self.listener).take().context("the proxy runs already")?;
-        let (shared, upstream) = (Arc::clone(&self.shared), Arc::new(Upstream { address, tls }));
+        let (shared, upstream) = (Arc::clone(&self.shared), Arc::new(upstream));
         *lock(&self.task) = Some(tokio::spawn(async move {
             loop {
                 // A client that died in the queue, or too many files open for a moment, is no reason to stop.
@@ -255,43 +201,19 @@ impl Drop for LossyProxy {
 }
 
 async fn serve(client: TcpStream, shared: &Shared, upstream: &Upstream) -> Result<()> {
-    match &upstream.tls {
-        Some((acceptor, _)) => exchange(acceptor.accept(client).await?, shared, upstream).await,
+    let stranger = shared.weather.get().is_some_and(|weather| weather.shows_a_stranger());
+    match if stranger { &upstream.stranger } else { &upstream.front } {
+        Some(acceptor) => exchange(acceptor.accept(client).await?, shared, upstream).await,
         None => exchange(client, shared, upstream).await,
-    }
-}
-
-/// A connection that can be broken off as a crashed machine does.
-trait Client: AsyncRead + AsyncWrite + Unpin {
-    fn tcp(&self) -> &TcpStream;
-}
-
-impl Client for TcpStream {
-    fn tcp(&self) -> &TcpStream {
-        self
-    }
-}
-
-impl Client for TlsStream<TcpStream> {
-    fn tcp(&self) -> &TcpStream {
-        self.get_ref().0
     }
 }
 
 async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream) -> Result<()> {
     let Some(request) = Message::read(&mut client, &mut Vec::new()).await? else { return Ok(()) };
     let fault = shared.take_fault(&request);
-    let mut answer = match fault {
-        Some(
-            Fault::DropRequest | Fault::Unavailable | Fault::CaptivePortal | Fault::Instead(_, Heard::No),
-        ) => None,
-        Some(Fault::Twice) => {
-            let first = upstream.ask(&request).await?;
-            shared.record(Exchange { request: request.clone(), answer: first, fault });
-            upstream.ask(&request).await?
-        }
-        _ => upstream.ask(&request).await?,
-    };
+    let (mut line, report) =
+        (Line::new(), Report::begin(shared.weather.get().map(AsRef::as_ref), &request, fault));
+    let mut answer = line.during(&client, ask_or_not(&request, fault, shared, upstream, &report)).await?;
     if let (Some(weather), Some(answer)) = (shared.weather.get(), &mut answer) {
         weather.bend(&request, answer);
     }
@@ -305,10 +227,6 @@ async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream
             client.flush().await?;
             return Ok(());
         }
-        Some(Fault::Delay(time)) => {
-            tokio::time::sleep(time).await;
-            client.write_all(&bytes).await?;
-        }
         Some(Fault::Reset) => {
             client.tcp().set_zero_linger()?;
             return Ok(());
@@ -316,33 +234,56 @@ async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream
         Some(Fault::Unavailable) => client.write_all(Canned::Unavailable.bytes().as_bytes()).await?,
         Some(Fault::CaptivePortal) => client.write_all(Canned::Page.bytes().as_bytes()).await?,
         Some(Fault::Instead(canned, _)) => client.write_all(canned.bytes().as_bytes()).await?,
-        Some(Fault::Twice) | None => client.write_all(&bytes).await?,
+        Some(Fault::Delay(_) | Fault::HoldRequest(_) | Fault::Twice) | None => {
+            if let Some(Fault::Delay(time)) = fault {
+                line.during(&client, tokio::time::sleep(time)).await;
+            }
+            let written = async { client.write_all(&bytes).await.and(client.flush().await) }.await;
+            if report.is_wanted() {
+                // The end of TLS would be one more thing that the client may leave unread.
+                report.end(line.delivery(&mut client, written.is_ok()).await);
+            }
+            written?;
+        }
     }
     client.shutdown().await?;
     Ok(())
 }
 
-impl Canned {
-    fn bytes(self) -> String {
-        let (status, header, body) = match self {
-            Self::InternalError => ("500 Internal Server Error", "", "something went wrong"),
-            Self::Unavailable => ("503 Service Unavailable", "", ""),
-            Self::TooManyRequests => ("429 Too Many Requests", "retry-after: 1\r\n", ""),
-            Self::Page => {
-                ("200 OK", "content-type: text/html\r\n", "<html><title>Welcome to the hotel</title></html>")
-            }
-            Self::Nothing => ("200 OK", "content-type: application/json\r\n", ""),
-        };
-        let length = body.len();
-        format!("HTTP/1.1 {status}\r\n{header}content-length: {length}\r\nconnection: close\r\n\r\n{body}")
+/// What the server answers, where it is asked: the last, where it is asked twice.
+async fn ask_or_not(
+    request: &Message,
+    fault: Option<Fault>,
+    shared: &Shared,
+    upstream: &Upstream,
+    report: &Report<'_>,
+) -> Result<Option<Message>> {
+    if fault.is_some_and(Fault::keeps_the_server_out) {
+        return Ok(None);
     }
+    if let Some(Fault::HoldRequest(time)) = fault {
+        tokio::time::sleep(time).await;
+    }
+    let answer = upstream.ask(request).await?;
+    report.answered(answer.as_ref());
+    if fault != Some(Fault::Twice) {
+        return Ok(answer);
+    }
+    shared.record(Exchange { request: request.clone(), answer, fault });
+    let second = upstream.ask(request).await?;
+    report.answered(second.as_ref());
+    Ok(second)
 }
 
 impl Upstream {
+    fn plain(address: SocketAddr) -> Self {
+        Self { address, front: None, stranger: None, back: None }
+    }
+
     async fn ask(&self, request: &Message) -> Result<Option<Message>> {
         let bytes = request.to_bytes("close");
-        match &self.tls {
-            Some((_, config)) => ask(tls::connect(config, "localhost", self.address).await?, &bytes).await,
+        match &self.back {
+            Some(config) => ask(tls::connect(config, "localhost", self.address).await?, &bytes).await,
             None => ask(TcpStream::connect(self.address).await?, &bytes).await,
         }
     }

@@ -87,6 +87,43 @@ fn a_process_that_is_frozen_while_another_rotates_1_5_or_17_times_goes_on() -> R
 }
 
 #[test]
+fn a_captive_portal_costs_no_session() -> Result<()> {
+    let kinds = [
+        "portal-page",
+        "portal-redirect",
+        "portal-forbidden",
+        "portal-not-found",
+        "portal-half-document",
+        "portal-certificate",
+    ];
+    injected(24, &kinds).map(drop)
+}
+
+#[test]
+fn a_disk_that_is_full_or_read_only_from_any_call_on_costs_no_session() -> Result<()> {
+    injected(40, &["disk-full", "file-too-large"]).map(drop)
+}
+
+#[test]
+fn a_command_that_is_interrupted_or_killed_at_any_call_of_a_refresh_goes_on() -> Result<()> {
+    injected(30, &["cli-signalled", "cli-killed"]).map(drop)
+}
+
+#[test]
+fn two_processes_that_refresh_at_once_or_while_an_answer_is_slow_go_on() -> Result<()> {
+    injected(16, &["two-processes", "slow-answer"]).map(drop)
+}
+
+#[test]
+fn the_column_of_another_provider_is_refused_without_it() -> Result<()> {
+    let refused =
+        Command::new(env!("CARGO_BIN_EXE_faults")).args(["--count", "5", "--column", "peer"]).output()?;
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("--peer"), "{said}");
+    Ok(())
+}
+
+#[test]
 fn a_server_that_is_killed_or_loses_power_at_any_step_of_a_commit_loses_and_forks_nothing() -> Result<()> {
     // A sample, large enough to meet what a third of the calls are.
     let figures = injected(40, &["server-killed"])?;

@@ -7,7 +7,7 @@ use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 
 use libc::{mode_t, off_t, size_t, sockaddr, socklen_t, ssize_t};
 
-use crate::control::{Control, Step};
+use crate::control::{Control, Need, Step};
 use crate::{Fate, journal, raw, step};
 
 /// What a watched descriptor is.
@@ -42,7 +42,7 @@ fn meet<T, H>(
     fate: Fate,
     whole: impl FnOnce() -> T,
     half: impl FnOnce() -> H,
-    failed: impl FnOnce() -> T,
+    failed: impl FnOnce(Option<c_int>) -> T,
 ) -> T {
     match fate {
         Fate::Untouched => whole(),
@@ -54,7 +54,7 @@ fn meet<T, H>(
             whole();
             raw::die()
         }
-        Fate::Fail => failed(),
+        Fate::Fail(errno) => failed(errno),
     }
 }
 
@@ -63,21 +63,22 @@ fn open_watched(folder: c_int, path: *const c_char, flags: c_int, mode: mode_t) 
     let Some((control, name)) = (flags & libc::O_CREAT != 0).then(|| watched_path(path)).flatten() else {
         return call();
     };
-    let fate = step(control, Step::Create);
+    let is_new =
+        || raw::keeping_errno(|| raw::call(libc::SYS_faccessat, [folder as usize, path as usize, 0])) != 0;
+    let fate = step(control, Step::Create, if is_new() { Need::Name } else { Need::Nothing });
     let made = || {
         if !control.journals() {
             return call();
         }
         let mut journal = journal::lock();
-        let new =
-            raw::keeping_errno(|| raw::call(libc::SYS_faccessat, [folder as usize, path as usize, 0])) != 0;
+        let new = is_new();
         let fd = call();
         if new && fd >= 0 {
             journal.made(name);
         }
         fd
     };
-    meet(fate, made, || (), || raw::fail(libc::ENOSPC))
+    meet(fate, made, || (), |errno| raw::fail(errno.unwrap_or(libc::ENOSPC)))
 }
 
 fn write_file(
@@ -99,8 +100,11 @@ fn write_file(
         journal.write(fd, at, unsafe { std::slice::from_raw_parts(bytes.cast(), count) });
         call()
     };
-    let fate = step(control, Step::Write);
-    meet(fate, || write(count), || write(count / 2), || raw::fail(libc::ENOSPC) as ssize_t)
+    let start = offset.map_or_else(|| raw::position(fd), |offset| u64::try_from(offset).unwrap_or(0));
+    let end = start + count as u64;
+    let need = Need::Bytes { end, grows: raw::keeping_errno(|| raw::grows(fd, end)) };
+    let failed = |errno: Option<c_int>| raw::fail(errno.unwrap_or(libc::ENOSPC)) as ssize_t;
+    meet(step(control, Step::Write, need), || write(count), || write(count / 2), failed)
 }
 
 fn sync(fd: c_int, number: c_long) -> c_int {
@@ -110,25 +114,30 @@ fn sync(fd: c_int, number: c_long) -> c_int {
         Some((control, Watched::Folder)) => (control, Step::SyncFolder),
         _ => return call(),
     };
-    let fate = step(control, step_);
+    let fate = step(control, step_, Need::Nothing);
     let whole = || {
-        if !control.journals() {
-            return call();
-        }
-        let mut journal = journal::lock();
-        let result = call();
-        if result == 0 {
-            journal.synced(fd);
+        let result = if control.journals() {
+            let mut journal = journal::lock();
+            let result = call();
+            if result == 0 {
+                journal.synced(fd);
+            }
+            result
+        } else {
+            call()
+        };
+        if result == 0 && matches!(step_, Step::SyncFolder) {
+            control.synced_folder();
         }
         result
     };
-    meet(fate, whole, || (), || raw::fail(libc::EIO))
+    meet(fate, whole, || (), |errno| raw::fail(errno.unwrap_or(libc::EIO)))
 }
 
 fn cut(fd: c_int, length: off_t) -> c_int {
     let call = || raw::truncate(fd, length);
     let Some((control, Watched::File)) = watched(fd) else { return call() };
-    let fate = step(control, Step::Truncate);
+    let fate = step(control, Step::Truncate, Need::Nothing);
     let whole = || {
         if !control.journals() {
             return call();
@@ -137,14 +146,15 @@ fn cut(fd: c_int, length: off_t) -> c_int {
         journal.truncate(fd, u64::try_from(length).unwrap_or(0));
         call()
     };
-    meet(fate, whole, || (), || raw::fail(libc::EIO))
+    meet(fate, whole, || (), |errno| raw::fail(errno.unwrap_or(libc::EIO)))
 }
 
 /// A call on a socket; `half` is the same on half of the bytes.
 fn on_socket<H>(fd: c_int, what: Step, whole: impl FnOnce() -> ssize_t, half: impl FnOnce() -> H) -> ssize_t {
     match watched(fd) {
         Some((control, Watched::Socket)) => {
-            meet(step(control, what), whole, half, || raw::fail(libc::ECONNRESET) as ssize_t)
+            let failed = |errno: Option<c_int>| raw::fail(errno.unwrap_or(libc::ECONNRESET)) as ssize_t;
+            meet(step(control, what, Need::Nothing), whole, half, failed)
         }
         _ => whole(),
     }
@@ -208,7 +218,16 @@ extern "C" fn send(fd: c_int, bytes: *const c_void, count: size_t, flags: c_int)
 #[unsafe(no_mangle)]
 extern "C" fn recv(fd: c_int, bytes: *mut c_void, count: size_t, flags: c_int) -> ssize_t {
     let arguments = [fd as usize, bytes as usize, count, flags as usize, 0, 0];
-    on_socket(fd, Step::Receive, || raw::call(libc::SYS_recvfrom, arguments) as ssize_t, || ())
+    let whole = || {
+        let count = raw::call(libc::SYS_recvfrom, arguments) as ssize_t;
+        if count > 0
+            && let Some(control) = Control::get()
+        {
+            control.received();
+        }
+        count
+    };
+    on_socket(fd, Step::Receive, whole, || ())
 }
 
 #[unsafe(no_mangle)]
@@ -244,27 +263,33 @@ extern "C" fn rename(from: *const c_char, to: *const c_char) -> c_int {
     let (Some((control, old)), Some((_, new))) = (watched_path(from), watched_path(to)) else {
         return call();
     };
-    let fate = step(control, Step::Rename);
+    let fate = step(control, Step::Rename, Need::Change);
     let whole = || {
-        if !control.journals() {
-            return call();
-        }
-        let mut journal = journal::lock();
-        let replaced = raw::keeping_errno(|| journal::contents(&new));
-        let result = call();
+        let name = new.clone();
+        let result = if control.journals() {
+            let mut journal = journal::lock();
+            let replaced = raw::keeping_errno(|| journal::contents(&new));
+            let result = call();
+            if result == 0 {
+                journal.renamed(old, new, replaced);
+            }
+            result
+        } else {
+            call()
+        };
         if result == 0 {
-            journal.renamed(old, new, replaced);
+            control.renamed(name.to_bytes());
         }
         result
     };
-    meet(fate, whole, || (), || raw::fail(libc::EIO))
+    meet(fate, whole, || (), |errno| raw::fail(errno.unwrap_or(libc::EIO)))
 }
 
 fn link_at(from: (c_int, *const c_char), to: (c_int, *const c_char), flags: c_int) -> c_int {
     let arguments = [from.0 as usize, from.1 as usize, to.0 as usize, to.1 as usize, flags as usize];
     let call = || raw::call(libc::SYS_linkat, arguments) as c_int;
     let Some((control, name)) = watched_path(to.1) else { return call() };
-    let fate = step(control, Step::Link);
+    let fate = step(control, Step::Link, Need::Name);
     let whole = || {
         if !control.journals() {
             return call();
@@ -276,7 +301,7 @@ fn link_at(from: (c_int, *const c_char), to: (c_int, *const c_char), flags: c_in
         }
         result
     };
-    meet(fate, whole, || (), || raw::fail(libc::ENOSPC))
+    meet(fate, whole, || (), |errno| raw::fail(errno.unwrap_or(libc::ENOSPC)))
 }
 
 #[unsafe(no_mangle)]
@@ -299,7 +324,7 @@ extern "C" fn link(from: *const c_char, to: *const c_char) -> c_int {
 extern "C" fn unlink(path: *const c_char) -> c_int {
     let call = || raw::call(libc::SYS_unlinkat, [libc::AT_FDCWD as usize, path as usize, 0]) as c_int;
     let Some((control, name)) = watched_path(path) else { return call() };
-    let fate = step(control, Step::Unlink);
+    let fate = step(control, Step::Unlink, Need::Change);
     let whole = || {
         if !control.journals() {
             return call();
@@ -314,5 +339,5 @@ extern "C" fn unlink(path: *const c_char) -> c_int {
         }
         result
     };
-    meet(fate, whole, || (), || raw::fail(libc::EIO))
+    meet(fate, whole, || (), |errno| raw::fail(errno.unwrap_or(libc::EIO)))
 }

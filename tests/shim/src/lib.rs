@@ -8,7 +8,9 @@ mod hooks;
 mod journal;
 mod raw;
 
-use control::{Control, Mode, Step};
+use std::ffi::c_int;
+
+use control::{Control, Mode, Need, Step};
 
 /// What becomes of the call that is about to be made.
 enum Fate {
@@ -18,18 +20,23 @@ enum Fate {
     Half,
     /// It is made, and then the process dies.
     ThenDie,
-    /// It fails.
-    Fail,
+    /// It fails, with this error or the usual one.
+    Fail(Option<c_int>),
 }
 
 /// Counts the call, and does what has to be done before it.
-fn step(control: &Control, step: Step) -> Fate {
-    match control.take(step) {
+fn step(control: &Control, step: Step, need: Need) -> Fate {
+    match control.take(step, need) {
         None => Fate::Untouched,
         Some(Mode::KillBefore) => raw::die(),
         Some(Mode::KillHalf) => Fate::Half,
         Some(Mode::KillAfter) => Fate::ThenDie,
-        Some(Mode::Fail) => Fate::Fail,
+        Some(Mode::Fail) => Fate::Fail(None),
+        Some(Mode::Refuse(errno)) => Fate::Fail(Some(errno)),
+        Some(Mode::Signal(signal)) => {
+            raw::signal_self(signal);
+            Fate::Untouched
+        }
         Some(Mode::Freeze) => {
             raw::freeze();
             Fate::Untouched

@@ -23,6 +23,14 @@ pub(crate) fn freeze() {
     }
 }
 
+/// Sends this process a signal that it may handle.
+pub(crate) fn signal_self(signal: c_int) {
+    // SAFETY: no memory is passed.
+    unsafe {
+        libc::syscall(libc::SYS_kill, libc::getpid(), signal);
+    }
+}
+
 /// Sets `errno`, and returns what a failing call returns.
 pub(crate) fn fail(errno: c_int) -> c_int {
     // SAFETY: the pointer is this thread's own.
@@ -106,6 +114,19 @@ pub(crate) fn identity(fd: c_int) -> Option<((u64, u64), u64, bool)> {
         let folder = found.st_mode & libc::S_IFMT == libc::S_IFDIR;
         ((found.st_dev, found.st_ino), u64::try_from(found.st_size).unwrap_or(0), folder)
     })
+}
+
+/// Whether the file system still has to find blocks for bytes up to `end`.
+pub(crate) fn grows(fd: c_int, end: u64) -> bool {
+    // SAFETY: all zeros is a `stat`.
+    let mut found: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: the buffer is a `stat`.
+    if unsafe { libc::fstat(fd, &raw mut found) } != 0 {
+        return true;
+    }
+    let length = u64::try_from(found.st_size).unwrap_or(0);
+    let allocated = u64::try_from(found.st_blocks).unwrap_or(0) * 512;
+    end > length || allocated < length
 }
 
 /// Up to `count` bytes from `offset`: fewer at the file's end.

@@ -44,6 +44,9 @@ struct Arguments {
     /// A folder for its keys, where they are to outlive this process or several are to share the vault; in memory otherwise.
     #[arg(long)]
     keys: Option<PathBuf>,
+    /// A PEM file with one more authority to trust.
+    #[arg(long, value_name = "FILE", conflicts_with = "dev")]
+    ca: Option<PathBuf>,
     /// How long one request may take.
     #[arg(long, value_name = "MILLISECONDS")]
     timeout: Option<u64>,
@@ -61,11 +64,15 @@ impl Arguments {
                 (sdk::configuration(&dev), dev.ca_pem)
             }
             (None, Some(issuer), Some(client_id)) => {
-                let builder = Configuration::builder(issuer, client_id)
+                let ca = self.ca.as_ref().map(std::fs::read_to_string).transpose().context("--ca")?;
+                let mut builder = Configuration::builder(issuer, client_id)
                     .redirect_uri(&self.redirect_uri)
                     .scopes(self.scope.split(' '))
                     .allow_http_on_loopback();
-                (builder, None)
+                if let Some(ca) = &ca {
+                    builder = builder.extra_root_pem(ca);
+                }
+                (builder, ca)
             }
             _ => bail!("--dev, or --issuer and --client-id"),
         };

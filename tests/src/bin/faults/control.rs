@@ -19,7 +19,34 @@ pub(crate) enum Mode {
     LosePower = 5,
     LosePowerInPart = 6,
     Freeze = 7,
+    /// From the call on the disk has no room: `ENOSPC` for every write that needs a new block.
+    DiskFull = 8,
+    /// The same, as a quota: `EDQUOT`.
+    Quota = 9,
+    /// From the call on no name in the folder can be made, changed or removed: `EACCES`.
+    ReadOnly = 10,
+    /// As `ulimit -f`: no file may grow beyond 512 bytes for each call but the first (`EFBIG`).
+    FileLimit = 11,
+    /// The process sends itself SIGINT, as Ctrl-C does.
+    Interrupt = 12,
+    /// The process sends itself SIGTERM.
+    Terminate = 13,
 }
+
+impl Mode {
+    /// Whether the process can't go on.
+    pub(crate) const fn is_deadly(self) -> bool {
+        matches!(self, Self::KillBefore | Self::KillHalf | Self::KillAfter) || self.cuts_power()
+    }
+
+    /// Whether what was not synced is gone too.
+    pub(crate) const fn cuts_power(self) -> bool {
+        matches!(self, Self::LosePower | Self::LosePowerInPart)
+    }
+}
+
+/// The file that holds the session, whose replacement is the store.
+const STORE: &str = "vault.moorline";
 
 /// The words of the page, by their place.
 #[derive(Clone, Copy)]
@@ -28,6 +55,10 @@ enum Word {
     Mode = 1,
     Seed = 2,
     Happened = 4,
+    Lasting = 5,
+    Received = 6,
+    Stored = 7,
+    Synced = 8,
 }
 
 /// The names of the shim's steps, by their numbers.
@@ -67,6 +98,7 @@ impl Control {
             ("LD_PRELOAD".into(), binaries::fault_shim()?.into_os_string()),
             ("MOORLINE_SHIM_CONTROL".into(), self.path.clone().into_os_string()),
             ("MOORLINE_SHIM_FOLDER".into(), folder.as_os_str().to_owned()),
+            ("MOORLINE_SHIM_STORE".into(), STORE.into()),
         ];
         if journal {
             variables.push(("MOORLINE_SHIM_JOURNAL".into(), "1".into()));
@@ -76,7 +108,11 @@ impl Control {
 
     /// From now on, `mode` happens at the `call`-th call.
     pub(crate) fn arm(&self, call: u64, mode: Mode, seed: u64) -> Result<()> {
-        self.set(Word::Happened, 0)?;
+        for word in
+            [Word::Countdown, Word::Lasting, Word::Happened, Word::Received, Word::Stored, Word::Synced]
+        {
+            self.set(word, 0)?;
+        }
         self.set(Word::Mode, mode as u64)?;
         self.set(Word::Seed, seed)?;
         self.set(Word::Countdown, call)
@@ -85,15 +121,27 @@ impl Control {
     /// Nothing happens any more; says at what kind of call something did.
     pub(crate) fn disarm(&self) -> Result<Option<&'static str>> {
         self.set(Word::Countdown, 0)?;
+        self.set(Word::Lasting, 0)?;
         self.happened()
+    }
+
+    /// Whether, since it was armed, what came last from the network was followed by a store. For a process that was
+    /// killed, the file has to be in its place; after a power cut, that place has to be durable too.
+    pub(crate) fn has_stored(&self, durably: bool) -> Result<bool> {
+        let (received, stored) = (self.get(Word::Received)?, self.get(Word::Stored)?);
+        Ok(stored > received && (!durably || self.get(Word::Synced)? > stored))
     }
 
     /// At what kind of call it has happened, once it has.
     pub(crate) fn happened(&self) -> Result<Option<&'static str>> {
-        let mut word = [0; 8];
-        self.page.read_exact_at(&mut word, Word::Happened as u64 * 8)?;
-        let step = usize::try_from(u64::from_ne_bytes(word)).unwrap_or(0);
+        let step = usize::try_from(self.get(Word::Happened)?).unwrap_or(0);
         Ok((step != 0).then(|| STEPS.get(step).copied().unwrap_or("call")))
+    }
+
+    fn get(&self, word: Word) -> Result<u64> {
+        let mut value = [0; 8];
+        self.page.read_exact_at(&mut value, word as u64 * 8).context("the shim's page")?;
+        Ok(u64::from_ne_bytes(value))
     }
 
     fn set(&self, word: Word, value: u64) -> Result<()> {
@@ -147,5 +195,63 @@ mod tests {
     #[test]
     fn a_call_that_is_to_fail_fails() {
         assert_eq!(written(4, Mode::Fail, false).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_full_disk_refuses_new_blocks_from_the_chosen_call_on_and_takes_what_is_written_in_place() {
+        assert_eq!(
+            written(3, Mode::DiskFull, false).unwrap(),
+            b"a",
+            "the second byte and all after it are refused"
+        );
+        assert_eq!(written(4, Mode::Quota, false).unwrap(), b"ab");
+        let folder = tempfile::tempdir().unwrap();
+        let watched = folder.path().canonicalize().unwrap();
+        std::fs::write(watched.join("slot"), b"xyz").unwrap();
+        let control = Control::new(folder.path().join("control")).unwrap();
+        control.arm(1, Mode::DiskFull, 0).unwrap();
+        let status = Command::new("dd")
+            .args(["if=/proc/self/cmdline", "bs=1", "count=2", "status=none", "conv=notrunc"])
+            .arg(format!("of={}", watched.join("slot").display()))
+            .envs(control.environment(&watched, false).unwrap())
+            .status()
+            .unwrap();
+        assert!(status.success() && control.disarm().unwrap().is_some());
+        assert_eq!(std::fs::read(watched.join("slot")).unwrap(), b"ddz");
+    }
+
+    #[test]
+    fn a_limit_of_the_size_of_files_refuses_every_byte_beyond_it() {
+        assert_eq!(written(1, Mode::FileLimit, false).unwrap(), b"");
+        assert_eq!(
+            written(2, Mode::FileLimit, false).unwrap(),
+            b"abc",
+            "512 bytes are allowed, and nothing happens"
+        );
+    }
+
+    #[test]
+    fn a_signal_comes_before_the_call() {
+        // `dd` handles this one, and ends after the byte that it is at.
+        assert_eq!(written(3, Mode::Interrupt, false).unwrap(), b"ab");
+        assert_eq!(written(4, Mode::Terminate, false).unwrap(), b"ab");
+    }
+
+    #[test]
+    fn a_store_counts_when_it_comes_after_what_was_received() {
+        let folder = tempfile::tempdir().unwrap();
+        let watched = folder.path().canonicalize().unwrap();
+        let control = Control::new(folder.path().join("control")).unwrap();
+        control.arm(1_000, Mode::KillBefore, 0).unwrap();
+        assert!(!control.has_stored(false).unwrap());
+        std::fs::write(watched.join("new"), b"").unwrap();
+        let moved = Command::new("python3")
+            .args(["-c", "import os, sys; os.rename(sys.argv[1], sys.argv[2])"])
+            .args([watched.join("new"), watched.join(STORE)])
+            .envs(control.environment(&watched, false).unwrap())
+            .status()
+            .unwrap();
+        assert!(moved.success() && control.has_stored(false).unwrap());
+        assert!(!control.has_stored(true).unwrap(), "the folder was not synced");
     }
 }

@@ -1,5 +1,6 @@
 //! What was done, before it is known what came of it.
 
+use crate::history::Killed;
 use crate::kind::Kind;
 use crate::lane::Place;
 
@@ -10,4 +11,13 @@ pub(crate) struct Fault {
     pub(crate) kind: Kind,
     pub(crate) count: usize,
     pub(crate) how: String,
+    /// Whether the fault was the end of the process.
+    pub(crate) killed: Option<Killed>,
+}
+
+impl Fault {
+    /// One fault, of which there is nothing to say yet.
+    pub(crate) const fn new(place: Place, kind: Kind) -> Self {
+        Self { place, kind, count: 1, how: String::new(), killed: None }
+    }
 }

@@ -19,6 +19,9 @@ const PATIENCE: usize = 12;
 /// within the time that the SDK waits for an answer; here it does.
 const REMEMBERED: usize = 17;
 
+/// So often another process refreshes at another provider, which knows no late duplicates.
+const MOST_AT_OTHERS: usize = 3;
+
 /// What the other process came to while one was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meanwhile {
@@ -29,15 +32,17 @@ pub(crate) enum Meanwhile {
     LockedOut,
     /// It rotated so often.
     Rotated(usize),
+    /// Another provider: it was told to try again later, after so many rotations.
+    HeldOff(usize),
     /// It was told that the session is over. Its owner will be too, and that is what counts.
     Ended,
 }
 
 /// Refreshes in the owner's process. If the shim stops it on the way, another process rotates `others` times before it
-/// goes on, unless the stopped one holds the vault's lock.
+/// goes on, unless the stopped one holds the vault's lock. If not `strict`, it may also be told to try again later.
 ///
 /// Errors: when the other process does neither.
-pub(crate) async fn refresh(owner: &mut Owner, others: usize) -> Result<Meanwhile> {
+pub(crate) async fn refresh(owner: &mut Owner, others: usize, strict: bool) -> Result<Meanwhile> {
     let (pid, ended) = (owner.pid()?, AtomicBool::new(false));
     let (mut other, vault) = (owner.another_process()?, owner.vault());
     let (control, site, session) = (owner.control().clone(), owner.site.clone(), owner.session());
@@ -58,7 +63,9 @@ pub(crate) async fn refresh(owner: &mut Owner, others: usize) -> Result<Meanwhil
         until_stopped(pid).await?;
         // What it has sent may rotate too, and is not the other's doing.
         let wanted = if at == "receive" { (others + 1).min(REMEMBERED) } else { others };
-        let outcome = if is_vault_locked(&vault)? {
+        let outcome = if !strict {
+            as_far_as_it_gets(&mut other, others.min(MOST_AT_OTHERS)).await
+        } else if is_vault_locked(&vault)? {
             locked_out(&mut other, rotations).await
         } else {
             rotate(&mut other, wanted, rotations).await
@@ -85,6 +92,19 @@ async fn locked_out(other: &mut Shell, rotations: impl Fn() -> usize) -> Result<
     let made = rotations() - before;
     ensure!(made <= late, "{made} rotations while a stopped process held the vault's lock");
     Ok(Meanwhile::LockedOut)
+}
+
+/// Without attempts a process has to wait for one that may have sent, however long that is stopped.
+async fn as_far_as_it_gets(other: &mut Shell, wanted: usize) -> Result<Meanwhile> {
+    for made in 0..wanted {
+        match other.refresh().await? {
+            Step::Done => {}
+            Step::Later(_) => return Ok(Meanwhile::HeldOff(made)),
+            Step::Ended(_) => return Ok(Meanwhile::Ended),
+            Step::Died => bail!("the other process died"),
+        }
+    }
+    Ok(Meanwhile::Rotated(wanted))
 }
 
 async fn rotate(other: &mut Shell, wanted: usize, rotations: impl Fn() -> usize) -> Result<Meanwhile> {

@@ -10,7 +10,7 @@ use crate::dice::Dice;
 use crate::start::Start;
 
 /// Longer than the SDK waits here for an answer.
-const TOO_LATE: Duration = Duration::from_millis(crate::owner::TIMEOUT_MS + 300);
+const TOO_LATE: Duration = Duration::from_millis(crate::shell::TIMEOUT_MS + 300);
 
 /// A kind of fault: a row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -37,6 +37,18 @@ pub(crate) enum Kind {
     ThiefHasCurrentToken,
     ThiefHasOldToken,
     ThiefHasWholeRequest,
+    DiskFull,
+    FileTooLarge,
+    CliSignalled,
+    CliKilled,
+    PortalPage,
+    PortalRedirect,
+    PortalForbidden,
+    PortalNotFound,
+    PortalHalfDocument,
+    PortalCertificate,
+    TwoProcesses,
+    SlowAnswer,
 }
 
 /// Which part of the harness makes a kind.
@@ -46,6 +58,10 @@ pub(crate) enum Part {
     Sdk,
     Server,
     Thief,
+    /// A network that answers everything itself.
+    Portal,
+    /// Two processes at once.
+    Together,
 }
 
 impl Kind {
@@ -67,7 +83,21 @@ impl Kind {
             | Self::Status429
             | Self::HtmlPage
             | Self::EmptyAnswer => Part::Network,
-            Self::SdkKilled | Self::SdkPowerLost | Self::SdkCallFails | Self::SdkFrozen => Part::Sdk,
+            Self::SdkKilled
+            | Self::SdkPowerLost
+            | Self::SdkCallFails
+            | Self::SdkFrozen
+            | Self::DiskFull
+            | Self::FileTooLarge
+            | Self::CliSignalled
+            | Self::CliKilled => Part::Sdk,
+            Self::PortalPage
+            | Self::PortalRedirect
+            | Self::PortalForbidden
+            | Self::PortalNotFound
+            | Self::PortalHalfDocument
+            | Self::PortalCertificate => Part::Portal,
+            Self::TwoProcesses | Self::SlowAnswer => Part::Together,
             Self::ServerKilled
             | Self::ServerKilledAtStartOrStop
             | Self::ServerPowerLost
@@ -79,14 +109,26 @@ impl Kind {
     /// How many of a thousand faults are of this kind.
     pub(crate) const fn share(self) -> usize {
         match self {
-            Self::AnswerLost => 100,
-            Self::AnswerLate => 40,
-            Self::SdkKilled => 110,
-            Self::SdkPowerLost => 60,
-            Self::SdkCallFails => 50,
+            Self::AnswerLost => 80,
+            Self::AnswerLate | Self::DiskFull | Self::TwoProcesses => 30,
+            Self::SdkKilled => 100,
+            Self::SdkPowerLost => 50,
+            Self::SdkCallFails => 40,
             Self::ServerKilled => 40,
             Self::ServerPowerLost => 40,
-            Self::SdkFrozen | Self::ServerKilledAtStartOrStop | Self::ServerCallFails => 20,
+            Self::SdkFrozen
+            | Self::ServerKilledAtStartOrStop
+            | Self::ServerCallFails
+            | Self::FileTooLarge
+            | Self::CliSignalled
+            | Self::CliKilled => 20,
+            Self::PortalPage
+            | Self::PortalRedirect
+            | Self::PortalForbidden
+            | Self::PortalNotFound
+            | Self::PortalHalfDocument
+            | Self::PortalCertificate => 8,
+            Self::SlowAnswer => 12,
             Self::ThiefHasCurrentToken | Self::ThiefHasOldToken | Self::ThiefHasWholeRequest => 15,
             Self::BodyCut
             | Self::ConnectionReset
@@ -96,7 +138,7 @@ impl Kind {
             | Self::Status503
             | Self::Status429
             | Self::HtmlPage
-            | Self::EmptyAnswer => 50,
+            | Self::EmptyAnswer => 40,
         }
     }
 
@@ -134,6 +176,10 @@ impl Kind {
             Self::SdkPowerLost | Self::ServerPowerLost => &[Mode::LosePower, Mode::LosePowerInPart],
             Self::SdkCallFails | Self::ServerCallFails => &[Mode::Fail],
             Self::SdkFrozen => &[Mode::Freeze],
+            Self::DiskFull => &[Mode::DiskFull, Mode::Quota, Mode::ReadOnly],
+            Self::FileTooLarge => &[Mode::FileLimit],
+            Self::CliSignalled => &[Mode::Interrupt, Mode::Terminate],
+            Self::CliKilled => &[Mode::KillBefore, Mode::KillHalf, Mode::KillAfter],
             _ => &[],
         }
     }
@@ -142,7 +188,21 @@ impl Kind {
         match self {
             Self::ServerKilledAtStartOrStop => &[Start::Starting, Start::Stopping],
             Self::ServerKilled | Self::ServerPowerLost | Self::ServerCallFails => &[Start::Serving],
+            Self::CliSignalled | Self::CliKilled => &[Start::Command],
             _ => &[Start::New, Start::Warm],
+        }
+    }
+
+    /// What somebody on the way says, for the kinds of [`Part::Portal`]; `None` where it shows a certificate of its own,
+    /// and gets no further.
+    pub(crate) const fn on_the_portal(self) -> Option<Canned> {
+        match self {
+            Self::PortalPage => Some(Canned::Page),
+            Self::PortalRedirect => Some(Canned::Redirect),
+            Self::PortalForbidden => Some(Canned::Forbidden),
+            Self::PortalNotFound => Some(Canned::NotFound),
+            Self::PortalHalfDocument => Some(Canned::HalfDocument),
+            _ => None,
         }
     }
 }

@@ -97,7 +97,8 @@ impl FromStr for Place {
     }
 }
 
-fn name(value: impl clap::ValueEnum) -> String {
+/// As it is written in names and after options.
+pub(crate) fn name(value: impl clap::ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 

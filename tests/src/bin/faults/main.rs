@@ -1,17 +1,21 @@
 //! `faults`: does to the real server and real SDK processes whatever networks, crashes, power cuts and thieves do, thousands
 //! of times, and counts what was lost. See `docs/faults.md`.
 
+mod captive;
+mod command;
 mod control;
 mod coverage;
 mod dice;
 mod fault;
 mod frozen;
+mod history;
 mod kind;
 mod lane;
 mod network;
 mod owner;
 mod peer;
 mod plan;
+mod portal;
 mod raid;
 mod run;
 mod sdk;
@@ -22,6 +26,7 @@ mod start;
 mod sweep;
 mod tally;
 mod thief;
+mod together;
 mod wire;
 mod workers;
 
@@ -65,9 +70,13 @@ struct Arguments {
     /// Also write the figures to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Do the same to oidc-provider, with a fifth as many faults: what its rules cost.
+    /// Do the same to oidc-provider, with a fifth as many faults. Sessions that its rules cost are counted; every other
+    /// loss is a failure.
     #[arg(long)]
     peer: bool,
+    /// Fill only this column; may be repeated or separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    column: Vec<Column>,
 }
 
 #[tokio::main]
@@ -109,11 +118,10 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
             Some(place) => Run::of_one(plan, place)?,
             None => Run::new(plan, column),
         };
-        let parts = [Part::Network, Part::Sdk, Part::Thief];
-        let site = match column {
-            Column::Peer => Some(Site::peer(column.binding()).await?),
-            _ if parts.iter().any(|part| run.plan.has(*part)) => Some(Site::ours(column.binding()).await?),
-            _ => None,
+        let parts = [Part::Network, Part::Sdk, Part::Thief, Part::Together];
+        let site = match parts.iter().any(|part| run.plan.has(*part)) {
+            true => Some(Site::of(column).await?),
+            false => None,
         };
         watched(&run, arguments.workers().work(&run, site)).await?;
         runs.push(run);
@@ -127,25 +135,34 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
         runs.iter().map(AsRef::as_ref).partition(|run| run.column != Column::Peer);
     let [ours, peers] = [ours, peers].map(|runs| runs.iter().map(|run| &run.tally).collect::<Vec<&Tally>>());
     let (sum, seconds) = (Counts::of(&ours), started.elapsed().as_secs_f64());
-    println!("\n{}", tally::table(&[&ours[..], &peers[..]].concat()));
-    println!("\n{} faults at Moorline in {seconds:.0} s, seed {seed}", sum.faults);
+    let all = [&ours[..], &peers[..]].concat();
+    println!("\n{}", tally::table(&all));
+    for tally in &all {
+        let reasons = tally.reasons();
+        if !reasons.is_empty() {
+            println!("\nlost at {}, as the wire shows it:\n{}", tally.title(), reasons.join("\n"));
+        }
+    }
+    let elsewhere = Counts::of(&peers).faults;
+    println!("\n{} faults at Moorline and {elsewhere} elsewhere in {seconds:.0} s, seed {seed}", sum.faults);
     if let Some(file) = &arguments.json {
         let figures = tally::figures(seed, seconds, &ours, &peers);
         std::fs::write(file, format!("{figures:#}\n"))
             .with_context(|| format!("writing {}", file.display()))?;
     }
-    let wrong: Vec<_> = ours.iter().flat_map(|tally| tally.wrong()).collect();
+    let wrong: Vec<_> = all.iter().flat_map(|tally| tally.wrong()).collect();
     for (_, line) in &wrong {
         println!("✗ {line}");
     }
     if let (Some((place, _)), None) = (wrong.first(), arguments.replay) {
         println!("the first of them again, alone: `{} --replay {place}`", arguments.again(seed));
     }
-    let fewer = arguments.replay.is_none() && sum.faults < arguments.count as usize;
+    let whole = arguments.replay.is_none() && arguments.column.is_empty();
+    let fewer = whole && sum.faults < arguments.count as usize;
     if fewer {
         println!("✗ {} faults were asked for", arguments.count);
     }
-    Ok(if sum.is_clean() && !fewer && !missing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if Counts::of(&all).is_clean() && !fewer && !missing { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Says which of the system calls were met. Whether a run that has to meet all of them has missed one.
@@ -173,6 +190,8 @@ impl Arguments {
     fn columns(&self) -> Result<Vec<Column>> {
         let mut columns = vec![Column::Bound, Column::Bearer];
         columns.extend(self.peer.then_some(Column::Peer));
+        columns.retain(|column| self.column.is_empty() || self.column.contains(column));
+        ensure!(!columns.is_empty(), "the column of oidc-provider is there with --peer alone");
         let Some(place) = self.replay else { return Ok(columns) };
         ensure!(columns.contains(&place.lane.column), "{place} is a fault at oidc-provider: add --peer");
         Ok(vec![place.lane.column])
@@ -181,14 +200,22 @@ impl Arguments {
     /// At oidc-provider: what it says over the network, and what the SDK makes of that when it is killed.
     fn plan(&self, column: Column, seed: u64) -> Plan {
         let (count, every_call) = (self.count as usize, self.count >= WHOLE);
-        let ours = Size { count: count.div_ceil(2), every_call, network: 16, thieves: 2 };
+        let ours =
+            Size { count: count.div_ceil(2), every_call, network: 16, thieves: 2, portals: 2, together: 4 };
         let wanted = |kind: Kind| self.only.is_empty() || self.only.contains(&kind);
         let not_at_peers =
             |kind: Kind| kind == Kind::SdkCallFails || matches!(kind.part(), Part::Server | Part::Thief);
         match column {
             Column::Bound | Column::Bearer => Plan::new(seed, column, ours, wanted),
             Column::Peer => {
-                let size = Size { count: count / 5, every_call: false, network: 8, thieves: 0 };
+                let size = Size {
+                    count: count.div_ceil(5),
+                    every_call: false,
+                    network: 8,
+                    thieves: 0,
+                    portals: 2,
+                    together: 4,
+                };
                 Plan::new(seed, column, size, |kind| wanted(kind) && !not_at_peers(kind))
             }
         }
@@ -207,6 +234,9 @@ impl Arguments {
         }
         if self.peer {
             command += " --peer";
+        }
+        for column in &self.column {
+            command += &format!(" --column {}", lane::name(*column));
         }
         command
     }

@@ -6,13 +6,13 @@ use anyhow::Result;
 
 use crate::fault::Fault;
 use crate::lane::Lane;
-use crate::owner::Owner;
+use crate::owner::{Habits, Owner};
 use crate::plan::Piece;
 use crate::run::Run;
 use crate::site::Site;
 
 pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<Piece>) -> Result<()> {
-    let mut owner = Owner::sign_in(site, None).await?;
+    let mut owner = Owner::sign_in(site, Habits::default()).await?;
     for (place, piece) in run.pieces(lane, &pieces) {
         let mut dice = run.plan.dice(place);
         let faults: Vec<_> = (0..piece.count).filter_map(|_| piece.kind.on_the_wire(&mut dice)).collect();
@@ -21,7 +21,7 @@ pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<
         owner.refresh_until_answered().await?;
         let count = owner.site.wire.heal(owner.session());
         let how = format!("{count} in a row");
-        run.note(&Fault { place, kind: piece.kind, count, how }, &mut owner).await?;
+        run.note(&Fault { count, how, ..Fault::new(place, piece.kind) }, &mut owner).await?;
     }
     Ok(())
 }

@@ -3,18 +3,17 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use moorline_tests::oauth::parameter;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::command::Commands;
 use crate::control::Control;
-use crate::shell::{Shell, Step};
+use crate::shell::{Shell, Step, TIMEOUT_MS};
 use crate::site::Site;
-
-/// How long the SDK waits for an answer here; what is later is lost.
-pub(crate) const TIMEOUT_MS: u64 = 2_500;
 
 /// How often an app asks again before its person is said to be signed out.
 const TRIES: usize = 12;
@@ -32,10 +31,33 @@ pub(crate) enum Verdict {
 pub(crate) struct Owner {
     pub(crate) site: Arc<Site>,
     device: Device,
-    shell: Option<Shell>,
+    app: App,
     session: usize,
-    /// Whether the SDK runs under the shim, and with its journal.
-    shim: Option<bool>,
+    habits: Habits,
+}
+
+/// How an owner uses the SDK.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Habits {
+    /// Whether it runs under the shim, and with its journal.
+    pub(crate) shim: Option<bool>,
+    /// How long it waits for an answer.
+    pub(crate) timeout: Duration,
+    /// By the command line program, instead of an app that stays.
+    pub(crate) commands: bool,
+}
+
+#[derive(Debug)]
+enum App {
+    /// A process that stays, while it runs.
+    Process(Option<Box<Shell>>),
+    Commands(Commands),
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { shim: None, timeout: Duration::from_millis(TIMEOUT_MS), commands: false }
+    }
 }
 
 #[derive(Debug)]
@@ -55,9 +77,10 @@ impl Device {
 }
 
 impl Owner {
-    /// Somebody who has just signed in. With `shim`, the SDK's processes run under it, with or without its journal.
-    pub(crate) async fn sign_in(site: Arc<Site>, shim: Option<bool>) -> Result<Self> {
-        let mut owner = Self { site, device: Device::new()?, shell: None, session: usize::MAX, shim };
+    /// Somebody who has just signed in.
+    pub(crate) async fn sign_in(site: Arc<Site>, habits: Habits) -> Result<Self> {
+        let (device, session) = (Device::new()?, usize::MAX);
+        let mut owner = Self { site, device, app: App::Process(None), session, habits };
         owner.sign_in_anew().await?;
         Ok(owner)
     }
@@ -67,7 +90,7 @@ impl Owner {
         if self.session != usize::MAX {
             self.site.wire.forget(self.session);
         }
-        self.shell = None;
+        self.app = App::Process(None);
         self.device = Device::new()?;
         self.start()?;
         match self.walk_through_sign_in().await {
@@ -77,14 +100,24 @@ impl Owner {
     }
 
     async fn walk_through_sign_in(&mut self) -> Result<()> {
+        if let App::Commands(commands) = &self.app {
+            let waiting = commands.login(&self.site.arguments()).await?;
+            let callback = self.site.sign_in(&waiting.address).await?;
+            self.session = self.session_of(&callback)?;
+            return waiting.finish(callback.as_str()).await;
+        }
         let asked = self.obey("start-sign-in").await?;
         let url = asked["url"].as_str().with_context(|| format!("no sign-in: {asked}"))?;
         let callback = self.site.sign_in(url).await?;
-        let code = parameter(&callback, "code").context("a callback with a code")?;
-        self.session = self.site.wire.session_of_code(&code);
+        self.session = self.session_of(&callback)?;
         let finished = self.obey(&format!("finish-sign-in {callback}")).await?;
         anyhow::ensure!(finished["subject"].is_string(), "not signed in: {finished}");
         Ok(())
+    }
+
+    fn session_of(&self, callback: &url::Url) -> Result<usize> {
+        let code = parameter(callback, "code").context("a callback with a code")?;
+        Ok(self.site.wire.session_of_code(&code, self.habits.timeout))
     }
 
     /// The page that is shared with this owner's processes.
@@ -94,12 +127,18 @@ impl Owner {
 
     /// The folder of the device's vault.
     pub(crate) fn vault(&self) -> PathBuf {
-        self.device.path.join("vault")
+        match self.habits.commands {
+            true => Commands::vault(&self.device.path.join("home")),
+            false => self.device.path.join("vault"),
+        }
     }
 
     /// The process id of the app.
     pub(crate) fn pid(&self) -> Result<u32> {
-        self.shell.as_ref().context("the app does not run")?.pid()
+        match &self.app {
+            App::Process(Some(shell)) => shell.pid(),
+            _ => anyhow::bail!("the app does not run"),
+        }
     }
 
     /// Which session this is on the wire.
@@ -109,11 +148,14 @@ impl Owner {
 
     /// Starts the app, or starts it again.
     pub(crate) fn start(&mut self) -> Result<()> {
-        let environment = match self.shim {
+        let environment = match self.habits.shim {
             Some(journal) => self.device.control.environment(&self.vault(), journal)?,
             None => Vec::new(),
         };
-        self.shell = Some(Shell::start(&self.arguments(), &environment)?);
+        self.app = match self.habits.commands {
+            true => App::Commands(Commands::new(self.device.path.join("home"), environment)),
+            false => App::Process(Some(Box::new(Shell::start(&self.arguments(), &environment)?))),
+        };
         Ok(())
     }
 
@@ -122,21 +164,30 @@ impl Owner {
         Shell::start(&self.arguments(), &[])
     }
 
+    /// That process is the app from now on, and the old one is killed.
+    pub(crate) fn go_on_with(&mut self, other: Shell) {
+        self.app = App::Process(Some(Box::new(other)));
+    }
+
     fn arguments(&self) -> Vec<OsString> {
         let mut arguments = self.site.arguments();
         for (name, folder) in [("--vault", "vault"), ("--keys", "keys")] {
             arguments.extend([name.into(), self.device.path.join(folder).into_os_string()]);
         }
-        arguments.extend(["--timeout".into(), TIMEOUT_MS.to_string().into()]);
+        arguments.extend(["--timeout".into(), self.habits.timeout.as_millis().to_string().into()]);
         arguments
     }
 
     /// Asks the SDK for a refresh, once.
     pub(crate) async fn refresh(&mut self) -> Result<Step> {
-        let Some(shell) = &mut self.shell else { return Ok(Step::Died) };
+        let shell = match &mut self.app {
+            App::Commands(commands) => return commands.refresh().await,
+            App::Process(None) => return Ok(Step::Died),
+            App::Process(Some(shell)) => shell,
+        };
         let step = shell.refresh().await?;
         if matches!(step, Step::Died) {
-            self.shell = None;
+            self.app = App::Process(None);
         }
         Ok(step)
     }
@@ -155,7 +206,7 @@ impl Owner {
 
     /// Whether the session goes on: a refresh succeeds, the API answers, and the owner holds the one live leaf.
     pub(crate) async fn goes_on(&mut self) -> Result<Verdict> {
-        if self.shell.is_none() {
+        if let App::Process(None) = self.app {
             self.start()?;
         }
         match self.refresh_until_answered().await? {
@@ -180,6 +231,9 @@ impl Owner {
     /// Goes to the API; returns what is wrong, if anything is.
     pub(crate) async fn visit(&mut self) -> Result<Option<String>> {
         let api = self.site.api();
+        if let App::Commands(commands) = &self.app {
+            return commands.visit(&api).await;
+        }
         let answer = self.obey(&format!("get {api}")).await?;
         let said = || answer["error"].as_str().unwrap_or("no error");
         Ok((answer["status"] != 200).then(|| format!("the API says {}: {}", answer["status"], said())))
@@ -187,7 +241,7 @@ impl Owner {
 
     /// Gives a command, and again while the SDK says that this can help: a busy machine is late by itself.
     async fn obey(&mut self, command: &str) -> Result<Value> {
-        let shell = self.shell.as_mut().context("the app does not run")?;
+        let App::Process(Some(shell)) = &mut self.app else { anyhow::bail!("the app does not run") };
         let mut answer = Value::Null;
         for _ in 0..TRIES {
             let word = command.split(' ').next().unwrap_or_default();

@@ -1,12 +1,14 @@
 //! Somebody else's provider: `oidc-provider` on Node.js, set up by `tests/peers` with rotation on.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::Stdio;
 
 use anyhow::{Context as _, Result};
 use moorline_tests::binaries;
 use serde::Deserialize;
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
@@ -15,6 +17,8 @@ use tokio::process::{Child, Command};
 pub(crate) struct Peer {
     issuer: String,
     ready: Ready,
+    ca_pem: String,
+    ca: NamedTempFile,
     _process: Child,
 }
 
@@ -26,11 +30,13 @@ struct Ready {
 }
 
 impl Peer {
-    /// Starts it behind a proxy on that port.
+    /// Starts it behind a proxy on that port, which shows a certificate by this authority.
     ///
     /// Errors: with what to install, when it does not start.
-    pub(crate) async fn start(port: u16) -> Result<Self> {
-        let issuer = format!("http://127.0.0.1:{port}");
+    pub(crate) async fn start(port: u16, ca_pem: &str) -> Result<Self> {
+        let issuer = format!("https://localhost:{port}");
+        let mut ca = NamedTempFile::new()?;
+        ca.write_all(ca_pem.as_bytes())?;
         let node = std::env::var_os("MOORLINE_NODE").unwrap_or_else(|| "node".into());
         let mut process = Command::new(&node)
             .arg("faults.js")
@@ -49,7 +55,8 @@ impl Peer {
         let line = line.context("no provider: Node.js 22 or newer, and `npm ci` in tests/peers?")?;
         // A pipe that nobody reads would stop it.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-        Ok(Self { issuer, ready: serde_json::from_str(&line)?, _process: process })
+        let ready = serde_json::from_str(&line)?;
+        Ok(Self { issuer, ready, ca_pem: ca_pem.to_owned(), ca, _process: process })
     }
 
     pub(crate) fn listen(&self) -> SocketAddr {
@@ -57,7 +64,16 @@ impl Peer {
     }
 
     pub(crate) fn arguments(&self) -> Vec<OsString> {
-        ["--issuer", &self.issuer, "--client-id", &self.ready.client_id].map(OsString::from).to_vec()
+        let ca = self.ca.path().as_os_str();
+        let mut arguments =
+            ["--issuer", &self.issuer, "--client-id", &self.ready.client_id].map(OsString::from).to_vec();
+        arguments.extend(["--ca".into(), ca.to_owned()]);
+        arguments
+    }
+
+    /// The authority to trust.
+    pub(crate) fn ca_pem(&self) -> &str {
+        &self.ca_pem
     }
 
     pub(crate) fn api(&self) -> String {

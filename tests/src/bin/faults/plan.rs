@@ -45,6 +45,10 @@ pub(crate) struct Size {
     /// How many tasks share the faults of the network.
     pub(crate) network: usize,
     pub(crate) thieves: usize,
+    /// Each has a provider of its own.
+    pub(crate) portals: usize,
+    /// How many tasks share what happens to two processes.
+    pub(crate) together: usize,
 }
 
 impl Plan {
@@ -58,7 +62,13 @@ impl Plan {
             .filter(|(_, count)| *count > 0)
             .collect();
         let mut plan = Self { seed, lanes: BTreeMap::new() };
-        for (part, lanes) in [(Part::Network, size.network), (Part::Thief, size.thieves)] {
+        let dealt = [
+            (Part::Network, size.network),
+            (Part::Thief, size.thieves),
+            (Part::Portal, size.portals),
+            (Part::Together, size.together),
+        ];
+        for (part, lanes) in dealt {
             plan.deal(column, part, lanes, &whole);
         }
         for (part, number, kind, mode, start) in sweep::all() {
@@ -161,7 +171,8 @@ impl Work {
 mod tests {
     use super::*;
 
-    const SIZE: Size = Size { count: 2_000, every_call: false, network: 16, thieves: 2 };
+    const SIZE: Size =
+        Size { count: 2_000, every_call: false, network: 16, thieves: 2, portals: 2, together: 4 };
 
     fn plan(seed: u64) -> Plan {
         Plan::new(seed, Column::Bound, SIZE, |_| true)

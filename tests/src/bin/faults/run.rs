@@ -7,6 +7,7 @@ use anyhow::Result;
 
 use crate::control::Mode;
 use crate::fault::Fault;
+use crate::history::Cause;
 use crate::kind::Part;
 use crate::lane::{Column, Lane, Place};
 use crate::owner::{Owner, Verdict};
@@ -29,7 +30,7 @@ pub(crate) struct Sweeps(Mutex<VecDeque<(Lane, Sweep)>>);
 
 impl Run {
     pub(crate) fn new(plan: Plan, column: Column) -> Arc<Self> {
-        Arc::new(Self { plan, tally: Tally::new(column.title()), column, alone: None })
+        Arc::new(Self { plan, tally: Tally::new(column), column, alone: None })
     }
 
     /// A run of one place of the plan, on sessions that nothing has happened to before.
@@ -37,7 +38,7 @@ impl Run {
     /// Errors: where the plan has nothing there.
     pub(crate) fn of_one(plan: Plan, place: Place) -> Result<Arc<Self>> {
         let (plan, column) = (plan.only(place).map_err(anyhow::Error::msg)?, place.lane.column);
-        Ok(Arc::new(Self { plan, tally: Tally::new(column.title()), column, alone: Some(place) }))
+        Ok(Arc::new(Self { plan, tally: Tally::new(column), column, alone: Some(place) }))
     }
 
     /// The beginning of a sweep, or the one place of it that is done alone.
@@ -65,19 +66,26 @@ impl Run {
     /// Writes down what came of faults, and signs the owner in again where the session is gone.
     pub(crate) async fn note(&self, fault: &Fault, owner: &mut Owner) -> Result<()> {
         let verdict = owner.goes_on().await?;
-        self.note_verdict(fault, &verdict);
-        if !matches!(verdict, Verdict::Alive) {
+        let (wire, session) = (&owner.site.wire, owner.session());
+        let cause = match verdict {
+            Verdict::Lost(_) => Some(wire.cause(session, fault.killed).await),
+            _ => None,
+        };
+        self.note_verdict(fault, &verdict, cause);
+        if matches!(verdict, Verdict::Alive) {
+            wire.settle(session);
+        } else {
             owner.sign_in_anew().await?;
         }
         Ok(())
     }
 
-    /// Writes down what came of faults.
-    pub(crate) fn note_verdict(&self, fault: &Fault, verdict: &Verdict) {
+    /// Writes down what came of faults; of a loss, also what the wire shows.
+    pub(crate) fn note_verdict(&self, fault: &Fault, verdict: &Verdict, cause: Option<Cause>) {
         self.tally.faults(fault.kind, fault.count);
         match verdict {
             Verdict::Alive => {}
-            Verdict::Lost(why) => self.tally.lost(fault, why),
+            Verdict::Lost(why) => self.tally.lost(fault, why, cause),
             Verdict::Forked(why) => self.tally.forked(fault, why),
         }
     }

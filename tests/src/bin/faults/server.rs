@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::control::Mode;
 use crate::fault::Fault;
 use crate::lane::Place;
-use crate::owner::{Owner, Verdict};
+use crate::owner::{Habits, Owner, Verdict};
 use crate::run::{Run, Sweeps};
 use crate::site::Site;
 use crate::start::Start;
@@ -48,7 +48,7 @@ impl Backend {
         let site = Arc::new(Site::ours(run.column.binding()).await?);
         let mut owners = Vec::new();
         for _ in 0..OWNERS {
-            owners.push(Owner::sign_in(site.clone(), None).await?);
+            owners.push(Owner::sign_in(site.clone(), Habits::default()).await?);
         }
         Ok(Self { run, site, owners, lost_commits: 0 })
     }
@@ -81,7 +81,7 @@ impl Backend {
         let Some(step) = happened else { return Ok(false) };
         self.run.tally.step(*kind, step);
         let how = format!("{mode:?} at call {call} of {} ({step})", start.name());
-        self.note(Fault { place, kind: *kind, count: 1, how }).await?;
+        self.note(Fault { how, ..Fault::new(place, *kind) }).await?;
         Ok(true)
     }
 
@@ -103,7 +103,7 @@ impl Backend {
 
     /// One fault, and how every owner came through it.
     async fn note(&mut self, mut fault: Fault) -> Result<()> {
-        self.run.note_verdict(&fault, &Verdict::Alive);
+        self.run.note_verdict(&fault, &Verdict::Alive, None);
         fault.count = 0;
         for owner in &mut self.owners {
             self.run.note(&fault, owner).await?;
@@ -112,7 +112,7 @@ impl Backend {
         if lost_commits > self.lost_commits {
             self.lost_commits = lost_commits;
             let lost = Verdict::Lost("the server lost a commit that it had answered".to_owned());
-            self.run.note_verdict(&fault, &lost);
+            self.run.note_verdict(&fault, &lost, None);
         }
         Ok(())
     }

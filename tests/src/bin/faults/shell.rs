@@ -10,6 +10,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+/// How long the SDK waits for an answer here; what is later is lost.
+pub(crate) const TIMEOUT_MS: u64 = 2_500;
+
 /// Nothing that an app does takes as long, on the slowest machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
@@ -23,6 +26,17 @@ pub(crate) enum Step {
     Ended(String),
     /// The process died.
     Died,
+}
+
+impl Step {
+    /// What an error in JSON means, if it is one, and whether to try again.
+    pub(crate) fn of(error: &Value, retryable: &Value) -> Self {
+        match error.as_str() {
+            None => Self::Done,
+            Some(error) if *retryable == true => Self::Later(error.to_owned()),
+            Some(error) => Self::Ended(error.to_owned()),
+        }
+    }
 }
 
 /// See the module.
@@ -76,11 +90,7 @@ impl Shell {
     /// Asks for a refresh, once.
     pub(crate) async fn refresh(&mut self) -> Result<Step> {
         let Some(answer) = self.obey("refresh 1").await? else { return Ok(Step::Died) };
-        Ok(match answer["error"].as_str() {
-            None => Step::Done,
-            Some(error) if answer["retryable"] == true => Step::Later(error.to_owned()),
-            Some(error) => Step::Ended(error.to_owned()),
-        })
+        Ok(Step::of(&answer["error"], &answer["retryable"]))
     }
 
     /// Its process id, as long as it runs.

@@ -18,6 +18,7 @@ use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
 use crate::control::Control;
+use crate::lane::Column;
 use crate::peer::Peer;
 use crate::wire::{Binding, Wire};
 
@@ -84,11 +85,20 @@ impl Site {
         Ok(Self { wire, provider: Provider::Ours(Box::new(ours)), _proxy: proxy })
     }
 
-    /// Starts somebody else's provider.
+    /// The provider of a column.
+    pub(crate) async fn of(column: Column) -> Result<Self> {
+        match column {
+            Column::Bound | Column::Bearer => Self::ours(column.binding()).await,
+            Column::Peer => Self::peer(column.binding()).await,
+        }
+    }
+
+    /// Starts somebody else's provider. The proxy speaks TLS for it.
     pub(crate) async fn peer(binding: Binding) -> Result<Self> {
         let proxy = LossyProxy::bind(0).await?;
-        let peer = Peer::start(proxy.port()).await?;
-        proxy.run_plain(peer.listen())?;
+        let authority = tls::OwnAuthority::for_localhost()?;
+        let peer = Peer::start(proxy.port(), &authority.pem).await?;
+        proxy.run_before(peer.listen(), authority.acceptor)?;
         let wire = Arc::new(Wire::new(binding));
         proxy.under(wire.clone());
         Ok(Self { wire, provider: Provider::Peer(Box::new(peer)), _proxy: proxy })
@@ -128,9 +138,11 @@ impl Site {
     pub(crate) async fn sign_in(&self, url: &str) -> Result<Url> {
         match &self.provider {
             Provider::Ours(ours) => ours.browser.lock().await.sign_in(url, ours.dev.user("ada")?).await,
-            Provider::Peer(_) => {
+            Provider::Peer(peer) => {
                 let (username, password) = ("ada".to_owned(), "any will do".to_owned());
-                Browser::new(None)?.sign_in(url, &User { username, password, roles: Vec::new() }).await
+                Browser::new(Some(peer.ca_pem()))?
+                    .sign_in(url, &User { username, password, roles: Vec::new() })
+                    .await
             }
         }
     }

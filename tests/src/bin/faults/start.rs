@@ -7,6 +7,8 @@ pub(crate) enum Start {
     New,
     /// It has refreshed before.
     Warm,
+    /// The command line program begins.
+    Command,
     /// The server serves.
     Serving,
     /// The server starts after a crash.
@@ -19,7 +21,7 @@ impl Start {
     /// About how many calls there are, for runs that are too short for all of them.
     pub(crate) const fn calls(self) -> usize {
         match self {
-            Self::New | Self::Warm => 35,
+            Self::New | Self::Warm | Self::Command => 35,
             Self::Serving => 60,
             Self::Starting => 80,
             Self::Stopping => 15,
@@ -31,6 +33,7 @@ impl Start {
         match self {
             Self::New => "a new process",
             Self::Warm => "an old process",
+            Self::Command => "a command",
             Self::Serving => "the server's commit",
             Self::Starting => "the server's start",
             Self::Stopping => "the server's stop",

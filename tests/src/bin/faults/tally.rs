@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use crate::coverage::Coverage;
 use crate::fault::Fault;
 use crate::frozen::Meanwhile;
+use crate::history::Cause;
 use crate::kind::{Kind, Part};
-use crate::lane::Place;
+use crate::lane::{Column, Place};
 use crate::sweep::Sweep;
 
 /// More than this of what went wrong is no help.
@@ -20,13 +21,17 @@ const WORDS: usize = 40;
 /// A column of the table.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    name: &'static str,
+    column: Column,
     kinds: Mutex<BTreeMap<Kind, Counts>>,
     /// How often at which kind of system call.
     steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     coverage: Mutex<Coverage>,
     /// What other processes came to while one was stopped.
     meanwhile: Mutex<BTreeMap<(Kind, &'static str), usize>>,
+    /// Why sessions were lost, as the wire shows it.
+    causes: Mutex<BTreeMap<(Cause, Kind), usize>>,
+    /// What is worth a figure, and is neither a loss nor a fault.
+    asides: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     wrong: Mutex<Vec<(Place, String)>>,
 }
 
@@ -34,18 +39,22 @@ pub(crate) struct Tally {
 pub(crate) struct Counts {
     pub(crate) faults: usize,
     pub(crate) lost: usize,
+    /// How many of those no app could have prevented, by the provider's rules.
+    pub(crate) permitted: usize,
     pub(crate) forked: usize,
     pub(crate) thefts: usize,
 }
 
 impl Tally {
-    pub(crate) fn new(name: &'static str) -> Self {
+    pub(crate) fn new(column: Column) -> Self {
         Self {
-            name,
+            column,
             kinds: Mutex::default(),
             steps: Mutex::default(),
             coverage: Mutex::default(),
             meanwhile: Mutex::default(),
+            causes: Mutex::default(),
+            asides: Mutex::default(),
             wrong: Mutex::default(),
         }
     }
@@ -83,6 +92,10 @@ impl Tally {
             Meanwhile::Nothing => {}
             Meanwhile::LockedOut => count("locked_out", 1),
             Meanwhile::Ended => count("ended", 1),
+            Meanwhile::HeldOff(rotations) => {
+                count("held_off", 1);
+                count("rotations", rotations);
+            }
             Meanwhile::Rotated(rotations) => {
                 count("rotated", 1);
                 count("rotations", rotations);
@@ -90,9 +103,47 @@ impl Tally {
         }
     }
 
-    pub(crate) fn lost(&self, fault: &Fault, why: &str) {
-        self.count(fault.kind, |counts| counts.lost += 1);
-        self.say(fault, "a session was lost", why);
+    /// Counts a loss, and reports it unless the provider's rules make it certain. Those of our own server make none
+    /// certain.
+    pub(crate) fn lost(&self, fault: &Fault, why: &str, cause: Option<Cause>) {
+        let permitted = self.column == Column::Peer && cause.is_some_and(Cause::is_permitted);
+        self.count(fault.kind, |counts| {
+            counts.lost += 1;
+            counts.permitted += usize::from(permitted);
+        });
+        if let Some(cause) = cause {
+            *self.causes().entry((cause, fault.kind)).or_default() += 1;
+        }
+        if !permitted {
+            let cause = cause.map_or(String::new(), |cause| format!("{}; the app says: ", cause.name()));
+            self.say(fault, "a session was lost", &format!("{cause}{why}"));
+        }
+    }
+
+    /// Something worth a figure.
+    pub(crate) fn aside(&self, kind: Kind, what: &'static str) {
+        *self.asides.lock().unwrap_or_else(PoisonError::into_inner).entry((kind, what)).or_default() += 1;
+    }
+
+    /// Why sessions were lost here: a line a cause, the permitted ones first, with the kinds of faults that led to it.
+    pub(crate) fn reasons(&self) -> Vec<String> {
+        let mut by_cause: BTreeMap<(bool, Cause), Vec<(Kind, usize)>> = BTreeMap::new();
+        for ((cause, kind), count) in &*self.causes() {
+            let forbidden = self.column != Column::Peer || !cause.is_permitted();
+            by_cause.entry((forbidden, *cause)).or_default().push((*kind, *count));
+        }
+        let line = |((forbidden, cause), kinds): ((bool, Cause), Vec<(Kind, usize)>)| {
+            let sum: usize = kinds.iter().map(|(_, count)| count).sum();
+            let kinds: Vec<_> =
+                kinds.iter().map(|(kind, count)| format!("{} {count}", kind.name())).collect();
+            let allowed = if forbidden { "FORBIDDEN" } else { "permitted" };
+            format!("{allowed}  {:<55}{sum:>5}  {}", cause.name(), kinds.join(", "))
+        };
+        by_cause.into_iter().map(line).collect()
+    }
+
+    fn causes(&self) -> MutexGuard<'_, BTreeMap<(Cause, Kind), usize>> {
+        self.causes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn forked(&self, fault: &Fault, why: &str) {
@@ -103,6 +154,11 @@ impl Tally {
     pub(crate) fn theft(&self, fault: &Fault, what: &str) {
         self.count(fault.kind, |counts| counts.thefts += 1);
         self.say(fault, "a theft was accepted", what);
+    }
+
+    /// As it is written over the table.
+    pub(crate) const fn title(&self) -> &'static str {
+        self.column.title()
     }
 
     /// All kinds together.
@@ -124,6 +180,12 @@ impl Tally {
         }
         for ((kind, what), count) in &*self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner) {
             figures["kinds"][kind.name()]["meanwhile"][*what] = json!(count);
+        }
+        for ((cause, kind), count) in &*self.causes() {
+            figures["kinds"][kind.name()]["causes"][cause.name()] = json!(count);
+        }
+        for ((kind, what), count) in &*self.asides.lock().unwrap_or_else(PoisonError::into_inner) {
+            figures["kinds"][kind.name()][*what] = json!(count);
         }
         for ((kind, step), count) in &*self.steps() {
             figures["kinds"][kind.name()]["steps"][*step] = json!(count);
@@ -170,6 +232,7 @@ impl Sum for Counts {
         all.fold(Self::default(), |sum, counts| Self {
             faults: sum.faults + counts.faults,
             lost: sum.lost + counts.lost,
+            permitted: sum.permitted + counts.permitted,
             forked: sum.forked + counts.forked,
             thefts: sum.thefts + counts.thefts,
         })
@@ -182,15 +245,21 @@ impl Counts {
         tallies.iter().map(|tally| tally.sum()).sum()
     }
 
+    /// How many losses an app could have prevented.
+    pub(crate) const fn forbidden(&self) -> usize {
+        self.lost - self.permitted
+    }
+
     /// Whether nothing went wrong.
     pub(crate) const fn is_clean(&self) -> bool {
-        self.lost == 0 && self.forked == 0 && self.thefts == 0
+        self.forbidden() == 0 && self.forked == 0 && self.thefts == 0
     }
 
     fn json(self) -> Value {
         json!({
             "faults": self.faults,
             "sessions_lost": self.lost,
+            "forbidden_losses": self.forbidden(),
             "sessions_forked": self.forked,
             "thefts_accepted": self.thefts,
         })
@@ -198,30 +267,40 @@ impl Counts {
 }
 
 /// The table, one column beside the other.
-pub(crate) fn table(columns: &[&Tally]) -> String {
-    let head = columns.iter().map(|column| format!("  {:>30}", column.name)).collect::<String>();
-    let figures =
-        format!("  {:>8}{:>6}{:>8}{:>8}", "faults", "lost", "forked", "thefts").repeat(columns.len());
-    let mut lines = vec![format!("{:<30}{head}", ""), format!("{:<30}{figures}", "fault")];
+pub(crate) fn table(tallies: &[&Tally]) -> String {
+    let width = |tally: &Tally| if tally.column == Column::Peer { 33 } else { 30 };
+    let head = tallies.iter().map(|tally| format!("  {:>1$}", tally.column.title(), width(tally)));
+    let figures = tallies.iter().map(|tally| match tally.column {
+        Column::Peer => format!("  {:>8}{:>6}{:>11}{:>8}", "faults", "lost", "forbidden", "forked"),
+        _ => format!("  {:>8}{:>6}{:>8}{:>8}", "faults", "lost", "forked", "thefts"),
+    });
+    let mut lines = vec![
+        format!("{:<30}{}", "", head.collect::<String>()),
+        format!("{:<30}{}", "fault", figures.collect::<String>()),
+    ];
     for kind in Kind::value_variants() {
-        let cells: Vec<_> = columns.iter().map(|column| column.of(*kind)).collect();
-        if cells.iter().any(Option::is_some) {
+        let cells: Vec<_> = tallies.iter().map(|tally| (*tally, tally.of(*kind))).collect();
+        if cells.iter().any(|(_, cell)| cell.is_some()) {
             lines.push(line(&kind.name(), &cells, |_| kind.part() == Part::Thief));
         }
     }
-    let sums: Vec<_> = columns.iter().map(|column| Some(column.sum())).collect();
-    lines.push(line("all", &sums, |at| columns[at].met_thieves()));
+    let sums: Vec<_> = tallies.iter().map(|tally| (*tally, Some(tally.sum()))).collect();
+    lines.push(line("all", &sums, Tally::met_thieves));
     lines.join("\n")
 }
 
 /// A figure that nobody measured is no zero.
-fn line(name: &str, cells: &[Option<Counts>], has_thieves: impl Fn(usize) -> bool) -> String {
-    let cells = cells.iter().enumerate().map(|(at, cell)| match cell {
-        Some(cell) => {
-            let thefts = if has_thieves(at) { cell.thefts.to_string() } else { "–".to_owned() };
+fn line(name: &str, cells: &[(&Tally, Option<Counts>)], has_thieves: impl Fn(&Tally) -> bool) -> String {
+    let cells = cells.iter().map(|(tally, cell)| match (tally.column, cell) {
+        (Column::Peer, Some(cell)) => {
+            format!("  {:>8}{:>6}{:>11}{:>8}", cell.faults, cell.lost, cell.forbidden(), cell.forked)
+        }
+        (Column::Peer, None) => format!("  {:>8}{:>6}{:>11}{:>8}", "–", "–", "–", "–"),
+        (_, Some(cell)) => {
+            let thefts = if has_thieves(tally) { cell.thefts.to_string() } else { "–".to_owned() };
             format!("  {:>8}{:>6}{:>8}{:>8}", cell.faults, cell.lost, cell.forked, thefts)
         }
-        None => format!("  {:>8}{:>6}{:>8}{:>8}", "–", "–", "–", "–"),
+        (_, None) => format!("  {:>8}{:>6}{:>8}{:>8}", "–", "–", "–", "–"),
     });
     format!("{name:<30}{}", cells.collect::<String>())
 }
@@ -229,7 +308,7 @@ fn line(name: &str, cells: &[Option<Counts>], has_thieves: impl Fn(usize) -> boo
 /// The figures of our columns together and apart, and those of others below `peers`.
 pub(crate) fn figures(seed: u64, seconds: f64, ours: &[&Tally], peers: &[&Tally]) -> Value {
     let columns = |tallies: &[&Tally]| -> Map<String, Value> {
-        tallies.iter().map(|tally| (tally.name.to_owned(), tally.json())).collect()
+        tallies.iter().map(|tally| (tally.column.title().to_owned(), tally.json())).collect()
     };
     let mut figures = Counts::of(ours).json();
     figures["seed"] = json!(seed);

@@ -12,7 +12,7 @@ use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::kind::Kind;
 use crate::lane::{Lane, Place};
-use crate::owner::{Owner, Verdict};
+use crate::owner::{Habits, Owner, Verdict};
 use crate::plan::Piece;
 use crate::raid::{Loot, Raid};
 use crate::run::Run;
@@ -21,7 +21,7 @@ use crate::site::Site;
 use crate::wire::{Binding, Captured};
 
 pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<Piece>) -> Result<()> {
-    let mut owner = Owner::sign_in(site, None).await?;
+    let mut owner = Owner::sign_in(site, Habits::default()).await?;
     for (place, piece) in run.pieces(lane, &pieces) {
         let mut dice = run.plan.dice(place);
         let theft = Theft::commit(piece.kind, &mut owner, &mut dice).await;
@@ -172,8 +172,8 @@ impl Theft {
             _ => owner.goes_on().await?,
         };
         let lost = !matches!(verdict, Verdict::Alive);
-        let fault = Fault { place, kind: self.kind, count: 1, how: self.how };
-        run.note_verdict(&fault, &verdict);
+        let fault = Fault { how: self.how, ..Fault::new(place, self.kind) };
+        run.note_verdict(&fault, &verdict, None);
         let raid = Raid(owner.site.server()?);
         for loot in &self.loot {
             // A used refresh token ends a bearer session, and with it what is left of its access tokens.

@@ -2,10 +2,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use moorline_tests::http1::Message;
 use moorline_tests::oauth::Tokens;
-use moorline_tests::{Exchange, Fault, Weather};
+use moorline_tests::{Delivery, Exchange, Fault, Heard, Weather};
+
+use crate::captive::Portal;
+use crate::history::{Answer, Cause, History, Killed};
 
 /// Answers that are kept for thieves.
 const KEPT: usize = 32;
@@ -22,7 +26,12 @@ pub(crate) struct Captured {
 pub(crate) struct Wire {
     binding: Binding,
     sessions: Mutex<Sessions>,
+    portal: Mutex<Option<Portal>>,
 }
+
+/// How long is waited for the end of what the proxy has begun.
+const SETTLING: Duration = Duration::from_secs(10);
+const GLANCE: Duration = Duration::from_millis(3);
 
 /// Whether tokens are bound to a key of the device (DPoP).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,11 +57,12 @@ struct Session {
     visit_proof: Option<String>,
     successors: HashMap<String, String>,
     forked: bool,
+    history: History,
 }
 
 impl Wire {
     pub(crate) fn new(binding: Binding) -> Self {
-        Self { binding, sessions: Mutex::default() }
+        Self { binding, sessions: Mutex::default(), portal: Mutex::default() }
     }
 
     /// Whether tokens are bound here.
@@ -60,11 +70,12 @@ impl Wire {
         self.binding
     }
 
-    /// A session that begins with this authorization code.
-    pub(crate) fn session_of_code(&self, code: &str) -> usize {
+    /// A session that begins with this authorization code. Its app waits so long for an answer.
+    pub(crate) fn session_of_code(&self, code: &str, patience: Duration) -> usize {
         let mut sessions = self.sessions();
         let session = sessions.all.len();
-        sessions.all.push(Session::default());
+        let history = History::new(patience);
+        sessions.all.push(Session { history, ..Session::default() });
         sessions.by_code.insert(code.to_owned(), session);
         session
     }
@@ -83,6 +94,32 @@ impl Wire {
             session.faults.clear();
             std::mem::take(&mut session.happened)
         })
+    }
+
+    /// From now on a portal answers everything that comes here, or nobody does that.
+    pub(crate) fn capture(&self, portal: Option<Portal>) -> Option<Portal> {
+        std::mem::replace(&mut *self.portal.lock().unwrap_or_else(PoisonError::into_inner), portal)
+    }
+
+    /// Why the session was lost, once everything on the wire has ended.
+    pub(crate) async fn cause(&self, session: usize, killed: Option<Killed>) -> Cause {
+        for _ in 0..SETTLING.as_millis() / GLANCE.as_millis() {
+            if !self.with(session, |session| session.history.is_busy()) {
+                break;
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+        self.with(session, |session| session.history.cause(killed))
+    }
+
+    /// The session is alive.
+    pub(crate) fn settle(&self, session: usize) {
+        self.with(session, |session| session.history.settle());
+    }
+
+    /// How many refreshes the app has begun since the session was last found alive.
+    pub(crate) fn begun(&self, session: usize) -> usize {
+        self.with(session, |session| session.history.count())
     }
 
     /// Whether one token of the session was followed by two different ones.
@@ -131,7 +168,40 @@ impl Wire {
 }
 
 impl Weather for Wire {
+    fn shows_a_stranger(&self) -> bool {
+        let mut portal = self.portal.lock().unwrap_or_else(PoisonError::into_inner);
+        portal.as_mut().is_some_and(Portal::meets_a_connection)
+    }
+
+    fn began(&self, request: &Message, fault: Option<Fault>) -> Option<u64> {
+        let mut sessions = self.sessions();
+        if let Some(token) = revoked(request) {
+            let session = *sessions.by_token.get(&token)?;
+            sessions.all[session].history.revoked();
+            return None;
+        }
+        let token = parameter(request, "refresh_token")?;
+        let session = *sessions.by_token.get(&token)?;
+        let number = sessions.all[session].history.began(token, fault);
+        Some(ticket(session, number))
+    }
+
+    fn answered(&self, number: u64, answer: &Message) {
+        let (session, number) = of_ticket(number);
+        self.with(session, |session| session.history.answered(number, read(answer)));
+    }
+
+    fn ended(&self, number: u64, delivery: Delivery) {
+        let (session, number) = of_ticket(number);
+        self.with(session, |session| session.history.ended(number, delivery));
+    }
+
     fn fault(&self, request: &Message) -> Option<Fault> {
+        if let Some(portal) = &mut *self.portal.lock().unwrap_or_else(PoisonError::into_inner)
+            && let Some(canned) = portal.answers(request)
+        {
+            return Some(Fault::Instead(canned, Heard::No));
+        }
         let token = parameter(request, "refresh_token")?;
         let mut sessions = self.sessions();
         let session = *sessions.by_token.get(&token)?;
@@ -185,11 +255,42 @@ impl Weather for Wire {
     }
 }
 
+/// A session and the number of a request in its history, as one.
+const fn ticket(session: usize, number: u64) -> u64 {
+    (session as u64) << 32 | number
+}
+
+const fn of_ticket(ticket: u64) -> (usize, u64) {
+    ((ticket >> 32) as usize, ticket & u32::MAX as u64)
+}
+
+/// What a provider's answer to a refresh says.
+fn read(answer: &Message) -> Answer {
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match (answer.status(), body["refresh_token"].as_str()) {
+        (200, Some(token)) => Answer::Tokens(token.to_owned()),
+        _ if body["error"] == "use_dpop_nonce" => Answer::Challenge,
+        _ => Answer::Refused,
+    }
+}
+
+/// The token that a request wants to have revoked.
+fn revoked(request: &Message) -> Option<String> {
+    let target = request.method_and_path();
+    let revokes =
+        target.starts_with("POST ") && (target.ends_with("/revocation") || target.ends_with("/revoke"));
+    revokes.then(|| form_value(request, "token"))?
+}
+
 /// A form parameter of a request to a token endpoint.
 pub(crate) fn parameter(request: &Message, name: &str) -> Option<String> {
     if !request.start.starts_with("POST ") || !request.method_and_path().ends_with("/token") {
         return None;
     }
+    form_value(request, name)
+}
+
+fn form_value(request: &Message, name: &str) -> Option<String> {
     url::form_urlencoded::parse(&request.body)
         .find(|(known, _)| known == name)
         .map(|(_, value)| value.into_owned())

@@ -9,7 +9,7 @@ use crate::kind::Part;
 use crate::plan::Work;
 use crate::run::{Run, Sweeps};
 use crate::site::Site;
-use crate::{network, sdk, server, thief};
+use crate::{network, portal, sdk, server, thief, together};
 
 /// How many sweeps are done at once.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +23,22 @@ impl Workers {
     /// Does all that is planned.
     pub(crate) async fn work(self, run: &Arc<Run>, site: Option<Site>) -> Result<()> {
         let mut tasks: JoinSet<Result<()>> = JoinSet::new();
+        for (lane, work) in run.plan.lanes(Part::Portal) {
+            if let Work::List(pieces) = work.clone() {
+                tasks.spawn(portal::run(run.clone(), lane, pieces));
+            }
+        }
         if let Some(site) = site {
             let site = Arc::new(site);
-            for (lane, work) in run.plan.lanes(Part::Network).chain(run.plan.lanes(Part::Thief)) {
+            let parts = [Part::Network, Part::Thief, Part::Together];
+            for (lane, work) in parts.into_iter().flat_map(|part| run.plan.lanes(part)) {
                 let Work::List(pieces) = work.clone() else { continue };
                 let (run, site) = (run.clone(), site.clone());
-                if lane.part == Part::Network {
-                    tasks.spawn(network::run(run, site, lane, pieces));
-                } else {
-                    tasks.spawn(thief::run(run, site, lane, pieces));
-                }
+                match lane.part {
+                    Part::Network => tasks.spawn(network::run(run, site, lane, pieces)),
+                    Part::Together => tasks.spawn(together::run(run, site, lane, pieces)),
+                    _ => tasks.spawn(thief::run(run, site, lane, pieces)),
+                };
             }
             let sweeps = Sweeps::of(&run.plan, Part::Sdk);
             for _ in 0..self.sdk {
