@@ -74,6 +74,15 @@ impl Client {
         }
     }
 
+    /// Waits until the vault was read for the first time; before that, the state is [`SessionState::Locked`].
+    pub async fn opened(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
+        self.run(cancellation, async |moorline: Moorline| {
+            moorline.opened().await;
+            Ok(())
+        })
+        .await
+    }
+
     /// The state, and then each change of it. Fails with [`Misconfigured`](crate::ErrorKind::Misconfigured) once the
     /// client was released, as does every function below.
     pub fn states(&self) -> Result<Arc<StateWatch>, ClientError> {
@@ -245,6 +254,7 @@ fn unavailable(error: &KeyStoreError) -> Error {
     Error::StorageUnavailable(match error {
         KeyStoreError::Locked => StorageUnavailableReason::Locked,
         KeyStoreError::Unavailable(_) => StorageUnavailableReason::NoKeyStore,
-        KeyStoreError::Failed(_) => StorageUnavailableReason::Failed,
+        KeyStoreError::TimedOut => StorageUnavailableReason::Busy,
+        KeyStoreError::Failed(_) | _ => StorageUnavailableReason::Failed,
     })
 }

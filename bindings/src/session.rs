@@ -180,8 +180,9 @@ impl From<moorline::AccessToken> for AccessToken {
 impl From<moorline::TokenType> for TokenType {
     fn from(token_type: moorline::TokenType) -> Self {
         match token_type {
-            moorline::TokenType::DPoP => Self::Dpop,
             moorline::TokenType::Bearer => Self::Bearer,
+            // A type that this version does not know needs more than the token: see `request_headers`.
+            moorline::TokenType::DPoP | _ => Self::Dpop,
         }
     }
 }

@@ -59,6 +59,70 @@ pub(crate) enum Command {
     Logout,
     /// List the profiles of this machine.
     Profiles,
+    /// Check how fit an OpenID provider is for mobile apps.
+    ///
+    /// Without a client, this reads the provider's metadata, keys and certificate, and sends one token request that must
+    /// be refused. With --client-id it also signs in (usually three to six times, in your browser) and tries what networks
+    /// and thieves do to apps: a lost answer, two refreshes at once, a spent refresh token that comes back late, a code
+    /// that comes twice. Then it revokes every session that it made. Use a test account: the experiments end sessions.
+    ///
+    /// The exit code is 0 if no check failed (warnings are allowed), 14 if one did, 5 if the provider can't be reached, 11
+    /// if its certificate is not trusted, 12 if there is no issuer at this address, and 6 if a sign-in was called off.
+    Check(Box<Check>),
+}
+
+/// What to check, and how far to go.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The provider's issuer identifier, exactly as the provider writes it: https://id.example.com
+    #[arg(value_name = "ISSUER")]
+    pub(crate) issuer: String,
+
+    /// Sign in as this client, too. Register it as a native (public) app without a secret, with the redirect URI
+    /// http://127.0.0.1/callback on any port, and with refresh tokens.
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+
+    /// The scopes to ask for: once for each scope, or several in one with spaces.
+    /// [default: openid offline_access]
+    #[arg(long, value_name = "SCOPE", requires = "client_id")]
+    pub(crate) scope: Vec<String>,
+
+    /// One more parameter of the authorization request, such as prompt=consent or audience=….
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value, requires = "client_id")]
+    pub(crate) parameter: Vec<(String, String)>,
+
+    /// Leave DPoP out although it is offered: what users of an app get that can't make proofs.
+    #[arg(long, requires = "client_id")]
+    pub(crate) bearer: bool,
+
+    /// Print the addresses to open instead of opening a browser.
+    #[arg(long, requires = "client_id")]
+    pub(crate) no_browser: bool,
+
+    /// Listen for the browser on this port, for a provider that compares the redirect URI's port.
+    #[arg(long, value_name = "PORT", requires = "client_id")]
+    pub(crate) redirect_port: Option<u16>,
+
+    /// How long to wait for the browser at each sign-in.
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) sign_in_timeout: Duration,
+
+    /// If the provider accepts a spent refresh token at once, present it again after this time.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) late: Duration,
+
+    /// How long one request may take.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+
+    /// Trust the certificate authorities in this PEM file, too.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+
+    /// Allow plain HTTP to this machine (loopback), for development.
+    #[arg(long)]
+    pub(crate) allow_http: bool,
 }
 
 /// What may be said at a sign-in. What isn't said comes from the profile's last sign-in, if there was one.

@@ -19,10 +19,11 @@ pub(crate) enum Exit {
     HttpStatus = 13,
     RateLimited = 14,
     Untrusted = 15,
+    Unfit = 20,
 }
 
 impl Exit {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Success,
         Self::Local,
         Self::Usage,
@@ -39,6 +40,7 @@ impl Exit {
         Self::HttpStatus,
         Self::RateLimited,
         Self::Untrusted,
+        Self::Unfit,
     ];
 
     pub(crate) const fn code(self) -> u8 {
@@ -64,6 +66,7 @@ impl Exit {
             Self::HttpStatus => "http_status",
             Self::RateLimited => "rate_limited",
             Self::Untrusted => "untrusted",
+            Self::Unfit => "unfit",
         }
     }
 
@@ -85,6 +88,7 @@ impl Exit {
             Self::HttpStatus => "the API answered with a status of 400 or more",
             Self::RateLimited => "the server asks to wait: try again after the time that the error names",
             Self::Untrusted => "the server's certificate is not trusted: nothing was sent",
+            Self::Unfit => "`check` found at least one failure in the provider: see its report",
         }
     }
 

@@ -18,6 +18,17 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file of ours.
     Local(String),
+    /// The provider to check can't be judged.
+    Check(Unjudged),
+}
+
+/// Why `moorline check` has nothing to judge.
+#[derive(Debug)]
+pub(crate) struct Unjudged {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+    /// What to do now.
+    pub(crate) hint: &'static str,
 }
 
 impl Failure {
@@ -36,6 +47,7 @@ impl Failure {
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::Local(_) => Exit::Local,
+            Self::Check(unjudged) => unjudged.exit,
         }
     }
 
@@ -44,7 +56,10 @@ impl Failure {
         match self {
             Self::Sdk(error) => error.retry(),
             Self::KeyStore(KeyStoreError::Locked) => Retry::WhenUnlocked,
-            Self::KeyStore(_) | Self::NoProfile(_) | Self::Usage(_) | Self::Local(_) => Retry::Never,
+            Self::Check(unjudged) if matches!(unjudged.exit, Exit::Offline) => Retry::Now,
+            Self::Check(_) | Self::KeyStore(_) | Self::NoProfile(_) | Self::Usage(_) | Self::Local(_) => {
+                Retry::Never
+            }
         }
     }
 
@@ -83,6 +98,7 @@ impl Failure {
             Self::Usage(_) => "`moorline --help` and `moorline COMMAND --help` tell more.",
             // Kinds that a later SDK may add describe themselves.
             Self::Sdk(_) | Self::Local(_) => return None,
+            Self::Check(unjudged) => unjudged.hint,
         })
     }
 }
@@ -134,6 +150,7 @@ impl Display for Failure {
             Self::KeyStore(error) => write!(f, "the vault's key has no safe place here: {error}"),
             Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),
             Self::Usage(text) | Self::Local(text) => f.write_str(text),
+            Self::Check(unjudged) => f.write_str(&unjudged.message),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! APIs with it. Data goes to standard output, everything said to the person to standard error.
 
 mod arguments;
+mod check;
 mod commands;
 mod dev_file;
 mod exit;
@@ -49,9 +50,14 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::local("starting", &error))?;
+    if let Command::Check(options) = arguments.command {
+        // It neither reads nor writes a profile.
+        return runtime.block_on(check::run(output, &options));
+    }
     let context = commands::Context::new(&arguments, output)?;
     runtime.block_on(async {
         match arguments.command {
+            Command::Check(_) => unreachable!("it has run above"),
             Command::Login(login) => commands::login::run(&context, login).await,
             Command::Status => commands::status::run(&context).await,
             Command::User => commands::user::run(&context).await,

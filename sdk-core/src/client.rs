@@ -22,8 +22,9 @@ pub struct Moorline {
 }
 
 impl Moorline {
-    /// Opens the vault (not the network) and reads whether a user is signed in. An unreadable vault is not an error; check
-    /// [`state`](Self::state).
+    /// Opens the vault (not the network) and reads whether a user is signed in. Returns within a tenth of a second: if the key
+    /// store takes longer, the [state](Self::state) is [`Locked`](SessionState::Locked) until the vault was read, and
+    /// [`states`](Self::states) reports the change. An unreadable vault is not an error either.
     ///
     /// # Errors
     /// [`Error::Misconfigured`], also if this process uses the same account with another configuration.
@@ -41,6 +42,13 @@ impl Moorline {
         self.session.store.states()
     }
 
+    /// Waits until the vault was read for the first time, for a program that has to know the state before it goes on: for
+    /// ten seconds at most, if the key store does not answer. Apps with a user interface watch [`states`](Self::states)
+    /// instead.
+    pub async fn opened(&self) {
+        self.session.store.loaded().await;
+    }
+
     /// What is known about the session, or `None` if nobody is signed in.
     pub fn session_info(&self) -> Option<SessionInfo> {
         self.session.store.info()
@@ -52,7 +60,7 @@ impl Moorline {
     }
 
     /// Starts a sign-in: returns the URL to open in the browser. What is needed to finish it is in the vault, so that the
-    /// process may end meanwhile.
+    /// process may end meanwhile. It has to be finished within an hour.
     ///
     /// # Errors
     /// Those of the network and the storage, and [`Error::Misconfigured`], also if the provider only has bearer tokens and
@@ -65,7 +73,8 @@ impl Moorline {
     ///
     /// # Errors
     /// [`Error::Cancelled`] if the user denied the request or the sign-in was cancelled, [`Error::Refused`] if the provider
-    /// refused or its response failed a check: then the sign-in has ended. After any other error (network, storage,
+    /// refused, its response failed a check, or the sign-in took longer than an hour (`sign_in_expired`): then the sign-in has
+    /// ended. After any other error (network, storage,
     /// [`Error::ClockSkew`]) the sign-in goes on: call again with the same URL.
     pub async fn finish_sign_in(&self, callback_url: &str) -> Result<User, Error> {
         let callback_url = callback_url.to_owned();

@@ -1,4 +1,4 @@
-//! The configuration, by builder: text comes in, and what goes out has been checked once and for all.
+//! The configuration: a builder takes text, and `build` checks it once and for all.
 
 mod address;
 mod error;
@@ -9,7 +9,7 @@ mod tests;
 
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use url::Url;
 
 use self::address::{check_address, check_issuer, check_origin};
@@ -18,7 +18,7 @@ pub use self::pins::HostPins;
 pub(crate) use self::pins::{PinSet, SpkiHash};
 use crate::error::Error;
 
-/// Which provider, which app, which session: checked, and ready to use.
+/// Which provider, which app and which account: checked, and ready to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {
     issuer: String,
@@ -38,8 +38,8 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Starts the configuration of the app `client_id` at the provider `issuer`. The issuer is compared character by
-    /// character with what the provider says about itself: write it as the provider does.
+    /// Starts the configuration of the client `client_id` at the provider `issuer`. The issuer is compared character by
+    /// character with the one in the provider's metadata: write it as the provider does.
     pub fn builder(issuer: &str, client_id: &str) -> ConfigurationBuilder {
         ConfigurationBuilder {
             issuer: issuer.to_owned(),
@@ -68,23 +68,23 @@ impl Configuration {
         &self.client_id
     }
 
-    /// Where the provider sends the browser back to, exactly as it was given.
+    /// The redirect URI, exactly as it was given.
     pub fn redirect_uri(&self) -> Option<&str> {
         self.redirect_uri.as_deref()
     }
 
-    /// The scopes to ask for.
+    /// The scopes to request.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }
 
-    /// The name of the session in the vault.
+    /// The name of the account in the vault.
     pub fn account(&self) -> &str {
         &self.account
     }
 
     /// Whether `url` is of the issuer's origin or of one that was added with
-    /// [`api_origin`](ConfigurationBuilder::api_origin): only there may an access token go.
+    /// [`api_origin`](ConfigurationBuilder::api_origin): an access token is sent nowhere else.
     pub fn may_receive_tokens(&self, url: &Url) -> bool {
         self.check_address(url).is_ok()
             && (url.origin() == self.issuer_url.origin()
@@ -96,7 +96,7 @@ impl Configuration {
         (&self.issuer, &self.client_id, &self.account) == (&other.issuer, &other.client_id, &other.account)
     }
 
-    /// Whether a session may do with bearer tokens where the provider has nothing better.
+    /// Whether bearer tokens are accepted if the provider cannot bind them.
     pub const fn allows_bearer(&self) -> bool {
         self.bearer
     }
@@ -125,7 +125,7 @@ impl Configuration {
         &self.authorization_parameters
     }
 
-    /// Whether the SDK may talk to `url` at all: HTTPS, or plain HTTP to loopback where that was asked for.
+    /// Whether the SDK may connect to `url` at all: HTTPS, or plain HTTP to loopback if that is allowed.
     pub(crate) fn check_address(&self, url: &Url) -> Result<(), ConfigurationError> {
         check_address("address", url, self.http_on_loopback)
     }
@@ -150,7 +150,7 @@ pub struct ConfigurationBuilder {
 }
 
 impl ConfigurationBuilder {
-    /// Where the provider sends the browser back to: a private-use scheme such as `com.example.notes:/signed-in`, an
+    /// The redirect URI: a private-use scheme such as `com.example.notes:/signed-in`, an
     /// `https` address that the app has claimed, or `http` on a loopback address (RFC 8252 §7). Needed to sign in.
     #[must_use]
     pub fn redirect_uri(mut self, uri: &str) -> Self {
@@ -158,7 +158,7 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// What to ask for. `openid` is always asked for, since without it there is no telling who signed in.
+    /// The scopes to request. `openid` is always requested: without it, nobody knows who signed in.
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item: Into<String>>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
@@ -172,8 +172,8 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// Trusts the certificates of this PEM text as roots, besides the platform's, for all that this client does. Meant for a
-    /// development CA or a company's own.
+    /// Trusts the certificates of this PEM text as roots, in addition to the platform's. Meant for a development CA or a
+    /// company's own.
     #[must_use]
     pub fn extra_root_pem(mut self, pem: &str) -> Self {
         self.extra_roots.push(pem.to_owned());
@@ -187,9 +187,9 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// Accepts bearer tokens from a provider that can't bind them to this device's key (DPoP, RFC 9449): whoever steals one
-    /// can use it. Without this, a sign-in there is [`Error::Misconfigured`]. Where the provider can bind them, they are bound
-    /// with or without it.
+    /// Accepts bearer tokens from a provider that cannot bind them to this device's key (DPoP, RFC 9449): a thief can use
+    /// them. Without this, a sign-in there is [`Error::Misconfigured`]. If the provider can bind tokens, they are bound in
+    /// either case.
     #[must_use]
     pub const fn allow_bearer(mut self) -> Self {
         self.bearer = true;
@@ -203,35 +203,38 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// Which session of the vault this is; `default` if not said.
+    /// The name of the account in the vault. Default: `default`.
     #[must_use]
     pub fn account(mut self, account: &str) -> Self {
         account.clone_into(&mut self.account);
         self
     }
 
-    /// How long making a connection may take, TLS included; 10 seconds if not said.
+    /// Limit for making a connection, TLS included. Default: 10 seconds.
     #[must_use]
     pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long one request may take, to the last byte of its answer; 30 seconds if not said.
+    /// Limit for one request, to the last byte of its response. Default: 30 seconds.
     #[must_use]
     pub const fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// One more parameter of every authorization request, such as `audience`.
+    /// Adds a parameter to every authorization request, such as `audience`.
     #[must_use]
     pub fn authorization_parameter(mut self, name: &str, value: &str) -> Self {
         self.authorization_parameters.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// Checks it all. Errors: [`Error::Misconfigured`], which names what is wrong and what to write instead.
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`], which names what is wrong and what to write instead.
     pub fn build(self) -> Result<Configuration, Error> {
         Ok(self.check()?)
     }
@@ -281,7 +284,7 @@ impl ConfigurationBuilder {
     }
 }
 
-/// Whether an app may be sent back to `uri`.
+/// Whether `uri` can be an app's redirect URI.
 pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), ConfigurationError> {
     redirect::check(uri)
 }
@@ -335,7 +338,7 @@ const DEFAULT_ACCOUNT: &str = "default";
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the SDK sets itself in an authorization request, and what would move the request out of its sight.
+/// Parameters that the SDK sets itself in an authorization request, and those that would replace the request.
 pub(crate) const RESERVED_PARAMETERS: [&str; 14] = [
     "client_id",
     "client_secret",

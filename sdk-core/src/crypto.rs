@@ -19,7 +19,7 @@ use ring as provider;
 compile_error!("moorline needs a cryptography provider: enable the feature `aws-lc-rs` or `ring`");
 
 use provider::rand::SecureRandom as _;
-use provider::{digest, hmac, rand, signature};
+use provider::{digest, rand, signature};
 
 pub(crate) use self::es256::Es256Key;
 
@@ -31,16 +31,6 @@ pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
 /// SHA-512 of `data`.
 pub(crate) fn sha512(data: &[u8]) -> [u8; 64] {
     digest::digest(&digest::SHA512, data).as_ref().try_into().expect("SHA-512 gives 64 bytes")
-}
-
-/// HMAC-SHA-256 of `data` under `key`.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the vault and DPoP derive with it; the provider is chosen here only")
-)]
-pub(crate) fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    hmac::sign(&key, data).as_ref().try_into().expect("HMAC-SHA-256 gives 32 bytes")
 }
 
 /// Fills `buffer` from the operating system's generator.
@@ -153,14 +143,6 @@ mod tests {
     fn digests_match_fips_180_4() {
         assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert!(hex(&sha512(b"abc")).starts_with("ddaf35a193617abacc417349ae204131"));
-    }
-
-    #[test]
-    fn hmac_matches_rfc_4231_case_2() {
-        assert_eq!(
-            hex(&hmac_sha256(b"Jefe", b"what do ya want for nothing?")),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
     }
 
     #[test]

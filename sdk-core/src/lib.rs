@@ -59,7 +59,8 @@ pub use error::{
     Error, ReauthReason, Retry, SignedOutReason, StorageLostReason, StorageUnavailableReason, Vocabulary,
 };
 pub use platform::{
-    InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform, PlatformKeyStore, SecretKey,
+    CriticalSections, Expiry, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform,
+    PlatformKeyStore, SecretKey,
 };
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use sign_in::LoopbackReceiver;

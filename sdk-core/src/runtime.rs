@@ -1,5 +1,5 @@
 //! Where the SDK's work runs: on threads of its own, so that it works under any executor and a caller that goes away stops
-//! nothing; or on a tokio runtime of the app's, where the app hands one in.
+//! nothing; or on a tokio runtime that the app passes in.
 
 use std::{
     future::{Future, poll_fn},
@@ -26,8 +26,10 @@ pub(crate) enum Executor {
 }
 
 impl Executor {
-    /// The SDK's own, or the app's. Errors: [`Error::Misconfigured`] for a runtime that only runs while somebody waits within
-    /// it: what is spawned there may never go on.
+    /// The SDK's own, or the app's.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] for a current-thread runtime: tasks that are spawned there may never run.
     pub(crate) fn of(given: Option<Handle>) -> Result<Self, Error> {
         match given {
             None => Ok(Self::Own),
@@ -66,8 +68,8 @@ impl Executor {
         match self {
             Self::Own => internal(),
             Self::Given(_) => Error::Misconfigured(
-                "the SDK failed within itself, or the runtime that the app handed in has been shut down, or has no I/O or \
-                 no time"
+                "internal SDK error, or the runtime that the app passed in has been shut down, or was built without I/O \
+                 or time"
                     .into(),
             ),
         }
@@ -96,25 +98,25 @@ pub(crate) async fn blocking<T: Send + 'static, E: From<Panicked> + Send + 'stat
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Panicked.into()))
 }
 
-/// A task of ours panicked. The panic's message is in the app's panic hook; it must not unwind into the app.
+/// A task of the SDK panicked. The app's panic hook has the message; the panic must not unwind into the app.
 #[derive(Debug)]
 pub(crate) struct Panicked;
 
-/// Why a task has no outcome. The SDK never stops its own: that is the app's runtime, when it is shut down.
+/// Why a task has no outcome. The SDK never cancels its own tasks: the app's runtime does when it is shut down.
 fn stopped(error: &JoinError) -> Error {
     if error.is_cancelled() {
-        Error::Misconfigured("the runtime that the app handed to the SDK has been shut down".into())
+        Error::Misconfigured("the runtime that the app passed to the SDK has been shut down".into())
     } else {
         internal()
     }
 }
 
-/// The error for what can't happen.
+/// The error for what cannot happen.
 pub(crate) fn internal() -> Error {
     Error::refused("internal_error", "internal SDK error; please report this")
 }
 
-/// Makes the threads at the first call. A system that refuses them once may grant them later.
+/// Starts the threads at the first call. A system that refuses them once may allow them later.
 fn runtime() -> Result<&'static Runtime, Error> {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     static MAKING: Mutex<()> = Mutex::new(());

@@ -58,13 +58,13 @@ impl Session {
             }
             return Ok(session);
         }
-        let session =
-            Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk::default()))?;
+        let session = Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk))?;
         shared.push((folder, Arc::downgrade(&session)));
         Ok(session)
     }
 
-    /// A session that is shared with nobody. Reads the vault, not the network.
+    /// A session that is shared with nobody. Reads the vault, not the network; a vault that takes its time is read in the
+    /// background, and the state is `Locked` until then.
     pub(crate) fn open(
         configuration: Configuration,
         platform: Platform,
@@ -78,7 +78,8 @@ impl Session {
         };
         let executor = Executor::of(platform.runtime)?;
         let vault = Arc::new(Vault::new(platform.vault_directory, platform.key_store, disk));
-        let store = Arc::new(AccountStore::new(id, vault, platform.clock.clone()));
+        let store =
+            Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
         let provider = Arc::new(Provider::new(configuration, platform.clock)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
@@ -88,7 +89,7 @@ impl Session {
             executor.clone(),
             patience,
         ));
-        store.load();
+        store.load(patience.first_reading);
         Ok(Arc::new(Self {
             sign_in: SignIn::new(store.clone(), provider.clone(), revocations.clone()),
             api: ApiClient::new(store.clone(), provider.clone(), refresher.clone()),

@@ -72,8 +72,8 @@ mod system {
         time::{Duration, Instant},
     };
 
-    /// Windows' performance counter counts sleep. Its start isn't told, so that readings of two processes don't compare:
-    /// there is no boot id either.
+    /// Windows' performance counter counts sleep. Its start is unknown, so readings of two processes cannot be
+    /// compared: there is no boot id either.
     pub(super) fn monotonic() -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
@@ -114,8 +114,8 @@ impl Lifetime {
         Duration::from_millis(self.expires_in_ms)
     }
 
-    /// What is left of it. Within a boot, the monotonic clock alone decides. Where it can't be told whether the device has
-    /// been started anew since, both clocks must agree that time is left: at worst a refresh too many.
+    /// The remaining lifetime. Within a boot, the monotonic clock alone decides. If it is unknown whether the device was
+    /// restarted since, both clocks must agree that time is left: at worst, a token is refreshed too early.
     pub(crate) fn remaining(&self, clock: &dyn Clock) -> Duration {
         let ran = millis(clock.monotonic()).checked_sub(self.monotonic_ms);
         let elapsed = match (&self.boot_id, clock.boot_id()) {

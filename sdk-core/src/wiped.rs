@@ -1,4 +1,4 @@
-//! Bytes and JSON that leave no copy of a secret in memory that was given back.
+//! Bytes and JSON that leave no copy of a secret in freed memory.
 
 use std::{io, ops::Deref};
 
@@ -7,17 +7,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// Bytes that are wiped in the end, and so is every smaller place that they outgrow: a `Vec` gives that back as it is.
+/// Bytes that are wiped when dropped, and so is every smaller buffer that they outgrow: a `Vec` frees that as it is.
 #[derive(Default)]
 pub(crate) struct WipedBytes(Zeroizing<Vec<u8>>);
 
 impl WipedBytes {
-    /// With room for so many.
+    /// Empty, with this capacity.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         Self(Zeroizing::new(Vec::with_capacity(capacity)))
     }
 
-    /// Puts more behind them.
+    /// Appends `more`.
     pub(crate) fn extend(&mut self, more: &[u8]) {
         let length = self.0.len() + more.len();
         if length > self.0.capacity() {
@@ -28,7 +28,7 @@ impl WipedBytes {
         self.0.extend_from_slice(more);
     }
 
-    /// All of them, still to be wiped.
+    /// All bytes, still to be wiped.
     pub(crate) fn into_inner(self) -> Zeroizing<Vec<u8>> {
         self.0
     }
@@ -58,7 +58,7 @@ pub(crate) fn shared(bytes: Zeroizing<Vec<u8>>) -> Bytes {
     Bytes::from_owner(bytes)
 }
 
-/// A JSON object whose texts are wiped in the end.
+/// A JSON object whose strings are wiped when dropped.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct WipedObject(Map<String, Value>);

@@ -18,6 +18,8 @@ pub(crate) struct TestDisk {
     disk: SystemDisk,
     full: AtomicBool,
     without_locks: AtomicBool,
+    /// The operation that fails: how many succeed before it, and how it fails.
+    failing: Mutex<Option<(usize, io::ErrorKind)>>,
     /// What was done, in order: a test cuts the power after each step.
     steps: Mutex<Vec<Step>>,
 }
@@ -39,6 +41,33 @@ impl TestDisk {
         self.full.store(full, Ordering::SeqCst);
     }
 
+    /// Lets `before` changes of the disk succeed and the next one fail like this, once.
+    pub(crate) fn fail_after(&self, before: usize, kind: io::ErrorKind) {
+        *self.failing.lock().unwrap() = Some((before, kind));
+    }
+
+    /// Whether the failure has happened. If not, it will not.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failing.lock().unwrap().take().is_none()
+    }
+
+    /// Fails if it is this operation's turn.
+    fn may_fail(&self) -> io::Result<()> {
+        let mut failing = self.failing.lock().unwrap();
+        match failing.as_mut() {
+            Some((0, kind)) => {
+                let kind = *kind;
+                *failing = None;
+                Err(kind.into())
+            }
+            Some((before, _)) => {
+                *before -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// From now on, there are no locks.
     pub(crate) fn remove_locks(&self) {
         self.without_locks.store(true, Ordering::SeqCst);
@@ -47,6 +76,13 @@ impl TestDisk {
     /// What was done since the last call.
     pub(crate) fn take_steps(&self) -> Vec<Step> {
         std::mem::take(&mut *self.steps.lock().unwrap())
+    }
+
+    /// Puts steps that were taken before those that were done since.
+    pub(crate) fn put_back(&self, mut taken: Vec<Step>) {
+        let mut steps = self.steps.lock().unwrap();
+        taken.append(&mut steps);
+        *steps = taken;
     }
 
     fn did(&self, step: Step) {
@@ -63,6 +99,8 @@ impl Disk for TestDisk {
         if self.full.load(Ordering::SeqCst) {
             return Err(io::ErrorKind::StorageFull.into());
         }
+        // A full disk has the file, and only a part of its contents.
+        self.may_fail().inspect_err(|_| drop(self.disk.create(path, &bytes[..bytes.len() / 2])))?;
         self.disk.create(path, bytes)?;
         self.did(Step::Wrote(name_of(path), bytes.to_vec()));
         self.did(Step::SyncedFile(name_of(path)));
@@ -70,6 +108,7 @@ impl Disk for TestDisk {
     }
 
     fn overwrite(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.may_fail()?;
         assert_eq!(std::fs::metadata(path)?.len(), bytes.len() as u64, "written in place");
         self.disk.overwrite(path, bytes)?;
         self.did(Step::Wrote(name_of(path), bytes.to_vec()));
@@ -78,24 +117,28 @@ impl Disk for TestDisk {
     }
 
     fn sync(&self, path: &Path) -> io::Result<()> {
+        self.may_fail()?;
         self.disk.sync(path)?;
         self.did(Step::SyncedFile(name_of(path)));
         Ok(())
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
+        self.may_fail()?;
         self.disk.sync_folder(path)?;
         self.did(Step::SyncedNames);
         Ok(())
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.may_fail()?;
         self.disk.rename(from, to)?;
         self.did(Step::Renamed { from: name_of(from), to: name_of(to) });
         Ok(())
     }
 
     fn hard_link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.may_fail()?;
         self.disk.hard_link(from, to)?;
         self.did(Step::Linked { from: name_of(from), to: name_of(to) });
         Ok(())

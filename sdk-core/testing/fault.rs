@@ -11,6 +11,8 @@ pub(crate) enum Fault {
     LoseAnswer,
     /// It is not done, and this is answered.
     Instead(u16, &'static str),
+    /// It is not done, and this is answered once the gate is open.
+    HoldInstead(Gate, u16, &'static str),
     /// It waits for the gate before it is done.
     HoldBefore(Gate),
     /// It is done, and its answer waits for the gate.

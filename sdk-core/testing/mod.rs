@@ -70,6 +70,7 @@ impl Device {
             key_store: self.key_store.clone(),
             clock: self.clock.clone(),
             runtime: None,
+            critical_sections: None,
         }
     }
 
@@ -127,6 +128,8 @@ pub(crate) fn open(configuration: Configuration, platform: Platform) -> Arc<Sess
 const IMPATIENT: Patience = Patience {
     pauses: &[Duration::ZERO, Duration::ZERO],
     poll: Duration::from_millis(5),
+    // A busy machine is no slow key store.
+    first_reading: Duration::from_secs(600),
     ..Patience::DEFAULT
 };
 

@@ -200,6 +200,10 @@ impl FakeProvider {
                 return;
             }
             Some(Fault::Instead(status, body)) => (status, body.to_owned()),
+            Some(Fault::HoldInstead(gate, status, body)) => {
+                gate.pass().await;
+                (status, body.to_owned())
+            }
             Some(Fault::HoldBefore(gate)) => {
                 gate.pass().await;
                 answer()

@@ -6,8 +6,8 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PublicKeyData,
 };
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{NamedGroup, ProtocolVersion, SupportedProtocolVersion};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -66,12 +66,12 @@ impl Leaf {
 }
 
 fn pin(key: &impl PublicKeyData) -> String {
-    SpkiHash::of(&key.subject_public_key_info()).to_string()
+    SpkiHash::of(&key.subject_public_key_info().into()).to_string()
 }
 
 /// A pin that no key has.
 pub(crate) fn unused_pin() -> String {
-    SpkiHash::of(b"no key at all").to_string()
+    SpkiHash::of(&b"no key at all"[..].into()).to_string()
 }
 
 pub(crate) fn authority_params(name: &str) -> CertificateParams {

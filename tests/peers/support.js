@@ -18,16 +18,18 @@ export const programs = {
   cli: process.env.MOORLINE_BIN ?? join(built, 'moorline'),
   browse: process.env.MOORLINE_BROWSE_BIN ?? join(built, 'moorline-browse'),
 };
+programs.peersGo = process.env.MOORLINE_PEERS_GO_BIN ?? join(dirname(programs.cli), 'peers-go');
 programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.browse), 'sdk-shell');
 
 export const clientId = 'native-app';
 export const user = { username: 'ada', password: 'any password will do here', roles: [] };
 
 /**
- * Starts the provider on a free port, behind `issuer` if it is known by that, with DPoP and nonces or without either. `heard` gathers
+ * Starts the provider on a free port, behind `issuer` if it is known by that, with DPoP and nonces or without either, with rotation
+ * or without, and with a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers
  * what its token endpoint was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
  */
-export async function startProvider({ issuer: known, dpop = true } = {}) {
+export async function startProvider({ issuer: known, dpop = true, rotation = true, grace = 0 } = {}) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -45,7 +47,7 @@ export async function startProvider({ issuer: known, dpop = true } = {}) {
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, name: `${id} of oidc-provider`, email: `${id}@example.org` }) }),
     pkce: { required: () => true },
-    rotateRefreshToken: true,
+    rotateRefreshToken: rotation,
     // Without this it wants prompt=consent at each sign-in before it gives offline access.
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
     features: {
@@ -54,6 +56,13 @@ export async function startProvider({ issuer: known, dpop = true } = {}) {
       dPoP: dpop ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } : { enabled: false },
     },
   });
+  if (grace > 0) {
+    const { consume } = provider.RefreshToken.prototype;
+    // It is used up later than it is used. By then its session may have ended, and it with it.
+    provider.RefreshToken.prototype.consume = async function consumeLater() {
+      setTimeout(() => consume.call(this).catch(() => {}), grace).unref();
+    };
+  }
   const heard = [];
   const proofs = [];
   const schemes = [];
@@ -88,6 +97,25 @@ export async function startProvider({ issuer: known, dpop = true } = {}) {
 export function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'moorline-peers-'));
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** The provider in Go (../peers-go), on a free port. */
+export async function startGoProvider() {
+  if (!existsSync(programs.peersGo)) {
+    throw new Error(`no ${programs.peersGo}: \`go build -o ../../target/debug/peers-go .\` in tests/peers-go, with Go 1.26 or newer; `
+      + '`cargo xtask test --only browser` brings both');
+  }
+  const child = spawn(programs.peersGo, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const { value, done } = await lines.next();
+  if (done) throw new Error('the provider in Go did not start');
+  return {
+    ...JSON.parse(value),
+    stop: async () => {
+      child.stdin.end();
+      if (child.exitCode === null) await once(child, 'exit');
+    },
+  };
 }
 
 /** The SDK, driven by commands: `await sdk.do('sign-in')` is its answer in JSON. */

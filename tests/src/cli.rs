@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::{Browser, Consent, User, binaries};
+use crate::{Browser, Consent, Server, User, binaries};
 
 /// No command of a test takes longer, on a busy machine without optimisation.
 const LONGEST: Duration = Duration::from_secs(120);
@@ -93,6 +93,32 @@ impl Cli {
             .with_context(|| format!("starting {}", binary.display()))
     }
 
+    /// `moorline check ISSUER --json --no-browser …`: goes through each sign-in that it asks for, in a new browser.
+    ///
+    /// Errors: when a browser does not get through, or it takes too long.
+    pub async fn check(&self, server: &Server, user: &User, arguments: &[&str]) -> Result<Outcome> {
+        let mut child = self.start(&[&["check", "--json", "--no-browser"], arguments].concat())?;
+        let mut errors = child.stderr.take().expect("stderr was piped above");
+        let said = tokio::spawn(async move {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).await.map(|_| text)
+        });
+        let mut lines = BufReader::new(child.stdout.take().expect("stdout was piped above")).lines();
+        let mut stdout = String::new();
+        while let Some(line) = tokio::time::timeout(LONGEST, lines.next_line()).await?? {
+            if let Some(address) = address_to_open(&line) {
+                let browser = Browser::for_server(server)?;
+                let callback = browser.walk(&address, user, Consent::Allow).await?.callback()?;
+                browser.open(callback.as_str()).await?;
+            }
+            stdout.push_str(&line);
+            stdout.push('\n');
+        }
+        let mut outcome = finish(child, stdout).await?;
+        outcome.stderr = said.await??;
+        Ok(outcome)
+    }
+
     /// `moorline login --no-browser …`: takes the address that it prints, and sits in front of `browser` as `user`.
     ///
     /// Errors: when it prints no address, or the browser does not get through.
@@ -121,6 +147,11 @@ impl Cli {
         tokio::time::timeout(LONGEST, lines.get_mut().read_to_string(&mut stdout)).await??;
         finish(child, stdout).await
     }
+}
+
+/// A JSON line that asks for a browser.
+fn address_to_open(line: &str) -> Option<String> {
+    serde_json::from_str::<Value>(line).ok()?["open"].as_str().map(str::to_owned)
 }
 
 async fn finish(child: Child, before: String) -> Result<Outcome> {

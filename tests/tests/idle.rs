@@ -19,7 +19,7 @@ async fn a_refresh_after_fifteen_idle_minutes_takes_one_request() -> Result<()> 
     for round in 1..=2 {
         let before = world.proxy.exchanges().len();
         clock.advance(15 * MINUTE)?;
-        app.refresh().await?;
+        app.refresh(None).await?;
         let sent: Vec<_> = world.proxy.exchanges().split_off(before);
         let sent: Vec<_> = sent.iter().map(|exchange| exchange.request.method_and_path()).collect();
         assert_eq!(sent, [TOKEN], "one request, and no challenge");
@@ -42,7 +42,7 @@ async fn an_old_nonce_costs_a_challenge_everywhere_else_and_after_twenty_minutes
         [401, 200]
     );
     clock.advance(20 * MINUTE)?;
-    assert_eq!(statuses_of(&world, TOKEN, async || app.refresh().await.map(drop)).await?, [400, 200]);
+    assert_eq!(statuses_of(&world, TOKEN, async || app.refresh(None).await.map(drop)).await?, [400, 200]);
     assert_eq!(audit::count(&world.server, "refresh.rotated")?, 1);
     Ok(())
 }

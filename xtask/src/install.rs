@@ -11,8 +11,10 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
+mod go;
 mod nightly;
 
+pub(crate) use go::go;
 pub(crate) use nightly::nightly;
 
 /// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
@@ -59,7 +61,7 @@ pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "u
 
 /// A browser to drive and the runtime of the driver.
 pub(crate) const BROWSER: &[Need] =
-    &[need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm")];
+    &[need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm"), need("go", "golang-go")];
 
 /// libFuzzer is C++.
 pub(crate) const FUZZ: &[Need] = &[need("g++", "g++")];

@@ -77,7 +77,8 @@ fn text(info: &SessionInfo, provider: &str) -> String {
     };
     let tokens = match info.token_type {
         TokenType::DPoP => "DPoP: of no use without this machine's key",
-        TokenType::Bearer => "bearer: whoever steals one can use it",
+        TokenType::Bearer => "bearer: a thief can use a stolen one",
+        other => other.as_str(),
     };
     let ago = info
         .signed_in_at

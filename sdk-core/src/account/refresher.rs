@@ -27,8 +27,8 @@ use crate::{
     secret::Secret,
     time::Lifetime,
     vault::{
-        Account, Begun, Change, Lease, RefusedSession, Revocation, StoredSession, StoredState, TokenRefusal,
-        WhenLost, hash,
+        Account, Begun, Change, Lease, RefusedSession, Revocation, SentBefore, StoredSession, StoredState,
+        TokenRefusal, WhenLost, hash,
     },
 };
 
@@ -55,6 +55,8 @@ pub(crate) struct Patience {
     pub(crate) longest: Duration,
     /// How often to look whether another process has finished its exchange.
     pub(crate) poll: Duration,
+    /// How long the first reading of the vault may delay its caller: so short that a user does not notice.
+    pub(crate) first_reading: Duration,
 }
 
 impl Patience {
@@ -63,6 +65,7 @@ impl Patience {
         pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
         longest: Duration::from_secs(5),
         poll: Duration::from_millis(50),
+        first_reading: Duration::from_millis(100),
     };
 }
 
@@ -180,6 +183,7 @@ impl Refresher {
         let sending = to_send(&begun);
         match (decide(Event::Begun { held: stored.refresh_token.as_ref() }), sending) {
             (Action::Journal, Some(sending)) if sending.attempt.is_some() => {
+                let _critical = self.store.begin_critical();
                 self.exchange(metadata, &sending, &mut Guard::Attempt).await
             }
             (Action::Journal, Some(sending)) => self.exchange_under_lease(metadata, &sending).await,
@@ -200,16 +204,21 @@ impl Refresher {
         metadata: &Metadata,
         sending: &RefreshRequest,
     ) -> Result<Settled, Error> {
+        // Before the lease is taken: a process that is suspended while it holds a lock would keep the others out.
+        let critical = self.store.begin_critical();
         let lease = match self.wait_for_lease(sending).await? {
             Ok(lease) => lease,
             Err(settled) => return Ok(settled),
         };
+        let held = lease.clone();
+        if !critical.on_expiry(move || held.suspend()) {
+            return Err(busy());
+        }
         if let Some(settled) = self.look_again(sending).await? {
             return Ok(settled);
         }
-        let (lease, was_sent) = self.store.prepare_exchange(lease, sending.token.clone()).await?;
-        let mut guard = Guard::Lease { lease, was_sent };
-        self.exchange(metadata, sending, &mut guard).await
+        let sent_before = self.store.prepare_exchange(&lease, &sending.token).await?;
+        self.exchange(metadata, sending, &mut Guard::Lease { lease, sent_before }).await
     }
 
     /// The account's lease; or how the round ended because another process has finished first. A holder that is frozen keeps
@@ -224,7 +233,7 @@ impl Refresher {
             }
             if waited >= limit {
                 tracing::warn!("another process has been refreshing this session for too long");
-                return Err(Error::StorageUnavailable(StorageUnavailableReason::Busy));
+                return Err(busy());
             }
             tokio::time::sleep(self.patience.poll).await;
             waited += self.patience.poll;
@@ -247,9 +256,13 @@ impl Refresher {
             if let Some(settled) = self.look_again(sending).await? {
                 return Ok(settled);
             }
+            if !guard.may_send() {
+                return Err(busy());
+            }
             let began = Lifetime::starting_now(self.store.clock());
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
                 Ok(TokenResponse::Issued(tokens)) => {
+                    // A success counts whoever sends meanwhile: it needs no lease.
                     return self.settle(issued(metadata, sending, *tokens, began)).await;
                 }
                 // Nothing was decided about the session: the same token again, with a new proof.
@@ -259,7 +272,7 @@ impl Refresher {
                     (Failure::Unclear, skew.unwrap_or_else(|| refusal.into()), None)
                 }
                 Ok(TokenResponse::Refused(refusal)) => {
-                    return self.settle_refused(sending, &refusal, guard.is_exclusive()).await;
+                    return self.settle_refused_under(guard, sending, &refusal).await;
                 }
                 Ok(TokenResponse::Unclear { why, retry_after }) => {
                     tracing::info!(why, "a refresh got no clear response");
@@ -336,7 +349,8 @@ impl Refresher {
                 Err(no_session)
             }
             Err(error) => {
-                if error.is_passing() {
+                // Whatever ails the storage: nobody else has these tokens.
+                if error.is_passing() || matches!(error, Error::StorageUnavailable(_)) {
                     *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
                 }
                 Err(error)
@@ -351,6 +365,32 @@ impl Refresher {
             Some(issued) => self.settle(issued).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token, and got
+    /// the successor: only the holder of the lease can tell, so it is taken again.
+    async fn settle_refused_under(
+        &self,
+        guard: &Guard,
+        sending: &RefreshRequest,
+        refusal: &Refusal,
+    ) -> Result<Settled, Error> {
+        let Guard::Lease { lease, .. } = guard else {
+            return self.settle_refused(sending, refusal, true).await;
+        };
+        if !lease.is_suspended() {
+            return self.settle_refused(sending, refusal, guard.is_exclusive()).await;
+        }
+        let critical = self.store.begin_critical();
+        let lease = match self.wait_for_lease(sending).await? {
+            Ok(lease) => lease,
+            Err(settled) => return Ok(settled),
+        };
+        let held = lease.clone();
+        if !critical.on_expiry(move || held.suspend()) {
+            return Err(busy());
+        }
+        self.settle_refused(sending, refusal, false).await
     }
 
     /// Steps 10 and 11: the provider refused the token. Under the vault's lock, the session ends if the refusal says so and
@@ -422,25 +462,41 @@ impl Refresher {
 enum Guard {
     /// The provider recognizes a retry by its attempt.
     Attempt,
-    /// No other process sends. The heir of a process that died after it sent the token sends once.
-    Lease { lease: Lease, was_sent: bool },
+    /// No other process sends. The heir of a process that died, or was suspended, after it sent the token sends once.
+    Lease { lease: Lease, sent_before: SentBefore },
 }
 
 impl Guard {
-    /// Whether no other process can be about to succeed with the same token.
-    const fn is_exclusive(&self) -> bool {
+    /// Whether the lease is still held, if one is needed.
+    fn may_send(&self) -> bool {
         match self {
             Self::Attempt => true,
-            Self::Lease { lease, .. } => lease.is_exclusive(),
+            Self::Lease { lease, .. } => !lease.is_suspended(),
         }
     }
 
-    const fn may_send_again(&self) -> bool {
+    fn may_send_again(&self) -> bool {
         match self {
             Self::Attempt => true,
-            Self::Lease { was_sent, .. } => !*was_sent,
+            Self::Lease { sent_before, .. } => *sent_before == SentBefore::No && self.may_send(),
         }
     }
+
+    /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and a
+    /// process that was suspended may still get its answer.
+    fn is_exclusive(&self) -> bool {
+        match self {
+            Self::Attempt => true,
+            Self::Lease { lease, sent_before } => {
+                lease.is_exclusive() && *sent_before != SentBefore::Suspended
+            }
+        }
+    }
+}
+
+/// Another process has the lease, or the time of this one is over.
+const fn busy() -> Error {
+    Error::StorageUnavailable(StorageUnavailableReason::Busy)
 }
 
 fn to_send(begun: &Begun) -> Option<RefreshRequest> {

@@ -4,9 +4,11 @@ use std::{
     collections::VecDeque,
     fmt,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ::http::StatusCode;
+use tokio::sync::watch;
 
 use super::store::AccountStore;
 use crate::{
@@ -25,6 +27,8 @@ pub(crate) struct Revocations {
     provider: Arc<Provider>,
     executor: Executor,
     one_at_a_time: tokio::sync::Mutex<()>,
+    /// How many times the queue is being sent in the background.
+    under_way: watch::Sender<usize>,
     /// The latest tokens that the provider has revoked for this process.
     revoked: Mutex<VecDeque<Secret>>,
 }
@@ -47,6 +51,7 @@ impl Revocations {
             provider,
             executor,
             one_at_a_time: tokio::sync::Mutex::default(),
+            under_way: watch::Sender::new(0),
             revoked: Mutex::default(),
         }
     }
@@ -63,9 +68,12 @@ impl Revocations {
 
     /// The same, in the background: the network seems to work at present.
     pub(crate) fn send_later(self: &Arc<Self>) {
-        let this = self.clone();
+        let under_way = UnderWay::begin(self.clone());
         // Without threads, the next chance comes later.
-        let _ = self.executor.spawn(async move { this.send().await });
+        let _ = self.executor.spawn(async move {
+            let under_way = under_way;
+            under_way.0.send().await
+        });
     }
 
     /// Whether this process has received the answer that the provider has revoked this token.
@@ -81,6 +89,12 @@ impl Revocations {
         }
     }
 
+    /// Waits until nothing is being sent in the background, for `limit` at most.
+    pub(crate) async fn idle(&self, limit: Duration) {
+        let mut under_way = self.under_way.subscribe();
+        let _ = tokio::time::timeout(limit, under_way.wait_for(|count| *count == 0)).await;
+    }
+
     async fn send_queue(&self, sent: &mut Sent) -> Result<(), Error> {
         let queued = self.store.read(|account| account.map(|account| account.revocations.clone()));
         let queued = queued.await?.unwrap_or_default();
@@ -90,6 +104,12 @@ impl Revocations {
         }
         let metadata = self.provider.metadata().await?;
         for revocation in queued {
+            // Only of a provider that knows attempts is it known that it ends one session of a user and leaves the others
+            // alone. With others, it stays queued until this user signs out, or another one signs in.
+            let sessions_are_apart = metadata.refresh_attempt_supported;
+            if !sessions_are_apart && revocation.may_end(&self.store.stored_state().await?) {
+                continue;
+            }
             match self.revoke(&metadata, &revocation).await {
                 Ok(true) => {
                     sent.revoked += 1;
@@ -137,6 +157,22 @@ impl Revocations {
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").finish_non_exhaustive()
+    }
+}
+
+/// The queue is being sent in the background while this lives.
+struct UnderWay(Arc<Revocations>);
+
+impl UnderWay {
+    fn begin(revocations: Arc<Revocations>) -> Self {
+        revocations.under_way.send_modify(|count| *count += 1);
+        Self(revocations)
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.under_way.send_modify(|count| *count -= 1);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
+    time::Duration,
 };
 
 use tokio::sync::watch;
@@ -14,12 +15,14 @@ use super::{
 use crate::{
     dpop::TokenType,
     error::{Error, ReauthReason},
+    platform::{CriticalSection, CriticalSections},
     runtime,
+    secret::Secret,
     state::{SessionState, SessionStates, StateEvent, StateMachine},
     time::{Clock, from_unix_seconds},
     vault::{
-        Account, AccountId, Begun, Change, Lease, StoredSession, StoredState, Updated, Vault, VaultError,
-        WhenLost,
+        Account, AccountId, Begun, Change, Lease, SentBefore, StoredSession, StoredState, Updated, Vault,
+        VaultError, WhenLost,
     },
 };
 
@@ -28,10 +31,13 @@ pub(crate) struct AccountStore {
     id: AccountId,
     vault: Arc<Vault>,
     clock: Arc<dyn Clock>,
-    /// The revision of the vault that memory and state show: an older one that arrives late is ignored.
-    revision: Mutex<u64>,
+    critical_sections: Option<Arc<dyn CriticalSections>>,
+    /// The reading of the vault that memory and state show: what an earlier one saw and arrives late is ignored.
+    reading: Mutex<u64>,
     memory: RwLock<Option<Memory>>,
     state: watch::Sender<StateMachine>,
+    /// Whether the vault was read for the first time, or could not be.
+    loaded: watch::Sender<bool>,
 }
 
 /// What is kept of the session in memory.
@@ -42,32 +48,49 @@ struct Memory {
 
 impl AccountStore {
     /// Reads nothing yet.
-    pub(crate) fn new(id: AccountId, vault: Arc<Vault>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        id: AccountId,
+        vault: Arc<Vault>,
+        clock: Arc<dyn Clock>,
+        critical_sections: Option<Arc<dyn CriticalSections>>,
+    ) -> Self {
         Self {
             id,
             vault,
             clock,
-            revision: Mutex::default(),
+            critical_sections,
+            reading: Mutex::default(),
             memory: RwLock::default(),
             state: watch::Sender::new(StateMachine::new()),
+            loaded: watch::Sender::new(false),
         }
     }
 
-    /// Reads the vault for the first time, on a thread of its own: some key stores block on a runtime, which a thread of a
-    /// runtime must not do.
-    pub(crate) fn load(&self) {
-        std::thread::scope(|scope| {
-            let reader = std::thread::Builder::new().spawn_scoped(scope, || self.vault.read());
-            let outcome = match reader.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(outcome)) => outcome,
-                Ok(Err(_)) => Err(runtime::Panicked.into()),
-                Err(error) => Err(error.into()),
-            };
-            match outcome {
-                Ok(snapshot) => self.observe(snapshot.revision, &snapshot.state(&self.id)),
-                Err(error) => drop(self.storage_failed(error)),
+    /// Reads the vault for the first time, on a thread of its own, and waits for that no longer than `patience`: a key store
+    /// may ask the user, or need the thread that waits here. The state is `Locked` until the vault was read.
+    pub(crate) fn load(self: &Arc<Self>, patience: Duration) {
+        let (done, loaded) = mpsc::sync_channel(1);
+        let store = self.clone();
+        let reader = std::thread::Builder::new().name("moorline-vault".into()).spawn(move || {
+            match store.vault.read() {
+                Ok(snapshot) => store.observe(snapshot.reading, &snapshot.state(&store.id)),
+                Err(error) => drop(store.storage_failed(error, store.vault.readings())),
             }
+            store.loaded.send_replace(true);
+            let _ = done.send(());
         });
+        match reader {
+            Ok(_) => drop(loaded.recv_timeout(patience)),
+            Err(error) => {
+                self.loaded.send_replace(true);
+                drop(self.storage_failed(error.into(), 0));
+            }
+        }
+    }
+
+    /// Waits until the vault was read for the first time, or could not be.
+    pub(crate) async fn loaded(&self) {
+        let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
     }
 
     /// The state as this process knows it.
@@ -150,10 +173,10 @@ impl AccountStore {
         let id = self.id.clone();
         let read = self.on_vault(move |vault| {
             let snapshot = vault.read()?;
-            Ok((snapshot.revision, snapshot.state(&id), look(snapshot.contents.account(&id))))
+            Ok((snapshot.reading, snapshot.state(&id), look(snapshot.contents.account(&id))))
         });
-        let (revision, state, seen) = read.await?;
-        self.observe(revision, &state);
+        let (reading, state, seen) = read.await?;
+        self.observe(reading, &state);
         Ok(seen)
     }
 
@@ -164,7 +187,7 @@ impl AccountStore {
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
     ) -> Result<T, Error> {
         let id = self.id.clone();
-        let written = self.on_vault(move |vault| {
+        let written = self.change_vault(move |vault| {
             vault.update(when_lost, |contents| with_state(contents.account_mut(&id), change))
         });
         Ok(self.observe_update(written.await?))
@@ -176,7 +199,7 @@ impl AccountStore {
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
     ) -> Result<T, Error> {
         let id = self.id.clone();
-        let written = self.on_vault(move |vault| {
+        let written = self.change_vault(move |vault| {
             vault.update_reserved(|contents| with_state(contents.account_mut(&id), change))
         });
         Ok(self.observe_update(written.await?))
@@ -185,8 +208,8 @@ impl AccountStore {
     /// Steps 2 and 3 of a refresh: what to send, with its journalled attempt.
     pub(super) async fn begin_refresh(&self, knows_attempts: bool) -> Result<Begun, Error> {
         let id = self.id.clone();
-        let begun = self.on_vault(move |vault| vault.begin_refresh(&id, knows_attempts)).await?;
-        self.observe(begun.revision, &begun.state);
+        let begun = self.change_vault(move |vault| vault.begin_refresh(&id, knows_attempts)).await?;
+        self.observe(begun.reading, &begun.state);
         Ok(begun)
     }
 
@@ -196,16 +219,28 @@ impl AccountStore {
         self.on_vault(move |vault| vault.try_lease(&id)).await
     }
 
-    /// Secures space for the successor of the current refresh token, and records that it is about to be sent. Returns the
-    /// lease, and whether the token was sent before without a stored answer.
-    pub(super) async fn prepare_exchange(
+    /// Secures space for the successor of the current refresh token, and records that it is about to be sent. Returns
+    /// whether the token was sent before without a stored answer.
+    pub(super) async fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, Error> {
+        let (lease, token) = (lease.clone(), token.clone());
+        self.change_vault(move |vault| vault.prepare_exchange(&lease, &token)).await
+    }
+
+    /// Begins work that must not be interrupted.
+    pub(crate) fn begin_critical(&self) -> CriticalSection {
+        CriticalSection::begin(self.critical_sections.as_ref())
+    }
+
+    /// Work that takes the vault's lock.
+    async fn change_vault<T: Send + 'static>(
         &self,
-        lease: Lease,
-        token: crate::secret::Secret,
-    ) -> Result<(Lease, bool), Error> {
+        work: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
+    ) -> Result<T, Error> {
+        let critical = self.begin_critical();
+        // It goes on when the caller goes away, and so does the section.
         self.on_vault(move |vault| {
-            let was_sent = vault.prepare_exchange(&lease, &token)?;
-            Ok((lease, was_sent))
+            let _critical = critical;
+            work(vault)
         })
         .await
     }
@@ -215,33 +250,45 @@ impl AccountStore {
         work: impl FnOnce(&Vault) -> Result<T, VaultError> + Send + 'static,
     ) -> Result<T, Error> {
         let vault = self.vault.clone();
-        runtime::blocking(move || work(&vault)).await.map_err(|error| self.storage_failed(error))
+        let outcome = runtime::blocking::<_, VaultError>(move || {
+            Ok(work(&vault).map_err(|error| (error, vault.readings())))
+        });
+        match outcome.await {
+            Ok(outcome) => outcome.map_err(|(error, reading)| self.storage_failed(error, reading)),
+            Err(panicked) => Err(panicked.into()),
+        }
     }
 
     fn observe_update<T>(&self, written: Updated<(T, StoredState)>) -> T {
-        let Updated { outcome: (outcome, state), revision } = written;
-        self.observe(revision, &state);
+        let Updated { outcome: (outcome, state), reading, .. } = written;
+        self.observe(reading, &state);
         outcome
     }
 
-    /// Takes in what the vault holds, unless something newer was taken in already.
-    fn observe(&self, revision: u64, state: &StoredState) {
-        let mut seen = self.revision.lock().unwrap_or_else(PoisonError::into_inner);
-        if revision < *seen {
+    /// Takes in what the vault holds, unless a later reading was taken in already. (Revisions do not tell: a vault that was
+    /// lost and started anew by another process begins with low ones.)
+    fn observe(&self, reading: u64, state: &StoredState) {
+        let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading < *seen {
             return;
         }
-        *seen = revision;
+        *seen = reading;
         self.remember(state.session());
         self.signal(StateEvent::VaultRead(state.shown()));
     }
 
-    /// Takes in that the vault cannot be read or written. What cannot be used for now changes nothing.
-    fn storage_failed(&self, error: VaultError) -> Error {
+    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. What cannot be used for now
+    /// changes nothing.
+    fn storage_failed(&self, error: VaultError, reading: u64) -> Error {
         let error = Error::from(error);
         if let Error::StorageLost(reason) = error {
-            self.remember(None);
-            let ended = SessionState::NeedsReauth(ReauthReason::StorageLost(reason));
-            self.signal(StateEvent::VaultRead(ended));
+            let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+            if reading > *seen {
+                *seen = reading;
+                self.remember(None);
+                let ended = SessionState::NeedsReauth(ReauthReason::StorageLost(reason));
+                self.signal(StateEvent::VaultRead(ended));
+            }
         }
         error
     }

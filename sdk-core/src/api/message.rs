@@ -12,7 +12,7 @@ use crate::net::Response;
 pub struct HttpRequest {
     /// `GET`, `POST`, ….
     pub method: String,
-    /// The absolute address. Its origin must be the issuer's, or one that the configuration allows.
+    /// The absolute URL. Its origin must be the issuer's, or one that the configuration allows.
     pub url: String,
     /// Header fields by name, in order. The SDK sets `Authorization` and `DPoP` itself; they must not be among them.
     pub headers: Vec<(String, String)>,
@@ -70,7 +70,7 @@ pub struct HttpResponse {
 }
 
 impl HttpResponse {
-    /// The first header field of this name, in whatever case.
+    /// The first header field of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
@@ -80,7 +80,7 @@ impl HttpResponse {
         (200..300).contains(&self.status)
     }
 
-    /// The body as text, with what isn't UTF-8 replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::error::ConfigurationError;
 
-/// Whether `url` names this machine by an address that can't leave it.
+/// Whether `url` is a loopback address.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -70,7 +70,7 @@ pub(super) fn check_address(
     Ok(())
 }
 
-/// Scheme, host and path: a user name, password or query may hold what isn't ours to show.
+/// Scheme, host and path: a user name, password or query may hold secrets.
 fn shown(url: &Url) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())

@@ -1,8 +1,8 @@
-//! What a developer is told.
+//! What is wrong with a configuration.
 
 use crate::error::Error;
 
-/// What is wrong with a configuration, and how to mend it.
+/// What is wrong with a configuration, and what to write instead.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ConfigurationError {
     #[error(
@@ -13,7 +13,7 @@ pub(crate) enum ConfigurationError {
         "the {what} {given:?} does not use https; plain http is for loopback alone, and only after allow_http_on_loopback()"
     )]
     NotHttps { what: &'static str, given: String },
-    #[error("the {what} {given:?} has {part}, which it may not have; leave that out")]
+    #[error("the {what} {given:?} has {part}, which is not allowed; leave it out")]
     Surplus { what: &'static str, given: String, part: &'static str },
     #[error(
         "the client id is empty or has characters that are not printable ASCII; copy it from the provider's registration"
@@ -27,9 +27,9 @@ pub(crate) enum ConfigurationError {
     Scope(String),
     #[error("the account name is empty, longer than 128 bytes or has control characters")]
     Account,
-    #[error("a timeout of zero would let nothing through; give one second or more")]
+    #[error("a time-out of zero lets nothing through; use one second or more")]
     ZeroTimeout,
-    #[error("the authorization parameter {0:?} is the SDK's own to set; leave it out")]
+    #[error("the authorization parameter {0:?} is set by the SDK itself; leave it out")]
     ReservedParameter(String),
     #[error("the authorization parameter {0:?} is given twice")]
     ParameterTwice(String),

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use super::error::ConfigurationError;
 
@@ -122,8 +123,8 @@ impl PinSet {
 pub(crate) struct SpkiHash([u8; 32]);
 
 impl SpkiHash {
-    /// Of this SubjectPublicKeyInfo, in DER.
-    pub(crate) fn of(spki: &[u8]) -> Self {
+    /// Of this key.
+    pub(crate) fn of(spki: &SubjectPublicKeyInfoDer<'_>) -> Self {
         Self(crate::crypto::sha256(spki))
     }
 

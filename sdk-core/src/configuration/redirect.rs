@@ -4,7 +4,7 @@ use url::Url;
 
 use super::{address::is_loopback, error::ConfigurationError};
 
-/// Schemes that a browser would run or show itself, or that aren't an app's own.
+/// Schemes that a browser would run or show itself, or that no app can own.
 const REFUSED_SCHEMES: [&str; 10] =
     ["about", "blob", "data", "file", "filesystem", "ftp", "javascript", "view-source", "ws", "wss"];
 

@@ -10,7 +10,7 @@ fn builder() -> ConfigurationBuilder {
 }
 
 fn pin(byte: u8) -> String {
-    SpkiHash::of(&[byte]).to_string()
+    SpkiHash::of(&[byte][..].into()).to_string()
 }
 
 fn pins() -> HostPins {

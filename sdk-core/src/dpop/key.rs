@@ -29,16 +29,16 @@ struct Inner {
 pub(crate) struct Proven<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Url,
-    /// The access token that goes along.
+    /// The access token in the same request.
     pub(crate) access_token: Option<&'a Secret>,
-    /// What the server wants to see again.
+    /// The nonce that the server wants to see.
     pub(crate) nonce: Option<&'a str>,
     /// Unix seconds, by the server's clock as far as that is known.
     pub(crate) issued_at: i64,
 }
 
 impl ProofKey {
-    /// A new one.
+    /// Generates a key.
     pub(crate) fn generate() -> Self {
         let stored = Secret::new(URL_SAFE_NO_PAD.encode(&*Es256Key::generate()));
         Self::try_from(stored).expect("a key that was just made can be read")
@@ -94,9 +94,9 @@ fn target(url: &Url) -> String {
     url.into()
 }
 
-/// The text in the vault is no key.
+/// The text in the vault is not a key.
 #[derive(Debug, thiserror::Error)]
-#[error("it is no key")]
+#[error("it is not a key")]
 pub(crate) struct NoKey;
 
 impl TryFrom<Secret> for ProofKey {

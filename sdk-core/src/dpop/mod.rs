@@ -1,9 +1,7 @@
-//! Tokens that are of use to this device alone (RFC 9449): a key for each session, and a fresh proof of it with
-//! everything that is sent.
+//! Tokens that only this device can use (RFC 9449): a key for each session, and a fresh proof of it with every request.
 //!
-//! The key is made when a sign-in starts and is sealed in the vault with it, then with the session, and with the
-//! revocations that a sign-out leaves behind. A proof is signed anew for each send, also of the very same request: no two
-//! share a `jti`.
+//! The key is generated when a sign-in starts and is sealed in the vault with it, then with the session, and with the
+//! revocations that a sign-out leaves behind. Each send has a new proof, also of the same request: no two share a `jti`.
 
 mod key;
 mod peers;

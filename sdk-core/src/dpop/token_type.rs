@@ -4,17 +4,18 @@ use std::fmt;
 
 use super::key::ProofKey;
 
-/// How an access token is to be sent.
+/// How an access token is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TokenType {
-    /// Bound to a key of this session (RFC 9449): of no use without a proof that is made for the one request.
+    /// Bound to a key of this session (RFC 9449): of no use without a proof for each request.
     DPoP,
     /// Whoever holds it can use it (RFC 6750).
     Bearer,
 }
 
 impl TokenType {
-    /// That of a token that is bound to this key.
+    /// The type of a token that is bound to this key.
     pub(crate) const fn of(proof_key: Option<&ProofKey>) -> Self {
         if proof_key.is_some() { Self::DPoP } else { Self::Bearer }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
+use rustls_pki_types::CertificateDer;
 
 /// The platform's own verifier (its store on Linux, Security.framework on Apple's systems, CryptoAPI on Windows).
 /// Fails where there is no root to trust at all.
@@ -50,7 +50,7 @@ mod folders {
 
     use std::path::{Path, PathBuf};
 
-    use rustls::pki_types::{CertificateDer, pem::PemObject as _};
+    use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 
     /// Where the authorities are: in the updatable module since Android 14, in the system's image before.
     #[cfg(target_os = "android")]

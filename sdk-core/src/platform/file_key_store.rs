@@ -17,7 +17,7 @@ pub struct InsecureFileKeyStore {
 }
 
 impl InsecureFileKeyStore {
-    /// Keys in files of this folder, which is made where it is missing.
+    /// Keys in files of this folder, which is created if it is missing.
     pub fn new(directory: impl AsRef<Path>) -> Self {
         Self { directory: directory.as_ref().to_owned() }
     }
@@ -35,10 +35,7 @@ impl InsecureFileKeyStore {
 impl KeyStore for InsecureFileKeyStore {
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
         match fs::read(self.path(key_id)?) {
-            Ok(bytes) => match SecretKey::from_stored(bytes) {
-                Some(key) => Ok(Some(key)),
-                None => Err(KeyStoreError::Failed("the key's file does not hold 32 bytes".into())),
-            },
+            Ok(bytes) => SecretKey::from_stored(bytes).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(&error)),
         }
@@ -87,11 +84,15 @@ mod tests {
     }
 
     #[test]
-    fn a_key_whose_file_was_cut_is_an_error_and_never_a_missing_key() {
+    fn a_key_whose_file_was_cut_is_damaged_and_can_be_replaced() {
         let home = tempfile::tempdir().unwrap();
         let store = InsecureFileKeyStore::new(home.path());
-        fs::write(home.path().join("k1.key"), [1; 31]).unwrap();
-        assert!(matches!(store.load("k1"), Err(KeyStoreError::Failed(_))));
+        for length in [0, 31, 33] {
+            fs::write(home.path().join("k1.key"), vec![1; length]).unwrap();
+            assert!(matches!(store.load("k1"), Err(KeyStoreError::Damaged(_))), "{length}");
+        }
+        store.store("k1", &SecretKey::from_bytes([7; 32])).unwrap();
+        assert_eq!(store.load("k1").unwrap().unwrap().expose(), &[7; 32]);
     }
 
     #[test]

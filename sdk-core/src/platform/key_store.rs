@@ -23,10 +23,14 @@ impl SecretKey {
         Self(crate::crypto::random())
     }
 
-    /// The key in a key store's answer; nothing where the answer is no key.
-    pub(crate) fn from_stored(bytes: Vec<u8>) -> Option<Self> {
+    /// The key in an entry of a key store.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Damaged`] if the entry does not hold 32 bytes.
+    pub fn from_stored(bytes: Vec<u8>) -> Result<Self, KeyStoreError> {
         let bytes = Zeroizing::new(bytes);
-        bytes.as_slice().try_into().ok().map(Self)
+        let key = bytes.as_slice().try_into().map(Self);
+        key.map_err(|_| KeyStoreError::Damaged(format!("it holds {} bytes instead of 32", bytes.len())))
     }
 
     /// The bytes: for a key store to keep, and for nothing else.
@@ -41,28 +45,48 @@ impl Debug for SecretKey {
     }
 }
 
-/// Keeps keys. Its functions may block: they are called on threads that may.
+/// Keeps keys. Its functions may block: the SDK calls them on a thread that it keeps for this, one call at a time, and
+/// waits ten seconds at most. A call that takes longer goes on; until it is over, the SDK starts no other.
 pub trait KeyStore: Send + Sync + Debug {
-    /// The key of this name; nothing where there is none (never where it can't be told just now).
+    /// The key of this name, or `None` if there is none.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Damaged`] if there is an entry of this name that is not a key any more; the others if it cannot be
+    /// said at present whether there is one.
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError>;
 
-    /// Keeps a key, in place of any of the same name.
+    /// Keeps a key, in place of any of the same name. It is durable when this returns.
+    ///
+    /// # Errors
+    /// Any [`KeyStoreError`].
     fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError>;
 
-    /// Forgets a key; one that isn't there is no error.
+    /// Deletes a key; one that is not there is not an error. The SDK calls it once the vault that needed the key has been
+    /// replaced for good.
+    ///
+    /// # Errors
+    /// Any [`KeyStoreError`]. The SDK goes on without having deleted the key.
     fn delete(&self, key_id: &str) -> Result<(), KeyStoreError>;
 }
 
-/// Why a key store didn't answer.
+/// Why a key store gave no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum KeyStoreError {
-    /// The device or the key store is locked: it will work once somebody unlocks it.
+    /// The device or the key store is locked. A retry succeeds once the user has unlocked it.
     #[error("the key store is locked")]
     Locked,
-    /// There is no key store here, or it isn't running.
+    /// There is no key store on this machine, or it is not running. A retry does not help.
     #[error("no key store is available: {0}")]
     Unavailable(String),
-    /// It answered with an error.
+    /// It did not answer in time. A retry may succeed.
+    #[error("the key store did not answer in time")]
+    TimedOut,
+    /// It has the entry and cannot read it any more: a backup was restored without the key that protects the entry, or the
+    /// entry is malformed. What was sealed with the key is lost; a retry does not help.
+    #[error("the entry in the key store cannot be read any more: {0}")]
+    Damaged(String),
+    /// It answered with another error. A retry may succeed.
     #[error("the key store failed: {0}")]
     Failed(String),
 }

@@ -1,5 +1,7 @@
 //! What the SDK needs of the machine that it runs on: a key store, a folder, a clock and a runtime.
 
+mod bounded_key_store;
+mod critical_sections;
 mod file_key_store;
 mod key_store;
 mod native_key_store;
@@ -7,12 +9,16 @@ mod native_key_store;
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::runtime::Handle;
 
 use crate::time::{Clock, SystemClock};
 
+pub(crate) use bounded_key_store::BoundedKeyStore;
+pub(crate) use critical_sections::CriticalSection;
+pub use critical_sections::{CriticalSections, Expiry};
 pub use file_key_store::InsecureFileKeyStore;
 pub use key_store::{KeyStore, KeyStoreError, MemoryKeyStore, SecretKey};
 pub use native_key_store::PlatformKeyStore;
@@ -20,7 +26,7 @@ pub use native_key_store::PlatformKeyStore;
 /// The machine, as the SDK sees it.
 #[derive(Debug, Clone)]
 pub struct Platform {
-    /// The folder of the vault. It is made where it is missing, for its owner alone.
+    /// The folder of the vault. It is created if it is missing, for its owner alone.
     pub vault_directory: PathBuf,
     /// Where the vault's key lives.
     pub key_store: Arc<dyn KeyStore>,
@@ -28,6 +34,9 @@ pub struct Platform {
     pub clock: Arc<dyn Clock>,
     /// What the SDK's work runs on; `None` for threads of its own. See [`with_runtime`](Self::with_runtime).
     pub runtime: Option<Handle>,
+    /// What keeps the process running during work that must not be interrupted; `None` where processes are not suspended.
+    /// See [`with_critical_sections`](Self::with_critical_sections).
+    pub critical_sections: Option<Arc<dyn CriticalSections>>,
 }
 
 impl Platform {
@@ -38,17 +47,26 @@ impl Platform {
             key_store,
             clock: Arc::new(SystemClock),
             runtime: None,
+            critical_sections: None,
         }
     }
 
     /// On a tokio runtime of the app's, so that a request of one of its tasks waits for no other thread. It needs I/O and
     /// time (`enable_all`) and threads of its own (`new_multi_thread`): a refresh goes on when its caller goes away, and so
-    /// for as long as the runtime lives; one without is refused by
-    /// [`Moorline::new`](crate::Moorline::new). Sign out, or drop the SDK, before it is shut down: a call in its midst then may have
-    /// done its work without this process knowing. After its end, calls that need it fail with
-    /// [`Error::Misconfigured`](crate::Error::Misconfigured).
+    /// for as long as the runtime lives; one without is refused by [`Moorline::new`](crate::Moorline::new). Sign out, or
+    /// drop the SDK, before it is shut down: a call that is cut off may have done its work without this process knowing.
+    /// After its end, calls that need it fail with [`Error::Misconfigured`](crate::Error::Misconfigured).
     #[must_use]
     pub fn with_runtime(self, runtime: Handle) -> Self {
         Self { runtime: Some(runtime), ..self }
     }
+
+    /// On a system that suspends apps: tells it when the app must not be suspended.
+    #[must_use]
+    pub fn with_critical_sections(self, critical_sections: Arc<dyn CriticalSections>) -> Self {
+        Self { critical_sections: Some(critical_sections), ..self }
+    }
 }
+
+/// How long the SDK waits for a key store.
+pub(crate) const KEY_STORE_LIMIT: Duration = Duration::from_secs(10);

@@ -4,7 +4,11 @@ use std::{mem::ManuallyDrop, sync::Arc, thread};
 
 use keyring_core::{CredentialStore, Entry, Error};
 
-use super::key_store::{KeyStore, KeyStoreError, SecretKey};
+use super::{
+    KEY_STORE_LIMIT,
+    bounded_key_store::within,
+    key_store::{KeyStore, KeyStoreError, SecretKey},
+};
 
 /// The platform's own: Secret Service on Linux, the Keychain on macOS and iOS, the Credential Manager on Windows, the
 /// Keystore on Android (where the app must have initialised `ndk-context` first).
@@ -15,16 +19,31 @@ pub struct PlatformKeyStore {
 }
 
 impl PlatformKeyStore {
-    /// The platform's key store; `service` names the app in it. May block. Errors: [`KeyStoreError::Unavailable`] on a
-    /// machine that has none, or where none is running; there is no fallback.
+    /// The platform's key store; `service` names the app in it. Waits ten seconds at most.
+    ///
+    /// # Errors
+    /// [`KeyStoreError::Unavailable`] on a machine that has no key store, or where none is running; there is no fallback.
+    /// [`KeyStoreError::TimedOut`] if it does not answer.
     pub fn open(service: &str) -> Result<Self, KeyStoreError> {
-        // The Secret Service client blocks on a runtime of its own, which a thread of another runtime may not do.
-        let store = thread::scope(|scope| {
-            let opener = thread::Builder::new().spawn_scoped(scope, open_store);
-            let opener = opener.map_err(|error| KeyStoreError::Unavailable(error.to_string()))?;
-            opener.join().unwrap_or_else(|_| Err(KeyStoreError::Unavailable("its client panicked".into())))
+        Self::open_with(service, None)
+    }
+
+    /// The same, with the keys in a Keychain access group, which an app shares with its extensions and with other apps of
+    /// its team: `TEAMID.com.example.shared`. The app needs the entitlement. Only iOS has such groups: elsewhere the name is
+    /// not used.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_in_access_group(service: &str, access_group: &str) -> Result<Self, KeyStoreError> {
+        Self::open_with(service, Some(access_group.to_owned()))
+    }
+
+    fn open_with(service: &str, access_group: Option<String>) -> Result<Self, KeyStoreError> {
+        let store = within(KEY_STORE_LIMIT, move || {
+            // Where nobody waits any more, it has to go as carefully as later.
+            open_store(access_group.as_deref()).map(DroppedElsewhere::new)
         })?;
-        Ok(Self { service: service.to_owned(), store: Arc::new(DroppedElsewhere::new(store)) })
+        Ok(Self { service: service.to_owned(), store: Arc::new(store) })
     }
 
     fn entry(&self, key_id: &str) -> Result<Entry, KeyStoreError> {
@@ -62,10 +81,7 @@ impl<T: Send + 'static> Drop for DroppedElsewhere<T> {
 impl KeyStore for PlatformKeyStore {
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
         match self.entry(key_id)?.get_secret() {
-            Ok(bytes) => match SecretKey::from_stored(bytes) {
-                Some(key) => Ok(Some(key)),
-                None => Err(KeyStoreError::Failed("the entry does not hold 32 bytes".into())),
-            },
+            Ok(bytes) => SecretKey::from_stored(bytes).map(Some),
             Err(Error::NoEntry) => Ok(None),
             Err(error) => Err(key_store_error(&error)),
         }
@@ -101,11 +117,13 @@ fn key_store_error(error: &Error) -> KeyStoreError {
         Error::PlatformFailure(cause) => KeyStoreError::Failed(cause.to_string()),
         Error::NoDefaultStore => KeyStoreError::Unavailable("no store is set".into()),
         Error::NotSupportedByStore(why) => KeyStoreError::Unavailable(why.clone()),
+        // Also Android's after a restored backup: the entry came back, and the Keystore key that protects it did not.
         Error::BadEncoding(_) | Error::BadDataFormat(..) => {
-            KeyStoreError::Failed("the entry is malformed".into())
+            KeyStoreError::Damaged("it is malformed, or the key that protects it is gone".into())
         }
+        Error::BadStoreFormat(why) => KeyStoreError::Damaged(why.clone()),
         Error::Ambiguous(entries) => {
-            KeyStoreError::Failed(format!("{} entries have this name", entries.len()))
+            KeyStoreError::Damaged(format!("{} entries have this name", entries.len()))
         }
         other => KeyStoreError::Failed(other.to_string()),
     }
@@ -119,7 +137,7 @@ fn says_locked(text: &str) -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
     match zbus_secret_service_keyring_store::Store::new() {
         Ok(store) => Ok(store),
         Err(error) => {
@@ -129,7 +147,7 @@ fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
 }
 
 #[cfg(target_os = "macos")]
-fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
     match apple_native_keyring_store::keychain::Store::new() {
         Ok(store) => Ok(store),
         Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
@@ -137,15 +155,16 @@ fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
 }
 
 #[cfg(target_os = "ios")]
-fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
-    match apple_native_keyring_store::protected::Store::new() {
+fn open_store(access_group: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
+    let group = access_group.map(|group| ("access-group", group));
+    match apple_native_keyring_store::protected::Store::new_with_configuration(&group.into_iter().collect()) {
         Ok(store) => Ok(store),
         Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
     }
 }
 
 #[cfg(target_os = "windows")]
-fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
     match windows_native_keyring_store::Store::new() {
         Ok(store) => Ok(store),
         Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
@@ -153,7 +172,7 @@ fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
 }
 
 #[cfg(target_os = "android")]
-fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
     // It panics where the app has not initialised it. Inside the store, that would poison a lock, and every later call
     // would fail too, also those after the initialisation.
     if std::panic::catch_unwind(ndk_context::android_context).is_err() {
@@ -172,7 +191,7 @@ fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
     target_os = "windows",
     target_os = "android"
 )))]
-fn open_store() -> Result<Arc<CredentialStore>, KeyStoreError> {
+fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
     Err(KeyStoreError::Unavailable("there is none for this system".into()))
 }
 
@@ -224,6 +243,21 @@ mod tests {
             key_store_error(&Error::PlatformFailure("broken".into())),
             KeyStoreError::Failed(_)
         ));
+    }
+
+    #[test]
+    fn an_entry_that_cannot_be_read_any_more_is_damaged_and_not_a_passing_failure() {
+        for error in [
+            Error::BadEncoding(vec![1]),
+            Error::BadDataFormat(vec![1], "DecryptionFailure".into()),
+            Error::BadStoreFormat("Encryption key not found".into()),
+            Error::Ambiguous(vec![]),
+        ] {
+            assert!(matches!(key_store_error(&error), KeyStoreError::Damaged(_)), "{error}");
+        }
+        let store = mocked();
+        store.entry("k1").unwrap().set_secret(&[1; 31]).unwrap();
+        assert!(matches!(store.load("k1"), Err(KeyStoreError::Damaged(_))));
     }
 
     #[test]

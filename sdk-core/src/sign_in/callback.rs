@@ -123,6 +123,7 @@ mod tests {
             redirect_uri: redirect_uri.into(),
             scope: vec![],
             max_age: None,
+            started_at: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     runtime,
     secret::Secret,
     state::StateEvent,
-    time::{Lifetime, unix_seconds},
+    time::{Clock, Lifetime, unix_seconds},
     user::User,
     vault::{Account, Change, PendingLogin, Revocation, StoredSession, StoredState, WhenLost},
 };
@@ -20,10 +20,22 @@ impl SignIn {
     pub(crate) async fn finish(&self, callback_url: &str) -> Result<User, Error> {
         let mut exchanged = self.exchanged.lock().await;
         let callback = Callback::read(callback_url)?;
+        // From here on a code is spent, and what comes for it is stored.
+        let _critical = self.store.begin_critical();
         let login = match self.find(&callback).await? {
             Found::Pending(login) => login,
             Found::Finished(user) => return Ok(user),
         };
+        let is_exchanged = exchanged.as_ref().is_some_and(|held| held.login.state == login.state);
+        if !is_exchanged && has_expired(&login, self.store.clock()) {
+            self.abandon(&login, None).await;
+            return Err(Error::refused(
+                "sign_in_expired",
+                "this sign-in took longer than an hour; start a new one",
+            ));
+        }
+        // What `start` has begun to send may end this user's earlier session, and must not find the new one.
+        self.revocations.idle(REVOCATIONS).await;
         let outcome = match self.checked_session(&callback, &login, &mut exchanged).await {
             Ok(stored) => self.store_session(stored, &login).await,
             Err(error) => Err(error),
@@ -154,34 +166,25 @@ impl SignIn {
 
     /// Makes the session durable, unless the sign-in was cancelled meanwhile.
     async fn store_session(&self, stored: StoredSession, login: &PendingLogin) -> Result<User, Error> {
-        let sessions_are_apart = self.sessions_are_apart().await;
         let state = login.state.clone();
         let written = self.store.update(WhenLost::Fail, move |account| {
             if !account.logins.iter().any(|login| login.state == state) {
                 return Change::Keep(Err(Error::Cancelled));
             }
             let user = stored.user.clone();
-            replace(account, stored, sessions_are_apart);
+            replace(account, stored);
             Change::Write(Ok(user))
         });
         written.await?
-    }
-
-    /// Whether it is known that to revoke one session of a user leaves that user's others alone.
-    async fn sessions_are_apart(&self) -> bool {
-        self.provider.metadata().await.is_ok_and(|metadata| metadata.refresh_attempt_supported)
     }
 
     /// Deletes a sign-in that failed for good, and has the provider revoke what came for its code.
     async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
         let state = login.state.clone();
         let revocation = exchanged.map(|held| held.revocation());
-        let sessions_are_apart = self.sessions_are_apart().await;
         let deleted = self.store.update(WhenLost::Fail, move |account| {
             account.logins.retain(|login| login.state != state);
-            if sessions_are_apart || account.state.session().is_none() {
-                account.revocations.extend(revocation);
-            }
+            account.revocations.extend(revocation);
             Change::Write(())
         });
         // What stays behind is one sign-in that nobody can finish any more.
@@ -203,15 +206,17 @@ const fn ends_sign_in(error: &Error) -> bool {
     matches!(error, Error::Refused { .. } | Error::Cancelled)
 }
 
-/// Puts the new session in the place of an old one. That is revoked if it belongs to another user, or if it is known that
-/// this leaves the new one alone.
-fn replace(account: &mut Account, stored: StoredSession, sessions_are_apart: bool) {
+/// Puts the new session in the place of an old one, which is to be revoked: [`Revocations`](crate::account::Revocations)
+/// knows when that leaves the new one alone. What was queued before stays queued.
+fn replace(account: &mut Account, stored: StoredSession) {
     account.logins.clear();
     account.refusal = None;
-    let subject = stored.user.subject.clone();
     let before = std::mem::replace(&mut account.state, StoredState::SignedIn(Box::new(stored)));
-    let before = before.session().filter(|session| sessions_are_apart || session.user.subject != subject);
-    account.revocations.extend(before.map(Revocation::of));
+    account.revocations.extend(before.session().map(Revocation::of));
+}
+
+fn has_expired(login: &PendingLogin, clock: &dyn Clock) -> bool {
+    login.started_at.as_ref().is_some_and(|started| started.remaining(clock).is_zero())
 }
 
 fn user_of(claims: IdTokenClaims) -> User {
@@ -220,6 +225,8 @@ fn user_of(claims: IdTokenClaims) -> User {
     User::from_claims(claims.subject, about_the_user)
 }
 
+/// How long a code waits for revocations that are being sent.
+const REVOCATIONS: Duration = Duration::from_secs(5);
 /// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for one.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 /// Members of an ID token that say nothing about the user.

@@ -20,7 +20,7 @@ pub struct SignInOptions {
 /// A sign-in that has started.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizationRequest {
-    /// The address to open in the browser.
+    /// The URL to open in the browser.
     pub url: String,
     /// The `state` that the callback must carry.
     pub state: String,

@@ -1,5 +1,7 @@
 //! The authorization request (RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1).
 
+use std::time::Duration;
+
 use oauth2::{
     AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient,
 };
@@ -15,19 +17,24 @@ use crate::{
     provider::Metadata,
     secret::Secret,
     state::StateEvent,
+    time::Lifetime,
     vault::{Change, PendingLogin, WhenLost},
 };
 
 impl SignIn {
     /// Starts a sign-in. It is in the vault before the address is returned, and so survives the end of the process.
     pub(crate) async fn start(&self, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
+        // Before there is a new session that they might end.
+        self.revocations.send_later();
         let configuration = self.provider.configuration();
         let metadata = self.provider.metadata().await?;
-        let login = new_login(configuration, &metadata, &options)?;
+        let started_at = Lifetime::starting_now(self.store.clock()).lasting(LONGEST_SIGN_IN);
+        let login = new_login(configuration, &metadata, &options, started_at)?;
         let url = authorization_url(configuration, &metadata, &options, &login)?;
         let state = login.state.expose().to_owned();
-        // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost on every phone
-        // that ends apps while the browser is open, and after a backup was restored to a new phone nobody could ever sign in.
+        // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost on
+        // every phone that ends apps while the browser is open, and after a backup was restored to a new phone nobody could
+        // ever sign in.
         self.store
             .update(WhenLost::StartAnew, move |account| {
                 account.logins.push(login);
@@ -62,6 +69,7 @@ fn new_login(
     configuration: &Configuration,
     metadata: &Metadata,
     options: &SignInOptions,
+    started_at: Lifetime,
 ) -> Result<PendingLogin, Error> {
     let redirect_uri = options.redirect_uri.as_deref().or(configuration.redirect_uri());
     let Some(redirect_uri) = redirect_uri else {
@@ -76,6 +84,7 @@ fn new_login(
         redirect_uri: redirect_uri.to_owned(),
         scope: configuration.scopes().to_vec(),
         max_age: options.max_age.map(|age| age.as_secs()),
+        started_at: Some(started_at),
     })
 }
 
@@ -135,5 +144,8 @@ fn authorization_url(
 const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token could be used; \
                        if that is acceptable, set allow_bearer()";
 const MOST_LOGINS: usize = 4;
+/// How long a sign-in may take: an hour, in which a user registers, waits for a mail and finds a second factor. No code lives
+/// as long.
+const LONGEST_SIGN_IN: Duration = Duration::from_secs(3_600);
 /// Parameters that have a member of their own in [`SignInOptions`].
 const OPTIONS_OF_THEIR_OWN: [&str; 3] = ["login_hint", "max_age", "prompt"];

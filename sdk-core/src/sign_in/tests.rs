@@ -320,6 +320,87 @@ async fn signing_in_again_ends_the_session_before_where_sessions_are_apart() {
 }
 
 #[tokio::test]
+async fn a_queued_revocation_of_the_same_user_waits_for_the_end_of_the_new_session_where_sessions_are_not_apart()
+ {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    device.provider.state().overrides.insert("/revoke", (503, String::new()));
+    session.sign_out().await.unwrap();
+    device.sign_in(&session).await.unwrap();
+    device.provider.state().overrides.clear();
+    device.provider.state().requests.clear();
+    assert_eq!(session.revocations.send().await.queued, 1);
+    assert_eq!(device.process().revocations.send().await.queued, 1, "it survives");
+    assert_eq!(device.provider.count("/revoke"), 0, "it might end the new session");
+    session.access_token(a_new_one(&session)).await.unwrap();
+    session.sign_out().await.unwrap();
+    let state = device.provider.state();
+    assert!(state.sessions[0].revoked && state.sessions[1].revoked);
+}
+
+#[tokio::test]
+async fn a_queued_revocation_of_another_user_is_sent_whoever_signs_in() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    device.provider.state().overrides.insert("/revoke", (503, String::new()));
+    session.sign_out().await.unwrap();
+    device.provider.state().claims = json!({ "sub": "eve" });
+    device.sign_in(&session).await.unwrap();
+    device.provider.state().overrides.clear();
+    assert_eq!(session.revocations.send().await.queued, 0);
+    let state = device.provider.state();
+    assert!(state.sessions[0].revoked && !state.sessions[1].revoked);
+}
+
+#[tokio::test]
+async fn a_sign_in_that_starts_sends_what_is_queued_before_its_code_is_exchanged() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    device.provider.state().down = true;
+    session.sign_out().await.unwrap();
+    device.provider.state().down = false;
+    device.sign_in(&session).await.unwrap();
+    let state = device.provider.state();
+    assert!(state.sessions[0].revoked && !state.sessions[1].revoked);
+    let paths: Vec<_> = state.requests.iter().map(|seen| seen.path.as_str()).collect();
+    let revoked = paths.iter().rposition(|path| *path == "/revoke");
+    assert!(revoked < paths.iter().rposition(|path| *path == "/token"), "{paths:?}");
+}
+
+#[tokio::test]
+async fn a_sign_in_expires_after_an_hour_and_says_so() {
+    let device = Device::new().await;
+    let session = device.process();
+    let in_time = callback(&device, &session).await;
+    device.clock.pass(Duration::from_secs(3_599));
+    session.sign_in.finish(&in_time).await.unwrap();
+    let late = callback(&device, &session).await;
+    device.clock.pass(Duration::from_secs(3_601));
+    assert_eq!(code_of(&session.sign_in.finish(&late).await.unwrap_err()), "sign_in_expired");
+    assert_eq!(device.provider.count("/token"), 1, "its code is not sent");
+    assert!(matches!(session.state(), SessionState::SignedIn(_)), "{:?}", session.state());
+    assert_eq!(code_of(&session.sign_in.finish(&late).await.unwrap_err()), "state_mismatch");
+}
+
+#[tokio::test]
+async fn a_sign_in_whose_code_was_exchanged_in_time_does_not_expire() {
+    let device = Device::new().await;
+    let session = device.process();
+    let callback = callback(&device, &session).await;
+    device.provider.state().overrides.insert("/jwks", (503, String::new()));
+    session.sign_in.finish(&callback).await.unwrap_err();
+    device.provider.state().overrides.clear();
+    device.clock.pass(Duration::from_secs(3_601));
+    // Its tokens are here, and the ID token is what decides.
+    let outcome = session.sign_in.finish(&callback).await;
+    assert!(!matches!(&outcome, Err(error) if error.to_string().contains("sign_in_expired")), "{outcome:?}");
+    assert_eq!(device.provider.count("/token"), 1);
+}
+
+#[tokio::test]
 async fn a_session_goes_on_while_somebody_signs_in_anew() {
     let device = Device::new().await;
     let session = device.signed_in().await;

@@ -8,6 +8,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    contents::Contents,
     error::VaultError,
     folder::Folder,
     format::{self, FormatError, KeyId, Kind},
@@ -57,12 +58,11 @@ pub(super) fn is_journalled(folder: &Folder, token: &Secret) -> Result<bool, Vau
     Ok(folder.read(&file_name(token))?.is_some())
 }
 
-/// Removes the records of tokens that no session holds any more.
-pub(super) fn tidy<'a>(folder: &Folder, locked: bool, live: impl Iterator<Item = &'a Secret>) {
-    let live: Vec<String> = live.map(file_name).collect();
-    folder.tidy(locked, |name| {
-        name.starts_with(START) && name.ends_with(END) && !live.iter().any(|kept| kept == name)
-    });
+/// Which records are of tokens that no session holds any more.
+pub(super) fn is_obsolete(name: &str, contents: &Contents) -> bool {
+    name.starts_with(START)
+        && name.ends_with(END)
+        && !contents.refresh_tokens().any(|token| file_name(token) == name)
 }
 
 pub(crate) fn read_record(bytes: &[u8], key: &SecretKey, token_hash: &str) -> Result<Secret, FormatError> {

@@ -38,6 +38,20 @@ impl Contents {
             .iter()
             .filter_map(|account| account.state.refresh_token().or_else(|| account.state.refused_token()))
     }
+
+    /// The accounts whose refresh token is sent without an attempt.
+    pub(super) fn accounts_that_need_a_lease(&self) -> impl Iterator<Item = &AccountId> {
+        let needs_it = |account: &&Account| {
+            let session = match &account.state {
+                StoredState::Refused(refused) => Some(&refused.session),
+                state => state.session(),
+            };
+            session.is_some_and(|session| {
+                session.refresh_token.is_some() && session.knows_attempts != Some(true)
+            })
+        };
+        self.accounts.iter().filter(needs_it).map(|account| &account.id)
+    }
 }
 
 /// Names a session of the vault. A token is only ever sent to the issuer that its session is filed under.
@@ -192,6 +206,9 @@ pub(crate) struct PendingLogin {
     pub(crate) redirect_uri: String,
     pub(crate) scope: Vec<String>,
     pub(crate) max_age: Option<u64>,
+    /// When it started, and how long it may take; `None` in a vault of before.
+    #[serde(default)]
+    pub(crate) started_at: Option<Lifetime>,
 }
 
 /// A token that the provider has yet to revoke.
@@ -202,12 +219,17 @@ pub(crate) struct Revocation {
     /// What it is bound to: without a proof, nobody revokes it.
     #[serde(default)]
     pub(crate) proof_key: Option<ProofKey>,
+    /// Whose session it was; `None` if that is not known.
+    #[serde(default)]
+    pub(crate) subject: Option<String>,
 }
 
 impl Revocation {
     /// What ends this session at the provider: its refresh token, or else its access token.
     pub(crate) fn of(session: &StoredSession) -> Self {
-        Self::of_tokens(&session.access_token, session.refresh_token.as_ref(), session.proof_key.as_ref())
+        let subject = Some(session.user.subject.clone());
+        let (access_token, refresh_token) = (&session.access_token, session.refresh_token.as_ref());
+        Self { subject, ..Self::of_tokens(access_token, refresh_token, session.proof_key.as_ref()) }
     }
 
     /// The same, of tokens that no session holds.
@@ -220,7 +242,14 @@ impl Revocation {
             token: refresh_token.unwrap_or(access_token).clone(),
             is_refresh_token: refresh_token.is_some(),
             proof_key: proof_key.cloned(),
+            subject: None,
         }
+    }
+
+    /// Whether it may end the session of this state, if the provider ends all sessions of a user together.
+    pub(crate) fn may_end(&self, state: &StoredState) -> bool {
+        let current = state.session().map(|session| &session.user.subject);
+        current.is_some_and(|current| self.subject.as_ref().is_none_or(|subject| subject == current))
     }
 }
 
@@ -238,6 +267,7 @@ mod tests {
             redirect_uri: "a:/b".into(),
             scope: vec![],
             max_age: None,
+            started_at: None,
         };
         let key = Secret::from(login.proof_key.clone().unwrap());
         let shown = format!("{login:?}");

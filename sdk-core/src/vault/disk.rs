@@ -5,7 +5,6 @@ use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Write as _},
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
 };
 
 use crate::private_files::{private_file, sync_folder};
@@ -52,9 +51,7 @@ pub(crate) trait Disk: Send + Sync + Debug {
 
 /// The system's own file operations.
 #[derive(Debug, Default)]
-pub(crate) struct SystemDisk {
-    warned: AtomicBool,
-}
+pub(crate) struct SystemDisk;
 
 impl Disk for SystemDisk {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -83,19 +80,8 @@ impl Disk for SystemDisk {
         }
     }
 
-    /// Some file systems cannot sync a folder (EINVAL). There is nothing better to do there than to go on.
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
-        match sync_folder(path) {
-            Err(error)
-                if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
-            {
-                if !self.warned.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "this file system cannot sync a folder; a power cut may undo the latest change");
-                }
-                Ok(())
-            }
-            synced => synced,
-        }
+        sync_folder(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

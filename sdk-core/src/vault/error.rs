@@ -15,7 +15,7 @@ pub(crate) enum VaultError {
     /// The device is locked, the disk is full, another process takes too long: a retry may succeed.
     #[error("the vault is not available: {details}")]
     Unavailable { reason: StorageUnavailableReason, details: String },
-    /// The key store answers, and has no such key.
+    /// The key store answers, and has no such key, or cannot read it any more.
     #[error("the vault's key is gone")]
     KeyGone,
     /// The file is damaged; it was moved aside.
@@ -59,6 +59,11 @@ impl From<FormatError> for VaultError {
 impl From<KeyStoreError> for VaultError {
     fn from(error: KeyStoreError) -> Self {
         let reason = match &error {
+            KeyStoreError::Damaged(why) => {
+                tracing::error!(why, "the key store cannot read the vault's key any more");
+                return Self::KeyGone;
+            }
+            KeyStoreError::TimedOut => StorageUnavailableReason::Busy,
             KeyStoreError::Locked => StorageUnavailableReason::Locked,
             KeyStoreError::Unavailable(_) => StorageUnavailableReason::NoKeyStore,
             KeyStoreError::Failed(_) => StorageUnavailableReason::Failed,

@@ -13,7 +13,7 @@ use super::disk::Disk;
 use crate::private_files::{make_folder, private_file};
 
 /// The vault's folder.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Folder {
     path: PathBuf,
     disk: Arc<dyn Disk>,
@@ -101,6 +101,11 @@ impl Folder {
         self.sync_names()
     }
 
+    /// Replaces the contents of a file by others of the same length, durably.
+    pub(super) fn overwrite(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.disk.overwrite(&self.path.join(name), bytes)
+    }
+
     /// How many bytes are reserved in the file `name`.
     pub(super) fn reserved(&self, name: &str) -> Option<usize> {
         let found = fs::metadata(self.path.join(name)).ok()?;
@@ -181,10 +186,10 @@ impl Folder {
         self.sync_names()
     }
 
-    /// Whether a file of this name was moved aside.
-    pub(super) fn was_moved_aside(&self, name: &str) -> bool {
+    /// The files of this name that were moved aside.
+    pub(super) fn moved_aside(&self, name: &str) -> impl Iterator<Item = String> {
         let start = format!("{name}{ASIDE}");
-        self.names().iter().any(|name| name.starts_with(&start))
+        self.names().into_iter().filter(move |name| name.starts_with(&start))
     }
 
     /// Removes the files whose names `obsolete` picks; under the lock, also temporary files that crashed processes left. A

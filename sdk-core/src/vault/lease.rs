@@ -2,33 +2,76 @@
 //!
 //! The lease is a lock on a file of its own, held across the exchange and released by the system when its holder dies.
 //! Nobody takes it from a living holder, however slow: two processes that send the same token lose the session. Beside it
-//! lies the *sent record*: the token that was last sent, so that the heir of a holder that died knows that its token may
-//! already be spent.
+//! lies the *sent record*: the token that was last sent.
+//!
+//! ```text
+//!  holder takes the lease ─▶ writes the record ─▶ sends ─▶ stores the answer ─▶ releases the lease
+//!                                                  │
+//!            dies: the system releases the lease ◀─┤
+//!            is about to be suspended: marks the record "suspended", releases the lease, goes on when it is resumed
+//! ```
+//!
+//! The next holder, the *heir*, finds its token in the record. It sends the token once, since it may already be spent. If
+//! that is refused, the session ends; after a suspension it is not revoked, since the first holder may still have a success
+//! on its way, which brings the session back.
 
-use std::fs::File;
+use std::{
+    fs::File,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
 use super::{
     attempts::hash,
-    contents::AccountId,
+    contents::{AccountId, Contents},
     error::VaultError,
     folder::{Folder, Lock},
 };
 use crate::{crypto, secret::Secret};
 
-/// Nobody else sends a refresh token of this account while this lives.
-#[derive(Debug)]
+/// Nobody else sends a refresh token of this account while a clone of this lives and holds the lock.
+#[derive(Debug, Clone)]
 pub(crate) struct Lease {
-    /// `None` on a file system without locks.
-    lock: Option<File>,
+    folder: Folder,
     record: String,
+    hold: Arc<Mutex<Hold>>,
+}
+
+#[derive(Debug)]
+struct Hold {
+    lock: LeaseLock,
+    /// The hash of the token that was recorded.
+    sent: Option<String>,
+}
+
+#[derive(Debug)]
+enum LeaseLock {
+    Held {
+        _file: File,
+    },
+    /// The file system has no locks: others may send, too.
+    Unsupported,
+    /// Released before the process is suspended.
+    Suspended,
+}
+
+/// Whether a token was sent before, and no answer to it was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SentBefore {
+    No,
+    /// By a process that has died, or got no answer.
+    Yes,
+    /// By a process that may still get its answer.
+    Suspended,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Sent {
     token_hash: String,
+    #[serde(default)]
+    suspended: bool,
 }
 
 impl Lease {
@@ -36,32 +79,82 @@ impl Lease {
     pub(super) fn try_take(folder: &Folder, account: &AccountId) -> Result<Option<Self>, VaultError> {
         let name = name_of(account);
         let lock = match folder.try_lock(&format!("lease-{name}.lock"))? {
-            Lock::Held(file) => Some(file),
-            Lock::Unsupported => None,
+            Lock::Held(file) => LeaseLock::Held { _file: file },
+            Lock::Unsupported => LeaseLock::Unsupported,
             Lock::Busy => return Ok(None),
         };
-        Ok(Some(Self { lock, record: format!("sent-{name}.json") }))
+        let hold = Arc::new(Mutex::new(Hold { lock, sent: None }));
+        Ok(Some(Self { folder: folder.clone(), record: record_of(&name), hold }))
     }
 
-    /// Whether the lease really keeps other processes out: some file systems have no locks.
-    pub(crate) const fn is_exclusive(&self) -> bool {
-        self.lock.is_some()
+    /// Records durably that this token is about to be sent. Returns whether it was sent before.
+    pub(super) fn record_sent(&self, token: &Secret) -> Result<SentBefore, VaultError> {
+        let (token_hash, bytes) = (hash(token), self.folder.read(&self.record)?);
+        let before = bytes.as_deref().map_or(SentBefore::No, |bytes| match serde_json::from_slice(bytes) {
+            Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
+            Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
+            // A record that cannot be read is of a later version, or damaged: the careful answer.
+            Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
+        });
+        if before == SentBefore::No || bytes.is_none_or(|bytes| bytes.len() != RECORD) {
+            let record = record(&token_hash, before == SentBefore::Suspended);
+            self.folder.replace(&self.record, &record)?;
+        }
+        self.hold().sent = Some(token_hash);
+        Ok(before)
     }
 
-    /// Whether this token was sent before, and no answer to it was stored.
-    pub(super) fn was_sent(&self, folder: &Folder, token: &Secret) -> Result<bool, VaultError> {
-        let Some(bytes) = folder.read(&self.record)? else { return Ok(false) };
-        Ok(serde_json::from_slice(&bytes).is_ok_and(|sent: Sent| sent.token_hash == hash(token)))
+    /// Marks the record as suspended and releases the lock. What cannot be written is logged: the lock is released in any
+    /// case, since the system would end the process.
+    pub(crate) fn suspend(&self) {
+        let mut hold = self.hold();
+        if let Some(token_hash) = &hold.sent {
+            // In place: it needs no space, and no lock of the vault.
+            if let Err(error) = self.folder.overwrite(&self.record, &record(token_hash, true)) {
+                tracing::warn!(%error, "a suspended refresh cannot be recorded");
+            }
+        }
+        hold.lock = LeaseLock::Suspended;
     }
 
-    /// Records durably that this token is about to be sent.
-    pub(super) fn record_sent(&self, folder: &Folder, token: &Secret) -> Result<(), VaultError> {
-        let record = serde_json::to_vec(&Sent { token_hash: hash(token) }).expect("a string is JSON");
-        Ok(folder.replace(&self.record, &record)?)
+    /// Whether it was released before the process was suspended.
+    pub(crate) fn is_suspended(&self) -> bool {
+        matches!(self.hold().lock, LeaseLock::Suspended)
     }
+
+    /// Whether no other process can be sending.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        matches!(self.hold().lock, LeaseLock::Held { .. })
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Hold> {
+        self.hold.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which sent records no session needs any more: its account is gone, or its provider knows attempts.
+pub(super) fn is_obsolete(name: &str, contents: &Contents) -> bool {
+    let mut needed = contents.accounts_that_need_a_lease().map(|account| record_of(&name_of(account)));
+    name.starts_with(SENT) && !needed.any(|record| record == name)
+}
+
+/// Always of the same length, so that it can be changed in place.
+fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
+    let sent = Sent { token_hash: token_hash.to_owned(), suspended };
+    let mut record = serde_json::to_vec(&sent).expect("a string and a bool are JSON");
+    record.resize(RECORD, b' ');
+    record
+}
+
+fn record_of(name: &str) -> String {
+    format!("{SENT}{name}.json")
 }
 
 fn name_of(account: &AccountId) -> String {
     let named = serde_json::to_vec(account).expect("three strings are JSON");
     URL_SAFE_NO_PAD.encode(&crypto::sha256(&named)[..16])
 }
+
+const SENT: &str = "sent-";
+/// The length of a record in bytes.
+const RECORD: usize = 96;

@@ -4,6 +4,24 @@
 //! network, and is durable when it returns. Reading fails in exactly these ways: unavailable for now, key gone, damaged,
 //! written by a newer version. (A missing file is an empty vault.) What cannot be read is never deleted.
 //!
+//! A key is deleted from the key store when the vault that it sealed has been lost, and a new vault under another key has
+//! taken its place durably. The vault that was moved aside cannot be opened from then on.
+//!
+//! Who holds which lock, and for how long:
+//!
+//! | lock | whose | held across |
+//! | --- | --- | --- |
+//! | `vault.lock` | all processes | a change: reading, one or two writes with their syncs |
+//! | `lease-….lock` | all processes | a refresh without attempts: from before it is sent until its answer is stored |
+//! | `turn` | this process | the wait for `vault.lock`, and the change |
+//! | `memory` | this process | a reading or a change |
+//!
+//! The key store is called under `memory` at the first reading, and under all but the lease when a vault is begun. No lock
+//! but the lease is ever held across the network.
+//! A reading takes no lock that other processes share. Those are only held within a
+//! [critical section](crate::CriticalSections): the lease is released when that expires, and `vault.lock`, which is held
+//! for milliseconds, when its change is done.
+//!
 //! All functions block: call them through [`crate::runtime::blocking`].
 
 mod attempts;
@@ -33,14 +51,14 @@ pub(crate) use self::{
     },
     disk::{Disk, SystemDisk},
     error::VaultError,
-    lease::Lease,
+    lease::{Lease, SentBefore},
 };
 use self::{
     folder::Folder,
     format::{KeyId, Kind},
 };
 use crate::{
-    platform::{KeyStore, SecretKey},
+    platform::{BoundedKeyStore, KEY_STORE_LIMIT, KeyStore, KeyStoreError, SecretKey},
     secret::Secret,
     wiped::WipedBytes,
 };
@@ -66,7 +84,7 @@ pub(crate) enum WhenLost {
 /// The vault of one folder.
 pub(crate) struct Vault {
     folder: Folder,
-    key_store: Arc<dyn KeyStore>,
+    key_store: BoundedKeyStore,
     /// One thread of this process at a time waits for the lock. Not under `memory`: who only reads needn't wait for it.
     turn: Mutex<()>,
     memory: Mutex<Memory>,
@@ -77,7 +95,7 @@ impl Vault {
     pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>, disk: Arc<dyn Disk>) -> Self {
         Self {
             folder: Folder::new(directory, disk),
-            key_store,
+            key_store: BoundedKeyStore::new(key_store, KEY_STORE_LIMIT),
             turn: Mutex::default(),
             memory: Mutex::default(),
         }
@@ -122,16 +140,17 @@ impl Vault {
         let alone = self.keep_others_out()?;
         let mut memory = self.memory();
         let mut snapshot = match (self.open_or_move_aside(&mut memory), when_lost) {
-            (Err(VaultError::Damaged), WhenLost::StartAnew) => Snapshot::default(),
+            (Err(VaultError::Damaged), WhenLost::StartAnew) => Snapshot::empty(&memory),
             (Err(VaultError::KeyGone), WhenLost::StartAnew) => {
                 self.folder.move_aside(FILE)?;
-                Snapshot::default()
+                Snapshot::empty(&memory)
             }
             (snapshot, _) => snapshot?,
         };
+        let (revision, reading) = (snapshot.revision, snapshot.reading);
         let outcome = match change(&mut snapshot.contents) {
             Change::Keep(outcome) => {
-                return Ok(Updated { outcome, revision: snapshot.revision });
+                return Ok(Updated { outcome, revision, reading });
             }
             Change::Write(outcome) => outcome,
         };
@@ -140,22 +159,63 @@ impl Vault {
             _ => self.make_key(&mut memory)?,
         };
         // Above all that this process has seen, also where an older vault was put back or a new one is begun.
-        let revision = snapshot.revision.max(memory.revision) + 1;
+        let revision = revision.max(memory.revision) + 1;
+        self.write(slot, &snapshot.contents, |plain| {
+            format::seal(Kind::Vault, id, &secret, revision, plain)
+        })?;
+        memory.revision = revision;
+        memory.key = Some((id, secret));
+        memory.unused_key = None;
+        self.tidy(&alone, &snapshot.contents);
+        let retired = if snapshot.key_id.is_none() { self.retired_keys(id) } else { Vec::new() };
+        // The key store may be slow, and nobody has to wait for this.
+        drop((memory, alone));
+        self.delete_keys(&retired);
+        Ok(Updated { outcome, revision, reading })
+    }
+
+    /// Writes the contents in the place of the vault: into the slot if one is secured and large enough.
+    fn write(
+        &self,
+        slot: Option<&str>,
+        contents: &Contents,
+        seal: impl FnOnce(&[u8]) -> Vec<u8>,
+    ) -> Result<(), VaultError> {
         let mut plain = WipedBytes::with_capacity(ROOM);
-        serde_json::to_writer(&mut plain, &snapshot.contents).expect("the contents are JSON");
-        let reserved = slot.and_then(|slot| Some((slot, self.folder.reserved(slot)?)));
-        match reserved {
+        serde_json::to_writer(&mut plain, contents).expect("the contents are JSON");
+        match slot.and_then(|slot| Some((slot, self.folder.reserved(slot)?))) {
             Some((slot, length)) if plain.len() + format::OVERHEAD <= length => {
                 // JSON ignores white space behind it.
                 plain.extend(&vec![b' '; length - format::OVERHEAD - plain.len()]);
-                let sealed = format::seal(Kind::Vault, id, &secret, revision, &plain);
-                self.folder.replace_from(slot, FILE, &sealed)?;
+                self.folder.replace_from(slot, FILE, &seal(&plain))?;
             }
-            _ => self.folder.replace(FILE, &format::seal(Kind::Vault, id, &secret, revision, &plain))?,
+            _ => self.folder.replace(FILE, &seal(&plain))?,
         }
-        memory.revision = revision;
-        attempts::tidy(&self.folder, alone.locked(), snapshot.contents.refresh_tokens());
-        Ok(Updated { outcome, revision })
+        Ok(())
+    }
+
+    /// Removes what no session needs any more: journalled attempts, sent records, the slot.
+    fn tidy(&self, alone: &Alone<'_>, contents: &Contents) {
+        let slot_is_needed = contents.accounts_that_need_a_lease().next().is_some();
+        self.folder.tidy(alone.locked(), |name| {
+            attempts::is_obsolete(name, contents)
+                || lease::is_obsolete(name, contents)
+                || (name == SLOT && !slot_is_needed)
+        });
+    }
+
+    /// The keys of vaults that were lost, now that another one is durable.
+    fn retired_keys(&self, current: KeyId) -> Vec<KeyId> {
+        let aside = self.folder.moved_aside(FILE).filter_map(|name| self.folder.read(&name).ok()?);
+        aside.filter_map(|file| format::key_id(Kind::Vault, &file).ok()).filter(|id| *id != current).collect()
+    }
+
+    fn delete_keys(&self, ids: &[KeyId]) {
+        for id in ids {
+            if let Err(error) = self.key_store.delete(&id.name()) {
+                tracing::info!(%error, "the key of a vault that was lost stays in the key store");
+            }
+        }
     }
 
     /// Steps 2 and 3 of a refresh: the account's state, and the journalled attempt key of its refresh token if one is used:
@@ -177,7 +237,7 @@ impl Vault {
             }
             _ => None,
         };
-        Ok(Begun { state, attempt, revision: snapshot.revision })
+        Ok(Begun { state, attempt, reading: snapshot.reading })
     }
 
     /// Tries once to take the lease of an account; `None` while another process holds it.
@@ -187,15 +247,16 @@ impl Vault {
 
     /// Prepares to send `token` without an attempt: secures space for its successor, and records that it is about to be
     /// sent. Returns whether it was sent before without a stored answer.
-    pub(crate) fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<bool, VaultError> {
+    pub(crate) fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, VaultError> {
         let _alone = self.keep_others_out()?;
         let length = self.open_or_move_aside(&mut self.memory())?.length;
         self.folder.reserve(SLOT, 2 * length + SPARE)?;
-        let was_sent = lease.was_sent(&self.folder, token)?;
-        if !was_sent {
-            lease.record_sent(&self.folder, token)?;
-        }
-        Ok(was_sent)
+        lease.record_sent(token)
+    }
+
+    /// How often this process has read the vault. Every reading before this call has a lower place, or this one.
+    pub(crate) fn readings(&self) -> u64 {
+        self.memory().readings
     }
 
     /// Keeps every other thread and process from changing the vault: first those of this process, by turns, so that the
@@ -205,9 +266,9 @@ impl Vault {
         Ok(Alone { lock: self.folder.lock()?, _turn: turn })
     }
 
-    /// Whether a vault of this folder couldn't be read once, and lies aside.
+    /// Whether a vault of this folder could not be read once, and lies aside.
     fn was_lost(&self) -> bool {
-        self.folder.was_moved_aside(FILE)
+        self.folder.moved_aside(FILE).next().is_some()
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -227,9 +288,10 @@ impl Vault {
     }
 
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
+        memory.readings += 1;
         let Some(file) = self.folder.read(FILE)? else {
-            // Once a damaged vault was moved aside, there is none; that isn't the same as never having had one.
-            return if self.was_lost() { Err(VaultError::Damaged) } else { Ok(Snapshot::default()) };
+            // Once a damaged vault was moved aside, there is none; that is not the same as never having had one.
+            return if self.was_lost() { Err(VaultError::Damaged) } else { Ok(Snapshot::empty(memory)) };
         };
         let id = format::key_id(Kind::Vault, &file)?;
         let secret = match &memory.key {
@@ -240,23 +302,34 @@ impl Vault {
         let contents = serde_json::from_slice(&opened.contents).map_err(|_| VaultError::Damaged)?;
         memory.key = Some((id, secret));
         memory.revision = memory.revision.max(opened.revision);
+        if memory.unused_key.as_ref().is_some_and(|(unused, _)| *unused == id) {
+            memory.unused_key = None;
+        }
         Ok(Snapshot {
             contents,
             revision: opened.revision,
+            reading: memory.readings,
             key_id: Some(id),
             length: opened.contents.trim_ascii_end().len(),
         })
     }
 
+    /// A key for a new vault: the one that was made before, if that vault could not be written.
     fn make_key(&self, memory: &mut Memory) -> Result<(KeyId, SecretKey), VaultError> {
-        let (id, secret) = (KeyId::random(), SecretKey::random());
+        let unused = memory.unused_key.clone();
+        let (id, secret) = unused.unwrap_or_else(|| (KeyId::random(), SecretKey::random()));
         self.key_store.store(&id.name(), &secret)?;
         // A key store that forgets what it was given must be found out before the vault depends on it.
-        match self.key_store.load(&id.name())? {
-            Some(kept) if kept.expose() == secret.expose() => {}
-            _ => return Err(VaultError::failed("the key store did not keep the key")),
+        let kept = match self.key_store.load(&id.name()) {
+            Ok(kept) => kept.is_some_and(|kept| kept.expose() == secret.expose()),
+            Err(KeyStoreError::Damaged(_)) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if !kept {
+            self.delete_keys(&[id]);
+            return Err(VaultError::failed("the key store did not keep the key"));
         }
-        memory.key = Some((id, secret.clone()));
+        memory.unused_key = Some((id, secret.clone()));
         Ok((id, secret))
     }
 }
@@ -273,20 +346,29 @@ pub(crate) struct Begun {
     pub(crate) state: StoredState,
     /// `None` if there is nothing to send, or the provider knows no attempts.
     pub(crate) attempt: Option<Secret>,
-    pub(crate) revision: u64,
+    /// See [`Snapshot::reading`].
+    pub(crate) reading: u64,
 }
 
-/// What the vault held at some moment. The revision grows with each change: of two snapshots, the higher is the later.
+/// What the vault held at some moment.
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) contents: Contents,
+    /// Grows with each change of one vault. A vault that was lost and started anew by another process starts again at 1.
     pub(crate) revision: u64,
+    /// The place of this reading among those of this process: of two, the higher saw the later contents, whatever their
+    /// revisions are.
+    pub(crate) reading: u64,
     key_id: Option<KeyId>,
     /// The contents' length in bytes, without padding.
     length: usize,
 }
 
 impl Snapshot {
+    fn empty(memory: &Memory) -> Self {
+        Self { reading: memory.readings, ..Self::default() }
+    }
+
     /// The state of an account.
     pub(crate) fn state(&self, id: &AccountId) -> StoredState {
         self.contents.account(id).map_or(StoredState::NeverSignedIn, |account| account.state.clone())
@@ -297,7 +379,10 @@ impl Snapshot {
 #[derive(Debug)]
 pub(crate) struct Updated<T> {
     pub(crate) outcome: T,
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare revisions"))]
     pub(crate) revision: u64,
+    /// See [`Snapshot::reading`].
+    pub(crate) reading: u64,
 }
 
 /// Nobody else changes the vault while this lives.
@@ -317,8 +402,11 @@ impl Alone<'_> {
 #[derive(Default)]
 struct Memory {
     key: Option<(KeyId, SecretKey)>,
+    /// A key in the key store that no vault has been sealed with yet.
+    unused_key: Option<(KeyId, SecretKey)>,
     /// The highest that was seen.
     revision: u64,
+    readings: u64,
 }
 
 const FILE: &str = "vault.moorline";

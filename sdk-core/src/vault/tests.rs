@@ -1,8 +1,10 @@
 #[cfg(target_os = "linux")]
 mod damage;
+mod keys;
 #[cfg(target_os = "linux")]
 mod memory;
 mod power;
+mod space;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,7 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    KeyStoreError, MemoryKeyStore,
+    KeyStoreError, MemoryKeyStore, StorageUnavailableReason,
     testing::{TestDisk, newer_version_of, put},
 };
 
@@ -58,7 +60,12 @@ fn id(account: &str) -> AccountId {
 }
 
 fn queue(vault: &Vault, token: &str) -> Result<u64, VaultError> {
-    let revocation = Revocation { token: Secret::new(token.into()), is_refresh_token: true, proof_key: None };
+    let revocation = Revocation {
+        token: Secret::new(token.into()),
+        is_refresh_token: true,
+        proof_key: None,
+        subject: None,
+    };
     let updated = vault.update(WhenLost::Fail, |contents| {
         contents.account_mut(&id("a")).revocations.push(revocation);
         Change::Write(())

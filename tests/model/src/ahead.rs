@@ -82,6 +82,9 @@ const LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The access token that the thief took, and the one that the proof for a refresh buys.
 const TOKENS: [&str; 2] = ["taken", "bought"];
 
+/// What is done with a proof, and whether it is accepted.
+type Use = fn(&Guard) -> bool;
+
 /// The product's guard, with its clock in our hand, and the two proofs that were signed when it stood at zero.
 struct Guard {
     dpop: Dpop,
@@ -102,7 +105,7 @@ impl Guard {
     }
 
     /// Does each of these at its age, in order; what the last said.
-    fn at<const N: usize>(&self, steps: [(usize, fn(&Self) -> bool); N]) -> bool {
+    fn at<const N: usize>(&self, steps: [(usize, Use); N]) -> bool {
         let mut now = 0;
         steps.into_iter().fold(false, |_, (age, step)| {
             self.clock.advance(Duration::from_secs(60 * (MINUTES[age] - now)));

@@ -192,6 +192,8 @@ fn with_a_thief() -> Vec<Scenario> {
         Scenario {
             name: "bound, thief with the vault and proofs signed in advance",
             loot: Loot::SignedAhead,
+            generations: 3,
+            thiefs_generations: 4,
             pace: 2,
             shows: &[
                 Retried,

@@ -1,4 +1,4 @@
-//! The browser part: the sign-in pages in real Chromium, and a provider that we did not write.
+//! The browser part: the sign-in pages in real Chromium, and providers that we did not write.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use crate::report::{Report, Step};
 use crate::workspace::Workspace;
 
 const INSTALLING: Duration = Duration::from_secs(10 * 60);
+const BUILDING: Duration = Duration::from_secs(15 * 60);
 const TESTING: Duration = Duration::from_secs(15 * 60);
 
 /// Runs the browser tests and the tests with peers.
@@ -17,9 +18,22 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     report.step("browser tests", "the sign-in pages in headless Chromium", |step| {
         run(workspace, step, "tests/browser")
     });
-    report.step("peer tests", "the SDK and the CLI against a provider that we did not write", |step| {
+    report.step("peer in Go", "compiles the OpenID provider in tests/peers-go", |step| {
+        build_go(workspace, step)
+    });
+    report.step("peer tests", "the SDK and the CLI against providers that we did not write", |step| {
         run(workspace, step, "tests/peers")
     });
+}
+
+/// The provider in Go, which the peer tests start.
+fn build_go(workspace: &Workspace, step: &mut Step) -> Result<()> {
+    let go = install::go(workspace, &mut step.log)?;
+    let mut build = workspace.command(go);
+    build.args(["build", "-buildvcs=false", "-o"]).arg(workspace.program("peers-go")).arg(".");
+    build.current_dir(workspace.root().join("tests/peers-go")).env("GOTOOLCHAIN", "local");
+    step.log.must(build, BUILDING)?;
+    Ok(())
 }
 
 fn run(workspace: &Workspace, step: &mut Step, folder: &str) -> Result<()> {
@@ -31,6 +45,7 @@ fn run(workspace: &Workspace, step: &mut Step, folder: &str) -> Result<()> {
         npm.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
         npm.env("MOORLINE_BIN", workspace.program("moorline"));
         npm.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
+        npm.env("MOORLINE_PEERS_GO_BIN", workspace.program("peers-go"));
         npm.env("MOORLINE_SCREENSHOTS", workspace.target().join("screenshots"));
         let finished = step.log.run(npm, limit)?;
         step.counts += counts::of_node_test(&finished.output);

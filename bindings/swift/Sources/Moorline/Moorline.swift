@@ -24,8 +24,8 @@ internal import MoorlineGenerated
 public final class Moorline: Sendable {
     private let client: MoorlineGenerated.Client
 
-    /// Opens the vault and reads whether a user is signed in. It does not use the network, but it reads a file and
-    /// asks the key store. An unreadable vault is not an error; check ``state``.
+    /// Does not use the network. The vault is read in the background: until then, ``state`` is
+    /// ``SessionState/locked``. An unreadable vault is not an error; check ``state``.
     ///
     /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the configuration is wrong, also if this process uses
     ///   the same account with another configuration; ``MoorlineError/Kind/storageUnavailable(_:)`` if the platform's
@@ -65,6 +65,12 @@ public final class Moorline: Sendable {
     /// A slow reader gets the latest state and may miss those between. The sequence ends when the reader's task is
     /// cancelled, and when this is closed.
     public var states: SessionStates { SessionStates(client: client) }
+
+    /// Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
+    /// Until then, ``state`` is ``SessionState/locked``. Apps with a user interface read ``states`` instead.
+    public func opened() async throws {
+        try await call { try await $0.opened(cancellation: $1) }
+    }
 
     /// Starts a sign-in. Open the request's URL in a browser, not in a web view, and pass the URL that the browser is
     /// redirected to to ``finishSignIn(callbackURL:)``. What is needed for that is in the vault, so that the process

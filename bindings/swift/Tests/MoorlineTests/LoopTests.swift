@@ -21,6 +21,7 @@ final class LoopTests: FolderTestCase {
     func testAUserSignsInListsAndAddsANoteStaysSignedInAndSignsOut() async throws {
         let server = try DevServer.running()
         let moorline = try server.moorline(on: device)
+        try await moorline.opened()
         var states = moorline.states.makeAsyncIterator()
         await assertNext(&states, .signedOut(.neverSignedIn))
 
@@ -77,6 +78,7 @@ final class LoopTests: FolderTestCase {
         let user = try await server.moorline(on: device).finishSignIn(callbackURL: callback)
 
         let moorline = try server.moorline(on: device)
+        try await moorline.opened()
         XCTAssertEqual(moorline.state, .signedIn(user))
         for turns in 0..<5 {
             let caller = Task { try await moorline.refresh() }

@@ -68,6 +68,7 @@ final class ProviderTests: FolderTestCase {
     func testClosingEndsTheCallsThatAreWaitingAndLaterOnesSaySo() async throws {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)
+            try await moorline.opened()
             provider.hold()
             let waiting = Task { await failure { try await moorline.startSignIn() } }
             for await _ in provider.asked { break }
@@ -86,6 +87,7 @@ final class ProviderTests: FolderTestCase {
     func testTheStatesComeInOrderTheCurrentOneFirst() async throws {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)
+            try await moorline.opened()
             var states = moorline.states.makeAsyncIterator()
             let first = await states.next()
             XCTAssertEqual(first, .signedOut(.neverSignedIn))

@@ -95,6 +95,70 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
     assert_eq!(device.provider.live_generation(), Some(2));
 }
 
+/// A refresh during which the disk fails once, after `before` changes. Returns whether it came to that.
+async fn refresh_with_a_failing_disk(knows_attempts: bool, before: usize, kind: std::io::ErrorKind) -> bool {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = knows_attempts;
+    let session = device.signed_in().await;
+    device.disk.fail_after(before, kind);
+    let refreshed = session.access_token(a_new_one(&session)).await;
+    let failed = device.disk.has_failed();
+    if let Err(error) = &refreshed {
+        assert!(matches!(error, Error::StorageUnavailable(_)), "{kind} after {before}: {error:?}");
+    }
+    assert!(device.provider.refreshes().len() <= 1);
+    // Whatever was sent is stored by the next call, and the session goes on in every process.
+    session.access_token(a_new_one(&session)).await.unwrap();
+    let other = device.process();
+    other.access_token(a_new_one(&other)).await.unwrap();
+    assert!(device.provider.live_generation().is_some(), "{kind} after {before}");
+    failed
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_at_any_step_of_a_refresh_loses_no_session() {
+    use std::io::ErrorKind;
+    for kind in [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::FileTooLarge,
+        ErrorKind::ReadOnlyFilesystem,
+        ErrorKind::PermissionDenied,
+    ] {
+        for knows_attempts in [false, true] {
+            let mut before = 0;
+            while refresh_with_a_failing_disk(knows_attempts, before, kind).await {
+                before += 1;
+            }
+            assert!(before >= 4, "the disk is changed at least so often");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_stored_is_stored_at_the_shutdown() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let refreshing = {
+        let session = session.clone();
+        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
+    };
+    gate.reached().await;
+    // As with copy on write: also a change in place needs space.
+    device.disk.fail_after(0, std::io::ErrorKind::StorageFull);
+    gate.open();
+    let full = Error::StorageUnavailable(StorageUnavailableReason::NoSpace);
+    assert_eq!(refreshing.await.unwrap().unwrap_err(), full);
+    session.shutdown(std::time::Duration::from_secs(60)).await.unwrap();
+    let next = device.process();
+    assert_eq!(device.provider.refreshes().len(), 1);
+    next.access_token(a_new_one(&next)).await.unwrap();
+    assert_eq!(device.provider.live_generation(), Some(2));
+}
+
 #[tokio::test]
 async fn a_pending_record_of_a_newer_sdk_is_left_alone_and_nothing_is_sent() {
     let device = Device::new().await;

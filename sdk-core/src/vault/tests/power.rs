@@ -26,7 +26,10 @@ fn after_a_power_cut(before: &Files, steps: &[Step]) -> Vec<Files> {
         for part in [0, 1, 2] {
             let mut files = before.clone();
             for (at, step) in steps.iter().enumerate() {
-                if at < synced || chosen & 1 << (at - synced) != 0 {
+                // Contents that were written in place need no name to be durable.
+                let in_place = matches!(step, Step::Wrote(name, _)
+                    if files.contains_key(name) && steps[at..].contains(&Step::SyncedFile(name.clone())));
+                if at < synced || in_place || chosen & 1 << (at - synced) != 0 {
                     apply(&mut files, step, steps, part);
                 }
             }
@@ -169,6 +172,43 @@ fn a_power_cut_while_a_damaged_vault_is_moved_aside_deletes_nothing() {
     for done in 0..=steps.len() {
         for files in after_a_power_cut(&before, &steps[..done]) {
             assert!(files.values().any(|bytes| bytes == b"damaged"), "after {done} steps: {files:?}");
+        }
+    }
+}
+
+#[test]
+fn a_power_cut_at_any_step_of_an_exchange_leaves_the_old_token_or_the_new_one() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = vault.try_lease(&id("a")).unwrap().unwrap();
+    let before = files(&home.path());
+    let (mut prepared, sent) = (0, Secret::new("rt-1".into()));
+    let steps = steps_of(&home, &vault, |vault| {
+        vault.prepare_exchange(&held, &sent).unwrap();
+        let steps = home.disk.take_steps();
+        prepared = steps.len();
+        let stored = vault.update_reserved(|contents| {
+            if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
+                session.refresh_token = Some(Secret::new("rt-2".into()));
+            }
+            Change::Write(())
+        });
+        stored.unwrap();
+        home.disk.put_back(steps);
+    });
+    for done in 0..=steps.len() {
+        for files in after_a_power_cut(&before, &steps[..done]) {
+            let home = found(&files, &home.keys);
+            let vault = home.open();
+            let token = vault.read().unwrap().state(&id("a")).refresh_token().unwrap().expose().to_owned();
+            assert!(token == "rt-1" || token == "rt-2", "after {done} steps: {token}");
+            assert!(done < steps.len() || token == "rt-2", "what was stored is durable");
+            let heir = vault.try_lease(&id("a")).unwrap().unwrap();
+            let sent_before = vault.prepare_exchange(&heir, &Secret::new(token.clone())).unwrap();
+            if done >= prepared && token == "rt-1" {
+                assert_eq!(sent_before, SentBefore::Yes, "after {done} steps, it may have been sent");
+            }
         }
     }
 }

@@ -6,7 +6,8 @@ use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 
-use super::nonce::{SHORT, WINDOW, windows_of_a_refresh};
+use super::nonce::{WINDOW, windows_of_a_refresh};
+use super::replay::SHORT;
 use super::testing::{Device, Draft, encode};
 use super::{Checked, Claim, DPOP, Dpop, ProofError, TOKEN_ENDPOINT};
 use crate::clock::{Clock, Timestamp};

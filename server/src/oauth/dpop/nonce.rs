@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use super::replay::{Id, SHORT};
+use super::replay::Id;
 use crate::clock::Clock;
 
 /// For so long a nonce is the current one.
@@ -80,6 +80,7 @@ impl Nonces {
 
 #[cfg(test)]
 mod tests {
+    use super::super::replay::SHORT;
     use super::*;
     use crate::clock::Timestamp;
     use crate::random::Random;

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A proof by its key and `jti`: a tag, so nobody can choose where in the table it comes to stand.
 pub(super) type Id = [u8; 16];
+
 /// For so many windows after its own a nonce is accepted everywhere: two to four minutes. Long enough for a slow
 /// network, short enough that proofs which somebody made in advance (§11.2) are soon worthless.
 pub(super) const SHORT: u64 = 1;

@@ -63,7 +63,6 @@ async fn main() -> Result<()> {
     eprintln!("signing in {most} sessions of each kind …");
     let bearer = sessions::bearer(&server, most).await?;
     let mut bearer = Load::new(&server, bearer)?;
-    let mut bound = Load::new(&server, sessions::bound(&server, most).await?)?;
 
     let mut report = Report::new(machine::fsync_ms(server.folder())?);
     let time = Duration::from_secs_f64(arguments.seconds);
@@ -75,6 +74,8 @@ async fn main() -> Result<()> {
         report.signature(machine::signature_cpu_ms()?);
     }
     let serve = Serve::take_over(&mut server)?;
+    // Here and not before: the nonces of another process are of no use.
+    let mut bound = Load::new(&server, sessions::bound(&server, most).await?)?;
     for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
         for (connections, connection) in [("warm", Connection::Warm), ("cold", Connection::Cold)] {
             report.begin(tokens, connections);

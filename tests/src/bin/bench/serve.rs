@@ -27,7 +27,8 @@ impl Serve {
         let text = format!(
             "issuer = {:?}\nlisten = {:?}\ndatabase = {:?}\nmaster_key_file = {:?}\n\
              [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n\
-             [limits]\ntoken_per_address = {NO_LIMIT}\nrotation_per_session = {NO_LIMIT}\napi_per_account = {NO_LIMIT}\n",
+             [limits]\ntoken_per_address = {NO_LIMIT}\nauthorize_per_address = {NO_LIMIT}\n\
+             rotation_per_session = {NO_LIMIT}\napi_per_account = {NO_LIMIT}\n",
             dev.issuer,
             dev.listen,
             folder.join("moorline.db"),

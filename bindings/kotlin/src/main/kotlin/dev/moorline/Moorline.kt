@@ -20,8 +20,8 @@ import dev.moorline.ffi.Client as FfiClient
 import dev.moorline.ffi.StateWatch as FfiStateWatch
 
 /**
- * Makes a [Moorline] for this machine. It opens the vault and reads whether a user is signed in; it does not use the
- * network. That reads a file and asks the key store, so do not call it on a thread that must not wait.
+ * Makes a [Moorline] for this machine. It does not use the network. The vault is read in the background: until then,
+ * [Moorline.state] is [SessionState.Locked].
  *
  * ```kotlin
  * val moorline = Moorline(platform) {
@@ -91,6 +91,12 @@ public class Moorline internal constructor(
             }
         }
     }
+
+    /**
+     * Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer. Until
+     * then, [state] is [SessionState.Locked]. Apps with a user interface collect [state] instead.
+     */
+    public suspend fun opened(): Unit = call { client.opened(null) }
 
     /**
      * Starts a sign-in. Open [AuthorizationRequest.url] in a browser, not in a web view, and pass the URL that the

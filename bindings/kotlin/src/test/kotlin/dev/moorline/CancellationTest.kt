@@ -46,6 +46,7 @@ class CancellationTest {
     @Test
     fun `closing ends the calls that are waiting, and later ones say so`() = waiting {
         val moorline = provider.moorline(folder)
+        moorline.opened()
         val asked = provider.hold()
         val waiting = async(Dispatchers.Default) { runCatching { moorline.startSignIn() }.exceptionOrNull() }
         withContext(Dispatchers.IO) { asked.await() }

@@ -46,6 +46,7 @@ class LoopTest {
     @Test
     fun `a user signs in, lists and adds a note, stays signed in and signs out`() = waiting {
         server.pinned(device()).use { moorline ->
+            moorline.opened()
             val states = async(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) {
                 moorline.state.take(4).toList()
             }
@@ -102,6 +103,7 @@ class LoopTest {
         val user = server.pinned(device()).use { it.finishSignIn(server.browse(request.url, "grace")) }
 
         server.pinned(device()).use { moorline ->
+            moorline.opened()
             assertEquals(SessionState.SignedIn(user), moorline.state.value)
             repeat(5) { turns ->
                 val caller = launch(Dispatchers.Default) { moorline.refresh() }

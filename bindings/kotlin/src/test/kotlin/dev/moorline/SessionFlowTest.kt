@@ -25,6 +25,7 @@ class SessionFlowTest {
     @Test
     fun `the states come in order, the present one first`() = waiting {
         provider.moorline(folder).use { moorline ->
+            moorline.opened()
             val states = async(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) {
                 moorline.state.take(3).toList()
             }

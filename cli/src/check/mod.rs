@@ -1,0 +1,213 @@
+//! `moorline check`: how fit an OpenID provider is for mobile apps.
+//!
+//! It judges by behaviour only and knows no vendor. [`provider`] and [`jwks`] judge documents, [`experiments`] try
+//! things with sessions of their own, and [`report`] prints what came of it.
+
+mod checks;
+mod crypto;
+mod discovery;
+mod document;
+mod experiments;
+mod finding;
+mod id_token;
+mod jwks;
+mod lab;
+mod metadata;
+mod probe;
+mod provider;
+mod report;
+mod secret;
+mod sign_in;
+mod tls;
+mod tokens;
+mod with_client;
+
+use url::Url;
+
+use self::checks::{ERRORS, JWKS, TLS};
+use self::finding::Finding;
+use self::jwks::Keys;
+use self::metadata::Metadata;
+use self::probe::{MOST_REQUESTS, Probe};
+use self::report::Report;
+use self::tokens::{Refusal, Reply};
+use crate::arguments::Check as Options;
+use crate::exit::Exit;
+use crate::failure::{Failure, Unjudged};
+use crate::output::Output;
+use crate::profile::read_named_file;
+
+/// Checks the provider and prints the report.
+pub(crate) async fn run(output: &Output, options: &Options) -> Result<Exit, Failure> {
+    let issuer = issuer(&options.issuer)?;
+    let roots = match &options.ca {
+        Some(file) => tls::roots(&read_named_file(file)?)
+            .map_err(|why| Failure::usage(format!("{}: {why}", file.display())))?,
+        None => Vec::new(),
+    };
+    let probe = Probe::new(&issuer, roots, options.timeout, options.allow_http)
+        .map_err(|why| Failure::local("TLS", &why))?;
+    output.hint(format_args!("Checking {issuer} with at most {MOST_REQUESTS} requests…"));
+    let discovered =
+        discovery::discover(&probe, &issuer, options.allow_http).await.map_err(Failure::Check)?;
+    let metadata = &discovered.metadata;
+    let mut findings = vec![discovered.finding];
+    findings.extend(provider::judge(metadata, &options.issuer));
+    findings.push(transport(&probe, &issuer).await);
+    let keys = keys(&probe, metadata, &mut findings).await;
+    findings.push(refusals(&probe, metadata, options).await);
+    let mut report = Report {
+        issuer: &options.issuer,
+        client_id: options.client_id.as_deref(),
+        findings,
+        requests: 0,
+        sign_ins: 0,
+        clean_up: lab::CleanUp::default(),
+        stopped: None,
+    };
+    if let Some(client_id) = &options.client_id {
+        with_client::run(output, options, client_id, &probe, metadata, &keys, &mut report).await?;
+    }
+    report.requests = probe.sent();
+    report.complete("The check did not come this far.");
+    report::print(&report, output.is_json())?;
+    Ok(report.exit())
+}
+
+/// The issuer's address. A password in it is refused and not repeated.
+fn issuer(text: &str) -> Result<Url, Failure> {
+    let refused = |message: String| {
+        Failure::Check(Unjudged {
+            exit: Exit::Misconfigured,
+            message,
+            hint: "Give the issuer exactly as the provider names it, such as https://id.example.com.",
+        })
+    };
+    let url = Url::parse(text).map_err(|error| refused(format!("the issuer is not a URL: {error}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused("the issuer has a user name or password in it".to_owned()));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refused(
+            "the issuer has a query or a fragment (OIDC Discovery §3 forbids them)".to_owned(),
+        ));
+    }
+    Ok(url)
+}
+
+async fn transport(probe: &Probe, issuer: &Url) -> Finding {
+    if issuer.scheme() == "http" {
+        return TLS.not_tested("Plain HTTP to this machine (--allow-http).");
+    }
+    match probe.handshake(issuer).await {
+        Ok(facts) => tls::judge(&facts, crypto::now()),
+        Err(error) => TLS.not_tested(format!("A handshake of its own had no result: {error}.")),
+    }
+}
+
+async fn keys(probe: &Probe, metadata: &Metadata, findings: &mut Vec<Finding>) -> Keys {
+    let users = "No app can verify who signed in.";
+    let Some(url) = metadata.good("jwks_uri") else {
+        findings.push(JWKS.fail("There is no address for keys.", users));
+        return Keys::default();
+    };
+    let answer = match probe.get(&url).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            findings.push(JWKS.fail(format!("No keys came: {error}."), users));
+            return Keys::default();
+        }
+    };
+    let document = if answer.status == 200 {
+        document::read(&answer).map_err(|why| why.words().to_owned())
+    } else {
+        Err(format!("status {}", answer.status))
+    };
+    let keys = document.and_then(|document| {
+        Keys::new(&document.value).ok_or_else(|| "a document that is no key set".to_owned())
+    });
+    match keys {
+        Ok(keys) => {
+            findings.push(jwks::judge(&keys));
+            keys
+        }
+        Err(why) => {
+            findings.push(JWKS.fail(format!("The keys' address answers with {why}."), users));
+            Keys::default()
+        }
+    }
+}
+
+/// A code that was never issued: the one request of a check without a client that is refused.
+async fn refusals(probe: &Probe, metadata: &Metadata, options: &Options) -> Finding {
+    let Some(url) = metadata.good("token_endpoint") else {
+        return ERRORS.not_tested("There is no token endpoint.");
+    };
+    let fields = [
+        ("grant_type", "authorization_code"),
+        ("code", "moorline-check-never-issued"),
+        ("redirect_uri", "http://127.0.0.1/callback"),
+        ("code_verifier", "moorline-check-moorline-check-moorline-check"),
+        ("client_id", options.client_id.as_deref().unwrap_or("moorline-check")),
+    ];
+    match probe.post(&url, &fields, None).await {
+        Ok(answer) => match tokens::read(&answer) {
+            Reply::Refused(refusal) => judge_refusal(&refusal),
+            Reply::Granted(_) => {
+                ERRORS.fail("A code that was never issued was exchanged for tokens.", "Anybody can sign in.")
+            }
+        },
+        Err(error) => ERRORS.not_tested(format!("No result: {error}.")),
+    }
+}
+
+fn judge_refusal(refusal: &Refusal) -> Finding {
+    let words = refusal.words();
+    match refusal {
+        Refusal { status: 400 | 401, error: Some(_) } => {
+            ERRORS.pass(format!("An unknown code is refused with {words}."), "Apps know what to do next.")
+        }
+        Refusal { status: 429 | 502..=504, .. } => {
+            ERRORS.not_tested(format!("The token endpoint answered {}.", refusal.status))
+        }
+        Refusal { error: Some(_), .. } => ERRORS.warning(
+            format!("An unknown code is refused with {words}; the status should be 400 or 401."),
+            "An app may take the refusal for an outage, and try again and again.",
+        ),
+        Refusal { error: None, .. } => ERRORS.fail(
+            format!("An unknown code is refused with {words}."),
+            "An app can't tell a refusal from an outage: users wait instead of signing in again.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::finding::Verdict;
+    use super::*;
+
+    #[test]
+    fn an_issuer_with_a_password_is_refused_and_not_repeated() {
+        let error = issuer("https://ada:hunter2@id.example.com").unwrap_err();
+        assert_eq!(error.exit(), Exit::Misconfigured);
+        assert!(!error.to_string().contains("hunter2"));
+        for bad in
+            ["", "id.example.com", "https://", "https://id.example.com/?x", "https://id.example.com/#x"]
+        {
+            assert!(issuer(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_must_be_json_with_an_error_code() {
+        let of = |status, error: Option<&str>| {
+            judge_refusal(&Refusal { status, error: error.map(str::to_owned) }).verdict
+        };
+        assert_eq!(of(400, Some("invalid_grant")), Verdict::Pass);
+        assert_eq!(of(401, Some("invalid_client")), Verdict::Pass);
+        assert_eq!(of(403, Some("access_denied")), Verdict::Warning);
+        assert_eq!(of(500, None), Verdict::Fail);
+        assert_eq!(of(200, None), Verdict::Fail);
+        assert_eq!(of(503, None), Verdict::NotTested);
+    }
+}

@@ -1,0 +1,265 @@
+//! Requests out, answers in: one at a time, counted, limited in number, time and size. It follows no redirect.
+
+use std::cell::Cell;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::{Client, Method, redirect};
+use url::{Host, Url};
+use zeroize::Zeroizing;
+
+use super::secret::Secret;
+use super::tls;
+
+/// No check sends more requests than this.
+pub(super) const MOST_REQUESTS: u32 = 90;
+
+/// So many of them are kept for the revocations at the end.
+const RESERVED: u32 = 15;
+
+/// The largest answer that is read: 1 MiB.
+const LARGEST: usize = 1024 * 1024;
+
+/// The way to the provider.
+#[derive(Debug)]
+pub(super) struct Probe {
+    client: Client,
+    allow_http: bool,
+    sent: Cell<u32>,
+    most: Cell<u32>,
+    timeout: Duration,
+    roots: tls::Roots,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ProbeError {
+    /// No name, no route, no connection, or it broke before an answer came.
+    Unreachable,
+    /// It took longer than `--timeout`.
+    Timeout,
+    /// The certificate is not trusted, or TLS failed otherwise.
+    Tls(String),
+    /// The answer is larger than any answer of its kind should be.
+    TooLarge,
+    /// The connection broke in the middle of an answer.
+    Cut,
+    /// Nothing may be sent to this address.
+    NotAllowed(String),
+    /// The provider asks to come back later (429, or a gateway's 502, 503, 504).
+    Busy(u16),
+    /// All requests of one check are used up.
+    OutOfRequests,
+}
+
+impl fmt::Display for ProbeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable => f.write_str("the server cannot be reached"),
+            Self::Timeout => f.write_str("the server did not answer in time (--timeout)"),
+            Self::Tls(why) | Self::NotAllowed(why) => f.write_str(why),
+            Self::TooLarge => f.write_str("the answer is larger than 1 MiB"),
+            Self::Cut => f.write_str("the connection broke in the middle of the answer"),
+            Self::Busy(status) => write!(f, "the server answered {status} and asks to come back later"),
+            Self::OutOfRequests => write!(f, "the check has used its {MOST_REQUESTS} requests"),
+        }
+    }
+}
+
+/// An answer, whatever its status. Its body may hold tokens.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    /// The first header field of this name, if it is text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl Probe {
+    /// Opens nothing yet. Errors: a text, if there is no certificate authority to trust.
+    pub(super) fn new(
+        issuer: &Url,
+        roots: tls::Roots,
+        timeout: Duration,
+        allow_http: bool,
+    ) -> Result<Self, String> {
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&roots)?)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .user_agent(concat!("moorline-check/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeout)
+            .timeout(timeout)
+            // A connection that the server is about to close would lose a request, and an experiment with it.
+            .pool_idle_timeout(Duration::from_secs(2));
+        if is_loopback(issuer) {
+            // A proxy is on another machine, and has another loopback.
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
+        Ok(Self {
+            client,
+            allow_http,
+            sent: Cell::new(0),
+            most: Cell::new(MOST_REQUESTS - RESERVED),
+            timeout,
+            roots,
+        })
+    }
+
+    /// How many requests were sent.
+    pub(super) fn sent(&self) -> u32 {
+        self.sent.get()
+    }
+
+    /// The experiments are over: what is left of the requests is for revocations.
+    pub(super) fn release_reserve(&self) {
+        self.most.set(MOST_REQUESTS);
+    }
+
+    /// A TLS handshake of its own with the server at `url`, to see what it negotiates.
+    pub(super) async fn handshake(&self, url: &Url) -> Result<tls::Facts, ProbeError> {
+        self.check_address(url)?;
+        self.count()?;
+        tokio::time::timeout(self.timeout, tls::handshake(url, &self.roots))
+            .await
+            .unwrap_or(Err(ProbeError::Timeout))
+    }
+
+    pub(super) async fn get(&self, url: &Url) -> Result<Answer, ProbeError> {
+        self.send(Method::GET, url, None, None).await
+    }
+
+    /// A form, as OAuth's endpoints take it.
+    pub(super) async fn post(
+        &self,
+        url: &Url,
+        fields: &[(&str, &str)],
+        proof: Option<&Secret>,
+    ) -> Result<Answer, ProbeError> {
+        let room = fields.iter().map(|(name, value)| 3 * (name.len() + value.len()) + 2).sum();
+        let body = url::form_urlencoded::Serializer::new(String::with_capacity(room));
+        let body = { body }.extend_pairs(fields).finish();
+        self.send(Method::POST, url, Some(Secret::new(body)), proof).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        form: Option<Secret>,
+        proof: Option<&Secret>,
+    ) -> Result<Answer, ProbeError> {
+        self.check_address(url)?;
+        self.count()?;
+        let mut request = self
+            .client
+            .request(method, url.clone())
+            .header(ACCEPT, "application/json")
+            .header(ACCEPT_ENCODING, "identity");
+        if let Some(proof) = proof {
+            request = request.header(HeaderName::from_static("dpop"), proof.expose());
+        }
+        if let Some(form) = form {
+            request = request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form.expose().to_owned());
+        }
+        let mut response = request.send().await.map_err(|error| classify(&error))?;
+        let mut body = Zeroizing::new(Vec::new());
+        while let Some(chunk) = response.chunk().await.map_err(|error| in_body(&error))? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(ProbeError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+
+    fn count(&self) -> Result<(), ProbeError> {
+        if self.sent.get() >= self.most.get() {
+            return Err(ProbeError::OutOfRequests);
+        }
+        self.sent.set(self.sent.get() + 1);
+        Ok(())
+    }
+
+    fn check_address(&self, url: &Url) -> Result<(), ProbeError> {
+        address(url, self.allow_http).map_err(ProbeError::NotAllowed)
+    }
+}
+
+/// Whether something may be sent to `url`: by https, or by http to this machine if that is allowed.
+pub(super) fn address(url: &Url, allow_http: bool) -> Result<(), String> {
+    match url.scheme() {
+        _ if url.host().is_none() => Err("it names no host".to_owned()),
+        "https" => Ok(()),
+        "http" if allow_http && is_loopback(url) => Ok(()),
+        "http" if allow_http => {
+            Err("it does not use https, and --allow-http is for this machine only".to_owned())
+        }
+        "http" => Err("it does not use https".to_owned()),
+        _ => Err("it uses neither https nor http".to_owned()),
+    }
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn classify(error: &reqwest::Error) -> ProbeError {
+    let mut next: Option<&(dyn StdError + 'static)> = error.source();
+    while let Some(cause) = next {
+        if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+            return ProbeError::Tls(tls::describe(tls));
+        }
+        // An `io::Error` shows the source of what it wraps, but not what it wraps.
+        next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
+    }
+    if error.is_timeout() { ProbeError::Timeout } else { ProbeError::Unreachable }
+}
+
+fn in_body(error: &reqwest::Error) -> ProbeError {
+    if error.is_timeout() { ProbeError::Timeout } else { ProbeError::Cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_to_this_machine_only_and_only_if_it_is_allowed() {
+        let may = |text: &str, allow_http| address(&Url::parse(text).unwrap(), allow_http).is_ok();
+        assert!(may("https://id.example.com", false));
+        for local in ["http://127.0.0.1:1", "http://[::1]", "http://localhost:8080/x"] {
+            assert!(may(local, true), "{local}");
+            assert!(!may(local, false), "{local}");
+        }
+        for far in ["http://id.example.com", "http://localhost.example.com", "ftp://127.0.0.1", "data:x"] {
+            assert!(!may(far, true), "{far}");
+        }
+    }
+}

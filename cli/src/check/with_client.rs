@@ -1,0 +1,225 @@
+//! The part of a check that takes a client: sign-ins in the user's browser, and the experiments in their order.
+
+use super::checks::{
+    BINDING, CODE_TWICE, LATE, LOST_ANSWER, LOST_ANSWER_ATTEMPT, NONCES, RACE, RACE_ATTEMPT, REFRESH_TOKEN,
+    REVOKED, SIGN_IN, WRONG_VERIFIER,
+};
+use super::experiments::{Holder, binding, code, first, late, lost, race, revoked};
+use super::finding::{Check, Finding, Verdict};
+use super::jwks::Keys;
+use super::lab::{Found, Lab, Stop};
+use super::metadata::{List, Metadata};
+use super::probe::Probe;
+use super::provider;
+use super::report::Report;
+use super::sign_in::{NoArrival, SignIn, typed_lines};
+use super::tokens::{Client, Tokens};
+use crate::arguments::Check as Options;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Everything that takes a client and the user's browser.
+pub(super) async fn run(
+    output: &Output,
+    options: &Options,
+    client_id: &str,
+    probe: &Probe,
+    metadata: &Metadata,
+    keys: &Keys,
+    report: &mut Report<'_>,
+) -> Result<(), Failure> {
+    let (Some(authorization_endpoint), Some(token_endpoint)) =
+        (metadata.good("authorization_endpoint"), metadata.good("token_endpoint"))
+    else {
+        report.findings.push(SIGN_IN.not_tested("The metadata lacks a usable endpoint."));
+        return Ok(());
+    };
+    let revocation_endpoint = metadata.good("revocation_endpoint");
+    let uses_dpop = provider::uses_dpop(metadata) && !options.bearer;
+    let client = Client::new(probe, token_endpoint, revocation_endpoint, client_id, uses_dpop);
+    let sign_in = SignIn {
+        output,
+        authorization_endpoint,
+        pushed: provider::pushed(metadata),
+        client_id,
+        scope: scope(options, metadata),
+        parameters: &options.parameter,
+        browser: !options.no_browser,
+        port: options.redirect_port,
+        timeout: options.sign_in_timeout,
+        typed: options.no_browser.then(typed_lines),
+    };
+    let mut lab = Lab { probe, client, sign_in, sign_ins: 0, sessions: Vec::new(), refusal: None };
+    output.hint(
+        "The experiments end sessions, so several sign-ins follow, usually three to six. Use a test account. Your \
+         browser may remember you after the first. All sessions are revoked at the end.",
+    );
+    let promised = first::Promised {
+        issuer: &options.issuer,
+        client_id,
+        iss: metadata.flag("authorization_response_iss_parameter_supported"),
+        keys,
+    };
+    let outcome = tokio::select! {
+        outcome = experiment(&mut lab, &promised, metadata, options, &mut report.findings) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(NoArrival::CalledOff),
+    };
+    report.clean_up = lab.clean_up().await;
+    report.sign_ins = lab.sign_ins;
+    if report.clean_up.left() > 0 {
+        output.warn(format_args!(
+            "{} sessions could not be revoked: end them at the provider, for the account that you signed in with",
+            report.clean_up.left()
+        ));
+    }
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(NoArrival::CalledOff) => {
+            report.stopped = Some(Exit::Cancelled);
+            output.warn(
+                "the sign-in was called off, or nobody came back from the browser. If it shows an error about the \
+                 redirect URI, register http://127.0.0.1/callback for any port, or use --redirect-port",
+            );
+            Ok(())
+        }
+        Err(NoArrival::Refused(why)) => {
+            let users = "No user can sign in with this client and these scopes (--scope, --parameter).";
+            if lab.sign_ins == 1 {
+                report.findings.push(SIGN_IN.fail(format!("The provider sent back {why}."), users));
+            } else {
+                report.stopped = Some(Exit::Refused);
+                output.warn(format_args!("sign-in {} came back with {why}", lab.sign_ins));
+            }
+            Ok(())
+        }
+        Err(NoArrival::Local(failure)) => Err(failure),
+    }
+}
+
+/// What to ask for: what the user said, or the two scopes that a session takes, if the provider knows the second.
+fn scope(options: &Options, metadata: &Metadata) -> String {
+    if !options.scope.is_empty() {
+        return options.scope.join(" ");
+    }
+    match metadata.list("scopes_supported") {
+        List::Of(scopes) if !scopes.iter().any(|scope| scope == "offline_access") => "openid".to_owned(),
+        _ => "openid offline_access".to_owned(),
+    }
+}
+
+/// All experiments, in an order in which none spoils the next.
+async fn experiment(
+    lab: &mut Lab<'_>,
+    promised: &first::Promised<'_>,
+    metadata: &Metadata,
+    options: &Options,
+    findings: &mut Vec<Finding>,
+) -> Result<(), NoArrival> {
+    let tokens = match first::sign_in(lab, promised, findings).await {
+        Ok(Some(tokens)) => tokens,
+        Ok(None) => return Ok(()),
+        Err(Stop::NoSignIn(why)) => return Err(why),
+        Err(Stop::NoResult(why)) => {
+            findings.push(SIGN_IN.not_tested(why));
+            return Ok(());
+        }
+    };
+    if tokens.refresh.is_some() {
+        refreshes(lab, &tokens, metadata, options, findings).await?;
+    } else {
+        findings.push(REFRESH_TOKEN.fail(
+            "None was issued. (Some providers want --scope offline_access or --parameter prompt=consent.)",
+            "Users sign in again each time the access token expires.",
+        ));
+    }
+    let output = lab.sign_in.output;
+    output.hint("Exchanging a code twice…");
+    let mut pushed = Vec::new();
+    let twice = code::twice(lab, &mut pushed).await;
+    findings.append(&mut pushed);
+    settle(lab, &CODE_TWICE, twice, findings)?;
+    output.hint("Exchanging a code with the wrong verifier…");
+    let wrong = code::wrong_verifier(lab).await;
+    settle(lab, &WRONG_VERIFIER, wrong, findings)?;
+    findings.push(if lab.client.proves() {
+        first::nonces(&lab.client.nonces())
+    } else {
+        NONCES.not_tested(binding::NO_PROOFS)
+    });
+    Ok(())
+}
+
+/// The experiments with refresh tokens.
+async fn refreshes(
+    lab: &mut Lab<'_>,
+    tokens: &Tokens,
+    metadata: &Metadata,
+    options: &Options,
+    findings: &mut Vec<Finding>,
+) -> Result<(), NoArrival> {
+    let output = lab.sign_in.output;
+    output.hint("Refreshing without the key's proof…");
+    let holder = match binding::run(lab, tokens).await {
+        Ok((finding, holder)) => {
+            findings.push(finding);
+            holder
+        }
+        Err(stop) => {
+            settle(lab, &BINDING, Err(stop), findings)?;
+            Holder::Anybody
+        }
+    };
+    output.hint("Refreshing…");
+    let refreshed = first::refresh(lab, holder).await;
+    settle(lab, &REFRESH_TOKEN, refreshed.map(|(finding, _)| finding), findings)?;
+    let knows_attempts = provider::knows_attempts(metadata);
+    let unknown = "Refresh attempts are not offered.";
+    let mut attempts_work = false;
+    output.hint("Losing an answer…");
+    if knows_attempts {
+        let found = lost::run(lab, true, false).await;
+        attempts_work = matches!(&found, Ok(finding) if finding.verdict == Verdict::Pass);
+        settle(lab, &LOST_ANSWER_ATTEMPT, found, findings)?;
+    } else {
+        findings.push(LOST_ANSWER_ATTEMPT.not_tested(unknown));
+    }
+    let found = lost::run(lab, false, attempts_work).await;
+    settle(lab, &LOST_ANSWER, found, findings)?;
+    output.hint("Refreshing twice at once…");
+    if knows_attempts {
+        let found = race::run(lab, true, false).await;
+        attempts_work &= matches!(&found, Ok(finding) if finding.verdict == Verdict::Pass);
+        settle(lab, &RACE_ATTEMPT, found, findings)?;
+    } else {
+        findings.push(RACE_ATTEMPT.not_tested(unknown));
+    }
+    let found = race::run(lab, false, attempts_work).await;
+    settle(lab, &RACE, found, findings)?;
+    output.hint("Sending a spent refresh token…");
+    let found = late::run(lab, holder, options.late).await;
+    settle(lab, &LATE, found, findings)?;
+    output.hint("Revoking a session…");
+    let found = revoked::run(lab).await;
+    settle(lab, &REVOKED, found, findings)?;
+    findings.push(revoked::ended(lab.refusal.as_ref()));
+    Ok(())
+}
+
+/// Takes a result, or the reason why there is none.
+fn settle(
+    lab: &mut Lab<'_>,
+    check: &'static Check,
+    found: Found,
+    findings: &mut Vec<Finding>,
+) -> Result<(), NoArrival> {
+    match found {
+        Ok(finding) => findings.push(finding),
+        Err(Stop::NoResult(why)) => {
+            findings.push(check.not_tested(why));
+            lab.abandon();
+        }
+        Err(Stop::NoSignIn(why)) => return Err(why),
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Space for a successor, and what lies beside the vault for it.
+
+use super::*;
+
+fn lease(vault: &Vault) -> Lease {
+    vault.try_lease(&id("a")).unwrap().expect("nobody else has it")
+}
+
+fn prepare(vault: &Vault, lease: &Lease, token: &str) -> Result<SentBefore, VaultError> {
+    vault.prepare_exchange(lease, &Secret::new(token.into()))
+}
+
+/// Stores a successor in the space that was secured.
+fn rotate(vault: &Vault, to: &str) -> Result<u64, VaultError> {
+    let updated = vault.update_reserved(|contents| {
+        if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
+            session.refresh_token = Some(Secret::new(to.into()));
+        }
+        Change::Write(())
+    });
+    Ok(updated?.revision)
+}
+
+fn token(vault: &Vault) -> String {
+    vault.read().unwrap().state(&id("a")).refresh_token().unwrap().expose().to_owned()
+}
+
+fn has(home: &Home, start: &str) -> bool {
+    home.names().iter().any(|name| name.starts_with(start))
+}
+
+#[test]
+fn a_padded_vault_reads_as_any_other_and_does_not_grow_from_refresh_to_refresh() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-00");
+    let mut lengths = Vec::new();
+    for round in 1..8 {
+        let held = lease(&vault);
+        prepare(&vault, &held, &token(&vault)).unwrap();
+        rotate(&vault, &format!("rt-{round:02}")).unwrap();
+        assert_eq!(token(&home.open()), format!("rt-{round:02}"));
+        lengths.push(std::fs::metadata(home.file()).unwrap().len());
+    }
+    lengths.dedup();
+    assert_eq!(lengths.len(), 1, "{lengths:?}");
+    queue(&vault, "t1").unwrap();
+    assert!(std::fs::metadata(home.file()).unwrap().len() < lengths[0] / 4, "without its padding");
+}
+
+#[test]
+fn a_successor_is_stored_in_its_space_when_the_disk_is_full_by_then() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = lease(&vault);
+    assert_eq!(prepare(&vault, &held, "rt-1"), Ok(SentBefore::No));
+    home.disk.fill(true);
+    assert!(queue(&vault, "t1").is_err(), "the disk is full");
+    rotate(&vault, "rt-2").unwrap();
+    assert_eq!(token(&home.open()), "rt-2");
+}
+
+#[test]
+fn a_successor_that_has_outgrown_its_space_is_written_beside_it() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = lease(&vault);
+    prepare(&vault, &held, "rt-1").unwrap();
+    rotate(&vault, &"x".repeat(100_000)).unwrap();
+    assert_eq!(token(&home.open()).len(), 100_000);
+}
+
+#[test]
+fn without_space_nothing_is_prepared_and_nothing_is_left() {
+    for kind in NO_SPACE {
+        for before in 0.. {
+            let home = Home::new();
+            let vault = home.open();
+            sign_in(&vault, "rt-1");
+            let held = lease(&vault);
+            home.disk.fail_after(before, kind);
+            let prepared = prepare(&vault, &held, "rt-1");
+            if !home.disk.has_failed() {
+                assert_eq!(prepared, Ok(SentBefore::No));
+                break;
+            }
+            let Err(VaultError::Unavailable { reason, .. }) = prepared else {
+                panic!("{kind} after {before}: {prepared:?}")
+            };
+            assert_eq!(reason, StorageUnavailableReason::NoSpace);
+            assert!(home.names().iter().all(|name| !name.contains(".tmp-")), "{:?}", home.names());
+            assert!(prepare(&vault, &held, "rt-1").is_ok(), "there is space again");
+            assert_eq!(token(&home.open()), "rt-1");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_was_sent_is_known_to_its_heir() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = lease(&vault);
+    assert_eq!(prepare(&vault, &held, "rt-1"), Ok(SentBefore::No));
+    assert!(home.open().try_lease(&id("a")).unwrap().is_none(), "it is held");
+    assert!(home.open().try_lease(&id("b")).unwrap().is_some(), "each account has its own");
+    drop(held);
+    let heir = home.open();
+    let held = lease(&heir);
+    assert_eq!(prepare(&heir, &held, "rt-1"), Ok(SentBefore::Yes));
+    rotate(&heir, "rt-2").unwrap();
+    assert_eq!(prepare(&heir, &held, "rt-2"), Ok(SentBefore::No), "this one was not");
+}
+
+#[test]
+fn a_suspended_holder_lets_go_of_the_lease_and_says_so_also_on_a_full_disk() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = lease(&vault);
+    prepare(&vault, &held, "rt-1").unwrap();
+    home.disk.fill(true);
+    held.suspend();
+    home.disk.fill(false);
+    assert!(held.is_suspended() && !held.is_exclusive());
+    for _heir in 0..2 {
+        let other = home.open();
+        let heir = lease(&other);
+        assert_eq!(prepare(&other, &heir, "rt-1"), Ok(SentBefore::Suspended), "also the heir's heir");
+    }
+}
+
+#[test]
+fn a_holder_that_is_suspended_before_it_sends_leaves_no_mark() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    lease(&vault).suspend();
+    let held = lease(&vault);
+    assert_eq!(prepare(&vault, &held, "rt-1"), Ok(SentBefore::No));
+}
+
+#[test]
+fn a_sent_record_that_cannot_be_read_counts_as_sent() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    let held = lease(&vault);
+    prepare(&vault, &held, "rt-1").unwrap();
+    let record = home.names().into_iter().find(|name| name.starts_with("sent-")).unwrap();
+    let cases: [(&[u8], SentBefore); 3] = [
+        (b"", SentBefore::Suspended),
+        (&[0; 96], SentBefore::Suspended),
+        (br#"{"token_hash":"of another token"}"#, SentBefore::No),
+    ];
+    for (bytes, expected) in cases {
+        put(&home.path().join(&record), bytes);
+        assert_eq!(prepare(&vault, &held, "rt-1"), Ok(expected), "{bytes:?}");
+    }
+}
+
+#[test]
+fn what_no_session_needs_any_more_is_tidied_up() {
+    let ends: [fn(&mut Account); 3] = [
+        |account| account.state = StoredState::SignedOut,
+        |account| account.state = StoredState::Ended(crate::ReauthReason::Revoked),
+        |account| {
+            if let StoredState::SignedIn(session) = &mut account.state {
+                session.knows_attempts = Some(true);
+            }
+        },
+    ];
+    for end in ends {
+        let home = Home::new();
+        let vault = home.open();
+        sign_in(&vault, "rt-1");
+        let held = lease(&vault);
+        prepare(&vault, &held, "rt-1").unwrap();
+        queue(&vault, "t1").unwrap();
+        assert!(has(&home, SLOT) && has(&home, "sent-"), "a refresh is under way");
+        let ended = vault.update(WhenLost::Fail, |contents| {
+            end(contents.account_mut(&id("a")));
+            Change::Write(())
+        });
+        ended.unwrap();
+        assert!(!has(&home, SLOT) && !has(&home, "sent-"), "{:?}", home.names());
+    }
+}
+
+const NO_SPACE: [std::io::ErrorKind; 4] = [
+    std::io::ErrorKind::StorageFull,
+    std::io::ErrorKind::QuotaExceeded,
+    std::io::ErrorKind::FileTooLarge,
+    std::io::ErrorKind::ReadOnlyFilesystem,
+];
