@@ -88,9 +88,9 @@ public final class Moorline: Sendable {
     ///
     /// - Parameter callbackURL: the whole URL that the browser was redirected to.
     /// - Throws: ``MoorlineError/Kind/cancelled`` if the user denied the request or the sign-in was cancelled, and
-    ///   ``MoorlineError/Kind/refused(code:description:)`` if the provider refused or its response failed a check:
-    ///   then the sign-in has ended. After errors of the network or the storage and after
-    ///   ``MoorlineError/Kind/clockSkew(_:)`` the sign-in goes on: call again with the same URL.
+    ///   ``MoorlineError/Kind/refused(code:description:)`` if the provider refused, its response failed a check, or
+    ///   the sign-in took longer than an hour: then it has ended. After errors of the network or the storage and
+    ///   after ``MoorlineError/Kind/clockSkew(_:)`` the sign-in goes on: call again with the same URL.
     @discardableResult
     public func finishSignIn(callbackURL: URL) async throws -> User {
         try await call {

@@ -93,8 +93,8 @@ public class Moorline internal constructor(
     }
 
     /**
-     * Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer. Until
-     * then, [state] is [SessionState.Locked]. Apps with a user interface collect [state] instead.
+     * Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
+     * Until then, [state] is [SessionState.Locked]. Apps with a user interface collect [state] instead.
      */
     public suspend fun opened(): Unit = call { client.opened(null) }
 
@@ -116,7 +116,8 @@ public class Moorline internal constructor(
      *
      * @param callbackUrl the whole URL that the browser was redirected to.
      * @throws MoorlineException.Cancelled if the user denied the request or the sign-in was cancelled: it has ended.
-     * @throws MoorlineException.Refused if the provider refused or its response failed a check: the sign-in has ended.
+     * @throws MoorlineException.Refused if the provider refused, its response failed a check, or the sign-in took
+     * longer than an hour: it has ended.
      * @throws MoorlineException and errors of the network and the storage, and [MoorlineException.ClockSkew]: the
      * sign-in goes on. Call again with the same URL.
      */
