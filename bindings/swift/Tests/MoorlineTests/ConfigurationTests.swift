@@ -62,7 +62,7 @@ final class ConfigurationTests: FolderTestCase {
     func testTimeoutsThatMakeNoSenseAreRefusedBeforeTheyReachTheNativeLibrary() {
         assertRefused(saying: "connectTimeout") { $0.connectTimeout = .seconds(-1) }
         assertRefused(saying: "requestTimeout") { $0.requestTimeout = .seconds(-1) }
-        assertRefused(saying: "timeout") { $0.requestTimeout = .zero }
+        assertRefused(saying: "zero") { $0.requestTimeout = .zero }
     }
 
     func testWhatElseIsMalformedIsNamed() {

@@ -55,7 +55,7 @@ class BuilderTest {
     fun `timeouts that make no sense are refused before they reach the native library`() {
         assertSays("connectTimeout", refusal { connectTimeout = (-1).seconds })
         assertSays("requestTimeout", refusal { requestTimeout = (-1).seconds })
-        assertSays("timeout", refusal { requestTimeout = 0.seconds })
+        assertSays("zero", refusal { requestTimeout = 0.seconds })
     }
 
     @Test
