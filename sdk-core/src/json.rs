@@ -1,11 +1,11 @@
 //! JSON as providers send it, and as JWS demands it.
 //!
-//! What a provider sends is read tolerantly: a byte order mark is skipped (RFC 8259 §8.1), and what is not UTF-8 is replaced.
-//! It only ever occurs in texts for people.
+//! What a provider sends is read tolerantly: a byte order mark is skipped (RFC 8259 §8.1), and what is not UTF-8 is
+//! replaced. It only ever occurs in texts for people.
 //!
-//! Where a document decides something, no name may come twice, at any depth. RFC 7515 §4 and RFC 7519 §4 let a reader take the
-//! last of two members of one name, or refuse. Two readers that take different ones can be played against each other, so we
-//! refuse.
+//! Where a document decides something, no name may come twice, at any depth. RFC 7515 §4 and RFC 7519 §4 let a reader
+//! take the last of two members of one name, or refuse. Two readers that take different ones can be played against
+//! each other, so we refuse.
 
 use std::{borrow::Cow, fmt};
 

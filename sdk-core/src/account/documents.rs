@@ -9,8 +9,8 @@ use crate::{
     vault::Account,
 };
 
-/// The provider's metadata. A process that has none yet takes it from the vault, so that a refresh needs no answer but the
-/// token endpoint's.
+/// The provider's metadata. A process that has none yet takes it from the vault, so that a refresh needs no answer
+/// but the token endpoint's.
 pub(crate) async fn metadata(store: &AccountStore, provider: &Provider) -> Result<Arc<Metadata>, Error> {
     if !provider.is_known() {
         let stored = store.read(|account| account.and_then(|account| account.provider.clone()));

@@ -2,8 +2,8 @@
 
 use super::provider::signature;
 
-/// The signature algorithms that are accepted. `none` and the HMAC family are left out by construction: there is no value for
-/// them. ES512 and ES256K are left out because ring has neither.
+/// The signature algorithms that are accepted. `none` and the HMAC family are left out by construction: there is no
+/// value for them. ES512 and ES256K are left out because ring has neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Algorithm {
     /// RSASSA-PKCS1-v1_5.

@@ -41,8 +41,8 @@ impl std::fmt::Display for Challenge {
     }
 }
 
-/// All challenges of a response, in order. Several fields are one list, as if they were joined by commas (RFC 9110 §5.3).
-/// A part that is malformed is skipped, and spoils no other.
+/// All challenges of a response, in order. Several fields are one list, as if they were joined by commas (RFC 9110
+/// §5.3). A part that is malformed is skipped, and spoils no other.
 pub(crate) fn challenges(headers: &HeaderMap) -> Vec<Challenge> {
     let mut all = Vec::new();
     for value in headers.get_all(header::WWW_AUTHENTICATE) {
@@ -89,8 +89,8 @@ fn read_element(element: &str, all: &mut Vec<Challenge>) {
     read_parameters(rest.trim_start_matches(WHITE_SPACE), all);
 }
 
-/// Adds parameters to the last challenge. Returns whether `text` begins with one. There is one in an element; some servers
-/// separate several with a space alone.
+/// Adds parameters to the last challenge. Returns whether `text` begins with one. There is one in an element; some
+/// servers separate several with a space alone.
 fn read_parameters(mut text: &str, all: &mut [Challenge]) -> bool {
     let mut any = false;
     while let Some((name, value, rest)) = parameter(text) {

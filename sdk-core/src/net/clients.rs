@@ -9,18 +9,19 @@ use crate::{configuration::Configuration, error::Error};
 /// How connections are watched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Watch {
-    /// While a request waits on HTTP/2, the server is pinged this often. An idle connection is not: it would keep a phone's
-    /// radio awake.
+    /// While a request waits on HTTP/2, the server is pinged this often. An idle connection is not: it would keep a
+    /// phone's radio awake.
     pub(crate) ping_interval: Duration,
-    /// How long the answer to a ping may take. A connection that gives none has died quietly: the network was changed, say.
+    /// How long the answer to a ping may take. A connection that gives none has died quietly: the network was
+    /// changed, say.
     pub(crate) ping_timeout: Duration,
     /// How long a connection is kept that nobody uses.
     pub(crate) idle: Duration,
 }
 
 impl Watch {
-    /// For apps: what waits on a connection that has died fails within seven seconds. A slow uplink delays pings, too, so it is
-    /// no less.
+    /// For apps: what waits on a connection that has died fails within seven seconds. A slow uplink delays pings,
+    /// too, so it is no less.
     pub(crate) const DEFAULT: Self = Self {
         ping_interval: Duration::from_secs(2),
         ping_timeout: Duration::from_secs(5),
@@ -36,8 +37,8 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Opens nothing yet. The proxies are the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or the platform's. They
-    /// only pass on what is encrypted for the host itself (CONNECT), so its pins hold.
+    /// Opens nothing yet. The proxies are the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or the
+    /// platform's. They only pass on what is encrypted for the host itself (CONNECT), so its pins hold.
     pub(super) fn new(
         tls: &rustls::ClientConfig,
         configuration: &Configuration,

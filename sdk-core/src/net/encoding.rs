@@ -21,8 +21,8 @@ enum Kind {
 }
 
 impl Body {
-    /// For a response with these headers. They say afterwards what the body is then: of its coding and its length on the wire
-    /// nothing is left.
+    /// For a response with these headers. They say afterwards what the body is then: of its coding and its length on
+    /// the wire nothing is left.
     ///
     /// # Errors
     /// [`NetError::TooLarge`] if the response says at once that it is.
@@ -50,7 +50,8 @@ impl Body {
         }
     }
 
-    /// The whole body. `any` says whether anything came at all: a response may have no body, whatever its headers say.
+    /// The whole body. `any` says whether anything came at all: a response may have no body, whatever its headers
+    /// say.
     pub(super) fn finish(self, any: bool) -> Result<Zeroizing<Vec<u8>>, NetError> {
         match self.0 {
             Kind::Gzip(mut decoder) if any => match decoder.try_finish() {

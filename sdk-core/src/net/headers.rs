@@ -25,9 +25,9 @@ pub(crate) fn date(headers: &HeaderMap) -> Option<SystemTime> {
     texts(headers, &header::DATE).find_map(|text| httpdate::parse_http_date(text).ok())
 }
 
-/// Whether a 401 asks for another access token of `scheme` (RFC 6750 §3.1): it names `invalid_token`, or no error at all.
-/// Where more is asked of the user (`insufficient_user_authentication`, RFC 9470, or `insufficient_scope`), a new token of
-/// the same session does not help.
+/// Whether a 401 asks for another access token of `scheme` (RFC 6750 §3.1): it names `invalid_token`, or no error at
+/// all. Where more is asked of the user (`insufficient_user_authentication`, RFC 9470, or `insufficient_scope`), a
+/// new token of the same session does not help.
 pub(crate) fn wants_other_token(headers: &HeaderMap, scheme: &str) -> bool {
     let all = challenges(headers);
     let ours: Vec<_> = all.iter().filter(|challenge| challenge.is_of(scheme)).collect();

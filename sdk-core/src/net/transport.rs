@@ -39,7 +39,8 @@ impl Transport {
     /// Opens nothing yet.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] if this machine has no certificate authority to trust and the configuration names none.
+    /// [`Error::Misconfigured`] if this machine has no certificate authority to trust and the configuration names
+    /// none.
     pub(crate) fn new(configuration: &Configuration) -> Result<Self, Error> {
         Self::watching(configuration, Watch::DEFAULT)
     }
@@ -51,8 +52,8 @@ impl Transport {
         Ok(Self(Arc::new(Shared { configuration: configuration.clone(), tls, watch, clients })))
     }
 
-    /// Drops the connections that nobody uses: they belong to a network that is gone. What is under way goes on, on its own
-    /// connection, which is not used again.
+    /// Drops the connections that nobody uses: they belong to a network that is gone. What is under way goes on, on
+    /// its own connection, which is not used again.
     pub(crate) fn network_changed(&self) {
         let Shared { configuration, tls, watch, clients } = &*self.0;
         match Clients::new(tls, configuration, *watch) {
@@ -80,7 +81,8 @@ impl Transport {
         Ok(Response { status: received.status(), headers, body: body.finish(any)? })
     }
 
-    /// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and reads it then.
+    /// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and
+    /// reads it then.
     fn begin(&self, mut request: Request) -> reqwest::RequestBuilder {
         if !request.headers.contains_key(header::RANGE) {
             let accepted = || HeaderValue::from_static(ACCEPTED);

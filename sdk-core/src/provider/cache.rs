@@ -67,7 +67,8 @@ impl<T> Cache<T> {
         value
     }
 
-    /// The provider did not answer. While there is a document, it is left alone for a minute, so that no call waits for it.
+    /// The provider did not answer. While there is a document, it is left alone for a minute, so that no call waits
+    /// for it.
     pub(super) fn failed(&self, now: Duration) {
         self.state().retry_at = now.saturating_add(PAUSE);
     }

@@ -15,7 +15,8 @@ use crate::{
     net::{NetError, Request, Response, Transport, retry_after},
 };
 
-/// Asks the provider, by OpenID Connect's address first and by RFC 8414's if there is nothing. `now` is the device's time.
+/// Asks the provider, by OpenID Connect's address first and by RFC 8414's if there is nothing. `now` is the device's
+/// time.
 pub(crate) async fn fetch(
     transport: &Transport,
     configuration: &Configuration,

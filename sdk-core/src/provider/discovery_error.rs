@@ -13,7 +13,8 @@ pub(crate) enum DiscoveryError {
     Net(#[from] NetError),
     /// Something answered, and not as a provider that is up: an outage, a captive portal, or not the issuer.
     #[error(
-        "{issuer} sent no provider metadata: {}. Check whether this is the issuer; a captive portal or a proxy may also have answered in its place",
+        "{issuer} sent no provider metadata: {}. Check whether this is the issuer; a captive portal or a proxy may also \
+         have answered in its place",
         Attempts(attempts)
     )]
     NoDocument { issuer: String, attempts: Vec<Attempt> },
@@ -30,8 +31,8 @@ pub(crate) enum DiscoveryError {
 }
 
 impl DiscoveryError {
-    /// Whether it may pass: then what is known of the provider goes on to be used. Only the provider's own, whole document
-    /// contradicts the configuration.
+    /// Whether it may pass: then what is known of the provider goes on to be used. Only the provider's own, whole
+    /// document contradicts the configuration.
     pub(super) const fn is_passing(&self) -> bool {
         match self {
             Self::Net(NetError::PinMismatch(_) | NetError::NotAllowed(_))

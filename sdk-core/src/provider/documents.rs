@@ -20,8 +20,8 @@ use crate::{
     time::{Clock, unix_seconds},
 };
 
-/// One provider's documents. What the provider said last goes on to be used while it cannot be reached, or something else
-/// answers in its place: a refresh must not fail for a document that changes once in years.
+/// One provider's documents. What the provider said last goes on to be used while it cannot be reached, or something
+/// else answers in its place: a refresh must not fail for a document that changes once in years.
 #[derive(Debug)]
 pub(super) struct Documents {
     configuration: Configuration,
@@ -116,8 +116,8 @@ impl Documents {
         self.keys_younger_than(FRESH, address).await
     }
 
-    /// The keys once more, because a token names one that is not among them: that is how a key rotation is noticed. The
-    /// provider is not asked again within a moment, whatever tokens come.
+    /// The keys once more, because a token names one that is not among them: that is how a key rotation is noticed.
+    /// The provider is not asked again within a moment, whatever tokens come.
     pub(super) async fn newer_keys(&self, address: &Url) -> Result<Arc<Jwks>, JwksError> {
         self.keys_younger_than(MINIMUM_INTERVAL, address).await
     }
@@ -167,8 +167,8 @@ impl Documents {
         self.metadata.aged(self.now()).is_some()
     }
 
-    /// Takes in what was stored, unless there is something newer. What is of another issuer, or would not be accepted from the
-    /// provider, is ignored.
+    /// Takes in what was stored, unless there is something newer. What is of another issuer, or would not be accepted
+    /// from the provider, is ignored.
     pub(super) fn adopt(&self, stored: &StoredProvider) {
         if self.are_known() {
             return;

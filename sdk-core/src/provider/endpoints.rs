@@ -213,7 +213,8 @@ impl Provider {
             &metadata,
             |keys| {
                 match check(keys, provider_time) {
-                    // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token is new.
+                    // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token
+                    // is new.
                     Err(IdTokenError::Clock(_)) => check(keys, device_time),
                     verdict => verdict,
                 }

@@ -24,8 +24,8 @@ struct Key {
 }
 
 impl Jwks {
-    /// Reads a key set. Keys for other uses, of other types, too weak or malformed are skipped, as RFC 7517 §5 asks; `None` if
-    /// `document` is no key set at all. The limit counts the keys that are left.
+    /// Reads a key set. Keys for other uses, of other types, too weak or malformed are skipped, as RFC 7517 §5 asks;
+    /// `None` if `document` is no key set at all. The limit counts the keys that are left.
     pub(crate) fn parse(document: &[u8]) -> Option<Self> {
         let document: Map<String, Value> = json::read(document)?;
         let keys = document.get("keys")?.as_array()?;

@@ -35,7 +35,8 @@ impl Metadata {
         if issuer != configuration.issuer() {
             return Err(of_another_issuer(document, configuration, issuer));
         }
-        // RFC 8414 §2: where the member is left out, PKCE isn't offered; but many providers leave it out and offer it.
+        // RFC 8414 §2: where the member is left out, PKCE isn't offered; but many providers leave it out and offer
+        // it.
         if let Some(methods) = texts(document, "code_challenge_methods_supported")
             && !methods.iter().any(|method| method == "S256")
         {
@@ -97,8 +98,8 @@ impl Metadata {
     }
 }
 
-/// A document of another issuer is the provider's own word only if it is whole: anything else may be half a document, or a
-/// captive portal's.
+/// A document of another issuer is the provider's own word only if it is whole: anything else may be half a document,
+/// or a captive portal's.
 fn of_another_issuer(
     document: &Map<String, Value>,
     configuration: &Configuration,

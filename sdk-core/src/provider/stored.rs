@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 use super::{discovery_error::DiscoveryError, jwks::Jwks, metadata::Metadata};
 use crate::configuration::Configuration;
 
-/// The provider's documents, reduced to what is read of them, and when they came in Unix seconds by the device's clock. They
-/// stand in the vault beside a session, and are read like fresh ones.
+/// The provider's documents, reduced to what is read of them, and when they came in Unix seconds by the device's
+/// clock. They stand in the vault beside a session, and are read like fresh ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredProvider {
     issuer: String,
@@ -25,8 +25,8 @@ pub(crate) struct StoredKeys {
 }
 
 impl StoredProvider {
-    /// What to store of these documents, which came at these times. It is left out if it would make the vault too large: a
-    /// refresh secures space for little more than its tokens.
+    /// What to store of these documents, which came at these times. It is left out if it would make the vault too
+    /// large: a refresh secures space for little more than its tokens.
     pub(crate) fn of(metadata: &Metadata, fetched_at: u64, keys: Option<(&Jwks, u64)>) -> Option<Self> {
         let mut stored = Self {
             issuer: metadata.issuer.clone(),

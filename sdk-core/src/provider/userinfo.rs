@@ -64,13 +64,14 @@ pub(crate) struct ExpectedUserInfo<'a> {
     pub(crate) leeway: i64,
 }
 
-/// The claims in `body`, which must be about `subject`: the response is not signed, and a token of another user could have
-/// been slipped in (§5.3.2).
+/// The claims in `body`, which must be about `subject`: the response is not signed, and a token of another user could
+/// have been slipped in (§5.3.2).
 pub(crate) fn parse(body: &[u8], subject: &str) -> Result<Map<String, Value>, UserInfoError> {
     about(read_unambiguous(body).ok_or(UserInfoError::NotJson)?, subject)
 }
 
-/// The claims of signed userinfo (`application/jwt`, §5.3.2): signed by the provider, for this client, about this user.
+/// The claims of signed userinfo (`application/jwt`, §5.3.2): signed by the provider, for this client, about this
+/// user.
 pub(crate) fn verify_signed(
     text: &str,
     keys: &Jwks,

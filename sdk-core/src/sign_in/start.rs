@@ -50,8 +50,8 @@ impl SignIn {
         Ok(AuthorizationRequest { url, state })
     }
 
-    /// The metadata, if a sign-in can succeed by it. What was read a while ago may be out of date: before the sign-in fails, the
-    /// provider is asked again.
+    /// The metadata, if a sign-in can succeed by it. What was read a while ago may be out of date: before the sign-in
+    /// fails, the provider is asked again.
     async fn suitable_metadata(&self) -> Result<Arc<Metadata>, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         if check_metadata(&metadata, self.provider.configuration()).is_ok() {

@@ -1,5 +1,5 @@
-//! Proxies of the environment. A process reads them once, so each case is a process of its own: this test program again,
-//! which then runs [`a_process_asks`] alone.
+//! Proxies of the environment. A process reads them once, so each case is a process of its own: this test program
+//! again, which then runs [`a_process_asks`] alone.
 
 use std::{
     process::{Command, Output},

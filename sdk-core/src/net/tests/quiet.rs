@@ -45,7 +45,8 @@ async fn http_2(leaf: &crate::testing::tls_server::Leaf) -> u16 {
     port
 }
 
-/// A network before the server: connections that were made before [`change`](Self::change) swallow everything after it.
+/// A network before the server: connections that were made before [`change`](Self::change) swallow everything after
+/// it.
 struct Network {
     port: u16,
     connections: Arc<AtomicUsize>,
@@ -135,8 +136,8 @@ async fn a_connection_that_has_died_quietly_costs_one_short_time_out_and_is_not_
     assert_eq!(network.connections.load(Ordering::SeqCst), 3);
 }
 
-/// A server over plain HTTP that keeps its connections. It says on a channel when one has ended, and answers `/slow` only
-/// when it is let.
+/// A server over plain HTTP that keeps its connections. It says on a channel when one has ended, and answers `/slow`
+/// only when it is let.
 async fn keeps_connections() -> (u16, Arc<Notify>, Arc<Notify>, mpsc::UnboundedReceiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
