@@ -1,11 +1,11 @@
-//! Giving up on a call from outside.
+//! Lets a caller stop waiting for a call.
 
 use std::{future, sync::Arc};
 
 use tokio::sync::watch;
 
-/// Lets a caller give up on calls: those that were handed it answer [`Cancelled`](crate::ClientError::Cancelled) as
-/// soon as [`cancel`](Self::cancel) is called. What they had begun is finished inside the SDK.
+/// Lets a caller stop waiting: calls that were given this fail with [`Cancelled`](crate::ErrorKind::Cancelled) as
+/// soon as [`cancel`](Self::cancel) is called. Work that has begun is finished inside the SDK.
 #[derive(Debug, Default, uniffi::Object)]
 pub struct Cancellation {
     cancelled: watch::Sender<bool>,
@@ -13,13 +13,13 @@ pub struct Cancellation {
 
 #[uniffi::export]
 impl Cancellation {
-    /// One that was not cancelled yet.
+    /// A new one, not cancelled.
     #[uniffi::constructor]
     pub fn new() -> Arc<Self> {
         Arc::default()
     }
 
-    /// Gives up on every call that was handed this, now and later. Calling it again changes nothing.
+    /// Cancels every call that was or will be given this. Calling it again changes nothing.
     pub fn cancel(&self) {
         self.cancelled.send_replace(true);
     }
@@ -32,7 +32,7 @@ impl Cancellation {
     }
 }
 
-/// Waits for a cancellation; for ever where there is none to wait for.
+/// Waits for a cancellation; for ever if there is none to wait for.
 pub(crate) async fn cancelled(cancellation: Option<&Cancellation>) {
     match cancellation {
         Some(cancellation) => cancellation.cancelled().await,

@@ -5,26 +5,30 @@ use std::{
     time::Duration,
 };
 
-use moorline::{InsecureFileKeyStore, KeyStore, Moorline, Platform, PlatformKeyStore};
+use moorline::{
+    Error, InsecureFileKeyStore, KeyStore, KeyStoreError, Moorline, Platform, PlatformKeyStore,
+    StorageUnavailableReason,
+};
 
 use crate::{
     AccessToken, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
-    HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOut, StateWatch,
-    User, cancellation::cancelled, key_store::ForeignKeyStore,
+    HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOutcome,
+    StateWatch, User, Vocabulary, cancellation::cancelled, key_store::ForeignKeyStore,
 };
 
-/// One account's session. Few and long-lived: an app holds one an account, and shuts it down when it is done with it.
+/// One account's session. An app holds one for each account, for as long as it runs.
 #[derive(Debug, uniffi::Object)]
 pub struct Client {
     held: RwLock<Held>,
-    shut_down: Arc<Cancellation>,
+    released: Arc<Cancellation>,
+    vocabulary: Vocabulary,
 }
 
 #[derive(Debug)]
 enum Held {
     Open(Moorline),
     /// With the last state there was.
-    ShutDown(moorline::SessionState),
+    Released(moorline::SessionState),
 }
 
 #[uniffi::export]
@@ -36,52 +40,61 @@ impl Client {
         vault_directory: String,
         key_store: Arc<dyn AppKeyStore>,
     ) -> Result<Arc<Self>, ClientError> {
-        Self::open(configuration, &vault_directory, Arc::new(ForeignKeyStore(key_store)))
+        Self::open(configuration, &vault_directory, Ok(Arc::new(ForeignKeyStore(key_store))))
     }
 
-    /// With keys in the platform's own key store, under this service name. Errors:
-    /// [`StorageUnavailable`](ClientError::StorageUnavailable) on a machine that has none.
+    /// With keys in the platform's own key store, under this service name. Fails with
+    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has none.
     #[uniffi::constructor]
     pub fn with_platform_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         service: String,
     ) -> Result<Arc<Self>, ClientError> {
-        let key_store = PlatformKeyStore::open(&service).map_err(|_| ClientError::StorageUnavailable)?;
-        Self::open(configuration, &vault_directory, Arc::new(key_store))
+        let key_store = PlatformKeyStore::open(&service).map_err(|error| unavailable(&error));
+        Self::open(configuration, &vault_directory, key_store.map(|store| Arc::new(store) as _))
     }
 
-    /// With keys in plain files of a folder: whoever can read it can read the vault. For desks and tests without a key
-    /// store, and only where somebody asked for it.
+    /// With keys in plain files of a folder: whoever can read it can read the vault. For development and tests on a
+    /// machine without a key store.
     #[uniffi::constructor]
     pub fn with_insecure_file_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         key_directory: String,
     ) -> Result<Arc<Self>, ClientError> {
-        Self::open(configuration, &vault_directory, Arc::new(InsecureFileKeyStore::new(key_directory)))
+        Self::open(configuration, &vault_directory, Ok(Arc::new(InsecureFileKeyStore::new(key_directory))))
     }
 
-    /// The state just now; the last one, once the client was shut down.
+    /// The state; the last one, once the client was released.
     pub fn state(&self) -> SessionState {
         match &*self.held.read().unwrap_or_else(PoisonError::into_inner) {
             Held::Open(moorline) => moorline.state().into(),
-            Held::ShutDown(state) => state.clone().into(),
+            Held::Released(state) => state.clone().into(),
         }
     }
 
-    /// The state, and then each change of it. Errors: [`Misconfigured`](ClientError::Misconfigured) once the client was
-    /// shut down, as with every function that follows.
+    /// Waits until the vault was read for the first time; before that, the state is [`SessionState::Locked`].
+    pub async fn opened(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
+        self.run(cancellation, async |moorline: Moorline| {
+            moorline.opened().await;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The state, and then each change of it. Fails with [`Misconfigured`](crate::ErrorKind::Misconfigured) once the
+    /// client was released, as does every function below.
     pub fn states(&self) -> Result<Arc<StateWatch>, ClientError> {
         Ok(StateWatch::new(self.moorline()?.states()))
     }
 
-    /// What is known about the session; nothing where nobody is signed in.
+    /// What is known about the session, or `None` if nobody is signed in.
     pub fn session_info(&self) -> Result<Option<SessionInfo>, ClientError> {
         Ok(self.moorline()?.session_info().map(Into::into))
     }
 
-    /// Starts a sign-in: the address to open in the browser.
+    /// Starts a sign-in: returns the URL to open in the browser.
     pub async fn start_sign_in(
         &self,
         options: SignInOptions,
@@ -90,7 +103,7 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.start_sign_in(options.into()).await).await
     }
 
-    /// Ends a sign-in with the address that the browser was sent back to.
+    /// Finishes a sign-in with the URL that the browser was redirected to.
     pub async fn finish_sign_in(
         &self,
         callback_url: String,
@@ -99,12 +112,12 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.finish_sign_in(&callback_url).await).await
     }
 
-    /// Forgets a sign-in that was started.
+    /// Deletes a sign-in that was started.
     pub async fn cancel_sign_in(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
         self.run(cancellation, async |moorline| moorline.cancel_sign_in().await).await
     }
 
-    /// An access token that is good for at least `min_validity`, refreshed where needed.
+    /// An access token that is valid for at least `min_validity`, refreshed if needed.
     pub async fn access_token(
         &self,
         min_validity: Duration,
@@ -113,17 +126,27 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.access_token(min_validity).await).await
     }
 
-    /// A new access token, whatever is left of the present one.
-    pub async fn refresh(&self, cancellation: Option<Arc<Cancellation>>) -> Result<AccessToken, ClientError> {
-        self.run(cancellation, async |moorline| moorline.refresh().await).await
+    /// An access token other than the `rejected` one (its text: tokens cross by value); with `None`, a new one in any
+    /// case.
+    pub async fn refresh(
+        &self,
+        rejected: Option<String>,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<AccessToken, ClientError> {
+        self.run(cancellation, async |moorline: Moorline| {
+            let Some(rejected) = rejected else { return moorline.refresh(None).await };
+            let current = moorline.access_token(Duration::ZERO).await?;
+            if current.secret() == rejected { moorline.refresh(Some(&current)).await } else { Ok(current) }
+        })
+        .await
     }
 
-    /// What the provider's userinfo endpoint says about the person.
+    /// Asks the provider's userinfo endpoint about the user.
     pub async fn user_info(&self, cancellation: Option<Arc<Cancellation>>) -> Result<User, ClientError> {
         self.run(cancellation, async |moorline| moorline.user_info().await).await
     }
 
-    /// Sends a request with the access token; refreshes and sends it once more on a 401.
+    /// Sends a request with the access token; if the API rejects the token, refreshes and sends the request once more.
     pub async fn send(
         &self,
         request: HttpRequest,
@@ -132,7 +155,7 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.send(request.into()).await).await
     }
 
-    /// What a request must carry that another HTTP client sends, once.
+    /// The headers for one request that an HTTP client of the app's own sends.
     pub async fn request_headers(
         &self,
         method: String,
@@ -144,25 +167,37 @@ impl Client {
             .await
     }
 
-    /// Takes in the `DPoP-Nonce` of an answer from this address.
+    /// Takes in the `DPoP-Nonce` of a response from this URL.
     pub fn learn_nonce(&self, url: String, nonce: String) -> Result<(), ClientError> {
-        Ok(self.moorline()?.learn_nonce(&url, &nonce)?)
+        self.moorline()?.learn_nonce(&url, &nonce).map_err(|error| self.error(error))
     }
 
-    /// Signs out: forgets the session on this device, then tells the provider.
-    pub async fn sign_out(&self, cancellation: Option<Arc<Cancellation>>) -> Result<SignOut, ClientError> {
+    /// Signs out: clears the session on this device, then revokes it at the provider.
+    pub async fn sign_out(
+        &self,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<SignOutOutcome, ClientError> {
         self.run(cancellation, async |moorline| moorline.sign_out().await).await
     }
 
-    /// Lets go of everything. Calls that are waiting end as [`Cancelled`](ClientError::Cancelled), watches end, and
-    /// later calls are errors. Signs nobody out.
-    pub fn shut_down(&self) {
+    /// Finishes what is under way, before the process ends; waits for `limit` at most.
+    pub async fn shutdown(
+        &self,
+        limit: Duration,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<(), ClientError> {
+        self.run(cancellation, async |moorline| moorline.shutdown(limit).await).await
+    }
+
+    /// Releases the vault, the network and the key store. Waiting calls fail with
+    /// [`Cancelled`](crate::ErrorKind::Cancelled), watches end, and later calls fail. Signs nobody out.
+    pub fn release(&self) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         if let Held::Open(moorline) = &*held {
             let state = moorline.state();
-            *held = Held::ShutDown(state);
+            *held = Held::Released(state);
         }
-        self.shut_down.cancel();
+        self.released.cancel();
     }
 }
 
@@ -170,33 +205,56 @@ impl Client {
     fn open(
         configuration: ClientConfiguration,
         vault_directory: &str,
-        key_store: Arc<dyn KeyStore>,
+        key_store: Result<Arc<dyn KeyStore>, Error>,
     ) -> Result<Arc<Self>, ClientError> {
-        let moorline = Moorline::new(configuration.build()?, Platform::new(vault_directory, key_store))?;
-        Ok(Arc::new(Self { held: RwLock::new(Held::Open(moorline)), shut_down: Cancellation::new() }))
+        let vocabulary = configuration.vocabulary;
+        let opened = key_store.and_then(|key_store| {
+            Moorline::new(configuration.build()?, Platform::new(vault_directory, key_store))
+        });
+        let moorline = opened.map_err(|error| ClientError::new(error, vocabulary))?;
+        Ok(Arc::new(Self {
+            held: RwLock::new(Held::Open(moorline)),
+            released: Cancellation::new(),
+            vocabulary,
+        }))
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {
         match &*self.held.read().unwrap_or_else(PoisonError::into_inner) {
             Held::Open(moorline) => Ok(moorline.clone()),
-            Held::ShutDown(_) => {
-                Err(ClientError::Misconfigured { what: "it was used after it had been closed".into() })
+            Held::Released(_) => {
+                Err(self.error(Error::Misconfigured("this Moorline was closed; make a new one".into())))
             }
         }
     }
 
-    /// Runs a call of the SDK until it answers, its caller gives up, or the client is shut down.
+    fn error(&self, error: Error) -> ClientError {
+        ClientError::new(error, self.vocabulary)
+    }
+
+    /// Runs a call of the SDK until it returns, its caller stops waiting, or the client is released.
     async fn run<T, U: From<T>>(
         &self,
         cancellation: Option<Arc<Cancellation>>,
-        call: impl AsyncFnOnce(Moorline) -> Result<T, moorline::Error>,
+        call: impl AsyncFnOnce(Moorline) -> Result<T, Error>,
     ) -> Result<U, ClientError> {
         let moorline = self.moorline()?;
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
-            () = self.shut_down.cancelled() => Err(ClientError::Cancelled),
-            () = cancelled(cancellation.as_deref()) => Err(ClientError::Cancelled),
-            answer = call(moorline) => Ok(answer?.into()),
-        }
+            () = self.released.cancelled() => Err(Error::Cancelled),
+            () = cancelled(cancellation.as_deref()) => Err(Error::Cancelled),
+            outcome = call(moorline) => outcome,
+        };
+        outcome.map(Into::into).map_err(|error| self.error(error))
     }
+}
+
+/// Why the platform's key store could not be opened.
+fn unavailable(error: &KeyStoreError) -> Error {
+    Error::StorageUnavailable(match error {
+        KeyStoreError::Locked => StorageUnavailableReason::Locked,
+        KeyStoreError::Unavailable(_) => StorageUnavailableReason::NoKeyStore,
+        KeyStoreError::TimedOut => StorageUnavailableReason::Busy,
+        KeyStoreError::Failed(_) | _ => StorageUnavailableReason::Failed,
+    })
 }

@@ -4,28 +4,32 @@ use std::time::Duration;
 
 use moorline::{Configuration, HostPins};
 
+use crate::Vocabulary;
+
 /// Which provider, which app, which session: all that `moorline::ConfigurationBuilder` takes.
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct ClientConfiguration {
+    /// The caller's language, which messages use for the names of options.
+    pub vocabulary: Vocabulary,
     /// The provider's issuer identifier, an `https` URL.
     pub issuer: String,
-    /// The app's name at the provider.
+    /// The app's client id.
     pub client_id: String,
-    /// Where the provider sends the browser back to.
+    /// The redirect URI: where the provider sends the browser back to.
     pub redirect_uri: Option<String>,
-    /// What to ask for.
+    /// The scopes to request.
     pub scopes: Vec<String>,
-    /// The pins of the hosts that have any.
+    /// The pins of each pinned host.
     pub pins: Vec<PinnedHost>,
-    /// One more root certificate to trust, in PEM.
-    pub extra_root_pem: Option<String>,
-    /// Whether plain HTTP to loopback is fine, for development.
+    /// Further root certificates to trust, in PEM.
+    pub extra_roots: Vec<String>,
+    /// Whether plain HTTP to loopback is allowed, for development.
     pub allow_http_on_loopback: bool,
-    /// Whether bearer tokens are fine where the provider can't bind them to this device.
+    /// Whether bearer tokens are accepted from a provider that cannot bind tokens to this device.
     pub allow_bearer: bool,
     /// Further origins that the access token may be sent to.
     pub api_origins: Vec<String>,
-    /// Which session of the vault; nothing for `default`.
+    /// Which session of the vault; `None` for `default`.
     pub account: Option<String>,
     /// How long a connection may take.
     pub connect_timeout: Option<Duration>,
@@ -40,11 +44,11 @@ pub struct ClientConfiguration {
 pub struct PinnedHost {
     /// The host's name.
     pub host: String,
-    /// The pin in use.
+    /// The pin of the key in use.
     pub primary: Option<String>,
-    /// Pins for later; at least one.
+    /// Pins of keys for later; at least one.
     pub backups: Vec<String>,
-    /// The day (`2027-06-01`) after which the pins no longer count.
+    /// The day (`2027-06-01`) after which the pins are no longer checked.
     pub expires: Option<String>,
 }
 
@@ -63,9 +67,6 @@ impl ClientConfiguration {
         if let Some(uri) = &self.redirect_uri {
             builder = builder.redirect_uri(uri);
         }
-        if let Some(pem) = &self.extra_root_pem {
-            builder = builder.extra_root_pem(pem);
-        }
         if self.allow_http_on_loopback {
             builder = builder.allow_http_on_loopback();
         }
@@ -81,6 +82,7 @@ impl ClientConfiguration {
         if let Some(timeout) = self.request_timeout {
             builder = builder.request_timeout(timeout);
         }
+        builder = self.extra_roots.iter().fold(builder, |builder, pem| builder.extra_root_pem(pem));
         builder = self.pins.into_iter().fold(builder, |builder, host| builder.pins(host.into()));
         builder = self.api_origins.iter().fold(builder, |builder, origin| builder.api_origin(origin));
         self.authorization_parameters

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-/// A request to send with the access token. Its `Debug` shows the method alone.
+/// A request to send with the access token. Its `Debug` shows only the method.
 #[derive(Clone, uniffi::Record)]
 pub struct HttpRequest {
     /// `GET`, `POST`, ….
     pub method: String,
-    /// The absolute address.
+    /// The absolute URL.
     pub url: String,
     /// Header fields, in order.
     pub headers: Vec<HeaderField>,
@@ -15,7 +15,7 @@ pub struct HttpRequest {
     pub body: Vec<u8>,
 }
 
-/// The API's answer, whatever its status. Its `Debug` shows the status alone.
+/// The API's response, whatever its status. Its `Debug` shows only the status.
 #[derive(Clone, uniffi::Record)]
 pub struct HttpResponse {
     /// The status code.
@@ -26,7 +26,7 @@ pub struct HttpResponse {
     pub body: Vec<u8>,
 }
 
-/// A header field. Its `Debug` shows the name alone.
+/// A header field. Its `Debug` shows only the name.
 #[derive(Clone, uniffi::Record)]
 pub struct HeaderField {
     /// The name.
@@ -37,12 +37,11 @@ pub struct HeaderField {
 
 impl From<HttpRequest> for moorline::HttpRequest {
     fn from(request: HttpRequest) -> Self {
-        Self {
-            method: request.method,
-            url: request.url,
-            headers: request.headers.into_iter().map(|field| (field.name, field.value)).collect(),
-            body: request.body,
-        }
+        let HttpRequest { method, url, headers, body } = request;
+        headers
+            .iter()
+            .fold(Self::new(&method, &url), |request, field| request.header(&field.name, &field.value))
+            .body(body)
     }
 }
 

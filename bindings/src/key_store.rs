@@ -4,40 +4,41 @@ use std::{fmt, sync::Arc};
 
 use moorline::{KeyStore, KeyStoreError, SecretKey};
 
-/// Keeps keys of 32 bytes by name. Written in Kotlin or Swift; called on the SDK's own threads, where it may block.
+/// Stores keys of 32 bytes by name. Implemented in Kotlin or Swift, and called on the SDK's own threads, where it may
+/// block.
 #[uniffi::export(rust, foreign)]
 pub trait AppKeyStore: Send + Sync {
-    /// The key of this name; nothing where there is none.
+    /// The key of this name, or `None` if there is none.
     fn load(&self, key_id: String) -> Result<Option<Vec<u8>>, AppKeyStoreError>;
 
-    /// Keeps a key, in place of any of the same name.
+    /// Stores a key, and replaces any of the same name.
     fn store(&self, key_id: String, key: Vec<u8>) -> Result<(), AppKeyStoreError>;
 
-    /// Forgets a key; one that isn't there is no error.
+    /// Deletes a key. A missing key is not an error.
     fn delete(&self, key_id: String) -> Result<(), AppKeyStoreError>;
 }
 
-/// Why the app's key store didn't answer. Mirrors [`moorline::KeyStoreError`].
+/// Why the app's key store failed. Mirrors [`moorline::KeyStoreError`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum AppKeyStoreError {
-    /// It will work once somebody unlocks the device.
+    /// The device is locked: it will work once the user unlocks it.
     #[error("locked")]
     Locked,
-    /// There is no key store here.
+    /// This machine has no key store.
     #[error("unavailable: {reason}")]
     Unavailable {
-        /// Why, in words that hold no secret.
+        /// Why. Must hold no secret.
         reason: String,
     },
-    /// It answered with an error.
+    /// The key store reported an error.
     #[error("failed: {reason}")]
     Failed {
-        /// What happened, in words that hold no secret.
+        /// What happened. Must hold no secret.
         reason: String,
     },
 }
 
-/// An exception that the trait doesn't declare. Its text is not taken over: nobody promised that it holds no key.
+/// An exception that the trait does not declare. Its text is dropped, because it might hold a key.
 impl From<uniffi::UnexpectedUniFFICallbackError> for AppKeyStoreError {
     fn from(_: uniffi::UnexpectedUniFFICallbackError) -> Self {
         Self::Failed { reason: "the app's key store threw an unexpected exception".into() }
@@ -54,14 +55,14 @@ impl From<AppKeyStoreError> for KeyStoreError {
     }
 }
 
-/// The app's key store, as the SDK wants it.
+/// Adapts the app's key store to the SDK's trait.
 pub(crate) struct ForeignKeyStore(pub(crate) Arc<dyn AppKeyStore>);
 
 impl KeyStore for ForeignKeyStore {
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
         let Some(bytes) = self.0.load(key_id.into())? else { return Ok(None) };
         let key = <[u8; 32]>::try_from(bytes).map_err(|bytes| {
-            KeyStoreError::Failed(format!("a key of {} bytes, instead of 32", bytes.len()))
+            KeyStoreError::Failed(format!("the key has {} bytes instead of 32", bytes.len()))
         })?;
         Ok(Some(SecretKey::from_bytes(key)))
     }
@@ -103,18 +104,18 @@ mod tests {
 
     #[test]
     fn a_key_of_another_length_is_a_failure_of_the_key_store() {
-        let error = ForeignKeyStore(Arc::new(Short)).load("vault").expect_err("31 bytes are no key");
-        assert_eq!(error, KeyStoreError::Failed("a key of 31 bytes, instead of 32".into()));
+        let error = ForeignKeyStore(Arc::new(Short)).load("vault").expect_err("31 bytes are not a key");
+        assert_eq!(error, KeyStoreError::Failed("the key has 31 bytes instead of 32".into()));
     }
 
     #[test]
-    fn a_locked_key_store_stays_locked_on_its_way_to_the_sdk() {
+    fn a_locked_key_store_is_reported_to_the_sdk_as_locked() {
         let key = SecretKey::from_bytes([7; 32]);
         assert_eq!(ForeignKeyStore(Arc::new(Short)).store("vault", &key), Err(KeyStoreError::Locked));
     }
 
     #[test]
-    fn the_text_of_an_unexpected_exception_goes_no_further() {
+    fn the_text_of_an_unexpected_exception_is_dropped() {
         let error = ForeignKeyStore(Arc::new(Short)).delete("vault").expect_err("it threw");
         assert!(!error.to_string().contains("0123456789"), "{error}");
     }

@@ -1,15 +1,17 @@
-//! The UniFFI surface of Moorline's SDK: what Kotlin and Swift call.
+//! The UniFFI surface of Moorline's SDK: what the Kotlin and Swift libraries call.
 //!
-//! It is thin on purpose. Types here mirror the SDK's in the forms that UniFFI can carry, and functions pass straight
-//! through; whatever decides something is in `moorline`, and whatever is idiomatic is in `bindings/kotlin` and
-//! `bindings/swift`. Apps never see these names: the generated code is an internal part of those libraries.
+//! It is thin on purpose. Types here mirror the SDK's in forms that UniFFI can carry, and functions pass straight
+//! through. Decisions are made in `moorline`; what is idiomatic in a language is in `bindings/kotlin` and
+//! `bindings/swift`. Apps never see these names: the generated code is internal to those libraries.
 //!
-//! Three rules hold for everything exported:
+//! Rules for everything exported:
 //!
-//! - Calls are coarse and objects are few ([`Client`], [`StateWatch`], [`Cancellation`], and the app's own
-//!   [`AppKeyStore`]): a call through JNA costs tens of microseconds.
-//! - Every `async` function can be given up on, by dropping its future (Kotlin does) or through a [`Cancellation`]
-//!   (Swift's cancellation doesn't reach Rust). The work goes on inside the SDK, so a refresh is never cut in half.
+//! - Calls are coarse and objects are few: [`Client`], [`StateWatch`], [`Cancellation`], and the app's own
+//!   [`AppKeyStore`].
+//! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
+//!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
+//!   refresh is never interrupted half-way.
+//! - An error crosses with all that the SDK says about it, in one direction only: see [`ClientError`].
 //! - No panic and no foreign exception crosses as anything but an error.
 
 mod cancellation;
@@ -24,10 +26,13 @@ mod sign_in;
 pub use cancellation::Cancellation;
 pub use client::Client;
 pub use configuration::{ClientConfiguration, Parameter, PinnedHost};
-pub use error::{ClientError, ReauthReason, SignedOutReason, StorageLostReason};
+pub use error::{
+    ClientError, ErrorKind, ReauthReason, Retry, SignedOutReason, StorageLostReason,
+    StorageUnavailableReason, Vocabulary,
+};
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User};
-pub use sign_in::{AuthorizationRequest, SignInOptions, SignOut};
+pub use sign_in::{AuthorizationRequest, SignInOptions, SignOutOutcome};
 
 uniffi::setup_scaffolding!();

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use crate::{Cancellation, ReauthReason, SignedOutReason};
 
-/// Where the session stands. Mirrors [`moorline::SessionState`].
+/// The state of a session. Mirrors [`moorline::SessionState`].
 #[derive(Debug, Clone, uniffi::Enum)]
 pub enum SessionState {
     /// Nobody is signed in.
@@ -21,14 +21,14 @@ pub enum SessionState {
     },
     /// A sign-in has started and the browser is open.
     SigningIn,
-    /// Somebody is signed in.
+    /// A user is signed in.
     SignedIn {
         /// Who.
         user: User,
     },
-    /// The storage can't be read just now.
+    /// There may be a session, and the storage cannot be read at present.
     Locked,
-    /// There was a session and it has ended.
+    /// There was a session, and it needs a new sign-in.
     NeedsReauth {
         /// Why.
         reason: ReauthReason,
@@ -50,8 +50,8 @@ impl StateWatch {
 
 #[uniffi::export]
 impl StateWatch {
-    /// The present state at the first call, and from then on the next one. A reader that is slow may miss states between.
-    /// Nothing once this was stopped or the client was shut down.
+    /// Returns the current state at the first call, and then waits for the next one. A slow reader gets the latest
+    /// state and may miss those between. Returns `None` once this was stopped or the client was released.
     pub async fn next(&self) -> Option<SessionState> {
         tokio::select! {
             biased;
@@ -60,28 +60,28 @@ impl StateWatch {
         }
     }
 
-    /// Ends the watch; a [`next`](Self::next) that is waiting returns.
+    /// Ends the watch; a waiting [`next`](Self::next) returns `None`.
     pub fn stop(&self) {
         self.stopped.cancel();
     }
 }
 
-/// The person that is signed in. Mirrors [`moorline::User`]; its `Debug` shows the subject alone.
+/// The user who is signed in. Mirrors [`moorline::User`]; its `Debug` shows only the subject.
 #[derive(Clone, uniffi::Record)]
 pub struct User {
-    /// The provider's own, stable name for the person.
+    /// The provider's stable identifier of the user.
     pub subject: String,
     /// The full name.
     pub name: Option<String>,
-    /// What the person likes to be called at the provider.
+    /// The name that the user goes by at the provider.
     pub preferred_username: Option<String>,
     /// The e-mail address.
     pub email: Option<String>,
-    /// Whether the provider has checked the e-mail address.
+    /// Whether the provider has verified the e-mail address.
     pub email_verified: Option<bool>,
-    /// The address of a picture.
+    /// The URL of a picture.
     pub picture: Option<String>,
-    /// All that the provider says, as a JSON object.
+    /// All claims about the user, as a JSON object.
     pub claims: String,
 }
 
@@ -90,27 +90,27 @@ pub struct User {
 pub struct AccessToken {
     /// The token itself.
     pub secret: String,
-    /// Whether it is of use by itself.
+    /// How it is to be sent.
     pub token_type: TokenType,
-    /// How long it was good for when it was handed out; nothing where the provider doesn't say.
+    /// Remaining lifetime when returned, or `None` if the provider sent no `expires_in`.
     pub expires_in: Option<Duration>,
 }
 
 /// How an access token is to be sent. Mirrors [`moorline::TokenType`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Enum)]
 pub enum TokenType {
-    /// Bound to a key of the session (DPoP, RFC 9449): of no use without a proof.
-    Bound,
-    /// Whoever holds it can use it.
+    /// Bound to a key of the session (RFC 9449): useless without a proof.
+    Dpop,
+    /// Whoever holds it can use it (RFC 6750).
     Bearer,
 }
 
-/// What a request by another HTTP client must carry. Its `Debug` never shows it.
+/// Headers for one request of another HTTP client. Its `Debug` never shows them.
 #[derive(Clone, uniffi::Record)]
 pub struct RequestHeaders {
     /// The value of `Authorization`.
     pub authorization: String,
-    /// The value of `DPoP`; nothing where the token is a bearer token.
+    /// The value of `DPoP`, or `None` for a bearer token.
     pub dpop: Option<String>,
 }
 
@@ -121,15 +121,15 @@ pub struct SessionInfo {
     pub user: User,
     /// The scopes that were granted.
     pub scope: Vec<String>,
-    /// How long the access token is still good for; zero if it has expired.
+    /// Remaining lifetime of the access token: zero if it has expired, `None` if the provider sent no `expires_in`.
     pub access_token_expires_in: Option<Duration>,
     /// Whether its tokens are bound to a key of the session.
     pub token_type: TokenType,
     /// Whether the session can be refreshed.
     pub has_refresh_token: bool,
-    /// The provider.
+    /// The provider's issuer identifier.
     pub issuer: String,
-    /// The app's name at the provider.
+    /// The app's client id.
     pub client_id: String,
     /// Which session of the vault this is.
     pub account: String,
@@ -147,6 +147,8 @@ impl From<moorline::SessionState> for SessionState {
             moorline::SessionState::SignedIn(user) => Self::SignedIn { user: user.into() },
             moorline::SessionState::Locked => Self::Locked,
             moorline::SessionState::NeedsReauth(reason) => Self::NeedsReauth { reason: reason.into() },
+            // A state that this version does not know: it promises nothing about the session.
+            _ => Self::Locked,
         }
     }
 }
@@ -178,8 +180,9 @@ impl From<moorline::AccessToken> for AccessToken {
 impl From<moorline::TokenType> for TokenType {
     fn from(token_type: moorline::TokenType) -> Self {
         match token_type {
-            moorline::TokenType::DPoP => Self::Bound,
             moorline::TokenType::Bearer => Self::Bearer,
+            // A type that this version does not know needs more than the token: see `request_headers`.
+            moorline::TokenType::DPoP | _ => Self::Dpop,
         }
     }
 }

@@ -4,25 +4,25 @@ use std::{fmt, time::Duration};
 
 use crate::Parameter;
 
-/// What may be asked of the provider at a sign-in. Mirrors [`moorline::SignInOptions`].
+/// Options of a sign-in. Mirrors [`moorline::SignInOptions`].
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct SignInOptions {
-    /// Who is likely to sign in.
+    /// The user who is likely to sign in.
     pub login_hint: Option<String>,
     /// `login`, `consent`, `select_account`, …, separated by spaces.
     pub prompt: Option<String>,
-    /// How long ago the person may have typed a password at most.
+    /// How long ago the user may have authenticated at most.
     pub max_age: Option<Duration>,
-    /// Where to come back to, instead of the configuration's redirect URI.
+    /// The redirect URI of this sign-in, instead of the configuration's.
     pub redirect_uri: Option<String>,
     /// Further parameters of the authorization request.
     pub extra: Vec<Parameter>,
 }
 
-/// A sign-in that has started. Its `Debug` shows nothing.
+/// A sign-in that has started. Its `Debug` shows nothing of it.
 #[derive(Clone, uniffi::Record)]
 pub struct AuthorizationRequest {
-    /// The address to open in the browser.
+    /// The URL to open in the browser.
     pub url: String,
     /// The `state` that the callback must carry.
     pub state: String,
@@ -30,8 +30,8 @@ pub struct AuthorizationRequest {
 
 /// How a sign-out went. The session is gone from this device in either case.
 #[derive(Debug, Clone, Copy, uniffi::Record)]
-pub struct SignOut {
-    /// Whether the provider has revoked the session. If not, that is queued.
+pub struct SignOutOutcome {
+    /// Whether the provider answered in this call that it has revoked the session.
     pub revoked: bool,
 }
 
@@ -53,8 +53,8 @@ impl From<moorline::AuthorizationRequest> for AuthorizationRequest {
     }
 }
 
-impl From<moorline::SignOut> for SignOut {
-    fn from(outcome: moorline::SignOut) -> Self {
+impl From<moorline::SignOutOutcome> for SignOutOutcome {
+    fn from(outcome: moorline::SignOutOutcome) -> Self {
         Self { revoked: outcome.revoked }
     }
 }

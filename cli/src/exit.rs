@@ -21,7 +21,7 @@ pub(crate) enum Exit {
     Untrusted = 15,
     Output = 16,
     ShortLived = 17,
-    Unfit = 20,
+    Unfit = 18,
 }
 
 impl Exit {

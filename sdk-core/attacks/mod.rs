@@ -1,5 +1,6 @@
 //! Known attacks on what the SDK reads, one table for each reader.
 
+mod algorithms;
 mod id_token;
 mod quirks;
 mod tls;

@@ -6,6 +6,7 @@
 
 mod discovery;
 mod dpop;
+mod headers;
 mod pins;
 mod sign_in;
 mod token_response;
@@ -14,12 +15,13 @@ mod vault;
 
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 
-pub use self::discovery::discovery;
+pub use self::discovery::{discovery, stored_provider};
 pub use self::dpop::proof_challenge;
+pub use self::headers::{challenges_of as challenges, retry_after_of as retry_after};
 pub use self::pins::pins;
 pub use self::sign_in::{callback, loopback};
 pub use self::token_response::token_response;
-pub use self::tokens::{id_token, jwks, jwt, userinfo};
+pub use self::tokens::{id_token, jwks, jwt, signed_userinfo, userinfo};
 pub use self::vault::{pending_record, vault_file};
 
 /// A target's function.
@@ -28,6 +30,7 @@ pub type Target = fn(&[u8]);
 /// Every target, by the name of its file in `fuzz/fuzz_targets` and of its folder in `fuzz/corpus`.
 pub const TARGETS: &[(&str, Target)] = &[
     ("callback", callback),
+    ("challenges", challenges),
     ("discovery", discovery),
     ("id_token", id_token),
     ("jwks", jwks),
@@ -36,6 +39,9 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pending_record", pending_record),
     ("pins", pins),
     ("proof_challenge", proof_challenge),
+    ("retry_after", retry_after),
+    ("signed_userinfo", signed_userinfo),
+    ("stored_provider", stored_provider),
     ("token_response", token_response),
     ("userinfo", userinfo),
     ("vault_file", vault_file),

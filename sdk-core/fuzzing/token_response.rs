@@ -1,11 +1,11 @@
 //! What the token endpoint says.
 
 use ::http::{HeaderMap, HeaderValue, StatusCode, header::RETRY_AFTER};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::first_line;
 use crate::{
-    TokenType,
+    TokenType, json,
     net::Response,
     provider::{Refusal, TokenResponse, Tokens},
     secret::Secret,
@@ -23,7 +23,7 @@ pub fn token_response(input: &[u8]) {
     let status = status.unwrap_or(StatusCode::OK);
     let wait = words.next().and_then(|word| HeaderValue::from_str(word).ok());
     let headers = HeaderMap::from_iter(wait.map(|wait| (RETRY_AFTER, wait)));
-    let document = serde_json::from_slice::<Map<String, Value>>(body).ok();
+    let document = json::read::<Map<String, Value>>(body);
     match (read(status, headers, body), document) {
         (TokenResponse::Issued(tokens), Some(document)) => {
             assert_eq!(status, StatusCode::OK);
@@ -59,8 +59,10 @@ fn issued(tokens: &Tokens, document: &Map<String, Value>) {
     }
     let kind = document.get("token_type").and_then(Value::as_str).map(str::to_ascii_lowercase);
     assert_eq!(kind, tokens.token_type.map(|kind| kind.as_str().to_ascii_lowercase()));
-    for expires_in in [json!(seconds), json!(seconds.map(|seconds| seconds.to_string()))] {
-        let printed = json!({
+    for expires_in in
+        [serde_json::json!(seconds), serde_json::json!(seconds.map(|seconds| seconds.to_string()))]
+    {
+        let printed = serde_json::json!({
             "access_token": tokens.access_token.expose(),
             "token_type": tokens.token_type.map(TokenType::as_str),
             "refresh_token": exposed(&tokens.refresh_token),

@@ -10,7 +10,11 @@ use super::{first_line, place};
 use crate::{
     User,
     crypto::{Algorithm, verify_signature},
-    provider::{Expectations, IdTokenClaims, Jwks, Jws, parse_userinfo, verify_with},
+    json,
+    provider::{
+        Expectations, ExpectedUserInfo, IdTokenClaims, Jwks, Jws, parse_userinfo, verify_userinfo,
+        verify_with,
+    },
 };
 
 /// The provider's key. Ed25519 signs the same text always alike, and so a crash comes again.
@@ -103,7 +107,13 @@ fn number(value: &Value) -> f64 {
 /// No key of it accepts a signature that nobody made, however odd the key.
 pub fn jwks(input: &[u8]) {
     let Some(keys) = Jwks::parse(input) else { return };
-    for (algorithm, length) in [(Algorithm::Rs256, 256), (Algorithm::Ps256, 256), (Algorithm::Es256, 64)] {
+    assert_eq!(Jwks::of(&keys.to_keys()), keys);
+    for algorithm in Algorithm::ALL.into_iter().filter(|algorithm| *algorithm != Algorithm::EdDsa) {
+        let length = match algorithm {
+            Algorithm::Es256 => 64,
+            Algorithm::Es384 => 96,
+            _ => 256,
+        };
         for key in keys.candidates(algorithm, None) {
             assert!(!verify_signature(algorithm, key, b"message", &vec![0x5a; length]));
         }
@@ -112,11 +122,38 @@ pub fn jwks(input: &[u8]) {
         // Of a key of small order anything may be a signature. It is the provider's own key, and its own loss.
         let _ = verify_signature(Algorithm::EdDsa, key, b"message", &[0x5a; 64]);
     }
-    let document: Value = serde_json::from_slice(input).expect("it was read");
+    let document: Value = json::read(input).expect("it was read");
     let listed = document["keys"].as_array().map_or(0, Vec::len);
-    let usable = [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa]
+    let usable = [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa]
         .map(|algorithm| keys.candidates(algorithm, None).count());
     assert!(usable.iter().sum::<usize>() <= listed.min(64));
+}
+
+/// A line with a header and then claims, both JSON, which the provider's key signs as userinfo.
+///
+/// They are accepted only for this client, about the user that was asked for, and never with a byte changed.
+pub fn signed_userinfo(input: &[u8]) {
+    let (header, claims) = first_line(input);
+    let signed = format!("{}.{}", base64url(header), base64url(claims));
+    let token = format!("{signed}.{}", base64url(KEY.sign(signed.as_bytes()).as_ref()));
+    let expected = ExpectedUserInfo {
+        issuer: EXPECTED.issuer,
+        client_id: EXPECTED.client_id,
+        subject: "ada",
+        now: NOW,
+        leeway: LEEWAY,
+    };
+    let Ok(read) = verify_userinfo(&token, &KEYS, &expected) else { return };
+    let said: Value = serde_json::from_slice(claims).expect("it was read");
+    assert_eq!((&said["iss"], &read["sub"]), (&EXPECTED.issuer.into(), &"ada".into()));
+    assert!(
+        said["aud"] == "notes" || said["aud"].as_array().is_some_and(|all| all.contains(&"notes".into()))
+    );
+    assert!(read.iter().all(|(name, value)| said[name] == *value) && !read.contains_key("aud"));
+    let at = place(input, token.len());
+    let mut changed = token.clone();
+    changed.replace_range(at..=at, if &token[at..=at] == "A" { "B" } else { "A" });
+    assert!(verify_userinfo(&changed, &KEYS, &expected).is_err(), "with character {at} changed");
 }
 
 /// A userinfo answer.

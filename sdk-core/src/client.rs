@@ -175,6 +175,13 @@ impl Moorline {
         self.on_own_threads(async move |session| session.sign_out().await).await
     }
 
+    /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says
+    /// so. What is under way goes on. Without it, a request on a connection that has died quietly costs one short
+    /// time-out.
+    pub fn network_changed(&self) {
+        self.session.provider.network_changed();
+    }
+
     /// Finishes what is under way, before the process ends: a refresh that was sent is stored, tokens of a sign-in that
     /// cannot be finished are revoked. Waits for `limit` at most. The library installs no signal handlers: call this from
     /// yours.

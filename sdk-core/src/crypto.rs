@@ -5,6 +5,7 @@
 //! [`tls_provider`], by value.
 
 mod es256;
+mod signatures;
 
 use std::sync::Arc;
 
@@ -19,13 +20,19 @@ use ring as provider;
 compile_error!("moorline needs a cryptography provider: enable the feature `aws-lc-rs` or `ring`");
 
 use provider::rand::SecureRandom as _;
-use provider::{digest, rand, signature};
+use provider::{digest, rand};
 
 pub(crate) use self::es256::Es256Key;
+pub(crate) use self::signatures::{Algorithm, Hash, PublicKey, verify_signature};
 
 /// SHA-256 of `data`.
 pub(crate) fn sha256(data: &[u8]) -> [u8; 32] {
     digest::digest(&digest::SHA256, data).as_ref().try_into().expect("SHA-256 gives 32 bytes")
+}
+
+/// SHA-384 of `data`.
+pub(crate) fn sha384(data: &[u8]) -> [u8; 48] {
+    digest::digest(&digest::SHA384, data).as_ref().try_into().expect("SHA-384 gives 48 bytes")
 }
 
 /// SHA-512 of `data`.
@@ -53,75 +60,6 @@ pub(crate) fn constant_time_eq(a: &[u8], b: &[u8]) -> bool {
     a.ct_eq(b).into()
 }
 
-/// The signature algorithms that an ID token may use (RFC 7518 §3.1, RFC 8037). `none` and the HMAC family are left
-/// out by construction: there is no value for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// Ed25519.
-    EdDsa,
-}
-
-/// A public key in the form that verification needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum PublicKey {
-    /// Modulus and exponent, big-endian, without leading zeros.
-    Rsa {
-        /// The modulus.
-        n: Vec<u8>,
-        /// The public exponent.
-        e: Vec<u8>,
-    },
-    /// An uncompressed point on P-256: `04 ‖ x ‖ y`.
-    P256([u8; 65]),
-    /// An Ed25519 public key.
-    Ed25519([u8; 32]),
-}
-
-impl PublicKey {
-    /// Whether a key of this type can make signatures of `algorithm`.
-    pub(crate) fn fits(&self, algorithm: Algorithm) -> bool {
-        matches!(
-            (self, algorithm),
-            (Self::Rsa { .. }, Algorithm::Rs256 | Algorithm::Ps256)
-                | (Self::P256(_), Algorithm::Es256)
-                | (Self::Ed25519(_), Algorithm::EdDsa)
-        )
-    }
-}
-
-/// Whether `signature` is a valid signature of `message` by `key`. RSA keys under 2048 bits never verify; ECDSA
-/// signatures are `r ‖ s` of 64 bytes (RFC 7518 §3.4), never DER.
-pub(crate) fn verify_signature(
-    algorithm: Algorithm,
-    key: &PublicKey,
-    message: &[u8],
-    signature: &[u8],
-) -> bool {
-    match (algorithm, key) {
-        (Algorithm::Rs256, PublicKey::Rsa { n, e }) => signature::RsaPublicKeyComponents { n, e }
-            .verify(&signature::RSA_PKCS1_2048_8192_SHA256, message, signature)
-            .is_ok(),
-        (Algorithm::Ps256, PublicKey::Rsa { n, e }) => signature::RsaPublicKeyComponents { n, e }
-            .verify(&signature::RSA_PSS_2048_8192_SHA256, message, signature)
-            .is_ok(),
-        (Algorithm::Es256, PublicKey::P256(point)) => {
-            signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
-                .verify(message, signature)
-                .is_ok()
-        }
-        (Algorithm::EdDsa, PublicKey::Ed25519(point)) => {
-            signature::UnparsedPublicKey::new(&signature::ED25519, point).verify(message, signature).is_ok()
-        }
-        _ => false,
-    }
-}
-
 /// The rustls provider of the chosen feature. aws-lc-rs offers X25519MLKEM768 first.
 pub(crate) fn tls_provider() -> Arc<rustls::crypto::CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]
@@ -142,6 +80,7 @@ mod tests {
     #[test]
     fn digests_match_fips_180_4() {
         assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert!(hex(&sha384(b"abc")).starts_with("cb00753f45a35e8bb5a03d699ac65007"));
         assert!(hex(&sha512(b"abc")).starts_with("ddaf35a193617abacc417349ae204131"));
     }
 

@@ -1,22 +1,50 @@
-//! JSON objects in which no name comes twice, at any depth.
+//! JSON as providers send it, and as JWS demands it.
 //!
-//! RFC 7515 §4 and RFC 7519 §4 let a reader take the last of two members of one name, or refuse. Two readers that take
-//! different ones can be played against each other, so we refuse.
+//! What a provider sends is read tolerantly: a byte order mark is skipped (RFC 8259 §8.1), and what is not UTF-8 is
+//! replaced. It only ever occurs in texts for people.
+//!
+//! Where a document decides something, no name may come twice, at any depth. RFC 7515 §4 and RFC 7519 §4 let a reader
+//! take the last of two members of one name, or refuse. Two readers that take different ones can be played against
+//! each other, so we refuse.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+use zeroize::Zeroizing;
 
-/// The object in `text`, or nothing where it is none or repeats a name.
-pub(crate) fn strict_object(text: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice::<Strict>(text) {
-        Ok(Strict(Value::Object(object))) => Some(object),
-        _ => None,
+/// A document of a provider. Of two members of one name, the last counts.
+pub(crate) fn read<T: DeserializeOwned>(document: &[u8]) -> Option<T> {
+    let document = document.strip_prefix(BYTE_ORDER_MARK).unwrap_or(document);
+    match String::from_utf8_lossy(document) {
+        Cow::Borrowed(text) => serde_json::from_str(text).ok(),
+        // The copy may hold tokens.
+        Cow::Owned(text) => serde_json::from_str(&Zeroizing::new(text)).ok(),
     }
 }
 
+/// The object in a document of a provider, or `None` if it is none or repeats a name.
+pub(crate) fn read_unambiguous(document: &[u8]) -> Option<Map<String, Value>> {
+    read::<Strict>(document).and_then(Strict::into_object)
+}
+
+/// The object in a part of a JWS, or `None` if it is none, repeats a name, or is not plain UTF-8.
+pub(crate) fn strict_object(text: &[u8]) -> Option<Map<String, Value>> {
+    serde_json::from_slice::<Strict>(text).ok().and_then(Strict::into_object)
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 struct Strict(Value);
+
+impl Strict {
+    fn into_object(self) -> Option<Map<String, Value>> {
+        match self.0 {
+            Value::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+}
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -115,5 +143,38 @@ mod tests {
             assert_eq!(strict_object(text.as_bytes()), None);
         }
         assert_eq!(strict_object(b"{\"a\":\"\xff\"}"), None);
+    }
+
+    #[test]
+    fn a_document_of_a_provider_is_read_whatever_stands_around_it() {
+        let plain = br#"{"error":"invalid_grant"}"#;
+        for text in [
+            [BYTE_ORDER_MARK, plain].concat(),
+            [plain.as_slice(), b" \r\n\t\n"].concat(),
+            [BYTE_ORDER_MARK, b"\n ", plain, b"\n"].concat(),
+        ] {
+            assert_eq!(read::<Map<String, Value>>(&text), strict_object(plain), "{}", text.escape_ascii());
+            assert_eq!(read_unambiguous(&text), strict_object(plain));
+        }
+        assert_eq!(strict_object(&[BYTE_ORDER_MARK, plain].concat()), None, "a JWS has none");
+    }
+
+    #[test]
+    fn what_is_not_utf_8_is_replaced_and_costs_nothing_else() {
+        let latin_1 = b"{\"error\":\"invalid_grant\",\"error_description\":\"ung\xfcltig\"}";
+        let read = read_unambiguous(latin_1).unwrap();
+        assert_eq!(
+            (&read["error"], &read["error_description"]),
+            (&"invalid_grant".into(), &"ung\u{fffd}ltig".into())
+        );
+        assert_eq!(strict_object(latin_1), None);
+        assert_eq!(read_unambiguous(b"{\"a\xfc\":1,\"a\xfd\":2}"), None, "the two names look alike");
+    }
+
+    #[test]
+    fn a_document_that_decides_something_repeats_no_name() {
+        let twice = br#"{"a":1,"a":2}"#;
+        assert_eq!(read_unambiguous(twice), None);
+        assert_eq!(read::<Map<String, Value>>(twice).unwrap()["a"], 2);
     }
 }

@@ -11,7 +11,7 @@ import { after, before, describe, it } from 'node:test';
 import { clientId, programs, startGoProvider, startProvider, temporaryFolder, user } from './support.js';
 
 const FIT = 0;
-const UNFIT = 20;
+const UNFIT = 18;
 const CANCELLED = 6;
 const GRACE = 2_000;
 

@@ -14,7 +14,7 @@ const FIT: i32 = 0;
 const OFFLINE: i32 = 5;
 const UNTRUSTED: i32 = 15;
 const MISCONFIGURED: i32 = 12;
-const UNFIT: i32 = 20;
+const UNFIT: i32 = 18;
 
 /// The verdict of each check.
 fn verdicts(outcome: &Outcome) -> Result<BTreeMap<String, String>> {

@@ -2,6 +2,7 @@
 
 mod access_token;
 pub mod decision;
+mod documents;
 mod info;
 mod refresher;
 mod revocations;
@@ -16,6 +17,7 @@ pub use self::sign_out::SignOutOutcome;
 pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
 pub(crate) use self::{
     access_token::TokenRequest,
+    documents::{keep, metadata},
     refresher::{Patience, Refresher},
     revocations::Revocations,
     sign_out::sign_out,

@@ -14,6 +14,7 @@ use std::{
 use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
+    documents::{keep, metadata},
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
@@ -157,7 +158,7 @@ impl Refresher {
             }
             None => return Err(state.no_session()),
         }
-        let metadata = self.provider.metadata().await?;
+        let metadata = metadata(&self.store, &self.provider).await?;
         for _ in 0..ROUNDS {
             if let Settled::Stored(token) = self.round(&metadata, request).await?
                 && token.expires_in() != Some(Duration::ZERO)
@@ -314,6 +315,7 @@ impl Refresher {
         let revocation =
             Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
         let (id_token, issuer) = (tokens.id_token.clone(), self.provider.configuration().issuer().to_owned());
+        let provider = self.provider.clone();
         let settled = self.store.update_reserved(move |account| {
             let action = decide(answered(&sent, Verdict::Issued, account));
             if action != Action::Store {
@@ -338,6 +340,7 @@ impl Refresher {
             }
             successor(&mut stored);
             account.refusal = None;
+            keep(&provider, account);
             account.state = StoredState::SignedIn(stored.clone());
             Change::Write(Ok(Some(stored)))
         });

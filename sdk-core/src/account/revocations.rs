@@ -10,7 +10,7 @@ use std::{
 use ::http::StatusCode;
 use tokio::sync::watch;
 
-use super::store::AccountStore;
+use super::{documents::metadata, store::AccountStore};
 use crate::{
     dpop::refuses_proof,
     error::Error,
@@ -102,7 +102,7 @@ impl Revocations {
         if queued.is_empty() {
             return Ok(());
         }
-        let metadata = self.provider.metadata().await?;
+        let metadata = metadata(&self.store, &self.provider).await?;
         for revocation in queued {
             // Only of a provider that knows attempts is it known that it ends one session of a user and leaves the others
             // alone. With others, it stays queued until this user signs out, or another one signs in.

@@ -46,7 +46,10 @@ impl ApiClient {
         let response = self.send_with(&request, &token).await?;
         // A new token does not help against a proof that is refused, nor where more of the user is asked for.
         let unauthorized = response.status == StatusCode::UNAUTHORIZED;
-        if !unauthorized || refuses_proof(&response) || !wants_other_token(&response.headers) {
+        if !unauthorized
+            || refuses_proof(&response)
+            || !wants_other_token(&response.headers, token.token_type().as_str())
+        {
             return Ok(response);
         }
         let token_request = TokenRequest { min_validity: Duration::ZERO, rejected: Some(token.clone()) };

@@ -1,13 +1,14 @@
 //! What the userinfo endpoint says (OpenID Connect Core §5.3).
 
-use ::http::StatusCode;
+use ::http::{HeaderValue, Method, StatusCode, header};
+use url::Url;
 
 use super::client::ApiClient;
 use crate::{
-    account::AccessToken,
+    account::{AccessToken, metadata},
     error::Error,
     net::Request,
-    provider::{parse_userinfo, read_refusal},
+    provider::read_refusal,
     user::User,
     vault::{Change, StoredState, WhenLost},
 };
@@ -15,11 +16,11 @@ use crate::{
 impl ApiClient {
     /// Asks the userinfo endpoint, and adds its claims to what is known about the user.
     pub(crate) async fn user_info(&self) -> Result<User, Error> {
-        let metadata = self.provider.metadata().await?;
-        let Some(endpoint) = metadata.userinfo_endpoint.clone() else {
+        let metadata = metadata(&self.store, &self.provider).await?;
+        let Some(endpoint) = &metadata.userinfo_endpoint else {
             return Err(Error::refused("userinfo_not_supported", "the provider has no userinfo endpoint"));
         };
-        let response = self.authenticated(Request::get_json(endpoint)).await?;
+        let response = self.authenticated(request_to(endpoint)).await?;
         if response.status != StatusCode::OK {
             let sent = self.store.latest();
             let sent: Vec<_> = sent.iter().map(AccessToken::as_secret).collect();
@@ -34,7 +35,10 @@ impl ApiClient {
         }
         let state = self.store.stored_state().await?;
         let subject = state.session().map(|session| session.user.subject.clone());
-        let claims = parse_userinfo(&response.body, subject.as_deref().unwrap_or_default())?;
+        let claims = self
+            .provider
+            .read_userinfo(&metadata, endpoint, &response, subject.as_deref().unwrap_or_default())
+            .await?;
         let updated = self.store.update(WhenLost::Fail, move |account| match &mut account.state {
             StoredState::SignedIn(stored) if Some(&stored.user.subject) == subject.as_ref() => {
                 let user = stored.user.with(claims);
@@ -47,4 +51,10 @@ impl ApiClient {
         // The user signed out, or another one signed in, while the request was under way.
         updated.await?.ok_or(Error::Cancelled)
     }
+}
+
+/// Whether the claims are signed is for the provider to say: it depends on the client's registration.
+fn request_to(endpoint: &Url) -> Request {
+    let accepted = HeaderValue::from_static("application/json, application/jwt");
+    Request::new(Method::GET, endpoint.clone()).header(header::ACCEPT, accepted)
 }

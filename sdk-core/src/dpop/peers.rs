@@ -9,7 +9,10 @@ use std::{
 use ::http::{HeaderMap, HeaderName, header};
 use url::Url;
 
-use crate::{net::Response, time::Clock};
+use crate::{
+    net::{Response, date, texts},
+    time::Clock,
+};
 
 /// In memory only: a new process is told anew, at the price of one more request.
 #[derive(Debug, Default)]
@@ -38,17 +41,18 @@ impl Peers {
 
     /// Takes in what an answer says.
     pub(crate) fn learn(&self, url: &Url, response: &Response, clock: &dyn Clock) {
-        if let Some(nonce) = response.header(NONCE) {
+        for nonce in texts(&response.headers, &NONCE) {
             self.learn_nonce(url, nonce);
         }
-        let epoch = date(&response.headers).and_then(|date| date.checked_sub(clock.monotonic()));
+        let epoch = server_time(&response.headers).and_then(|time| time.checked_sub(clock.monotonic()));
         if epoch.is_some() {
             self.peers().entry(origin(url)).or_default().epoch = epoch;
         }
     }
 
-    /// Takes in a nonce. What can't be one is left (RFC 9449 §8.1: one or more of these characters).
+    /// Takes in a nonce. What cannot be one is ignored (RFC 9449 §8.1: one or more of these characters).
     pub(crate) fn learn_nonce(&self, url: &Url, nonce: &str) {
+        let nonce = nonce.trim_ascii();
         let good = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
         if !nonce.is_empty() && nonce.len() <= LONGEST && nonce.bytes().all(good) {
             self.peers().entry(origin(url)).or_default().nonce = Some(nonce.to_owned());
@@ -64,13 +68,12 @@ fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-/// The answer's `Date`, since 1970. One out of a cache says when it was made, which may be long ago.
-fn date(headers: &HeaderMap) -> Option<Duration> {
+/// The response's `Date`, since 1970. One out of a cache says when it was made, which may be long ago.
+fn server_time(headers: &HeaderMap) -> Option<Duration> {
     if headers.contains_key(header::AGE) {
         return None;
     }
-    let text = headers.get(header::DATE)?.to_str().ok()?;
-    httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()
+    date(headers)?.duration_since(UNIX_EPOCH).ok()
 }
 
 const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");

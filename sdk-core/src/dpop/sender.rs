@@ -12,7 +12,7 @@ use super::{
     peers::Peers,
 };
 use crate::{
-    net::{NetError, Request, Response, Transport},
+    net::{NetError, Request, Response, Transport, challenges},
     secret::Secret,
     time::{Clock, unix_seconds},
     wiped,
@@ -143,11 +143,8 @@ pub(crate) fn refuses_proof(answer: &Response) -> bool {
     if !matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) {
         return false;
     }
-    let challenges = answer.headers.get_all(header::WWW_AUTHENTICATE);
-    let challenged = challenges
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|challenge| ABOUT_THE_PROOF.iter().any(|code| challenge.contains(&format!("error=\"{code}\""))));
+    let challenged =
+        challenges(&answer.headers).iter().any(|challenge| challenge.error().is_some_and(is_about_the_proof));
     let body = || answer.json::<Map<String, Value>>();
     challenged
         || body()

@@ -80,7 +80,21 @@ fn a_refused_proof_is_told_from_every_other_answer() {
         (400, none, r#"{"error":"invalid_dpop_proof","error_description":"old"}"#, true),
         (401, ("www-authenticate", r#"DPoP error="use_dpop_nonce", error_description="x""#), "", true),
         (401, ("www-authenticate", r#"DPoP algs="ES256", error="invalid_dpop_proof""#), "<html>", true),
+        (401, ("www-authenticate", "DPoP error=use_dpop_nonce"), "", true),
+        (
+            401,
+            ("www-authenticate", r#"Basic realm="x", dpop algs = ES256 ,ERROR = "use_dpop\_nonce""#),
+            "",
+            true,
+        ),
         (401, ("www-authenticate", r#"DPoP error="invalid_token""#), "{}", false),
+        (
+            401,
+            ("www-authenticate", r#"DPoP error="invalid_token", error_description="no use_dpop_nonce""#),
+            "",
+            false,
+        ),
+        (401, ("www-authenticate", r#"Basic realm="error=\"use_dpop_nonce\"""#), "", false),
         (401, ("www-authenticate", "DPoP"), "", false),
         (400, none, r#"{"error":"invalid_grant"}"#, false),
         (400, none, r#"{"error":["use_dpop_nonce"]}"#, false),
@@ -96,7 +110,7 @@ fn a_refused_proof_is_told_from_every_other_answer() {
 fn the_latest_nonce_of_an_origin_is_kept_for_that_origin_alone() {
     let (peers, clock) = (Peers::default(), TestClock::default());
     let here = Url::parse("https://a.example/token").unwrap();
-    for nonce in ["n-1", "n-2"] {
+    for nonce in ["n-1", " \tn-2 "] {
         peers.learn(&here, &answer(200, ("dpop-nonce", nonce), ""), &clock);
     }
     let too_long = "n".repeat(1025);

@@ -114,8 +114,28 @@ fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
 
 /// The common cases in plain words, with what to do about them.
 fn describe(error: &rustls::Error) -> String {
+    use rustls::{AlertDescription as Alert, Error as Tls};
+    match error {
+        Tls::InvalidCertificate(certificate) => describe_certificate(certificate),
+        Tls::InvalidMessage(_) => {
+            "the server does not speak TLS there; check the port, and whether the address begins with http"
+                .into()
+        }
+        Tls::AlertReceived(Alert::ProtocolVersion) | Tls::PeerIncompatible(_) => {
+            "the server offers neither TLS 1.3 nor TLS 1.2, or no algorithm that the SDK accepts".into()
+        }
+        Tls::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity) => {
+            "the server accepts no TLS version or algorithm that the SDK offers".into()
+        }
+        Tls::AlertReceived(Alert::UnrecognisedName) => "the server does not know this host name".into(),
+        Tls::AlertReceived(Alert::CertificateRequired) => "the server asks for a client certificate".into(),
+        Tls::NoCertificatesPresented => "the server shows no certificate".into(),
+        other => format!("TLS failed ({other})"),
+    }
+}
+
+fn describe_certificate(certificate: &rustls::CertificateError) -> String {
     use rustls::CertificateError as Certificate;
-    let rustls::Error::InvalidCertificate(certificate) = error else { return error.to_string() };
     match certificate {
         Certificate::UnknownIssuer => {
             "the server's certificate is from an authority that neither this device nor the configuration trusts".into()

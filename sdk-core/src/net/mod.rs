@@ -1,6 +1,9 @@
 //! Everything that goes over the network goes through [`Transport`]: one HTTP client, on a TLS configuration of our
 //! own, with no redirects, no cookies, and limits on time and size.
 
+mod challenges;
+mod clients;
+mod encoding;
 mod error;
 mod headers;
 mod roots;
@@ -11,6 +14,9 @@ mod verifier;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::challenges::challenges;
+#[cfg(test)]
+pub(crate) use self::clients::Watch;
 pub(crate) use self::error::NetError;
-pub(crate) use self::headers::{retry_after, wants_other_token};
+pub(crate) use self::headers::{date, retry_after, texts, wants_other_token};
 pub(crate) use self::transport::{Request, Response, Transport};

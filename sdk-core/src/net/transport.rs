@@ -1,82 +1,99 @@
-//! Requests out, answers in.
+//! Sends requests and reads responses.
 
-use std::fmt;
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::error::{NetError, classify, classify_in_body};
-use super::tls::client_config;
-use crate::{
-    configuration::Configuration,
-    error::Error,
-    wiped::{self, WipedBytes},
+use super::{
+    clients::{Clients, Watch},
+    encoding::{ACCEPTED, Body},
+    error::{NetError, classify, classify_in_body},
+    headers::texts,
+    tls::client_config,
 };
+use crate::{configuration::Configuration, error::Error, json, wiped};
 
 /// Default response size limit: 1 MiB.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
 
 /// The one way to the network. Cheap to clone; clones share their connections.
 ///
-/// It follows no redirect (a 3xx is an answer like any other), keeps no cookies, sends no referrer, asks for no
-/// compression, and takes no proxy from the environment: a proxy that reads along would have to break the pins.
+/// It follows no redirect (a 3xx is a response like any other), keeps no cookies, and sends no referrer.
 #[derive(Clone)]
-pub(crate) struct Transport {
-    client: reqwest::Client,
-    configuration: Arc<Configuration>,
+pub(crate) struct Transport(Arc<Shared>);
+
+struct Shared {
+    configuration: Configuration,
+    tls: rustls::ClientConfig,
+    watch: Watch,
+    clients: RwLock<Clients>,
 }
 
 impl Transport {
-    /// Opens nothing yet. Errors: [`Error::Misconfigured`] where this machine has no authority to trust and the
-    /// configuration names none.
+    /// Opens nothing yet.
+    ///
+    /// # Errors
+    /// [`Error::Misconfigured`] if this machine has no certificate authority to trust and the configuration names
+    /// none.
     pub(crate) fn new(configuration: &Configuration) -> Result<Self, Error> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(client_config(configuration)?)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .no_gzip()
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .referer(false)
-            .user_agent(USER_AGENT)
-            .connect_timeout(configuration.connect_timeout())
-            .timeout(configuration.request_timeout())
-            .build()
-            .map_err(|error| Error::Misconfigured(format!("the HTTP client can't be made: {error}")))?;
-        Ok(Self { client, configuration: Arc::new(configuration.clone()) })
+        Self::watching(configuration, Watch::DEFAULT)
     }
 
-    /// Sends `request` and reads the whole answer, whatever its status.
+    /// The same, with connections that are watched like this.
+    pub(crate) fn watching(configuration: &Configuration, watch: Watch) -> Result<Self, Error> {
+        let tls = client_config(configuration)?;
+        let clients = RwLock::new(Clients::new(&tls, configuration, watch)?);
+        Ok(Self(Arc::new(Shared { configuration: configuration.clone(), tls, watch, clients })))
+    }
+
+    /// Drops the connections that nobody uses: they belong to a network that is gone. What is under way goes on, on
+    /// its own connection, which is not used again.
+    pub(crate) fn network_changed(&self) {
+        let Shared { configuration, tls, watch, clients } = &*self.0;
+        match Clients::new(tls, configuration, *watch) {
+            Ok(new) => *clients.write().unwrap_or_else(PoisonError::into_inner) = new,
+            Err(error) => tracing::warn!(%error, "the old connections are kept"),
+        }
+    }
+
+    /// Sends `request` and reads the whole response, whatever its status. Its size limit counts what was decoded.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, NetError> {
-        self.configuration
+        self.0
+            .configuration
             .check_address(&request.url)
             .map_err(|error| NetError::NotAllowed(error.to_string()))?;
         let host = request.url.host_str().unwrap_or_default().to_owned();
-        let mut answer = self
-            .client
+        let limit = request.limit;
+        let mut received = self.begin(request).send().await.map_err(|error| classify(&error, &host))?;
+        let mut headers = std::mem::take(received.headers_mut());
+        let mut body = Body::new(received.status(), &mut headers, limit)?;
+        let mut any = false;
+        while let Some(chunk) = received.chunk().await.map_err(|error| classify_in_body(&error))? {
+            any |= !chunk.is_empty();
+            body.extend(&chunk)?;
+        }
+        Ok(Response { status: received.status(), headers, body: body.finish(any)? })
+    }
+
+    /// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and
+    /// reads it then.
+    fn begin(&self, mut request: Request) -> reqwest::RequestBuilder {
+        if !request.headers.contains_key(header::RANGE) {
+            let accepted = || HeaderValue::from_static(ACCEPTED);
+            request.headers.entry(header::ACCEPT_ENCODING).or_insert_with(accepted);
+        }
+        let clients = self.0.clients.read().unwrap_or_else(PoisonError::into_inner);
+        clients
+            .of(&request.url)
             .request(request.method, request.url)
             .headers(request.headers)
             .body(wiped::shared(request.body))
-            .send()
-            .await
-            .map_err(|error| classify(&error, &host))?;
-        let declared = answer.content_length().unwrap_or_default();
-        if usize::try_from(declared).is_ok_and(|length| length > request.limit) {
-            return Err(NetError::TooLarge);
-        }
-        let mut body = WipedBytes::with_capacity(usize::try_from(declared).unwrap_or_default());
-        while let Some(chunk) = answer.chunk().await.map_err(|error| classify_in_body(&error))? {
-            if body.len() + chunk.len() > request.limit {
-                return Err(NetError::TooLarge);
-            }
-            body.extend(&chunk);
-        }
-        let headers = std::mem::take(answer.headers_mut());
-        Ok(Response { status: answer.status(), headers, body: body.into_inner() })
     }
 }
 
@@ -172,14 +189,20 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The body as JSON, if it is some. What it says isn't told in the error: it may hold tokens.
+    /// The body as JSON, or `None` if it is not. No error quotes it: it may hold tokens.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&self.body).ok()
+        json::read(&self.body)
     }
 
-    /// The first header field of this name, where it is text.
-    pub(crate) fn header(&self, name: HeaderName) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+    /// The first header field of this name that is text, without white space around it.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        texts(&self.headers, name).next()
+    }
+
+    /// The media type of the body, in lower case and without parameters (RFC 9110 §8.3.1).
+    pub(crate) fn media_type(&self) -> Option<String> {
+        let text = self.header(&header::CONTENT_TYPE)?;
+        Some(text.split(';').next()?.trim_ascii().to_ascii_lowercase())
     }
 }
 
@@ -192,5 +215,3 @@ impl fmt::Debug for Response {
             .finish_non_exhaustive()
     }
 }
-
-const USER_AGENT: &str = concat!("moorline/", env!("CARGO_PKG_VERSION"));

@@ -3,14 +3,19 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use ::http::Method;
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    id_token::{self, DEFAULT_LEEWAY, Expectations, IdTokenClaims, IdTokenError, KeySource},
-    jwks::JwksCache,
-    metadata::{Metadata, MetadataCache},
+    documents::{Documents, JwksError},
+    id_token::{self, DEFAULT_LEEWAY, Expectations, IdTokenClaims, IdTokenError},
+    jwks::Jwks,
+    jws::{Jws, JwsError},
+    metadata::Metadata,
     rate_limit::RateLimit,
+    stored::StoredProvider,
     token_response::{TokenResponse, Tokens},
+    userinfo::{self, ExpectedUserInfo, UserInfoError},
 };
 use crate::{
     configuration::Configuration,
@@ -25,12 +30,10 @@ use crate::{
 pub(crate) struct Provider {
     configuration: Configuration,
     clock: Arc<dyn Clock>,
-    /// For public documents.
     transport: Transport,
     /// For everything that carries tokens.
     sender: Sender,
-    keys: JwksCache,
-    metadata: MetadataCache,
+    documents: Arc<Documents>,
     rate_limit: RateLimit,
 }
 
@@ -63,11 +66,10 @@ impl Provider {
         let transport = Transport::new(&configuration)?;
         Ok(Self {
             sender: Sender::new(transport.clone(), clock.clone()),
+            documents: Arc::new(Documents::new(configuration.clone(), transport.clone(), clock.clone())),
             transport,
             configuration,
             clock,
-            keys: JwksCache::default(),
-            metadata: MetadataCache::default(),
             rate_limit: RateLimit::default(),
         })
     }
@@ -76,14 +78,35 @@ impl Provider {
         &self.configuration
     }
 
-    /// The provider's metadata, from memory or from the provider.
+    /// The provider's metadata: from memory, what was [taken in](Self::adopt), or from the provider.
     pub(crate) async fn metadata(&self) -> Result<Arc<Metadata>, Error> {
-        let found =
-            self.metadata.metadata(&self.transport, &self.configuration, self.clock.monotonic()).await;
-        found.map_err(|error| {
-            tracing::info!(%error, "no provider metadata");
-            error.into()
-        })
+        Ok(self.documents.metadata().await?)
+    }
+
+    /// The metadata as of now, if what the last one says stands in the way.
+    pub(crate) async fn newer_metadata(&self) -> Result<Arc<Metadata>, Error> {
+        Ok(self.documents.newer_metadata().await?)
+    }
+
+    /// Whether there is metadata in memory.
+    pub(crate) fn is_known(&self) -> bool {
+        self.documents.are_known()
+    }
+
+    /// Takes in documents that were stored.
+    pub(crate) fn adopt(&self, stored: &StoredProvider) {
+        self.documents.adopt(stored);
+    }
+
+    /// The documents to store with a session.
+    pub(crate) fn to_store(&self) -> Option<StoredProvider> {
+        self.documents.to_store()
+    }
+
+    /// See [`Transport::network_changed`].
+    pub(crate) fn network_changed(&self) {
+        self.transport.network_changed();
+        self.documents.network_changed();
     }
 
     /// Exchanges an authorization code (RFC 6749 §4.1.3).
@@ -169,13 +192,8 @@ impl Provider {
         let Some(token) = &tokens.id_token else {
             return Err(Error::refused("invalid_id_token", "the provider sent no ID token"));
         };
-        let keys = KeySource {
-            cache: &self.keys,
-            transport: &self.transport,
-            jwks_uri: &metadata.jwks_uri,
-            now: self.clock.monotonic(),
-        };
-        let device_time = i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX);
+        let metadata = self.metadata_for(metadata, token.expose()).await?;
+        let device_time = self.device_time();
         // The provider's own time, from the response that the token came in: the device's may be wrong by years.
         let provider_time = self.sender.time_at(&metadata.token_endpoint).unwrap_or(device_time);
         let expected = Expectations {
@@ -188,14 +206,80 @@ impl Provider {
             now: provider_time,
             leeway: DEFAULT_LEEWAY,
         };
-        match id_token::verify(token.expose(), keys, &expected).await {
-            // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token is new.
-            Err(IdTokenError::Clock(_)) => {
-                let expected = Expectations { now: device_time, ..expected };
-                Ok(id_token::verify(token.expose(), keys, &expected).await?)
-            }
-            verdict => Ok(verdict?),
+        let check =
+            |keys: &Jwks, now| id_token::verify_with(token.expose(), keys, &Expectations { now, ..expected });
+        let unknown = |verdict: &Result<_, _>| matches!(verdict, Err(IdTokenError::UnknownKey));
+        let verdict = self.with_keys(
+            &metadata,
+            |keys| {
+                match check(keys, provider_time) {
+                    // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token
+                    // is new.
+                    Err(IdTokenError::Clock(_)) => check(keys, device_time),
+                    verdict => verdict,
+                }
+            },
+            unknown,
+        );
+        Ok(verdict.await??)
+    }
+
+    /// The metadata by which to judge an ID token. One that was read a while ago may not list its algorithm yet.
+    async fn metadata_for(&self, metadata: &Metadata, token: &str) -> Result<Metadata, Error> {
+        // A token that cannot be read, or is not signed, is no reason to ask anybody.
+        let algorithm = Jws::parse(token).map_err(IdTokenError::from)?.algorithm;
+        if metadata.signs_id_tokens_with(algorithm) {
+            return Ok(metadata.clone());
         }
+        let newer = self.newer_metadata().await?;
+        if newer.signs_id_tokens_with(algorithm) {
+            return Ok(Metadata::clone(&newer));
+        }
+        Err(IdTokenError::AlgorithmNotListed(algorithm.name()).into())
+    }
+
+    /// What `check` says with the provider's keys; once more with newer ones if it knows no key.
+    async fn with_keys<T>(
+        &self,
+        metadata: &Metadata,
+        check: impl Fn(&Jwks) -> T,
+        knows_no_key: impl Fn(&T) -> bool,
+    ) -> Result<T, JwksError> {
+        let verdict = check(&*self.documents.keys(&metadata.jwks_uri).await?);
+        if knows_no_key(&verdict) {
+            return Ok(check(&*self.documents.newer_keys(&metadata.jwks_uri).await?));
+        }
+        Ok(verdict)
+    }
+
+    /// The claims in a response of the userinfo endpoint (OpenID Connect Core §5.3.2), which must be about `subject`.
+    pub(crate) async fn read_userinfo(
+        &self,
+        metadata: &Metadata,
+        endpoint: &Url,
+        response: &Response,
+        subject: &str,
+    ) -> Result<Map<String, Value>, Error> {
+        if response.media_type().as_deref() != Some("application/jwt") {
+            return Ok(userinfo::parse(&response.body, subject)?);
+        }
+        let text = std::str::from_utf8(response.body.trim_ascii());
+        let text = text.map_err(|_| UserInfoError::Jws(JwsError::Malformed))?;
+        Jws::parse(text).map_err(UserInfoError::from)?;
+        let expected = ExpectedUserInfo {
+            issuer: self.configuration.issuer(),
+            client_id: self.configuration.client_id(),
+            subject,
+            now: self.sender.time_at(endpoint).unwrap_or_else(|| self.device_time()),
+            leeway: DEFAULT_LEEWAY,
+        };
+        let unknown = |verdict: &Result<_, _>| matches!(verdict, Err(UserInfoError::UnknownKey));
+        let check = |keys: &Jwks| userinfo::verify_signed(text, keys, &expected);
+        Ok(self.with_keys(metadata, check, unknown).await??)
+    }
+
+    fn device_time(&self) -> i64 {
+        i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX)
     }
 
     /// By how many seconds the device's clock is ahead of the provider's, if that is far too much.

@@ -1,16 +1,17 @@
 //! ID tokens: who signed in, provably, here and now (OpenID Connect Core §2 and §3.1.3.7).
 
-use std::time::Duration;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
-use url::Url;
 
-use super::jwks::{Jwks, JwksCache, JwksError};
-use super::jws::{Jws, JwsError};
-use crate::crypto::{self, Algorithm};
-use crate::error::Error;
-use crate::net::Transport;
+use super::{
+    jwks::{BadSignature, Jwks},
+    jws::{Jws, JwsError},
+};
+use crate::{
+    crypto::{self, Algorithm, Hash},
+    error::Error,
+    json,
+};
 
 /// What an ID token must say.
 #[derive(Clone, Copy)]
@@ -53,7 +54,7 @@ impl std::fmt::Debug for IdTokenClaims {
     }
 }
 
-/// Why an ID token isn't believed. None of these quotes it.
+/// Why an ID token is not accepted. None of these quotes it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum IdTokenError {
     #[error("the ID token cannot be read: {0}")]
@@ -83,47 +84,25 @@ pub(crate) enum IdTokenError {
     /// The token is expired or not valid yet, seen from the device's clock: positive when that is ahead of the provider's.
     #[error("the device's clock is {0} seconds off the provider's")]
     Clock(i64),
-    #[error("the provider's keys could not be had: {0}")]
-    Keys(#[from] JwksError),
+    #[error("the ID token is signed with {0}, which the provider's metadata does not list")]
+    AlgorithmNotListed(&'static str),
+}
+
+impl From<BadSignature> for IdTokenError {
+    fn from(error: BadSignature) -> Self {
+        match error {
+            BadSignature::UnknownKey => Self::UnknownKey,
+            BadSignature::Wrong => Self::Signature,
+        }
+    }
 }
 
 impl From<IdTokenError> for Error {
     fn from(error: IdTokenError) -> Self {
         match error {
             IdTokenError::Clock(delta) => Self::ClockSkew(delta),
-            IdTokenError::Keys(JwksError::Net(error)) => error.into(),
-            IdTokenError::Keys(JwksError::Status(_)) => Self::offline(),
             error => Self::refused("invalid_id_token", error.to_string()),
         }
-    }
-}
-
-/// Where the provider's keys come from.
-#[derive(Clone, Copy)]
-pub(crate) struct KeySource<'a> {
-    pub(crate) cache: &'a JwksCache,
-    pub(crate) transport: &'a Transport,
-    pub(crate) jwks_uri: &'a Url,
-    /// A reading of the monotonic clock, for the age of the cache.
-    pub(crate) now: Duration,
-}
-
-/// Verifies `token`, fetching the provider's keys where needed; once more, and only once, when the token names a key
-/// that the cached set doesn't have.
-pub(crate) async fn verify(
-    token: &str,
-    keys: KeySource<'_>,
-    expected: &Expectations<'_>,
-) -> Result<IdTokenClaims, IdTokenError> {
-    // A token that can't be read, or isn't signed, is no reason to ask anybody.
-    Jws::parse(token)?;
-    let held = keys.cache.keys(keys.transport, keys.jwks_uri, keys.now).await?;
-    match verify_with(token, &held, expected) {
-        Err(IdTokenError::UnknownKey) => {
-            let newer = keys.cache.newer_keys(keys.transport, keys.jwks_uri, keys.now).await?;
-            verify_with(token, &newer, expected)
-        }
-        verdict => verdict,
     }
 }
 
@@ -140,13 +119,7 @@ pub(crate) fn verify_with(
     {
         return Err(IdTokenError::Type(kind.chars().take(40).collect()));
     }
-    let mut candidates = keys.candidates(jws.algorithm, jws.key_id.as_deref()).peekable();
-    if candidates.peek().is_none() {
-        return Err(IdTokenError::UnknownKey);
-    }
-    if !candidates.any(|key| crypto::verify_signature(jws.algorithm, key, jws.signed, &jws.signature)) {
-        return Err(IdTokenError::Signature);
-    }
+    keys.check(&jws)?;
     check_claims(jws.claims, jws.algorithm, expected)
 }
 
@@ -161,7 +134,7 @@ pub(crate) fn names_another_user(token: &str, issuer: &str, subject: &str) -> bo
 
 fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
     let payload = token.split('.').nth(1)?;
-    crate::json::strict_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)
+    json::strict_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)
 }
 
 fn check_claims(
@@ -244,12 +217,11 @@ fn check_times(claims: &Map<String, Value>, expected: &Expectations<'_>) -> Resu
 
 /// The left half of the hash that goes with the signature's algorithm (OpenID Connect Core §3.1.3.6).
 fn access_token_hash(algorithm: Algorithm, token: &str) -> String {
-    match algorithm {
-        Algorithm::Rs256 | Algorithm::Ps256 | Algorithm::Es256 => {
-            URL_SAFE_NO_PAD.encode(&crypto::sha256(token.as_bytes())[..16])
-        }
-        // Ed25519 signs by SHA-512.
-        Algorithm::EdDsa => URL_SAFE_NO_PAD.encode(&crypto::sha512(token.as_bytes())[..32]),
+    let token = token.as_bytes();
+    match algorithm.hash() {
+        Hash::Sha256 => URL_SAFE_NO_PAD.encode(&crypto::sha256(token)[..16]),
+        Hash::Sha384 => URL_SAFE_NO_PAD.encode(&crypto::sha384(token)[..24]),
+        Hash::Sha512 => URL_SAFE_NO_PAD.encode(&crypto::sha512(token)[..32]),
     }
 }
 

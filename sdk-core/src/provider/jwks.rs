@@ -1,17 +1,15 @@
 //! The provider's public keys (RFC 7517).
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde_json::{Map, Value};
-use tokio::sync::Mutex;
-use url::Url;
+use serde_json::{Map, Value, json};
 
-use crate::crypto::{Algorithm, PublicKey};
-use crate::net::{NetError, Request, Transport};
+use super::jws::Jws;
+use crate::{
+    crypto::{Algorithm, PublicKey, verify_signature},
+    json,
+};
 
-/// The keys that can verify ID tokens.
+/// The keys that can verify ID tokens and signed userinfo.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Jwks {
     keys: Vec<Key>,
@@ -27,11 +25,34 @@ struct Key {
 
 impl Jwks {
     /// Reads a key set. Keys for other uses, of other types, too weak or malformed are skipped, as RFC 7517 §5 asks;
-    /// nothing where `document` is no key set at all.
+    /// `None` if `document` is no key set at all. The limit counts the keys that are left.
     pub(crate) fn parse(document: &[u8]) -> Option<Self> {
-        let document: Map<String, Value> = serde_json::from_slice(document).ok()?;
+        let document: Map<String, Value> = json::read(document)?;
         let keys = document.get("keys")?.as_array()?;
-        Some(Self { keys: keys.iter().take(MAX_KEYS).filter_map(Key::parse).collect() })
+        // A provider that signs has a key: an empty set says as little as none.
+        (!keys.is_empty()).then(|| Self::of(keys))
+    }
+
+    /// The usable ones among these keys.
+    pub(crate) fn of(keys: &[Value]) -> Self {
+        Self { keys: keys.iter().filter_map(Key::parse).take(MAX_KEYS).collect() }
+    }
+
+    /// The keys, reduced to what is read of them: they read as the same again.
+    pub(crate) fn to_keys(&self) -> Vec<Value> {
+        self.keys.iter().map(Key::to_jwk).collect()
+    }
+
+    /// Checks who signed a JWS.
+    pub(crate) fn check(&self, jws: &Jws<'_>) -> Result<(), BadSignature> {
+        let mut candidates = self.candidates(jws.algorithm, jws.key_id.as_deref()).peekable();
+        if candidates.peek().is_none() {
+            return Err(BadSignature::UnknownKey);
+        }
+        if candidates.any(|key| verify_signature(jws.algorithm, key, jws.signed, &jws.signature)) {
+            return Ok(());
+        }
+        Err(BadSignature::Wrong)
     }
 
     /// The keys that may have made a signature of `algorithm` under the name `key_id`. Where the token names no key,
@@ -63,26 +84,36 @@ impl Key {
         }
         let public = match (text("kty")?, text("crv")) {
             ("RSA", _) => rsa(text("n")?, text("e")?)?,
-            ("EC", Some("P-256")) => {
-                let mut point = [4; 65];
-                point[1..33].copy_from_slice(&coordinate(text("x")?)?);
-                point[33..].copy_from_slice(&coordinate(text("y")?)?);
-                PublicKey::P256(point)
-            }
+            ("EC", Some("P-256")) => PublicKey::P256(point::<32, 65>(text("x")?, text("y")?)?),
+            ("EC", Some("P-384")) => PublicKey::P384(point::<48, 97>(text("x")?, text("y")?)?),
             ("OKP", Some("Ed25519")) => PublicKey::Ed25519(coordinate(text("x")?)?),
             _ => return None,
         };
         Some(Self { id: text("kid").map(str::to_owned), algorithm: text("alg").map(str::to_owned), public })
     }
 
-    fn allows(&self, algorithm: Algorithm) -> bool {
-        let Some(only) = self.algorithm.as_deref() else { return true };
-        match algorithm {
-            Algorithm::Rs256 => only == "RS256",
-            Algorithm::Ps256 => only == "PS256",
-            Algorithm::Es256 => only == "ES256",
-            Algorithm::EdDsa => only == "EdDSA" || only == "Ed25519",
+    fn to_jwk(&self) -> Value {
+        let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let mut jwk = match &self.public {
+            PublicKey::Rsa { n, e } => json!({ "kty": "RSA", "n": text(n), "e": text(e) }),
+            PublicKey::P256(point) => {
+                json!({ "kty": "EC", "crv": "P-256", "x": text(&point[1..33]), "y": text(&point[33..]) })
+            }
+            PublicKey::P384(point) => {
+                json!({ "kty": "EC", "crv": "P-384", "x": text(&point[1..49]), "y": text(&point[49..]) })
+            }
+            PublicKey::Ed25519(point) => json!({ "kty": "OKP", "crv": "Ed25519", "x": text(point) }),
+        };
+        for (name, value) in [("kid", &self.id), ("alg", &self.algorithm)] {
+            if let Some(value) = value {
+                jwk[name] = value.as_str().into();
+            }
         }
+        jwk
+    }
+
+    fn allows(&self, algorithm: Algorithm) -> bool {
+        self.algorithm.as_deref().is_none_or(|only| Algorithm::named(only) == Some(algorithm))
     }
 }
 
@@ -104,87 +135,28 @@ fn integer(text: &str) -> Option<Vec<u8>> {
     Some(bytes[start..].to_vec())
 }
 
-fn coordinate(text: &str) -> Option<[u8; 32]> {
-    if text.len() > 64 {
+/// `04 ‖ x ‖ y`.
+fn point<const COORDINATE: usize, const POINT: usize>(x: &str, y: &str) -> Option<[u8; POINT]> {
+    let (x, y) = (coordinate::<COORDINATE>(x)?, coordinate::<COORDINATE>(y)?);
+    [&[4], &x[..], &y[..]].concat().try_into().ok()
+}
+
+fn coordinate<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    if text.len() > 2 * LENGTH {
         return None;
     }
     URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?.try_into().ok()
 }
 
-/// Why there are no keys.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum JwksError {
-    #[error(transparent)]
-    Net(#[from] NetError),
-    #[error("the provider answered with status {0} when asked for its keys")]
-    Status(u16),
-    #[error("the provider's keys are not a JSON Web Key Set")]
-    Malformed,
-}
-
-/// One client's copy of the provider's keys, asked for again after an hour, or when a token names a key that isn't
-/// among them: that is how a provider's key rotation is noticed.
-#[derive(Debug, Default)]
-pub(crate) struct JwksCache {
-    held: Mutex<Option<Held>>,
-}
-
-#[derive(Debug)]
-struct Held {
-    from: Url,
-    keys: Arc<Jwks>,
-    fetched: Duration,
-}
-
-impl JwksCache {
-    /// The keys at `address`. `now` is a reading of the monotonic clock.
-    pub(crate) async fn keys(
-        &self,
-        transport: &Transport,
-        address: &Url,
-        now: Duration,
-    ) -> Result<Arc<Jwks>, JwksError> {
-        self.keys_not_older_than(LIFETIME, transport, address, now).await
-    }
-
-    /// The keys once more, unless they were asked for a moment ago.
-    pub(crate) async fn newer_keys(
-        &self,
-        transport: &Transport,
-        address: &Url,
-        now: Duration,
-    ) -> Result<Arc<Jwks>, JwksError> {
-        self.keys_not_older_than(MINIMUM_INTERVAL, transport, address, now).await
-    }
-
-    async fn keys_not_older_than(
-        &self,
-        age: Duration,
-        transport: &Transport,
-        address: &Url,
-        now: Duration,
-    ) -> Result<Arc<Jwks>, JwksError> {
-        let mut held = self.held.lock().await;
-        if let Some(held) = held.as_ref()
-            && held.from == *address
-            && now.saturating_sub(held.fetched) < age
-        {
-            return Ok(held.keys.clone());
-        }
-        let answer = transport.send(Request::get_json(address.clone())).await?;
-        if !answer.status.is_success() {
-            return Err(JwksError::Status(answer.status.as_u16()));
-        }
-        let keys = Arc::new(Jwks::parse(&answer.body).ok_or(JwksError::Malformed)?);
-        *held = Some(Held { from: address.clone(), keys: keys.clone(), fetched: now });
-        Ok(keys)
-    }
+/// Why a signature is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadSignature {
+    /// None of the keys can have made it.
+    UnknownKey,
+    Wrong,
 }
 
 const MAX_KEYS: usize = 64;
-const LIFETIME: Duration = Duration::from_secs(3600);
-/// A provider is asked for its keys no more often than this, whatever tokens come in.
-const MINIMUM_INTERVAL: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,10 @@
-//! What the provider says about itself (OpenID Connect Discovery 1.0, RFC 8414).
+//! What the provider says about itself (OpenID Connect Discovery 1.0 §3, RFC 8414 §2).
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use ::http::StatusCode;
-use serde_json::{Map, Value};
-use tokio::sync::Mutex;
+use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::configuration::Configuration;
-use crate::error::Error;
-use crate::net::{NetError, Request, Transport};
-
-#[cfg(test)]
-mod tests;
+use super::discovery_error::DiscoveryError;
+use crate::{configuration::Configuration, crypto::Algorithm};
 
 /// What the SDK needs to know of a provider, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,214 +15,148 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) userinfo_endpoint: Option<Url>,
     pub(crate) revocation_endpoint: Option<Url>,
-    pub(crate) end_session_endpoint: Option<Url>,
+    /// The names of the algorithms that ID tokens are signed with, or `None` if the provider does not say.
+    pub(crate) id_token_algorithms: Option<Vec<String>>,
     /// Whether the token endpoint knows Moorline's `refresh_attempt`.
     pub(crate) refresh_attempt_supported: bool,
     /// Whether every authorization response carries `iss` (RFC 9207 §3).
     pub(crate) authorization_response_iss_parameter_supported: bool,
-    /// Whether tokens can be bound to a key of ours (RFC 9449 §5.1): proofs signed by ES256 are taken.
+    /// Whether tokens can be bound to a key of ours (RFC 9449 §5.1): proofs signed by ES256 are accepted.
     pub(crate) dpop_supported: bool,
 }
 
-/// Why there is no metadata.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum DiscoveryError {
-    #[error(transparent)]
-    Net(#[from] NetError),
-    #[error("the provider answered with status {0} when asked about itself")]
-    Unavailable(u16),
-    #[error(
-        "{issuer} answered with status {status} to both /.well-known/openid-configuration and /.well-known/oauth-authorization-server; is this the issuer?"
-    )]
-    NotFound { issuer: String, status: u16 },
-    #[error("what {0} says about itself is not a JSON object; is this the issuer?")]
-    NotJson(String),
-    #[error(
-        "the provider calls itself {found:?}, and the configuration says {expected:?}; they must be the same to the letter"
-    )]
-    IssuerMismatch { expected: String, found: String },
-    #[error("the provider's metadata has no {0}")]
-    Missing(&'static str),
-    #[error("the provider's {name} is unusable: {why}")]
-    BadMember { name: &'static str, why: String },
-    #[error("the provider does not offer PKCE with S256, and nothing less is used")]
-    NoS256,
-}
-
-impl DiscoveryError {
-    /// Whether it leaves open what the provider has to say about itself: an outage, a portal's page, half a document.
-    const fn says_nothing(&self) -> bool {
-        match self {
-            Self::Net(NetError::PinMismatch(_) | NetError::Untrusted { .. } | NetError::NotAllowed(_))
-            | Self::IssuerMismatch { .. }
-            | Self::NoS256 => false,
-            Self::Net(_)
-            | Self::Unavailable(_)
-            | Self::NotFound { .. }
-            | Self::NotJson(_)
-            | Self::Missing(_)
-            | Self::BadMember { .. } => true,
-        }
-    }
-}
-
-impl From<DiscoveryError> for Error {
-    fn from(error: DiscoveryError) -> Self {
-        match error {
-            DiscoveryError::Net(error) => error.into(),
-            DiscoveryError::Unavailable(_) => Self::offline(),
-            error => Self::Misconfigured(error.to_string()),
-        }
-    }
-}
-
-/// Asks the provider, by OpenID Connect's address first and by RFC 8414's where there is nothing.
-pub(crate) async fn fetch(
-    transport: &Transport,
-    configuration: &Configuration,
-) -> Result<Metadata, DiscoveryError> {
-    let issuer = configuration.issuer_url();
-    let mut answer = transport.send(Request::get_json(openid_address(issuer))).await?;
-    if answer.status.is_client_error() && !retryable(answer.status) {
-        answer = transport.send(Request::get_json(oauth_address(issuer))).await?;
-    }
-    let issuer = || configuration.issuer().to_owned();
-    match answer.status {
-        StatusCode::OK => {}
-        status if retryable(status) => return Err(DiscoveryError::Unavailable(status.as_u16())),
-        status => return Err(DiscoveryError::NotFound { issuer: issuer(), status: status.as_u16() }),
-    }
-    let document: Map<String, Value> = answer.json().ok_or_else(|| DiscoveryError::NotJson(issuer()))?;
-    parse(&document, configuration)
-}
-
-/// One client's metadata, asked for again after an hour. Where the provider can't be reached then, or something else
-/// answers in its place, what it said last serves on: a refresh shouldn't fail for a document that changes once in years.
-#[derive(Debug, Default)]
-pub(crate) struct MetadataCache {
-    held: Mutex<Option<(Arc<Metadata>, Duration)>>,
-}
-
-impl MetadataCache {
-    /// The metadata, from memory or from the provider. `now` is a reading of the monotonic clock. Callers at the same time
-    /// share one request.
-    pub(crate) async fn metadata(
-        &self,
-        transport: &Transport,
+impl Metadata {
+    /// Reads a document. What is optional and unusable counts as absent.
+    pub(crate) fn parse(
+        document: &Map<String, Value>,
         configuration: &Configuration,
-        now: Duration,
-    ) -> Result<Arc<Metadata>, DiscoveryError> {
-        let mut held = self.held.lock().await;
-        if let Some((metadata, since)) = held.as_ref()
-            && now.saturating_sub(*since) < LIFETIME
+    ) -> Result<Self, DiscoveryError> {
+        let issuer = needed_text(document, "issuer")?;
+        if issuer != configuration.issuer() {
+            return Err(of_another_issuer(document, configuration, issuer));
+        }
+        // RFC 8414 §2: where the member is left out, PKCE isn't offered; but many providers leave it out and offer
+        // it.
+        if let Some(methods) = texts(document, "code_challenge_methods_supported")
+            && !methods.iter().any(|method| method == "S256")
         {
-            return Ok(metadata.clone());
+            return Err(DiscoveryError::NoS256);
         }
-        match (fetch(transport, configuration).await, held.as_ref()) {
-            (Ok(metadata), _) => {
-                let metadata = Arc::new(metadata);
-                *held = Some((metadata.clone(), now));
-                Ok(metadata)
-            }
-            (Err(error), Some((metadata, _))) if error.says_nothing() => {
-                tracing::info!(%error, "the provider's metadata of an hour ago serves on");
-                Ok(metadata.clone())
-            }
-            (Err(error), _) => Err(error),
-        }
+        let needed = |name| {
+            let text = needed_text(document, name)?;
+            endpoint(text, configuration).map_err(|why| DiscoveryError::BadMember { name, why })
+        };
+        let algorithms = texts(document, "id_token_signing_alg_values_supported");
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            authorization_endpoint: needed("authorization_endpoint")?,
+            token_endpoint: needed("token_endpoint")?,
+            jwks_uri: needed("jwks_uri")?,
+            userinfo_endpoint: optional_endpoint(document, "userinfo_endpoint", configuration),
+            revocation_endpoint: optional_endpoint(document, "revocation_endpoint", configuration),
+            id_token_algorithms: algorithms.filter(|algorithms| !algorithms.is_empty()),
+            refresh_attempt_supported: flag(document, "refresh_attempt_supported"),
+            authorization_response_iss_parameter_supported: flag(
+                document,
+                "authorization_response_iss_parameter_supported",
+            ),
+            dpop_supported: texts(document, "dpop_signing_alg_values_supported")
+                .is_some_and(|algorithms| algorithms.iter().any(|algorithm| algorithm == "ES256")),
+        })
+    }
+
+    /// The document, reduced to what is read of it: it reads as the same again.
+    pub(crate) fn to_document(&self) -> Map<String, Value> {
+        let document = json!({
+            "issuer": self.issuer,
+            "authorization_endpoint": self.authorization_endpoint.as_str(),
+            "token_endpoint": self.token_endpoint.as_str(),
+            "jwks_uri": self.jwks_uri.as_str(),
+            "userinfo_endpoint": self.userinfo_endpoint.as_ref().map(Url::as_str),
+            "revocation_endpoint": self.revocation_endpoint.as_ref().map(Url::as_str),
+            "id_token_signing_alg_values_supported": self.id_token_algorithms,
+            "dpop_signing_alg_values_supported": self.dpop_supported.then_some(["ES256"]),
+            "refresh_attempt_supported": self.refresh_attempt_supported,
+            "authorization_response_iss_parameter_supported": self.authorization_response_iss_parameter_supported,
+        });
+        let Value::Object(mut document) = document else { return Map::new() };
+        document.retain(|_, value| !value.is_null());
+        document
+    }
+
+    /// Whether the provider signs ID tokens with this algorithm, as far as it says so.
+    pub(crate) fn signs_id_tokens_with(&self, algorithm: Algorithm) -> bool {
+        self.id_token_algorithms
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|name| Algorithm::named(name) == Some(algorithm)))
+    }
+
+    /// The algorithms that the provider signs ID tokens with, if the SDK can verify none of them.
+    pub(crate) fn unverifiable_algorithms(&self) -> Option<String> {
+        let names = self.id_token_algorithms.as_ref()?;
+        names.iter().all(|name| Algorithm::named(name).is_none()).then(|| names.join(", "))
     }
 }
 
-const LIFETIME: Duration = Duration::from_secs(3600);
-
-pub(crate) fn parse(
+/// A document of another issuer is the provider's own word only if it is whole: anything else may be half a document,
+/// or a captive portal's.
+fn of_another_issuer(
     document: &Map<String, Value>,
     configuration: &Configuration,
-) -> Result<Metadata, DiscoveryError> {
-    let issuer = string(document, "issuer")?.ok_or(DiscoveryError::Missing("issuer"))?;
-    if issuer != configuration.issuer() {
-        return Err(DiscoveryError::IssuerMismatch {
-            expected: configuration.issuer().to_owned(),
-            found: issuer.to_owned(),
-        });
+    found: &str,
+) -> DiscoveryError {
+    for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+        let url = needed_text(document, name).map(Url::parse);
+        match url {
+            Err(error) => return error,
+            Ok(Err(error)) => return DiscoveryError::BadMember { name, why: error.to_string() },
+            Ok(Ok(_)) => {}
+        }
     }
-    // RFC 8414 §2: where the member is left out, PKCE isn't offered; but many providers leave it out and offer it.
-    if let Some(methods) = strings(document, "code_challenge_methods_supported")
-        && !methods.iter().any(|method| method == "S256")
-    {
-        return Err(DiscoveryError::NoS256);
-    }
-    let endpoint = |name| endpoint(document, name, configuration);
-    let needed = |name| endpoint(name)?.ok_or(DiscoveryError::Missing(name));
-    Ok(Metadata {
-        issuer: issuer.to_owned(),
-        authorization_endpoint: needed("authorization_endpoint")?,
-        token_endpoint: needed("token_endpoint")?,
-        jwks_uri: needed("jwks_uri")?,
-        userinfo_endpoint: endpoint("userinfo_endpoint")?,
-        revocation_endpoint: endpoint("revocation_endpoint")?,
-        end_session_endpoint: endpoint("end_session_endpoint")?,
-        refresh_attempt_supported: flag(document, "refresh_attempt_supported"),
-        authorization_response_iss_parameter_supported: flag(
-            document,
-            "authorization_response_iss_parameter_supported",
-        ),
-        dpop_supported: strings(document, "dpop_signing_alg_values_supported")
-            .is_some_and(|algorithms| algorithms.iter().any(|algorithm| algorithm == "ES256")),
-    })
+    DiscoveryError::IssuerMismatch { expected: configuration.issuer().to_owned(), found: found.to_owned() }
 }
 
-fn retryable(status: StatusCode) -> bool {
-    status.is_server_error()
-        || status == StatusCode::TOO_MANY_REQUESTS
-        || status == StatusCode::REQUEST_TIMEOUT
-}
-
-/// OpenID Connect Discovery §4: behind the issuer's path.
-fn openid_address(issuer: &Url) -> Url {
-    let mut url = issuer.clone();
-    url.set_path(&format!("{}/.well-known/openid-configuration", issuer.path().trim_end_matches('/')));
-    url
-}
-
-/// RFC 8414 §3: between the issuer's host and its path.
-fn oauth_address(issuer: &Url) -> Url {
-    let mut url = issuer.clone();
-    url.set_path(&format!("/.well-known/oauth-authorization-server{}", issuer.path().trim_end_matches('/')));
-    url
-}
-
-/// A text; `null` is the same as nothing.
-fn string<'a>(
-    document: &'a Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<&'a str>, DiscoveryError> {
+fn needed_text<'a>(document: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, DiscoveryError> {
     match document.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
+        None | Some(Value::Null) => Err(DiscoveryError::Missing(name)),
+        Some(Value::String(text)) => Ok(text),
         Some(_) => Err(DiscoveryError::BadMember { name, why: "it is not a string".to_owned() }),
     }
 }
 
-fn endpoint(
+fn endpoint(text: &str, configuration: &Configuration) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("it is not a URL ({error})"))?;
+    configuration.check_address(&url).map_err(|error| error.to_string())?;
+    if url.fragment().is_some() {
+        return Err("it has a fragment".to_owned());
+    }
+    Ok(url)
+}
+
+/// An endpoint that the SDK can do without.
+fn optional_endpoint(
     document: &Map<String, Value>,
     name: &'static str,
     configuration: &Configuration,
-) -> Result<Option<Url>, DiscoveryError> {
-    let Some(text) = string(document, name)? else { return Ok(None) };
-    let url = Url::parse(text)
-        .map_err(|error| DiscoveryError::BadMember { name, why: format!("it is not a URL ({error})") })?;
-    configuration
-        .check_address(&url)
-        .map_err(|error| DiscoveryError::BadMember { name, why: error.to_string() })?;
-    if url.fragment().is_some() {
-        return Err(DiscoveryError::BadMember { name, why: "it has a fragment".to_owned() });
-    }
-    Ok(Some(url))
+) -> Option<Url> {
+    let why = match document.get(name)? {
+        Value::Null => return None,
+        Value::String(text) => match endpoint(text, configuration) {
+            Ok(url) => return Some(url),
+            Err(why) => why,
+        },
+        _ => "it is not a string".to_owned(),
+    };
+    tracing::warn!(
+        name,
+        why,
+        "an optional endpoint in the provider's metadata is unusable; it counts as absent"
+    );
+    None
 }
 
 /// A list of texts. What has another form says nothing that we could use, and counts as absent.
-fn strings(document: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
+fn texts(document: &Map<String, Value>, name: &str) -> Option<Vec<String>> {
     let items = document.get(name)?.as_array()?;
     Some(items.iter().filter_map(Value::as_str).map(str::to_owned).collect())
 }

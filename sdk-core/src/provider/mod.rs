@@ -1,11 +1,16 @@
 //! What talks to the provider: its metadata, its keys, its endpoints, and the readers of what it answers.
 
+mod cache;
+mod discovery;
+mod discovery_error;
+mod documents;
 mod endpoints;
 mod id_token;
 mod jwks;
 mod jws;
 mod metadata;
 mod rate_limit;
+mod stored;
 mod token_response;
 mod userinfo;
 
@@ -13,15 +18,15 @@ pub(crate) use self::endpoints::{CodeExchange, Provider, RefreshRequest};
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(unused_imports, reason = "some are for the tests alone"))]
 pub(crate) use self::{
+    discovery_error::DiscoveryError,
     id_token::{Expectations, IdTokenError, verify_with},
     jwks::Jwks,
     jws::{Jws, JwsError},
-    metadata::{DiscoveryError, parse as parse_metadata},
-    userinfo::UserInfoError,
+    userinfo::{ExpectedUserInfo, UserInfoError, parse as parse_userinfo, verify_signed as verify_userinfo},
 };
 pub(crate) use self::{
     id_token::{IdTokenClaims, names_another_user},
     metadata::Metadata,
+    stored::StoredProvider,
     token_response::{Refusal, TokenResponse, Tokens, read_refusal},
-    userinfo::parse as parse_userinfo,
 };

@@ -2,30 +2,115 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::Error;
-use crate::json::strict_object;
+use super::{
+    jwks::{BadSignature, Jwks},
+    jws::{Jws, JwsError},
+};
+use crate::{error::Error, json::read_unambiguous};
 
-/// Why a userinfo answer isn't believed.
+/// Why a userinfo response is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UserInfoError {
     #[error("the provider's userinfo is not a JSON object")]
     NotJson,
     #[error("the provider's userinfo does not say whom it is about")]
     NoSubject,
-    #[error("the provider's userinfo is about another person")]
+    #[error("the provider's userinfo is about another user")]
     Subject,
+    #[error("the provider's signed userinfo cannot be read: {0}")]
+    Jws(#[from] JwsError),
+    #[error("the provider's signed userinfo is another kind of token")]
+    Type,
+    #[error("the provider has no key for the signature of its userinfo")]
+    UnknownKey,
+    #[error("the signature of the provider's userinfo is wrong")]
+    Signature,
+    #[error("the provider's signed userinfo is from another issuer")]
+    Issuer,
+    #[error("the provider's signed userinfo is for another client")]
+    Audience,
+    #[error("the provider's signed userinfo has expired")]
+    Expired,
+}
+
+impl From<BadSignature> for UserInfoError {
+    fn from(error: BadSignature) -> Self {
+        match error {
+            BadSignature::UnknownKey => Self::UnknownKey,
+            BadSignature::Wrong => Self::Signature,
+        }
+    }
 }
 
 impl From<UserInfoError> for Error {
     fn from(error: UserInfoError) -> Self {
-        Self::refused("invalid_userinfo", error.to_string())
+        match error {
+            // A captive portal's page, or half a document.
+            UserInfoError::NotJson => Self::offline(),
+            error => Self::refused("invalid_userinfo", error.to_string()),
+        }
     }
 }
 
-/// The claims in `body`, which must be about `subject`: the answer is not signed, and a token for another person could
+/// What signed userinfo must say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ExpectedUserInfo<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) subject: &'a str,
+    /// Unix seconds.
+    pub(crate) now: i64,
+    /// How far the clock may be off, in seconds.
+    pub(crate) leeway: i64,
+}
+
+/// The claims in `body`, which must be about `subject`: the response is not signed, and a token of another user could
 /// have been slipped in (§5.3.2).
 pub(crate) fn parse(body: &[u8], subject: &str) -> Result<Map<String, Value>, UserInfoError> {
-    let claims = strict_object(body).ok_or(UserInfoError::NotJson)?;
+    about(read_unambiguous(body).ok_or(UserInfoError::NotJson)?, subject)
+}
+
+/// The claims of signed userinfo (`application/jwt`, §5.3.2): signed by the provider, for this client, about this
+/// user.
+pub(crate) fn verify_signed(
+    text: &str,
+    keys: &Jwks,
+    expected: &ExpectedUserInfo<'_>,
+) -> Result<Map<String, Value>, UserInfoError> {
+    let jws = Jws::parse(text)?;
+    // Access tokens (RFC 9068) and logout tokens of the same issuer are signed with the same keys.
+    if jws.kind.as_deref().is_some_and(|kind| kind != "jwt" && kind != "userinfo+jwt") {
+        return Err(UserInfoError::Type);
+    }
+    keys.check(&jws)?;
+    let mut claims = jws.claims;
+    if claims.get("iss").and_then(Value::as_str) != Some(expected.issuer) {
+        return Err(UserInfoError::Issuer);
+    }
+    let for_us = match claims.get("aud") {
+        Some(Value::String(audience)) => audience == expected.client_id,
+        Some(Value::Array(audiences)) => audiences.iter().any(|audience| audience == expected.client_id),
+        _ => false,
+    };
+    if !for_us {
+        return Err(UserInfoError::Audience);
+    }
+    // It need not say how long it is valid. If it does, it counts.
+    let expires = claims.get("exp").filter(|expires| !expires.is_null());
+    if let Some(expires) = expires
+        && expires.as_f64().is_none_or(|expires| {
+            #[expect(clippy::cast_precision_loss, reason = "Unix seconds are far below 2^52")]
+            let latest = expected.now.saturating_sub(expected.leeway) as f64;
+            expires <= latest
+        })
+    {
+        return Err(UserInfoError::Expired);
+    }
+    claims.retain(|name, _| !ABOUT_THE_TOKEN.contains(&name.as_str()));
+    about(claims, expected.subject)
+}
+
+fn about(claims: Map<String, Value>, subject: &str) -> Result<Map<String, Value>, UserInfoError> {
     match claims.get("sub").and_then(Value::as_str) {
         None => Err(UserInfoError::NoSubject),
         Some(found) if found != subject => Err(UserInfoError::Subject),
@@ -33,18 +118,23 @@ pub(crate) fn parse(body: &[u8], subject: &str) -> Result<Map<String, Value>, Us
     }
 }
 
+/// Claims that say nothing about the user.
+const ABOUT_THE_TOKEN: [&str; 6] = ["iss", "aud", "exp", "iat", "nbf", "jti"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn claims_about_the_same_person_come_through() {
+    fn claims_about_the_same_user_come_through() {
         let claims = parse(br#"{"sub":"ada","name":"Ada","unknown":{"x":[1]}}"#, "ada").unwrap();
         assert_eq!(claims["name"], "Ada");
+        let marked = parse("\u{feff}{\"sub\":\"ada\"}\r\n".as_bytes(), "ada");
+        assert_eq!(marked.unwrap()["sub"], "ada");
     }
 
     #[test]
-    fn another_person_nobody_and_no_json_are_refused() {
+    fn another_user_nobody_and_no_json_are_refused() {
         assert_eq!(parse(br#"{"sub":"eve"}"#, "ada"), Err(UserInfoError::Subject));
         assert_eq!(parse(br#"{"name":"Ada"}"#, "ada"), Err(UserInfoError::NoSubject));
         assert_eq!(parse(br#"{"sub":7}"#, "ada"), Err(UserInfoError::NoSubject));

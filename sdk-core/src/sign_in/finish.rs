@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{SignIn, callback::Callback, exchanged::Exchanged};
 use crate::{
+    account::{keep, metadata},
     dpop::TokenType,
     error::Error,
     provider::{CodeExchange, IdTokenClaims, TokenResponse, Tokens},
@@ -83,10 +84,14 @@ impl SignIn {
     ) -> Result<StoredSession, Error> {
         let mut pauses = PAUSES.iter();
         loop {
-            match (self.try_session(callback, login, exchanged).await, pauses.next()) {
-                (Err(Error::Offline { .. }), Some(pause)) => tokio::time::sleep(*pause).await,
-                (outcome, _) => return outcome,
-            }
+            let outcome = self.try_session(callback, login, exchanged).await;
+            let asked = match &outcome {
+                Err(Error::Offline { .. }) => Duration::ZERO,
+                Err(Error::RateLimited { retry_after }) if *retry_after <= LONGEST_PAUSE => *retry_after,
+                _ => return outcome,
+            };
+            let Some(pause) = pauses.next() else { return outcome };
+            tokio::time::sleep(asked.max(*pause)).await;
         }
     }
 
@@ -96,7 +101,7 @@ impl SignIn {
         login: &PendingLogin,
         exchanged: &mut Option<Exchanged>,
     ) -> Result<StoredSession, Error> {
-        let metadata = self.provider.metadata().await?;
+        let metadata = metadata(&self.store, &self.provider).await?;
         let iss_required = metadata.authorization_response_iss_parameter_supported;
         let code = callback.code(login, self.provider.configuration().issuer(), iss_required)?;
         if exchanged.as_ref().is_none_or(|held| held.login.state != login.state) {
@@ -166,13 +171,14 @@ impl SignIn {
 
     /// Makes the session durable, unless the sign-in was cancelled meanwhile.
     async fn store_session(&self, stored: StoredSession, login: &PendingLogin) -> Result<User, Error> {
-        let state = login.state.clone();
+        let (state, provider) = (login.state.clone(), self.provider.clone());
         let written = self.store.update(WhenLost::Fail, move |account| {
             if !account.logins.iter().any(|login| login.state == state) {
                 return Change::Keep(Err(Error::Cancelled));
             }
             let user = stored.user.clone();
             replace(account, stored);
+            keep(&provider, account);
             Change::Write(Ok(user))
         });
         written.await?
@@ -229,6 +235,8 @@ fn user_of(claims: IdTokenClaims) -> User {
 const REVOCATIONS: Duration = Duration::from_secs(5);
 /// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for one.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+/// The longest pause that the provider can ask for within one call.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Members of an ID token that say nothing about the user.
 const ABOUT_THE_TOKEN: [&str; 11] =
     ["iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"];

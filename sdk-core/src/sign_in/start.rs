@@ -1,6 +1,6 @@
 //! The authorization request (RFC 6749 §4.1.1, RFC 7636, OpenID Connect Core §3.1.2.1).
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use oauth2::{
     AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient,
@@ -11,7 +11,9 @@ use super::{
     options::{AuthorizationRequest, SignInOptions},
 };
 use crate::{
+    account::metadata,
     configuration::{Configuration, RESERVED_PARAMETERS, check_redirect_uri},
+    crypto::Algorithm,
     dpop::ProofKey,
     error::Error,
     provider::Metadata,
@@ -27,7 +29,7 @@ impl SignIn {
         // Before there is a new session that they might end.
         self.revocations.send_later();
         let configuration = self.provider.configuration();
-        let metadata = self.provider.metadata().await?;
+        let metadata = self.suitable_metadata().await?;
         let started_at = Lifetime::starting_now(self.store.clock()).lasting(LONGEST_SIGN_IN);
         let login = new_login(configuration, &metadata, &options, started_at)?;
         let url = authorization_url(configuration, &metadata, &options, &login)?;
@@ -46,6 +48,18 @@ impl SignIn {
             .await?;
         self.store.signal(StateEvent::SignInStarted);
         Ok(AuthorizationRequest { url, state })
+    }
+
+    /// The metadata, if a sign-in can succeed by it. What was read a while ago may be out of date: before the sign-in
+    /// fails, the provider is asked again.
+    async fn suitable_metadata(&self) -> Result<Arc<Metadata>, Error> {
+        let metadata = metadata(&self.store, &self.provider).await?;
+        if check_metadata(&metadata, self.provider.configuration()).is_ok() {
+            return Ok(metadata);
+        }
+        let newer = self.provider.newer_metadata().await?;
+        check_metadata(&newer, self.provider.configuration())?;
+        Ok(newer)
     }
 
     /// Deletes all sign-ins that have started.
@@ -80,7 +94,8 @@ fn new_login(
         state: Secret::random(),
         nonce: Secret::random(),
         code_verifier: Secret::random(),
-        proof_key: proof_key(configuration, metadata)?,
+        // What the tokens will be bound to. Without it, the app accepts bearer tokens.
+        proof_key: metadata.dpop_supported.then(ProofKey::generate),
         redirect_uri: redirect_uri.to_owned(),
         scope: configuration.scopes().to_vec(),
         max_age: options.max_age.map(|age| age.as_secs()),
@@ -88,13 +103,19 @@ fn new_login(
     })
 }
 
-/// What the session's tokens will be bound to; `None` only if the provider cannot bind them and the app accepts that.
-fn proof_key(configuration: &Configuration, metadata: &Metadata) -> Result<Option<ProofKey>, Error> {
-    match (metadata.dpop_supported, configuration.allows_bearer()) {
-        (true, _) => Ok(Some(ProofKey::generate())),
-        (false, true) => Ok(None),
-        (false, false) => Err(Error::Misconfigured(NO_DPOP.into())),
+/// Finds out what would stop the sign-in only after the user has signed in.
+fn check_metadata(metadata: &Metadata, configuration: &Configuration) -> Result<(), Error> {
+    if let Some(names) = metadata.unverifiable_algorithms() {
+        let known = Algorithm::ALL.map(Algorithm::name).join(", ");
+        return Err(Error::Misconfigured(format!(
+            "the provider signs ID tokens with {names} alone, and the SDK verifies none of them; register the client \
+             for one of {known}"
+        )));
     }
+    if !metadata.dpop_supported && !configuration.allows_bearer() {
+        return Err(Error::Misconfigured(NO_DPOP.into()));
+    }
+    Ok(())
 }
 
 fn authorization_url(

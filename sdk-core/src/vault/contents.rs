@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dpop::ProofKey,
     error::{Error, ReauthReason, SignedOutReason},
+    provider::StoredProvider,
     secret::Secret,
     state::SessionState,
     time::Lifetime,
@@ -75,6 +76,9 @@ pub(crate) struct Account {
     /// A refusal of the current refresh token that does not say whether the session has ended: a second one does.
     #[serde(default)]
     pub(crate) refusal: Option<TokenRefusal>,
+    /// The provider's documents, as they were when a session was last written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) provider: Option<StoredProvider>,
 }
 
 impl Account {
@@ -85,6 +89,7 @@ impl Account {
             logins: Vec::new(),
             revocations: Vec::new(),
             refusal: None,
+            provider: None,
         }
     }
 }

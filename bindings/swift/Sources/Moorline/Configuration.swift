@@ -4,67 +4,69 @@ internal import MoorlineGenerated
 extension Moorline {
     /// Which provider, which app, which session.
     public struct Configuration: Sendable, Equatable {
-        /// The provider's issuer identifier: an `https` URL, the very one that its discovery document names.
+        /// The provider's issuer identifier: an `https` URL, exactly as its discovery document names it.
         public var issuer: String
 
-        /// The app's name at the provider.
+        /// The app's client id.
         public var clientID: String
 
-        /// Where the provider sends the browser back to, exactly as it is registered.
+        /// The redirect URI: where the provider sends the browser back to, exactly as it is registered.
         public var redirectURI: String?
 
-        /// What to ask for. Without `offline_access` most providers give no refresh token, and the session ends soon.
+        /// The scopes to request. Without `offline_access` most providers issue no refresh token, and the session
+        /// ends soon.
         public var scopes: [String] = []
 
-        /// The pins of the hosts that have any.
+        /// The pins of each pinned host.
         public var pins: [HostPins] = []
 
-        /// One more root certificate to trust, in PEM: a development CA's, say. The platform's own stay trusted.
-        public var extraRootPEM: String?
+        /// Further root certificates to trust, in PEM (a development CA's, for example), besides the platform's own.
+        public var extraRoots: [String] = []
 
         /// Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only.
         public var allowsHTTPOnLoopback = false
 
-        /// Accepts bearer tokens from a provider that can't bind them to this device (DPoP, RFC 9449): whoever steals one can
-        /// use it. Without this, a sign-in there is ``MoorlineError/misconfigured(_:)``. Where the provider can bind them, they
-        /// are bound with or without it.
+        /// Accepts bearer tokens from a provider that cannot bind them to this device (DPoP, RFC 9449): whoever
+        /// steals one can use it. Without this, a sign-in there is ``MoorlineError/Kind/misconfigured(_:)``. If the
+        /// provider can bind tokens, they are bound with or without it.
         public var allowsBearer = false
 
-        /// Further origins (`https://api.example.com`) that the access token may be sent to. The issuer's own always is.
+        /// Further origins (`https://api.example.com`) that the access token may be sent to, besides the issuer's.
         public var apiOrigins: [String] = []
 
-        /// Which session of the vault, for apps with several accounts side by side. Left out, it is `default`.
+        /// Which session of the vault, for apps with several accounts side by side. `default` if not set.
         public var account: String?
 
-        /// How long a connection may take.
+        /// How long a connection may take, TLS included: 10 seconds if not set.
         public var connectTimeout: Duration?
 
-        /// How long a request may take, from the connection to the last byte.
+        /// How long a request may take, from the connection to the last byte: 30 seconds if not set.
         public var requestTimeout: Duration?
 
-        /// Further parameters of every authorization request.
+        /// Parameters to add to every authorization request.
         public var authorizationParameters: [String: String] = [:]
 
-        /// For the app of this client id at this provider.
+        /// A configuration for the app with this client id at this provider.
         public init(issuer: String, clientID: String) {
             self.issuer = issuer
             self.clientID = clientID
         }
     }
 
-    /// The pins of one host: connections to it need one of these keys as well as a certificate that is trusted. Each pin
-    /// is `sha256/` and the base64 of the SHA-256 of a public key (SPKI).
+    /// The pins of one host: connections to it need a trusted certificate and one of these keys. Each pin is
+    /// `sha256/` and the base64 of the SHA-256 of a public key (SPKI).
     public struct HostPins: Sendable, Equatable {
         /// The host's name.
         public var host: String
 
-        /// The key in use.
+        /// The pin of the key in use.
         public var primary: String
 
-        /// Keys for later, kept off line. At least one is needed, or a lost key would lock every app out.
+        /// The pins of keys for later, kept off line. At least one is required: without it, a lost key locks every
+        /// app out.
         public var backups: [String]
 
-        /// The day (`2027-06-01`) after which the pins no longer count, so that an app that nobody updates goes on.
+        /// The day (`2027-06-01`) after which the pins are no longer checked, so that an app without updates goes on.
         public var expires: String
 
         /// The pins of this host.
@@ -80,6 +82,7 @@ extension Moorline {
 extension Moorline.Configuration {
     func record() throws -> MoorlineGenerated.ClientConfiguration {
         MoorlineGenerated.ClientConfiguration(
+            vocabulary: .swift,
             issuer: issuer,
             clientId: clientID,
             redirectUri: redirectURI,
@@ -92,7 +95,7 @@ extension Moorline.Configuration {
                     expires: $0.expires
                 )
             },
-            extraRootPem: extraRootPEM,
+            extraRoots: extraRoots,
             allowHttpOnLoopback: allowsHTTPOnLoopback,
             allowBearer: allowsBearer,
             apiOrigins: apiOrigins,
@@ -116,7 +119,7 @@ extension Duration {
         return TimeInterval(seconds) + TimeInterval(attoseconds) / 1e18
     }
 
-    /// For the native library, which has no negative durations.
+    /// The seconds, for the native library, which has no negative durations.
     func checkedSeconds(_ name: String) throws -> TimeInterval {
         guard self >= .zero else { throw MoorlineError.misconfigured("\(name) is negative") }
         return seconds

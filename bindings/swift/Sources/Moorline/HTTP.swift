@@ -9,7 +9,7 @@ extension MoorlineGenerated.HttpRequest {
     init(_ request: URLRequest) throws {
         guard let url = request.url else { throw MoorlineError.misconfigured("the request has no URL") }
         guard request.httpBodyStream == nil else {
-            throw MoorlineError.misconfigured("the request's body is a stream, which can't be sent twice")
+            throw MoorlineError.misconfigured("the request's body is a stream; use httpBody, which can be sent twice")
         }
         self.init(
             method: request.httpMethod ?? "GET",
@@ -23,7 +23,7 @@ extension MoorlineGenerated.HttpRequest {
 }
 
 extension MoorlineGenerated.HttpResponse {
-    /// The answer in Foundation's form. Fields of the same name are joined, as RFC 9110 §5.3 allows.
+    /// The response in Foundation's form. Fields of the same name are joined, as RFC 9110 §5.3 allows.
     func foundation(for request: URLRequest) throws -> (Data, HTTPURLResponse) {
         let fields = Dictionary(headers.map { ($0.name, $0.value) }) { "\($0), \($1)" }
         guard let url = request.url,
@@ -33,7 +33,10 @@ extension MoorlineGenerated.HttpResponse {
                 httpVersion: nil,
                 headerFields: fields
             )
-        else { throw MoorlineError.refused(code: "bad_response", description: "the answer is not one of HTTP") }
+        else {
+            let description = "the response cannot be represented by Foundation"
+            throw MoorlineError.refused(code: "bad_response", description: description, maybeSent: true)
+        }
         return (body, response)
     }
 }

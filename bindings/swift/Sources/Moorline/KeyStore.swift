@@ -1,34 +1,35 @@
 import Foundation
 internal import MoorlineGenerated
 
-/// Keeps the vault's key, somewhere that only this app on this device can read. For an app that has a better place than the
-/// platform's own.
+/// Stores the vault's key where only this app on this device can read it. For an app that has a better place than the
+/// platform's own key store.
 ///
-/// The functions are called on Moorline's own threads, one at a time or several at once, and may block. What they throw
-/// ends as ``MoorlineError/storageUnavailable``; it never ends a session. Throw a ``MoorlineKeyStoreError`` to say why:
-/// any other error counts as ``MoorlineKeyStoreError/failed(_:)``.
+/// The functions are called on Moorline's own threads, possibly several at once, and may block. What they throw
+/// becomes ``MoorlineError/Kind/storageUnavailable(_:)``. It never ends a session. Throw a ``MoorlineKeyStoreError``
+/// to say why: any other error counts as ``MoorlineKeyStoreError/failed(_:)``.
 public protocol MoorlineKeyStore: Sendable {
-    /// The key of this name; nothing where there is none, which means that it is lost for good.
+    /// Returns the key of this name, or `nil` if there is none, which means that it is lost for good. Throws if the
+    /// key store cannot tell at present.
     func loadKey(named keyID: String) throws -> Data?
 
-    /// Keeps a key of 32 bytes, in place of any of the same name. It is durable once this returns.
+    /// Stores a key of 32 bytes, and replaces any of the same name. It is durable when this returns.
     func storeKey(_ key: Data, named keyID: String) throws
 
-    /// Forgets a key; one that isn't there is no error.
+    /// Deletes a key. A missing key is not an error.
     func deleteKey(named keyID: String) throws
 }
 
-/// Why a ``MoorlineKeyStore`` didn't answer.
+/// Why a ``MoorlineKeyStore`` failed.
 public enum MoorlineKeyStoreError: Error, Sendable, Equatable {
-    /// The device or the key store is locked: it will work once somebody unlocks it.
+    /// The device or the key store is locked: it will work once the user unlocks it.
     case locked
-    /// There is no key store here, or it isn't running. The reason may be logged.
+    /// There is no key store on this machine, or it is not running. The reason may be logged.
     case unavailable(String)
-    /// It answered with an error. The reason may be logged.
+    /// The key store reported an error. The reason may be logged.
     case failed(String)
 }
 
-/// The app's key store, as the native library wants it. Nothing that it throws gets past here undeclared.
+/// Adapts the app's key store to the native library. Whatever it throws becomes a declared error.
 final class KeyStoreAdapter: MoorlineGenerated.AppKeyStore {
     private let keyStore: any MoorlineKeyStore
 

@@ -17,16 +17,19 @@ internal import MoorlineGenerated
 /// let moorline = try Moorline(configuration)
 /// ```
 ///
-/// Every function can be called from any task. A task that is cancelled stops waiting with a `CancellationError`, while a
-/// refresh or a sign-out that has begun goes on to its end; whatever else goes wrong is a ``MoorlineError``.
+/// Every function can be called from any task. A cancelled task stops waiting with a `CancellationError`, and a
+/// refresh or a sign-out that has begun goes on to its end. Whatever else goes wrong is a ``MoorlineError``. "Errors
+/// of the network" are the kinds `offline`, `rateLimited`, `untrusted` and `pinMismatch`; "errors of the storage" are
+/// `storageUnavailable` and `storageLost`. After ``close()``, each function throws `misconfigured`.
 public final class Moorline: Sendable {
     private let client: MoorlineGenerated.Client
 
-    /// Opens the vault and finds out whether somebody is signed in. It doesn't use the network, but it reads a file and
-    /// asks the key store.
+    /// Does not use the network. The vault is read in the background: until then, ``state`` is
+    /// ``SessionState/locked``. An unreadable vault is not an error; check ``state``.
     ///
-    /// - Throws: ``MoorlineError/misconfigured(_:)`` where the configuration is wrong, and
-    ///   ``MoorlineError/storageUnavailable`` where the platform has no key store that answers.
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the configuration is wrong, also if this process uses
+    ///   the same account with another configuration; ``MoorlineError/Kind/storageUnavailable(_:)`` if the platform's
+    ///   key store cannot be opened.
     public init(_ configuration: Configuration, platform: Platform = .standard) throws {
         let record = try configuration.record()
         let directory = platform.vaultDirectory.path
@@ -50,127 +53,172 @@ public final class Moorline: Sendable {
         }
     }
 
-    /// Where the session stands just now.
-    public var session: SessionState { SessionState(client.state()) }
+    /// The state of the session. Changes made by other processes appear the next time the vault is read.
+    public var state: SessionState { SessionState(client.state()) }
 
-    /// Where the session stands, and then each change of it, for as many readers as there are:
+    /// The state of the session, and then each change of it, for any number of readers:
     ///
     /// ```swift
-    /// for await state in moorline.sessions { … }
+    /// for await state in moorline.states { … }
     /// ```
     ///
-    /// A reader that is slow sees the latest state and may miss those between. The sequence ends when the reader's task is
+    /// A slow reader gets the latest state and may miss those between. The sequence ends when the reader's task is
     /// cancelled, and when this is closed.
-    public var sessions: SessionStates { SessionStates(client: client) }
+    public var states: SessionStates { SessionStates(client: client) }
 
-    /// Starts a sign-in. Open the request's address in a browser, not in a web view, and hand the address that it comes
-    /// back to to ``resume(callbackURL:)``. What was started survives the death of the process.
-    public func startSignIn(_ options: SignInOptions = SignInOptions()) async throws -> SignInRequest {
-        let record = try options.record()
-        return try await call { try SignInRequest(await $0.startSignIn(options: record, cancellation: $1)) }
+    /// Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
+    /// Until then, ``state`` is ``SessionState/locked``. Apps with a user interface read ``states`` instead.
+    public func opened() async throws {
+        try await call { try await $0.opened(cancellation: $1) }
     }
 
-    /// Goes on with a sign-in, after ``startSignIn(_:)`` in this process or in an earlier one.
+    /// Starts a sign-in. Open the request's URL in a browser, not in a web view, and pass the URL that the browser is
+    /// redirected to to ``finishSignIn(callbackURL:)``. What is needed for that is in the vault, so that the process
+    /// may end meanwhile.
     ///
-    /// - Parameter callbackURL: the whole address that the browser was sent back to.
-    /// - Throws: ``MoorlineError/cancelled`` if the person said no.
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)``, also if the provider only has bearer tokens and the
+    ///   configuration does not allow them (``Configuration/allowsBearer``); errors of the network and the storage.
+    public func startSignIn(_ options: SignInOptions = SignInOptions()) async throws -> AuthorizationRequest {
+        let record = try options.record()
+        return try await call { try AuthorizationRequest(await $0.startSignIn(options: record, cancellation: $1)) }
+    }
+
+    /// Finishes a sign-in that ``startSignIn(_:)`` started in this process or in an earlier one. The same URL given
+    /// again returns the same user.
+    ///
+    /// - Parameter callbackURL: the whole URL that the browser was redirected to.
+    /// - Throws: ``MoorlineError/Kind/cancelled`` if the user denied the request or the sign-in was cancelled, and
+    ///   ``MoorlineError/Kind/refused(code:description:)`` if the provider refused, its response failed a check, or
+    ///   the sign-in took longer than an hour: then it has ended. After errors of the network or the storage and
+    ///   after ``MoorlineError/Kind/clockSkew(_:)`` the sign-in goes on: call again with the same URL.
     @discardableResult
-    public func resume(callbackURL: URL) async throws -> User {
+    public func finishSignIn(callbackURL: URL) async throws -> User {
         try await call {
             User(try await $0.finishSignIn(callbackUrl: callbackURL.absoluteString, cancellation: $1))
         }
     }
 
-    /// Forgets a sign-in that was started.
+    /// Deletes a sign-in that was started, because the user closed the browser, for example.
+    ///
+    /// - Throws: errors of the storage.
     public func cancelSignIn() async throws {
         try await call { try await $0.cancelSignIn(cancellation: $1) }
     }
 
-    /// An access token that is good for at least `minValidity` from now on, refreshed where needed.
+    /// Returns an access token that is valid for at least `minValidity`: from memory if there is one, refreshed
+    /// otherwise. If all tokens of the provider are shorter, it is the freshest one; check ``AccessToken/expiresIn``.
+    /// Concurrent callers share one refresh.
+    ///
+    /// - Throws: ``MoorlineError/Kind/signedOut(_:)``, ``MoorlineError/Kind/needsReauth(_:)``, and errors of the
+    ///   network and the storage, which leave the session as it is.
     public func accessToken(minValidity: Duration = .seconds(60)) async throws -> AccessToken {
         let wanted = Self.bounded(minValidity)
         return try await call { AccessToken(try await $0.accessToken(minValidity: wanted, cancellation: $1)) }
     }
 
-    /// A new access token, whatever is left of the present one: after an API has answered 401 to it, say.
+    /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a
+    /// new one otherwise. So any number of late rejections of one token make one refresh. Without an argument,
+    /// returns a new token in any case.
+    ///
+    /// - Throws: as ``accessToken(minValidity:)``.
     @discardableResult
-    public func refresh() async throws -> AccessToken {
-        try await call { AccessToken(try await $0.refresh(cancellation: $1)) }
+    public func refresh(rejected: AccessToken? = nil) async throws -> AccessToken {
+        try await call { AccessToken(try await $0.refresh(rejected: rejected?.secret, cancellation: $1)) }
     }
 
-    /// Sends a request with the access token; refreshes it and sends the request once more where the API answers 401. Any
-    /// answer is returned, whatever its status.
+    /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
+    /// sends the request once more. Returns the response whatever its status, redirects included: they are not
+    /// followed. A body must be data, not a stream, so that it can be sent twice.
     ///
-    /// The token goes to the issuer's own origin and to those in ``Configuration/apiOrigins``, and to no other. A body
-    /// has to be data, not a stream, so that it can be sent twice.
-    public func data(for request: URLRequest) async throws -> (Data, HTTPURLResponse) {
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
+    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``. Check ``MoorlineError/maybeSent`` before you
+    ///   repeat a request that changes something.
+    public func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
         let record = try MoorlineGenerated.HttpRequest(request)
         return try await call {
             try await $0.send(request: record, cancellation: $1).foundation(for: request)
         }
     }
 
-    /// The request with what it must carry to be let in, for an HTTP client of the app's own: `Authorization`, and `DPoP`
-    /// where the token is bound. It is for one send: ask anew for each, also of the same request. Hand every answer to
-    /// ``learnNonce(from:)``, and after a 401 that has a `DPoP-Nonce`, ask and send again.
+    /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
+    /// the token is bound. They are for this method and URL (its query does not matter), and for one send: ask anew
+    /// for each. Pass every response to ``learnNonce(from:)``, and after a 401 with a `DPoP-Nonce`, ask and send
+    /// again.
     ///
-    /// - Throws: ``MoorlineError/misconfigured(_:)`` where the address is neither of the issuer's origin nor in
-    ///   ``Configuration/apiOrigins``.
-    public func authorized(
-        _ request: URLRequest,
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
+    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``.
+    public func requestHeaders(
+        for request: URLRequest,
         minValidity: Duration = .seconds(60)
-    ) async throws -> URLRequest {
-        guard let url = request.url else { throw MoorlineError.misconfigured("the request has no URL") }
+    ) async throws -> RequestHeaders {
+        guard let url = request.url?.absoluteString else {
+            throw MoorlineError.misconfigured("the request has no URL")
+        }
         let (method, wanted) = (request.httpMethod ?? "GET", Self.bounded(minValidity))
-        let headers = try await call {
-            try await $0.requestHeaders(
+        return try await call {
+            let headers = try await $0.requestHeaders(
                 method: method,
-                url: url.absoluteString,
+                url: url,
                 minValidity: wanted,
                 cancellation: $1
             )
+            return RequestHeaders(authorization: headers.authorization, dpop: headers.dpop)
         }
-        var authorized = request
-        authorized.setValue(headers.authorization, forHTTPHeaderField: "Authorization")
-        authorized.setValue(headers.dpop, forHTTPHeaderField: "DPoP")
-        return authorized
     }
 
-    /// Takes in the `DPoP-Nonce` of an answer, where it has one. ``data(for:)`` does that by itself.
+    /// Takes in the `DPoP-Nonce` of a response, if it has one, for the next proof that goes to the same origin.
+    /// ``send(_:)`` does this itself.
+    ///
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if no token may be sent there.
     public func learnNonce(from response: HTTPURLResponse) throws {
         guard let url = response.url, let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce") else { return }
         try translating { try client.learnNonce(url: url.absoluteString, nonce: nonce) }
     }
 
-    /// What the provider says about the person now.
+    /// Asks the provider's userinfo endpoint about the user; the session's ``User`` has its claims from then on.
+    ///
+    /// - Throws: ``MoorlineError/Kind/refused(code:description:)`` if the provider has no such endpoint, or its
+    ///   response is about another user; as ``send(_:)``.
     public func userInfo() async throws -> User {
         try await call { User(try await $0.userInfo(cancellation: $1)) }
     }
 
-    /// What is known about the session, without asking the provider; nothing where nobody is signed in.
+    /// Returns what is known about the session, without asking the provider, or `nil` if nobody is signed in.
     public func sessionInfo() throws -> SessionInfo? {
         try translating { try client.sessionInfo() }.map(SessionInfo.init)
     }
 
-    /// Signs out: forgets the session on this device, and then tells the provider. Without a network that is queued; the
-    /// person is signed out here in either case.
+    /// Signs out: clears the session on this device, then revokes it at the provider. Without a network the
+    /// revocation is queued, and the user is signed out here all the same.
+    ///
+    /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, and then nothing has happened.
     @discardableResult
     public func signOut() async throws -> SignOutOutcome {
         try await call { SignOutOutcome(try await $0.signOut(cancellation: $1)) }
     }
 
-    /// Lets go of the vault, the network and the key store. Calls that are waiting end with
-    /// ``MoorlineError/cancelled``, ``sessions`` end, and ``session`` stays as it is. Signs nobody out.
-    public func close() {
-        client.shutDown()
+    /// Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a
+    /// sign-in that cannot be finished are revoked. Waits for `limit` at most. The object can still be used
+    /// afterwards.
+    ///
+    /// - Throws: ``MoorlineError/Kind/offline`` if the time did not suffice; errors of the storage.
+    public func shutdown(limit: Duration = .seconds(5)) async throws {
+        let limit = Self.bounded(limit)
+        try await call { try await $0.shutdown(limit: limit, cancellation: $1) }
     }
 
-    /// Not longer than any token lives, and short enough for every clock's arithmetic.
+    /// Releases the vault, the network and the key store, without waiting. Calls that are waiting throw
+    /// ``MoorlineError/Kind/cancelled``, ``states`` end, and ``state`` keeps its last value. Signs nobody out.
+    public func close() {
+        client.release()
+    }
+
+    /// No longer than any token lives, and short enough for every clock's arithmetic.
     private static func bounded(_ minValidity: Duration) -> TimeInterval {
         min(max(minValidity, .zero), .seconds(400 * 24 * 3600)).seconds
     }
 
-    /// Swift's cancellation doesn't reach Rust by itself, so each call takes a handle for it along.
+    /// Swift's cancellation does not reach Rust by itself, so each call passes a handle for it.
     private func call<Answer: Sendable>(
         _ body: (MoorlineGenerated.Client, MoorlineGenerated.Cancellation) async throws -> Answer
     ) async throws -> Answer {

@@ -1,7 +1,7 @@
 import Foundation
 
 extension Moorline {
-    /// The machine, as Moorline sees it: a folder for the vault, and a place for the vault's key.
+    /// The machine: a folder for the vault, and a key store for the vault's key.
     public struct Platform: Sendable {
         enum Keys: Sendable {
             case app(any MoorlineKeyStore)
@@ -9,8 +9,8 @@ extension Moorline {
             case files(URL)
         }
 
-        /// The folder of the vault. It is made where it is missing, for its owner alone; keep it out of backups that leave
-        /// the device.
+        /// The folder of the vault. It is created if it is missing, readable by its owner only. Exclude it from
+        /// backups that leave the device.
         public let vaultDirectory: URL
         let keys: Keys
 
@@ -24,19 +24,19 @@ extension Moorline {
             self.init(vaultDirectory: vaultDirectory, keys: .app(keyStore))
         }
 
-        /// With the platform's own key store: the Keychain on Apple's, Secret Service on Linux. The key is kept there under
-        /// the name `service`, which is the app's own.
+        /// With the platform's own key store: the Keychain on Apple platforms, Secret Service on Linux. The key is
+        /// stored there under `service`, the app's own name.
         public init(vaultDirectory: URL, service: String) {
             self.init(vaultDirectory: vaultDirectory, keys: .platform(service: service))
         }
 
-        /// A machine without a key store: the key lies in a plain file of `keyDirectory`, and whoever can read that can
+        /// A machine without a key store: the key is in a plain file of `keyDirectory`, and whoever can read that can
         /// read the vault. For development and tests.
         public static func insecure(vaultDirectory: URL, keyDirectory: URL) -> Platform {
             Platform(vaultDirectory: vaultDirectory, keys: .files(keyDirectory))
         }
 
-        /// The app's own folder for data that it needs, and the platform's own key store under the app's bundle identifier.
+        /// The app's application support folder, and the platform's own key store under the app's bundle identifier.
         public static var standard: Platform {
             let application = Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName
             let support =

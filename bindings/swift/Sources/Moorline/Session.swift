@@ -2,28 +2,28 @@ import Foundation
 internal import MoorlineGenerated
 
 extension Moorline {
-    /// The person that is signed in, as the provider describes them. Its description shows the subject alone: a log is no
-    /// place for names and addresses.
+    /// The user who is signed in, as the provider describes them. Its description shows only the subject, because
+    /// names and addresses do not belong in a log.
     public struct User: Sendable, Equatable {
-        /// The provider's own, stable name for the person: unique within the issuer.
+        /// The provider's stable identifier of the user: unique within the issuer.
         public let subject: String
         /// The full name.
         public let name: String?
-        /// What the person likes to be called at the provider.
+        /// The name that the user goes by at the provider.
         public let preferredUsername: String?
         /// The e-mail address.
         public let email: String?
-        /// Whether the provider has checked the e-mail address.
-        public let isEmailVerified: Bool?
-        /// The address of a picture.
+        /// Whether the provider has verified the e-mail address.
+        public let emailVerified: Bool?
+        /// The URL of a picture.
         public let picture: String?
-        /// All that the provider says, these members among it, as a JSON object.
+        /// All claims about the user, these among them, as a JSON object.
         public let claims: String
     }
 
-    /// How an access token is to be sent.
+    /// How an access token is sent.
     public enum TokenType: String, Sendable {
-        /// Bound to a key of this session (RFC 9449): of no use without a proof that is made for the one request.
+        /// Bound to a key of this session (RFC 9449): useless without a proof that is made for one request.
         case dpop = "DPoP"
         /// Whoever holds it can use it (RFC 6750).
         case bearer = "Bearer"
@@ -31,30 +31,43 @@ extension Moorline {
 
     /// An access token. Its description never shows it.
     public struct AccessToken: Sendable, Equatable {
-        /// The token itself, never for a log. Where it is bound, it is of no use by itself: see
-        /// ``Moorline/authorized(_:minValidity:)``.
+        /// The token itself; never log it. A bound token needs a proof with each request: see
+        /// ``Moorline/requestHeaders(for:minValidity:)``.
         public let secret: String
         /// Whether it is bound to a key of this session.
         public let tokenType: TokenType
-        /// How long it was good for when it was handed out; nothing where the provider doesn't say.
+        /// Remaining lifetime when returned, or `nil` if the provider sent no `expires_in`.
         public let expiresIn: Duration?
     }
 
-    /// What is known about the session, with nothing secret in it.
+    /// The headers for one request that another HTTP client sends. Its description never shows them.
+    public struct RequestHeaders: Sendable, Equatable {
+        /// The value of `Authorization`.
+        public let authorization: String
+        /// The value of `DPoP`: a proof for one request, sent once. `nil` for a bearer token.
+        public let dpop: String?
+
+        /// The header fields, by name.
+        public var fields: [String: String] {
+            ["Authorization": authorization].merging(dpop.map { ["DPoP": $0] } ?? [:]) { $1 }
+        }
+    }
+
+    /// What is known about the session. It holds no secret.
     public struct SessionInfo: Sendable, Equatable {
-        /// Who is signed in.
+        /// The user who is signed in.
         public let user: User
-        /// The scopes that were granted.
+        /// The granted scopes.
         public let scope: [String]
-        /// How long the access token is still good for; zero if it has expired, nothing if the provider doesn't say.
+        /// Remaining lifetime of the access token: zero if it has expired, `nil` if the provider sent no `expires_in`.
         public let accessTokenExpiresIn: Duration?
-        /// Whether its tokens are bound to a key of this session; it stays so for as long as the session lives.
+        /// Whether the session's tokens are bound to a key. This never changes during a session.
         public let tokenType: TokenType
         /// Whether the session can be refreshed.
         public let hasRefreshToken: Bool
-        /// The provider.
+        /// The provider's issuer identifier.
         public let issuer: String
-        /// The app's name at the provider.
+        /// The app's client id.
         public let clientID: String
         /// Which session of the vault this is.
         public let account: String
@@ -63,19 +76,13 @@ extension Moorline {
         /// How often the session was refreshed since.
         public let refreshes: UInt64
     }
-
-    /// How a sign-out went. The session is gone from this device in either case.
-    public struct SignOutOutcome: Sendable, Equatable {
-        /// Whether the provider has revoked the session. If not, that is queued, and told again at the next chance.
-        public let isRevoked: Bool
-    }
 }
 
 extension Moorline.User: CustomStringConvertible, CustomReflectable {
-    /// The subject alone.
+    /// Only the subject.
     public var description: String { "User(subject: \(subject))" }
 
-    /// The subject alone.
+    /// Only the subject.
     public var customMirror: Mirror { Mirror(self, children: ["subject": subject]) }
 }
 
@@ -87,6 +94,14 @@ extension Moorline.AccessToken: CustomStringConvertible, CustomReflectable {
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
+extension Moorline.RequestHeaders: CustomStringConvertible, CustomReflectable {
+    /// Nothing of the headers.
+    public var description: String { "RequestHeaders([redacted])" }
+
+    /// Nothing of the headers.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 extension Moorline.User {
     init(_ user: MoorlineGenerated.User) {
         self.init(
@@ -94,7 +109,7 @@ extension Moorline.User {
             name: user.name,
             preferredUsername: user.preferredUsername,
             email: user.email,
-            isEmailVerified: user.emailVerified,
+            emailVerified: user.emailVerified,
             picture: user.picture,
             claims: user.claims
         )
@@ -114,7 +129,7 @@ extension Moorline.AccessToken {
 extension Moorline.TokenType {
     init(_ tokenType: MoorlineGenerated.TokenType) {
         switch tokenType {
-        case .bound: self = .dpop
+        case .dpop: self = .dpop
         case .bearer: self = .bearer
         }
     }
@@ -134,11 +149,5 @@ extension Moorline.SessionInfo {
             signedInAt: info.signedInAt,
             refreshes: info.refreshes
         )
-    }
-}
-
-extension Moorline.SignOutOutcome {
-    init(_ outcome: MoorlineGenerated.SignOut) {
-        self.init(isRevoked: outcome.revoked)
     }
 }

@@ -1,17 +1,17 @@
 internal import MoorlineGenerated
 
 extension Moorline {
-    /// Where the session stands.
+    /// The state of a session.
     public enum SessionState: Sendable, Equatable {
         /// Nobody is signed in.
         case signedOut(SignedOutReason)
         /// A sign-in has started and the browser is open.
         case signingIn
-        /// Somebody is signed in.
+        /// A user is signed in.
         case signedIn(User)
-        /// There may be a session, and the storage can't be read just now: the device is locked, say.
+        /// There may be a session, and the storage cannot be read at present: the device is locked, for example.
         case locked
-        /// There was a session and it has ended: say so, and offer a sign-in.
+        /// There was a session, and it needs a new sign-in: say so, and offer one.
         case needsReauth(ReauthReason)
     }
 
@@ -19,21 +19,40 @@ extension Moorline {
     public enum SignedOutReason: Sendable, Equatable {
         /// No sign-in was ever finished on this device with this account.
         case neverSignedIn
-        /// Somebody signed out on this device.
+        /// The user signed out on this device.
         case byUser
     }
 
-    /// Why a session ended without anybody signing out.
+    /// Why a session needs a new sign-in though nobody signed out.
     public enum ReauthReason: Sendable, Equatable {
-        /// The provider says that the session has ended: expired, revoked, or its refresh token was used by another.
+        /// The provider says that the session has ended: it expired, was revoked, or somebody else used its refresh
+        /// token.
         case revoked
-        /// The access token has expired and the provider gave no refresh token (was `offline_access` asked for?).
+        /// The access token has expired and the provider gave no refresh token (was `offline_access` requested?).
         case noRefreshToken
+        /// The provider wants the user to sign in or to consent again.
+        case interactionRequired
+        /// The provider has refused the refresh token repeatedly, without saying that the session has ended.
+        case refused
         /// What was stored about the session is lost.
         case storageLost(StorageLostReason)
     }
 
-    /// Why the vault can't be read any more.
+    /// Why the vault or its key store cannot be used at present.
+    public enum StorageUnavailableReason: Sendable, Equatable {
+        /// The device or the key store is locked.
+        case locked
+        /// The disk is full, a quota is used up, or the folder is read-only.
+        case noSpace
+        /// Another process uses the vault, or the key store takes too long to answer.
+        case busy
+        /// This machine has no key store, or none is running.
+        case noKeyStore
+        /// Reading or writing failed otherwise; the log has the details.
+        case failed
+    }
+
+    /// Why the vault cannot be read any more.
     public enum StorageLostReason: Sendable, Equatable {
         /// The key store no longer holds the vault's key: a restored backup, or a reset of the key store.
         case keyGone
@@ -43,16 +62,16 @@ extension Moorline {
         case newerVersion
     }
 
-    /// The session's states, for one reader or several. See ``Moorline/Moorline/sessions``.
+    /// The states of a session, for one reader or several. See ``Moorline/Moorline/states``.
     public struct SessionStates: AsyncSequence, Sendable {
         /// A state.
         public typealias Element = SessionState
 
         let client: MoorlineGenerated.Client
 
-        /// Starts reading: the present state comes first.
+        /// Starts reading: the current state comes first.
         public func makeAsyncIterator() -> Iterator {
-            // A client that was closed has no more states: the sequence is at its end.
+            // A closed client has no more states: the sequence is empty.
             Iterator(watch: try? client.states())
         }
 
@@ -60,7 +79,7 @@ extension Moorline {
         public struct Iterator: AsyncIteratorProtocol {
             let watch: MoorlineGenerated.StateWatch?
 
-            /// The next state; nothing at the end.
+            /// Waits for the next state; returns `nil` at the end.
             public mutating func next() async -> SessionState? {
                 guard let watch else { return nil }
                 return await withTaskCancellationHandler {
@@ -92,13 +111,6 @@ extension Moorline.SignedOutReason {
         case .byUser: self = .byUser
         }
     }
-
-    var record: MoorlineGenerated.SignedOutReason {
-        switch self {
-        case .neverSignedIn: .neverSignedIn
-        case .byUser: .byUser
-        }
-    }
 }
 
 extension Moorline.ReauthReason {
@@ -106,15 +118,21 @@ extension Moorline.ReauthReason {
         switch reason {
         case .revoked: self = .revoked
         case .noRefreshToken: self = .noRefreshToken
+        case .interactionRequired: self = .interactionRequired
+        case .refused: self = .refused
         case .storageLost(let reason): self = .storageLost(.init(reason))
         }
     }
+}
 
-    var record: MoorlineGenerated.ReauthReason {
-        switch self {
-        case .revoked: .revoked
-        case .noRefreshToken: .noRefreshToken
-        case .storageLost(let reason): .storageLost(reason: reason.record)
+extension Moorline.StorageUnavailableReason {
+    init(_ reason: MoorlineGenerated.StorageUnavailableReason) {
+        switch reason {
+        case .locked: self = .locked
+        case .noSpace: self = .noSpace
+        case .busy: self = .busy
+        case .noKeyStore: self = .noKeyStore
+        case .failed: self = .failed
         }
     }
 }
@@ -125,14 +143,6 @@ extension Moorline.StorageLostReason {
         case .keyGone: self = .keyGone
         case .damaged: self = .damaged
         case .newerVersion: self = .newerVersion
-        }
-    }
-
-    var record: MoorlineGenerated.StorageLostReason {
-        switch self {
-        case .keyGone: .keyGone
-        case .damaged: .damaged
-        case .newerVersion: .newerVersion
         }
     }
 }

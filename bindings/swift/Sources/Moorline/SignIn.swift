@@ -2,44 +2,52 @@ import Foundation
 internal import MoorlineGenerated
 
 extension Moorline {
-    /// What may be asked of the provider at a sign-in (OpenID Connect Core, section 3.1.2.1).
+    /// Options of a sign-in (OpenID Connect Core §3.1.2.1).
     public struct SignInOptions: Sendable, Equatable {
-        /// Who is likely to sign in: the page is filled in with it.
+        /// The user who is likely to sign in: the page is filled in with it.
         public var loginHint: String?
         /// `login`, `consent`, `select_account`, …, separated by spaces.
         public var prompt: String?
-        /// How long ago the person may have typed a password at most.
+        /// How long ago the user may have authenticated at most.
         public var maxAge: Duration?
-        /// Where to come back to, instead of the configuration's redirect URI: a loopback port, say.
+        /// The redirect URI of this sign-in, instead of the configuration's (with a loopback port, for example).
         public var redirectURI: String?
         /// Further parameters of the authorization request.
         public var extra: [String: String] = [:]
 
-        /// Asks for nothing in particular.
+        /// No options.
         public init() {}
     }
 
     /// A sign-in that has started. Its description shows nothing of it.
-    public struct SignInRequest: Sendable, Equatable {
-        /// The address to open in the browser.
+    public struct AuthorizationRequest: Sendable, Equatable {
+        /// The URL to open in the browser.
         public let url: URL
-        /// The `state` that the callback will carry: it tells the callbacks of several sign-ins apart.
+        /// The `state` that the callback must carry: it distinguishes the callbacks of several sign-ins.
         public let state: String
+    }
+
+    /// How a sign-out went. The session is gone from this device in either case.
+    public struct SignOutOutcome: Sendable, Equatable {
+        /// Whether the provider answered in this call that it has revoked the session. If not: nobody was signed in,
+        /// the provider could not be reached (the revocation is queued and sent at the next chance), it refused, or
+        /// it has no revocation endpoint.
+        public let revoked: Bool
     }
 }
 
-extension Moorline.SignInRequest: CustomStringConvertible, CustomReflectable {
+extension Moorline.AuthorizationRequest: CustomStringConvertible, CustomReflectable {
     /// Nothing of the request.
-    public var description: String { "SignInRequest([redacted])" }
+    public var description: String { "AuthorizationRequest([redacted])" }
 
     /// Nothing of the request.
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-extension Moorline.SignInRequest {
+extension Moorline.AuthorizationRequest {
     init(_ request: MoorlineGenerated.AuthorizationRequest) throws {
         guard let url = URL(string: request.url) else {
-            throw MoorlineError.misconfigured("the provider's authorization endpoint is no URL")
+            throw MoorlineError.misconfigured("the provider's authorization endpoint is not a URL")
         }
         self.init(url: url, state: request.state)
     }
@@ -54,5 +62,11 @@ extension Moorline.SignInOptions {
             redirectUri: redirectURI,
             extra: extra.parameters
         )
+    }
+}
+
+extension Moorline.SignOutOutcome {
+    init(_ outcome: MoorlineGenerated.SignOutOutcome) {
+        self.init(revoked: outcome.revoked)
     }
 }

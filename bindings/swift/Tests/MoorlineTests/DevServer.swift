@@ -2,7 +2,7 @@ import Foundation
 import Moorline
 import XCTest
 
-/// The running `moorline-server dev` that `MOORLINE_DEV_JSON` tells of.
+/// The running `moorline-server dev` that `MOORLINE_DEV_JSON` describes.
 struct DevServer: Sendable {
     struct Description: Decodable, Sendable {
         struct Pins: Decodable, Sendable {
@@ -22,7 +22,7 @@ struct DevServer: Sendable {
     private let file: String
     private let browser: String
 
-    /// From the environment. A test without it can't prove anything, so it fails.
+    /// From the environment. Tests without it fail.
     static func running() throws -> DevServer {
         let file = try setting("MOORLINE_DEV_JSON")
         let description = try JSONDecoder().decode(
@@ -51,7 +51,7 @@ struct DevServer: Sendable {
         var configuration = Moorline.Configuration(issuer: description.issuer, clientID: "moorline-demo")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.scopes = ["openid", "profile", "email", "offline_access", "notes.read", "notes.write"]
-        configuration.extraRootPEM = description.ca_pem
+        configuration.extraRoots = [description.ca_pem]
         configuration.pins = [pins ?? self.pins]
         return try Moorline(configuration, platform: platform)
     }

@@ -9,24 +9,45 @@ import Moorline
     private let stream = SOCK_STREAM
 #endif
 
-/// As much of a provider as it takes to start a sign-in: its discovery document, over plain HTTP on loopback. What needs more
-/// is in `LoopTests`, against the real server.
+/// A small provider over plain HTTP on loopback: discovery, keys, and tokens for whoever asks. A test replaces the
+/// response of a path to see what becomes of it. Pages, proofs and rotation are the real server's: see `LoopTests`.
 final class FakeProvider: @unchecked Sendable {
-    let issuer: String
+    /// A response. `nil` in the place of one closes the connection.
+    struct Response: Sendable {
+        var status = 200
+        var headers: [String: String] = [:]
+        var body = Data()
 
-    /// The JSON of the algorithms that it takes proofs by; `null` for a provider that can't bind tokens.
-    private let proofAlgorithms: String
+        static func json(_ body: String, status: Int = 200) -> Response {
+            Response(status: status, headers: ["Content-Type": "application/json"], body: Data(body.utf8))
+        }
+    }
+
+    let issuer: String
 
     /// Counts the requests that have come.
     let asked: AsyncStream<Void>
 
+    /// The JSON of the algorithms that it accepts in proofs; `null` for a provider that cannot bind tokens.
+    private let proofAlgorithms: String
     private let listener: Int32
     private let arrival: AsyncStream<Void>.Continuation
+
+    /// Guards what follows.
     private let gate = NSCondition()
     private var isHolding = false
+    private var isStopped = false
+    private var replaced: [String: Response?] = [:]
+    private var nonce = ""
+    private var issued = 0
+    private var tokenRequestCount = 0
+    private var clockLeadSeconds = 0
+    private var members = ["token_type": #""DPoP""#, "expires_in": "900", "refresh_token": #""refresh""#]
 
     init(proofAlgorithms: String = #"["ES256"]"#) throws {
         self.proofAlgorithms = proofAlgorithms
+        // The SDK stops reading what is too large.
+        signal(SIGPIPE, SIG_IGN)
         listener = socket(AF_INET, stream, 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -44,9 +65,28 @@ final class FakeProvider: @unchecked Sendable {
         (asked, arrival) = AsyncStream.makeStream()
         Thread.detachNewThread { [self] in
             while case let connection = accept(listener, nil, nil), connection >= 0 {
-                Thread.detachNewThread { [self] in answer(connection) }
+                Thread.detachNewThread { [self] in serve(connection) }
             }
         }
+    }
+
+    /// How many requests the token endpoint has received.
+    var tokenRequests: Int { gate.withLock { tokenRequestCount } }
+
+    /// How far this provider's clock is ahead of the device's, in seconds.
+    var clockLead: Int {
+        get { gate.withLock { clockLeadSeconds } }
+        set { gate.withLock { clockLeadSeconds = newValue } }
+    }
+
+    /// From now on, this path gets this response.
+    func replace(_ path: String, with response: Response?) {
+        gate.withLock { replaced.updateValue(response, forKey: path) }
+    }
+
+    /// From now on, token responses have this member, in JSON.
+    func setTokenMember(_ name: String, to json: String) {
+        gate.withLock { members[name] = json }
     }
 
     /// Leaves requests waiting until ``release()``.
@@ -61,8 +101,14 @@ final class FakeProvider: @unchecked Sendable {
         }
     }
 
+    /// Closes the port. Calling it again changes nothing.
     func stop() {
         release()
+        let wasStopped = gate.withLock {
+            defer { isStopped = true }
+            return isStopped
+        }
+        if wasStopped { return }
         shutdown(listener, Int32(SHUT_RDWR))
         close(listener)
     }
@@ -70,39 +116,110 @@ final class FakeProvider: @unchecked Sendable {
     func moorline(
         in folder: URL,
         keyStore: any MoorlineKeyStore = MapKeyStore(),
-        allowsBearer: Bool = false
+        allowsBearer: Bool = false,
+        requestTimeout: Duration? = nil
     ) throws -> Moorline {
         var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.scopes = ["openid", "offline_access"]
         configuration.allowsHTTPOnLoopback = true
         configuration.allowsBearer = allowsBearer
+        configuration.requestTimeout = requestTimeout
         return try Moorline(configuration, platform: .init(vaultDirectory: folder, keyStore: keyStore))
     }
 
-    /// The request itself doesn't matter: there is one answer.
-    private func answer(_ connection: Int32) {
+    /// The URL that the browser comes back with, for a request that the user has allowed.
+    func callback(_ request: Moorline.AuthorizationRequest, _ parameters: String = "code=c1") throws -> URL {
+        let sent = URLComponents(url: request.url, resolvingAgainstBaseURL: false)?.queryItems ?? []
+        let nonce = sent.first { $0.name == "nonce" }?.value ?? ""
+        gate.withLock { self.nonce = nonce }
+        guard let url = URL(string: "com.example.notes:/signed-in?\(parameters)&state=\(request.state)") else {
+            throw POSIXError(.EINVAL)
+        }
+        return url
+    }
+
+    @discardableResult
+    func signIn(_ moorline: Moorline) async throws -> Moorline.User {
+        try await moorline.finishSignIn(callbackURL: callback(moorline.startSignIn()))
+    }
+
+    private func serve(_ connection: Int32) {
         defer { close(connection) }
+        guard let path = receive(connection) else { return }
+        arrival.yield()
+        let replacement = gate.withLock {
+            while isHolding { gate.wait() }
+            if path == "/token" { tokenRequestCount += 1 }
+            return replaced[path]
+        }
+        guard let response = replacement ?? usual(path) else { return }
+        var head = "HTTP/1.1 \(response.status) Status\r\nConnection: close\r\n"
+        head += "Content-Length: \(response.body.count)\r\n"
+        for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
+        Data("\(head)\r\n".utf8).withUnsafeBytes { sendAll($0, to: connection) }
+        response.body.withUnsafeBytes { sendAll($0, to: connection) }
+    }
+
+    /// Reads a request to its end, and returns its path.
+    private func receive(_ connection: Int32) -> String? {
         var buffer = [UInt8](repeating: 0, count: 4096)
         var request = Data()
-        while request.range(of: Data("\r\n\r\n".utf8)) == nil {
+        while true {
+            if let end = request.range(of: Data("\r\n\r\n".utf8)) {
+                let head = String(decoding: request[..<end.lowerBound], as: UTF8.self)
+                let lines = head.lowercased().components(separatedBy: "\r\n")
+                let length = lines.first { $0.hasPrefix("content-length:") }?.dropFirst(15)
+                if request.count >= end.upperBound + (length.flatMap { Int($0.filter(\.isNumber)) } ?? 0) {
+                    return head.split(separator: " ").dropFirst().first.map { String($0.prefix { $0 != "?" }) }
+                }
+            }
             let count = recv(connection, &buffer, buffer.count, 0)
-            guard count > 0 else { return }
+            guard count > 0 else { return nil }
             request.append(contentsOf: buffer[..<count])
         }
-        arrival.yield()
-        gate.withLock { while isHolding { gate.wait() } }
-        let document = """
-            {"issuer": "\(issuer)", "authorization_endpoint": "\(issuer)/authorize", "token_endpoint": "\(issuer)/token",
-            "jwks_uri": "\(issuer)/jwks", "response_types_supported": ["code"], "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"], "code_challenge_methods_supported": ["S256"],
-            "scopes_supported": ["openid", "offline_access"],
-            "dpop_signing_alg_values_supported": \(proofAlgorithms)}
-            """
-        let head =
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            + "Content-Length: \(document.utf8.count)\r\n\r\n"
-        let bytes = Array((head + document).utf8)
-        _ = send(connection, bytes, bytes.count, 0)
+    }
+
+    private func sendAll(_ bytes: UnsafeRawBufferPointer, to connection: Int32) {
+        var rest = bytes[...]
+        while let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress {
+            let count = send(connection, start, rest.count, 0)
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+            if rest.isEmpty { return }
+        }
+    }
+
+    private func usual(_ path: String) -> Response? {
+        switch path {
+        case "/.well-known/openid-configuration":
+            .json(
+                """
+                {"issuer": "\(issuer)", "authorization_endpoint": "\(issuer)/authorize",
+                "token_endpoint": "\(issuer)/token", "jwks_uri": "\(issuer)/jwks",
+                "response_types_supported": ["code"], "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"],
+                "scopes_supported": ["openid", "offline_access"],
+                "dpop_signing_alg_values_supported": \(proofAlgorithms)}
+                """
+            )
+        case "/jwks": .json(#"{"keys":[\#(TestSignature.publicKey)]}"#)
+        case "/token": .json(tokens())
+        default: .json("{}", status: 404)
+        }
+    }
+
+    private func tokens() -> String {
+        gate.withLock {
+            issued += 1
+            let now = Int(Date().timeIntervalSince1970) + clockLeadSeconds
+            let claims =
+                #"{"iss":"\#(issuer)","sub":"ada","aud":"notes","nonce":"\#(nonce)","#
+                + #""iat":\#(now),"exp":\#(now + 600)}"#
+            var all = members
+            all["access_token"] = #""access-\#(issued)""#
+            all["id_token"] = #""\#(TestSignature.sign(claims))""#
+            return "{\(all.map { #""\#($0.key)":\#($0.value)"# }.joined(separator: ","))}"
+        }
     }
 }

@@ -6,7 +6,7 @@ import XCTest
     import FoundationNetworking
 #endif
 
-/// What needs a provider, and none of its pages: the key store, cancellation, the states.
+/// What needs a provider and no user: the key store, cancellation, the states.
 final class ProviderTests: FolderTestCase {
     private struct Unexpected: Error {}
 
@@ -16,18 +16,11 @@ final class ProviderTests: FolderTestCase {
         try await test(provider)
     }
 
-    func testAKeyStoreThatThrowsMeansThatTheStorageIsUnavailable() async throws {
-        let failures: [any Error] = [
-            MoorlineKeyStoreError.locked, MoorlineKeyStoreError.unavailable("no daemon"),
-            MoorlineKeyStoreError.failed("disk"), Unexpected(),
-        ]
+    func testAnErrorThatTheKeyStoreDoesNotDeclareIsAFailureOfTheStorage() async throws {
         try await withProvider { provider in
-            for thrown in failures {
-                let moorline = try provider.moorline(in: folder, keyStore: MapKeyStore(failure: thrown))
-                let error = await failure { try await moorline.startSignIn() }
-                XCTAssertEqual(error, .storageUnavailable, "\(thrown)")
-                XCTAssertEqual(error?.isRetryable, true)
-            }
+            let moorline = try provider.moorline(in: folder, keyStore: MapKeyStore(failure: Unexpected()))
+            let error = await failure { try await moorline.startSignIn() }
+            XCTAssertEqual(error?.kind, .storageUnavailable(.failed))
         }
     }
 
@@ -36,10 +29,10 @@ final class ProviderTests: FolderTestCase {
             let keys = MapKeyStore(failure: MoorlineKeyStoreError.locked)
             let moorline = try provider.moorline(in: folder, keyStore: keys)
             let error = await failure { try await moorline.startSignIn() }
-            XCTAssertEqual(error, .storageUnavailable)
+            XCTAssertEqual(error?.kind, .storageUnavailable(.locked))
             keys.failure = nil
             _ = try await moorline.startSignIn()
-            XCTAssertEqual(moorline.session, .signingIn)
+            XCTAssertEqual(moorline.state, .signingIn)
         }
     }
 
@@ -49,10 +42,10 @@ final class ProviderTests: FolderTestCase {
             _ = try await provider.moorline(in: folder, keyStore: keys).startSignIn()
             keys.failure = MoorlineKeyStoreError.locked
             let moorline = try provider.moorline(in: folder, keyStore: keys)
-            XCTAssertEqual(moorline.session, .locked)
+            XCTAssertEqual(moorline.state, .locked)
             keys.failure = nil
             try await moorline.cancelSignIn()
-            XCTAssertEqual(moorline.session, .signedOut(.neverSignedIn))
+            XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
         }
     }
 
@@ -68,32 +61,34 @@ final class ProviderTests: FolderTestCase {
 
             provider.release()
             _ = try await moorline.startSignIn()
-            XCTAssertEqual(moorline.session, .signingIn)
+            XCTAssertEqual(moorline.state, .signingIn)
         }
     }
 
     func testClosingEndsTheCallsThatAreWaitingAndLaterOnesSaySo() async throws {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)
+            try await moorline.opened()
             provider.hold()
             let waiting = Task { await failure { try await moorline.startSignIn() } }
             for await _ in provider.asked { break }
             moorline.close()
             let error = await waiting.value
-            XCTAssertEqual(error, .cancelled)
+            XCTAssertEqual(error?.kind, .cancelled)
 
             let later = await failure { try await moorline.startSignIn() }
-            XCTAssertEqual(later, .misconfigured("it was used after it had been closed"))
-            XCTAssertEqual(moorline.session, .signedOut(.neverSignedIn))
-            for await _ in moorline.sessions { XCTFail("a closed one has no states to come") }
+            XCTAssertEqual(later?.kind, .misconfigured("this Moorline was closed; make a new one"))
+            XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
+            for await _ in moorline.states { XCTFail("a closed one has no states") }
             moorline.close()
         }
     }
 
-    func testTheStatesComeInOrderThePresentOneFirst() async throws {
+    func testTheStatesComeInOrderTheCurrentOneFirst() async throws {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)
-            var states = moorline.sessions.makeAsyncIterator()
+            try await moorline.opened()
+            var states = moorline.states.makeAsyncIterator()
             let first = await states.next()
             XCTAssertEqual(first, .signedOut(.neverSignedIn))
             _ = try await moorline.startSignIn()
@@ -110,7 +105,7 @@ final class ProviderTests: FolderTestCase {
             let moorline = try provider.moorline(in: folder)
             let reader = Task {
                 var count = 0
-                for await _ in moorline.sessions { count += 1 }
+                for await _ in moorline.states { count += 1 }
                 return count
             }
             reader.cancel()
@@ -123,7 +118,7 @@ final class ProviderTests: FolderTestCase {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)
             let error = await failure { try await moorline.accessToken() }
-            XCTAssertEqual(error, .signedOut(.neverSignedIn))
+            XCTAssertEqual(error?.kind, .signedOut(.neverSignedIn))
             XCTAssertNil(try moorline.sessionInfo())
         }
     }
@@ -142,21 +137,21 @@ final class ProviderTests: FolderTestCase {
         let provider = try FakeProvider(proofAlgorithms: "null")
         defer { provider.stop() }
         let error = await failure { try await provider.moorline(in: folder).startSignIn() }
-        guard case .misconfigured(let what) = error else { return XCTFail("\(String(describing: error))") }
-        XCTAssertTrue(what.contains("allow_bearer"), what)
+        guard case .misconfigured(let what) = error?.kind else { return XCTFail("\(String(describing: error))") }
+        XCTAssertTrue(what.contains("allowsBearer"), what)
         let request = try await provider.moorline(in: folder, allowsBearer: true).startSignIn()
         XCTAssertFalse(request.url.absoluteString.contains("dpop_jkt="))
     }
 
-    func testARequestIsAuthorizedForAllowedAddressesAndForSomebodyWhoIsSignedIn() async throws {
+    func testHeadersAreForAllowedURLsAndForAUserWhoIsSignedIn() async throws {
         try await withProvider { provider in
             let moorline = try provider.moorline(in: folder)
             let elsewhere = URLRequest(url: try XCTUnwrap(URL(string: "https://evil.example/notes")))
-            let refused = await failure { try await moorline.authorized(elsewhere) }
-            guard case .misconfigured = refused else { return XCTFail("\(String(describing: refused))") }
+            let refused = await failure { try await moorline.requestHeaders(for: elsewhere) }
+            guard case .misconfigured = refused?.kind else { return XCTFail("\(String(describing: refused))") }
             let here = URLRequest(url: try XCTUnwrap(URL(string: "\(provider.issuer)/notes")))
-            let nobody = await failure { try await moorline.authorized(here) }
-            XCTAssertEqual(nobody, .signedOut(.neverSignedIn))
+            let nobody = await failure { try await moorline.requestHeaders(for: here) }
+            XCTAssertEqual(nobody?.kind, .signedOut(.neverSignedIn))
         }
     }
 }

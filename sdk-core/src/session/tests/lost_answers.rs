@@ -75,6 +75,8 @@ async fn a_token_goes_with_attempts_or_without_for_good_whatever_the_metadata_sa
             let process = device.process();
             assert_eq!(process.access_token(a_new_one(&process)).await.unwrap_err(), Error::offline());
             knows(flip);
+            // What was stored of the provider is too old to be used unasked.
+            device.clock.pass(Duration::from_secs(86_400));
             let restarted = device.process();
             restarted.access_token(a_new_one(&restarted)).await.unwrap();
         }

@@ -2,6 +2,7 @@
 
 mod callers;
 mod crashes;
+mod documents;
 mod dpop;
 mod interleavings;
 mod lost_answers;

@@ -1,13 +1,13 @@
 package dev.moorline
 
 /**
- * A request for [Moorline.send]. Its body is held whole, so that it can be sent twice. [toString] shows neither address,
- * header nor body.
+ * A request for [Moorline.send]. Its body is in memory, so that it can be sent twice. [toString] shows neither URL,
+ * headers nor body.
  *
  * @property method `GET`, `POST`, ….
- * @property url the absolute address. Its origin must be the issuer's, or one that the configuration allows.
- * @property headers header fields, in order. `Authorization` and `DPoP` are Moorline's own and may not be
- * among them.
+ * @property url the absolute URL. Its origin must be the issuer's, or one that the configuration allows.
+ * @property headers header fields, in order. Moorline sets `Authorization` and `DPoP` itself; they must not be among
+ * them.
  * @property body the body; empty for none.
  */
 public class HttpRequest(
@@ -18,7 +18,7 @@ public class HttpRequest(
 ) {
     override fun toString(): String = "HttpRequest($method)"
 
-    /** Short forms for the usual requests. */
+    /** Short forms for common requests. */
     public companion object {
         /** A `GET`. */
         public fun get(url: String): HttpRequest = HttpRequest("GET", url)
@@ -30,7 +30,7 @@ public class HttpRequest(
 }
 
 /**
- * The API's answer, whatever its status. [toString] shows neither headers nor body.
+ * The API's response, whatever its status. [toString] shows neither headers nor body.
  *
  * @property status the status code.
  * @property headers header fields by lower-case name, in order.
@@ -44,10 +44,10 @@ public class HttpResponse internal constructor(
     /** Whether the status is 2xx. */
     public val isSuccess: Boolean get() = status in 200..299
 
-    /** The first header field of this name, in whatever case. */
+    /** The first header field of this name, in upper or lower case. */
     public fun header(name: String): String? = headers.firstOrNull { it.first.equals(name, ignoreCase = true) }?.second
 
-    /** The body as text, with what isn't UTF-8 replaced. */
+    /** The body as text; bytes that are not UTF-8 are replaced. */
     public fun text(): String = body.decodeToString()
 
     override fun toString(): String = "HttpResponse($status)"

@@ -1,7 +1,6 @@
 package dev.moorline
 
 import dev.moorline.internal.AppKeyStoreAdapter
-import dev.moorline.internal.TokenCache
 import dev.moorline.internal.Translator
 import dev.moorline.internal.toApp
 import dev.moorline.internal.toFfi
@@ -21,8 +20,8 @@ import dev.moorline.ffi.Client as FfiClient
 import dev.moorline.ffi.StateWatch as FfiStateWatch
 
 /**
- * Makes a [Moorline] for this machine. It opens the vault and finds out whether somebody is signed in; it doesn't use
- * the network. That reads a file and asks the key store, so a thread that must not wait should not do it.
+ * Makes a [Moorline] for this machine. It does not use the network. The vault is read in the background: until then,
+ * [Moorline.state] is [SessionState.Locked].
  *
  * ```kotlin
  * val moorline = Moorline(platform) {
@@ -34,8 +33,11 @@ import dev.moorline.ffi.StateWatch as FfiStateWatch
  * }
  * ```
  *
- * @throws MoorlineException.Misconfigured where the configuration is wrong: it says what.
- * @throws MoorlineException.StorageUnavailable where the platform has no key store that answers.
+ * An unreadable vault is not an error; check [Moorline.state].
+ *
+ * @throws MoorlineException.Misconfigured if the configuration is wrong, also if this process uses the same account
+ * with another configuration.
+ * @throws MoorlineException.StorageUnavailable if the platform's key store cannot be opened.
  */
 public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): Moorline {
     val configuration = MoorlineBuilder().apply(configure).build()
@@ -59,29 +61,31 @@ public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): 
 /**
  * Keeps one account signed in. An app holds one for as long as it runs; [close] is for those that it makes and drops.
  *
- * Every function that suspends can be called from any thread, and may be cancelled at any time: the caller stops
- * waiting, while a refresh or a sign-out that has begun goes on to its end. Each throws [MoorlineException]s and
- * nothing else of its own.
+ * Every `suspend` function can be called from any thread, and may be cancelled at any time: the caller stops waiting,
+ * and a refresh or a sign-out that has begun goes on to its end. Each throws [MoorlineException]s and no other
+ * exceptions of its own; "errors of the network" are [MoorlineException.Offline], [MoorlineException.RateLimited],
+ * [MoorlineException.Untrusted] and [MoorlineException.PinMismatch], and "errors of the storage" are
+ * [MoorlineException.StorageUnavailable] and [MoorlineException.StorageLost]. After [close], each throws
+ * [MoorlineException.Misconfigured].
  */
 public class Moorline internal constructor(
     private val client: FfiClient,
     private val translator: Translator,
-    private val tokens: TokenCache = TokenCache(),
 ) : AutoCloseable {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val watch: FfiStateWatch = translator.calling { client.states() }
     private val states = MutableStateFlow(client.state().toApp())
 
     /**
-     * Where the session stands, always up to date. As with every [StateFlow], a slow collector sees the latest state
-     * and may miss those between.
+     * The state of the session, always up to date. As with every [StateFlow], a slow collector gets the latest state
+     * and may miss those between. Changes made by other processes appear the next time the vault is read.
      */
-    public val session: StateFlow<SessionState> = states.asStateFlow()
+    public val state: StateFlow<SessionState> = states.asStateFlow()
 
     init {
         scope.launch {
             try {
-                while (watch.next() != null) look()
+                while (watch.next() != null) updateState()
             } finally {
                 watch.close()
             }
@@ -89,124 +93,160 @@ public class Moorline internal constructor(
     }
 
     /**
-     * Starts a sign-in. Open the [request's address][SignInRequest.url] in a browser, not in a web view, and hand the
-     * address that it comes back to to [resume]. What was started survives the death of the process.
+     * Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
+     * Until then, [state] is [SessionState.Locked]. Apps with a user interface collect [state] instead.
      */
-    public suspend fun startSignIn(options: SignInOptions = SignInOptions()): SignInRequest =
+    public suspend fun opened(): Unit = call { client.opened(null) }
+
+    /**
+     * Starts a sign-in. Open [AuthorizationRequest.url] in a browser, not in a web view, and pass the URL that the
+     * browser is redirected to to [finishSignIn]. What is needed for that is in the vault, so that the process may
+     * end meanwhile.
+     *
+     * @throws MoorlineException.Misconfigured also if the provider only has bearer tokens and the configuration does
+     * not [allow][MoorlineBuilder.allowBearer] them.
+     * @throws MoorlineException and errors of the network and the storage.
+     */
+    public suspend fun startSignIn(options: SignInOptions = SignInOptions()): AuthorizationRequest =
         call { client.startSignIn(options.toFfi(), null).toApp() }
 
     /**
-     * Goes on with a sign-in, after [startSignIn] in this process or in an earlier one.
+     * Finishes a sign-in that [startSignIn] started in this process or in an earlier one. The same URL given again
+     * returns the same user.
      *
-     * @param callback the whole address that the browser was sent back to.
-     * @throws MoorlineException.Cancelled if the person said no.
+     * @param callbackUrl the whole URL that the browser was redirected to.
+     * @throws MoorlineException.Cancelled if the user denied the request or the sign-in was cancelled: it has ended.
+     * @throws MoorlineException.Refused if the provider refused, its response failed a check, or the sign-in took
+     * longer than an hour: it has ended.
+     * @throws MoorlineException and errors of the network and the storage, and [MoorlineException.ClockSkew]: the
+     * sign-in goes on. Call again with the same URL.
      */
-    public suspend fun resume(callback: String): User = call { client.finishSignIn(callback, null).toApp() }
+    public suspend fun finishSignIn(callbackUrl: String): User =
+        call { client.finishSignIn(callbackUrl, null).toApp() }
 
-    /** Forgets a sign-in that was started. */
+    /**
+     * Deletes a sign-in that was started, because the user closed the browser, for example.
+     *
+     * @throws MoorlineException errors of the storage.
+     */
     public suspend fun cancelSignIn(): Unit = call { client.cancelSignIn(null) }
 
     /**
-     * An access token that is good for at least [minValidity] from now on. It is refreshed where needed, and kept by
-     * this object meanwhile, so that asking before every request costs next to nothing.
-     */
-    public suspend fun accessToken(minValidity: Duration = 60.seconds): AccessToken {
-        val wanted = minValidity.coerceIn(Duration.ZERO, LONGEST)
-        tokens.find(wanted)?.let { return it }
-        return call { keeping { client.accessToken(wanted.toJavaDuration(), null) } }
-    }
-
-    /** A new access token, whatever is left of the present one: after an API has answered 401 to it, say. */
-    public suspend fun refresh(): AccessToken {
-        tokens.drop()
-        return call { keeping { client.refresh(null) } }
-    }
-
-    /**
-     * Sends a request with the access token; refreshes it and sends the request once more where the API answers 401.
-     * Any answer is returned, whatever its status. The token goes to the issuer's own origin and to those that the
-     * configuration names with [MoorlineBuilder.apiOrigin], and to no other.
-     */
-    public suspend fun send(request: HttpRequest): HttpResponse =
-        try {
-            call { client.send(request.toFfi(), null).toApp() }
-        } finally {
-            // It may have refreshed; the token that is kept here may be the one that the API didn't like.
-            tokens.drop()
-        }
-
-    /**
-     * What a request must carry that an HTTP client of the app's own sends: `Authorization`, and `DPoP` where the token is
-     * bound. They are for this method and this address (its query doesn't matter), and for one send: ask anew for each. An
-     * answer may have a `DPoP-Nonce` header; hand it to [learnNonce], and after a 401 that has one, ask and send again.
+     * Returns an access token that is valid for at least [minValidity]: from memory if there is one (in about 0.1 ms),
+     * refreshed otherwise. If all tokens of the provider are shorter, it is the freshest one; check
+     * [AccessToken.expiresIn]. Concurrent callers share one refresh.
      *
-     * @throws MoorlineException.Misconfigured where the address is neither of the issuer's origin nor of one that the
-     * configuration names with [MoorlineBuilder.apiOrigin].
+     * @throws MoorlineException.SignedOut if nobody is signed in.
+     * @throws MoorlineException.NeedsReauth if the session needs a new sign-in.
+     * @throws MoorlineException and errors of the network and the storage, which leave the session as it is.
+     */
+    public suspend fun accessToken(minValidity: Duration = 60.seconds): AccessToken =
+        call { client.accessToken(minValidity.bounded(), null).toApp() }
+
+    /**
+     * Returns an access token other than [rejected], which an API has rejected: the current one if it is another, a
+     * new one otherwise. So any number of late rejections of one token make one refresh. Without an argument, returns
+     * a new token in any case.
+     *
+     * @throws MoorlineException as for [accessToken].
+     */
+    public suspend fun refresh(rejected: AccessToken? = null): AccessToken =
+        call { client.refresh(rejected?.secret, null).toApp() }
+
+    /**
+     * Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
+     * sends the request once more. Returns the response whatever its status, redirects included: they are not
+     * followed.
+     *
+     * @throws MoorlineException.Misconfigured if the URL is neither of the issuer's origin nor of one that the
+     * configuration [allows][MoorlineBuilder.apiOrigin].
+     * @throws MoorlineException and as for [accessToken]. Check [MoorlineException.maybeSent] before you repeat a
+     * request that changes something.
+     */
+    public suspend fun send(request: HttpRequest): HttpResponse = call { client.send(request.toFfi(), null).toApp() }
+
+    /**
+     * Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
+     * the token is bound. They are for this method and URL (its query does not matter), and for one send: ask anew
+     * for each. A response may have a `DPoP-Nonce` header: pass it to [learnNonce], and after a 401 with one, ask and
+     * send again.
+     *
+     * @throws MoorlineException.Misconfigured if the URL is neither of the issuer's origin nor of one that the
+     * configuration [allows][MoorlineBuilder.apiOrigin].
+     * @throws MoorlineException and as for [accessToken].
      */
     public suspend fun requestHeaders(
         method: String,
         url: String,
         minValidity: Duration = 60.seconds,
-    ): RequestHeaders {
-        val wanted = minValidity.coerceIn(Duration.ZERO, LONGEST)
-        return call { client.requestHeaders(method, url, wanted.toJavaDuration(), null).toApp() }
-    }
+    ): RequestHeaders = call { client.requestHeaders(method, url, minValidity.bounded(), null).toApp() }
 
-    /** Takes in the `DPoP-Nonce` header of an answer from [url]. [send] does that by itself. */
+    /**
+     * Takes in the `DPoP-Nonce` header of a response from [url], for the next proof that goes to the same origin.
+     * [send] does this itself.
+     *
+     * @throws MoorlineException.Misconfigured if no token may be sent there.
+     */
     public suspend fun learnNonce(url: String, nonce: String): Unit = call { client.learnNonce(url, nonce) }
 
-    /** What the provider says about the person now. */
+    /**
+     * Asks the provider's userinfo endpoint about the user; the session's [User] has its claims from then on.
+     *
+     * @throws MoorlineException.Refused if the provider has no such endpoint, or its response is about another user.
+     * @throws MoorlineException and as for [send].
+     */
     public suspend fun userInfo(): User = call { client.userInfo(null).toApp() }
 
-    /** What is known about the session, without asking the provider; null where nobody is signed in. */
+    /** Returns what is known about the session, without asking the provider, or null if nobody is signed in. */
     public suspend fun sessionInfo(): SessionInfo? = call { client.sessionInfo()?.toApp() }
 
     /**
-     * Signs out: forgets the session on this device, and then tells the provider. Without a network that is
-     * [queued][SignOutOutcome.revoked]; the person is signed out here in either case.
+     * Signs out: clears the session on this device, then revokes it at the provider. Without a network the revocation
+     * is queued, and the user is signed out here all the same.
+     *
+     * @throws MoorlineException.StorageUnavailable and then nothing has happened.
      */
-    public suspend fun signOut(): SignOutOutcome {
-        tokens.drop()
-        return call { client.signOut(null).toApp() }
-    }
+    public suspend fun signOut(): SignOutOutcome = call { client.signOut(null).toApp() }
 
     /**
-     * Lets go of the vault, the network and the key store. Calls that are waiting end with
-     * [MoorlineException.Cancelled], and [session] stays as it is. Signs nobody out.
+     * Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a sign-in
+     * that cannot be finished are revoked. Waits for [limit] at most. The object can still be used afterwards.
+     *
+     * @throws MoorlineException.Offline if the time did not suffice.
+     * @throws MoorlineException and errors of the storage.
+     */
+    public suspend fun shutdown(limit: Duration = 5.seconds): Unit = call { client.shutdown(limit.bounded(), null) }
+
+    /**
+     * Releases the vault, the network and the key store, without waiting. Calls that are waiting throw
+     * [MoorlineException.Cancelled], later calls throw [MoorlineException.Misconfigured], and [state] keeps its last
+     * value. Signs nobody out.
      */
     override fun close() {
-        tokens.drop()
-        // This ends the watch too, which its reader then frees.
-        client.shutDown()
+        // This ends the watch too, whose reader then frees it.
+        client.release()
         scope.cancel()
     }
 
-    /** Keeps the token of an answer, unless the state has changed while it was on its way. */
-    private suspend fun keeping(answer: suspend () -> dev.moorline.ffi.AccessToken): AccessToken {
-        val asked = tokens.ask()
-        return answer().toApp().also { tokens.keep(it, asked) }
-    }
-
-    /** Off the caller's thread before the call, and off the SDK's threads after it. */
+    /** Leaves the caller's thread before the call, and the SDK's threads after it. */
     private suspend fun <T> call(block: suspend () -> T): T = withContext(Dispatchers.Default) {
         try {
             translator.calling { block() }
         } finally {
-            look()
+            updateState()
         }
     }
 
     /**
-     * Takes over the state, until it is the one that the native library has. It is read here and not taken from whoever
-     * tells of a change, since the news of an older state can come later than the news of a newer one. There is no lock,
-     * because a collector that isn't dispatched runs inside the assignment.
+     * Copies the state, until it is the one that the native library has. It is read here and not taken from the watch,
+     * because the news of an older state can come after the news of a newer one. There is no lock, because a collector
+     * that is not dispatched runs inside the assignment.
      */
-    private fun look() {
+    private fun updateState() {
         while (true) {
             val before = states.value
             val now = client.state().toApp()
             if (now == before) return
-            tokens.drop()
             states.compareAndSet(before, now)
         }
     }
@@ -214,5 +254,7 @@ public class Moorline internal constructor(
     private companion object {
         /** Longer than any token lives, and short enough for every clock's arithmetic. */
         val LONGEST = (400L * 24 * 3600).seconds
+
+        fun Duration.bounded(): java.time.Duration = coerceIn(Duration.ZERO, LONGEST).toJavaDuration()
     }
 }

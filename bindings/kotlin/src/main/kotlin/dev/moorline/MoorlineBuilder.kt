@@ -1,12 +1,14 @@
 package dev.moorline
 
+import dev.moorline.ffi.Vocabulary
+import dev.moorline.internal.misconfigured
 import dev.moorline.internal.toFfi
 import kotlin.time.Duration
 import dev.moorline.ffi.ClientConfiguration as FfiConfiguration
 import dev.moorline.ffi.Parameter as FfiParameter
 import dev.moorline.ffi.PinnedHost as FfiPinnedHost
 
-/** Marks the builders of the configuration, so that one isn't reached from inside another by mistake. */
+/** Marks the configuration's builders, so that one is not reached from inside another by mistake. */
 @DslMarker
 @Target(AnnotationTarget.CLASS)
 public annotation class MoorlineDsl
@@ -14,71 +16,81 @@ public annotation class MoorlineDsl
 /** Which provider, which app, which session: the block of [Moorline]. */
 @MoorlineDsl
 public class MoorlineBuilder internal constructor() {
-    /** The provider's issuer identifier: an `https` URL, the very one that its discovery document names. Needed. */
+    /** The provider's issuer identifier: an `https` URL, exactly as its discovery document names it. Required. */
     public var issuer: String? = null
 
-    /** The app's name at the provider. Needed. */
+    /** The app's client id. Required. */
     public var clientId: String? = null
 
-    /** Where the provider sends the browser back to, exactly as it is registered. */
+    /** The redirect URI: where the provider sends the browser back to, exactly as it is registered. */
     public var redirectUri: String? = null
 
-    /** One more root certificate to trust, in PEM: a development CA's, say. The platform's own stay trusted. */
-    public var extraRootPem: String? = null
-
-    /** Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only. */
-    public var allowHttpOnLoopback: Boolean = false
-
-    /**
-     * Accepts bearer tokens from a provider that can't bind them to this device (DPoP, RFC 9449): whoever steals one can use
-     * it. Without this, a sign-in there is [MoorlineException.Misconfigured]. Where the provider can bind them, they are
-     * bound with or without it.
-     */
-    public var allowBearer: Boolean = false
-
-    /** Which session of the vault, for apps with several accounts side by side. Left out, it is `default`. */
+    /** Which session of the vault, for apps with several accounts side by side. `default` if not set. */
     public var account: String? = null
 
-    /** How long a connection may take. */
+    /** How long a connection may take, TLS included: 10 seconds if not set. */
     public var connectTimeout: Duration? = null
 
-    /** How long a request may take, from the connection to the last byte. */
+    /** How long a request may take, from the connection to the last byte: 30 seconds if not set. */
     public var requestTimeout: Duration? = null
 
+    private var allowsHttpOnLoopback = false
+    private var allowsBearer = false
+    private val extraRoots = mutableListOf<String>()
     private val scopes = mutableListOf<String>()
     private val pins = mutableListOf<FfiPinnedHost>()
     private val apiOrigins = mutableListOf<String>()
     private val parameters = mutableListOf<FfiParameter>()
 
-    /** What to ask for. Without `offline_access` most providers give no refresh token, and the session ends soon. */
+    /** The scopes to request. Without `offline_access` most providers issue no refresh token: the session ends soon. */
     public fun scopes(vararg scopes: String) {
         this.scopes += scopes
     }
 
-    /** The pins of a host: connections to it need one of these keys as well as a certificate that is trusted. */
+    /** The pins of a host: connections to it need a trusted certificate and one of these keys. */
     public fun pins(host: String, configure: HostPinsBuilder.() -> Unit) {
         pins += HostPinsBuilder(host).apply(configure).build()
     }
 
-    /** One more origin (`https://api.example.com`) that the access token may be sent to. The issuer's own always is. */
+    /** Trusts one more root certificate, in PEM (a development CA's, for example), besides the platform's own. */
+    public fun extraRootPem(pem: String) {
+        extraRoots += pem
+    }
+
+    /** Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only. */
+    public fun allowHttpOnLoopback() {
+        allowsHttpOnLoopback = true
+    }
+
+    /**
+     * Accepts bearer tokens from a provider that cannot bind them to this device (DPoP, RFC 9449): whoever steals one
+     * can use it. Without this, a sign-in there is [MoorlineException.Misconfigured]. If the provider can bind
+     * tokens, they are bound with or without it.
+     */
+    public fun allowBearer() {
+        allowsBearer = true
+    }
+
+    /** Allows the access token to be sent to one more origin (`https://api.example.com`), besides the issuer's. */
     public fun apiOrigin(origin: String) {
         apiOrigins += origin
     }
 
-    /** One more parameter of every authorization request. */
+    /** Adds a parameter to every authorization request. */
     public fun authorizationParameter(name: String, value: String) {
         parameters += FfiParameter(name, value)
     }
 
     internal fun build(): FfiConfiguration = FfiConfiguration(
-        issuer = issuer ?: throw MoorlineException.Misconfigured("the issuer is missing"),
-        clientId = clientId ?: throw MoorlineException.Misconfigured("the clientId is missing"),
+        vocabulary = Vocabulary.KOTLIN,
+        issuer = issuer ?: throw misconfigured("the issuer is missing"),
+        clientId = clientId ?: throw misconfigured("the clientId is missing"),
         redirectUri = redirectUri,
         scopes = scopes.toList(),
         pins = pins.toList(),
-        extraRootPem = extraRootPem,
-        allowHttpOnLoopback = allowHttpOnLoopback,
-        allowBearer = allowBearer,
+        extraRoots = extraRoots.toList(),
+        allowHttpOnLoopback = allowsHttpOnLoopback,
+        allowBearer = allowsBearer,
         apiOrigins = apiOrigins.toList(),
         account = account,
         connectTimeout = connectTimeout?.toFfi("connectTimeout"),
@@ -94,17 +106,17 @@ public class HostPinsBuilder internal constructor(private val host: String) {
     private var expires: String? = null
     private val backups = mutableListOf<String>()
 
-    /** The key in use. */
+    /** The pin of the key in use. */
     public fun primary(pin: String) {
         primary = pin
     }
 
-    /** A key for later, kept off line. At least one is needed, or a lost key would lock every app out. */
+    /** The pin of a key for later, kept off line. At least one is required: otherwise a lost key locks every app out. */
     public fun backup(pin: String) {
         backups += pin
     }
 
-    /** The day (`2027-06-01`) after which the pins no longer count, so that an app that nobody updates goes on. */
+    /** The day (`2027-06-01`) after which the pins are no longer checked, so that an app without updates goes on. */
     public fun expires(date: String) {
         expires = date
     }

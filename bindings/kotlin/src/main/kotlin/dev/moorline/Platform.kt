@@ -3,10 +3,10 @@ package dev.moorline
 import java.io.File
 
 /**
- * The machine, as Moorline sees it: a folder for the vault, and a place for the vault's key.
+ * The machine: a folder for the vault, and a key store for the vault's key.
  *
- * @property vaultDirectory the folder of the vault. It is made where it is missing, for its owner alone; keep it out of
- * backups that leave the device.
+ * @property vaultDirectory the folder of the vault. It is created if it is missing, readable by its owner only.
+ * Exclude it from backups that leave the device.
  */
 public class Platform private constructor(public val vaultDirectory: File, internal val keys: Keys) {
     /** With a key store that the app brings. */
@@ -20,19 +20,19 @@ public class Platform private constructor(public val vaultDirectory: File, inter
         class InFiles(val directory: File) : Keys
     }
 
-    /** The platforms that need no key store of the app's. */
+    /** The platforms that need no key store of the app's own. */
     public companion object {
         /**
-         * A desk, with the key in its own key store: Secret Service on Linux, the Keychain on macOS, the Credential
+         * A desktop, with the key in its own key store: Secret Service on Linux, the Keychain on macOS, the Credential
          * Manager on Windows.
          *
-         * @param service the name that the key is kept under there; the app's own.
+         * @param service the app's own name, under which the key is stored there.
          */
         public fun desktop(vaultDirectory: File, service: String): Platform =
             Platform(vaultDirectory, Keys.OfPlatform(service))
 
         /**
-         * A machine without a key store: the key lies in a plain file of [keyDirectory], and whoever can read that can
+         * A machine without a key store: the key is in a plain file of [keyDirectory], and whoever can read that can
          * read the vault. For development and tests.
          */
         public fun insecure(vaultDirectory: File, keyDirectory: File): Platform =

@@ -4,16 +4,16 @@ import java.time.Instant
 import kotlin.time.Duration
 
 /**
- * The person that is signed in, as the provider describes them. [toString] shows the subject alone: a log is no place for
- * names and addresses.
+ * The user who is signed in, as the provider describes them. [toString] shows only the subject, because names and
+ * addresses do not belong in a log.
  *
- * @property subject the provider's own, stable name for the person: unique within the issuer.
+ * @property subject the provider's stable identifier of the user: unique within the issuer.
  * @property name the full name.
- * @property preferredUsername what the person likes to be called at the provider.
+ * @property preferredUsername the name that the user goes by at the provider.
  * @property email the e-mail address.
- * @property emailVerified whether the provider has checked the e-mail address.
- * @property picture the address of a picture.
- * @property claims all that the provider says, these among it, as a JSON object.
+ * @property emailVerified whether the provider has verified the e-mail address.
+ * @property picture the URL of a picture.
+ * @property claims all claims about the user, these among them, as a JSON object.
  */
 public data class User(
     val subject: String,
@@ -27,9 +27,9 @@ public data class User(
     override fun toString(): String = "User(subject=$subject)"
 }
 
-/** How an access token is to be sent. */
+/** How an access token is sent. */
 public enum class TokenType {
-    /** Bound to a key of this session (RFC 9449): of no use without a proof that is made for the one request. */
+    /** Bound to a key of this session (RFC 9449): useless without a proof that is made for one request. */
     DPOP,
 
     /** Whoever holds it can use it (RFC 6750). */
@@ -39,10 +39,10 @@ public enum class TokenType {
 /**
  * An access token. [toString] never shows it.
  *
- * @property secret the token itself, never for a log. Where it is bound, it is of no use by itself: see
+ * @property secret the token itself; never log it. A bound token needs a proof with each request: see
  * [Moorline.requestHeaders].
  * @property tokenType whether it is bound to a key of this session.
- * @property expiresIn how long it was still good for when it was handed out; null where the provider doesn't say.
+ * @property expiresIn remaining lifetime when returned, or null if the provider sent no `expires_in`.
  */
 public class AccessToken internal constructor(
     public val secret: String,
@@ -53,13 +53,13 @@ public class AccessToken internal constructor(
 }
 
 /**
- * What one request must carry that another HTTP client sends. [toString] never shows it.
+ * The headers for one request that another HTTP client sends. [toString] never shows them.
  *
  * @property authorization the value of `Authorization`.
- * @property dpop the value of `DPoP`: a proof for one request, sent once. Null where the token is a bearer token.
+ * @property dpop the value of `DPoP`: a proof for one request, sent once. Null for a bearer token.
  */
 public class RequestHeaders internal constructor(public val authorization: String, public val dpop: String?) {
-    /** The header fields by name. */
+    /** The header fields, by name. */
     public val fields: List<Pair<String, String>>
         get() = listOfNotNull("Authorization" to authorization, dpop?.let { "DPoP" to it })
 
@@ -67,16 +67,16 @@ public class RequestHeaders internal constructor(public val authorization: Strin
 }
 
 /**
- * What is known about the session, with nothing secret in it.
+ * What is known about the session. It holds no secret.
  *
- * @property user who is signed in.
- * @property scope the scopes that were granted.
- * @property accessTokenExpiresIn how long the access token is still good for; zero if it has expired, null if the provider
- * doesn't say.
- * @property tokenType whether its tokens are bound to a key of this session; it stays so for as long as the session lives.
+ * @property user the user who is signed in.
+ * @property scope the granted scopes.
+ * @property accessTokenExpiresIn remaining lifetime of the access token: zero if it has expired, null if the provider
+ * sent no `expires_in`.
+ * @property tokenType whether the session's tokens are bound to a key. This never changes during a session.
  * @property hasRefreshToken whether the session can be refreshed.
- * @property issuer the provider.
- * @property clientId the app's name at the provider.
+ * @property issuer the provider's issuer identifier.
+ * @property clientId the app's client id.
  * @property account which session of the vault this is.
  * @property signedInAt when the sign-in was finished, by the device's clock.
  * @property refreshes how often the session was refreshed since.

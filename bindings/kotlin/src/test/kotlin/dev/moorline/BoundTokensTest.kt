@@ -8,7 +8,7 @@ import org.junit.jupiter.api.io.TempDir
 import java.io.File
 import kotlin.test.assertFailsWith
 
-/** Tokens that are bound to a key of the session, as far as that needs no sign-in: the rest is in [LoopTest]. */
+/** Bound tokens, as far as that needs no sign-in; the rest is in [LoopTest]. */
 class BoundTokensTest {
     @TempDir
     lateinit var folder: File
@@ -17,7 +17,7 @@ class BoundTokensTest {
     fun `a sign-in binds its code to a key wherever the provider can`() = waiting {
         FakeProvider().use { provider ->
             for (lenient in listOf(false, true)) {
-                provider.moorline(folder) { allowBearer = lenient }.use { moorline ->
+                provider.moorline(folder) { if (lenient) allowBearer() }.use { moorline ->
                     assertTrue(moorline.startSignIn().url.contains("dpop_jkt="))
                 }
             }
@@ -30,9 +30,9 @@ class BoundTokensTest {
             FakeProvider(algorithms).use { provider ->
                 provider.moorline(folder).use { moorline ->
                     val error = assertFailsWith<MoorlineException.Misconfigured> { moorline.startSignIn() }
-                    assertTrue(error.what.contains("allow_bearer"), error.what)
+                    assertTrue(error.what.contains("allowBearer()"), error.what)
                 }
-                provider.moorline(folder) { allowBearer = true }.use { moorline ->
+                provider.moorline(folder) { allowBearer() }.use { moorline ->
                     assertFalse(moorline.startSignIn().url.contains("dpop_jkt="))
                 }
             }
@@ -40,7 +40,7 @@ class BoundTokensTest {
     }
 
     @Test
-    fun `headers are for allowed addresses and for somebody who is signed in`() = waiting {
+    fun `headers are for allowed addresses and for a user who is signed in`() = waiting {
         FakeProvider().use { provider ->
             provider.moorline(folder).use { moorline ->
                 val elsewhere = "https://evil.example/notes"
@@ -55,7 +55,7 @@ class BoundTokensTest {
     }
 
     @Test
-    fun `headers and tokens never show themselves`() {
+    fun `headers and tokens are never shown`() {
         val headers = RequestHeaders("DPoP secret", "proof")
         assertEquals(listOf("Authorization" to "DPoP secret", "DPoP" to "proof"), headers.fields)
         assertEquals(listOf("Authorization" to "Bearer secret"), RequestHeaders("Bearer secret", null).fields)

@@ -1,6 +1,6 @@
 package dev.moorline
 
-import org.junit.jupiter.api.Assertions.assertFalse
+import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
@@ -20,7 +20,7 @@ class BuilderTest {
                 configure()
             }.close()
         }
-        assertFalse(error.isRetryable)
+        assertEquals(Retry.Never, error.retry)
         return error.what
     }
 
@@ -35,8 +35,8 @@ class BuilderTest {
 
     @Test
     fun `an issuer over plain HTTP is refused, and anywhere but on loopback always`() {
-        assertSays("https", refusal { issuer = "http://127.0.0.1:1" })
-        assertSays("https", refusal { issuer = "http://id.example.com"; allowHttpOnLoopback = true })
+        assertSays("allowHttpOnLoopback()", refusal { issuer = "http://127.0.0.1:1" })
+        assertSays("https", refusal { issuer = "http://id.example.com"; allowHttpOnLoopback() })
         assertSays("URL", refusal { issuer = "id.example.com" })
     }
 
@@ -55,12 +55,12 @@ class BuilderTest {
     fun `timeouts that make no sense are refused before they reach the native library`() {
         assertSays("connectTimeout", refusal { connectTimeout = (-1).seconds })
         assertSays("requestTimeout", refusal { requestTimeout = (-1).seconds })
-        assertSays("timeout", refusal { requestTimeout = 0.seconds })
+        assertSays("zero", refusal { requestTimeout = 0.seconds })
     }
 
     @Test
     fun `what else is malformed is named`() {
-        assertSays("PEM", refusal { extraRootPem = "not a certificate" })
+        assertSays("PEM", refusal { extraRootPem("not a certificate") })
         assertSays("redirect", refusal { redirectUri = "http://example.com/callback" })
         assertSays("scope", refusal { scopes("two words") })
         assertSays("account", refusal { account = "" })

@@ -6,7 +6,6 @@ import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
@@ -20,7 +19,7 @@ class CancellationTest {
 
     private val provider = FakeProvider()
 
-    /** What a call began may go on after it was cancelled, and still put a file into the folder that is being removed. */
+    /** The work of a cancelled call may go on, and still put a file into the folder. */
     @AfterEach
     fun stop() {
         provider.close()
@@ -40,13 +39,14 @@ class CancellationTest {
 
             provider.release()
             moorline.startSignIn()
-            assertEquals(SessionState.SigningIn, moorline.session.value)
+            assertEquals(SessionState.SigningIn, moorline.state.value)
         }
     }
 
     @Test
     fun `closing ends the calls that are waiting, and later ones say so`() = waiting {
         val moorline = provider.moorline(folder)
+        moorline.opened()
         val asked = provider.hold()
         val waiting = async(Dispatchers.Default) { runCatching { moorline.startSignIn() }.exceptionOrNull() }
         withContext(Dispatchers.IO) { asked.await() }
@@ -56,8 +56,8 @@ class CancellationTest {
 
         val later = assertFailsWith<MoorlineException.Misconfigured> { moorline.startSignIn() }
         assertTrue(later.what.contains("closed"), later.what)
-        assertFalse(later.isRetryable)
-        assertEquals(SessionState.SignedOut(SignedOutReason.NEVER_SIGNED_IN), moorline.session.value)
+        assertEquals(Retry.Never, later.retry)
+        assertEquals(SessionState.SignedOut(SignedOutReason.NEVER_SIGNED_IN), moorline.state.value)
         moorline.close()
     }
 }

@@ -8,7 +8,7 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import java.io.File
 
-/** The running `moorline-server dev` that `MOORLINE_DEV_JSON` tells of. */
+/** The running `moorline-server dev` that `MOORLINE_DEV_JSON` describes. */
 internal class DevServer private constructor(private val file: String, private val browser: String) {
     private val json: JsonObject = Json.parseToJsonElement(File(file).readText()).jsonObject
 
@@ -23,7 +23,7 @@ internal class DevServer private constructor(private val file: String, private v
         clientId = "moorline-demo"
         redirectUri = "com.example.notes:/signed-in"
         scopes("openid", "profile", "email", "offline_access", "notes.read", "notes.write")
-        extraRootPem = certificateAuthority
+        extraRootPem(certificateAuthority)
         configure()
     }
 
@@ -43,12 +43,12 @@ internal class DevServer private constructor(private val file: String, private v
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start()
             val callback = process.inputStream.bufferedReader().readText().trim()
-            check(process.waitFor() == 0) { "moorline-browse has failed" }
+            check(process.waitFor() == 0) { "moorline-browse failed" }
             callback
         }
 
     companion object {
-        /** From the environment. A test without it can't prove anything, so it fails. */
+        /** From the environment. Tests without it fail. */
         fun running(): DevServer = DevServer(setting("MOORLINE_DEV_JSON"), setting("MOORLINE_BROWSE_BIN"))
 
         private fun setting(name: String): String = System.getenv(name)?.takeIf(String::isNotEmpty)

@@ -25,8 +25,9 @@ class SessionFlowTest {
     @Test
     fun `the states come in order, the present one first`() = waiting {
         provider.moorline(folder).use { moorline ->
+            moorline.opened()
             val states = async(Dispatchers.Unconfined, CoroutineStart.UNDISPATCHED) {
-                moorline.session.take(3).toList()
+                moorline.state.take(3).toList()
             }
             moorline.startSignIn()
             moorline.cancelSignIn()
@@ -39,9 +40,9 @@ class SessionFlowTest {
         provider.moorline(folder).use { moorline ->
             repeat(20) {
                 moorline.startSignIn()
-                assertEquals(SessionState.SigningIn, moorline.session.value)
+                assertEquals(SessionState.SigningIn, moorline.state.value)
                 moorline.cancelSignIn()
-                assertEquals(nobody, moorline.session.value)
+                assertEquals(nobody, moorline.state.value)
             }
         }
     }

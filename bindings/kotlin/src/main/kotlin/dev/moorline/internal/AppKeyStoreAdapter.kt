@@ -5,7 +5,7 @@ import dev.moorline.KeyStoreException
 import dev.moorline.ffi.AppKeyStore
 import dev.moorline.ffi.AppKeyStoreException
 
-/** The app's key store, as the native library wants it. Nothing that it throws gets past here undeclared. */
+/** Adapts the app's key store to the native library. Whatever it throws becomes a declared exception. */
 internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val failed: (Throwable) -> Unit) :
     AppKeyStore {
     override fun load(keyId: String): ByteArray? = guarded { keyStore.load(keyId) }
@@ -14,7 +14,7 @@ internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val fa
 
     override fun delete(keyId: String): Unit = guarded { keyStore.delete(keyId) }
 
-    // Errors too: one that left through native code would end somewhere else than where it belongs.
+    // Also `Error`s: the native library would turn an undeclared one into an error without a cause.
     private inline fun <T> guarded(call: () -> T): T =
         try {
             call()

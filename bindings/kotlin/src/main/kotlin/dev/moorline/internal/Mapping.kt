@@ -1,18 +1,19 @@
 package dev.moorline.internal
 
 import dev.moorline.AccessToken
+import dev.moorline.AuthorizationRequest
 import dev.moorline.HttpRequest
 import dev.moorline.HttpResponse
-import dev.moorline.MoorlineException
 import dev.moorline.ReauthReason
 import dev.moorline.RequestHeaders
+import dev.moorline.Retry
 import dev.moorline.SessionInfo
 import dev.moorline.SessionState
 import dev.moorline.SignInOptions
-import dev.moorline.SignInRequest
 import dev.moorline.SignOutOutcome
 import dev.moorline.SignedOutReason
 import dev.moorline.StorageLostReason
+import dev.moorline.StorageUnavailableReason
 import dev.moorline.TokenType
 import dev.moorline.User
 import dev.moorline.ffi.HeaderField
@@ -26,12 +27,14 @@ import dev.moorline.ffi.HttpRequest as FfiHttpRequest
 import dev.moorline.ffi.HttpResponse as FfiHttpResponse
 import dev.moorline.ffi.ReauthReason as FfiReauthReason
 import dev.moorline.ffi.RequestHeaders as FfiRequestHeaders
+import dev.moorline.ffi.Retry as FfiRetry
 import dev.moorline.ffi.SessionInfo as FfiSessionInfo
 import dev.moorline.ffi.SessionState as FfiSessionState
 import dev.moorline.ffi.SignInOptions as FfiSignInOptions
-import dev.moorline.ffi.SignOut as FfiSignOut
+import dev.moorline.ffi.SignOutOutcome as FfiSignOutOutcome
 import dev.moorline.ffi.SignedOutReason as FfiSignedOutReason
 import dev.moorline.ffi.StorageLostReason as FfiStorageLostReason
+import dev.moorline.ffi.StorageUnavailableReason as FfiStorageUnavailableReason
 import dev.moorline.ffi.TokenType as FfiTokenType
 import dev.moorline.ffi.User as FfiUser
 
@@ -51,7 +54,17 @@ internal fun FfiSignedOutReason.toApp(): SignedOutReason = when (this) {
 internal fun FfiReauthReason.toApp(): ReauthReason = when (this) {
     is FfiReauthReason.Revoked -> ReauthReason.Revoked
     is FfiReauthReason.NoRefreshToken -> ReauthReason.NoRefreshToken
+    is FfiReauthReason.InteractionRequired -> ReauthReason.InteractionRequired
+    is FfiReauthReason.Refused -> ReauthReason.Refused
     is FfiReauthReason.StorageLost -> ReauthReason.StorageLost(reason.toApp())
+}
+
+internal fun FfiStorageUnavailableReason.toApp(): StorageUnavailableReason = when (this) {
+    FfiStorageUnavailableReason.LOCKED -> StorageUnavailableReason.LOCKED
+    FfiStorageUnavailableReason.NO_SPACE -> StorageUnavailableReason.NO_SPACE
+    FfiStorageUnavailableReason.BUSY -> StorageUnavailableReason.BUSY
+    FfiStorageUnavailableReason.NO_KEY_STORE -> StorageUnavailableReason.NO_KEY_STORE
+    FfiStorageUnavailableReason.FAILED -> StorageUnavailableReason.FAILED
 }
 
 internal fun FfiStorageLostReason.toApp(): StorageLostReason = when (this) {
@@ -60,13 +73,20 @@ internal fun FfiStorageLostReason.toApp(): StorageLostReason = when (this) {
     FfiStorageLostReason.NEWER_VERSION -> StorageLostReason.NEWER_VERSION
 }
 
+internal fun FfiRetry.toApp(): Retry = when (this) {
+    is FfiRetry.Never -> Retry.Never
+    is FfiRetry.Now -> Retry.Now
+    is FfiRetry.After -> Retry.After(duration.toKotlinDuration())
+    is FfiRetry.WhenUnlocked -> Retry.WhenUnlocked
+}
+
 internal fun FfiUser.toApp(): User = User(subject, name, preferredUsername, email, emailVerified, picture, claims)
 
 internal fun FfiAccessToken.toApp(): AccessToken =
     AccessToken(secret, tokenType.toApp(), expiresIn?.toKotlinDuration())
 
 internal fun FfiTokenType.toApp(): TokenType = when (this) {
-    FfiTokenType.BOUND -> TokenType.DPOP
+    FfiTokenType.DPOP -> TokenType.DPOP
     FfiTokenType.BEARER -> TokenType.BEARER
 }
 
@@ -85,9 +105,9 @@ internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
     refreshes = refreshes.toLong(),
 )
 
-internal fun FfiAuthorizationRequest.toApp(): SignInRequest = SignInRequest(url, state)
+internal fun FfiAuthorizationRequest.toApp(): AuthorizationRequest = AuthorizationRequest(url, state)
 
-internal fun FfiSignOut.toApp(): SignOutOutcome = SignOutOutcome(revoked)
+internal fun FfiSignOutOutcome.toApp(): SignOutOutcome = SignOutOutcome(revoked)
 
 internal fun FfiHttpResponse.toApp(): HttpResponse =
     HttpResponse(status.toInt(), headers.map { it.name to it.value }, body)
@@ -104,6 +124,6 @@ internal fun SignInOptions.toFfi(): FfiSignInOptions = FfiSignInOptions(
 )
 
 internal fun Duration.toFfi(name: String): java.time.Duration {
-    if (isNegative()) throw MoorlineException.Misconfigured("$name is negative")
+    if (isNegative()) throw misconfigured("$name is negative")
     return toJavaDuration()
 }

@@ -1,22 +1,24 @@
 package dev.moorline.internal
 
 import dev.moorline.MoorlineException
+import dev.moorline.ffi.ErrorKind
 import dev.moorline.ffi.InternalException
 import kotlinx.coroutines.CancellationException
 import java.util.concurrent.atomic.AtomicReference
 import kotlin.time.Duration.Companion.seconds
+import kotlin.time.toKotlinDuration
 import dev.moorline.ffi.ClientException as FfiException
 
 /** Turns what the native library throws into what an app may catch. */
 internal class Translator {
     private val lastKeyStoreFailure = AtomicReference<Throwable?>()
 
-    /** Takes note of what the app's key store threw: it is the cause of the error that comes of it. */
+    /** Records what the app's key store threw, as the cause of the error that results. */
     fun keyStoreFailed(failure: Throwable) {
         lastKeyStoreFailure.set(failure)
     }
 
-    /** Runs a call into the native library. Nothing but [MoorlineException]s and the coroutine's own end come out. */
+    /** Runs a call into the native library. It throws only [MoorlineException]s and [CancellationException]s. */
     inline fun <T> calling(block: () -> T): T =
         try {
             block()
@@ -24,35 +26,32 @@ internal class Translator {
             throw error
         } catch (error: CancellationException) {
             throw error
-        } catch (error: FfiException) {
+        } catch (error: FfiException.Failed) {
             throw translate(error)
         } catch (error: InternalException) {
-            // A panic, caught by UniFFI. Its text is the panic's, which nobody has promised to be free of secrets.
-            throw refused("internal_error", "the SDK failed within itself; please report it", error::class.simpleName)
+            throw internalError()
         } catch (error: LinkageError) {
-            val what = "the native library moorline_ffi can't be loaded (is it on jna.library.path?)"
-            throw MoorlineException.Misconfigured(what, cause = error)
+            throw misconfigured("the native library moorline_ffi cannot be loaded; check jna.library.path", error)
         }
 
-    fun translate(error: FfiException): MoorlineException {
-        val message = error.describe()
-        val retry = error.isRetryable()
-        return when (error) {
-            is FfiException.Offline -> MoorlineException.Offline(message, retry, null)
-            is FfiException.Cancelled -> MoorlineException.Cancelled(message, retry, null)
-            is FfiException.SignedOut -> MoorlineException.SignedOut(error.reason.toApp(), message, retry, null)
-            is FfiException.NeedsReauth -> MoorlineException.NeedsReauth(error.reason.toApp(), message, retry, null)
-            is FfiException.StorageUnavailable ->
-                MoorlineException.StorageUnavailable(message, retry, lastKeyStoreFailure.getAndSet(null))
-            is FfiException.StorageLost -> MoorlineException.StorageLost(error.reason.toApp(), message, retry, null)
-            is FfiException.PinMismatch -> MoorlineException.PinMismatch(error.host, message, retry, null)
-            is FfiException.ClockSkew -> MoorlineException.ClockSkew(error.seconds.seconds, message, retry, null)
-            is FfiException.Refused ->
-                MoorlineException.Refused(error.code, error.description, message, retry, null)
-            is FfiException.Misconfigured -> MoorlineException.Misconfigured(error.what, message, retry)
+    fun translate(error: FfiException.Failed): MoorlineException {
+        val facts = ErrorFacts(error.code, error.retry.toApp(), error.maybeSent, error.text)
+        return when (val kind = error.kind) {
+            is ErrorKind.Offline -> MoorlineException.Offline(facts)
+            is ErrorKind.RateLimited -> MoorlineException.RateLimited(kind.retryAfter.toKotlinDuration(), facts)
+            is ErrorKind.Untrusted -> MoorlineException.Untrusted(kind.host, kind.reason, facts)
+            is ErrorKind.PinMismatch -> MoorlineException.PinMismatch(kind.host, facts)
+            is ErrorKind.Cancelled -> MoorlineException.Cancelled(facts)
+            is ErrorKind.SignedOut -> MoorlineException.SignedOut(kind.reason.toApp(), facts)
+            is ErrorKind.NeedsReauth -> MoorlineException.NeedsReauth(kind.reason.toApp(), facts)
+            is ErrorKind.StorageUnavailable -> {
+                val cause = lastKeyStoreFailure.getAndSet(null)
+                MoorlineException.StorageUnavailable(kind.reason.toApp(), facts, cause)
+            }
+            is ErrorKind.StorageLost -> MoorlineException.StorageLost(kind.reason.toApp(), facts)
+            is ErrorKind.ClockSkew -> MoorlineException.ClockSkew(kind.seconds.seconds, facts)
+            is ErrorKind.Refused -> MoorlineException.Refused(kind.code, kind.description, facts)
+            is ErrorKind.Misconfigured -> MoorlineException.Misconfigured(kind.what, facts)
         }
     }
-
-    fun refused(code: String, description: String, kind: String?): MoorlineException =
-        MoorlineException.Refused(code, description, "refused: $code: $description ($kind)", false, null)
 }

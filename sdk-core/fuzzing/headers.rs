@@ -1,0 +1,54 @@
+//! Headers of responses.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use ::http::{HeaderMap, HeaderValue, header};
+
+use super::head_and_body;
+use crate::net::{challenges, retry_after, wants_other_token};
+
+/// The values of `WWW-Authenticate` fields, a line each.
+///
+/// What is read stands in the fields, and reads as the same again when it is written by the grammar. Only an error
+/// stops a refresh.
+pub fn challenges_of(input: &[u8]) {
+    let headers = fields(input.split(|byte| *byte == b'\n'));
+    let all = challenges(&headers);
+    let errors = || all.iter().filter_map(|challenge| challenge.error());
+    if errors().all(|error| error == "invalid_token") {
+        assert!(wants_other_token(&headers, "DPoP") && wants_other_token(&headers, "Bearer"));
+    }
+    let written: Vec<String> = all.iter().map(ToString::to_string).collect();
+    for lines in [written.clone(), vec![written.join(", ")]] {
+        let again = fields(lines.iter().map(String::as_bytes));
+        // A control character within a quoted string is not to be written.
+        if again.get_all(header::WWW_AUTHENTICATE).iter().count() == lines.len() {
+            assert_eq!(challenges(&again), all);
+        }
+    }
+}
+
+fn fields<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
+    let values = lines.filter_map(|line| HeaderValue::from_bytes(line.trim_ascii()).ok());
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append(header::WWW_AUTHENTICATE, value);
+    }
+    headers
+}
+
+/// Header fields, a line each.
+///
+/// No wait is longer than a day; a number of seconds is that number.
+pub fn retry_after_of(input: &[u8]) {
+    let (headers, _) = head_and_body(input);
+    let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let Some(wait) = retry_after(&headers, now) else { return };
+    assert!(wait <= Duration::from_secs(86_400));
+    let mut values = headers.get_all(header::RETRY_AFTER).iter();
+    if let (Some(first), None) = (values.next(), values.next())
+        && let Some(seconds) = first.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok())
+    {
+        assert_eq!(wait.as_secs(), seconds.min(86_400));
+    }
+}
