@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustls::ClientConfig;
@@ -201,18 +201,24 @@ impl Drop for LossyProxy {
 }
 
 async fn serve(client: TcpStream, shared: &Shared, upstream: &Upstream) -> Result<()> {
+    let connected = Instant::now();
     let stranger = shared.weather.get().is_some_and(|weather| weather.shows_a_stranger());
     match if stranger { &upstream.stranger } else { &upstream.front } {
-        Some(acceptor) => exchange(acceptor.accept(client).await?, shared, upstream).await,
-        None => exchange(client, shared, upstream).await,
+        Some(acceptor) => exchange(acceptor.accept(client).await?, connected, shared, upstream).await,
+        None => exchange(client, connected, shared, upstream).await,
     }
 }
 
-async fn exchange<S: Client>(mut client: S, shared: &Shared, upstream: &Upstream) -> Result<()> {
+async fn exchange<S: Client>(
+    mut client: S,
+    connected: Instant,
+    shared: &Shared,
+    upstream: &Upstream,
+) -> Result<()> {
     let Some(request) = Message::read(&mut client, &mut Vec::new()).await? else { return Ok(()) };
     let fault = shared.take_fault(&request);
     let (mut line, report) =
-        (Line::new(), Report::begin(shared.weather.get().map(AsRef::as_ref), &request, fault));
+        (Line::since(connected), Report::begin(shared.weather.get().map(AsRef::as_ref), &request, fault));
     let mut answer = line.during(&client, ask_or_not(&request, fault, shared, upstream, &report)).await?;
     if let (Some(weather), Some(answer)) = (shared.weather.get(), &mut answer) {
         weather.bend(&request, answer);

@@ -44,9 +44,9 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// From the time at which the request has arrived.
-    pub(super) fn new() -> Self {
-        Self { since: Instant::now(), hung_up: None }
+    /// From the time at which the client connected: what an app waits for includes the connection.
+    pub(super) const fn since(connected: Instant) -> Self {
+        Self { since: connected, hung_up: None }
     }
 
     /// Does `work` to its end, and notices when the client hangs up meanwhile.
@@ -114,7 +114,7 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut server, _) = listener.accept().await.unwrap();
         let serving = async {
-            let mut line = Line::new();
+            let mut line = Line::since(Instant::now());
             line.during(&server, tokio::time::sleep(after)).await;
             let written = server.write_all(ANSWER).await.is_ok();
             line.delivery(&mut server, written).await
@@ -150,7 +150,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut server, _) = listener.accept().await.unwrap();
-        let line = Line::new();
+        let line = Line::since(Instant::now());
         drop(client);
         let written = server.write_all(ANSWER).await.is_ok();
         assert!(matches!(line.delivery(&mut server, written).await, Delivery::HungUp(_)));
