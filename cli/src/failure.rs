@@ -9,7 +9,7 @@ use moorline::{Error, KeyStoreError, ReauthReason, Retry, StorageUnavailableReas
 
 use crate::exit::{CLOSED_PIPE, Exit};
 use crate::reasons;
-use crate::signals::Signal;
+use crate::signal::Signal;
 
 #[derive(Debug)]
 pub(crate) enum Failure {

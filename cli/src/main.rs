@@ -14,6 +14,7 @@ mod profile;
 mod reasons;
 mod session;
 mod settings;
+mod signal;
 mod signals;
 
 use std::process::ExitCode;

@@ -6,7 +6,8 @@ use super::checks::DISCOVERY;
 use super::document::{self, Unreadable};
 use super::finding::{Finding, quoted};
 use super::metadata::Metadata;
-use super::probe::{Answer, Probe, ProbeError};
+use super::probe::{Answer, Probe};
+use super::probe_error::ProbeError;
 use crate::exit::Exit;
 use crate::failure::Unjudged;
 

@@ -1,7 +1,8 @@
 //! The sessions that the experiments work on: signed in as needed, each token remembered, all revoked at the end.
 
 use super::finding::Finding;
-use super::probe::{Probe, ProbeError};
+use super::probe::Probe;
+use super::probe_error::ProbeError;
 use super::secret::Secret;
 use super::sign_in::{Arrival, NoArrival, SignIn};
 use super::tokens::{Client, Refusal, Reply, Tokens};

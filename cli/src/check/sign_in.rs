@@ -9,7 +9,8 @@ use url::Url;
 
 use super::crypto::{random, sha256_base64url};
 use super::document;
-use super::probe::{Probe, ProbeError};
+use super::probe::Probe;
+use super::probe_error::ProbeError;
 use super::secret::Secret;
 use super::tokens::error_words;
 use crate::failure::Failure;

@@ -14,7 +14,7 @@ use x509_parser::prelude::FromDer as _;
 
 use super::checks::TLS;
 use super::finding::Finding;
-use super::probe::ProbeError;
+use super::probe_error::ProbeError;
 
 /// Certificate authorities on top of this machine's own.
 pub(super) type Roots = Vec<CertificateDer<'static>>;

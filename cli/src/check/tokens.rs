@@ -9,7 +9,8 @@ use url::Url;
 use super::crypto::ProofKey;
 use super::document;
 use super::finding::quoted;
-use super::probe::{Answer, Probe, ProbeError};
+use super::probe::{Answer, Probe};
+use super::probe_error::ProbeError;
 use super::secret::Secret;
 
 /// What the token endpoint answered.

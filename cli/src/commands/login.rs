@@ -12,19 +12,12 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Context, claims, named, rough, whole_seconds};
+use super::{Context, Started, claims, named, rough, whole_seconds};
 use crate::arguments::Login;
 use crate::exit::Exit;
 use crate::failure::{Failure, whole};
 use crate::paste;
 use crate::settings::{RedirectHost, Settings};
-
-/// What there was before a sign-in that is under way.
-#[derive(Debug)]
-pub(crate) struct Started {
-    settings: Option<Vec<u8>>,
-    session: Option<SessionInfo>,
-}
 
 pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit, Failure> {
     let (before, damaged) = match context.profile.settings() {

@@ -33,9 +33,12 @@ impl KeyStore for Broken {
     }
 }
 
+/// What a key store answers.
+type LoadedKey = fn() -> Result<Option<SecretKey>, KeyStoreError>;
+
 #[test]
 fn a_key_that_cannot_open_the_vault_is_lost_and_a_new_start_works() {
-    let cases: [(fn() -> Result<Option<SecretKey>, KeyStoreError>, VaultError); 4] = [
+    let cases: [(LoadedKey, VaultError); 4] = [
         (|| Ok(None), VaultError::KeyGone),
         (|| Err(KeyStoreError::Damaged("restored without its Keystore key".into())), VaultError::KeyGone),
         (|| SecretKey::from_stored(vec![1; 31]).map(Some), VaultError::KeyGone),
@@ -61,7 +64,7 @@ fn a_key_that_cannot_open_the_vault_is_lost_and_a_new_start_works() {
 
 #[test]
 fn a_locked_a_slow_and_an_absent_key_store_lose_nothing() {
-    let cases: [(fn() -> Result<Option<SecretKey>, KeyStoreError>, StorageUnavailableReason); 4] = [
+    let cases: [(LoadedKey, StorageUnavailableReason); 4] = [
         (|| Err(KeyStoreError::Locked), StorageUnavailableReason::Locked),
         (|| Err(KeyStoreError::TimedOut), StorageUnavailableReason::Busy),
         (|| Err(KeyStoreError::Unavailable("none".into())), StorageUnavailableReason::NoKeyStore),
