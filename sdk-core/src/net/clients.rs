@@ -64,7 +64,6 @@ fn builder(tls: rustls::ClientConfig, configuration: &Configuration, watch: Watc
         .referer(false)
         .user_agent(USER_AGENT)
         .connect_timeout(configuration.connect_timeout())
-        .timeout(configuration.request_timeout())
         .pool_idle_timeout(watch.idle)
         .http2_keep_alive_interval(watch.ping_interval)
         .http2_keep_alive_timeout(watch.ping_timeout)

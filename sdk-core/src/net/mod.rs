@@ -1,6 +1,7 @@
 //! Everything that goes over the network goes through [`Transport`]: one HTTP client, on a TLS configuration of our
 //! own, with no redirects, no cookies, and limits on time and size.
 
+mod awake;
 mod challenges;
 mod clients;
 mod encoding;

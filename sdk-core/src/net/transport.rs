@@ -11,6 +11,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
+    awake::while_awake,
     clients::{Clients, Watch},
     encoding::{ACCEPTED, Body},
     error::{NetError, classify, classify_in_body},
@@ -68,6 +69,12 @@ impl Transport {
             .configuration
             .check_address(&request.url)
             .map_err(|error| NetError::NotAllowed(error.to_string()))?;
+        let received = while_awake(self.0.configuration.request_timeout(), self.exchange(request)).await;
+        received.unwrap_or(Err(NetError::Timeout { maybe_sent: true }))
+    }
+
+    /// The same, without a limit on time.
+    async fn exchange(&self, request: Request) -> Result<Response, NetError> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
         let limit = request.limit;
         let mut received = self.begin(request).send().await.map_err(|error| classify(&error, &host))?;
