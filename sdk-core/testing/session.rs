@@ -2,6 +2,8 @@
 
 use crate::{
     AccessToken, Error, SessionInfo, SessionState, SessionStates,
+    account::to_send,
+    provider::RefreshRequest,
     session::Session,
     vault::{Account, StoredState},
 };
@@ -25,6 +27,11 @@ impl Session {
 
     pub(crate) async fn stored_state(&self) -> StoredState {
         self.store.stored_state().await.unwrap()
+    }
+
+    /// Steps 2 and 3 of a refresh: what to send, journalled.
+    pub(crate) async fn begin(&self, knows_attempts: bool) -> Result<Option<RefreshRequest>, Error> {
+        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?))
     }
 
     pub(crate) async fn look<T: Send + 'static>(

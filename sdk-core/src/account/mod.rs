@@ -3,7 +3,10 @@
 mod access_token;
 pub mod decision;
 mod documents;
+mod evidence;
+mod guard;
 mod info;
+mod issued;
 mod refresher;
 mod revocations;
 mod sign_out;
@@ -12,6 +15,8 @@ mod store;
 
 pub use self::access_token::AccessToken;
 pub use self::info::SessionInfo;
+#[cfg(test)]
+pub(crate) use self::refresher::to_send;
 pub use self::sign_out::SignOutOutcome;
 #[cfg(test)]
 pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};

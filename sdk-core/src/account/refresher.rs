@@ -15,22 +15,21 @@ use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
     documents::{keep, metadata},
+    evidence::{answered, dropped, end, failure_of, reason_of, rejected_client, verdict_of},
+    guard::Guard,
+    issued::{Issued, issued, successor_of},
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
 };
 use crate::{
-    dpop::{ProofKey, TokenType, is_about_the_proof},
+    dpop::is_about_the_proof,
     error::{Error, ReauthReason, StorageUnavailableReason},
-    net::NetError,
-    provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, Tokens, names_another_user},
+    provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, names_another_user},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{
-        Account, Begun, Change, Lease, RefusedSession, Revocation, SentBefore, StoredSession, StoredState,
-        TokenRefusal, WhenLost, hash,
-    },
+    vault::{Begun, Change, Lease, Revocation, StoredSession, StoredState, TokenRefusal, WhenLost, hash},
 };
 
 /// The one owner of an account's refreshes.
@@ -68,18 +67,6 @@ impl Patience {
         poll: Duration::from_millis(50),
         first_reading: Duration::from_millis(100),
     };
-}
-
-/// Tokens that were issued for a refresh token.
-#[derive(Debug)]
-struct Issued {
-    sent: Secret,
-    proof_key: Option<ProofKey>,
-    tokens: Tokens,
-    /// Begins when the request was sent.
-    began: Lifetime,
-    /// Whether the provider says that it knows attempts.
-    knows_attempts: bool,
 }
 
 /// How one round of a refresh ended.
@@ -190,12 +177,6 @@ impl Refresher {
             (Action::Journal, Some(sending)) => self.exchange_under_lease(metadata, &sending).await,
             _ => self.without_refresh_token(stored, request).await,
         }
-    }
-
-    /// Steps 2 and 3: what to send, journalled.
-    #[cfg(test)]
-    pub(crate) async fn begin(&self, knows_attempts: bool) -> Result<Option<RefreshRequest>, Error> {
-        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?))
     }
 
     /// The exchange with a provider that knows no attempts: two processes that send the same token lose the session, and so
@@ -460,49 +441,12 @@ impl Refresher {
     }
 }
 
-/// What makes sure that a token is sent only once, as far as the provider can tell.
-#[derive(Debug)]
-enum Guard {
-    /// The provider recognizes a retry by its attempt.
-    Attempt,
-    /// No other process sends. The heir of a process that died, or was suspended, after it sent the token sends once.
-    Lease { lease: Lease, sent_before: SentBefore },
-}
-
-impl Guard {
-    /// Whether the lease is still held, if one is needed.
-    fn may_send(&self) -> bool {
-        match self {
-            Self::Attempt => true,
-            Self::Lease { lease, .. } => !lease.is_suspended(),
-        }
-    }
-
-    fn may_send_again(&self) -> bool {
-        match self {
-            Self::Attempt => true,
-            Self::Lease { sent_before, .. } => *sent_before == SentBefore::No && self.may_send(),
-        }
-    }
-
-    /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and a
-    /// process that was suspended may still get its answer.
-    fn is_exclusive(&self) -> bool {
-        match self {
-            Self::Attempt => true,
-            Self::Lease { lease, sent_before } => {
-                lease.is_exclusive() && *sent_before != SentBefore::Suspended
-            }
-        }
-    }
-}
-
 /// Another process has the lease, or the time of this one is over.
 const fn busy() -> Error {
     Error::StorageUnavailable(StorageUnavailableReason::Busy)
 }
 
-fn to_send(begun: &Begun) -> Option<RefreshRequest> {
+pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
     let stored = begun.state.session()?;
     Some(RefreshRequest {
         token: stored.refresh_token.clone()?,
@@ -511,131 +455,10 @@ fn to_send(begun: &Begun) -> Option<RefreshRequest> {
     })
 }
 
-fn issued(metadata: &Metadata, sending: &RefreshRequest, tokens: Tokens, began: Lifetime) -> Issued {
-    Issued {
-        sent: sending.token.clone(),
-        proof_key: sending.proof_key.clone(),
-        tokens,
-        began,
-        knows_attempts: metadata.refresh_attempt_supported,
-    }
-}
-
-fn answered<'a>(sent: &'a Secret, verdict: Verdict, account: &'a Account) -> Event<'a, Secret> {
-    Event::Answered {
-        sent,
-        verdict,
-        held: account.state.refresh_token(),
-        refused: account.state.refused_token(),
-    }
-}
-
-/// What becomes of tokens that may not be stored.
-fn dropped<T>(
-    action: Action,
-    account: &mut Account,
-    revocation: Revocation,
-) -> Change<Result<Option<T>, Error>> {
-    if action == Action::DropAndRevoke {
-        account.revocations.push(revocation);
-        return Change::Write(Err(account.state.no_session()));
-    }
-    Change::Keep(Ok(None))
-}
-
-/// Ends the session, and keeps its tokens in case that a success is under way.
-fn end(account: &mut Account, reason: ReauthReason) -> Change<Result<(), Error>> {
-    account.refusal = None;
-    account.state = match std::mem::replace(&mut account.state, StoredState::Ended(reason)) {
-        StoredState::SignedIn(session) => {
-            StoredState::Refused(Box::new(RefusedSession { session: *session, reason }))
-        }
-        _ => StoredState::Ended(reason),
-    };
-    Change::Write(Err(account.state.no_session()))
-}
-
-/// What a refusal says about the session (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6).
-fn verdict_of(refusal: &Refusal, again: bool) -> Verdict {
-    match refusal.code.as_str() {
-        _ if refusal.is_invalid_grant() => Verdict::InvalidGrant,
-        "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => {
-            Verdict::InteractionRequired
-        }
-        "invalid_client"
-        | "unauthorized_client"
-        | "unsupported_grant_type"
-        | "invalid_scope"
-        | "invalid_target" => Verdict::ClientRejected,
-        _ => Verdict::Refused { again },
-    }
-}
-
-fn reason_of(refusal: &Refusal) -> ReauthReason {
-    match verdict_of(refusal, true) {
-        Verdict::InteractionRequired => ReauthReason::InteractionRequired,
-        _ => ReauthReason::Refused,
-    }
-}
-
-/// The provider does not accept this app: nothing that the user could mend.
-fn rejected_client(refusal: &Refusal) -> Error {
-    let Refusal { code, description, .. } = refusal;
-    let details = if description.is_empty() { String::new() } else { format!(": {description}") };
-    Error::Misconfigured(format!(
-        "the provider refuses to refresh for this client ({code}{details}); check the client's registration"
-    ))
-}
-
 fn still_valid(expires_in: Option<Duration>) -> String {
     let valid =
         expires_in.map_or_else(|| "is valid".into(), |left| format!("is valid for {} s", left.as_secs()));
     format!("there is no refresh token (was the scope offline_access requested?); the access token {valid}")
-}
-
-/// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). A bound
-/// session keeps its key whatever the token type. An access token that is now called a bearer token is sent as one only if
-/// the app accepts those; otherwise it is sent with proofs as before. (An API may refuse it then. A successor that was
-/// thrown away would cost the session.)
-fn successor_of(
-    Issued { tokens, began, knows_attempts, .. }: &Issued,
-    bearer_accepted: bool,
-) -> impl FnOnce(&mut StoredSession) + Send + 'static {
-    let knows_attempts = *knows_attempts;
-    let token_type = tokens.token_type;
-    let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
-    let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
-    let scope = tokens.scope.clone();
-    move |stored| {
-        stored.access_token = access_token;
-        stored.bearer_access_token = match token_type {
-            Some(token_type) => token_type == TokenType::Bearer && bearer_accepted,
-            None => stored.bearer_access_token,
-        };
-        stored.lifetime = lifetime;
-        stored.refreshes += 1;
-        if let Some(refresh_token) =
-            refresh_token.filter(|token| Some(token) != stored.refresh_token.as_ref())
-        {
-            stored.refresh_token = Some(refresh_token);
-            stored.knows_attempts = Some(knows_attempts);
-        }
-        if let Some(scope) = scope {
-            stored.scope = scope;
-        }
-    }
-}
-
-const fn failure_of(error: &NetError) -> Failure {
-    match error {
-        NetError::Offline { .. } | NetError::Timeout { .. } | NetError::TooLarge | NetError::BodyCut => {
-            Failure::Unclear
-        }
-        NetError::PinMismatch(_)
-        | NetError::Untrusted { .. }
-        | NetError::NotAllowed(_)
-        | NetError::RateLimited(_) => Failure::NotSent,
-    }
 }
 
 /// Far more than two processes need to get out of each other's way.

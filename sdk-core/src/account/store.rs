@@ -206,7 +206,7 @@ impl AccountStore {
     }
 
     /// Steps 2 and 3 of a refresh: what to send, with its journalled attempt.
-    pub(super) async fn begin_refresh(&self, knows_attempts: bool) -> Result<Begun, Error> {
+    pub(crate) async fn begin_refresh(&self, knows_attempts: bool) -> Result<Begun, Error> {
         let id = self.id.clone();
         let begun = self.change_vault(move |vault| vault.begin_refresh(&id, knows_attempts)).await?;
         self.observe(begun.reading, &begun.state);

@@ -9,7 +9,7 @@ use crate::{
 };
 
 async fn begin(session: &Session) -> RefreshRequest {
-    session.refresher.begin(true).await.unwrap().unwrap()
+    session.begin(true).await.unwrap().unwrap()
 }
 
 /// Does the first `steps` steps of a refresh, and dies.

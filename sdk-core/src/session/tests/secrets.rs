@@ -14,7 +14,7 @@ async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
     let session = device.signed_in().await;
     device.provider.fault(Fault::LoseAnswer);
     let token = session.access_token(a_new_one(&session)).await.unwrap();
-    let begun = session.refresher.begin(true).await.unwrap();
+    let begun = session.begin(true).await.unwrap();
     let request =
         HttpRequest::get(&format!("{}/api?seen-in-query", device.provider.issuer)).header("X", "seen-header");
     let mut shown =
@@ -51,7 +51,7 @@ async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
 async fn no_file_of_the_vault_holds_anything_readable() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    session.refresher.begin(true).await.unwrap();
+    session.begin(true).await.unwrap();
     for file in device.files("") {
         let bytes = std::fs::read(&file).unwrap();
         for readable in ["seen-", "ada", "127.0.0.1", "notes"] {

@@ -163,7 +163,7 @@ async fn an_answer_that_could_not_be_stored_is_stored_at_the_shutdown() {
 async fn a_pending_record_of_a_newer_sdk_is_left_alone_and_nothing_is_sent() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    session.refresher.begin(true).await.unwrap();
+    session.begin(true).await.unwrap();
     let record = device.files("pending-").remove(0);
     let old = std::fs::read(&record).unwrap();
     put(&record, &crate::testing::newer_version_of(&old));
