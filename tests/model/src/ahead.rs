@@ -16,7 +16,7 @@ use moorline_server::oauth::dpop::{Checked, Claim, DPOP, Dpop};
 use moorline_server::random::Random;
 use serde_json::{Value, json};
 
-/// How old the nonce of a proof is: an index into [`MINUTES`].
+/// How old the nonce of a proof is: an index into `MINUTES`.
 pub type Age = u8;
 
 /// Good everywhere; good for a refresh alone; so at the end of an access token's life; good for nothing.
