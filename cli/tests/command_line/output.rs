@@ -86,7 +86,7 @@ fn https_to_a_port_that_speaks_http_is_named_as_that() {
     let provider = Provider::new();
     let https = provider.issuer.replace("http://", "https://");
     let login = ["login", "--issuer", &https, "--client-id", "x", "--insecure-file-key"];
-    Desk::new().run(&login).failed_with(15, "does not speak TLS on this port");
+    Desk::new().run(&login).failed_with(15, "does not speak TLS");
 }
 
 #[test]

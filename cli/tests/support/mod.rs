@@ -30,8 +30,10 @@ impl Desk {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_moorline"));
+        // A program in the background may inherit signals that are ignored, which the command line leaves so.
+        let mut command = Command::new("env");
         command
+            .args(["--default-signal", env!("CARGO_BIN_EXE_moorline")])
             .args(arguments)
             .env("MOORLINE_HOME", self.home.path())
             .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent/bus")

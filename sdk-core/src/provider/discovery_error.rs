@@ -47,12 +47,14 @@ impl From<DiscoveryError> for Error {
     fn from(error: DiscoveryError) -> Self {
         match error {
             DiscoveryError::Net(error) => error.into(),
+            // Not even the issuer is there: something else answered in the provider's place.
             DiscoveryError::NoDocument { .. }
-            | DiscoveryError::Missing(_)
-            | DiscoveryError::BadMember { .. } => Self::offline(),
-            error @ (DiscoveryError::IssuerMismatch { .. } | DiscoveryError::NoS256) => {
-                Self::Misconfigured(error.to_string())
-            }
+            | DiscoveryError::Missing("issuer")
+            | DiscoveryError::BadMember { name: "issuer", .. } => Self::offline(),
+            error @ (DiscoveryError::Missing(_)
+            | DiscoveryError::BadMember { .. }
+            | DiscoveryError::IssuerMismatch { .. }
+            | DiscoveryError::NoS256) => Self::Misconfigured(error.to_string()),
         }
     }
 }
