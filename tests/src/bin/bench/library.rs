@@ -107,12 +107,12 @@ mod tests {
     #[test]
     fn a_symbol_is_of_the_crate_that_its_path_begins_with() {
         for (symbol, name) in [
-            ("_ZN8moorline5vault4Vault4open17h0123456789abcdefE", "moorline"),
+            ("_ZN8moorline5vault5Vault4open17h0123456789abcdefE", "moorline"),
             (
-                "_ZN69_$LT$rustls..conn..Side$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE",
+                "_ZN55_$LT$rustls..conn..Side$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE",
                 "rustls",
             ),
-            ("_ZN50_$LT$$RF$$u5b$u8$u5d$$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE", "core"),
+            ("_ZN53_$LT$$RF$$u5b$u8$u5d$$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE", "core"),
             ("_ZN4core3ptr13drop_in_place17h0123456789abcdefE.llvm.12345", "core"),
             ("aws_lc_0_30_0_SHA256_Update", "aws-lc (C and assembly)"),
             ("uniffi_moorline_ffi_fn_method_session_refresh", "moorline_ffi (C functions)"),

@@ -166,7 +166,9 @@ mod tests {
         control.arm(call, mode, 1).unwrap();
         let input = folder.path().join("input");
         std::fs::write(&input, b"abc").unwrap();
-        let status = Command::new("dd")
+        // A test in the background may inherit signals that are ignored.
+        let status = Command::new("env")
+            .args(["--default-signal", "dd"])
             .arg(format!("if={}", input.display()))
             .arg(format!("of={}", watched.join("file").display()))
             .args(["bs=1", "status=none", if sync { "conv=notrunc,fsync" } else { "conv=notrunc" }])
