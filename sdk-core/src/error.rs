@@ -20,7 +20,7 @@ pub enum Error {
         maybe_sent: bool,
     },
     /// The server asked to come back later (429, or `Retry-After`). The session is unchanged.
-    #[error("the server asks to retry in {} seconds", .retry_after.as_secs())]
+    #[error("the server asks to retry in {} seconds", .retry_after.as_millis().div_ceil(1_000))]
     RateLimited {
         /// How long to wait. Calls before that fail with the remaining time and send nothing.
         retry_after: Duration,

@@ -196,9 +196,8 @@ impl Owner {
     pub(crate) async fn refresh_until_answered(&mut self) -> Result<Step> {
         let mut last = self.refresh().await?;
         for _ in 1..TRIES {
-            if !matches!(last, Step::Later(_)) {
-                break;
-            }
+            let Step::Later(error) = &last else { break };
+            tokio::time::sleep(asked_to_wait(error)).await;
             last = self.refresh().await?;
         }
         Ok(last)
@@ -252,4 +251,11 @@ impl Owner {
         }
         Ok(answer)
     }
+}
+
+/// How long the server asked to wait, by the words of [`moorline::Error::RateLimited`].
+fn asked_to_wait(error: &str) -> Duration {
+    let (_, rest) = error.split_once("retry in ").unwrap_or_default();
+    let seconds = rest.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or_default();
+    Duration::from_secs(seconds)
 }
