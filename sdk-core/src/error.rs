@@ -142,6 +142,11 @@ impl Error {
         Self::Offline { maybe_sent: false }
     }
 
+    /// The server gave no usable response, and may have asked to wait.
+    pub(crate) fn unclear(retry_after: Option<Duration>) -> Self {
+        retry_after.map_or_else(Self::offline, |retry_after| Self::RateLimited { retry_after })
+    }
+
     /// Whether the same call may succeed later: then nothing that it needs may be thrown away.
     pub(crate) fn is_passing(&self) -> bool {
         self.retry() != Retry::Never

@@ -258,9 +258,7 @@ impl Refresher {
                 }
                 Ok(TokenResponse::Unclear { why, retry_after }) => {
                     tracing::info!(why, "a refresh got no clear response");
-                    let error = retry_after
-                        .map_or_else(Error::offline, |retry_after| Error::RateLimited { retry_after });
-                    (Failure::Unclear, error, retry_after)
+                    (Failure::Unclear, Error::unclear(retry_after), retry_after)
                 }
                 Err(error) => {
                     tracing::info!(%error, "a refresh got no response");

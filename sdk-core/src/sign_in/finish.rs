@@ -146,7 +146,7 @@ impl SignIn {
             TokenResponse::Refused(refusal) => Err(refusal.into()),
             TokenResponse::Unclear { why, retry_after } => {
                 tracing::info!(why, "the code exchange got no clear response");
-                Err(retry_after.map_or_else(Error::offline, |retry_after| Error::RateLimited { retry_after }))
+                Err(Error::unclear(retry_after))
             }
         }
     }
