@@ -26,6 +26,11 @@ pub(crate) enum DiscoveryError {
         "the provider calls itself {found:?}, and the configuration says {expected:?}; they must be the same to the letter"
     )]
     IssuerMismatch { expected: String, found: String },
+    #[error(
+        "the answer comes from {found:?}, not from the issuer, and is no whole metadata document: a captive portal or a proxy \
+         may have answered"
+    )]
+    PartOfAnother { found: String },
     #[error("the provider does not offer PKCE with S256, and nothing less is used")]
     NoS256,
 }
@@ -38,7 +43,11 @@ impl DiscoveryError {
             Self::Net(NetError::PinMismatch(_) | NetError::NotAllowed(_))
             | Self::IssuerMismatch { .. }
             | Self::NoS256 => false,
-            Self::Net(_) | Self::NoDocument { .. } | Self::Missing(_) | Self::BadMember { .. } => true,
+            Self::Net(_)
+            | Self::NoDocument { .. }
+            | Self::PartOfAnother { .. }
+            | Self::Missing(_)
+            | Self::BadMember { .. } => true,
         }
     }
 }
@@ -47,8 +56,9 @@ impl From<DiscoveryError> for Error {
     fn from(error: DiscoveryError) -> Self {
         match error {
             DiscoveryError::Net(error) => error.into(),
-            // Not even the issuer is there: something else answered in the provider's place.
+            // The issuer is not there: something else answered in the provider's place.
             DiscoveryError::NoDocument { .. }
+            | DiscoveryError::PartOfAnother { .. }
             | DiscoveryError::Missing("issuer")
             | DiscoveryError::BadMember { name: "issuer", .. } => Self::offline(),
             error @ (DiscoveryError::Missing(_)

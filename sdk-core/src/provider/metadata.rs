@@ -98,22 +98,21 @@ impl Metadata {
     }
 }
 
-/// A document of another issuer is the provider's own word only if it is whole: anything else may be half a document,
-/// or a captive portal's.
+/// A document of another issuer is a provider's word only if it is whole: anything else may be a captive portal's.
 fn of_another_issuer(
     document: &Map<String, Value>,
     configuration: &Configuration,
     found: &str,
 ) -> DiscoveryError {
-    for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
-        let url = needed_text(document, name).map(Url::parse);
-        match url {
-            Err(error) => return error,
-            Ok(Err(error)) => return DiscoveryError::BadMember { name, why: error.to_string() },
-            Ok(Ok(_)) => {}
-        }
+    let found = found.to_owned();
+    let is_whole = ["authorization_endpoint", "token_endpoint", "jwks_uri"]
+        .iter()
+        .all(|name| needed_text(document, name).is_ok_and(|text| Url::parse(text).is_ok()));
+    if is_whole {
+        DiscoveryError::IssuerMismatch { expected: configuration.issuer().to_owned(), found }
+    } else {
+        DiscoveryError::PartOfAnother { found }
     }
-    DiscoveryError::IssuerMismatch { expected: configuration.issuer().to_owned(), found: found.to_owned() }
 }
 
 fn needed_text<'a>(document: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, DiscoveryError> {
