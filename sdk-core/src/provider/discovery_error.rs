@@ -27,8 +27,8 @@ pub(crate) enum DiscoveryError {
     )]
     IssuerMismatch { expected: String, found: String },
     #[error(
-        "the answer comes from {found:?}, not from the issuer, and is no whole metadata document: a captive portal or a proxy \
-         may have answered"
+        "the answer comes from {found:?}, not from the issuer, and is no whole metadata document: a captive portal or \
+         a proxy may have answered"
     )]
     PartOfAnother { found: String },
     #[error("the provider does not offer PKCE with S256, and nothing less is used")]
