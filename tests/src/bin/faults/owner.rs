@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::shell::{Shell, Step, TIMEOUT_MS};
 use crate::site::Site;
 
-/// How often an app asks again before its person is said to be signed out.
+/// How often an app asks again before its user counts as signed out.
 const TRIES: usize = 12;
 
 /// How a session came through.
@@ -26,7 +26,7 @@ pub(crate) enum Verdict {
     Forked(String),
 }
 
-/// See the module.
+/// A device, its app, and the session on it.
 #[derive(Debug)]
 pub(crate) struct Owner {
     pub(crate) site: Arc<Site>,
@@ -76,6 +76,9 @@ impl Device {
     }
 }
 
+/// How often a sign-in is tried.
+const SIGN_INS: u32 = 3;
+
 impl Owner {
     /// Somebody who has just signed in.
     pub(crate) async fn sign_in(site: Arc<Site>, habits: Habits) -> Result<Self> {
@@ -85,18 +88,28 @@ impl Owner {
         Ok(owner)
     }
 
-    /// Signs in on a new device; the old session is forgotten.
+    /// Signs in on a new device; the old session is forgotten. No fault is under way, so that what fails is the loaded
+    /// machine: a time-out, mostly. It is printed and tried again, since one of thousands must not end the run.
     pub(crate) async fn sign_in_anew(&mut self) -> Result<()> {
+        for attempt in 1.. {
+            match self.sign_in_once().await {
+                Ok(()) => break,
+                Err(error) if attempt == SIGN_INS => return Err(error.context(self.site.health().await)),
+                Err(error) => eprintln!("a sign-in failed and is tried again: {error:#}"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn sign_in_once(&mut self) -> Result<()> {
         if self.session != usize::MAX {
             self.site.wire.forget(self.session);
+            self.session = usize::MAX;
         }
         self.app = App::Process(None);
         self.device = Device::new()?;
         self.start()?;
-        match self.walk_through_sign_in().await {
-            Err(error) => Err(error.context(self.site.health().await)),
-            signed_in => signed_in,
-        }
+        self.walk_through_sign_in().await
     }
 
     async fn walk_through_sign_in(&mut self) -> Result<()> {

@@ -134,7 +134,7 @@ impl Site {
         }
     }
 
-    /// A person walks through the provider's pages, and comes back with the callback.
+    /// A user walks through the provider's pages, and comes back with the callback.
     pub(crate) async fn sign_in(&self, url: &str) -> Result<Url> {
         match &self.provider {
             Provider::Ours(ours) => ours.browser.lock().await.sign_in(url, ours.dev.user("ada")?).await,
