@@ -151,6 +151,7 @@ pub(crate) fn token(text: &str) -> AccessToken {
         scope: Vec::new(),
         signed_in_at: 0,
         refreshes: 0,
+        refusal: None,
         login_state: Secret::new(String::new()),
     };
     AccessToken::of(&session, &crate::SystemClock)

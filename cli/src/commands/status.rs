@@ -9,12 +9,9 @@ use super::{Context, claims, named, one_line, rough, whole_seconds};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-#[expect(
-    clippy::unused_async,
-    reason = "every command that needs the SDK is asynchronous, so that they read alike"
-)]
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let (settings, moorline) = context.open()?;
+    moorline.opened().await;
     let state = moorline.state();
     let info = moorline.session_info();
     let (name, exit) = match &state {
@@ -71,6 +68,9 @@ fn add(json: &mut Value, info: &SessionInfo) {
     json["signed_in_at"] =
         info.signed_in_at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()).into();
     json["refreshes"] = info.refreshes.into();
+    if let Some(code) = &info.last_refusal {
+        json["last_refusal"] = code.as_str().into();
+    }
 }
 
 fn text(info: &SessionInfo, provider: &str) -> String {
@@ -89,6 +89,9 @@ fn text(info: &SessionInfo, provider: &str) -> String {
         .elapsed()
         .map_or_else(|_| "just now".to_owned(), |ago| format!("{} ago", rough(ago)));
     let refresh = match (info.has_refresh_token, info.refreshes) {
+        _ if let Some(code) = &info.last_refusal => {
+            format!("refused the last time: {}; `moorline refresh` tries again", one_line(code))
+        }
         (false, _) => "not possible: the provider gave no refresh token".to_owned(),
         (true, 1) => "possible; done once so far".to_owned(),
         (true, times) => format!("possible; done {times} times so far"),

@@ -123,8 +123,7 @@ pub fn decide<T: PartialEq>(event: Event<'_, T>) -> Action {
             Verdict::Issued => Action::Store,
             Verdict::InvalidGrant => Action::End,
             Verdict::InteractionRequired | Verdict::Refused { again: true } => Action::Suspend,
-            Verdict::Refused { again: false } => Action::Note,
-            Verdict::ClientRejected => Action::Report,
+            Verdict::Refused { again: false } | Verdict::ClientRejected => Action::Note,
         },
         Event::Answered { held: Some(_), .. } => Action::StartOver,
         // The session ended by inference from a refusal of this very token; that it succeeds is better evidence.

@@ -33,7 +33,6 @@ pub(super) fn dropped<T>(
 
 /// Ends the session, and keeps its tokens in case that a success is under way.
 pub(super) fn end(account: &mut Account, reason: ReauthReason) -> Change<Result<(), Error>> {
-    account.refusal = None;
     account.state = match std::mem::replace(&mut account.state, StoredState::Ended(reason)) {
         StoredState::SignedIn(session) => {
             StoredState::Refused(Box::new(RefusedSession { session: *session, reason }))
@@ -43,31 +42,54 @@ pub(super) fn end(account: &mut Account, reason: ReauthReason) -> Change<Result<
     Change::Write(Err(account.state.no_session()))
 }
 
-/// What a refusal says about the session (RFC 6749 §5.2, OpenID Connect Core §3.1.2.6).
-pub(super) fn verdict_of(refusal: &Refusal, again: bool) -> Verdict {
+/// What a refusal says about the session, after an earlier one of the same token (RFC 6749 §5.2, OpenID Connect Core
+/// §3.1.2.6).
+pub(super) fn verdict_of(refusal: &Refusal, earlier: Option<&str>) -> Verdict {
     match refusal.code.as_str() {
         _ if refusal.is_invalid_grant() => Verdict::InvalidGrant,
+        code if is_about_the_client(code) => Verdict::ClientRejected,
         "interaction_required" | "login_required" | "consent_required" | "account_selection_required" => {
             Verdict::InteractionRequired
         }
+        _ => Verdict::Refused { again: earlier.is_some_and(|code| !is_about_the_client(code)) },
+    }
+}
+
+fn is_about_the_client(code: &str) -> bool {
+    matches!(
+        code,
         "invalid_client"
-        | "unauthorized_client"
-        | "unsupported_grant_type"
-        | "invalid_scope"
-        | "invalid_target" => Verdict::ClientRejected,
-        _ => Verdict::Refused { again },
+            | "unauthorized_client"
+            | "unsupported_grant_type"
+            | "invalid_scope"
+            | "invalid_target"
+    )
+}
+
+/// Records a refusal that does not end the session, and reports it.
+pub(super) fn note(account: &mut Account, refusal: Refusal) -> Change<Result<(), Error>> {
+    let error = match is_about_the_client(&refusal.code) {
+        true => rejected_client(&refusal),
+        false => refusal.clone().into(),
+    };
+    match &mut account.state {
+        StoredState::SignedIn(session) if session.refusal.as_ref() != Some(&refusal.code) => {
+            session.refusal = Some(refusal.code);
+            Change::Write(Err(error))
+        }
+        _ => Change::Keep(Err(error)),
     }
 }
 
 pub(super) fn reason_of(refusal: &Refusal) -> ReauthReason {
-    match verdict_of(refusal, true) {
+    match verdict_of(refusal, None) {
         Verdict::InteractionRequired => ReauthReason::InteractionRequired,
         _ => ReauthReason::Refused,
     }
 }
 
 /// The provider does not accept this app: nothing that the user could mend.
-pub(super) fn rejected_client(refusal: &Refusal) -> Error {
+fn rejected_client(refusal: &Refusal) -> Error {
     let Refusal { code, description, .. } = refusal;
     let details = if description.is_empty() { String::new() } else { format!(": {description}") };
     Error::Misconfigured(format!(

@@ -15,7 +15,7 @@ use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
     documents::{keep, metadata},
-    evidence::{answered, dropped, end, failure_of, reason_of, rejected_client, verdict_of},
+    evidence::{answered, dropped, end, failure_of, note, reason_of, verdict_of},
     guard::Guard,
     issued::{Issued, issued, successor_of},
     revocations::Revocations,
@@ -29,7 +29,7 @@ use crate::{
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, Lease, Revocation, StoredSession, StoredState, TokenRefusal, WhenLost, hash},
+    vault::{Begun, Change, Lease, Revocation, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -318,7 +318,7 @@ impl Refresher {
                 )));
             }
             successor(&mut stored);
-            account.refusal = None;
+            stored.refusal = None;
             keep(&provider, account);
             account.state = StoredState::SignedIn(stored.clone());
             Change::Write(Ok(Some(stored)))
@@ -385,9 +385,9 @@ impl Refresher {
     ) -> Result<Settled, Error> {
         let (sent, refused) = (sending.token.clone(), refusal.clone());
         let settled = self.store.update(WhenLost::Fail, move |account| {
-            let token_hash = hash(&sent);
-            let again = account.refusal.as_ref().is_some_and(|earlier| earlier.token_hash == token_hash);
-            match decide(answered(&sent, verdict_of(&refused, again), account)) {
+            let earlier = account.state.session().and_then(|session| session.refusal.as_deref());
+            let verdict = verdict_of(&refused, earlier);
+            match decide(answered(&sent, verdict, account)) {
                 Action::End => {
                     // Somebody who has gone on from this token would keep what its owner has lost (`superseded`). But where
                     // another process may be about to succeed with it, that would end its session.
@@ -396,11 +396,7 @@ impl Refresher {
                     end(account, ReauthReason::Revoked)
                 }
                 Action::Suspend => end(account, reason_of(&refused)),
-                Action::Note => {
-                    account.refusal = Some(TokenRefusal { token_hash, code: refused.code.clone() });
-                    Change::Write(Err(refused.into()))
-                }
-                Action::Report => Change::Keep(Err(rejected_client(&refused))),
+                Action::Note => note(account, refused),
                 Action::StartOver => Change::Keep(Ok(())),
                 _ => Change::Keep(Err(account.state.no_session())),
             }

@@ -35,7 +35,6 @@ pub(crate) async fn sign_out(
 /// Removes the session, and queues its revocation, which is returned.
 fn clear_session(account: &mut Account) -> Option<Revocation> {
     account.logins.clear();
-    account.refusal = None;
     let before = std::mem::replace(&mut account.state, StoredState::SignedOut);
     let session = match &before {
         StoredState::Refused(refused) => Some(&refused.session),

@@ -124,6 +124,7 @@ impl SignIn {
             scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
             signed_in_at: unix_seconds(self.store.clock()),
             refreshes: 0,
+            refusal: None,
             login_state: login.state.clone(),
         })
     }
@@ -216,7 +217,6 @@ const fn ends_sign_in(error: &Error) -> bool {
 /// knows when that leaves the new one alone. What was queued before stays queued.
 fn replace(account: &mut Account, stored: StoredSession) {
     account.logins.clear();
-    account.refusal = None;
     let before = std::mem::replace(&mut account.state, StoredState::SignedIn(Box::new(stored)));
     account.revocations.extend(before.session().map(Revocation::of));
 }

@@ -73,9 +73,6 @@ pub(crate) struct Account {
     pub(crate) logins: Vec<PendingLogin>,
     /// Tokens that the provider has yet to revoke.
     pub(crate) revocations: Vec<Revocation>,
-    /// A refusal of the current refresh token that does not say whether the session has ended: a second one does.
-    #[serde(default)]
-    pub(crate) refusal: Option<TokenRefusal>,
     /// The provider's documents, as they were when a session was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<StoredProvider>,
@@ -88,7 +85,6 @@ impl Account {
             state: StoredState::NeverSignedIn,
             logins: Vec::new(),
             revocations: Vec::new(),
-            refusal: None,
             provider: None,
         }
     }
@@ -112,14 +108,6 @@ pub(crate) enum StoredState {
 pub(crate) struct RefusedSession {
     pub(crate) session: StoredSession,
     pub(crate) reason: ReauthReason,
-}
-
-/// The provider refused this token in words that do not say that the session has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct TokenRefusal {
-    /// SHA-256 of the refresh token, in base64url.
-    pub(crate) token_hash: String,
-    pub(crate) code: String,
 }
 
 impl StoredState {
@@ -188,6 +176,9 @@ pub(crate) struct StoredSession {
     /// Unix seconds, by the device's clock.
     pub(crate) signed_in_at: u64,
     pub(crate) refreshes: u64,
+    /// The error code of the last refresh, if the provider refused it with one that does not end the session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) refusal: Option<String>,
     /// The `state` of the sign-in that it came from: the same callback, delivered twice, is told by it.
     pub(crate) login_state: Secret,
 }

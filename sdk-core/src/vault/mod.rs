@@ -42,12 +42,10 @@ use std::{
 };
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::attempts::read_record;
+pub(crate) use self::attempts::{hash, read_record};
 pub(crate) use self::{
-    attempts::hash,
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
-        TokenRefusal,
     },
     disk::{Disk, SystemDisk},
     error::VaultError,

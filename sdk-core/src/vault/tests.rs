@@ -412,6 +412,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         scope: vec![],
         signed_in_at: 0,
         refreshes: 0,
+        refusal: None,
         login_state: Secret::new("s".into()),
     };
     let signed_in = vault.update(WhenLost::Fail, |contents| {

@@ -123,6 +123,8 @@ async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
         device.provider.fault(Fault::Instead(400, body));
         let error = session.access_token(a_new_one(&session)).await.unwrap_err();
         assert!(matches!(&error, Error::Misconfigured(what) if what.contains(code)), "{error:?}");
+        assert_eq!(session.info().unwrap().last_refusal.as_deref(), Some(code));
+        assert_eq!(device.process().info().unwrap().last_refusal.as_deref(), Some(code), "it is durable");
     }
     device.provider.fault(Fault::Instead(429, r#"{"error":"invalid_grant"}"#));
     for _ in 0..2 {
@@ -139,6 +141,7 @@ async fn nothing_but_a_parsed_invalid_grant_ends_a_session() {
     assert!(attempts.iter().all(|attempt| *attempt == attempts[0]));
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     session.access_token(a_new_one(&session)).await.unwrap();
+    assert_eq!(session.info().unwrap().last_refusal, None);
 }
 
 #[tokio::test]
@@ -227,6 +230,9 @@ async fn a_refusal_that_says_nothing_about_the_session_ends_it_at_the_second_cal
     assert_eq!(device.provider.refreshes().len(), 1, "a resend at once may end the session by itself");
     // A success in between starts the count anew.
     session.access_token(a_new_one(&session)).await.unwrap();
+    // A refusal of the client says nothing about the token, and does not count.
+    device.provider.fault(Fault::Instead(401, r#"{"error":"invalid_client"}"#));
+    session.access_token(a_new_one(&session)).await.unwrap_err();
     device.provider.fault(refused.clone());
     session.access_token(a_new_one(&session)).await.unwrap_err();
     // The count survives a restart.

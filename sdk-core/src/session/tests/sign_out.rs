@@ -1,5 +1,7 @@
 //! Signing out, also while a refresh is under way.
 
+use std::time::Duration;
+
 use crate::{
     Error, ReauthReason, SessionState, SignOutOutcome, SignedOutReason, StorageUnavailableReason,
     testing::{Device, Fault, Gate, a_new_one, any, put},
@@ -20,12 +22,14 @@ async fn a_sign_out_forgets_here_and_revokes_there() {
 }
 
 #[tokio::test]
-async fn a_sign_out_without_network_is_told_at_the_next_chance() {
+async fn a_sign_out_without_network_is_sent_at_the_next_chance() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     assert_eq!(session.state(), SIGNED_OUT);
+    // The old process tries no more.
+    session.revocations.idle(Duration::from_secs(60)).await;
     device.provider.state().down = false;
     let restarted = device.process();
     assert_eq!(device.provider.live_generation(), Some(0));
