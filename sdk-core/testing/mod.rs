@@ -6,6 +6,7 @@ mod fault;
 pub(crate) mod log;
 mod proofs;
 mod provider;
+mod refreshing;
 mod request;
 mod session;
 pub(crate) mod signer;
@@ -23,6 +24,7 @@ pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::fault::{Fault, Gate};
 pub(crate) use self::provider::FakeProvider;
+pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
     AccessToken, Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,
     account::{Patience, TokenRequest},

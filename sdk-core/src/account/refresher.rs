@@ -1,5 +1,4 @@
-//! What refreshes a session, by the thirteen steps of `docs/protocol.md`. Each step is a function of its own; what comes
-//! next is for [`decide`] to say.
+//! Refreshes a session by the thirteen steps of `docs/protocol.md`. [`decide`] chooses the next step.
 //!
 //! Durable: the attempt, before the token is first sent (step 3); the successor, before the access token is handed out
 //! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the same
@@ -16,7 +15,7 @@ use super::{
     decision::{Action, Event, Failure, Verdict, decide},
     documents::{keep, metadata},
     evidence::{answered, dropped, end, failure_of, reason_of, rejected_client, verdict_of},
-    guard::Guard,
+    guard::{BUSY, Guard, Waiting, is_current, take_lease},
     issued::{Issued, issued, successor_of},
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
@@ -24,12 +23,12 @@ use super::{
 };
 use crate::{
     dpop::is_about_the_proof,
-    error::{Error, ReauthReason, StorageUnavailableReason},
+    error::{Error, ReauthReason},
     provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, names_another_user},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, Lease, Revocation, StoredSession, StoredState, TokenRefusal, WhenLost, hash},
+    vault::{Begun, Change, Revocation, StoredSession, StoredState, TokenRefusal, WhenLost, hash},
 };
 
 /// The one owner of an account's refreshes.
@@ -186,43 +185,18 @@ impl Refresher {
         metadata: &Metadata,
         sending: &RefreshRequest,
     ) -> Result<Settled, Error> {
-        // Before the lease is taken: a process that is suspended while it holds a lock would keep the others out.
-        let critical = self.store.begin_critical();
-        let lease = match self.wait_for_lease(sending).await? {
-            Ok(lease) => lease,
-            Err(settled) => return Ok(settled),
+        let Some((_critical, lease)) = take_lease(&self.store, self.waiting(), &sending.token).await? else {
+            return Ok(Settled::StartOver);
         };
-        let held = lease.clone();
-        if !critical.on_expiry(move || held.suspend()) {
-            return Err(busy());
-        }
-        if let Some(settled) = self.look_again(sending).await? {
-            return Ok(settled);
+        if !is_current(&self.store, &sending.token).await? {
+            return Ok(Settled::StartOver);
         }
         let sent_before = self.store.prepare_exchange(&lease, &sending.token).await?;
         self.exchange(metadata, sending, &mut Guard::Lease { lease, sent_before }).await
     }
 
-    /// The account's lease; or how the round ended because another process has finished first. A holder that is frozen keeps
-    /// it: to take it away would lose the session.
-    async fn wait_for_lease(&self, sending: &RefreshRequest) -> Result<Result<Lease, Settled>, Error> {
-        // Longer than any exchange takes, so that nobody gives up before the holder's request can be over.
-        let limit = self.provider.request_timeout() * 3 / 2 + Duration::from_secs(1);
-        let mut waited = Duration::ZERO;
-        loop {
-            if let Some(lease) = self.store.try_lease().await? {
-                return Ok(Ok(lease));
-            }
-            if waited >= limit {
-                tracing::warn!("another process has been refreshing this session for too long");
-                return Err(busy());
-            }
-            tokio::time::sleep(self.patience.poll).await;
-            waited += self.patience.poll;
-            if let Some(settled) = self.look_again(sending).await? {
-                return Ok(Err(settled));
-            }
-        }
+    fn waiting(&self) -> Waiting {
+        Waiting { request_timeout: self.provider.request_timeout(), poll: self.patience.poll }
     }
 
     /// Steps 4 to 7: sends until there is a response that counts, and settles it.
@@ -235,11 +209,11 @@ impl Refresher {
         let started = self.store.clock().monotonic();
         let mut pauses = self.patience.pauses.iter();
         loop {
-            if let Some(settled) = self.look_again(sending).await? {
-                return Ok(settled);
+            if !is_current(&self.store, &sending.token).await? {
+                return Ok(Settled::StartOver);
             }
             if !guard.may_send() {
-                return Err(busy());
+                return Err(BUSY);
             }
             let began = Lifetime::starting_now(self.store.clock());
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
@@ -273,16 +247,6 @@ impl Refresher {
                 (Action::SendAgain, Some(pause)) => tokio::time::sleep(pause).await,
                 _ => return Err(error),
             }
-        }
-    }
-
-    /// Step 4, before every send: time may have passed, or the device slept. `None` if the token may be sent.
-    pub(crate) async fn look_again(&self, sending: &RefreshRequest) -> Result<Option<Settled>, Error> {
-        let state = self.store.stored_state().await?;
-        match decide(Event::Journalled { token: &sending.token, held: state.refresh_token() }) {
-            Action::Send => Ok(None),
-            Action::StartOver => Ok(Some(Settled::StartOver)),
-            _ => Err(state.no_session()),
         }
     }
 
@@ -363,15 +327,9 @@ impl Refresher {
         if !lease.is_suspended() {
             return self.settle_refused(sending, refusal, guard.is_exclusive()).await;
         }
-        let critical = self.store.begin_critical();
-        let lease = match self.wait_for_lease(sending).await? {
-            Ok(lease) => lease,
-            Err(settled) => return Ok(settled),
+        let Some((_critical, _lease)) = take_lease(&self.store, self.waiting(), &sending.token).await? else {
+            return Ok(Settled::StartOver);
         };
-        let held = lease.clone();
-        if !critical.on_expiry(move || held.suspend()) {
-            return Err(busy());
-        }
         self.settle_refused(sending, refusal, false).await
     }
 
@@ -437,11 +395,6 @@ impl Refresher {
         ended.await?;
         Err(Error::NeedsReauth(ReauthReason::NoRefreshToken))
     }
-}
-
-/// Another process has the lease, or the time of this one is over.
-const fn busy() -> Error {
-    Error::StorageUnavailable(StorageUnavailableReason::Busy)
 }
 
 pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {

@@ -1,4 +1,4 @@
-//! Tells the provider which tokens to revoke (RFC 7009), now or at the next chance.
+//! Revokes tokens at the provider (RFC 7009), at once or when the network works again.
 
 use std::{
     collections::VecDeque,
@@ -33,17 +33,6 @@ pub(crate) struct Revocations {
     revoked: Mutex<VecDeque<Secret>>,
 }
 
-/// What sending the queue came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
-    /// How many tokens the provider has revoked in this call.
-    pub(crate) revoked: usize,
-    /// How many it refused to revoke for good, or has no endpoint for.
-    pub(crate) refused: usize,
-    /// How many stay queued.
-    pub(crate) queued: usize,
-}
-
 impl Revocations {
     pub(crate) fn new(store: Arc<AccountStore>, provider: Arc<Provider>, executor: Executor) -> Self {
         Self {
@@ -57,13 +46,11 @@ impl Revocations {
     }
 
     /// Sends all that is queued.
-    pub(crate) async fn send(&self) -> Sent {
+    pub(crate) async fn send(&self) {
         let _one_at_a_time = self.one_at_a_time.lock().await;
-        let mut sent = Sent::default();
-        if let Err(error) = self.send_queue(&mut sent).await {
+        if let Err(error) = self.send_queue().await {
             tracing::info!(%error, "revocations stay queued");
         }
-        sent
     }
 
     /// The same, in the background: the network seems to work at present.
@@ -95,10 +82,9 @@ impl Revocations {
         let _ = tokio::time::timeout(limit, under_way.wait_for(|count| *count == 0)).await;
     }
 
-    async fn send_queue(&self, sent: &mut Sent) -> Result<(), Error> {
+    async fn send_queue(&self) -> Result<(), Error> {
         let queued = self.store.read(|account| account.map(|account| account.revocations.clone()));
         let queued = queued.await?.unwrap_or_default();
-        sent.queued = queued.len();
         if queued.is_empty() {
             return Ok(());
         }
@@ -111,16 +97,12 @@ impl Revocations {
                 continue;
             }
             match self.revoke(&metadata, &revocation).await {
-                Ok(true) => {
-                    sent.revoked += 1;
-                    self.remember(&revocation.token);
-                }
-                Ok(false) => sent.refused += 1,
+                Ok(true) => self.remember(&revocation.token),
+                Ok(false) => {}
                 // It stays queued. Without a network, all do: each would wait for it anew. With one, others may fare better.
                 Err(Unrevoked::NoResponse(error)) => return Err(error.into()),
                 Err(Unrevoked::Later) => continue,
             }
-            sent.queued -= 1;
             let done = self.store.update(WhenLost::Fail, move |account| {
                 account.revocations.retain(|queued| *queued != revocation);
                 Change::Write(())

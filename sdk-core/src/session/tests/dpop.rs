@@ -11,7 +11,7 @@ use crate::{
     dpop::Credentials,
     net::{Request, Transport},
     session::Session,
-    testing::{Device, Fault, Gate, a_new_one, any},
+    testing::{Device, Fault, a_new_one, any, refreshing_held},
     vault::{Change, StoredState, WhenLost},
 };
 
@@ -172,7 +172,8 @@ async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() 
     device.provider.state().down = false;
     renew_nonce(&device, "nonce-2");
     let restarted = device.process();
-    assert_eq!(restarted.revocations.send().await.revoked, 1);
+    restarted.revocations.send().await;
+    assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
     let state = device.provider.state();
     let told = state.requests.iter().find(|seen| seen.path == "/revoke").unwrap();
@@ -187,7 +188,10 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
     device.provider.state().overrides.insert("/revoke", (400, body));
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     device.provider.state().overrides.clear();
-    assert_eq!(device.process().revocations.send().await.revoked, 1);
+    let restarted = device.process();
+    assert_eq!(restarted.queued_revocations().await, 1);
+    restarted.revocations.send().await;
+    assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -195,13 +199,7 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
 async fn what_a_late_answer_brings_after_a_sign_out_is_revoked_with_the_sessions_proof() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     session.sign_out().await.unwrap();
     gate.open();
     refreshing.await.unwrap().unwrap_err();

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, ReauthReason, SessionState, SignOutOutcome, SignedOutReason, StorageUnavailableReason,
-    testing::{Device, Fault, Gate, a_new_one, any, put},
+    testing::{Device, Fault, a_new_one, any, put, refreshing_held},
 };
 
 const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser);
@@ -55,7 +55,9 @@ async fn only_an_error_of_the_protocols_takes_a_revocation_off_the_queue() {
         device.provider.state().overrides.insert("/revoke", (status, body.to_owned()));
         assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }), "{body}");
         device.provider.state().overrides.clear();
-        assert_eq!(device.process().revocations.send().await.queued, 0);
+        let restarted = device.process();
+        restarted.revocations.send().await;
+        assert_eq!(restarted.queued_revocations().await, 0);
         assert_eq!(device.provider.live_generation().is_some(), final_one, "{status} {body}");
     }
 }
@@ -126,13 +128,7 @@ async fn a_sign_out_where_nobody_was_signed_in_claims_no_revocation() {
 async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brings() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
     gate.open();
     let told = refreshing.await.unwrap().unwrap_err();
@@ -176,13 +172,7 @@ async fn a_session_that_ends_without_network_is_revoked_at_the_next_chance() {
 async fn a_sign_out_before_the_refresh_reaches_the_provider_leaves_nothing_alive() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldBefore(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldBefore).await;
     session.sign_out().await.unwrap();
     gate.open();
     assert_eq!(refreshing.await.unwrap().unwrap_err(), Error::SignedOut(SignedOutReason::ByUser));
