@@ -6,6 +6,7 @@ mod fault;
 pub(crate) mod log;
 mod proofs;
 mod provider;
+mod refreshing;
 mod request;
 mod session;
 pub(crate) mod signer;
@@ -23,6 +24,7 @@ pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::fault::{Fault, Gate};
 pub(crate) use self::provider::FakeProvider;
+pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
     AccessToken, Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,
     account::{Patience, TokenRequest},
@@ -93,7 +95,7 @@ impl Device {
         self.open(self.builder().allow_bearer().build().unwrap())
     }
 
-    /// A process of the app in which somebody has signed in.
+    /// A process of the app in which a user has signed in.
     pub(crate) async fn signed_in(&self) -> Arc<Session> {
         let session = self.process();
         self.sign_in(&session).await.unwrap();

@@ -2,7 +2,7 @@
 
 use crate::{
     AccessToken, Error, SessionInfo, SessionState, SessionStates,
-    account::to_send,
+    account::{is_current, to_send},
     provider::RefreshRequest,
     session::Session,
     vault::{Account, StoredState},
@@ -34,10 +34,20 @@ impl Session {
         Ok(to_send(&self.store.begin_refresh(knows_attempts).await?))
     }
 
+    /// Step 4 of a refresh: whether the token may be sent.
+    pub(crate) async fn is_current(&self, sending: &RefreshRequest) -> bool {
+        is_current(&self.store, &sending.token).await.unwrap()
+    }
+
     pub(crate) async fn look<T: Send + 'static>(
         &self,
         at: impl FnOnce(Option<&Account>) -> T + Send + 'static,
     ) -> Result<T, Error> {
         self.store.read(at).await
+    }
+
+    /// How many revocations wait to be sent.
+    pub(crate) async fn queued_revocations(&self) -> usize {
+        self.look(|account| account.map_or(0, |account| account.revocations.len())).await.unwrap()
     }
 }

@@ -1,6 +1,17 @@
 //! What makes sure that a refresh token is sent only once, as far as the provider can tell.
 
-use crate::vault::{Lease, SentBefore};
+use std::time::Duration;
+
+use super::{
+    decision::{Action, Event, decide},
+    store::AccountStore,
+};
+use crate::{
+    error::{Error, StorageUnavailableReason},
+    platform::CriticalSection,
+    secret::Secret,
+    vault::{Lease, SentBefore},
+};
 
 /// What makes sure that a token is sent only once, as far as the provider can tell.
 #[derive(Debug)]
@@ -27,8 +38,8 @@ impl Guard {
         }
     }
 
-    /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and a
-    /// process that was suspended may still get its answer.
+    /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and
+    /// a process that was suspended may still get its answer.
     pub(super) fn is_exclusive(&self) -> bool {
         match self {
             Self::Attempt => true,
@@ -38,3 +49,63 @@ impl Guard {
         }
     }
 }
+
+/// How to wait for the account's lease.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    /// The limit of one request: the holder of the lease may need as long.
+    pub(super) request_timeout: Duration,
+    /// How often to look whether the lease is free.
+    pub(super) poll: Duration,
+}
+
+/// Step 4, before every send: time may have passed, or the device slept. `false` if the session has gone on to another
+/// token.
+///
+/// # Errors
+/// Those of a session that has ended, and of the storage.
+pub(crate) async fn is_current(store: &AccountStore, token: &Secret) -> Result<bool, Error> {
+    let state = store.stored_state().await?;
+    match decide(Event::Journalled { token, held: state.refresh_token() }) {
+        Action::Send => Ok(true),
+        Action::StartOver => Ok(false),
+        _ => Err(state.no_session()),
+    }
+}
+
+/// Waits for the account's lease, to send `token` or to settle its refusal. `None` if another process has replaced the
+/// token meanwhile. A frozen holder keeps the lease: to take it away would lose the session.
+///
+/// # Errors
+/// [`StorageUnavailableReason::Busy`] if the holder takes too long, or the critical section has expired; and those of
+/// [`is_current`].
+pub(super) async fn take_lease(
+    store: &AccountStore,
+    waiting: Waiting,
+    token: &Secret,
+) -> Result<Option<(CriticalSection, Lease)>, Error> {
+    // Before the lease is taken: a process that is suspended while it holds a lock would keep the others out.
+    let critical = store.begin_critical();
+    // Longer than any exchange takes, so that nobody gives up before the holder's request can be over.
+    let limit = waiting.request_timeout * 3 / 2 + Duration::from_secs(1);
+    let mut waited = Duration::ZERO;
+    let lease = loop {
+        if let Some(lease) = store.try_lease().await? {
+            break lease;
+        }
+        if waited >= limit {
+            tracing::warn!("another process has been refreshing this session for too long");
+            return Err(BUSY);
+        }
+        tokio::time::sleep(waiting.poll).await;
+        waited += waiting.poll;
+        if !is_current(store, token).await? {
+            return Ok(None);
+        }
+    };
+    let held = lease.clone();
+    if critical.on_expiry(move || held.suspend()) { Ok(Some((critical, lease))) } else { Err(BUSY) }
+}
+
+/// Another process has the lease, or the time of this one is over.
+pub(super) const BUSY: Error = Error::StorageUnavailable(StorageUnavailableReason::Busy);

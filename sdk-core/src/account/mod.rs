@@ -15,8 +15,6 @@ mod store;
 
 pub use self::access_token::AccessToken;
 pub use self::info::SessionInfo;
-#[cfg(test)]
-pub(crate) use self::refresher::to_send;
 pub use self::sign_out::SignOutOutcome;
 #[cfg(test)]
 pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
@@ -28,3 +26,5 @@ pub(crate) use self::{
     sign_out::sign_out,
     store::AccountStore,
 };
+#[cfg(test)]
+pub(crate) use self::{guard::is_current, refresher::to_send};

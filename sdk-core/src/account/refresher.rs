@@ -1,9 +1,8 @@
-//! What refreshes a session, by the thirteen steps of `docs/protocol.md`. Each step is a function of its own; what comes
-//! next is for [`decide`] to say.
+//! Refreshes a session by the thirteen steps of `docs/protocol.md`. [`decide`] chooses the next step.
 //!
 //! Durable: the attempt, before the token is first sent (step 3); the successor, before the access token is handed out
-//! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the same
-//! successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
+//! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the
+//! same successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
 
 use std::{
     future::Future,
@@ -16,7 +15,7 @@ use super::{
     decision::{Action, Event, Failure, Verdict, decide},
     documents::{keep, metadata},
     evidence::{answered, dropped, end, failure_of, note, reason_of, verdict_of},
-    guard::Guard,
+    guard::{BUSY, Guard, Waiting, is_current, take_lease},
     issued::{Issued, issued, successor_of},
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
@@ -24,12 +23,12 @@ use super::{
 };
 use crate::{
     dpop::is_about_the_proof,
-    error::{Error, ReauthReason, StorageUnavailableReason},
+    error::{Error, ReauthReason},
     provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, names_another_user},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, Lease, Revocation, StoredSession, StoredState, WhenLost},
+    vault::{Begun, Change, Revocation, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -41,8 +40,8 @@ pub(crate) struct Refresher {
     executor: Executor,
     patience: Patience,
     flight: SingleFlight,
-    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts would
-    /// send it again; others would not.)
+    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts
+    /// would send it again; others would not.)
     unsaved: Mutex<Option<Issued>>,
 }
 
@@ -111,7 +110,8 @@ impl Refresher {
     /// An access token that fits the request: from memory, from the vault, or refreshed.
     ///
     /// # Errors
-    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of network and storage, which leave the session as it is.
+    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of network and storage, which leave the session as it
+    /// is.
     pub(crate) async fn access_token(self: &Arc<Self>, request: TokenRequest) -> Result<AccessToken, Error> {
         access_token(self, request).await
     }
@@ -179,50 +179,25 @@ impl Refresher {
         }
     }
 
-    /// The exchange with a provider that knows no attempts: two processes that send the same token lose the session, and so
-    /// does a successor that finds no space.
+    /// The exchange with a provider that knows no attempts: two processes that send the same token lose the session,
+    /// and so does a successor that finds no space.
     async fn exchange_under_lease(
         &self,
         metadata: &Metadata,
         sending: &RefreshRequest,
     ) -> Result<Settled, Error> {
-        // Before the lease is taken: a process that is suspended while it holds a lock would keep the others out.
-        let critical = self.store.begin_critical();
-        let lease = match self.wait_for_lease(sending).await? {
-            Ok(lease) => lease,
-            Err(settled) => return Ok(settled),
+        let Some((_critical, lease)) = take_lease(&self.store, self.waiting(), &sending.token).await? else {
+            return Ok(Settled::StartOver);
         };
-        let held = lease.clone();
-        if !critical.on_expiry(move || held.suspend()) {
-            return Err(busy());
-        }
-        if let Some(settled) = self.look_again(sending).await? {
-            return Ok(settled);
+        if !is_current(&self.store, &sending.token).await? {
+            return Ok(Settled::StartOver);
         }
         let sent_before = self.store.prepare_exchange(&lease, &sending.token).await?;
         self.exchange(metadata, sending, &mut Guard::Lease { lease, sent_before }).await
     }
 
-    /// The account's lease; or how the round ended because another process has finished first. A holder that is frozen keeps
-    /// it: to take it away would lose the session.
-    async fn wait_for_lease(&self, sending: &RefreshRequest) -> Result<Result<Lease, Settled>, Error> {
-        // Longer than any exchange takes, so that nobody gives up before the holder's request can be over.
-        let limit = self.provider.request_timeout() * 3 / 2 + Duration::from_secs(1);
-        let mut waited = Duration::ZERO;
-        loop {
-            if let Some(lease) = self.store.try_lease().await? {
-                return Ok(Ok(lease));
-            }
-            if waited >= limit {
-                tracing::warn!("another process has been refreshing this session for too long");
-                return Err(busy());
-            }
-            tokio::time::sleep(self.patience.poll).await;
-            waited += self.patience.poll;
-            if let Some(settled) = self.look_again(sending).await? {
-                return Ok(Err(settled));
-            }
-        }
+    fn waiting(&self) -> Waiting {
+        Waiting { request_timeout: self.provider.request_timeout(), poll: self.patience.poll }
     }
 
     /// Steps 4 to 7: sends until there is a response that counts, and settles it.
@@ -235,16 +210,16 @@ impl Refresher {
         let started = self.store.clock().monotonic();
         let mut pauses = self.patience.pauses.iter();
         loop {
-            if let Some(settled) = self.look_again(sending).await? {
-                return Ok(settled);
+            if !is_current(&self.store, &sending.token).await? {
+                return Ok(Settled::StartOver);
             }
             if !guard.may_send() {
-                return Err(busy());
+                return Err(BUSY);
             }
             let began = Lifetime::starting_now(self.store.clock());
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
                 Ok(TokenResponse::Issued(tokens)) => {
-                    // A success counts whoever sends meanwhile: it needs no lease.
+                    // A success counts even if another process sends meanwhile: it needs no lease.
                     return self.settle(issued(metadata, sending, *tokens, began)).await;
                 }
                 // Nothing was decided about the session: the same token again, with a new proof.
@@ -273,16 +248,6 @@ impl Refresher {
                 (Action::SendAgain, Some(pause)) => tokio::time::sleep(pause).await,
                 _ => return Err(error),
             }
-        }
-    }
-
-    /// Step 4, before every send: time may have passed, or the device slept. `None` if the token may be sent.
-    pub(crate) async fn look_again(&self, sending: &RefreshRequest) -> Result<Option<Settled>, Error> {
-        let state = self.store.stored_state().await?;
-        match decide(Event::Journalled { token: &sending.token, held: state.refresh_token() }) {
-            Action::Send => Ok(None),
-            Action::StartOver => Ok(Some(Settled::StartOver)),
-            _ => Err(state.no_session()),
         }
     }
 
@@ -331,7 +296,7 @@ impl Refresher {
                 Err(no_session)
             }
             Err(error) => {
-                // Whatever ails the storage: nobody else has these tokens.
+                // Whatever the storage's problem is: nobody else has these tokens.
                 if error.is_passing() || matches!(error, Error::StorageUnavailable(_)) {
                     *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
                 }
@@ -349,8 +314,8 @@ impl Refresher {
         }
     }
 
-    /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token, and got
-    /// the successor: only the holder of the lease can tell, so it is taken again.
+    /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token,
+    /// and got the successor: only the holder of the lease can tell, so it is taken again.
     async fn settle_refused_under(
         &self,
         guard: &Guard,
@@ -363,20 +328,14 @@ impl Refresher {
         if !lease.is_suspended() {
             return self.settle_refused(sending, refusal, guard.is_exclusive()).await;
         }
-        let critical = self.store.begin_critical();
-        let lease = match self.wait_for_lease(sending).await? {
-            Ok(lease) => lease,
-            Err(settled) => return Ok(settled),
+        let Some((_critical, _lease)) = take_lease(&self.store, self.waiting(), &sending.token).await? else {
+            return Ok(Settled::StartOver);
         };
-        let held = lease.clone();
-        if !critical.on_expiry(move || held.suspend()) {
-            return Err(busy());
-        }
         self.settle_refused(sending, refusal, false).await
     }
 
-    /// Steps 10 and 11: the provider refused the token. Under the vault's lock, the session ends if the refusal says so and
-    /// the vault still holds the token that was sent; the tokens are kept beside the reason.
+    /// Steps 10 and 11: the provider refused the token. Under the vault's lock, the session ends if the refusal says
+    /// so and the vault still holds the token that was sent; the tokens are kept beside the reason.
     pub(crate) async fn settle_refused(
         &self,
         sending: &RefreshRequest,
@@ -389,8 +348,9 @@ impl Refresher {
             let verdict = verdict_of(&refused, earlier);
             match decide(answered(&sent, verdict, account)) {
                 Action::End => {
-                    // Somebody who has gone on from this token would keep what its owner has lost (`superseded`). But where
-                    // another process may be about to succeed with it, that would end its session.
+                    // A thief who rotated this token (`superseded`) must not keep the session that its owner has lost.
+                    // But if another process may be about to succeed with the token, a revocation would end its
+                    // session.
                     let session = account.state.session().filter(|_| exclusive);
                     account.revocations.extend(session.map(Revocation::of));
                     end(account, ReauthReason::Revoked)
@@ -408,8 +368,8 @@ impl Refresher {
         settled
     }
 
-    /// A session without a refresh token ends with its access token. While that is valid, it is handed out unless the caller
-    /// rejects it.
+    /// A session without a refresh token ends with its access token. While that is valid, it is handed out unless the
+    /// caller rejects it.
     async fn without_refresh_token(
         &self,
         stored: &StoredSession,
@@ -433,11 +393,6 @@ impl Refresher {
         ended.await?;
         Err(Error::NeedsReauth(ReauthReason::NoRefreshToken))
     }
-}
-
-/// Another process has the lease, or the time of this one is over.
-const fn busy() -> Error {
-    Error::StorageUnavailable(StorageUnavailableReason::Busy)
 }
 
 pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {

@@ -1,4 +1,4 @@
-//! Tells the provider which tokens to revoke (RFC 7009), now or at the next chance.
+//! Revokes tokens at the provider (RFC 7009), at once or when the network works again.
 
 use std::{
     collections::VecDeque,
@@ -33,17 +33,6 @@ pub(crate) struct Revocations {
     revoked: Mutex<VecDeque<Secret>>,
 }
 
-/// What sending the queue came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sent {
-    /// How many tokens the provider has revoked in this call.
-    pub(crate) revoked: usize,
-    /// How many it refused to revoke for good, or has no endpoint for.
-    pub(crate) refused: usize,
-    /// How many stay queued.
-    pub(crate) queued: usize,
-}
-
 impl Revocations {
     pub(crate) fn new(store: Arc<AccountStore>, provider: Arc<Provider>, executor: Executor) -> Self {
         Self {
@@ -57,13 +46,11 @@ impl Revocations {
     }
 
     /// Sends all that is queued.
-    pub(crate) async fn send(&self) -> Sent {
+    pub(crate) async fn send(&self) {
         let _one_at_a_time = self.one_at_a_time.lock().await;
-        let mut sent = Sent::default();
-        if let Err(error) = self.send_queue(&mut sent).await {
+        if let Err(error) = self.send_queue().await {
             tracing::info!(%error, "revocations stay queued");
         }
-        sent
     }
 
     /// The same, in the background: the network seems to work at present.
@@ -95,32 +82,28 @@ impl Revocations {
         let _ = tokio::time::timeout(limit, under_way.wait_for(|count| *count == 0)).await;
     }
 
-    async fn send_queue(&self, sent: &mut Sent) -> Result<(), Error> {
+    async fn send_queue(&self) -> Result<(), Error> {
         let queued = self.store.read(|account| account.map(|account| account.revocations.clone()));
         let queued = queued.await?.unwrap_or_default();
-        sent.queued = queued.len();
         if queued.is_empty() {
             return Ok(());
         }
         let metadata = metadata(&self.store, &self.provider).await?;
         for revocation in queued {
-            // Only of a provider that knows attempts is it known that it ends one session of a user and leaves the others
-            // alone. With others, it stays queued until this user signs out, or another one signs in.
+            // A provider that knows attempts is known to end one session of a user and no others. With other
+            // providers, the revocation stays queued until this user signs out, or another one signs in.
             let sessions_are_apart = metadata.refresh_attempt_supported;
             if !sessions_are_apart && revocation.may_end(&self.store.stored_state().await?) {
                 continue;
             }
             match self.revoke(&metadata, &revocation).await {
-                Ok(true) => {
-                    sent.revoked += 1;
-                    self.remember(&revocation.token);
-                }
-                Ok(false) => sent.refused += 1,
-                // It stays queued. Without a network, all do: each would wait for it anew. With one, others may fare better.
+                Ok(true) => self.remember(&revocation.token),
+                Ok(false) => {}
+                // It stays queued. Without a network, so do all others: each would wait for it again. With one, others
+                // may succeed.
                 Err(Unrevoked::NoResponse(error)) => return Err(error.into()),
                 Err(Unrevoked::Later) => continue,
             }
-            sent.queued -= 1;
             let done = self.store.update(WhenLost::Fail, move |account| {
                 account.revocations.retain(|queued| *queued != revocation);
                 Change::Write(())
@@ -179,11 +162,12 @@ impl Drop for UnderWay {
 /// Why a revocation stays queued.
 enum Unrevoked {
     NoResponse(NetError),
-    /// The response is not the provider's last word.
+    /// The response is not final.
     Later,
 }
 
-/// Whether the provider would say the same again: it refused in the protocol's own words (RFC 6749 §5.2, RFC 7009 §2.2.1).
+/// Whether the provider would say the same again: it refused in the protocol's own words (RFC 6749 §5.2, RFC 7009
+/// §2.2.1).
 fn is_final(response: &Response) -> bool {
     read_refusal(response, &[]).is_some_and(|refusal| FINAL.contains(&refusal.code.as_str()))
 }

@@ -11,7 +11,7 @@ use crate::{
     dpop::Credentials,
     net::{Request, Transport},
     session::Session,
-    testing::{Device, Fault, Gate, a_new_one, any},
+    testing::{Device, Fault, a_new_one, any, refreshing_held},
     vault::{Change, StoredState, WhenLost},
 };
 
@@ -153,7 +153,7 @@ async fn a_proof_that_an_api_always_refuses_costs_no_refresh_either() {
 }
 
 #[tokio::test]
-async fn an_api_request_may_meet_a_challenge_and_a_dead_token_in_one() {
+async fn an_api_request_may_meet_a_challenge_and_a_refused_token_in_one() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let token = session.latest().unwrap().secret().to_owned();
@@ -164,7 +164,7 @@ async fn an_api_request_may_meet_a_challenge_and_a_dead_token_in_one() {
 }
 
 #[tokio::test]
-async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() {
+async fn a_bound_session_is_revoked_with_a_proof_also_later() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
@@ -172,11 +172,12 @@ async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() 
     device.provider.state().down = false;
     renew_nonce(&device, "nonce-2");
     let restarted = device.process();
-    assert_eq!(restarted.revocations.send().await.revoked, 1);
+    restarted.revocations.send().await;
+    assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
     let state = device.provider.state();
-    let told = state.requests.iter().find(|seen| seen.path == "/revoke").unwrap();
-    assert!(told.proof_id.is_some());
+    let revocation = state.requests.iter().find(|seen| seen.path == "/revoke").unwrap();
+    assert!(revocation.proof_id.is_some());
 }
 
 #[tokio::test]
@@ -187,7 +188,10 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
     device.provider.state().overrides.insert("/revoke", (400, body));
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
     device.provider.state().overrides.clear();
-    assert_eq!(device.process().revocations.send().await.revoked, 1);
+    let restarted = device.process();
+    assert_eq!(restarted.queued_revocations().await, 1);
+    restarted.revocations.send().await;
+    assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -195,21 +199,15 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
 async fn what_a_late_answer_brings_after_a_sign_out_is_revoked_with_the_sessions_proof() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     session.sign_out().await.unwrap();
     gate.open();
     refreshing.await.unwrap().unwrap_err();
     session.revocations.send().await;
     let state = device.provider.state();
-    let told: Vec<_> = state.requests.iter().filter(|seen| seen.path == "/revoke").collect();
-    assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|seen| seen.proof_id.is_some()));
+    let revocations: Vec<_> = state.requests.iter().filter(|seen| seen.path == "/revoke").collect();
+    assert_eq!(revocations.len(), 2);
+    assert!(revocations.iter().all(|seen| seen.proof_id.is_some()));
 }
 
 #[tokio::test]
@@ -339,7 +337,7 @@ async fn a_session_that_was_bearer_before_goes_on_as_bearer_until_it_ends() {
     let session = device.lenient_process();
     device.sign_in(&session).await.unwrap();
     device.provider.state().binds = true;
-    // What was stored of the provider is old enough to ask again when it stands in the way.
+    // The stored metadata is old enough to be requested again when it does not allow what is asked.
     device.clock.pass(Duration::from_secs(10));
     let session = device.process();
     session.access_token(a_new_one(&session)).await.unwrap();

@@ -3,25 +3,16 @@
 use std::sync::Arc;
 
 use crate::{
-    AccessToken, Error, ReauthReason, SessionState,
+    Error, ReauthReason, SessionState,
     account::TokenRequest,
     session::Session,
-    testing::{Device, Fault, Gate, a_new_one, any},
+    testing::{Device, Fault, a_new_one, any, refreshing, refreshing_held},
 };
-
-fn refreshing(session: &Arc<Session>) -> tokio::task::JoinHandle<Result<AccessToken, Error>> {
-    let session = session.clone();
-    tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-}
 
 /// Two processes send the same token, and both wait for the provider.
 async fn two_at_once(device: &Device, one: &Arc<Session>, other: &Arc<Session>) {
-    let (gate, other_gate) = (Gate::new(), Gate::new());
-    device.provider.fault(Fault::HoldBefore(gate.clone()));
-    device.provider.fault(Fault::HoldBefore(other_gate.clone()));
-    let (first, second) = (refreshing(one), refreshing(other));
-    gate.reached().await;
-    other_gate.reached().await;
+    let (gate, first) = refreshing_held(device, one, Fault::HoldBefore).await;
+    let (other_gate, second) = refreshing_held(device, other, Fault::HoldBefore).await;
     other_gate.open();
     gate.open();
     let (first, second) = (first.await.unwrap().unwrap(), second.await.unwrap().unwrap());
@@ -44,10 +35,7 @@ async fn without_attempts_a_second_process_waits_for_the_lease_and_uses_the_succ
     device.provider.state().knows_attempts = false;
     let faster = device.signed_in().await;
     let slower = device.process();
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let first = refreshing(&faster);
-    gate.reached().await;
+    let (gate, first) = refreshing_held(&device, &faster, Fault::HoldAnswer).await;
     let second = refreshing(&slower);
     // Longer than the pauses between sends: a network that drops packets takes its time.
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -86,11 +74,8 @@ async fn a_success_for_the_very_token_revives_a_session_that_ended_by_inference(
     device.provider.state().knows_attempts = false;
     let faster = device.signed_in().await;
     let slower = device.process();
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let (gate, first) = refreshing_held(&device, &faster, Fault::HoldAnswer).await;
     device.provider.fault(Fault::Instead(400, r#"{"error":"invalid_grant"}"#));
-    let first = refreshing(&faster);
-    gate.reached().await;
     let refused = refreshing(&slower).await.unwrap().unwrap_err();
     assert_eq!(refused, Error::NeedsReauth(ReauthReason::Revoked));
     gate.open();
@@ -125,10 +110,7 @@ async fn a_process_uses_what_another_one_has_refreshed() {
 async fn a_late_answer_never_overwrites_a_newer_vault() {
     let device = Device::new().await;
     let late = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let answer = refreshing(&late);
-    gate.reached().await;
+    let (gate, answer) = refreshing_held(&device, &late, Fault::HoldAnswer).await;
     let other = device.process();
     for _ in 0..3 {
         other.access_token(a_new_one(&other)).await.unwrap();
@@ -145,10 +127,7 @@ async fn nobody_holds_the_lock_while_the_provider_is_waited_for() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     for held in [Fault::HoldBefore, Fault::HoldAnswer] {
-        let gate = Gate::new();
-        device.provider.fault(held(gate.clone()));
-        let answer = refreshing(&session);
-        gate.reached().await;
+        let (gate, answer) = refreshing_held(&device, &session, held).await;
         std::fs::File::open(device.folder().join("vault.lock")).unwrap().try_lock().unwrap();
         gate.open();
         answer.await.unwrap().unwrap();
@@ -160,10 +139,7 @@ async fn an_invalid_grant_that_comes_after_a_new_sign_in_does_not_end_it() {
     let device = Device::new().await;
     let late = device.signed_in().await;
     device.provider.state().sessions[0].revoked = true;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let answer = refreshing(&late);
-    gate.reached().await;
+    let (gate, answer) = refreshing_held(&device, &late, Fault::HoldAnswer).await;
     let other = device.process();
     device.sign_in(&other).await.unwrap();
     gate.open();

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Error, Moorline, SessionState, SignInOptions,
-    testing::{Device, Fault, Gate, a_new_one},
+    testing::{Device, Fault, a_new_one, refreshing_held},
 };
 
 #[tokio::test]
@@ -61,13 +61,7 @@ async fn the_end_of_the_process_waits_until_the_answer_is_stored() {
     let device = Device::new().await;
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     // The caller goes away; the exchange does not.
     refreshing.abort();
     assert!(session.shutdown(Duration::from_millis(20)).await.is_err(), "the time did not suffice");
@@ -82,13 +76,7 @@ async fn the_end_of_the_process_waits_until_the_answer_is_stored() {
 async fn what_could_not_be_stored_is_stored_at_the_end_of_the_process() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     device.disk.fill(true);
     gate.open();
     refreshing.await.unwrap().unwrap_err();

@@ -9,7 +9,7 @@ use crate::session::Session;
 use crate::{
     Error, KeyStore, KeyStoreError, MemoryKeyStore, Platform, ReauthReason, SecretKey, SessionState,
     StorageLostReason, StorageUnavailableReason,
-    testing::{Device, Fault, Gate, a_new_one, any, open, put},
+    testing::{Device, Fault, a_new_one, any, open, put, refreshing_held},
 };
 
 #[tokio::test]
@@ -29,13 +29,7 @@ async fn with_a_full_disk_nothing_is_sent() {
 
 /// The disk is full when the answer comes.
 async fn full_when_the_answer_comes(device: &Device, session: &Arc<Session>) {
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(device, session, Fault::HoldAnswer).await;
     device.disk.fill(true);
     gate.open();
     assert_eq!(
@@ -74,13 +68,7 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
     let device = Device::new().await;
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     device.disk.fill(true);
     gate.open();
     // The space for the successor was secured before the token was sent.
@@ -95,7 +83,7 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
     assert_eq!(device.provider.live_generation(), Some(2));
 }
 
-/// A refresh during which the disk fails once, after `before` changes. Returns whether it came to that.
+/// A refresh during which the disk fails once, after `before` changes. Returns whether it failed.
 async fn refresh_with_a_failing_disk(knows_attempts: bool, before: usize, kind: std::io::ErrorKind) -> bool {
     let device = Device::new().await;
     device.provider.state().knows_attempts = knows_attempts;
@@ -140,13 +128,7 @@ async fn an_answer_that_could_not_be_stored_is_stored_at_the_shutdown() {
     let device = Device::new().await;
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldAnswer(gate.clone()));
-    let refreshing = {
-        let session = session.clone();
-        tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-    };
-    gate.reached().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     // As with copy on write: also a change in place needs space.
     device.disk.fail_after(0, std::io::ErrorKind::StorageFull);
     gate.open();

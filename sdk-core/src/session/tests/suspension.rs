@@ -8,7 +8,7 @@ use crate::{
     AccessToken, CriticalSections, Error, Expiry, Platform, ReauthReason, SessionState,
     StorageUnavailableReason,
     session::Session,
-    testing::{Device, Fault, Gate, a_new_one, any, open},
+    testing::{Device, Fault, Gate, a_new_one, any, open, refreshing_held},
 };
 
 /// The system that suspends apps.
@@ -64,22 +64,17 @@ async fn on_a_phone(device: &Device) -> (Arc<Session>, Arc<Phone>) {
     (open(device.configuration(), platform), phone)
 }
 
-fn refreshing(session: &Arc<Session>) -> JoinHandle<Result<AccessToken, Error>> {
-    let session = session.clone();
-    tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-}
+/// A refusal that the provider holds.
+const REFUSAL: fn(Gate) -> Fault = |gate| Fault::HoldInstead(gate, 400, r#"{"error":"invalid_grant"}"#);
 
 /// A refresh whose answer waits at the gate, of a process that has been suspended meanwhile.
 async fn suspended(
     device: &Device,
     session: &Arc<Session>,
     phone: &Phone,
-    fault: fn(Gate) -> Fault,
+    fault: impl FnOnce(Gate) -> Fault,
 ) -> (Gate, JoinHandle<Result<AccessToken, Error>>) {
-    let gate = Gate::new();
-    device.provider.fault(fault(gate.clone()));
-    let refresh = refreshing(session);
-    gate.reached().await;
+    let (gate, refresh) = refreshing_held(device, session, fault).await;
     assert!(*phone.running.borrow() > 0, "the refresh is in a critical section");
     phone.expire();
     (gate, refresh)
@@ -143,11 +138,7 @@ async fn the_success_of_a_suspended_process_revives_the_session_that_its_heir_ha
 async fn a_suspended_process_that_is_refused_follows_the_heir_that_succeeded() {
     let device = Device::new().await;
     let (session, phone) = on_a_phone(&device).await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldInstead(gate.clone(), 400, r#"{"error":"invalid_grant"}"#));
-    let refresh = refreshing(&session);
-    gate.reached().await;
-    phone.expire();
+    let (gate, refresh) = suspended(&device, &session, &phone, REFUSAL).await;
     let heir = device.process();
     let token = heir.access_token(a_new_one(&heir)).await.unwrap();
     gate.open();
@@ -160,11 +151,7 @@ async fn a_suspended_process_that_is_refused_follows_the_heir_that_succeeded() {
 async fn a_suspended_process_that_is_refused_ends_the_session_and_revokes_nothing() {
     let device = Device::new().await;
     let (session, phone) = on_a_phone(&device).await;
-    let gate = Gate::new();
-    device.provider.fault(Fault::HoldInstead(gate.clone(), 400, r#"{"error":"invalid_grant"}"#));
-    let refresh = refreshing(&session);
-    gate.reached().await;
-    phone.expire();
+    let (gate, refresh) = suspended(&device, &session, &phone, REFUSAL).await;
     gate.open();
     assert_eq!(refresh.await.unwrap().unwrap_err(), Error::NeedsReauth(ReauthReason::Revoked));
     session.revocations.send().await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::testing::{Device, Fault, Gate, a_new_one, any};
+use crate::testing::{Device, Fault, a_new_one, any, refreshing_held};
 use crate::{Error, SignInOptions, account::TokenRequest};
 
 const LIFETIME: Duration = Duration::from_secs(900);
@@ -42,13 +42,7 @@ async fn a_clock_that_jumps_at_each_step_of_a_sign_in_and_its_refreshes_loops_no
     session.sign_in.finish(&device.provider.authorize(&request.url)).await.unwrap();
     for generation in 1..=10 {
         jump();
-        let gate = Gate::new();
-        device.provider.fault(Fault::HoldAnswer(gate.clone()));
-        let refreshing = {
-            let session = session.clone();
-            tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-        };
-        gate.reached().await;
+        let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
         jump();
         gate.open();
         refreshing.await.unwrap().unwrap();
@@ -65,14 +59,8 @@ async fn a_clock_that_jumps_between_sends_keeps_the_attempt_and_its_proofs_are_t
     for jump in JUMPS {
         let device = Device::new().await;
         let session = device.signed_in().await;
-        let gate = Gate::new();
-        device.provider.fault(Fault::HoldBefore(gate.clone()));
+        let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldBefore).await;
         device.provider.fault(Fault::LoseAnswer);
-        let refreshing = {
-            let session = session.clone();
-            tokio::spawn(async move { session.access_token(a_new_one(&session)).await })
-        };
-        gate.reached().await;
         device.clock.set_ahead(jump);
         gate.open();
         refreshing.await.unwrap().unwrap();

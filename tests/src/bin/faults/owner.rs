@@ -80,7 +80,7 @@ impl Device {
 const SIGN_INS: u32 = 3;
 
 impl Owner {
-    /// Somebody who has just signed in.
+    /// An owner who has just signed in.
     pub(crate) async fn sign_in(site: Arc<Site>, habits: Habits) -> Result<Self> {
         let (device, session) = (Device::new()?, usize::MAX);
         let mut owner = Self { site, device, app: App::Process(None), session, habits };
