@@ -13,7 +13,8 @@ use crate::settings::RedirectHost;
 /// The session is kept in a sealed vault whose key lives in this machine's key store, and is refreshed as needed.
 /// Data goes to standard output, messages to standard error.
 #[derive(Debug, Parser)]
-#[command(name = "moorline", version, after_long_help = Exit::table(), after_help = "More, with the exit codes: --help")]
+#[command(name = "moorline", version)]
+#[command(after_long_help = Exit::table(), after_help = "More, with the exit codes: --help")]
 pub(crate) struct Arguments {
     /// The profile to use. Each has its own sign-in.
     #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "MOORLINE_PROFILE")]
@@ -63,13 +64,15 @@ pub(crate) enum Command {
     Profiles,
     /// Check how fit an OpenID provider is for mobile apps.
     ///
-    /// Without a client, this reads the provider's metadata, keys and certificate, and sends one token request that must
-    /// be refused. With --client-id it also signs in (usually three to six times, in your browser) and tries what networks
-    /// and thieves do to apps: a lost answer, two refreshes at once, a spent refresh token that comes back late, a code
-    /// that comes twice. Then it revokes every session that it made. Use a test account: the experiments end sessions.
+    /// Without a client, this reads the provider's metadata, keys and certificate, and sends one token request that
+    /// must be refused. With --client-id it also signs in (usually three to six times, in your browser) and tries what
+    /// networks and thieves do to apps: a lost answer, two refreshes at once, a spent refresh token that comes back
+    /// late, a code that comes twice. Then it revokes every session that it made. Use a test account: the experiments
+    /// end sessions.
     ///
-    /// The exit code is 0 if no check failed (warnings are allowed), 14 if one did, 5 if the provider can't be reached, 11
-    /// if its certificate is not trusted, 12 if there is no issuer at this address, and 6 if a sign-in was called off.
+    /// The exit code is 0 if no check failed (warnings are allowed), 14 if one did, 5 if the provider can't be
+    /// reached, 11 if its certificate is not trusted, 12 if there is no issuer at this address, and 6 if a sign-in was
+    /// called off.
     Check(Box<Check>),
 }
 
@@ -169,7 +172,7 @@ pub(crate) struct Login {
     #[arg(long, conflicts_with = "ca")]
     pub(crate) no_ca: bool,
 
-    /// Forget the pins of an earlier sign-in.
+    /// Remove the pins of an earlier sign-in.
     #[arg(long, conflicts_with = "pin")]
     pub(crate) no_pin: bool,
 

@@ -72,7 +72,7 @@ impl Output {
     /// Says what went wrong and what to do about it, and returns the exit code.
     pub(crate) fn failure(&self, failure: &Failure) -> u8 {
         let code = failure.code();
-        // Whoever closed the pipe has seen enough.
+        // The reader that closed the pipe has seen enough.
         if code == CLOSED_PIPE {
             return code;
         }

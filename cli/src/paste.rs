@@ -137,8 +137,8 @@ impl Expected {
     }
 }
 
-/// How many of the lines may belong to one address, the likeliest number first: up to the shorter line that ends a text
-/// of even width (the first line may have more before the address), then all, then fewer.
+/// How many of the lines may belong to one address, the likeliest number first: up to the shorter line that ends a
+/// text of even width (the first line may have more before the address), then all, then fewer.
 fn ends(lines: &[&str]) -> Vec<usize> {
     let is_even =
         |lines: &[&str]| lines.len() > 1 && lines.windows(2).all(|pair| pair[0].len() == pair[1].len());
@@ -170,8 +170,9 @@ impl fmt::Display for Problem {
             ),
             Self::CutByTerminal(length) => write!(
                 f,
-                "The address was cut after {length} bytes: many terminals pass on no more than 4,095 or 1,024 bytes of a line. \
-                 Save the address in a file and type @FILE here, or paste it in pieces of 1,000 characters, with Enter after each."
+                "The address was cut after {length} bytes: many terminals pass on no more than 4,095 or 1,024 \
+                 bytes of a line. Save the address in a file and type @FILE here, or paste it in pieces of 1,000 \
+                 characters, with Enter after each."
             ),
             Self::OtherSignIn => f.write_str(
                 "That address answers another sign-in (its state is another). Paste the one of this sign-in.",

@@ -24,7 +24,7 @@ impl Profile {
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
         if !sound {
             return Err(Failure::usage(format!(
-                "the profile name {name:?} won't do; use up to 64 letters, digits, dots, dashes and underscores"
+                "the profile name {name:?} is not allowed; use up to 64 letters, digits, dots, dashes and underscores"
             )));
         }
         Ok(Self { name: name.to_owned(), folder: home.profiles().join(name) })

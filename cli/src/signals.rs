@@ -37,7 +37,7 @@ impl Signals {
                 runtime.block_on(async move {
                     let signal = sources.next().await;
                     sender.send_replace(Some(signal));
-                    // The command ends within this time, unless it waits for somebody who reads its output.
+                    // The command ends within this time, unless it waits for the reader of its output.
                     let second = tokio::time::timeout(LIMIT + MARGIN, sources.next()).await;
                     exit(second.unwrap_or(signal).code().into());
                 });

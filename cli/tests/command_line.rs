@@ -33,7 +33,7 @@ fn help_tells_the_commands_and_the_exit_codes() {
 }
 
 #[test]
-fn a_command_line_that_is_wrong_is_told_what_is_wrong_with_it() {
+fn an_error_in_the_command_line_is_named() {
     let desk = Desk::new();
     for (arguments, text) in [
         (&["lgoin"][..], "login"),
@@ -221,7 +221,7 @@ fn the_address_to_open_asks_for_what_was_said() {
 }
 
 #[test]
-fn a_sign_in_that_the_person_refuses_is_cancelled() {
+fn a_sign_in_that_the_user_denies_is_cancelled() {
     let (desk, provider) = (Desk::new(), Provider::new());
     let waiting = desk.start_login(&provider, &[]);
     let page = browse(&waiting.callback(&format!("error=access_denied&iss={}", provider.issuer)));
@@ -232,7 +232,7 @@ fn a_sign_in_that_the_person_refuses_is_cancelled() {
 }
 
 #[test]
-fn the_address_can_be_pasted_and_what_is_none_is_told_so() {
+fn the_address_can_be_pasted_and_anything_else_is_refused() {
     let (desk, provider) = (Desk::new(), Provider::new());
     let mut waiting = desk.start_login(&provider, &["--json"]);
     waiting.paste("https://evil.example/callback?code=x");
@@ -366,7 +366,7 @@ fn there_are_no_profiles_at_first() {
 }
 
 #[test]
-fn a_development_file_that_is_none_is_told_so() {
+fn a_file_that_is_no_development_file_is_an_error() {
     let desk = Desk::new();
     let file = desk.home.path().join("moorline-dev.json");
     let path = file.to_str().unwrap();

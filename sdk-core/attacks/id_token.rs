@@ -1,4 +1,4 @@
-//! ID tokens that must be believed, and many that must not: every known way of getting a JWT library to nod.
+//! ID tokens that must be accepted, and many that must not: every known attack on a JWT library.
 
 use aws_lc_rs::hmac;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ pub(super) fn refused(changes: Value) -> IdTokenError {
 }
 
 #[test]
-fn a_good_token_is_believed_under_each_algorithm() {
+fn a_good_token_is_accepted_under_each_algorithm() {
     for signer in [Signer::rs256("1"), Signer::ps256("2"), Signer::es256("3"), Signer::ed25519("4")] {
         let token = signer.sign(&claims());
         let verified = verify_with(&token, &keys(&[&signer]), &expected()).unwrap();
@@ -390,7 +390,7 @@ fn the_subject_must_be_there_and_stay_the_same() {
 }
 
 #[test]
-fn a_clock_that_is_off_is_told_by_how_much() {
+fn a_wrong_clock_is_reported_with_its_delta() {
     let at = |now: i64| verdict(json!({}), &Expectations { now, ..expected() }).map(drop);
     assert_eq!(at(NOW - 120), Ok(()));
     assert_eq!(at(NOW - 121), Err(IdTokenError::Clock(-121)));

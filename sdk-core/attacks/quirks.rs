@@ -93,7 +93,7 @@ fn a_byte_order_mark_and_an_odd_charset_cost_nothing() {
 }
 
 #[test]
-fn a_persons_numbers_come_out_of_the_vault_as_they_went_in() {
+fn a_users_numbers_come_out_of_the_vault_as_they_went_in() {
     let claims =
         br#"{"sub":"ada","a":-92233.19888888888888888888888888888817691250,"b":0.1,"c":1e300,"d":-0.0}"#;
     let user = User::from_claims("ada".to_owned(), parse_userinfo(claims, "ada").unwrap());
@@ -102,7 +102,7 @@ fn a_persons_numbers_come_out_of_the_vault_as_they_went_in() {
 }
 
 #[test]
-fn a_person_of_odd_claims_is_a_person_still() {
+fn a_user_with_odd_claims_is_still_a_user() {
     let odd = r#"{"sub":"ada","name":null,"email":7,"email_verified":"true","picture":[],"updated_at":"1700000000"}"#;
     let user = User::from_claims("ada".to_owned(), parse_userinfo(odd.as_bytes(), "ada").unwrap());
     assert_eq!((user.name, user.email, user.picture, user.email_verified), (None, None, None, Some(true)));

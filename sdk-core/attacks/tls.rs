@@ -1,4 +1,4 @@
-//! Somebody holds a certificate for the host that the platform trusts, and tries to get past the pins by sending
+//! An attacker has a certificate for the host that the platform trusts, and tries to get past the pins by sending
 //! certificates along.
 
 use ::http::Method;

@@ -20,8 +20,8 @@ static KEY: LazyLock<ProofKey> = LazyLock::new(ProofKey::generate);
 
 /// A line with the status, header fields up to an empty line, and a body.
 ///
-/// Only a 400 or a 401 refuses a proof. A nonce is taken as it stands in the header or not at all, for its own origin, and
-/// the next proof says it, for an address without query and fragment.
+/// Only a 400 or a 401 refuses a proof. A nonce is taken exactly as in the header or not at all, for its own origin.
+/// The next proof has it, for a URL without query and fragment.
 pub fn proof_challenge(input: &[u8]) {
     let (status, rest) = first_line(input);
     let (headers, body) = head_and_body(rest);
@@ -60,7 +60,7 @@ pub fn proof_challenge(input: &[u8]) {
     );
 }
 
-/// A clock that stands still.
+/// A clock that does not advance.
 #[derive(Debug)]
 struct Still;
 

@@ -9,8 +9,8 @@ use crate::net::{challenges, retry_after, wants_other_token};
 
 /// The values of `WWW-Authenticate` fields, a line each.
 ///
-/// What is read stands in the fields, and reads as the same again when it is written by the grammar. Only an error
-/// stops a refresh.
+/// All that is read is in the fields, and reads as the same again when it is written by the grammar. Only an error
+/// prevents a refresh.
 pub fn challenges_of(input: &[u8]) {
     let headers = fields(input.split(|byte| *byte == b'\n'));
     let all = challenges(&headers);

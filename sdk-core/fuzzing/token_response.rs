@@ -83,9 +83,9 @@ fn issued(tokens: &Tokens, document: &Map<String, Value>) {
 fn refused(refusal: &Refusal, document: &Map<String, Value>) {
     let said = document.get("error").and_then(Value::as_str);
     assert_eq!(refusal.is_invalid_grant(), said == Some("invalid_grant"));
-    for told in [&refusal.code, &refusal.description] {
-        assert!(!told.contains(SENT) && !told.contains("eyJ") && !told.contains(char::is_control));
-        assert!(told.chars().count() <= 300);
+    for shown in [&refusal.code, &refusal.description] {
+        assert!(!shown.contains(SENT) && !shown.contains("eyJ") && !shown.contains(char::is_control));
+        assert!(shown.chars().count() <= 300);
     }
 }
 

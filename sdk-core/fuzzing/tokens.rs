@@ -43,7 +43,7 @@ const EXPECTED: Expectations<'_> = Expectations {
 
 /// The text of a token, from anybody.
 ///
-/// A text that can be read has one spelling, and only what the provider's key has signed is believed.
+/// A text that can be read has one spelling, and only what the provider's key has signed is accepted.
 pub fn jwt(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let read = Jws::parse(text);
@@ -60,19 +60,19 @@ pub fn jwt(input: &[u8]) {
     }
     if let Ok(claims) = verdict {
         assert_eq!(KEY.sign(jws.signed).as_ref(), jws.signature);
-        believed(&claims);
+        accepted(&claims);
     }
 }
 
 /// A line with a header and then claims, both JSON, which the provider's key signs.
 ///
-/// They are believed only if they say what an ID token for us must say, and never with a byte changed.
+/// They are accepted only if they say what an ID token for us must say, and never with a byte changed.
 pub fn id_token(input: &[u8]) {
     let (header, claims) = first_line(input);
     let signed = format!("{}.{}", base64url(header), base64url(claims));
     let token = format!("{signed}.{}", base64url(KEY.sign(signed.as_bytes()).as_ref()));
     let Ok(verified) = verify_with(&token, &KEYS, &EXPECTED) else { return };
-    believed(&verified);
+    accepted(&verified);
     let header: Value = serde_json::from_slice(header).expect("it was read");
     assert!(matches!(header["alg"].as_str(), Some("EdDSA" | "Ed25519")));
     assert_eq!(serde_json::from_slice::<Value>(claims).ok(), Some(Value::Object(verified.claims)));
@@ -82,7 +82,7 @@ pub fn id_token(input: &[u8]) {
     assert!(verify_with(&changed, &KEYS, &EXPECTED).is_err(), "with character {at} changed");
 }
 
-fn believed(verified: &IdTokenClaims) {
+fn accepted(verified: &IdTokenClaims) {
     let claims = &verified.claims;
     assert_eq!(claims["iss"], EXPECTED.issuer);
     assert_eq!(claims["nonce"], "n-0S6_WzA2Mj");
@@ -158,7 +158,7 @@ pub fn signed_userinfo(input: &[u8]) {
 
 /// A userinfo answer.
 ///
-/// It is about the person that was asked for, and the person is the same when the vault has held them.
+/// It is about the user that it was requested for, and the user is the same after being stored in the vault.
 pub fn userinfo(input: &[u8]) {
     let Ok(claims) = parse_userinfo(input, "ada") else { return };
     assert_eq!(claims["sub"], "ada");

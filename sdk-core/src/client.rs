@@ -14,17 +14,17 @@ use crate::{
     user::User,
 };
 
-/// One account's session. Cheap to clone; clones share everything, and so do all that are made in one process with the same
-/// vault and account. Several processes may share one vault.
+/// One account's session. Cheap to clone; clones share everything, and so do all that are made in one process with the
+/// same vault and account. Several processes may share one vault.
 #[derive(Debug, Clone)]
 pub struct Moorline {
     session: Arc<Session>,
 }
 
 impl Moorline {
-    /// Opens the vault (not the network) and reads whether a user is signed in. Returns within a tenth of a second: if the key
-    /// store takes longer, the [state](Self::state) is [`Locked`](SessionState::Locked) until the vault was read, and
-    /// [`states`](Self::states) reports the change. An unreadable vault is not an error either.
+    /// Opens the vault (not the network) and reads whether a user is signed in. Returns within a tenth of a second: if
+    /// the key store takes longer, the [state](Self::state) is [`Locked`](SessionState::Locked) until the vault was
+    /// read, and [`states`](Self::states) reports the change. An unreadable vault is not an error either.
     ///
     /// # Errors
     /// [`Error::Misconfigured`], also if this process uses the same account with another configuration.
@@ -32,7 +32,8 @@ impl Moorline {
         Ok(Self { session: Session::shared(configuration, platform)? })
     }
 
-    /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is read.
+    /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is
+    /// read.
     pub fn state(&self) -> SessionState {
         self.session.store.state()
     }
@@ -42,9 +43,9 @@ impl Moorline {
         self.session.store.states()
     }
 
-    /// Waits until the vault was read for the first time, for a program that has to know the state before it goes on: for
-    /// ten seconds at most, if the key store does not answer. Apps with a user interface watch [`states`](Self::states)
-    /// instead.
+    /// Waits until the vault was read for the first time, for a program that has to know the state before it goes on:
+    /// for ten seconds at most, if the key store does not answer. Apps with a user interface watch
+    /// [`states`](Self::states) instead.
     pub async fn opened(&self) {
         self.session.store.loaded().await;
     }
@@ -59,23 +60,24 @@ impl Moorline {
         self.session.configuration()
     }
 
-    /// Starts a sign-in: returns the URL to open in the browser. What is needed to finish it is in the vault, so that the
-    /// process may end meanwhile. It has to be finished within an hour.
+    /// Starts a sign-in: returns the URL to open in the browser. What is needed to finish it is in the vault, so that
+    /// the process may end meanwhile. It has to be finished within an hour.
     ///
     /// # Errors
-    /// Those of the network and the storage, and [`Error::Misconfigured`], also if the provider only has bearer tokens and
-    /// the configuration does not [allow](crate::ConfigurationBuilder::allow_bearer) them.
+    /// Those of the network and the storage, and [`Error::Misconfigured`], also if the provider only has bearer tokens
+    /// and the configuration does not [allow](crate::ConfigurationBuilder::allow_bearer) them.
     pub async fn start_sign_in(&self, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
         self.on_own_threads(async move |session| session.sign_in.start(options).await).await
     }
 
-    /// Finishes a sign-in with the URL that the browser was redirected to. The same URL given again returns the same user.
+    /// Finishes a sign-in with the URL that the browser was redirected to. The same URL given again returns the same
+    /// user.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] if the user denied the request or the sign-in was cancelled, [`Error::Refused`] if the provider
-    /// refused, its response failed a check, or the sign-in took longer than an hour (`sign_in_expired`): then the sign-in has
-    /// ended. After any other error (network, storage,
-    /// [`Error::ClockSkew`]) the sign-in goes on: call again with the same URL.
+    /// [`Error::Cancelled`] if the user denied the request or the sign-in was cancelled, [`Error::Refused`] if the
+    /// provider refused, its response failed a check, or the sign-in took longer than an hour (`sign_in_expired`):
+    /// then the sign-in has ended. After any other error (network, storage, [`Error::ClockSkew`]) the sign-in goes on:
+    /// call again with the same URL.
     pub async fn finish_sign_in(&self, callback_url: &str) -> Result<User, Error> {
         let callback_url = callback_url.to_owned();
         self.on_own_threads(async move |session| session.sign_in.finish(&callback_url).await).await
@@ -89,14 +91,14 @@ impl Moorline {
         self.on_own_threads(async move |session| session.sign_in.cancel().await).await
     }
 
-    /// Returns an access token that is valid for at least `min_validity`: from memory if there is one, refreshed otherwise.
-    /// If all tokens of the provider are shorter, it is the freshest one; check
-    /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they stop
-    /// waiting.
+    /// Returns an access token that is valid for at least `min_validity`: from memory if there is one, refreshed
+    /// otherwise. If all tokens of the provider are shorter, it is the freshest one; check
+    /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they
+    /// stop waiting.
     ///
     /// # Errors
-    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the storage, which leave the session as it
-    /// is.
+    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the storage, which leave the session
+    /// as it is.
     pub async fn access_token(&self, min_validity: Duration) -> Result<AccessToken, Error> {
         let request = TokenRequest { min_validity, rejected: None };
         if let Some(token) = self.session.store.held(&request) {
@@ -105,8 +107,9 @@ impl Moorline {
         self.on_own_threads(async move |session| session.access_token(request).await).await
     }
 
-    /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a new one
-    /// otherwise. So any number of late rejections of one token make one refresh. With `None`, a new token in any case.
+    /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a
+    /// new one otherwise. So any number of late rejections of one token make one refresh. With `None`, a new token in
+    /// any case.
     ///
     /// # Errors
     /// As for [`access_token`](Self::access_token).
@@ -123,28 +126,28 @@ impl Moorline {
         self.on_own_threads(async move |session| session.api.user_info().await).await
     }
 
-    /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and sends
-    /// the request once more. Returns the response whatever its status, redirects included: they are not followed. If no
-    /// new token can be had, returns the API's own response.
+    /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
+    /// sends the request once more. Returns the response whatever its status, redirects included: they are not
+    /// followed. If no new token can be had, returns the API's own response.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows, and as
-    /// for [`access_token`](Self::access_token). Check [`maybe_sent`](Error::maybe_sent) before you repeat a request that
-    /// changes something.
+    /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows,
+    /// and as for [`access_token`](Self::access_token). Check [`maybe_sent`](Error::maybe_sent) before you repeat a
+    /// request that changes something.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         self.session.executor.run_here(self.session.api.send(request)).await
     }
 
-    /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if the token
-    /// is bound. They are for this method and URL (its query does not matter), and for one send: ask anew for each. The token
-    /// is valid for at least `min_validity`.
+    /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
+    /// the token is bound. They are for this method and URL (its query does not matter), and for one send: request new
+    /// ones for each. The token is valid for at least `min_validity`.
     ///
     /// An API may answer 401 with a `DPoP-Nonce` that it wants to see in the proof: pass it to
     /// [`learn_nonce`](Self::learn_nonce), ask for the headers again, and send again.
     ///
     /// # Errors
-    /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows, and as
-    /// for [`access_token`](Self::access_token).
+    /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows,
+    /// and as for [`access_token`](Self::access_token).
     pub async fn request_headers(
         &self,
         method: &str,
@@ -182,9 +185,9 @@ impl Moorline {
         self.session.provider.network_changed();
     }
 
-    /// Finishes what is under way, before the process ends: a refresh that was sent is stored, tokens of a sign-in that
-    /// cannot be finished are revoked. Waits for `limit` at most. The library installs no signal handlers: call this from
-    /// yours.
+    /// Finishes what is under way, before the process ends: a refresh that was sent is stored, tokens of a sign-in
+    /// that cannot be finished are revoked. Waits for `limit` at most. The library installs no signal handlers: call
+    /// this from yours.
     ///
     /// # Errors
     /// [`Error::Offline`] if the time did not suffice, and those of the storage.

@@ -38,8 +38,8 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Starts the configuration of the client `client_id` at the provider `issuer`. The issuer is compared character by
-    /// character with the one in the provider's metadata: write it as the provider does.
+    /// Starts the configuration of the client `client_id` at the provider `issuer`. The issuer is compared character
+    /// by character with the one in the provider's metadata: write it as the provider does.
     pub fn builder(issuer: &str, client_id: &str) -> ConfigurationBuilder {
         ConfigurationBuilder {
             issuer: issuer.to_owned(),
@@ -172,8 +172,8 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// Trusts the certificates of this PEM text as roots, in addition to the platform's. Meant for a development CA or a
-    /// company's own.
+    /// Trusts the certificates of this PEM text as roots, in addition to the platform's. Meant for a development CA or
+    /// a company's own.
     #[must_use]
     pub fn extra_root_pem(mut self, pem: &str) -> Self {
         self.extra_roots.push(pem.to_owned());
@@ -187,9 +187,9 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// Accepts bearer tokens from a provider that cannot bind them to this device's key (DPoP, RFC 9449): a thief can use
-    /// them. Without this, a sign-in there is [`Error::Misconfigured`]. If the provider can bind tokens, they are bound in
-    /// either case.
+    /// Accepts bearer tokens from a provider that cannot bind them to this device's key (DPoP, RFC 9449): a thief can
+    /// use them. Without this, a sign-in there is [`Error::Misconfigured`]. If the provider can bind tokens, they are
+    /// bound in either case.
     #[must_use]
     pub const fn allow_bearer(mut self) -> Self {
         self.bearer = true;

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_of_a_provider_is_read_whatever_stands_around_it() {
+    fn a_document_of_a_provider_is_read_whatever_surrounds_it() {
         let plain = br#"{"error":"invalid_grant"}"#;
         for text in [
             [BYTE_ORDER_MARK, plain].concat(),

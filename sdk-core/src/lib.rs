@@ -1,12 +1,12 @@
 //! Moorline keeps users signed in, safely.
 //!
 //! An app makes a [`Configuration`] and a [`Platform`], holds one [`Moorline`], and calls it to sign a user in
-//! ([`Moorline::start_sign_in`], [`Moorline::finish_sign_in`]), for an access token ([`Moorline::access_token`]), to send a
-//! request with one ([`Moorline::send`]), and to sign out ([`Moorline::sign_out`]). The crate works with any conforming
-//! OpenID provider.
+//! ([`Moorline::start_sign_in`], [`Moorline::finish_sign_in`]), for an access token ([`Moorline::access_token`]), to
+//! send a request with one ([`Moorline::send`]), and to sign out ([`Moorline::sign_out`]). The crate works with any
+//! conforming OpenID provider.
 //!
-//! One promise leads the whole design: **a session is never lost by accident, and a stolen token is never of use.**
-//! A refresh is journalled before it is sent, its successor is on disk before the access token is returned, and only the
+//! One promise leads the whole design: **a session is never lost by accident, and a stolen token is never of use.** A
+//! refresh is journalled before it is sent, its successor is on disk before the access token is returned, and only the
 //! provider ends a session.
 //!
 //! Every `async` function works under any executor: the work runs on the SDK's own threads, and a caller that stops

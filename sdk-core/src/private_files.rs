@@ -37,8 +37,8 @@ pub(crate) fn private_file() -> OpenOptions {
     options
 }
 
-/// Makes the names in a folder durable. Some file systems cannot sync a folder (EINVAL, ENOTSUP): there is nothing better to
-/// do than to go on, after one warning for the whole process.
+/// Makes the names in a folder durable. Some file systems cannot sync a folder (EINVAL, ENOTSUP): there is nothing
+/// better to do than to go on, after one warning for the whole process.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     static WARNED: AtomicBool = AtomicBool::new(false);
     // Windows cannot open a folder as a file, and journals its names.

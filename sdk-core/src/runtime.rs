@@ -1,5 +1,5 @@
-//! Where the SDK's work runs: on threads of its own, so that it works under any executor and a caller that goes away stops
-//! nothing; or on a tokio runtime that the app passes in.
+//! Where the SDK's work runs: on threads of its own, so that it works under any executor and a caller that goes away
+//! stops nothing; or on a tokio runtime that the app passes in.
 
 use std::{
     future::{Future, poll_fn},
@@ -50,8 +50,9 @@ impl Executor {
         self.spawn(work)?.await.unwrap_or_else(|error| Err(stopped(&error)))
     }
 
-    /// Runs `work` wherever its caller is, with the executor for its connections, timers and tasks. It ends when the caller
-    /// goes away, so this is for what may: a request of the app's own, which then needs no other thread to wait for it.
+    /// Runs `work` wherever its caller is, with the executor for its connections, timers and tasks. It ends when the
+    /// caller goes away, so this is for what may: a request of the app's own, which then needs no other thread to wait
+    /// for it.
     pub(crate) async fn run_here<T>(&self, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         let handle = self.handle()?;
         let mut work = pin!(work);
@@ -63,13 +64,14 @@ impl Executor {
         .await
     }
 
-    /// What a panic in the caller's own thread is most likely to mean: tokio panics without a reactor, a timer or a runtime.
+    /// What a panic in the caller's own thread is most likely to mean: tokio panics without a reactor, a timer or a
+    /// runtime.
     fn panicked(&self) -> Error {
         match self {
             Self::Own => internal(),
             Self::Given(_) => Error::Misconfigured(
-                "internal SDK error, or the runtime that the app passed in has been shut down, or was built without I/O \
-                 or time"
+                "internal SDK error, or the runtime that the app passed in has been shut down, or was built \
+                 without I/O or time"
                     .into(),
             ),
         }

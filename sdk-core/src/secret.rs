@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// A token, a code, a verifier or an attempt key. `Debug` never shows it, comparison takes constant time, and it is wiped
-/// when dropped.
+/// A token, a code, a verifier or an attempt key. `Debug` never shows it, comparison takes constant time, and it is
+/// wiped when dropped.
 #[derive(Clone, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
 #[serde(transparent)]
 pub(crate) struct Secret(String);
@@ -43,8 +43,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Makes text of a provider's fit to be shown: short, printable, and without anything in `secrets` or anything that looks
-/// like a JWT (the provider may have echoed a proof).
+/// Makes text of a provider's fit to be shown: short, printable, and without anything in `secrets` or anything that
+/// looks like a JWT (the provider may have echoed a proof).
 pub(crate) fn redact(text: &str, secrets: &[&Secret]) -> String {
     // Control characters first: a secret with one in it would otherwise be shown whole.
     let text: String = text.chars().filter(|c| !c.is_control()).collect();

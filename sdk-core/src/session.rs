@@ -36,7 +36,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// The session of this vault and account. All callers of one process share it, so that it has one refresh at a time.
+    /// The session of this vault and account. All callers of one process share it, so that it has one refresh at a
+    /// time.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] if it is in use with another configuration.
@@ -63,8 +64,8 @@ impl Session {
         Ok(session)
     }
 
-    /// A session that is shared with nobody. Reads the vault, not the network; a vault that takes its time is read in the
-    /// background, and the state is `Locked` until then.
+    /// A session that is shared with nobody. Reads the vault, not the network; a vault that takes its time is read in
+    /// the background, and the state is `Locked` until then.
     pub(crate) fn open(
         configuration: Configuration,
         platform: Platform,
@@ -115,8 +116,8 @@ impl Session {
         sign_out(&self.store, &self.refresher, &self.revocations).await
     }
 
-    /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for `limit` at
-    /// most.
+    /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for
+    /// `limit` at most.
     ///
     /// # Errors
     /// [`Error::Offline`] if the time did not suffice, and those of the storage.

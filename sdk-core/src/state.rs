@@ -18,7 +18,8 @@ use crate::{
     user::User,
 };
 
-/// The state of a session. The one model of it: stored data is turned into it by the vault, and the bindings map it once.
+/// The state of a session. The one model of it: stored data is turned into it by the vault, and the bindings map it
+/// once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionState {
@@ -86,9 +87,9 @@ impl SessionStates {
         Self { receiver, shown: None }
     }
 
-    /// Returns the current state at the first call, and then waits for the next one. A slow reader gets the latest state and
-    /// may miss those between. Returns `None` once the last [`Moorline`](crate::Moorline) is gone. Dropping the future loses
-    /// nothing.
+    /// Returns the current state at the first call, and then waits for the next one. A slow reader gets the latest
+    /// state and may miss those between. Returns `None` once the last [`Moorline`](crate::Moorline) is gone. Dropping
+    /// the future loses nothing.
     pub async fn next(&mut self) -> Option<SessionState> {
         loop {
             let state = self.receiver.borrow_and_update().shown();

@@ -114,8 +114,8 @@ impl Lifetime {
         Duration::from_millis(self.expires_in_ms)
     }
 
-    /// The remaining lifetime. Within a boot, the monotonic clock alone decides. If it is unknown whether the device was
-    /// restarted since, both clocks must agree that time is left: at worst, a token is refreshed too early.
+    /// The remaining lifetime. Within a boot, the monotonic clock alone decides. If it is unknown whether the device
+    /// was restarted since, both clocks must agree that time is left: at worst, a token is refreshed too early.
     pub(crate) fn remaining(&self, clock: &dyn Clock) -> Duration {
         let ran = millis(clock.monotonic()).checked_sub(self.monotonic_ms);
         let elapsed = match (&self.boot_id, clock.boot_id()) {

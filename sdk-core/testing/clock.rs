@@ -45,12 +45,12 @@ impl TestClock {
         now.truth += Duration::from_secs(30);
     }
 
-    /// Somebody sets the wall clock ahead (or back) by this many years.
+    /// Sets the wall clock ahead (or back) by this many years.
     pub(crate) fn set_ahead_by_years(&self, years: i64) {
         self.set_ahead(years * 31_556_952);
     }
 
-    /// Somebody sets the wall clock ahead (or back) by this many seconds.
+    /// Sets the wall clock ahead (or back) by this many seconds.
     pub(crate) fn set_ahead(&self, seconds: i64) {
         let mut now = self.0.lock().unwrap();
         let by = Duration::from_secs(seconds.unsigned_abs());

@@ -28,7 +28,7 @@ impl Gate {
         Self(Arc::new((Semaphore::new(0), Semaphore::new(0))))
     }
 
-    /// Until a request stands at the gate.
+    /// Waits until a request is at the gate.
     pub(crate) async fn reached(&self) {
         self.0.0.acquire().await.unwrap().forget();
     }

@@ -17,7 +17,7 @@ static LOG: Mutex<String> = Mutex::new(String::new());
 pub(crate) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        // Somebody else's subscriber would only mean that there is less to look at.
+        // With another subscriber, there would only be less to look at.
         let _ = tracing::subscriber::set_global_default(Recorder);
     });
 }

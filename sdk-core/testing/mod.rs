@@ -95,7 +95,7 @@ impl Device {
         self.open(self.builder().allow_bearer().build().unwrap())
     }
 
-    /// A process of the app in which somebody has signed in.
+    /// A process of the app in which a user has signed in.
     pub(crate) async fn signed_in(&self) -> Arc<Session> {
         let session = self.process();
         self.sign_in(&session).await.unwrap();

@@ -1,4 +1,5 @@
-//! A provider on loopback for tests: it rotates by the server's rules, and loses, delays and garbles what a test wants.
+//! A provider on loopback for tests: it rotates by the server's rules, and loses, delays and garbles what a test
+//! wants.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -129,7 +130,7 @@ impl FakeProvider {
         self.state().faults.push_back(fault);
     }
 
-    /// What the browser does: somebody signs in, and comes back to this address.
+    /// What the browser does: the user signs in, and comes back to this address.
     pub(crate) fn authorize(&self, url: &str) -> String {
         let url = Url::parse(url).unwrap();
         let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
@@ -215,7 +216,8 @@ impl FakeProvider {
             }
         };
         let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n{}\r\n",
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\
+             {}\r\n",
             body.len(),
             self.state().headers(&seen, status, &body),
         );

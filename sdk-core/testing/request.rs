@@ -26,7 +26,7 @@ impl Seen {
     }
 }
 
-/// Nothing where the connection ends before the request does.
+/// `None` if the connection ends before the request does.
 pub(super) async fn read_request(stream: &mut TcpStream) -> Option<Seen> {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];

@@ -223,7 +223,8 @@ fn is_whole(request: &[u8]) -> bool {
 /// An answer with this status and body.
 pub(crate) fn answer(status: u16, body: &str) -> Vec<u8> {
     format!(
-        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n\
+         {body}",
         body.len()
     )
     .into_bytes()

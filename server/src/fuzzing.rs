@@ -1,8 +1,8 @@
-//! What the fuzz targets in `fuzz/` drive: everything that the server reads and somebody else wrote.
+//! The code of the fuzz targets in `fuzz/`: for everything that the server reads and others wrote.
 //!
-//! Each function takes bytes as the fuzzer makes them, gives them to the product's own reader, and asserts what must hold
-//! for any input: not only that nothing panics, but that what is accepted is what was said. They are beside the readers;
-//! this is their list. The tests replay the committed corpora, without a fuzzer and on any tool chain.
+//! Each function takes bytes as the fuzzer makes them, gives them to the product's own reader, and asserts what must
+//! hold for any input: not only that nothing panics, but that what is accepted is what was said. They are beside the
+//! readers; this is their list. The tests replay the committed corpora, without a fuzzer and on any tool chain.
 
 #[path = "../../fuzz/shared/input.rs"]
 mod input;

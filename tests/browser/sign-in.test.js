@@ -42,7 +42,7 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     await page.getByRole('button', { name: 'Sign in' }).click();
   }
 
-  /** As far as the consent page, which is asked for even where the person allowed it before. */
+  /** As far as the consent page, which is shown even if the user has consented before. */
   async function reachConsent(page, changes = {}) {
     const signIn = app.startSignIn({ prompt: 'consent', ...changes });
     await page.goto(signIn.url);
@@ -60,7 +60,7 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     assert.ok(tokens.body.access_token && tokens.body.refresh_token && tokens.body.id_token);
   }
 
-  it('let a person in by mouse', async () => {
+  it('let a user in by mouse', async () => {
     const page = await open();
     const signIn = app.startSignIn({ prompt: 'consent' });
     await page.goto(signIn.url);
@@ -73,7 +73,7 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     await page.getByRole('heading', { name: 'Back in the app' }).waitFor();
   });
 
-  it('let a person in by keyboard alone, and show where the focus is', async () => {
+  it('let a user in by keyboard alone, and show where the focus is', async () => {
     const page = await open();
     const signIn = app.startSignIn({ prompt: 'consent' });
     await page.goto(signIn.url);
@@ -105,7 +105,7 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     await finish(signIn);
   });
 
-  it('let a person in without JavaScript, and hold none', async () => {
+  it('let a user in without JavaScript, and hold none', async () => {
     const page = await open({ javaScriptEnabled: false });
     const signIn = await reachConsent(page);
     assert.equal(await page.locator('script').count(), 0);
@@ -113,7 +113,7 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     await finish(signIn);
   });
 
-  it('send a person who says no back to the app, which hears access_denied', async () => {
+  it('send a user who denies the request back to the app, with access_denied', async () => {
     const page = await open();
     const signIn = await reachConsent(page);
     await page.getByRole('button', { name: /Don.t allow/ }).click();

@@ -62,7 +62,7 @@ export async function startChromium(dev) {
   });
 }
 
-/** An app on this desk: it starts sign-ins, and its loopback address hears how they end. */
+/** An app on this machine: it starts sign-ins, and gets the results at its loopback address. */
 export class App {
   #server = createServer((incoming, answer) => {
     answer.setHeader('content-type', 'text/html; charset=utf-8');
@@ -142,7 +142,7 @@ export async function accessibilityProblems(page) {
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(' ')}`);
 }
 
-/** Keeps a picture for a person to look at. */
+/** Keeps a picture for people to look at. */
 export async function picture(page, name) {
   mkdirSync(screenshots, { recursive: true });
   await page.screenshot({ path: join(screenshots, `${name}.png`), fullPage: true });

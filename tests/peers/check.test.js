@@ -125,7 +125,7 @@ describe('moorline check judges rightly', { timeout: 300_000 }, () => {
     }
   });
 
-  it('a provider in Go that rotates and forgets: a lost answer signs the user out, and a theft goes unnoticed', async () => {
+  it('a provider in Go that rotates and does not detect reuse: a lost answer signs the user out, and a theft goes unnoticed', async () => {
     const provider = await startGoProvider();
     try {
       const checked = await check(provider, home.folder, ['--scope', 'openid offline_access']);

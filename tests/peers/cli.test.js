@@ -1,4 +1,4 @@
-// The command line program against oidc-provider: what a person would type.
+// The command line program against oidc-provider: what a user would type.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -21,7 +21,7 @@ for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'w
     vault?.remove();
   });
 
-  it('signs in, and believes the ID token after checking it', async () => {
+  it('signs in, and accepts the ID token after checking it', async () => {
     const answer = await sdk.do('sign-in');
     assert.equal(answer.subject, user.username, JSON.stringify(answer));
     assert.match((await sdk.do('state')).state, /^SignedIn/);
@@ -59,7 +59,7 @@ for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'w
     assert.equal(provider.heard.length, before + 1, 'by one refresh');
   });
 
-  it('proves every request anew, or none', () => {
+  it('has a new proof for every request, or for none', () => {
     const ids = provider.proofs.map((proof) => JSON.parse(Buffer.from(proof.split('.')[1], 'base64url')).jti);
     assert.equal(new Set(ids).size, ids.length);
     assert.equal(ids.length > provider.heard.length, dpop);
@@ -73,7 +73,7 @@ for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'w
   });
 });
 
-describe('the SDK at oidc-provider without DPoP, unless told otherwise', { timeout: 120_000 }, () => {
+describe('the SDK at oidc-provider without DPoP by default', { timeout: 120_000 }, () => {
   it('refuses to sign in, and says what would allow it', async () => {
     const provider = await startProvider({ dpop: false });
     const vault = temporaryFolder();

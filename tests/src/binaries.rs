@@ -32,8 +32,8 @@ pub fn sdk_shell() -> Result<PathBuf> {
     find("MOORLINE_SDK_SHELL_BIN", "sdk-shell", "moorline-tests", &["sdk-core/src"])
 }
 
-/// The library that makes a process fail at a chosen system call: `$MOORLINE_FAULT_SHIM`, or the one beside the running
-/// program.
+/// The library that makes a process fail at a chosen system call: `$MOORLINE_FAULT_SHIM`, or the one beside the
+/// running program.
 ///
 /// Errors: when neither is there, with the command that builds it.
 pub fn fault_shim() -> Result<PathBuf> {

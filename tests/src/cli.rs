@@ -42,7 +42,7 @@ impl Outcome {
     }
 }
 
-/// One person's `moorline` command.
+/// One user's `moorline` command.
 #[derive(Debug)]
 pub struct Cli {
     home: TempDir,

@@ -41,7 +41,7 @@ pub struct Client {
     pub scopes: Vec<String>,
 }
 
-/// A person who can sign in.
+/// A user who can sign in.
 #[derive(Debug, Clone, Deserialize)]
 #[expect(missing_docs, reason = "the members are described where the file is, in server/README.md")]
 pub struct User {
@@ -60,7 +60,7 @@ impl DevFile {
         serde_json::from_str(&text).with_context(|| format!("{} is not a moorline-dev.json", path.display()))
     }
 
-    /// The person of that name.
+    /// The user of that name.
     ///
     /// Errors: when there is none.
     pub fn user(&self, username: &str) -> Result<&User> {

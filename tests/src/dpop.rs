@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::oauth::{Answer, answer, attempt};
 
-/// A key of somebody who has no SDK.
+/// A key outside the SDK.
 #[derive(Debug)]
 pub struct HandMadeKey(EcdsaKeyPair);
 

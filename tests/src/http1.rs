@@ -147,7 +147,9 @@ mod tests {
 
     #[tokio::test]
     async fn two_messages_on_one_connection_are_read_apart() {
-        let mut wire = &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 404 No\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"[..];
+        let mut wire =
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 404 No\r\ntransfer-encoding: \
+                          chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"[..];
         let mut buffer = Vec::new();
         let first = Message::read(&mut wire, &mut buffer).await.unwrap().unwrap();
         let second = Message::read(&mut wire, &mut buffer).await.unwrap().unwrap();

@@ -1,7 +1,7 @@
 //! What crosses a crate: the real server as a process, a browser without a screen, a network that loses answers.
 //!
 //! Used by the tests in `tests/`, by the binaries `demo`, `bench` and `moorline-browse`, and, through the last, by the
-//! Kotlin, Swift and shell tests. Nothing in here is a stand-in for the product: [`Server`] is the real binary,
+//! Kotlin, Swift and shell tests. Nothing in here replaces a part of the product: [`Server`] is the real binary,
 //! [`Browser`] fills in its real pages over TLS.
 
 pub mod audit;

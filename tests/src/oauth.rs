@@ -12,7 +12,7 @@ use url::Url;
 use crate::sdk::{CLIENT, REDIRECT};
 use crate::{Browser, Server};
 
-/// What [`HandMade`] sends as `code_verifier` unless told otherwise.
+/// What [`HandMade`] sends as `code_verifier` by default.
 pub const VERIFIER: &str = "a-verifier-that-is-long-enough-for-rfc-7636-0123456789";
 
 /// An answer, whatever its status.
@@ -52,7 +52,7 @@ pub struct Tokens {
     pub expires_in: i64,
 }
 
-/// The demo client, played by hand in one person's browser.
+/// The demo client, played by hand in one user's browser.
 #[derive(Debug)]
 pub struct HandMade<'a> {
     server: &'a Server,

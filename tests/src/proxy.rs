@@ -124,17 +124,19 @@ impl LossyProxy {
         }
     }
 
-    /// Does `fault` to the next exchange whose method and path are `which` (such as `POST /oauth/token`). Several queue up.
+    /// Does `fault` to the next exchange whose method and path are `which` (such as `POST /oauth/token`). Several
+    /// queue up.
     pub fn on_next(&self, which: &str, fault: Fault) {
         lock(&self.shared.faults).push_back((which.to_owned(), fault));
     }
 
-    /// From now on `weather` decides and is told: faults that are queued and exchanges so far stay as they are.
+    /// From now on `weather` decides, and gets each result: faults that are queued and exchanges so far stay as they
+    /// are.
     pub fn under(&self, weather: Arc<dyn Weather>) {
         let _ = self.shared.weather.set(weather);
     }
 
-    /// Forgets the faults that have not happened yet.
+    /// Removes the faults that have not happened yet.
     pub fn heal(&self) {
         lock(&self.shared.faults).clear();
     }

@@ -96,7 +96,7 @@ impl Server {
 
     /// Whether it has ended by itself since it was started; then it can be started again.
     ///
-    /// Errors: when that can't be told.
+    /// Errors: when that is unknown.
     pub fn has_ended(&mut self) -> Result<bool> {
         let ended = match &mut self.process {
             Some(process) => process.try_wait()?.is_some(),

@@ -64,7 +64,7 @@ impl Shell {
         self.answer_within(LONGEST).await?.context("no answer")
     }
 
-    /// The same; nothing where none has come after this time.
+    /// The same; `None` if none has come after this time.
     ///
     /// Errors: when it has ended.
     pub async fn answer_within(&mut self, time: Duration) -> Result<Option<Value>> {
@@ -89,7 +89,7 @@ impl Shell {
         Ok(i32::try_from(self.process.id().context("it has ended")?)?)
     }
 
-    /// Stops it where it stands (SIGSTOP), and returns once every thread has.
+    /// Stops it at once (SIGSTOP), and returns when every thread has stopped.
     ///
     /// Errors: when it has ended.
     pub async fn freeze(&self) -> Result<()> {
@@ -121,7 +121,7 @@ impl Shell {
 /// Errors: when it has ended.
 pub async fn until_stopped(pid: u32) -> Result<()> {
     let threads = format!("/proc/{pid}/task");
-    // A thread in the midst of an fsync stops when that has returned.
+    // A thread in the middle of an fsync stops when that has returned.
     while !Path::new(&threads).read_dir()?.flatten().all(|thread| is_stopped(&thread.path())) {
         tokio::task::yield_now().await;
     }

@@ -66,7 +66,7 @@ async fn a_repeated_parameter_gets_a_local_error_page_too() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_faults_of_an_authorization_request_are_told_to_the_app() -> Result<()> {
+async fn other_faults_of_an_authorization_request_are_reported_to_the_app() -> Result<()> {
     let server = Server::start()?;
     let ada = HandMade::new(&server, "ada")?;
     for (what, changes, code) in [

@@ -1,4 +1,4 @@
-//! The command line program: a person at a desk, and scripts.
+//! The command line program, used by hand and by scripts.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ async fn signed_in(world: &World) -> Result<Cli> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_signs_in_calls_the_api_refreshes_and_signs_out() -> Result<()> {
+async fn a_user_signs_in_calls_the_api_refreshes_and_signs_out() -> Result<()> {
     let world = World::start().await?;
     let cli = Cli::new()?;
     assert_eq!(cli.run(&["status"]).await?.code, SIGNED_OUT);
@@ -245,7 +245,7 @@ async fn each_kind_of_error_has_its_exit_code_and_says_what_to_do() -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_stands_in_any_file_or_message() -> Result<()> {
+async fn no_token_is_in_any_file_or_message() -> Result<()> {
     let world = World::start().await?;
     let cli = signed_in(&world).await?;
     let access = cli.run(&["token"]).await?.success()?.stdout.trim().to_owned();

@@ -12,8 +12,9 @@ use tempfile::TempDir;
 
 const STORAGE_UNAVAILABLE: i32 = 7;
 
-/// Prints the session's address once the keyring has its name on the bus, and ends when its standard input does. (To call
-/// the service by its name before that would make the bus start a second, locked one.) The daemon ends with the bus.
+/// Prints the session's address once the keyring has its name on the bus, and ends when its standard input does. (To
+/// call the service by its name before that would make the bus start a second, locked one.) The daemon ends with the
+/// bus.
 const SESSION: &str = r#"
 printf moorline-tests | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1
 tries=0

@@ -157,10 +157,10 @@ fn one_fault_of_a_run_is_made_again_by_its_name() -> Result<()> {
     let figures: Value = serde_json::from_slice(&std::fs::read(&file)?)?;
     assert_eq!((&figures["faults"], &figures["sessions_lost"]), (&1.into(), &0.into()), "{figures:#}");
 
-    for (place, told) in [("bound-sdk-2", "bound-sdk-3:17"), ("bearer-network-0:1", "bearer-sdk-0")] {
+    for (place, expected) in [("bound-sdk-2", "bound-sdk-3:17"), ("bearer-network-0:1", "bearer-sdk-0")] {
         let refused = replay(place)?;
         let said = String::from_utf8_lossy(&refused.stderr);
-        assert!(!refused.status.success() && said.contains(told), "{said}");
+        assert!(!refused.status.success() && said.contains(expected), "{said}");
     }
     Ok(())
 }

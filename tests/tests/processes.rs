@@ -32,7 +32,7 @@ impl Desk {
         Ok(Self { server, folder, processes })
     }
 
-    /// All refresh at once; what each was told.
+    /// All refresh at once; returns the result of each.
     async fn refresh(&mut self) -> Result<Vec<Value>> {
         for process in &mut self.processes {
             process.tell("refresh 1").await?;
@@ -58,8 +58,8 @@ impl Desk {
         Ok(())
     }
 
-    /// Has the first process refresh and stops it while it holds the vault's lock, before it has sent anything or after the
-    /// answer came; takes it out of the processes, and tells how many rotations there were before.
+    /// Has the first process refresh and stops it while it holds the vault's lock, before it has sent anything or
+    /// after the answer came; takes it out of the processes, and tells how many rotations there were before.
     async fn stop_one_in_the_lock(&mut self, answered: bool) -> Result<(Shell, i64)> {
         let mut process = self.processes.remove(0);
         // It is there for some milliseconds twice in a refresh: stopped again and again, it is caught soon.
@@ -120,7 +120,7 @@ async fn a_process_that_is_stopped_while_it_holds_the_lock_keeps_the_others_wait
 async fn a_process_that_is_stopped_in_the_lock_with_its_answer_leaves_one_rotation() -> Result<()> {
     let mut desk = Desk::with_processes(8).await?;
     let (mut stopped, before) = desk.stop_one_in_the_lock(true).await?;
-    // Whoever needs the lock is told to try again; whoever reads the successor in the vault needs none.
+    // A process that needs the lock has to try again; one that reads the successor in the vault needs none.
     let answers = desk.refresh().await?;
     stopped.thaw()?;
     assert_eq!(stopped.answer().await?, one_token());

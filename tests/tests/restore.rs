@@ -71,7 +71,7 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_killed_after_it_told_of_an_end_starts_again_without_a_question() -> Result<()> {
+async fn a_server_that_is_killed_after_it_exported_an_end_starts_again_by_itself() -> Result<()> {
     let mut server = Server::start()?;
     for _ in 0..3 {
         let ada = HandMade::new(&server, "ada")?;
@@ -191,7 +191,7 @@ async fn a_server_whose_clock_has_leapt_serves_again_when_an_operator_says_that_
     let mut server = Server::start()?;
     let first = HandMade::new(&server, "ada")?.tokens().await?;
     server.stop()?;
-    // As if the machine's clock had been in 1970 until now: further than even a development server believes.
+    // As if the machine's clock had been in 1970 until now: a larger jump than even a development server accepts.
     let database = rusqlite::Connection::open(server.folder().join("moorline.db"))?;
     assert_eq!(database.execute("UPDATE instance SET seen_at = 0", [])?, 1);
     drop(database);

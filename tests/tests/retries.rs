@@ -1,4 +1,4 @@
-//! One refresh, asked for again and again: by a broken network, or by somebody who has captured it.
+//! One refresh, asked for again and again: by a broken network, or by a thief who has captured it.
 
 use anyhow::Result;
 use moorline_tests::oauth::{HandMade, Tokens, answer, attempt};

@@ -5,7 +5,7 @@ use moorline_tests::oauth::{HandMade, VERIFIER, attempt};
 use moorline_tests::{Server, ServerOptions};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_token_code_verifier_or_attempt_stands_in_the_log_at_its_loudest() -> Result<()> {
+async fn no_token_code_verifier_or_attempt_is_in_the_log_at_its_most_verbose() -> Result<()> {
     let server = Server::start_with(ServerOptions::default().with(["--log", "trace"]))?;
     let ada = HandMade::new(&server, "ada")?;
     let code = ada.code().await?;

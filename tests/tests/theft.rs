@@ -1,4 +1,5 @@
-//! Stolen bearer tokens and codes: of no use to the thief, and noticed. Those that are bound to a key are in `dpop.rs`.
+//! Stolen bearer tokens and codes: of no use to the thief, and noticed. Those that are bound to a key are in
+//! `dpop.rs`.
 
 use anyhow::Result;
 use moorline::{Error, SessionState};
@@ -57,7 +58,7 @@ async fn a_session_that_ended_at_the_server_needs_a_new_sign_in() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reuse_is_told_however_old_the_token_is() -> Result<()> {
+async fn reuse_is_detected_however_old_the_token_is() -> Result<()> {
     let server = Server::start()?;
     let ada = HandMade::new(&server, "ada")?;
     let first = ada.tokens().await?.refresh_token;

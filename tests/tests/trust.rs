@@ -13,8 +13,8 @@ use rcgen::{
     date_time_ymd,
 };
 
-/// Puts an impostor in the server's place: its certificate is for `name`, ends in `year`, and is signed by the development
-/// CA, or by a CA that nobody trusts.
+/// Puts an impostor in the server's place: its certificate is for `name`, ends in `year`, and is signed by the
+/// development CA, or by a CA that nobody trusts.
 async fn impostor(world: World, name: &str, year: i32, by_the_ca: bool) -> Result<World> {
     let World { server, proxy, device, browser } = world;
     let port = proxy.port();

@@ -10,7 +10,7 @@ use moorline_tests::{Consent, Landing, World, audit};
 use url::Url;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_signs_in_uses_the_api_refreshes_and_signs_out() -> Result<()> {
+async fn a_user_signs_in_uses_the_api_refreshes_and_signs_out() -> Result<()> {
     let world = World::start().await?;
     let app = world.app()?;
     assert!(
@@ -64,7 +64,7 @@ async fn somebody_signs_in_uses_the_api_refreshes_and_signs_out() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_the_scope_can_not_delete_and_another_persons_note_is_not_there() -> Result<()> {
+async fn a_token_without_the_scope_can_not_delete_and_another_users_note_is_not_there() -> Result<()> {
     let world = World::start().await?;
     let app = world.signed_in().await?;
     let notes = format!("{}/notes", world.server.dev().api);
@@ -192,7 +192,7 @@ async fn the_keys_survive_a_restart_and_old_access_tokens_with_them() -> Result<
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_who_is_signed_in_at_the_provider_signs_in_again_without_a_password() -> Result<()> {
+async fn a_user_who_is_signed_in_at_the_provider_signs_in_again_without_a_password() -> Result<()> {
     let world = World::start().await?;
     world.signed_in().await?.sign_out().await?;
     let app = world.app()?;

@@ -42,13 +42,13 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     ]);
     build.args(["--bin", "moorline-server", "--bin", "bench", "--bin", "sdk-shell"]);
     if !build.status().context("can't start cargo")?.success() {
-        bail!("the build failed: what is wrong stands above");
+        bail!("the build failed: see the errors above");
     }
     // By itself, so that it has the features that an app's has, and no other package's.
     let mut library = workspace.cargo();
     library.args(["build", "--locked", "--release", "--package", "moorline-ffi", "--lib"]);
     if !library.status().context("can't start cargo")?.success() {
-        bail!("the build failed: what is wrong stands above");
+        bail!("the build failed: see the errors above");
     }
     let release = workspace.target().join("release");
     let mut bench = workspace.command(release.join("bench"));
@@ -57,7 +57,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         bench.arg("--library").arg(release.join("libmoorline_ffi.so"));
     }
     if let Some(file) = &options.json {
-        // The benchmark runs in the repository's folder; the file was named from the person's own.
+        // The benchmark runs in the repository's folder; the file name is relative to the caller's folder.
         bench.arg("--json").arg(std::path::absolute(file)?);
     }
     if let Some(seconds) = options.seconds {

@@ -19,8 +19,8 @@ const SWIFT_C_MODULE: &str = "MoorlineFFI";
 
 /// Generate the Kotlin or Swift code that the libraries in `bindings/` are written over.
 ///
-/// Builds the native library and the generator, then writes the code where the Maven project and the Swift package look
-/// for it: an IDE can open them afterwards. `cargo xtask test` does the same by itself.
+/// Builds the native library and the generator, then writes the code where the Maven project and the Swift package
+/// look for it: an IDE can open them afterwards. `cargo xtask test` does the same by itself.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     /// The server's port [default: a free one].
     #[arg(long, value_name = "N")]
     port: Option<u16>,
-    /// Another person who can sign in, such as `username=zoe,password=…,role=user`; may be repeated.
+    /// Another user who can sign in, such as `username=zoe,password=…,role=user`; may be repeated.
     #[arg(long, value_name = "SPEC")]
     user: Vec<String>,
 }
@@ -32,7 +32,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     let mut build = workspace.cargo_build();
     build.arg("--bins");
     if !build.status().context("can't start cargo")?.success() {
-        bail!("the build failed: what is wrong stands above");
+        bail!("the build failed: see the errors above");
     }
     let mut demo = workspace.command(workspace.program("demo"));
     demo.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));

@@ -16,20 +16,20 @@ const INSTALLING: Duration = Duration::from_secs(10 * 60);
 
 /// Inject faults, thousands of them, and count what is lost.
 ///
-/// Starts the real server and real SDK processes, and does to them what networks, captive portals, crashes, full disks,
-/// power cuts, signals and thieves do. After each fault the session has to go on, with one live leaf. Prints a table of
-/// sessions lost, sessions forked and thefts accepted, and the reason for each loss. The exit code is not zero when a
-/// session was lost or forked, or a theft was accepted. With --peer, losses that no SDK can prevent are permitted: the
-/// provider committed and its answer never reached the device, or the network delivered a request twice.
-/// `docs/faults.md` says how it works and what is permitted.
+/// Starts the real server and real SDK processes, and does to them what networks, captive portals, crashes, full
+/// disks, power cuts, signals and thieves do. After each fault the session has to go on, with one live leaf. Prints a
+/// table of sessions lost, sessions forked and thefts accepted, and the reason for each loss. The exit code is not
+/// zero when a session was lost or forked, or a theft was accepted. With --peer, losses that no SDK can prevent are
+/// permitted: the provider committed and its answer never reached the device, or the network delivered a request
+/// twice. `docs/faults.md` says how it works and what is permitted.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
     /// How many faults, at least [default: 10000].
     #[arg(long, value_name = "N")]
     count: Option<usize>,
-    /// Make the faults of the run that printed this seed again, with its --count and --only: each lane of it has dice of
-    /// its own for each of its faults. How the threads of the processes take turns is not the seed's.
+    /// Make the faults of the run that printed this seed again, with its --count and --only: each lane of it has dice
+    /// of its own for each of its faults. How the threads of the processes take turns is not the seed's.
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Make one fault of that run again, alone, such as bound-sdk-3:17: what failed is reported by this name.
@@ -58,7 +58,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         build.args(["--package", package]);
     }
     if !build.status().context("can't start cargo")?.success() {
-        bail!("the build failed: what is wrong stands above");
+        bail!("the build failed: see the errors above");
     }
     let release = workspace.target().join("release");
     let mut faults = workspace.command(release.join("faults"));
@@ -80,7 +80,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         faults.args(["--column", columns]);
     }
     if let Some(file) = &options.json {
-        // The harness runs in the repository's folder; the file was named from the person's own.
+        // The harness runs in the repository's folder; the file name is relative to the caller's folder.
         faults.arg("--json").arg(std::path::absolute(file)?);
     }
     if options.peer {
@@ -94,7 +94,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     hand_over(faults)
 }
 
-/// The name of one fault, as far as it can be told before the harness is built: it knows which lanes there are.
+/// The name of one fault, checked as far as possible before the harness is built, which knows the lanes.
 fn place(text: &str) -> Result<String, String> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let named = text.split_once(':').is_some_and(|(lane, n)| {

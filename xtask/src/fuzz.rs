@@ -1,4 +1,5 @@
-//! `cargo xtask fuzz`: sets up cargo-fuzz and a nightly tool chain, and runs the targets of `fuzz/` one after the other.
+//! `cargo xtask fuzz`: sets up cargo-fuzz and a nightly tool chain, and runs the targets of `fuzz/` one after the
+//! other.
 
 mod statistics;
 
@@ -17,10 +18,11 @@ use crate::workspace::Workspace;
 
 /// Fuzz everything that SDK and server read: each target for a minute.
 ///
-/// Sets up cargo-fuzz and a nightly tool chain where they are missing, and builds the targets with the address sanitizer
-/// (some minutes the first time). What a run finds stays in `target/xtask/fuzz` and is where the next one begins; the
-/// corpus in `fuzz/corpus` is read, and changed by --keep alone. When a target crashes, the others go on; the input and
-/// the command to run it again are told, and the exit code is not zero. fuzz/README.md tells what each target proves.
+/// Sets up cargo-fuzz and a nightly tool chain where they are missing, and builds the targets with the address
+/// sanitizer (some minutes the first time). What a run finds stays in `target/xtask/fuzz` and is where the next one
+/// begins; the corpus in `fuzz/corpus` is read, and changed by --keep alone. When a target crashes, the others go on;
+/// the input and the command to run it again are printed, and the exit code is not zero. fuzz/README.md says what each
+/// target proves.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -135,7 +137,7 @@ impl Fuzzer {
         command
     }
 
-    /// What a person types in the repository's folder to run one input again. cargo-fuzz is not in `PATH`: it was installed
+    /// The command to run one input again, in the repository's folder. cargo-fuzz is not in `PATH`: it was installed
     /// to a folder of its own.
     fn again(&self, name: &str, input: &str) -> String {
         let (tool_chain, program) = (quoted(&self.tool_chain), quoted(&self.program.to_string_lossy()));
@@ -175,8 +177,8 @@ impl Fuzzer {
         Ok(statistics)
     }
 
-    /// Merges what was found into the committed corpus: only inputs that reach code which the others don't, the smallest
-    /// first. Returns how many there were.
+    /// Merges what was found into the committed corpus: only inputs that reach code which the others don't, the
+    /// smallest first. Returns how many there were.
     fn keep(&self, workspace: &Workspace, log: &mut Log, name: &str) -> Result<usize> {
         let (committed, found) = (corpus(workspace, name), self.found.join(name));
         let merged = self.found.join(format!("{name}-merged"));
@@ -223,8 +225,8 @@ fn size(file: &Path) -> u64 {
 
 fn tell_crash(ui: Ui, log: &Log, fuzzer: &Fuzzer, name: &str, statistics: &Statistics) {
     let lines = log.tail(LINES_OF_A_CRASH);
-    let told = |line: &&str| line.contains("panicked at ") || line.contains("ERROR: ");
-    let start = lines.iter().position(told).unwrap_or_default();
+    let reason = |line: &&str| line.contains("panicked at ") || line.contains("ERROR: ");
+    let start = lines.iter().position(reason).unwrap_or_default();
     for line in lines.iter().skip(start).take(LINES_TOLD) {
         println!("    {line}");
     }
@@ -232,7 +234,7 @@ fn tell_crash(ui: Ui, log: &Log, fuzzer: &Fuzzer, name: &str, statistics: &Stati
     if let Some(input) = &statistics.input {
         ui.note(&format!("the input: {input}"));
         ui.note(&format!("again, in the repository's folder: {}", fuzzer.again(name, input)));
-        ui.note(&format!("when it is mended, copy the input to fuzz/corpus/{name}, so that it is replayed"));
+        ui.note(&format!("when it is fixed, copy the input to fuzz/corpus/{name}, so that it is replayed"));
     }
     ui.note(&format!("the whole log: {}", log.path().display()));
 }
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn every_target_is_built_has_a_corpus_and_is_told_of() {
+    fn every_target_is_built_has_a_corpus_and_is_documented() {
         let all = targets(&fuzz()).unwrap();
         let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
         let readme = fs::read_to_string(fuzz().join("README.md")).unwrap();

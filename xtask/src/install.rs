@@ -45,8 +45,8 @@ const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-/// A Secret Service without a desktop, for the test of the CLI's key store. (There is a C compiler for aws-lc-sys and SQLite: without one, this program would
-/// not have been linked.)
+/// A Secret Service without a desktop, for the test of the CLI's key store. (There is a C compiler for aws-lc-sys and
+/// SQLite: without one, this program would not have been linked.)
 pub(crate) const RUST: &[Need] = &[
     need("dbus-run-session", "dbus-daemon"),
     need("dbus-send", "dbus-bin"),
@@ -189,7 +189,7 @@ pub(crate) fn node(workspace: &Workspace, log: &mut Log) -> Result<Node> {
     let found = log.must(version, QUICK)?;
     let found = found.trim();
     if major_version(found.trim_start_matches('v')) >= OLDEST_NODE {
-        let bin = own.parent().context("a program stands in a folder")?.to_owned();
+        let bin = own.parent().context("a program is in a folder")?.to_owned();
         return Ok(Node { npm: [own, npm], bin });
     }
     let package = match env::consts::ARCH {

@@ -1,6 +1,6 @@
 //! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask model`,
-//! `cargo xtask faults`, `cargo xtask fuzz`, `cargo xtask circles` and `cargo xtask bindings`. `cargo xtask help` lists
-//! them.
+//! `cargo xtask faults`, `cargo xtask fuzz`, `cargo xtask circles` and `cargo xtask bindings`. `cargo xtask help`
+//! lists them.
 
 mod bench;
 mod bindings;
@@ -28,8 +28,8 @@ use crate::workspace::Workspace;
 
 /// The commands of Moorline's repository.
 ///
-/// `demo` shows what Moorline does; `test` proves it. Both set up what they need on a machine that has Rust, a JDK with
-/// Maven, and git. `cargo xtask COMMAND --help` tells more of each.
+/// `demo` shows what Moorline does; `test` proves it. Both set up what they need on a machine that has Rust, a JDK
+/// with Maven, and git. `cargo xtask COMMAND --help` tells more of each.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", verbatim_doc_comment)]
 struct Cli {

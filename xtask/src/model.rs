@@ -12,8 +12,8 @@ use crate::workspace::Workspace;
 /// Prove the refresh rotation: every order of every step, with the product's own decisions.
 ///
 /// Runs every scenario, then every mutant (a rule that is almost the product's: it must be caught), then what is known
-/// not to hold. The exit code is not zero when a promise is violated, a mutant is not caught, or a scenario never shows
-/// what it is about. Takes a minute or two.
+/// not to hold. The exit code is not zero when a promise is violated, a mutant is not caught, or a scenario never
+/// shows what it is about. Takes a minute or two.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -40,7 +40,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     let mut build = workspace.cargo();
     build.args(["build", "--locked", "--release", "--package", "moorline-model", "--bins"]);
     if !build.status().context("can't start cargo")?.success() {
-        bail!("the build failed: what is wrong stands above");
+        bail!("the build failed: see the errors above");
     }
     let mut model = workspace.command(workspace.target().join("release").join("model"));
     if let Some(text) = &options.scenario {
@@ -53,7 +53,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         model.arg("--deep");
     }
     if let Some(file) = &options.json {
-        // The model runs in the repository's folder; the file was named from the person's own.
+        // The model runs in the repository's folder; the file name is relative to the caller's folder.
         model.arg("--json").arg(std::path::absolute(file)?);
     }
     if options.verbose {

@@ -32,7 +32,7 @@ pub(crate) struct Finished {
 impl Log {
     /// A new, empty log.
     pub(crate) fn create(ui: Ui, path: PathBuf) -> Result<Self> {
-        let folder = path.parent().context("a log stands in a folder")?;
+        let folder = path.parent().context("a log is in a folder")?;
         std::fs::create_dir_all(folder).with_context(|| format!("can't make {}", folder.display()))?;
         let file = File::create(&path).with_context(|| format!("can't write {}", path.display()))?;
         Ok(Self { ui, path, file, last_output: String::new() })
@@ -40,7 +40,7 @@ impl Log {
 
     /// Runs a program to its end, or to the end of its time.
     ///
-    /// Errors: when it can't be started. That it failed is told by [`Finished::require`].
+    /// Errors: when it can't be started. [`Finished::require`] reports a failure of the program.
     pub(crate) fn run(&mut self, mut command: Command, limit: Duration) -> Result<Finished> {
         let line = command_line(&command);
         writeln!(self.file, "$ {line}")?;
@@ -80,7 +80,7 @@ impl Log {
         Ok(finished.output)
     }
 
-    /// The last lines that the last program printed, for the person who has to find out why it failed.
+    /// The last lines that the last program printed, to show why it failed.
     pub(crate) fn tail(&self, lines: usize) -> Vec<&str> {
         let all: Vec<&str> = self.last_output.lines().collect();
         all[all.len().saturating_sub(lines)..].to_vec()
@@ -91,7 +91,7 @@ impl Log {
         &self.path
     }
 
-    /// Where the commands speak to the person.
+    /// Where the commands print.
     pub(crate) const fn ui(&self) -> Ui {
         self.ui
     }
@@ -226,7 +226,7 @@ fn descendants(of: u32) -> Vec<u32> {
     found
 }
 
-/// The command as a person would type it.
+/// The command as it would be typed.
 pub(crate) fn command_line(command: &Command) -> String {
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_program_prints_on_both_streams_is_kept_and_a_failure_is_told() {
+    fn what_a_program_prints_on_both_streams_is_kept_and_a_failure_is_reported() {
         let scratch = Scratch::new("test").unwrap();
         let finished =
             log(&scratch).run(shell("echo one; echo two >&2; exit 3"), Duration::from_secs(30)).unwrap();

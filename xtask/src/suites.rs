@@ -20,8 +20,8 @@ use crate::workspace::Workspace;
 /// Set up what the tests need, then run every check and every test.
 ///
 /// Installs what is missing (Debian packages, cargo-deny, a newer Node.js, the Swift tool chain) and says so. When a
-/// part fails, the others go on, and a table at the end tells all. The last line is `N passed, N failed`. Every program
-/// that is run has a log under `target/xtask/logs/`.
+/// part fails, the others go on, and a table at the end tells all. The last line is `N passed, N failed`. Every
+/// program that is run has a log under `target/xtask/logs/`.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

@@ -1,9 +1,9 @@
-//! What a person sees: plain lines everywhere, colours and a moving line only on a terminal.
+//! The output: plain lines everywhere, colours and a moving line only on a terminal.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-/// Where the commands speak to the person who ran them.
+/// Where the commands print.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ui {
     colour: bool,
@@ -90,7 +90,7 @@ impl Ui {
     }
 }
 
-/// A duration as a person says it: `0.4 s`, `12 s`, `3 min 05 s`.
+/// A duration as people say it: `0.4 s`, `12 s`, `3 min 05 s`.
 pub(crate) fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_read_as_a_person_says_them() {
+    fn durations_read_as_people_say_them() {
         assert_eq!(duration(Duration::from_millis(420)), "0.4 s");
         assert_eq!(duration(Duration::from_secs(12)), "12 s");
         assert_eq!(duration(Duration::from_secs(185)), "3 min 05 s");

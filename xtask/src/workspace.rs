@@ -61,8 +61,8 @@ impl Workspace {
         cargo
     }
 
-    /// `cargo build` of the whole workspace: always the same packages, so that their dependencies are compiled with the
-    /// same features every time, and once. Not of this program, which is running.
+    /// `cargo build` of the whole workspace: always the same packages, so that their dependencies are compiled with
+    /// the same features every time, and once. Not of this program, which is running.
     pub(crate) fn cargo_build(&self) -> Command {
         let mut cargo = self.cargo();
         cargo.args(["build", "--locked", "--workspace", "--exclude", "xtask"]);

@@ -1,7 +1,7 @@
 //! `moorline check`: how fit an OpenID provider is for mobile apps.
 //!
 //! It judges by behaviour only and knows no vendor. [`provider`] and [`jwks`] judge documents, [`experiments`] try
-//! things with sessions of their own, and [`report`] prints what came of it.
+//! things with sessions of their own, and [`report`] prints the results.
 
 mod checks;
 mod crypto;

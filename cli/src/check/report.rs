@@ -96,7 +96,8 @@ impl Report<'_> {
         if self.client_id.is_none() {
             let left_out = self.findings.iter().filter(|finding| finding.found == NEEDS_CLIENT).count();
             lines.push(format!(
-                "{left_out} more checks need a client and a sign-in (lost answers, races, stolen tokens): --client-id ID."
+                "{left_out} more checks need a client and a sign-in (lost answers, races, stolen tokens): \
+                 --client-id ID."
             ));
         }
         lines.push(self.summary());
@@ -122,7 +123,7 @@ impl Report<'_> {
     fn conclusion(&self, colour: bool) -> String {
         let [fails, warnings] = [Verdict::Fail, Verdict::Warning].map(|verdict| self.count(verdict));
         let (said, verdict) = match (fails, warnings, self.stopped) {
-            (0, _, Some(_)) => ("Not judged: the check did not come to its end".to_owned(), Verdict::Warning),
+            (0, _, Some(_)) => ("Not judged: the check did not finish".to_owned(), Verdict::Warning),
             (0, 0, None) => ("Fit".to_owned(), Verdict::Pass),
             (0, _, None) => (format!("Fit, with {}", counted(warnings, "warning")), Verdict::Warning),
             (_, _, _) => (

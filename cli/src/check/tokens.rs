@@ -27,7 +27,7 @@ pub(super) struct Tokens {
     pub(super) id: Option<Secret>,
     pub(super) is_dpop: bool,
     pub(super) lifetime: Lifetime,
-    /// Whether caches are told not to keep the answer (RFC 6749 §5.1).
+    /// Whether the answer forbids caches to keep it (RFC 6749 §5.1).
     pub(super) no_store: bool,
 }
 

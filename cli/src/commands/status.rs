@@ -94,7 +94,8 @@ fn text(info: &SessionInfo, provider: &str) -> String {
         (true, times) => format!("possible; done {times} times so far"),
     };
     format!(
-        "Signed in as {}\n  provider  {provider}\n  subject   {}\n  scopes    {}\n  tokens    {tokens}\n  access    {access}\n  refresh   {refresh}\n  since     {ago}",
+        "Signed in as {}\n  provider  {provider}\n  subject   {}\n  scopes    {}\n  tokens    {tokens}\n  \
+         access    {access}\n  refresh   {refresh}\n  since     {ago}",
         named(&info.user),
         one_line(&info.user.subject),
         info.scope.join(" "),

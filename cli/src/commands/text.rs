@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn durations_are_shown_in_one_unit() {
-        let told = |seconds| rough(Duration::from_secs(seconds));
+        let text = |seconds| rough(Duration::from_secs(seconds));
         assert_eq!(
-            [told(0), told(1), told(119), told(120), told(899), told(7_200), told(172_800)],
+            [text(0), text(1), text(119), text(120), text(899), text(7_200), text(172_800)],
             ["0 seconds", "1 second", "119 seconds", "2 minutes", "14 minutes", "2 hours", "2 days"]
         );
     }

@@ -149,7 +149,8 @@ impl Shared {
         let body = body.to_string();
         let _ = write!(
             &*stream,
-            "HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            "HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n\
+             {body}",
             body.len()
         );
     }

@@ -140,7 +140,7 @@ impl Said {
         serde_json::from_str(&self.out).unwrap()
     }
 
-    /// Asserts the class of the error, in a text that a person can use.
+    /// Asserts the class of the error, in a text that the user can act on.
     pub(crate) fn failed_with(&self, code: i32, text: &str) {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
         assert!(self.err.contains("error: ") && self.err.contains(text), "{}", self.err);
@@ -248,7 +248,8 @@ impl Provider {
                     if first.contains("/.well-known/") { (200, body.as_str()) } else { (404, "{}") };
                 let _ = write!(
                     &stream,
-                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+                     Connection: close\r\n\r\n{body}",
                     body.len()
                 );
             }

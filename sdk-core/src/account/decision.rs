@@ -12,9 +12,9 @@
 //!                                                                                              └─▶ Note
 //! ```
 //!
-//! A session ends only by evidence of the provider about the very token that the vault still holds.
+//! A session ends only by evidence of the provider about the token that the vault still holds.
 
-/// Something has happened in a refresh. `T` is the refresh token, or a model's stand-in for it; `held` is the one in the
+/// Something has happened in a refresh. `T` is the refresh token, or the model's token; `held` is the one in the
 /// vault, `None` if nobody is signed in (any more).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a, T> {
@@ -53,8 +53,8 @@ pub enum Event<'a, T> {
 /// Why there is no response that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// The network, a time-out, 408, 429, 5xx, HTML, a redirect, anything that is not OAuth's: the request may or may not
-    /// have arrived.
+    /// The network, a time-out, 408, 429, 5xx, HTML, a redirect, anything that is not OAuth's: the request may or may
+    /// not have arrived.
     Unclear,
     /// Nothing was sent: the server is not who it should be, or asked to be left alone.
     NotSent,
@@ -65,8 +65,8 @@ pub enum Failure {
 pub enum Verdict {
     /// A successor was issued.
     Issued,
-    /// `invalid_grant`. One with the reason `superseded` counts the same: if the vault has moved on, that is used; if not, an
-    /// old vault was restored, or a thief who has the attempt as well went on from it.
+    /// `invalid_grant`. One with the reason `superseded` counts the same: if the vault has moved on, that is used; if
+    /// not, an old vault was restored, or a thief who has the attempt as well went on from it.
     InvalidGrant,
     /// The user has to sign in or to consent again.
     InteractionRequired,
@@ -96,8 +96,8 @@ pub enum Action {
     DropAndRevoke,
     /// Nobody is signed in (any more).
     Stop,
-    /// The session has ended: keep the reason in its place, and have the provider revoke it, so that what is over here is
-    /// over for everybody.
+    /// The session has ended: keep the reason in its place, and have the provider revoke it, so that what is over here
+    /// is over for everybody.
     End,
     /// The session needs the user: keep the reason in its place. Nothing is revoked.
     Suspend,

@@ -14,7 +14,7 @@ use crate::{
 pub(crate) async fn metadata(store: &AccountStore, provider: &Provider) -> Result<Arc<Metadata>, Error> {
     if !provider.is_known() {
         let stored = store.read(|account| account.and_then(|account| account.provider.clone()));
-        // Whoever needs the vault finds out by itself.
+        // The next use of the vault reports it.
         if let Ok(Some(stored)) = stored.await {
             provider.adopt(&stored);
         }

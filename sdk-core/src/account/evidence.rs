@@ -66,7 +66,7 @@ pub(super) fn reason_of(refusal: &Refusal) -> ReauthReason {
     }
 }
 
-/// The provider does not accept this app: nothing that the user could mend.
+/// The provider does not accept this app: the user cannot change that.
 pub(super) fn rejected_client(refusal: &Refusal) -> Error {
     let Refusal { code, description, .. } = refusal;
     let details = if description.is_empty() { String::new() } else { format!(": {description}") };

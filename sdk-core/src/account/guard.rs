@@ -38,8 +38,8 @@ impl Guard {
         }
     }
 
-    /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and a
-    /// process that was suspended may still get its answer.
+    /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and
+    /// a process that was suspended may still get its answer.
     pub(super) fn is_exclusive(&self) -> bool {
         match self {
             Self::Attempt => true,

@@ -35,10 +35,10 @@ pub(super) fn issued(
     }
 }
 
-/// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). A bound
-/// session keeps its key whatever the token type. An access token that is now called a bearer token is sent as one only if
-/// the app accepts those; otherwise it is sent with proofs as before. (An API may refuse it then. A successor that was
-/// thrown away would cost the session.)
+/// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). A
+/// bound session keeps its key whatever the token type. An access token that is now called a bearer token is sent as
+/// one only if the app accepts those; otherwise it is sent with proofs as before. (An API may refuse it then. A
+/// successor that was thrown away would cost the session.)
 pub(super) fn successor_of(
     Issued { tokens, began, knows_attempts, .. }: &Issued,
     bearer_accepted: bool,

@@ -1,8 +1,8 @@
 //! Refreshes a session by the thirteen steps of `docs/protocol.md`. [`decide`] chooses the next step.
 //!
 //! Durable: the attempt, before the token is first sent (step 3); the successor, before the access token is handed out
-//! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the same
-//! successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
+//! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the
+//! same successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
 
 use std::{
     future::Future,
@@ -40,8 +40,8 @@ pub(crate) struct Refresher {
     executor: Executor,
     patience: Patience,
     flight: SingleFlight,
-    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts would
-    /// send it again; others would not.)
+    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts
+    /// would send it again; others would not.)
     unsaved: Mutex<Option<Issued>>,
 }
 
@@ -110,7 +110,8 @@ impl Refresher {
     /// An access token that fits the request: from memory, from the vault, or refreshed.
     ///
     /// # Errors
-    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of network and storage, which leave the session as it is.
+    /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of network and storage, which leave the session as it
+    /// is.
     pub(crate) async fn access_token(self: &Arc<Self>, request: TokenRequest) -> Result<AccessToken, Error> {
         access_token(self, request).await
     }
@@ -178,8 +179,8 @@ impl Refresher {
         }
     }
 
-    /// The exchange with a provider that knows no attempts: two processes that send the same token lose the session, and so
-    /// does a successor that finds no space.
+    /// The exchange with a provider that knows no attempts: two processes that send the same token lose the session,
+    /// and so does a successor that finds no space.
     async fn exchange_under_lease(
         &self,
         metadata: &Metadata,
@@ -218,7 +219,7 @@ impl Refresher {
             let began = Lifetime::starting_now(self.store.clock());
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
                 Ok(TokenResponse::Issued(tokens)) => {
-                    // A success counts whoever sends meanwhile: it needs no lease.
+                    // A success counts even if another process sends meanwhile: it needs no lease.
                     return self.settle(issued(metadata, sending, *tokens, began)).await;
                 }
                 // Nothing was decided about the session: the same token again, with a new proof.
@@ -295,7 +296,7 @@ impl Refresher {
                 Err(no_session)
             }
             Err(error) => {
-                // Whatever ails the storage: nobody else has these tokens.
+                // Whatever the storage's problem is: nobody else has these tokens.
                 if error.is_passing() || matches!(error, Error::StorageUnavailable(_)) {
                     *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
                 }
@@ -313,8 +314,8 @@ impl Refresher {
         }
     }
 
-    /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token, and got
-    /// the successor: only the holder of the lease can tell, so it is taken again.
+    /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token,
+    /// and got the successor: only the holder of the lease can tell, so it is taken again.
     async fn settle_refused_under(
         &self,
         guard: &Guard,
@@ -333,8 +334,8 @@ impl Refresher {
         self.settle_refused(sending, refusal, false).await
     }
 
-    /// Steps 10 and 11: the provider refused the token. Under the vault's lock, the session ends if the refusal says so and
-    /// the vault still holds the token that was sent; the tokens are kept beside the reason.
+    /// Steps 10 and 11: the provider refused the token. Under the vault's lock, the session ends if the refusal says
+    /// so and the vault still holds the token that was sent; the tokens are kept beside the reason.
     pub(crate) async fn settle_refused(
         &self,
         sending: &RefreshRequest,
@@ -347,8 +348,9 @@ impl Refresher {
             let again = account.refusal.as_ref().is_some_and(|earlier| earlier.token_hash == token_hash);
             match decide(answered(&sent, verdict_of(&refused, again), account)) {
                 Action::End => {
-                    // Somebody who has gone on from this token would keep what its owner has lost (`superseded`). But where
-                    // another process may be about to succeed with it, that would end its session.
+                    // A thief who rotated this token (`superseded`) must not keep the session that its owner has lost.
+                    // But if another process may be about to succeed with the token, a revocation would end its
+                    // session.
                     let session = account.state.session().filter(|_| exclusive);
                     account.revocations.extend(session.map(Revocation::of));
                     end(account, ReauthReason::Revoked)
@@ -370,8 +372,8 @@ impl Refresher {
         settled
     }
 
-    /// A session without a refresh token ends with its access token. While that is valid, it is handed out unless the caller
-    /// rejects it.
+    /// A session without a refresh token ends with its access token. While that is valid, it is handed out unless the
+    /// caller rejects it.
     async fn without_refresh_token(
         &self,
         stored: &StoredSession,

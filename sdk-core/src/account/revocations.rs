@@ -90,8 +90,8 @@ impl Revocations {
         }
         let metadata = metadata(&self.store, &self.provider).await?;
         for revocation in queued {
-            // Only of a provider that knows attempts is it known that it ends one session of a user and leaves the others
-            // alone. With others, it stays queued until this user signs out, or another one signs in.
+            // A provider that knows attempts is known to end one session of a user and no others. With other
+            // providers, the revocation stays queued until this user signs out, or another one signs in.
             let sessions_are_apart = metadata.refresh_attempt_supported;
             if !sessions_are_apart && revocation.may_end(&self.store.stored_state().await?) {
                 continue;
@@ -99,7 +99,8 @@ impl Revocations {
             match self.revoke(&metadata, &revocation).await {
                 Ok(true) => self.remember(&revocation.token),
                 Ok(false) => {}
-                // It stays queued. Without a network, all do: each would wait for it anew. With one, others may fare better.
+                // It stays queued. Without a network, so do all others: each would wait for it again. With one, others
+                // may succeed.
                 Err(Unrevoked::NoResponse(error)) => return Err(error.into()),
                 Err(Unrevoked::Later) => continue,
             }
@@ -161,11 +162,12 @@ impl Drop for UnderWay {
 /// Why a revocation stays queued.
 enum Unrevoked {
     NoResponse(NetError),
-    /// The response is not the provider's last word.
+    /// The response is not final.
     Later,
 }
 
-/// Whether the provider would say the same again: it refused in the protocol's own words (RFC 6749 §5.2, RFC 7009 §2.2.1).
+/// Whether the provider would say the same again: it refused in the protocol's own words (RFC 6749 §5.2, RFC 7009
+/// §2.2.1).
 fn is_final(response: &Response) -> bool {
     read_refusal(response, &[]).is_some_and(|refusal| FINAL.contains(&refusal.code.as_str()))
 }

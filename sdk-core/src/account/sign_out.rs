@@ -17,8 +17,8 @@ pub struct SignOutOutcome {
     pub revoked: bool,
 }
 
-/// Clears the session on this device, then revokes it at the provider. A refresh that is under way finds nobody signed in,
-/// and the tokens that it brings are revoked too.
+/// Clears the session on this device, then revokes it at the provider. A refresh that is under way finds nobody signed
+/// in, and the tokens that it brings are revoked too.
 pub(crate) async fn sign_out(
     store: &AccountStore,
     refresher: &Refresher,

@@ -1,7 +1,7 @@
 //! One refresh at a time in a process, however many callers there are, and none of them can stop it.
 //!
-//! [`access_token`] needs little of what refreshes ([`TokenSource`]), so that a test can try every order of callers that
-//! come, wait and go away, and of the steps of the refresh.
+//! [`access_token`] needs little of what refreshes ([`TokenSource`]), so that a test can try every order of callers
+//! that come, wait and go away, and of the steps of the refresh.
 
 use std::{
     future::Future,
@@ -30,7 +30,7 @@ pub(crate) trait TokenSource: Send + Sync + 'static {
     /// Refreshes, unless a newer token that fits is found first.
     fn refresh(self: &Arc<Self>, request: &TokenRequest) -> impl Future<Output = Outcome> + Send;
 
-    /// Starts work that goes on whoever stops waiting.
+    /// Starts work that goes on even if its callers stop waiting.
     fn detach(&self, work: impl Future<Output = ()> + Send + 'static) -> Result<(), Error>;
 }
 
@@ -48,8 +48,8 @@ impl SingleFlight {
 /// An access token that fits the request: the one in memory, or what a refresh brings. Concurrent callers share one
 /// refresh; it goes on when they stop waiting.
 pub(crate) async fn access_token<S: TokenSource>(source: &Arc<S>, request: TokenRequest) -> Outcome {
-    // More than once: the refresh that was joined may serve a caller that accepts the token we rejected, or that needs it for
-    // a shorter time.
+    // More than once: the refresh that was joined may serve a caller that accepts the token we rejected, or that needs
+    // it for a shorter time.
     for _ in 0..TRIES {
         if let Some(token) = source.held(&request).await {
             return Ok(token);

@@ -66,8 +66,8 @@ impl AccountStore {
         }
     }
 
-    /// Reads the vault for the first time, on a thread of its own, and waits for that no longer than `patience`: a key store
-    /// may ask the user, or need the thread that waits here. The state is `Locked` until the vault was read.
+    /// Reads the vault for the first time, on a thread of its own, and waits for that no longer than `patience`: a key
+    /// store may ask the user, or need the thread that waits here. The state is `Locked` until the vault was read.
     pub(crate) fn load(self: &Arc<Self>, patience: Duration) {
         let (done, loaded) = mpsc::sync_channel(1);
         let store = self.clone();
@@ -193,7 +193,8 @@ impl AccountStore {
         Ok(self.observe_update(written.await?))
     }
 
-    /// Changes the account durably, in the space that [`prepare_exchange`](Self::prepare_exchange) has secured, if it has.
+    /// Changes the account durably, in the space that [`prepare_exchange`](Self::prepare_exchange) has secured, if it
+    /// has.
     pub(super) async fn update_reserved<T: Send + 'static>(
         &self,
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
@@ -265,8 +266,8 @@ impl AccountStore {
         outcome
     }
 
-    /// Takes in what the vault holds, unless a later reading was taken in already. (Revisions do not tell: a vault that was
-    /// lost and started anew by another process begins with low ones.)
+    /// Takes in what the vault holds, unless a later reading was taken in already. (Revisions cannot show
+    /// that: a vault that was lost, and that another process has replaced, begins with low ones.)
     fn observe(&self, reading: u64, state: &StoredState) {
         let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if reading < *seen {
@@ -277,8 +278,8 @@ impl AccountStore {
         self.signal(StateEvent::VaultRead(state.shown()));
     }
 
-    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. What cannot be used for now
-    /// changes nothing.
+    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. What cannot be used for
+    /// now changes nothing.
     fn storage_failed(&self, error: VaultError, reading: u64) -> Error {
         let error = Error::from(error);
         if let Error::StorageLost(reason) = error {
@@ -293,8 +294,8 @@ impl AccountStore {
         error
     }
 
-    /// A token that is already in memory keeps the end that was computed when it came: later on, a wall clock that was set
-    /// may leave the end unknown.
+    /// A token that is already in memory keeps the end that was computed when it came: later on, a wall clock that was
+    /// set may leave the end unknown.
     fn remember(&self, session: Option<&StoredSession>) {
         let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
         *memory = session.map(|session| {

@@ -37,8 +37,8 @@ impl ApiClient {
         Ok(self.authenticated(request).await?.into())
     }
 
-    /// Sends `request` with the access token, and a proof if it is bound. If the API wants another token, it is sent once
-    /// more with a new one of the same user; if there is none, the API's own response is returned.
+    /// Sends `request` with the access token, and a proof if it is bound. If the API wants another token, it is sent
+    /// once more with a new one of the same user; if there is none, the API's own response is returned.
     pub(super) async fn authenticated(&self, request: Request) -> Result<Response, Error> {
         // So that it does not expire on its way.
         let token_request = TokenRequest { min_validity: TRAVEL_TIME, rejected: None };

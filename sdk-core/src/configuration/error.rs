@@ -10,19 +10,22 @@ pub(crate) enum ConfigurationError {
     )]
     NotAUrl { what: &'static str, given: String, why: String },
     #[error(
-        "the {what} {given:?} does not use https; plain http is for loopback alone, and only after allow_http_on_loopback()"
+        "the {what} {given:?} does not use https; plain http is for loopback alone, and only after \
+         allow_http_on_loopback()"
     )]
     NotHttps { what: &'static str, given: String },
     #[error("the {what} {given:?} has {part}, which is not allowed; leave it out")]
     Surplus { what: &'static str, given: String, part: &'static str },
     #[error(
-        "the client id is empty or has characters that are not printable ASCII; copy it from the provider's registration"
+        "the client id is empty or has characters that are not printable ASCII; copy it from the provider's \
+         registration"
     )]
     ClientId,
     #[error("the redirect URI {given:?} {why}")]
     RedirectUri { given: String, why: &'static str },
     #[error(
-        "the scope {0:?} is empty or has a character that no scope may have (RFC 6749 section 3.3); give each scope as one item, without spaces"
+        "the scope {0:?} is empty or has a character that no scope may have (RFC 6749 section 3.3); give each \
+         scope as one item, without spaces"
     )]
     Scope(String),
     #[error("the account name is empty, longer than 128 bytes or has control characters")]
@@ -40,7 +43,8 @@ pub(crate) enum ConfigurationError {
     #[error("the host {0} is pinned twice; put all of its pins into one HostPins")]
     PinsTwice(String),
     #[error(
-        "the pin {pin:?} of {host} is malformed; a pin is `sha256/` and the padded base64 of the 32-byte SHA-256 of the key's SubjectPublicKeyInfo"
+        "the pin {pin:?} of {host} is malformed; a pin is `sha256/` and the padded base64 of the 32-byte SHA-256 \
+         of the key's SubjectPublicKeyInfo"
     )]
     Pin { host: String, pin: String },
     #[error("the pin {pin} of {host} is given twice; a backup must be another key, kept elsewhere")]

@@ -41,8 +41,8 @@ impl HostPins {
         self
     }
 
-    /// When these pins stop to count: `2027-06-01` (the start of that day, UTC) or `2027-06-01T12:00:00Z`. From then on, the
-    /// platform's trust alone decides, and a warning is logged.
+    /// When these pins stop to count: `2027-06-01` (the start of that day, UTC) or `2027-06-01T12:00:00Z`. From then
+    /// on, the platform's trust alone decides, and a warning is logged.
     #[must_use]
     pub fn expires(mut self, date: &str) -> Self {
         self.expires = Some(date.to_owned());

@@ -37,7 +37,8 @@ pub(super) fn check(given: &str) -> Result<(), ConfigurationError> {
                 // RFC 8252 §7.1 wants a domain's name in it, and providers refuse others; some apps live with one.
                 tracing::warn!(
                     scheme,
-                    "this redirect scheme names no domain, so another app may claim it too; use one such as com.example.notes"
+                    "this redirect scheme names no domain, so another app may claim it too; use one such as \
+                     com.example.notes"
                 );
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! What a configuration may say, and what it is told otherwise.
+//! What a configuration may say, and the errors for everything else.
 
 use std::time::Duration;
 

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_told_without_a_panic() {
+    fn what_is_no_key_is_an_error_and_no_panic() {
         let key = Es256Key::generate();
         for length in 0..key.len() {
             assert!(Es256Key::from_pkcs8(&key[..length]).is_none(), "{length}");

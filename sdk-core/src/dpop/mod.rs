@@ -1,7 +1,9 @@
-//! Tokens that only this device can use (RFC 9449): a key for each session, and a fresh proof of it with every request.
+//! Tokens that only this device can use (RFC 9449): a key for each session, and a fresh proof of it with every
+//! request.
 //!
 //! The key is generated when a sign-in starts and is sealed in the vault with it, then with the session, and with the
-//! revocations that a sign-out leaves behind. Each send has a new proof, also of the same request: no two share a `jti`.
+//! revocations that a sign-out leaves behind. Each send has a new proof, also of the same request: no two share a
+//! `jti`.
 
 mod key;
 mod peers;

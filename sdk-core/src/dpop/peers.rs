@@ -1,4 +1,4 @@
-//! What the servers have told about themselves, by origin: the nonce that they want to see, and what time it is there.
+//! What each server has sent, by origin: the nonce for the next proof, and its time.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use crate::{
     time::Clock,
 };
 
-/// In memory only: a new process is told anew, at the price of one more request.
+/// In memory only: a new process learns it again, with one more request.
 #[derive(Debug, Default)]
 pub(crate) struct Peers(Mutex<HashMap<String, Peer>>);
 
@@ -33,7 +33,7 @@ impl Peers {
         self.peers().get(&origin(url))?.nonce.clone()
     }
 
-    /// The time at the server, in Unix seconds; nothing where it hasn't said.
+    /// The server's time in Unix seconds; `None` if it has not sent one.
     pub(crate) fn time(&self, url: &Url, clock: &dyn Clock) -> Option<i64> {
         let epoch = self.peers().get(&origin(url))?.epoch?;
         i64::try_from(epoch.saturating_add(clock.monotonic()).as_secs()).ok()

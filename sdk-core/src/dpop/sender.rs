@@ -46,8 +46,8 @@ impl Sender {
         Self { transport, clock, peers: Peers::default() }
     }
 
-    /// Sends `request` and reads its answer. Where that refuses the proof, and says something new to put into one (a nonce,
-    /// the time), the request is sent again at once: twice at most.
+    /// Sends `request` and reads its answer. Where that refuses the proof, and says something new to put into one (a
+    /// nonce, the time), the request is sent again at once: twice at most.
     pub(crate) async fn send(
         &self,
         request: &Request,
@@ -66,8 +66,8 @@ impl Sender {
         }
     }
 
-    /// The values of the headers that a request by somebody else's hand must carry: `Authorization`, and `DPoP` where the
-    /// token is bound.
+    /// The values of the headers for a request that the app itself sends: `Authorization`, and `DPoP` if the token is
+    /// bound.
     pub(crate) fn headers(
         &self,
         method: &Method,
@@ -79,7 +79,7 @@ impl Sender {
         (authorization(key, access_token), proof)
     }
 
-    /// Takes in a nonce that came to somebody else's hand.
+    /// Takes in a nonce that the app itself received.
     pub(crate) fn learn_nonce(&self, url: &Url, nonce: &str) {
         self.peers.learn_nonce(url, nonce);
     }
@@ -128,7 +128,7 @@ fn authorization(key: Option<&ProofKey>, token: &Secret) -> Secret {
     Secret::new(text)
 }
 
-/// A text that no header may have is left out, and so refused by whoever it was for.
+/// A text that no header may have is left out, so the server refuses the request.
 pub(crate) fn secret_value(secret: &Secret) -> HeaderValue {
     let bytes = wiped::shared(Zeroizing::new(secret.expose().as_bytes().to_vec()));
     let mut value =

@@ -71,7 +71,7 @@ fn answer(status: u16, header: (&'static str, &str), body: &str) -> Response {
 }
 
 #[test]
-fn a_refused_proof_is_told_from_every_other_answer() {
+fn a_refused_proof_is_distinguished_from_every_other_answer() {
     let nonce = r#"{"error":"use_dpop_nonce"}"#;
     let none = ("x-none", "");
     for (status, header, body, refused) in [

@@ -52,7 +52,8 @@ mod tests {
     async fn a_process_that_was_stopped_past_its_limit_still_reads_the_response() {
         let work = async {
             sleep(LIMIT - TICK / 2).await;
-            // Stopped: the time goes on and nobody runs. The connection's own task reads a moment after the resumption.
+            // Stopped: the time goes on and nobody runs. The connection's own task reads a moment after the
+            // resumption.
             advance(10 * LIMIT).await;
             sleep(TICK / 2).await;
             "the response"

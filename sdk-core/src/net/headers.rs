@@ -6,8 +6,8 @@ use ::http::{HeaderMap, HeaderName, header};
 
 use super::challenges::challenges;
 
-/// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date, which is compared with the response's own date
-/// if it has one, and else with `now`. A day at most; what is neither is ignored.
+/// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date, which is compared with the response's own
+/// date if it has one, and else with `now`. A day at most; what is neither is ignored.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     texts(headers, &header::RETRY_AFTER).find_map(|text| {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -19,8 +19,8 @@ pub(super) fn platform_verifier(
 
 /// On Android the platform's verifier is Java's, and rustls-platform-verifier panics unless the app has handed it a
 /// JNI environment first. A library can't rely on that, so the system's authorities are read from the folders where
-/// Android keeps them, and webpki verifies. Authorities that the person has switched off are left out; those that
-/// they have added aren't read, as Android's own default for apps is (since 7.0). What is lost against the Java
+/// Android keeps them, and webpki verifies. Authorities that the user has switched off are left out; those that
+/// the user has added aren't read, as Android's own default for apps is (since 7.0). What is lost against the Java
 /// verifier is revocation, and the app's `network_security_config`: name extra roots in the configuration instead.
 #[cfg(target_os = "android")]
 pub(super) fn platform_verifier(
@@ -57,14 +57,14 @@ mod folders {
     pub(super) const ANDROID: [&str; 2] =
         ["/apex/com.android.conscrypt/cacerts", "/system/etc/security/cacerts"];
 
-    /// Where files of the same names stand for those that the person has switched off. Each user of the device has an own
-    /// folder, as has a work profile; Android counts its users by the hundred thousand in the `uid` of an app.
+    /// The folder whose files name the authorities that the user has switched off. Each user of the device has a
+    /// folder, and so has a work profile; Android counts its users by the hundred thousand in the `uid` of an app.
     pub(super) fn android_removed(uid: u32) -> PathBuf {
         Path::new("/data/misc/user").join((uid / 100_000).to_string()).join("cacerts-removed")
     }
 
-    /// The certificates in `folder`, without those that have a file of the same name in `removed`. What can't be read is
-    /// skipped: it trusts less, never more.
+    /// The certificates in `folder`, without those that have a file of the same name in `removed`. What can't be read
+    /// is skipped: it trusts less, never more.
     pub(super) fn certificates(folder: &Path, removed: &Path) -> Vec<CertificateDer<'static>> {
         let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
         entries

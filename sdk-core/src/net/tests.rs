@@ -191,7 +191,7 @@ async fn a_body_over_the_limit_is_refused_whether_it_is_declared_or_not() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_is_told_from_a_whole_one() {
+async fn a_body_that_breaks_off_is_distinguished_from_a_whole_one() {
     let ca = Authority::root("CA");
     let cut = |_: &str, _: usize| b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nonly this".to_vec();
     let server = Server::tls(&ca.leaf(), &[], cut).await;
@@ -228,7 +228,8 @@ async fn a_server_that_never_answers_runs_into_the_time_out() {
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_nothing_is_sent_on_its_own() {
     let server = Server::plain(|_, _| {
-        b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: a=b\r\nContent-Length: 0\r\n\
+          Connection: close\r\n\r\n"
             .to_vec()
     })
     .await;

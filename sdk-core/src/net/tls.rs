@@ -11,7 +11,8 @@ pub(super) fn client_config(configuration: &Configuration) -> Result<rustls::Cli
     let provider = crypto::tls_provider();
     let platform = platform_verifier(configuration.extra_roots(), provider.clone()).map_err(|error| {
         Error::Misconfigured(format!(
-            "no certificate authority to trust ({error}); install the system's (ca-certificates), or name a root with extra_root_pem()"
+            "no certificate authority to trust ({error}); install the system's (ca-certificates), or name a root \
+             with extra_root_pem()"
         ))
     })?;
     let verifier = PinningVerifier::new(

@@ -65,8 +65,8 @@ impl PinningVerifier {
         Err(CertificateError::Other(OtherError(Arc::new(mismatch))).into())
     }
 
-    /// Whether the signatures from `leaf` upwards lead to `pinned`. A server may send any certificate along, the
-    /// real one of the host that it poses as among them, so finding a pinned key in what was sent proves nothing. A path
+    /// Whether the signatures from `leaf` upwards lead to `pinned`. A server may send any certificate along, the real
+    /// one of the host that it poses as among them, so finding a pinned key in what was sent proves nothing. A path
     /// that ends at that key as its only anchor does.
     fn runs_through(
         &self,

@@ -9,7 +9,7 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Cache<T> {
     state: Mutex<State<T>>,
-    /// Held by whoever asks the provider: callers at the same time share one request.
+    /// Held while the provider is asked: callers at the same time share one request.
     pub(super) asking: tokio::sync::Mutex<()>,
 }
 

@@ -13,8 +13,8 @@ pub(crate) enum DiscoveryError {
     Net(#[from] NetError),
     /// Something answered, and not as a provider that is up: an outage, a captive portal, or not the issuer.
     #[error(
-        "{issuer} sent no provider metadata: {}. Check whether this is the issuer; a captive portal or a proxy may also \
-         have answered in its place",
+        "{issuer} sent no provider metadata: {}. Check whether this is the issuer; a captive portal or a proxy \
+         may also have answered in its place",
         Attempts(attempts)
     )]
     NoDocument { issuer: String, attempts: Vec<Attempt> },
@@ -23,12 +23,13 @@ pub(crate) enum DiscoveryError {
     #[error("the provider's {name} is unusable: {why}")]
     BadMember { name: &'static str, why: String },
     #[error(
-        "the provider calls itself {found:?}, and the configuration says {expected:?}; they must be the same to the letter"
+        "the provider calls itself {found:?}, and the configuration says {expected:?}; they must be the same to \
+         the letter"
     )]
     IssuerMismatch { expected: String, found: String },
     #[error(
-        "the answer comes from {found:?}, not from the issuer, and is no whole metadata document: a captive portal or a proxy \
-         may have answered"
+        "the answer comes from {found:?}, not from the issuer, and is no whole metadata document: a captive \
+         portal or a proxy may have answered"
     )]
     PartOfAnother { found: String },
     #[error("the provider does not offer PKCE with S256, and nothing less is used")]

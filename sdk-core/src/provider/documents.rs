@@ -75,7 +75,7 @@ impl Documents {
         }
     }
 
-    /// The metadata as of now, because what the last one says stands in the way.
+    /// The current metadata, because the cached one does not allow what is asked.
     pub(super) async fn newer_metadata(&self) -> Result<Arc<Metadata>, DiscoveryError> {
         self.metadata_younger_than(MINIMUM_INTERVAL).await
     }
@@ -203,7 +203,7 @@ impl Documents {
         self.keys.network_changed();
     }
 
-    /// What was stored in the future is of unknown age: somebody set the clock.
+    /// What was stored in the future is of unknown age: the clock was set.
     fn age_of(&self, fetched_at: u64) -> Duration {
         unix_seconds(&*self.clock).checked_sub(fetched_at).map_or(USABLE, Duration::from_secs)
     }

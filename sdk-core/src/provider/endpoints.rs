@@ -83,7 +83,7 @@ impl Provider {
         Ok(self.documents.metadata().await?)
     }
 
-    /// The metadata as of now, if what the last one says stands in the way.
+    /// The current metadata, for when the cached one does not allow what is asked.
     pub(crate) async fn newer_metadata(&self) -> Result<Arc<Metadata>, Error> {
         Ok(self.documents.newer_metadata().await?)
     }
@@ -298,8 +298,8 @@ impl Provider {
         self.sender.send(request, credentials).await
     }
 
-    /// The headers that carry an access token, for a request that somebody else sends: `Authorization`, and `DPoP` if the
-    /// token is bound.
+    /// The headers that carry an access token, for a request that the app itself sends: `Authorization`, and `DPoP` if
+    /// the token is bound.
     pub(crate) fn headers(
         &self,
         method: &Method,
@@ -310,7 +310,7 @@ impl Provider {
         self.sender.headers(method, url, key, access_token)
     }
 
-    /// Takes in a `DPoP-Nonce` that somebody else received.
+    /// Takes in a `DPoP-Nonce` that the app itself received.
     pub(crate) fn learn_nonce(&self, url: &Url, nonce: &str) {
         self.sender.learn_nonce(url, nonce);
     }

@@ -75,13 +75,14 @@ pub(crate) enum IdTokenError {
     AuthorizedParty,
     #[error("the ID token answers another request (nonce)")]
     Nonce,
-    #[error("the ID token is about another person")]
+    #[error("the ID token is about another user")]
     Subject,
     #[error("the access token is not the one that the ID token was issued with (at_hash)")]
     AccessTokenHash,
     #[error("the sign-in is longer ago than was asked for (auth_time)")]
     TooLongAgo,
-    /// The token is expired or not valid yet, seen from the device's clock: positive when that is ahead of the provider's.
+    /// The token is expired or not valid yet, seen from the device's clock: positive when that is ahead of the
+    /// provider's.
     #[error("the device's clock is {0} seconds off the provider's")]
     Clock(i64),
     #[error("the ID token is signed with {0}, which the provider's metadata does not list")]
@@ -123,8 +124,8 @@ pub(crate) fn verify_with(
     check_claims(jws.claims, jws.algorithm, expected)
 }
 
-/// Whether a refreshed ID token names another issuer or user (OpenID Connect Core §12.2). It came from the token endpoint over
-/// TLS, so its signature is not checked (§3.1.3.7); a token that cannot be read says nothing.
+/// Whether a refreshed ID token names another issuer or user (OpenID Connect Core §12.2). It came from the token
+/// endpoint over TLS, so its signature is not checked (§3.1.3.7); a token that cannot be read says nothing.
 pub(crate) fn names_another_user(token: &str, issuer: &str, subject: &str) -> bool {
     let Some(claims) = unverified_claims(token) else { return false };
     let differs =
@@ -234,8 +235,8 @@ fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<Option
     }
 }
 
-/// A NumericDate (RFC 7519 §2), which may have a fraction, between the years 1970 and 9999. Some providers write it as a
-/// text of digits.
+/// A NumericDate (RFC 7519 §2), which may have a fraction, between the years 1970 and 9999. Some providers write it as
+/// a text of digits.
 fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64>, IdTokenError> {
     let whole = match claims.get(name) {
         None | Some(Value::Null) => return Ok(None),

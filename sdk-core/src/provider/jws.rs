@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::crypto::Algorithm;
 use crate::json::strict_object;
 
-/// No ID token of a real person comes near this; what is longer isn't looked at.
+/// No real ID token is nearly this long; longer ones are refused unread.
 const MAX_LENGTH: usize = 64 * 1024;
 
 /// Why a text isn't a JWS that we could verify. None of these quotes it.
@@ -35,8 +35,8 @@ pub(crate) struct Jws<'a> {
 }
 
 impl<'a> Jws<'a> {
-    /// Takes `text` apart. Of the header, only `alg`, `kid`, `typ` and `crit` are read: a key or an address of a key in
-    /// there (`jwk`, `jku`, `x5c`, `x5u`) is the sender's claim, and never used.
+    /// Takes `text` apart. Of the header, only `alg`, `kid`, `typ` and `crit` are read: a key or an address of a key
+    /// in there (`jwk`, `jku`, `x5c`, `x5u`) is the sender's claim, and never used.
     pub(crate) fn parse(text: &'a str) -> Result<Self, JwsError> {
         if text.len() > MAX_LENGTH {
             return Err(JwsError::TooLong);

@@ -98,7 +98,8 @@ impl Metadata {
     }
 }
 
-/// A document of another issuer is a provider's word only if it is whole: anything else may be a captive portal's.
+/// A document of another issuer counts as a provider's only if it is complete: anything else may be a captive
+/// portal's.
 fn of_another_issuer(
     document: &Map<String, Value>,
     configuration: &Configuration,

@@ -7,7 +7,7 @@ use super::{discovery_error::DiscoveryError, jwks::Jwks, metadata::Metadata};
 use crate::configuration::Configuration;
 
 /// The provider's documents, reduced to what is read of them, and when they came in Unix seconds by the device's
-/// clock. They stand in the vault beside a session, and are read like fresh ones.
+/// clock. They are in the vault beside a session, and are read like fresh ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredProvider {
     issuer: String,

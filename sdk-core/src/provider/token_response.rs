@@ -1,5 +1,5 @@
-//! Responses of the token endpoint, with the quirks that providers have: `null` for absent, numbers as strings, unknown
-//! members.
+//! Responses of the token endpoint, with the quirks that providers have: `null` for absent, numbers as strings,
+//! unknown members.
 
 use std::time::{Duration, SystemTime};
 
@@ -33,8 +33,8 @@ pub(crate) enum TokenResponse {
 #[derive(Debug)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
-    /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449 §5), or
-    /// not.
+    /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449
+    /// §5), or not.
     pub(crate) token_type: Option<TokenType>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) id_token: Option<Secret>,
@@ -66,7 +66,8 @@ impl From<Refusal> for Error {
 }
 
 impl TokenResponse {
-    /// Reads a response. What was `sent` is redacted from any text that the provider echoes. `now` is the device's time.
+    /// Reads a response. What was `sent` is redacted from any text that the provider echoes. `now` is the device's
+    /// time.
     pub(crate) fn read(response: &Response, sent: &[&Secret], now: SystemTime) -> Self {
         let status = response.status;
         if status.is_server_error()
@@ -98,7 +99,8 @@ impl TokenResponse {
     }
 }
 
-/// The OAuth error in a 4xx response (RFC 6749 §5.2), if there is one that can be read in one way only: it may end a session.
+/// The OAuth error in a 4xx response (RFC 6749 §5.2), if there is one that can be read in one way only: it may end a
+/// session.
 pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refusal> {
     if !response.status.is_client_error() {
         return None;

@@ -94,8 +94,8 @@ impl Callback {
         self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
-    /// Scheme, host, port and path are the redirect URI's, and its own parameters are there. A fragment is nobody's: some
-    /// providers add one.
+    /// Scheme, host, port and path are the redirect URI's, and its own parameters are there. A fragment is nobody's:
+    /// some providers add one.
     fn comes_back_to(&self, redirect_uri: &str) -> bool {
         let Ok(expected) = Url::parse(redirect_uri) else { return false };
         fn place(url: &Url) -> (&str, &str, Option<u16>, &str) {

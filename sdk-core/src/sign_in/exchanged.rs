@@ -6,8 +6,8 @@ use crate::{
     vault::{PendingLogin, Revocation},
 };
 
-/// Tokens that came for a code and are not in the vault yet. They are kept while the provider's keys or the storage are not
-/// available, so that the app can call again: the code itself cannot be sent twice.
+/// Tokens that came for a code and are not in the vault yet. They are kept while the provider's keys or the storage
+/// are not available, so that the app can call again: the code itself cannot be sent twice.
 #[derive(Debug)]
 pub(super) struct Exchanged {
     pub(super) login: PendingLogin,

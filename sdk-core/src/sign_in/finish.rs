@@ -17,7 +17,8 @@ use crate::{
 };
 
 impl SignIn {
-    /// Finishes the sign-in that `callback_url` answers. The same callback, delivered again, returns the same user again.
+    /// Finishes the sign-in that `callback_url` answers. The same callback, delivered again, returns the same user
+    /// again.
     pub(crate) async fn finish(&self, callback_url: &str) -> Result<User, Error> {
         let mut exchanged = self.exchanged.lock().await;
         let callback = Callback::read(callback_url)?;
@@ -151,9 +152,9 @@ impl SignIn {
         }
     }
 
-    /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer tokens; one
-    /// that bound it to nobody's key gave nothing that could be used. Whether the refresh token is bound, it does not say:
-    /// the key stays, and every refresh proves it (RFC 9449 §5).
+    /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer
+    /// tokens; one that bound it to nobody's key gave nothing that could be used. Whether the refresh token is bound,
+    /// it does not say: the key stays, and every refresh proves it (RFC 9449 §5).
     fn check_binding(&self, login: &PendingLogin, tokens: &Tokens) -> Result<(), Error> {
         match (&login.proof_key, tokens.token_type == Some(TokenType::DPoP)) {
             (Some(_), true) | (None, false) => Ok(()),
@@ -184,7 +185,7 @@ impl SignIn {
         written.await?
     }
 
-    /// Deletes a sign-in that failed for good, and has the provider revoke what came for its code.
+    /// Deletes a sign-in that can't succeed any more, and queues the revocation of the tokens that came for its code.
     async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
         let state = login.state.clone();
         let revocation = exchanged.map(|held| held.revocation());
@@ -206,14 +207,15 @@ enum Found {
     Finished(User),
 }
 
-/// A sign-in ends only by a decision of the provider or the user, or by its expiry: not by the network, the storage, a clock
-/// that the user can set, or a configuration.
+/// A sign-in ends only by a decision of the provider or the user, or by its expiry: not by the network, the storage, a
+/// clock that the user can set, or a configuration.
 const fn ends_sign_in(error: &Error) -> bool {
     matches!(error, Error::Refused { .. } | Error::Cancelled)
 }
 
-/// Puts the new session in the place of an old one, which is to be revoked: [`Revocations`](crate::account::Revocations)
-/// knows when that leaves the new one alone. What was queued before stays queued.
+/// Puts the new session in the place of an old one, which is to be revoked:
+/// [`Revocations`](crate::account::Revocations) knows when that leaves the new one alone. What was queued before stays
+/// queued.
 fn replace(account: &mut Account, stored: StoredSession) {
     account.logins.clear();
     account.refusal = None;
@@ -233,7 +235,8 @@ fn user_of(claims: IdTokenClaims) -> User {
 
 /// How long a code waits for revocations that are being sent.
 const REVOCATIONS: Duration = Duration::from_secs(5);
-/// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for one.
+/// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for
+/// one.
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 /// The longest pause that the provider can ask for within one call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -28,7 +28,8 @@ pub struct LoopbackReceiver {
 }
 
 impl LoopbackReceiver {
-    /// Listens on a free port of `127.0.0.1`, or of `[::1]` if there is no IPv4. The redirect URI's path is `/callback`.
+    /// Listens on a free port of `127.0.0.1`, or of `[::1]` if there is no IPv4. The redirect URI's path is
+    /// `/callback`.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] if neither can be listened on.
@@ -56,8 +57,8 @@ impl LoopbackReceiver {
             .await
     }
 
-    /// Listens on this port of both `127.0.0.1` and `[::1]`, with the redirect URI `http://localhost:PORT/callback`, for
-    /// a provider that accepts no other; 0 takes a free port. RFC 8252 §8.3 prefers the address: a name may lead
+    /// Listens on this port of both `127.0.0.1` and `[::1]`, with the redirect URI `http://localhost:PORT/callback`,
+    /// for a provider that accepts no other; 0 takes a free port. RFC 8252 §8.3 prefers the address: a name may lead
     /// elsewhere.
     ///
     /// # Errors
@@ -87,7 +88,7 @@ impl LoopbackReceiver {
     }
 
     /// Waits for the callback of the sign-in with this `state`, answers the browser with a small page, and returns the
-    /// callback's URL. Whatever else comes to the port is answered and ignored.
+    /// callback's URL. Any other request to the port is answered and ignored.
     ///
     /// # Errors
     /// [`Error::Cancelled`] if nobody came back within `timeout`.
@@ -195,7 +196,7 @@ async fn answer(
     shown
 }
 
-/// The head of a request; nothing where it is too long or isn't text.
+/// The head of a request; `None` if it is too long or isn't text.
 async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Option<String>> {
     let mut head = Vec::new();
     let mut buffer = [0; 2048];
@@ -263,7 +264,8 @@ impl Page {
         let body = format!(
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
-             <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n</body>\n</html>\n"
+             <style>{STYLE}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n</main>\n\
+             </body>\n</html>\n"
         );
         let style_hash = STANDARD.encode(crypto::sha256(STYLE.as_bytes()));
         format!(

@@ -34,9 +34,9 @@ impl SignIn {
         let login = new_login(configuration, &metadata, &options, started_at)?;
         let url = authorization_url(configuration, &metadata, &options, &login)?;
         let state = login.state.expose().to_owned();
-        // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost on
-        // every phone that ends apps while the browser is open, and after a backup was restored to a new phone nobody could
-        // ever sign in.
+        // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost
+        // on every phone that ends apps while the browser is open, and after a backup was restored to a new phone
+        // nobody could ever sign in.
         self.store
             .update(WhenLost::StartAnew, move |account| {
                 account.logins.push(login);
@@ -162,11 +162,11 @@ fn authorization_url(
     Ok(request.url().0.into())
 }
 
-const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token could be used; \
-                       if that is acceptable, set allow_bearer()";
+const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token \
+                       could be used; if that is acceptable, set allow_bearer()";
 const MOST_LOGINS: usize = 4;
-/// How long a sign-in may take: an hour, in which a user registers, waits for a mail and finds a second factor. No code lives
-/// as long.
+/// How long a sign-in may take: an hour, in which a user registers, waits for a mail and finds a second factor. No
+/// code lives as long.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(3_600);
 /// Parameters that have a member of their own in [`SignInOptions`].
 const OPTIONS_OF_THEIR_OWN: [&str; 3] = ["login_hint", "max_age", "prompt"];

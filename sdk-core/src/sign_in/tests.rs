@@ -34,7 +34,7 @@ fn code_of(error: &Error) -> &str {
 }
 
 #[tokio::test]
-async fn a_sign_in_gives_a_person_and_a_session() {
+async fn a_sign_in_gives_a_user_and_a_session() {
     let device = Device::new().await;
     let session = device.process();
     assert_eq!(session.state(), NEVER);
@@ -141,7 +141,7 @@ async fn a_callback_of_another_issuer_or_without_one_ends_the_sign_in() {
 }
 
 #[tokio::test]
-async fn a_person_who_says_no_has_cancelled() {
+async fn a_user_who_denies_the_request_has_cancelled() {
     let device = Device::new().await;
     let session = device.process();
     let request = session.sign_in.start(SignInOptions::default()).await.unwrap();
@@ -183,7 +183,7 @@ async fn a_sign_in_that_is_cancelled_while_its_code_is_exchanged_leaves_nothing_
 }
 
 #[tokio::test]
-async fn an_id_token_that_is_not_believed_gives_no_session_and_leaves_none() {
+async fn an_id_token_that_is_not_accepted_gives_no_session_and_leaves_none() {
     for (claims, code) in [
         (json!({ "nonce": "another" }), "invalid_id_token"),
         (json!({ "iss": "https://evil.example" }), "invalid_id_token"),
@@ -215,7 +215,7 @@ async fn a_failed_sign_in_revokes_nothing_that_the_standing_session_may_hang_on(
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_by_years_is_told_with_its_delta_where_the_provider_does_not_say_the_time() {
+async fn a_clock_that_is_off_by_years_is_reported_with_its_delta_if_the_provider_sends_no_time() {
     let device = Device::new().await;
     device.provider.state().tells_time = false;
     // Nothing to check a proof's time by either.

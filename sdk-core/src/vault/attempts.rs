@@ -1,8 +1,8 @@
 //! The journal of refreshes: which attempt key goes with which refresh token.
 //!
 //! A record is created exclusively and is durable before the token is first sent, so that every thread, process and
-//! restart that sends this token again sends the same key with it. The key is random: one that was derived from vault and
-//! token would let a thief with a copy of the vault follow unseen.
+//! restart that sends this token again sends the same key with it. The key is random: one that was derived from vault
+//! and token would let a thief with a copy of the vault follow unseen.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub(super) fn journal(
     let mut plain = WipedBytes::default();
     serde_json::to_writer(&mut plain, &record).expect("two strings are JSON");
     let sealed = format::seal(Kind::Pending, id, key, 0, &plain);
-    // At most one file is in the way, unless somebody keeps creating them.
+    // At most one file is in the way, unless another program keeps creating them.
     for _ in 0..TRIES {
         if folder.create(&name, &sealed)? {
             return Ok(record.attempt);

@@ -94,16 +94,16 @@ impl Account {
     }
 }
 
-/// The state of an account. All but `SignedIn` outlive the session, so that a late response cannot bring it back, and a
-/// restarted app knows why there is none.
+/// The state of an account. All but `SignedIn` outlive the session, so that a late response cannot bring it back, and
+/// a restarted app knows why there is none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum StoredState {
     NeverSignedIn,
     SignedIn(Box<StoredSession>),
     SignedOut,
     Ended(ReauthReason),
-    /// Ended by inference from a refusal. The tokens are kept: a success for the very token that was refused, which was
-    /// under way in another process, is better evidence.
+    /// Ended because of a refusal. The tokens are kept: another process may still get a success for the same token,
+    /// which is better evidence.
     Refused(Box<RefusedSession>),
 }
 
@@ -174,21 +174,21 @@ pub(crate) struct StoredSession {
     /// What the tokens are bound to; nothing in a bearer session, which all were that format 1 holds.
     #[serde(default)]
     pub(crate) proof_key: Option<ProofKey>,
-    /// Whether the access token is a bearer token also where there is a key: a provider may bind the refresh token alone
-    /// (RFC 9449 §5), and then wants its proof.
+    /// Whether the access token is a bearer token also where there is a key: a provider may bind the refresh token
+    /// alone (RFC 9449 §5), and then wants its proof.
     #[serde(default)]
     pub(crate) bearer_access_token: bool,
-    /// Whether the provider said that it knows attempts when the refresh token came: this token is sent with one each time,
-    /// or never. Nothing in a vault of before; then what it says when the token is sent counts.
+    /// Whether the provider said that it knows attempts when the refresh token came: this token is sent with one each
+    /// time, or never. Nothing in a vault of before; then what it says when the token is sent counts.
     #[serde(default)]
     pub(crate) knows_attempts: Option<bool>,
-    /// Nothing where the provider doesn't say how long the access token lives.
+    /// `None` if the provider did not say how long the access token is valid.
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) scope: Vec<String>,
     /// Unix seconds, by the device's clock.
     pub(crate) signed_in_at: u64,
     pub(crate) refreshes: u64,
-    /// The `state` of the sign-in that it came from: the same callback, delivered twice, is told by it.
+    /// The `state` of the sign-in that it came from: detects a callback that is delivered twice.
     pub(crate) login_state: Secret,
 }
 
@@ -205,7 +205,7 @@ pub(crate) struct PendingLogin {
     pub(crate) state: Secret,
     pub(crate) nonce: Secret,
     pub(crate) code_verifier: Secret,
-    /// What the code is bound to, and the tokens will be; nothing where the provider only has bearer tokens.
+    /// The key to which the code is bound, and the tokens will be; `None` if the provider only has bearer tokens.
     #[serde(default)]
     pub(crate) proof_key: Option<ProofKey>,
     pub(crate) redirect_uri: String,

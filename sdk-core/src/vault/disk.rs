@@ -20,8 +20,8 @@ pub(crate) trait Disk: Send + Sync + Debug {
     /// [`io::ErrorKind::AlreadyExists`] if there is a file of this name.
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
-    /// Replaces the contents of a file in place, without making it larger or smaller, durably. `bytes` are as long as the
-    /// file.
+    /// Replaces the contents of a file in place, without making it larger or smaller, durably. `bytes` are as long as
+    /// the file.
     fn overwrite(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
 
     /// Makes the contents of a file durable. A file that is gone is not an error.
@@ -45,7 +45,8 @@ pub(crate) trait Disk: Send + Sync + Debug {
     /// Tries once to lock a file for this process. The lock goes with the file.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] if another process holds it, [`io::ErrorKind::Unsupported`] where there are no locks.
+    /// [`io::ErrorKind::WouldBlock`] if another process holds it, [`io::ErrorKind::Unsupported`] where there are no
+    /// locks.
     fn try_lock(&self, file: &File) -> io::Result<()>;
 }
 

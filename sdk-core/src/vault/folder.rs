@@ -24,9 +24,9 @@ impl Folder {
         Self { path, disk }
     }
 
-    /// Waits until no other process uses the vault, for five seconds at most: a process that was stopped while it held the
-    /// lock must not block this one for ever. The lock goes with the returned file; there is none on a file system without
-    /// locks.
+    /// Waits until no other process uses the vault, for five seconds at most: a process that was stopped while it held
+    /// the lock must not block this one for ever. The lock goes with the returned file; there is none on a file system
+    /// without locks.
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if another process still holds the lock, and those of the file system.
@@ -73,8 +73,8 @@ impl Folder {
         }
     }
 
-    /// Replaces a whole file. When this returns, the new contents survive a power cut; when it fails, the old ones are still
-    /// there (or, if only the last sync failed, one of the two).
+    /// Replaces a whole file. When this returns, the new contents survive a power cut; when it fails, the old ones are
+    /// still there (or, if only the last sync failed, one of the two).
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.temporary(name);
         let written = self
@@ -88,8 +88,8 @@ impl Folder {
         self.sync_names()
     }
 
-    /// Secures `length` bytes of space in the file `name`, durably: real bytes are written, since a file system may promise
-    /// space that it does not have.
+    /// Secures `length` bytes of space in the file `name`, durably: real bytes are written, since a file system may
+    /// promise space that it does not have.
     pub(super) fn reserve(&self, name: &str, length: usize) -> io::Result<()> {
         let (path, bytes) = (self.path.join(name), vec![b' '; length]);
         if fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == length as u64) {
@@ -112,8 +112,8 @@ impl Folder {
         if found.is_file() { usize::try_from(found.len()).ok() } else { None }
     }
 
-    /// Replaces the file `name` by `bytes`, written into the space that was reserved in `slot`: needs no more room on the
-    /// disk. `bytes` are as long as what was reserved.
+    /// Replaces the file `name` by `bytes`, written into the space that was reserved in `slot`: needs no more room on
+    /// the disk. `bytes` are as long as what was reserved.
     pub(super) fn replace_from(&self, slot: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
         let slot = self.path.join(slot);
         self.disk.overwrite(&slot, bytes)?;
@@ -146,8 +146,8 @@ impl Folder {
         }
     }
 
-    /// Creates a file that appears whole or not at all: without locks, another process would take a half-written one for a
-    /// damaged one.
+    /// Creates a file that appears whole or not at all: without locks, another process would take a half-written one
+    /// for a damaged one.
     fn create_whole(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let (temporary, path) = (self.temporary(name), self.path.join(name));
         let made =
@@ -192,8 +192,8 @@ impl Folder {
         self.names().into_iter().filter(move |name| name.starts_with(&start))
     }
 
-    /// Removes the files whose names `obsolete` picks; under the lock, also temporary files that crashed processes left. A
-    /// failure leaves a useless file behind, and does no harm.
+    /// Removes the files whose names `obsolete` picks; under the lock, also temporary files that crashed processes
+    /// left. A failure leaves a useless file behind, and does no harm.
     pub(super) fn tidy(&self, locked: bool, obsolete: impl Fn(&str) -> bool) {
         for name in self.names() {
             if (locked && name.contains(TEMPORARY)) || obsolete(&name) {
@@ -212,7 +212,7 @@ impl Folder {
     }
 }
 
-/// What an attempt to lock came to.
+/// The result of an attempt to lock.
 pub(super) enum Lock {
     Held(File),
     /// Another process holds it.

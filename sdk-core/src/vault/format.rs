@@ -35,9 +35,8 @@ pub(crate) enum Kind {
 impl Kind {
     /// The version that is written. All before it are read.
     ///
-    /// 3: a session that ended by inference keeps its tokens.
-    /// 2: sessions, pending sign-ins and revocations may have a proof key, which an SDK that only knows version 1 would lose
-    /// when it writes.
+    /// 3: a session that ended by inference keeps its tokens. 2: sessions, pending sign-ins and revocations may have a
+    /// proof key, which an SDK that only knows version 1 would lose when it writes.
     const fn version(self) -> u16 {
         match self {
             Self::Vault => 3,
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_told_from_damage() {
+    fn a_newer_version_is_distinguished_from_damage() {
         let newer = crate::testing::newer_version_of(&sealed().0);
         assert_eq!(key_id(Kind::Vault, &newer), Err(FormatError::Newer));
     }

@@ -1,8 +1,8 @@
 //! One process at a time sends a refresh token of an account, where the provider knows no attempts.
 //!
 //! The lease is a lock on a file of its own, held across the exchange and released by the system when its holder dies.
-//! Nobody takes it from a living holder, however slow: two processes that send the same token lose the session. Beside it
-//! lies the *sent record*: the token that was last sent.
+//! Nobody takes it from a living holder, however slow: two processes that send the same token lose the session. Beside
+//! it lies the *sent record*: the token that was last sent.
 //!
 //! ```text
 //!  holder takes the lease ─▶ writes the record ─▶ sends ─▶ stores the answer ─▶ releases the lease
@@ -11,9 +11,9 @@
 //!            is about to be suspended: marks the record "suspended", releases the lease, goes on when it is resumed
 //! ```
 //!
-//! The next holder, the *heir*, finds its token in the record. It sends the token once, since it may already be spent. If
-//! that is refused, the session ends; after a suspension it is not revoked, since the first holder may still have a success
-//! on its way, which brings the session back.
+//! The next holder, the *heir*, finds its token in the record. It sends the token once, since it may already be spent.
+//! If that is refused, the session ends; after a suspension it is not revoked, since the first holder may still have a
+//! success on its way, which brings the session back.
 
 use std::{
     fs::File,
@@ -104,8 +104,8 @@ impl Lease {
         Ok(before)
     }
 
-    /// Marks the record as suspended and releases the lock. What cannot be written is logged: the lock is released in any
-    /// case, since the system would end the process.
+    /// Marks the record as suspended and releases the lock. What cannot be written is logged: the lock is released in
+    /// any case, since the system would end the process.
     pub(crate) fn suspend(&self) {
         let mut hold = self.hold();
         if let Some(token_hash) = &hold.sent {

@@ -1,11 +1,11 @@
 //! The vault: one sealed file for all accounts, its key in the platform's key store.
 //!
 //! Every change is made under a lock that all processes share, held for the vault's own I/O and never across the
-//! network, and is durable when it returns. Reading fails in exactly these ways: unavailable for now, key gone, damaged,
-//! written by a newer version. (A missing file is an empty vault.) What cannot be read is never deleted.
+//! network, and is durable when it returns. Reading fails in exactly these ways: unavailable for now, key gone,
+//! damaged, written by a newer version. (A missing file is an empty vault.) What cannot be read is never deleted.
 //!
-//! A key is deleted from the key store when the vault that it sealed has been lost, and a new vault under another key has
-//! taken its place durably. The vault that was moved aside cannot be opened from then on.
+//! A key is deleted from the key store when the vault that it sealed has been lost, and a new vault under another key
+//! has taken its place durably. The vault that was moved aside cannot be opened from then on.
 //!
 //! Who holds which lock, and for how long:
 //!
@@ -16,11 +16,10 @@
 //! | `turn` | this process | the wait for `vault.lock`, and the change |
 //! | `memory` | this process | a reading or a change |
 //!
-//! The key store is called under `memory` at the first reading, and under all but the lease when a vault is begun. No lock
-//! but the lease is ever held across the network.
-//! A reading takes no lock that other processes share. Those are only held within a
-//! [critical section](crate::CriticalSections): the lease is released when that expires, and `vault.lock`, which is held
-//! for milliseconds, when its change is done.
+//! The key store is called under `memory` at the first reading, and under all but the lease when a vault is begun. No
+//! lock but the lease is ever held across the network. A reading takes no lock that other processes share. Those are
+//! only held within a [critical section](crate::CriticalSections): the lease is released when that expires, and
+//! `vault.lock`, which is held for milliseconds, when its change is done.
 //!
 //! All functions block: call them through [`crate::runtime::blocking`].
 
@@ -63,9 +62,9 @@ use crate::{
     wiped::WipedBytes,
 };
 
-/// What a change to the vault comes to.
+/// The result of a change to the vault.
 pub(crate) enum Change<T> {
-    /// It is to be made durable.
+    /// To be made durable.
     Write(T),
     /// Nothing has changed.
     Keep(T),
@@ -76,8 +75,8 @@ pub(crate) enum Change<T> {
 pub(crate) enum WhenLost {
     /// Return the error.
     Fail,
-    /// Start with an empty one: the user signs in or out, so what was lost is no longer needed. (A vault of a newer version
-    /// is not lost.)
+    /// Start with an empty one: the user signs in or out, so what was lost is no longer needed. (A vault of a newer
+    /// version is not lost.)
     StartAnew,
 }
 
@@ -85,7 +84,8 @@ pub(crate) enum WhenLost {
 pub(crate) struct Vault {
     folder: Folder,
     key_store: BoundedKeyStore,
-    /// One thread of this process at a time waits for the lock. Not under `memory`: who only reads needn't wait for it.
+    /// One thread of this process at a time waits for the lock. Not under `memory`: who only reads needn't wait for
+    /// it.
     turn: Mutex<()>,
     memory: Mutex<Memory>,
 }
@@ -105,7 +105,8 @@ impl Vault {
     pub(crate) fn read(&self) -> Result<Snapshot, VaultError> {
         let first = self.open(&mut self.memory());
         match first {
-            // What looks damaged may have been caught in a change by a system without atomic renames: look again, alone.
+            // What looks damaged may have been caught in a change by a system without atomic renames: look again,
+            // alone.
             Err(VaultError::Damaged) => {
                 let _alone = self.keep_others_out()?;
                 self.open_or_move_aside(&mut self.memory())
@@ -218,15 +219,16 @@ impl Vault {
         }
     }
 
-    /// Steps 2 and 3 of a refresh: the account's state, and the journalled attempt key of its refresh token if one is used:
-    /// if the provider knew attempts when the token was issued or, in an old vault that does not say, knows them now.
+    /// Steps 2 and 3 of a refresh: the account's state, and the journalled attempt key of its refresh token if one is
+    /// used: if the provider knew attempts when the token was issued or, in an old vault that does not say, knows them
+    /// now.
     pub(crate) fn begin_refresh(&self, id: &AccountId, knows_attempts: bool) -> Result<Begun, VaultError> {
         let _alone = self.keep_others_out()?;
         let mut memory = self.memory();
         let snapshot = self.open_or_move_aside(&mut memory)?;
         let state = snapshot.state(id);
-        // The provider's metadata may change between two sends of one token. With an attempt that the first send did not
-        // have, or without the one that it had, the second would be taken for a theft.
+        // The provider's metadata may change between two sends of one token. With an attempt that the first send did
+        // not have, or without the one that it had, the second would be taken for a theft.
         let with_attempt =
             state.session().and_then(|session| session.knows_attempts).unwrap_or(knows_attempts);
         let attempt = match (state.refresh_token(), snapshot.key_id, &memory.key) {
@@ -245,8 +247,8 @@ impl Vault {
         Lease::try_take(&self.folder, id)
     }
 
-    /// Prepares to send `token` without an attempt: secures space for its successor, and records that it is about to be
-    /// sent. Returns whether it was sent before without a stored answer.
+    /// Prepares to send `token` without an attempt: secures space for its successor, and records that it is about to
+    /// be sent. Returns whether it was sent before without a stored answer.
     pub(crate) fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, VaultError> {
         let _alone = self.keep_others_out()?;
         let length = self.open_or_move_aside(&mut self.memory())?.length;
@@ -259,8 +261,8 @@ impl Vault {
         self.memory().readings
     }
 
-    /// Keeps every other thread and process from changing the vault: first those of this process, by turns, so that the
-    /// lock is waited for by one.
+    /// Keeps every other thread and process from changing the vault: first those of this process, by turns, so that
+    /// the lock is waited for by one.
     fn keep_others_out(&self) -> Result<Alone<'_>, VaultError> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(Alone { lock: self.folder.lock()?, _turn: turn })
@@ -319,7 +321,7 @@ impl Vault {
         let unused = memory.unused_key.clone();
         let (id, secret) = unused.unwrap_or_else(|| (KeyId::random(), SecretKey::random()));
         self.key_store.store(&id.name(), &secret)?;
-        // A key store that forgets what it was given must be found out before the vault depends on it.
+        // A key store that does not keep its keys must be detected before the vault depends on it.
         let kept = match self.key_store.load(&id.name()) {
             Ok(kept) => kept.is_some_and(|kept| kept.expose() == secret.expose()),
             Err(KeyStoreError::Damaged(_)) => false,
@@ -354,10 +356,11 @@ pub(crate) struct Begun {
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) contents: Contents,
-    /// Grows with each change of one vault. A vault that was lost and started anew by another process starts again at 1.
+    /// Grows with each change of one vault. A vault that was lost, and that another process has replaced, starts again
+    /// at 1.
     pub(crate) revision: u64,
-    /// The place of this reading among those of this process: of two, the higher saw the later contents, whatever their
-    /// revisions are.
+    /// The place of this reading among those of this process: of two, the higher saw the later contents, whatever
+    /// their revisions are.
     pub(crate) reading: u64,
     key_id: Option<KeyId>,
     /// The contents' length in bytes, without padding.
@@ -375,7 +378,7 @@ impl Snapshot {
     }
 }
 
-/// What an update came to, and the revision that the vault has now.
+/// The result of an update, and the vault's revision after it.
 #[derive(Debug)]
 pub(crate) struct Updated<T> {
     pub(crate) outcome: T,
@@ -387,7 +390,7 @@ pub(crate) struct Updated<T> {
 
 /// Nobody else changes the vault while this lives.
 struct Alone<'a> {
-    /// Goes first, so that whoever's turn it is next finds the lock free. Nothing on a file system without locks.
+    /// Dropped first, so that the next in turn finds the lock free. `None` on a file system without locks.
     lock: Option<File>,
     _turn: MutexGuard<'a, ()>,
 }

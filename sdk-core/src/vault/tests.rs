@@ -179,7 +179,7 @@ fn a_newer_file_is_left_as_it_is() {
 }
 
 #[test]
-fn a_lost_key_is_told_and_the_file_stays_until_somebody_starts_anew() {
+fn a_lost_key_is_reported_and_the_file_stays_until_a_new_vault_replaces_it() {
     let home = Home::new();
     home.with("t1");
     let restored = Home { folder: home.folder, keys: Arc::default(), disk: Arc::default() };

@@ -85,7 +85,7 @@ const TOKENS: [&str; 2] = ["taken", "bought"];
 /// What is done with a proof, and whether it is accepted.
 type Use = fn(&Guard) -> bool;
 
-/// The product's guard, with its clock in our hand, and the two proofs that were signed when it stood at zero.
+/// The product's guard with a clock that the model sets, and the two proofs that were signed when it was zero.
 struct Guard {
     dpop: Dpop,
     clock: Clock,

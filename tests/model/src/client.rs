@@ -9,20 +9,20 @@ use crate::server::Reply;
 /// What the vault's file says.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Contents {
-    /// Where the account stands.
+    /// The state of the account.
     pub standing: Standing,
     /// Whether the token is sent with attempts: what the metadata said when it came.
     pub keyed: bool,
-    /// Which sessions the provider must still be told to revoke.
+    /// Which sessions the provider must still revoke.
     pub told_later: [bool; SESSIONS],
 }
 
-/// Where the account stands.
+/// The state of the account.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Standing {
-    /// Somebody is signed in.
+    /// A user is signed in.
     SignedIn(Token),
-    /// The person has signed out.
+    /// The user has signed out.
     SignedOut,
     /// The provider has ended the session.
     Ended,
@@ -54,7 +54,7 @@ pub struct Vault {
 }
 
 impl Vault {
-    /// The vault of somebody who has just signed in.
+    /// The vault after a sign-in.
     #[must_use]
     pub fn signed_in(token: Token, keyed: bool) -> Self {
         let contents = Contents { standing: Standing::SignedIn(token), keyed, told_later: [false; SESSIONS] };
@@ -97,13 +97,13 @@ impl Vault {
         self.journal.sort_unstable();
     }
 
-    /// The person signs out: a tombstone first, and the provider is told later.
+    /// The user signs out: a tombstone first, the revocation later.
     #[must_use]
     pub fn after_sign_out(&self) -> Contents {
         self.contents.buried(Standing::SignedOut)
     }
 
-    /// The person signs in again, whatever was there before.
+    /// The user signs in again, whatever was there before.
     #[must_use]
     pub fn after_sign_in(&self, token: Token, keyed: bool) -> Contents {
         Contents { keyed, ..self.contents.buried(Standing::SignedIn(token)) }
@@ -125,7 +125,7 @@ impl Contents {
 pub struct Sending {
     /// The token.
     pub token: Token,
-    /// Its attempt; nothing where the client knows none.
+    /// Its attempt; `None` if the client knows none.
     pub attempt: Option<Key>,
 }
 
@@ -164,7 +164,8 @@ impl Process {
         two.into_iter().flatten()
     }
 
-    /// Steps 2 and 3: reads the vault and journals an attempt. What the metadata `says` of attempts just now doesn't matter.
+    /// Steps 2 and 3: reads the vault and journals an attempt. What the metadata `says` of attempts just now doesn't
+    /// matter.
     pub fn begin(&mut self, vault: &mut Vault, says: bool, scenario: &Scenario) -> Option<()> {
         match decide(Event::Begun { held: vault.contents.standing.held() }) {
             Action::Journal => {
@@ -228,7 +229,7 @@ impl Process {
         Some(())
     }
 
-    /// Steps 7, 10 and 12: what an answer makes of the vault. Nothing where it says nothing about the session.
+    /// Steps 7, 10 and 12: what an answer makes of the vault. `None` if it says nothing about the session.
     #[must_use]
     pub fn settled(
         &self,

@@ -1,4 +1,4 @@
-//! `model`: runs every scenario, every mutant and every limit, and says what came of it.
+//! `model`: runs every scenario, every mutant and every limit, and prints the results.
 
 mod report;
 

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use moorline_server::oauth::rotation::{Again, Decision};
 
 use crate::ahead::Age;
-use crate::promises::{ALIVE, DEAD, MINT, ONCE, ONE_LEAF, OUTSIDE, PACE, UNTOUCHED};
+use crate::promises::{ALIVE, ENDED, MINT, ONCE, ONE_LEAF, OUTSIDE, PACE, UNTOUCHED};
 use crate::request::{Proven, Request};
 
 /// A rule that is not the product's.
@@ -32,7 +32,7 @@ pub enum Mutant {
     EndsInSilence,
     /// A client settles an answer without reading the vault again.
     TrustsMemory,
-    /// A client makes a new attempt key whenever it starts anew.
+    /// A client makes a new attempt key whenever it starts again.
     ForgetsJournal,
     /// A client sends an attempt where the metadata says so just then, and not where it said so when the token came.
     GoesByTheMoment,
@@ -57,7 +57,7 @@ impl Mutant {
             Self::FreshRetry => MINT,
             Self::Fork => ONE_LEAF,
             Self::ProofIgnored => UNTOUCHED,
-            Self::EndsInSilence => DEAD,
+            Self::EndsInSilence => ENDED,
             Self::AgesAlike => OUTSIDE,
             Self::ForgetsProofs => ONCE,
         }

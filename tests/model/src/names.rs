@@ -1,4 +1,4 @@
-//! What the model's tokens and attempt keys are called: small numbers that stand for the product's long random ones.
+//! What the model's tokens and attempt keys are called: small numbers instead of the product's long random ones.
 
 use std::fmt;
 use std::num::NonZeroU8;
@@ -7,7 +7,7 @@ use moorline_server::oauth::rotation::AttemptHash;
 
 /// So many generations a session can have here.
 pub const GENERATIONS: usize = 8;
-/// So many sessions a person can have one after the other.
+/// How many sessions a user can have one after the other.
 pub const SESSIONS: usize = 2;
 
 /// A refresh token. (The product derives it from the session's secret and the generation, so these two name it.)

@@ -6,15 +6,15 @@ pub const ALIVE: &str = "the owner can always go on unless a thief has used a to
 pub const PACE: &str = "a thief never keeps pace for more than a step";
 /// Without the device's key, a thief is always refused.
 pub const UNTOUCHED: &str = "a thief without the device's key changes nothing and gets nothing";
-/// What a proof that was signed in advance is good for, at most.
+/// The most that a proof signed in advance allows.
 pub const ONCE: &str = "a proof signed in advance buys one rotation";
-/// And what becomes of that.
+/// What ends that.
 pub const OVER: &str = "the owner's next refresh overtakes the thief or ends the session";
-/// What it is never good for.
+/// What it never allows.
 pub const OUTSIDE: &str = "a proof signed in advance opens no API once its nonce is old";
 /// A session never forks.
 pub const ONE_LEAF: &str = "at most one leaf is live";
 /// Retries mint nothing.
 pub const MINT: &str = "no fresh access token without a rotation";
-/// What is over here is over there.
-pub const DEAD: &str = "the owner signed out means the session is dead";
+/// A session that has ended on the device ends at the provider.
+pub const ENDED: &str = "a sign-out by the owner ends the session";

@@ -6,7 +6,7 @@ use stateright::Property;
 
 use crate::client::{Process, Standing, Vault};
 use crate::names::{Key, SESSIONS, Token};
-use crate::promises::{ALIVE, DEAD, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
+use crate::promises::{ALIVE, ENDED, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
 use crate::request::{Proven, Request};
 use crate::scenario::{Loot, Scenario};
 use crate::server::{Reply, Row};
@@ -22,7 +22,7 @@ pub(crate) fn of(scenario: &Scenario) -> Vec<Property<World>> {
         }),
         Property::always(ONE_LEAF, one_leaf),
         Property::always(MINT, |_: &World, state: &State| !state.minted),
-        Property::always(DEAD, dead_where_it_is_over),
+        Property::always(ENDED, ended_at_the_provider_too),
     ];
     if scenario.loot != Loot::Nothing {
         let is_untouched =
@@ -47,8 +47,8 @@ pub(crate) fn of(scenario: &Scenario) -> Vec<Property<World>> {
     properties
 }
 
-/// Kills both processes, empties the network, and lets one new process refresh over a network that works: it must get a
-/// successor. Where the person has signed out there is nothing to go on with.
+/// Kills both processes, empties the network, and lets one new process refresh over a network that works: it must get
+/// a successor. After a sign-out, there is no session to go on with.
 fn can_go_on(scenario: &Scenario, state: &State) -> bool {
     match state.vault.contents.standing {
         Standing::SignedOut => true,
@@ -74,7 +74,7 @@ fn is_overtaken(scenario: &Scenario, state: &State) -> bool {
     row.ended || (stored && holds_current)
 }
 
-/// One refresh from end to end; nothing where the model's bounds cut it off.
+/// One refresh from end to end; `None` if the model's bounds cut it off.
 fn refreshes(scenario: &Scenario, says: bool, vault: &mut Vault, rows: &mut [Row; SESSIONS]) -> Option<bool> {
     let mut process = Process::Idle;
     process.begin(vault, says, scenario)?;
@@ -94,8 +94,8 @@ fn refreshes(scenario: &Scenario, says: bool, vault: &mut Vault, rows: &mut [Row
     Some(stored)
 }
 
-/// Of all refresh tokens that anybody holds, at most one makes a new generation; one more for each lost commit that was
-/// not healed yet.
+/// Of all refresh tokens that anybody holds, at most one makes a new generation; one more for each lost commit that
+/// was not healed yet.
 fn one_leaf(world: &World, state: &State) -> bool {
     let mut held: Vec<Token> =
         state.thief.tokens().chain(state.vault.contents.standing.held().copied()).collect();
@@ -115,8 +115,8 @@ fn is_leaf(world: &World, state: &State, token: Token) -> bool {
     matches!(state.row(token).decision(&request, &world.scenario), Decision::Rotate | Decision::Heal)
 }
 
-/// A session that the vault has left is dead at the server, or the device still knows that it must say so.
-fn dead_where_it_is_over(_: &World, state: &State) -> bool {
+/// A session that the vault has left is ended at the server, or its revocation is still queued on the device.
+fn ended_at_the_provider_too(_: &World, state: &State) -> bool {
     let held = state.vault.contents.standing.held();
     (0..=state.session).all(|session| {
         held.is_some_and(|token| token.session == session)

@@ -30,13 +30,13 @@ pub struct Scenario {
     pub bound: bool,
     /// Whether the client sends attempt keys. Ours always does; others may not know them.
     pub keyed: bool,
-    /// Whether the provider's metadata says at any time that it knows attempt keys, and at any time not: a gateway answers for
-    /// it, or a node that was put back.
+    /// Whether the provider's metadata says at any time that it knows attempt keys, and at any time not: a gateway
+    /// answers for it, or a node that was put back.
     pub metadata_changes: bool,
     /// Whether the file system has locks.
     pub locks: bool,
-    /// Whether a process may be stopped between reading the vault and replacing it, with others writing meanwhile. (Under
-    /// the lock they can't.)
+    /// Whether a process may be stopped between reading the vault and replacing it, with others writing meanwhile.
+    /// (Under the lock they can't.)
     pub torn_writes: bool,
     /// Whether the server has a grace for bearer clients without attempt keys.
     pub grace: bool,
@@ -54,9 +54,9 @@ pub struct Scenario {
     pub network: u8,
     /// How many commits the server may lose.
     pub lost_commits: u8,
-    /// Whether the person may sign out.
+    /// Whether the user may sign out.
     pub signs_out: bool,
-    /// Whether the person may sign in again, once.
+    /// Whether the user may sign in again, once.
     pub signs_in: bool,
     /// So often the lead may change between thief and owner: 3 is thief, owner, thief – and then the owner's next step
     /// ends it.

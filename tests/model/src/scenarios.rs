@@ -114,7 +114,8 @@ fn with_a_thief() -> Vec<Scenario> {
     let bound = Scenario { bound: true, shows: REFUSED, ..bearer };
     let keyed = Scenario { thief_has_device_key: true, shows: CAUGHT, ..bound };
     let old: &[Sight] = &[Retried, ThiefCaught];
-    // A commit of the thief's that is lost gives each of the two one step more; a thief with a token alone has none to give.
+    // A commit of the thief's that is lost gives each of the two one step more; a thief with a token alone has none to
+    // give.
     let losing = Scenario { lost_commits: 1, pace: 5, generations: 3, thiefs_generations: 4, ..bearer };
     vec![
         Scenario { name: "bearer, thief with the current token", loot: Loot::Token, ..bearer },
@@ -245,11 +246,11 @@ pub fn mutants() -> Vec<Scenario> {
             "the device's proof is not asked for",
             Scenario { bound: true, ..thief(Loot::Token) },
         ),
-        of(Mutant::EndsInSilence, "a client that ends without a word to the provider", thief(Loot::Request)),
+        of(Mutant::EndsInSilence, "a client that ends a session without a revocation", thief(Loot::Request)),
         of(Mutant::TrustsMemory, "a client that does not read the vault again", small),
         of(
             Mutant::GoesByTheMoment,
-            "a client that goes by the metadata of the moment",
+            "a client that follows the current metadata",
             Scenario { bound: true, metadata_changes: true, ..small },
         ),
         of(

@@ -23,9 +23,9 @@ pub enum Sight {
     SendsLate,
     /// An answer comes and the vault has moved on.
     AnswersLate,
-    /// An answer comes and the person has signed out.
+    /// An answer comes after the user has signed out.
     AnswersAfterSignOut,
-    /// The owner is told that the session is over.
+    /// The owner learns that the session has ended.
     OwnerTold,
     /// The thief gets a token.
     ThiefGains,
@@ -79,7 +79,7 @@ impl Sight {
             Self::SendsLate => "a process sends what the vault has left",
             Self::AnswersLate => "an answer finds a newer vault",
             Self::AnswersAfterSignOut => "an answer finds a tombstone",
-            Self::OwnerTold => "the owner is told that the session is over",
+            Self::OwnerTold => "the owner learns that the session has ended",
             Self::ThiefGains => "the thief gets a token",
             Self::ThiefCaught => "the thief is caught",
             Self::OwnerForked => "the owner meets the thief's fork",

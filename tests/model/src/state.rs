@@ -46,7 +46,7 @@ pub struct State {
 }
 
 impl State {
-    /// Somebody has just signed in.
+    /// A user has just signed in.
     #[must_use]
     pub fn begun(scenario: &Scenario) -> Self {
         let token = Token { session: 0, generation: 0 };
@@ -94,8 +94,9 @@ impl State {
         }
     }
 
-    /// The one state that stands for all that differ only in which process is called which, and in what order requests
-    /// are written down. The processes run the same program and share everything, so nothing can tell these apart.
+    /// The one state instead of all that differ only in the numbering of the processes, and in the order in which
+    /// requests are written down. The processes run the same program and share everything, so nothing can tell these
+    /// apart.
     #[must_use]
     pub fn canonical(mut self) -> Self {
         if self.processes[0] > self.processes[1] {

@@ -11,7 +11,7 @@ use crate::server::Reply;
 use crate::state::{Flight, State};
 use crate::world::World;
 
-/// A step of somebody's.
+/// A step of one of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// A process reads the vault and journals an attempt (without locks, the first alone).
@@ -24,13 +24,13 @@ pub enum Step {
     Send(u8),
     /// It has waited long enough, and will send again.
     TimeOut(u8),
-    /// It has, and gives up, or is killed: the next caller starts anew.
+    /// It has, and gives up, or is killed: the next caller starts again.
     GiveUp(u8),
     /// It settles the answer in the vault.
     Settle(u8),
     /// Where writes are torn: it writes what it has decided.
     Write(u8),
-    /// It is killed, and started anew.
+    /// It is killed, and started again.
     Crash(u8),
     /// A request arrives at the server.
     Arrive(u8),
@@ -44,11 +44,11 @@ pub enum Step {
     LoseCommit,
     /// Time passes.
     Wait,
-    /// The person signs out.
+    /// The user signs out.
     SignOut,
-    /// The person signs in, out of a session or anew.
+    /// The user signs in, with or without a session.
     SignIn,
-    /// The provider is told to revoke what is queued; it answers, or its answer is lost.
+    /// The queued revocations are sent; the provider answers, or its answer is lost.
     Tell {
         /// Whether it is.
         answer_is_lost: bool,
@@ -123,7 +123,7 @@ impl World {
         }
     }
 
-    fn person_steps(&self, state: &State, steps: &mut Vec<Step>) {
+    fn user_steps(&self, state: &State, steps: &mut Vec<Step>) {
         let standing = state.vault.contents.standing;
         if self.scenario.signs_out && standing.held().is_some() {
             steps.push(Step::SignOut);
@@ -277,12 +277,12 @@ impl World {
                 rows.filter(|row| row.generation > 0).for_each(|row| row.grow_old());
             }
             Step::MetadataChanges => state.says = !state.says,
-            _ => return self.person_step(state, step),
+            _ => return self.user_step(state, step),
         }
         Some(())
     }
 
-    fn person_step(&self, state: &mut State, step: Step) -> Option<()> {
+    fn user_step(&self, state: &mut State, step: Step) -> Option<()> {
         match step {
             Step::SignOut => {
                 let contents = state.vault.after_sign_out();
@@ -351,7 +351,7 @@ impl Model for World {
             self.process_steps(state, process, steps);
         }
         self.network_steps(state, steps);
-        self.person_steps(state, steps);
+        self.user_steps(state, steps);
         self.thief_steps(state, steps);
     }
 

@@ -58,7 +58,7 @@ fn a_proof_that_is_not_asked_for_is_caught() {
 }
 
 #[test]
-fn a_client_that_ends_without_a_word_to_the_provider_is_caught() {
+fn a_client_that_ends_a_session_without_a_revocation_is_caught() {
     is_caught(Mutant::EndsInSilence);
 }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use moorline_model::check::{self, Outcome};
-use moorline_model::promises::{ALIVE, DEAD, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
+use moorline_model::promises::{ALIVE, ENDED, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios::{self, Size};
 
@@ -64,8 +64,8 @@ fn there_is_no_fresh_access_token_without_a_rotation() {
 }
 
 #[test]
-fn the_owner_signed_out_means_that_the_session_is_dead() {
-    holds(DEAD);
+fn a_sign_out_by_the_owner_ends_the_session() {
+    holds(ENDED);
 }
 
 #[test]

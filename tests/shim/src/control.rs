@@ -102,7 +102,8 @@ impl Control {
         let mut folder = variable("MOORLINE_SHIM_FOLDER")?;
         folder.push(b'/');
         let page = raw::map_shared(&path, size_of::<Page>())?.cast::<Page>();
-        // SAFETY: the mapping is never taken away, is a page of zeros or of what the harness wrote, and all of it are atomics.
+        // SAFETY: the mapping is never taken away, is a page of zeros or of what the harness wrote, and all of it are
+        // atomics.
         let page = unsafe { &*page };
         let store = variable("MOORLINE_SHIM_STORE").map(|name| [b"/", &name[..]].concat());
         Some(Self { page, folder, journals: variable("MOORLINE_SHIM_JOURNAL").is_some(), store })
@@ -117,7 +118,8 @@ impl Control {
         self.page.seed.load(Ordering::SeqCst)
     }
 
-    /// Whether a file is watched: those of the folder, but for SQLite's shared memory, which is made anew after a crash.
+    /// Whether a file is watched: those of the folder, but for SQLite's shared memory, which is created again after a
+    /// crash.
     pub(crate) fn watches(&self, path: &[u8]) -> bool {
         (path.starts_with(&self.folder) && !path.ends_with(b"-shm"))
             || path == &self.folder[..self.folder.len() - 1]

@@ -37,7 +37,8 @@ fn watched_path(path: *const c_char) -> Option<(&'static Control, CString)> {
     control.watches(path.to_bytes()).then(|| (control, path.to_owned()))
 }
 
-/// Makes the call, or not, as `fate` says. `half` is the call on the first half of the bytes, where there is such a thing.
+/// Makes the call, or not, as `fate` says. `half` is the call on the first half of the bytes, where there is such a
+/// thing.
 fn meet<T, H>(
     fate: Fate,
     whole: impl FnOnce() -> T,

@@ -1,5 +1,5 @@
-//! What was written to the folder and would not survive a power cut yet: writes until their file is synced, names until
-//! their folder is.
+//! What was written to the folder and would not survive a power cut yet: writes until their file is synced, names
+//! until their folder is.
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_int};

@@ -15,7 +15,7 @@ pub(crate) fn die() -> ! {
     }
 }
 
-/// Stops this process as `kill -STOP` does, until somebody lets it go on.
+/// Stops this process as `kill -STOP` does, until it gets a SIGCONT.
 pub(crate) fn freeze() {
     // SAFETY: no memory is passed.
     unsafe {

@@ -1,5 +1,5 @@
-//! `moorline-browse --dev FILE --user NAME URL`: signs in at a development server through its real pages and prints the
-//! callback URL. For tests that are written in other languages.
+//! `moorline-browse --dev FILE --user NAME URL`: signs in at a development server through its real pages and prints
+//! the callback URL. For tests that are written in other languages.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use moorline_tests::{Browser, Consent, DevFile};
 
-/// Signs in at a development server as a person in a browser would, and prints the callback URL.
+/// Signs in at a development server as a user with a browser would, and prints the callback URL.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The server's moorline-dev.json.

@@ -1,8 +1,8 @@
 //! `sdk-shell`: the SDK by commands on standard input, one answer in JSON a line. For tests that are written in other
 //! languages and bring their own provider.
 //!
-//! Commands: `sign-in`, `start-sign-in`, `finish-sign-in URL`, `state`, `user-info`, `refresh N` (N callers at once), `get URL`,
-//! `sign-out`.
+//! Commands: `sign-in`, `start-sign-in`, `finish-sign-in URL`, `state`, `user-info`, `refresh N` (N callers at once),
+//! `get URL`, `sign-out`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use serde_json::{Value, json};
 /// Drives the SDK by commands on standard input.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// A server's `moorline-dev.json`: the demo app there, over TLS and with its pins, in place of the issuer and the client.
+    /// A server's `moorline-dev.json`: the demo app there, over TLS and with its pins, in place of the issuer and the
+    /// client.
     #[arg(long, conflicts_with_all = ["issuer", "client_id"])]
     dev: Option<PathBuf>,
     #[arg(long, required_unless_present = "dev")]
@@ -41,7 +42,8 @@ struct Arguments {
     /// The vault's folder.
     #[arg(long)]
     vault: PathBuf,
-    /// A folder for its keys, where they are to outlive this process or several are to share the vault; in memory otherwise.
+    /// A folder for its keys, where they are to outlive this process or several are to share the vault; in memory
+    /// otherwise.
     #[arg(long)]
     keys: Option<PathBuf>,
     /// A PEM file with one more authority to trust.

@@ -65,7 +65,8 @@ impl Line {
     /// Waits until the client has closed its side after a whole answer was written, and says what became of that.
     ///
     /// Linux resets a connection that is closed with unread bytes, also when the closing process was killed; and it
-    /// resets one that gets bytes after it was closed. Only a client that has read everything ends it in good order.
+    /// resets one that gets bytes after it was closed. Only a client that has read everything ends it in an orderly
+    /// way.
     pub(super) async fn delivery(&self, client: &mut impl Client, written: bool) -> Delivery {
         if let Some(waited) = self.hung_up {
             return Delivery::HungUp(waited);
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_was_read_is_told_from_one_that_only_arrived() {
+    async fn an_answer_that_was_read_is_distinguished_from_one_that_only_arrived() {
         let reads = |mut client: TcpStream| async move {
             client.read_exact(&mut vec![0; ANSWER.len()]).await.unwrap();
         };

@@ -13,21 +13,21 @@ pub enum Fault {
     Delay(Duration),
     /// The request reaches the server after this time.
     HoldRequest(Duration),
-    /// The connection is closed before the server hears of the request.
+    /// The connection is closed before the request reaches the server.
     DropRequest,
-    /// The client is answered 503 by somebody on the way; the server hears nothing.
+    /// A third party on the way answers 503; the request does not reach the server.
     Unavailable,
-    /// The client is answered 200 with an HTML page, as hotel networks do; the server hears nothing.
+    /// The client gets 200 with an HTML page, as from hotel networks; the request does not reach the server.
     CaptivePortal,
     /// The server answers; the client's connection is reset.
     Reset,
-    /// The client is answered so by somebody on the way; the server was asked and has answered, or heard nothing.
+    /// A third party on the way answers so; the server has answered, too, or the request did not reach it.
     Instead(Canned, Heard),
     /// The request arrives twice, and the second answer is the client's.
     Twice,
 }
 
-/// Whether the server has heard of a request that somebody else answers.
+/// Whether a request that a third party answers has reached the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Heard {
@@ -35,7 +35,7 @@ pub enum Heard {
     No,
 }
 
-/// What somebody on the way says instead of the server.
+/// What a third party on the way answers instead of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Canned {
     /// 500 with a line of text.
@@ -59,7 +59,7 @@ pub enum Canned {
 }
 
 impl Fault {
-    /// Whether the server hears nothing of the request.
+    /// Whether the request does not reach the server.
     pub(super) const fn keeps_the_server_out(self) -> bool {
         matches!(
             self,

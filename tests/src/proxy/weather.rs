@@ -1,4 +1,4 @@
-//! Who decides what the network does, and hears what came of it.
+//! Decides what the network does, and gets the results.
 
 use crate::http1::Message;
 
@@ -15,7 +15,7 @@ pub trait Weather: std::fmt::Debug + Send + Sync {
         let _ = (request, answer);
     }
 
-    /// Is told of the exchange before the client is answered.
+    /// Gets the exchange before the client is answered.
     fn passed(&self, exchange: Exchange);
 
     /// Whether a connection that begins now is met with a certificate of somebody else.

@@ -47,7 +47,7 @@ pub(super) struct Module {
     pub mentions: Vec<Mention>,
 }
 
-/// What a name stands for. One name can stand for several: a module and a function, or an item for each platform.
+/// What a name means. One name can mean several things: a module and a function, or an item for each platform.
 #[derive(Clone, Debug)]
 pub(super) enum Definition {
     /// An item that the module defines.

@@ -108,7 +108,7 @@ impl Names<'_> {
         targets
     }
 
-    /// What a name stands for in a module, seen from inside (with what function bodies import) or from elsewhere.
+    /// What a name means in a module, seen from inside (with what function bodies import) or from elsewhere.
     fn look_up(
         &self,
         module: usize,

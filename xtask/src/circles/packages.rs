@@ -21,7 +21,7 @@ pub(super) struct Package {
 }
 
 impl Package {
-    /// Whether a person means it by this word.
+    /// Whether this is its name or its folder.
     pub(super) fn is_called(&self, word: &str) -> bool {
         self.name == word || self.folder == word.trim_end_matches('/')
     }

@@ -12,7 +12,7 @@ use super::cfg::is_product;
 /// One name that a `use` declaration brings in.
 #[derive(Clone, Debug)]
 pub(super) struct Import {
-    /// What it stands for, as written.
+    /// What it means, as written.
     pub path: Vec<String>,
     /// The name here: `*` for all of a module, `_` for none.
     pub name: String,

@@ -1,4 +1,4 @@
-//! What a person sees of a package's circles.
+//! The report on a package's circles.
 
 use super::examine::Found;
 use super::find::{Circle, Kind};

@@ -11,12 +11,13 @@ const BY_HAND: &str = "rustup toolchain install nightly --profile minimal";
 /// A tool chain by its name, with what its `rustc --version` says.
 type ToolChain = (String, String);
 
-/// The name of a nightly tool chain that is new enough for the workspace: the newest that is there, or else one that rustup
-/// installs or updates.
+/// The name of a nightly tool chain that is new enough for the workspace: the newest that is there, or else one that
+/// rustup installs or updates.
 pub(crate) fn nightly(workspace: &Workspace, log: &mut Log) -> Result<String> {
     ensure!(
         find("rustup").is_some(),
-        "a nightly Rust tool chain is missing, and there is no rustup to install it; by hand: install rustup, then `{BY_HAND}`"
+        "a nightly Rust tool chain is missing, and there is no rustup to install it; by hand: install rustup, \
+         then `{BY_HAND}`"
     );
     let manifest =
         std::fs::read_to_string(workspace.root().join("Cargo.toml")).context("reading Cargo.toml")?;
@@ -35,7 +36,10 @@ pub(crate) fn nightly(workspace: &Workspace, log: &mut Log) -> Result<String> {
     let mut install = workspace.command("rustup");
     install.args(BY_HAND.split(' ').skip(1));
     log.must(install, DOWNLOAD).with_context(|| {
-        format!("a nightly Rust tool chain of {major}.{minor} or newer is missing and can't be installed; by hand: `{BY_HAND}`")
+        format!(
+            "a nightly Rust tool chain of {major}.{minor} or newer is missing and can't be installed; by \
+                 hand: `{BY_HAND}`"
+        )
     })?;
     let there = installed(workspace, log)?;
     let name = newest(&there, least).with_context(|| {
@@ -69,7 +73,8 @@ fn names(listed: &str) -> impl Iterator<Item = &str> {
         .filter(|name| *name == "nightly" || name.starts_with("nightly-"))
 }
 
-/// The newest of these, if it is as new as `least` (major, minor): cargo takes a nightly for the release that it leads to, and so does this.
+/// The newest of these, if it is as new as `least` (major, minor): cargo takes a nightly for the release that it leads
+/// to, and so does this.
 fn newest(there: &[ToolChain], least: (u32, u32)) -> Option<&str> {
     let aged = there.iter().filter_map(|(name, version)| Some((release(version)?, dated(version), name)));
     let (version, _, name) = aged.max_by_key(|(version, date, _)| (*version, *date))?;

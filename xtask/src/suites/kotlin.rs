@@ -32,7 +32,7 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
 
     let mut maven = workspace.command("mvn");
     maven.args(["--batch-mode", "--no-transfer-progress", "--file", "bindings/kotlin/pom.xml"]);
-    let native = library.parent().context("a file stands in a folder")?;
+    let native = library.parent().context("a file is in a folder")?;
     maven.arg(format!("-Dmoorline.build.dir={}", build.display()));
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));

@@ -1,5 +1,5 @@
-//! The documents: every link to a file of this repository leads to one, and every test that a page names is there, be it
-//! the text of a link or a name in code type.
+//! The documents: every link to a file of this repository leads to one, and every test that a page names is there, be
+//! it the text of a link or a name in code type.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -20,7 +20,7 @@ const TESTING: Duration = Duration::from_secs(20 * 60);
 
 /// What needs no test to run: fmt, clippy, rustdoc, cargo-deny.
 pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
-    report.step("fmt", "the code stands as rustfmt sets it", |step| {
+    report.step("fmt", "the code is formatted as by rustfmt", |step| {
         cargo(workspace, step, &["fmt", "--all", "--check"], QUICK)
     });
     report.step("clippy", "no warning in any target", |step| {
@@ -83,8 +83,8 @@ fn deny(workspace: &Workspace, step: &mut Step, network: &[&str], checks: &[&str
     step.log.run(deny, QUICK)
 }
 
-/// The advisory database is a git repository that not every network lets through. Without it nothing is known, and that
-/// is said in red, here and in the table at the end; a finding, or any other failure, is a failure.
+/// The advisory database is a git repository that not every network lets through. Without it nothing is known, and
+/// that is said in red, here and in the table at the end; a finding, or any other failure, is a failure.
 fn advisories(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut finished = deny(workspace, step, &[], &["advisories"])?;
     if finished.output.contains("failed to fetch advisory database") {

@@ -21,7 +21,7 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     if report.step("swift set up", "Debian's Swift tool chain, once, in a folder of its own", |step| {
         install::swift(workspace, &mut step.log)
     }) {
-        report.step("swift format", "the code stands as swift-format sets it", |step| lint(workspace, step));
+        report.step("swift format", "the code is formatted as by swift-format", |step| lint(workspace, step));
         report.step("swift tests", "the Swift library on Linux, against a real server", |step| {
             run(workspace, step)
         });

@@ -1,5 +1,5 @@
-//! The experiments: what networks and thieves do to apps, one a file. Each has an outcome, which a function judges that
-//! sends nothing.
+//! The experiments: what networks and thieves do to apps, one a file. Each has an outcome, which a function judges
+//! that sends nothing.
 
 pub(super) mod binding;
 pub(super) mod code;

@@ -41,7 +41,7 @@ async fn an_api_that_refuses_every_token_is_asked_twice_and_its_answer_returned(
 }
 
 #[tokio::test]
-async fn many_requests_with_a_dead_token_make_one_refresh() {
+async fn many_requests_with_a_refused_token_make_one_refresh() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let dead = session.latest().unwrap().secret().to_owned();
@@ -59,7 +59,7 @@ async fn many_requests_with_a_dead_token_make_one_refresh() {
 }
 
 #[tokio::test]
-async fn a_request_of_one_person_is_not_sent_again_as_another() {
+async fn a_request_of_one_user_is_not_sent_again_as_another() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let dead = session.latest().unwrap().secret().to_owned();

@@ -56,7 +56,7 @@ async fn pass(mut stream: TcpStream, instead: Option<u16>, heads: Arc<Mutex<Vec<
     }
 }
 
-/// Asks for an address in a process with this environment, with the pins of `leaf`, and returns what came of it.
+/// Asks for an address in a process with this environment, with the pins of `leaf`, and returns the result.
 async fn ask(url: url::Url, ca: &Authority, pin: &str, environment: &[(&str, &str)]) -> String {
     let mut process = Command::new(std::env::current_exe().unwrap());
     process.args(["--exact", "net::tests::proxies::a_process_asks", "--nocapture"]);

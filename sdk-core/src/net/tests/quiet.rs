@@ -131,7 +131,7 @@ async fn a_connection_that_has_died_quietly_costs_one_short_time_out_and_is_not_
     assert_eq!(
         get().await.unwrap().status,
         StatusCode::OK,
-        "whoever says that the network changed waits for nothing"
+        "the call that reports a changed network does not wait"
     );
     assert_eq!(network.connections.load(Ordering::SeqCst), 3);
 }

@@ -120,7 +120,7 @@ async fn a_provider_that_does_not_answer_is_left_alone_for_a_minute() {
     }
     assert_eq!(scene.asked(), 2, "no call waits for it");
     let newer = documents.newer_metadata().await;
-    assert!(newer.is_err_and(|error| error.is_passing()), "what stands in the way is not used");
+    assert!(newer.is_err_and(|error| error.is_passing()), "what does not allow it is not used");
     documents.network_changed();
     documents.metadata().await.unwrap();
     assert_eq!(scene.asked(), 4, "on another network it may answer");

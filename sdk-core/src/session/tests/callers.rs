@@ -39,7 +39,7 @@ async fn a_caller_that_stops_waiting_leaves_the_session_whole() {
     gate.reached().await;
     drop(caller);
     gate.open();
-    // Whoever comes next joins it, or finds what it has left.
+    // The next caller joins it, or finds its result.
     let need = crate::session::TokenRequest { rejected: Some(first.clone()), ..any() };
     let token = session.access_token(need).await.unwrap();
     assert_ne!(token.secret(), first.secret());
@@ -103,7 +103,7 @@ fn poll<T>(work: impl Future<Output = T>) -> T {
 }
 
 #[tokio::test]
-async fn every_state_is_told_once_and_the_present_one_first() {
+async fn every_state_is_reported_once_and_the_present_one_first() {
     let device = Device::new().await;
     let session = device.process();
     let mut states = session.states();
@@ -132,7 +132,7 @@ async fn a_provider_may_give_the_same_access_token_again() {
     assert_eq!(device.provider.refreshes().len(), 1);
 }
 
-/// Polls `work` this often, and drops it if it isn't done. What it came to, if it is.
+/// Polls `work` this often, and drops it if it isn't done. Its result, if it is.
 async fn polled<T>(work: impl Future<Output = T>, times: usize) -> Option<T> {
     let mut work = std::pin::pin!(work);
     for _ in 0..times {

@@ -66,7 +66,8 @@ async fn an_answer_that_was_lost_with_its_process_is_had_a_second_and_thirty_day
         die_after(device.signed_in().await, 3).await;
         device.clock.pass(later);
         if later > Duration::from_secs(900) {
-            // The server answers with what it issued then, whose access token has expired since; so the SDK goes on at once.
+            // The server answers with what it issued then, whose access token has expired since; so the SDK goes on at
+            // once.
             device.provider.expire_the_last_answer();
         }
         let next = device.process();

@@ -61,11 +61,11 @@ async fn without_stored_documents_a_portal_is_passing_trouble_and_nothing_is_los
             device.provider.state().overrides.insert(path, (status, body.into()));
         }
         let restarted = device.process();
-        let forgotten = restarted.store.update(crate::vault::WhenLost::Fail, |account| {
+        let deleted = restarted.store.update(crate::vault::WhenLost::Fail, |account| {
             account.provider = None;
             crate::vault::Change::Write(())
         });
-        forgotten.await.unwrap();
+        deleted.await.unwrap();
         let error = restarted.access_token(a_new_one(&restarted)).await.unwrap_err();
         assert_eq!(error, Error::offline(), "{status} {body}");
         device.provider.state().overrides.clear();
@@ -92,13 +92,13 @@ async fn keys_that_fail_once_after_the_exchange_are_asked_for_again_and_nothing_
     for (status, body) in [(503, ""), (200, "<html>"), (404, "")] {
         device.provider.state().overrides.insert("/jwks", (status, body.into()));
         let (before, exchanges) = (device.provider.count("/jwks"), device.provider.count("/token"));
-        let mended = async {
+        let repaired = async {
             while device.provider.count("/jwks") == before {
                 tokio::task::yield_now().await;
             }
             device.provider.state().overrides.clear();
         };
-        let (user, ()) = tokio::join!(device.sign_in(&session), mended);
+        let (user, ()) = tokio::join!(device.sign_in(&session), repaired);
         assert_eq!(user.unwrap().subject, "ada", "{status} {body}");
         assert_eq!(device.provider.count("/token"), exchanges + 1, "the code was exchanged once");
         device.clock.pass(Duration::from_secs(2 * 86_400));

@@ -153,7 +153,7 @@ async fn a_proof_that_an_api_always_refuses_costs_no_refresh_either() {
 }
 
 #[tokio::test]
-async fn an_api_request_may_meet_a_challenge_and_a_dead_token_in_one() {
+async fn an_api_request_may_meet_a_challenge_and_a_refused_token_in_one() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let token = session.latest().unwrap().secret().to_owned();
@@ -164,7 +164,7 @@ async fn an_api_request_may_meet_a_challenge_and_a_dead_token_in_one() {
 }
 
 #[tokio::test]
-async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() {
+async fn a_bound_session_is_revoked_with_a_proof_also_later() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
@@ -176,8 +176,8 @@ async fn a_bound_session_is_revoked_with_a_proof_also_when_that_is_told_later() 
     assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
     let state = device.provider.state();
-    let told = state.requests.iter().find(|seen| seen.path == "/revoke").unwrap();
-    assert!(told.proof_id.is_some());
+    let revocation = state.requests.iter().find(|seen| seen.path == "/revoke").unwrap();
+    assert!(revocation.proof_id.is_some());
 }
 
 #[tokio::test]
@@ -205,9 +205,9 @@ async fn what_a_late_answer_brings_after_a_sign_out_is_revoked_with_the_sessions
     refreshing.await.unwrap().unwrap_err();
     session.revocations.send().await;
     let state = device.provider.state();
-    let told: Vec<_> = state.requests.iter().filter(|seen| seen.path == "/revoke").collect();
-    assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|seen| seen.proof_id.is_some()));
+    let revocations: Vec<_> = state.requests.iter().filter(|seen| seen.path == "/revoke").collect();
+    assert_eq!(revocations.len(), 2);
+    assert!(revocations.iter().all(|seen| seen.proof_id.is_some()));
 }
 
 #[tokio::test]
@@ -337,7 +337,7 @@ async fn a_session_that_was_bearer_before_goes_on_as_bearer_until_it_ends() {
     let session = device.lenient_process();
     device.sign_in(&session).await.unwrap();
     device.provider.state().binds = true;
-    // What was stored of the provider is old enough to ask again when it stands in the way.
+    // The stored metadata is old enough to be requested again when it does not allow what is asked.
     device.clock.pass(Duration::from_secs(10));
     let session = device.process();
     session.access_token(a_new_one(&session)).await.unwrap();

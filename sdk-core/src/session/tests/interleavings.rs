@@ -1,9 +1,10 @@
-//! The single flight, put through every interleaving: callers that come, wait and are dropped at any await, and the steps
-//! of the refresh, in every order that there is.
+//! The single flight, put through every interleaving: callers that come, wait and are dropped at any await, and the
+//! steps of the refresh, in every order that there is.
 //!
 //! Not by loom or shuttle: those want a build of their own in which every lock is theirs, down to tokio's, and shuttle
-//! takes samples. All that threads share here is one short critical section; what can differ is the order of polls, and
-//! that is tried out whole. The model's [`TokenSource::held`] splits a poll where a second thread could come in between.
+//! takes samples. All that threads share here is one short critical section; what can differ is the order of polls,
+//! and that is tried out whole. The model's [`TokenSource::held`] splits a poll where a second thread could come in
+//! between.
 
 use std::{
     cell::RefCell,
@@ -29,7 +30,7 @@ thread_local! {
     static DETACHED: RefCell<Vec<Work<()>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What the refreshes of a session come to.
+/// The results of a session's refreshes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flying {
     Succeeds,
@@ -129,7 +130,7 @@ impl<T> Strand<T> {
         self.work.is_some() && self.woken.0.load(Ordering::SeqCst)
     }
 
-    /// What it came to, if it has ended. It ends with a panic, too.
+    /// Its result, if it has ended. It ends with a panic, too.
     fn poll(&mut self) -> Option<T> {
         self.woken.0.store(false, Ordering::SeqCst);
         let waker = Waker::from(self.woken.clone());
@@ -257,7 +258,7 @@ impl Run {
         self.next_caller_is_served()
     }
 
-    /// Whoever comes later finds the session as it should be.
+    /// A later caller finds the session as it should be.
     fn next_caller_is_served(&self) -> Result<(), String> {
         let before = self.model.sent.load(Ordering::SeqCst);
         let mut later = Self::new(Flying::Succeeds, 1);

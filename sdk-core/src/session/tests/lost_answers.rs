@@ -146,20 +146,20 @@ async fn invalid_grant_ends_the_session_and_is_remembered() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().sessions[0].revoked = true;
-    let told = Error::NeedsReauth(ReauthReason::Revoked);
-    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), told);
+    let ended = Error::NeedsReauth(ReauthReason::Revoked);
+    assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), ended);
     assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::Revoked));
     assert_eq!(session.info(), None);
     let restarted = device.process();
     assert_eq!(restarted.state(), SessionState::NeedsReauth(ReauthReason::Revoked));
-    assert_eq!(restarted.access_token(any()).await.unwrap_err(), told);
+    assert_eq!(restarted.access_token(any()).await.unwrap_err(), ended);
     assert_eq!(device.provider.refreshes().len(), 1);
     device.sign_in(&restarted).await.unwrap();
     restarted.access_token(a_new_one(&restarted)).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_vault_that_was_put_back_ends_with_a_word_and_not_with_a_loop() {
+async fn a_vault_that_was_restored_ends_with_an_error_and_not_with_a_loop() {
     for steps in [1, 2, 5] {
         let device = Device::new().await;
         let session = device.signed_in().await;
@@ -225,7 +225,7 @@ async fn a_refusal_that_says_nothing_about_the_session_ends_it_at_the_second_cal
     assert!(matches!(&error, Error::Refused { code, .. } if code == "invalid_request"), "{error:?}");
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     assert_eq!(device.provider.refreshes().len(), 1, "a resend at once may end the session by itself");
-    // A success in between starts the count anew.
+    // A success in between resets the count.
     session.access_token(a_new_one(&session)).await.unwrap();
     device.provider.fault(refused.clone());
     session.access_token(a_new_one(&session)).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A vault that is lost and started anew, and key stores that are slow, absent or broken.
+//! A vault that is lost and replaced by a new one, and key stores that are slow, absent or broken.
 
 use std::sync::{Arc, Mutex, mpsc};
 

@@ -8,7 +8,7 @@ use crate::{
 const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser);
 
 #[tokio::test]
-async fn a_sign_out_forgets_here_and_revokes_there() {
+async fn a_sign_out_clears_the_session_here_and_revokes_it_there() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
@@ -20,7 +20,7 @@ async fn a_sign_out_forgets_here_and_revokes_there() {
 }
 
 #[tokio::test]
-async fn a_sign_out_without_network_is_told_at_the_next_chance() {
+async fn a_sign_out_without_network_is_sent_at_the_next_chance() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
@@ -93,7 +93,7 @@ async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
 async fn a_sign_out_over_a_lost_vault_shows_no_other_state_on_its_way() {
     let device = Device::new().await;
     drop(device.signed_in().await);
-    // One that has not just signed in: whoever has looks for queued revocations after that, and finds the damage first.
+    // One that has not just signed in: a process that has looks for queued revocations, and finds the damage first.
     let session = device.process();
     let mut states = session.states();
     assert!(matches!(states.next().await, Some(SessionState::SignedIn(_))));
@@ -109,7 +109,7 @@ async fn a_vault_that_was_lost_before_the_call_claims_no_revocation_until_the_ne
     let device = Device::new().await;
     drop(device.signed_in().await);
     put(&device.folder().join("vault.moorline"), b"damaged");
-    // Another call finds it so, and one more has started a vault anew.
+    // Another call finds it so, and one more has created a new vault.
     let session = device.process();
     session.sign_in.start(crate::SignInOptions::default()).await.unwrap();
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
@@ -131,8 +131,8 @@ async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brin
     let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
     assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
     gate.open();
-    let told = refreshing.await.unwrap().unwrap_err();
-    assert_eq!(told, Error::SignedOut(SignedOutReason::ByUser));
+    let error = refreshing.await.unwrap().unwrap_err();
+    assert_eq!(error, Error::SignedOut(SignedOutReason::ByUser));
     assert_eq!(device.process().state(), SIGNED_OUT);
     session.revocations.send().await;
     let revoked: Vec<_> =
@@ -148,8 +148,8 @@ async fn a_session_that_is_superseded_here_is_revoked_there() {
     let session = device.signed_in().await;
     let superseded = r#"{"error":"invalid_grant","reason":"superseded"}"#;
     device.provider.state().overrides.insert("/token", (400, superseded.into()));
-    let told = session.access_token(a_new_one(&session)).await.unwrap_err();
-    assert_eq!(told, Error::NeedsReauth(ReauthReason::Revoked));
+    let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+    assert_eq!(error, Error::NeedsReauth(ReauthReason::Revoked));
     session.revocations.send().await;
     assert_eq!(device.provider.live_generation(), None);
     assert_eq!(device.provider.count("/revoke"), 1);

@@ -83,7 +83,7 @@ async fn a_provider_without_attempts_loses_no_session_to_a_full_disk_either() {
     assert_eq!(device.provider.live_generation(), Some(2));
 }
 
-/// A refresh during which the disk fails once, after `before` changes. Returns whether it came to that.
+/// A refresh during which the disk fails once, after `before` changes. Returns whether it failed.
 async fn refresh_with_a_failing_disk(knows_attempts: bool, before: usize, kind: std::io::ErrorKind) -> bool {
     let device = Device::new().await;
     device.provider.state().knows_attempts = knows_attempts;

@@ -65,7 +65,7 @@ fn a_pending_record_with_any_byte_wrong_is_replaced_and_lies_aside_as_it_was() {
     assert_eq!(home.open().begin_refresh(&id("a"), true).unwrap().attempt, Some(attempt));
 }
 
-/// Something that stands where a file of the vault should.
+/// Something in the place of a file of the vault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Thing {
     ThisVault,
@@ -152,7 +152,7 @@ impl Thing {
         }
     }
 
-    /// What is there, told so that it can be compared: kind, and contents or target.
+    /// What is there, as a text to compare: kind, and contents or target.
     fn seen_at(path: &Path) -> Option<String> {
         let kind = std::fs::symlink_metadata(path).ok()?.file_type();
         let held = if kind.is_symlink() {
@@ -167,7 +167,7 @@ impl Thing {
         Some(format!("{kind:?} {held}"))
     }
 
-    /// How a vault in whose place it stands fails to open, where it does.
+    /// How a vault fails to open if this is in its place.
     const fn as_a_vault(self) -> Option<VaultErrorKind> {
         match self {
             Self::ThisVault | Self::LinkToThisVault => None,
@@ -211,7 +211,7 @@ fn is_still_there(home: &Home, seen: &str) -> bool {
 }
 
 #[test]
-fn whatever_stands_in_the_vaults_place_is_the_right_error_and_stays() {
+fn whatever_is_in_the_vaults_place_is_the_right_error_and_stays() {
     for thing in THINGS {
         let (home, _) = begun("rt");
         thing.put_at(&home.file(), &home);
@@ -226,18 +226,18 @@ fn whatever_stands_in_the_vaults_place_is_the_right_error_and_stays() {
         }
         let is_aside = !home.file().exists() && std::fs::symlink_metadata(home.file()).is_err();
         assert_eq!(is_aside, thing.as_a_vault() == Some(VaultErrorKind::Damaged), "{thing:?}");
-        // Who signs in or out starts anew over what is lost, and over nothing else.
-        let anew = home.open().update(WhenLost::StartAnew, |_| Change::Write(()));
+        // A sign-in or sign-out replaces a vault that is lost, and no other.
+        let replaced = home.open().update(WhenLost::StartAnew, |_| Change::Write(()));
         let lost = matches!(thing.as_a_vault(), Some(VaultErrorKind::KeyGone | VaultErrorKind::Damaged));
-        assert_eq!(anew.is_ok(), lost || thing.as_a_vault().is_none(), "{thing:?}");
-        if lost || anew.is_err() {
+        assert_eq!(replaced.is_ok(), lost || thing.as_a_vault().is_none(), "{thing:?}");
+        if lost || replaced.is_err() {
             assert!(is_still_there(&home, &seen), "{thing:?}");
         }
     }
 }
 
 #[test]
-fn whatever_stands_in_a_pending_records_place_is_the_right_error_and_stays() {
+fn whatever_is_in_a_pending_records_place_is_the_right_error_and_stays() {
     for thing in THINGS {
         let (home, attempt) = begun("rt");
         let record = home.path().join(record_of("rt"));

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Writes nothing into it, and starts anew if it was lost.
+/// Writes nothing into it, and replaces it if it was lost.
 fn start_anew(vault: &Vault) -> Result<(), VaultError> {
     vault.update(WhenLost::StartAnew, |_| Change::Write(())).map(|_| ())
 }
@@ -92,7 +92,7 @@ fn a_key_is_deleted_once_the_vault_that_needed_it_is_replaced_and_not_before() {
     put(&home.file(), &[&std::fs::read(home.file()).unwrap()[..], b"damaged"].concat());
     let vault = home.open();
     assert_eq!(queued(&vault), Err(VaultError::Damaged));
-    assert!(home.keys.load(&old).unwrap().is_some(), "somebody may repair the file");
+    assert!(home.keys.load(&old).unwrap().is_some(), "the file may be repaired");
     home.disk.fill(true);
     assert!(start_anew(&vault).is_err());
     assert!(home.keys.load(&old).unwrap().is_some(), "there is no new vault yet");

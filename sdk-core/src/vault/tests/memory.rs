@@ -16,7 +16,7 @@ impl Masked {
         bytes.len() >= self.0.len() && self.0.iter().zip(bytes).all(|(masked, byte)| masked ^ MASK == *byte)
     }
 
-    /// How often it stands in what this process may write to.
+    /// How often it is in the memory that this process may write to.
     fn copies_in_memory(&self) -> usize {
         let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
         let memory = File::open("/proc/self/mem").unwrap();

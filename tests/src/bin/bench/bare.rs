@@ -1,4 +1,5 @@
-//! A program without the SDK: a bare HTTP client, with tokens that are bound to a key of its own, and proofs made by hand.
+//! A program without the SDK: a bare HTTP client, with tokens that are bound to a key of its own, and proofs made by
+//! hand.
 
 use std::sync::Arc;
 

@@ -15,7 +15,8 @@ use rustix::time::{ClockId, clock_gettime};
 const SIGNATURES: u32 = 600;
 /// Writes of one measurement.
 const WRITES: usize = 200;
-/// `USER_HZ`: the unit of CPU times in `/proc` is fixed at 10 ms for programs on every architecture of Linux that we run on.
+/// `USER_HZ`: the unit of CPU times in `/proc` is fixed at 10 ms for programs on every architecture of Linux that we
+/// run on.
 const TICK_MS: f64 = 10.0;
 
 /// CPU time of one RS256 signature with a 2048-bit key by aws-lc-rs, in milliseconds.

@@ -117,8 +117,8 @@ async fn point(
     Ok(point)
 }
 
-/// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one has a
-/// single thread, and blocks it.)
+/// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one
+/// has a single thread, and blocks it.)
 fn as_an_app(server: &Server) -> Result<sdk_report::Figures> {
     let measure = || {
         // It must go on this thread, too: the main one is a runtime's, on which none may be dropped.

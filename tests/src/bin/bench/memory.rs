@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Resident memory of an idle `sdk-shell`, which is a runtime and the SDK.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Memory {
-    /// After it has opened the vault of somebody who is signed in.
+    /// After it has opened a vault with a session.
     opened: Resident,
     /// After its first refresh: with a connection, TLS roots and the provider's metadata.
     refreshed: Resident,

@@ -83,7 +83,8 @@ impl Bench<'_> {
         Ok(median_ms(rounds) * 1e3)
     }
 
-    /// Milliseconds that a start takes longer with a session to open (key, file, seal, contents) than with an empty folder.
+    /// Milliseconds that a start takes longer with a session to open (key, file, seal, contents) than with an empty
+    /// folder.
     fn opening(&self) -> Result<f64> {
         let empty = tempfile::tempdir_in(self.server.folder())?;
         let (mut with, mut without) = (Vec::new(), Vec::new());
@@ -125,15 +126,16 @@ impl Bench<'_> {
         requests(self.app.clone(), self.bare.clone(), url).await
     }
 
-    /// The same from a task of a runtime, whose threads then also serve the bare client's connection, and the SDK's where
-    /// the platform has that runtime.
+    /// The same from a task of a runtime, whose threads then also serve the bare client's connection, and the SDK's
+    /// where the platform has that runtime.
     async fn request_of_task(&self, platform: Platform) -> Result<Request> {
         let url = format!("{}/notes", self.server.dev().api);
         let app = Moorline::new(self.configuration.clone(), platform)?;
         tokio::spawn(requests(app, self.bare.clone(), url)).await?
     }
 
-    /// A refresh with the SDK; the same exchange by a bare client in a session of its own; and the same writes by hand.
+    /// A refresh with the SDK; the same exchange by a bare client in a session of its own; and the same writes by
+    /// hand.
     async fn refresh(&self) -> Result<Refresh> {
         let mut bare_client = self.bare.clone();
         let by_hand = tempfile::tempdir_in(self.server.folder())?;
@@ -213,7 +215,8 @@ fn replace_by_hand(folder: &Path, bytes: &[u8]) -> Result<(Duration, Duration)> 
     Ok((synced, start.elapsed()))
 }
 
-/// The same of a journal's record: written, synced, given its name, and the folder synced. (Last time's is removed first.)
+/// The same of a journal's record: written, synced, given its name, and the folder synced. (Last time's is removed
+/// first.)
 fn create_by_hand(folder: &Path) -> Result<Duration> {
     let (temporary, record) = (folder.join("begun"), folder.join("record"));
     let _ = fs::remove_file(&record);

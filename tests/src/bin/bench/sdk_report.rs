@@ -107,9 +107,10 @@ impl Figures {
             store.ms, store.by_hand_ms, store.file_fsync_ms
         );
         println!(
-            "a request from main: {:.3} ms; by bare reqwest: {:.3} ms; from a task of a runtime that the SDK was given \
-             (Platform::with_runtime): {:.3} ms and {:.3} ms; of one that it wasn't given: {:.3} ms and {:.3} ms \
-             ({:.0} % more: its answer then comes by the SDK's own threads, and a bare client's needs no other thread)",
+            "a request from main: {:.3} ms; by bare reqwest: {:.3} ms; from a task of a runtime that the SDK was \
+             given (Platform::with_runtime): {:.3} ms and {:.3} ms; of one that it wasn't given: {:.3} ms and \
+             {:.3} ms ({:.0} % more: its answer then comes by the SDK's own threads, and a bare client's needs \
+             no other thread)",
             request.ms,
             request.bare_ms,
             of_task.ms,
@@ -124,7 +125,8 @@ impl Figures {
             refresh.ms, refresh.exchange_ms, refresh.writes_ms
         );
         println!(
-            "a refresh's CPU time (user and system, all threads): {:.3} ms; of the same exchange by bare reqwest: {:.3} ms",
+            "a refresh's CPU time (user and system, all threads): {:.3} ms; of the same exchange by bare \
+             reqwest: {:.3} ms",
             refresh.cpu_ms, refresh.exchange_cpu_ms
         );
         println!(

@@ -38,7 +38,7 @@ impl Prover {
     }
 }
 
-/// `count` new bearer sessions of one person: the password is typed once, the rest is the browser's cookie.
+/// `count` new bearer sessions of one user: the password is typed once, the rest is the browser's cookie.
 ///
 /// Errors: when something is refused.
 pub(crate) async fn bearer(server: &Server, count: usize) -> Result<Vec<Session>> {

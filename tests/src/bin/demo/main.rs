@@ -1,5 +1,5 @@
-//! `demo [--once] [--port N]`: starts the backend and plays the main job with the real SDK over TLS; each step says in a
-//! line what was proved.
+//! `demo [--once] [--port N]`: starts the backend and plays the main job with the real SDK over TLS; each step says in
+//! a line what was proved.
 
 mod screen;
 mod steps;
@@ -22,7 +22,7 @@ struct Arguments {
     /// The port to serve on; a free one if 0.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// Another person who can sign in, as `username=…,password=…,name=…`; may be given more than once.
+    /// Another user who can sign in, as `username=…,password=…,name=…`; may be given more than once.
     #[arg(long, value_name = "SPEC")]
     user: Vec<String>,
 }
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments, screen: &Screen) -> Result<()> {
-    // From here on a signal is an end in good order: it takes the backend and its files along.
+    // From here on, a signal ends the program in an orderly way: it stops the backend and removes its files.
     let mut stop = Stop::listen()?;
     let proxy = LossyProxy::bind(arguments.port).await?;
     let issuer = format!("https://localhost:{}", proxy.port());
@@ -78,7 +78,7 @@ async fn play(screen: &Screen, server: &Server, proxy: &LossyProxy) -> Result<()
     Ok(())
 }
 
-/// What a person needs to look around.
+/// What the user needs to look around.
 fn show_around(screen: &Screen, server: &Server) {
     let dev = server.dev();
     screen.title("Now you", "the backend is still running");

@@ -153,7 +153,7 @@ impl<'a> Demo<'a> {
         let refresh_token = refresh_token.context("a refresh token was issued")?;
 
         let outcome = self.app.sign_out().await?;
-        ensure!(outcome.revoked, "the server was told");
+        ensure!(outcome.revoked, "the server has revoked the session");
         ensure!(matches!(self.app.state(), SessionState::SignedOut(_)), "the state is SignedOut");
         let (status, error) = self.offer(&refresh_token).await?;
         ensure!(status == 400, "the refresh token was answered {status} {error}");
@@ -202,7 +202,7 @@ impl<'a> Demo<'a> {
         Ok(items.iter().filter_map(|note| note["title"].as_str().map(str::to_owned)).collect())
     }
 
-    /// Offers a refresh token as somebody would who has nothing else.
+    /// Sends a refresh token as a thief would who has nothing else.
     async fn offer(&self, refresh_token: &str) -> Result<(u16, String)> {
         let form =
             [("grant_type", "refresh_token"), ("refresh_token", refresh_token), ("client_id", sdk::CLIENT)];

@@ -1,4 +1,4 @@
-//! A network that lets nobody through until somebody has signed in to it: it answers everything itself, or some of it.
+//! A network that lets nobody through before a sign-in to it: it answers all requests itself, or some of them.
 
 use moorline_tests::Canned;
 use moorline_tests::http1::Message;
@@ -32,7 +32,7 @@ impl Portal {
         self.met
     }
 
-    /// Whether it stands between the app and the provider before a word is said.
+    /// Whether it is between the app and the provider before anything is sent.
     pub(crate) fn meets_a_connection(&mut self) -> bool {
         let meets = self.says.is_none();
         self.met += usize::from(meets);

@@ -1,4 +1,5 @@
-//! The page of memory that is shared with a process under the shim (`tests/shim`): at which of its system calls what happens.
+//! The page of memory that is shared with a process under the shim (`tests/shim`): at which of its system calls what
+//! happens.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -155,7 +156,8 @@ mod tests {
 
     use super::*;
 
-    /// `dd` writes three bytes to a new file, one after the other, and syncs it; the shim interferes at its `call`-th call.
+    /// `dd` writes three bytes to a new file, one after the other, and syncs it; the shim interferes at its `call`-th
+    /// call.
     fn written(call: u64, mode: Mode, sync: bool) -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let watched = folder.path().canonicalize().unwrap().join("watched");

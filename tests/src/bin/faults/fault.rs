@@ -1,10 +1,10 @@
-//! What was done, before it is known what came of it.
+//! What was done, before its result is known.
 
 use crate::history::Killed;
 use crate::kind::Kind;
 use crate::lane::Place;
 
-/// Faults that were made, and where in the plan they stand.
+/// Faults that were made, and their place in the plan.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) place: Place,

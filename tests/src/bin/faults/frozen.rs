@@ -1,4 +1,5 @@
-//! A process that is stopped in the midst of a refresh, as phones do to apps, while another one on the same device goes on.
+//! A process that is stopped in the middle of a refresh, as phones do to apps, while another one on the same device
+//! goes on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,35 +12,35 @@ use crate::shell::{Shell, Step};
 
 const GLANCE: Duration = Duration::from_millis(3);
 
-/// How many refreshes of the other process may bring no new token: its first can be the retry of what the stopped one had
-/// sent, or find what that one had stored; and on a busy machine an answer can be late by itself.
+/// How many refreshes of the other process may bring no new token: its first can be the retry of what the stopped one
+/// had sent, or find what that one had stored; and on a busy machine an answer can be late by itself.
 const PATIENCE: usize = 12;
 
-/// A late duplicate is known for one for so many rotations, and later taken for reuse. With limits on, no session rotates as often
-/// within the time that the SDK waits for an answer; here it does.
+/// A late duplicate is known for one for so many rotations, and later taken for reuse. With limits on, no session
+/// rotates as often within the time that the SDK waits for an answer; here it does.
 const REMEMBERED: usize = 17;
 
 /// So often another process refreshes at another provider, which knows no late duplicates.
 const MOST_AT_OTHERS: usize = 3;
 
-/// What the other process came to while one was stopped.
+/// What the other process did while one was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Meanwhile {
     /// It had no occasion: the refresh made fewer calls.
     Nothing,
-    /// The stopped one held the vault's lock, which is held for as long as it takes to write a file: the other is told to
+    /// The stopped one held the vault's lock, which is held for as long as it takes to write a file: the other has to
     /// try again later, sends nothing, and so forks nothing.
     LockedOut,
     /// It rotated so often.
     Rotated(usize),
-    /// Another provider: it was told to try again later, after so many rotations.
+    /// Another provider: it had to try again later, after so many rotations.
     HeldOff(usize),
-    /// It was told that the session is over. Its owner will be too, and that is what counts.
+    /// It learned that the session has ended. Its owner will, too, and that is what counts.
     Ended,
 }
 
 /// Refreshes in the owner's process. If the shim stops it on the way, another process rotates `others` times before it
-/// goes on, unless the stopped one holds the vault's lock. If not `strict`, it may also be told to try again later.
+/// goes on, unless the stopped one holds the vault's lock. If not `strict`, it may also have to try again later.
 ///
 /// Errors: when the other process does neither.
 pub(crate) async fn refresh(owner: &mut Owner, others: usize, strict: bool) -> Result<Meanwhile> {
@@ -78,11 +79,11 @@ pub(crate) async fn refresh(owner: &mut Owner, others: usize, strict: bool) -> R
     outcome
 }
 
-/// Who needs the lock is told to try again later; who finds the successor of its token in the vault needs none.
+/// A process that needs the lock has to try again later; one that finds the successor of its token needs none.
 async fn locked_out(other: &mut Shell, rotations: impl Fn() -> usize) -> Result<Meanwhile> {
     let before = rotations();
-    // On a busy machine the stopped one may have given up waiting once, and begun anew: what it sent then can still arrive,
-    // and rotates while the other is told that there is no storage just now, and sends nothing.
+    // On a busy machine the stopped one may have given up waiting once, and started again: what it sent then can still
+    // arrive, and rotates while the other finds no storage at present, and sends nothing.
     let mut said = other.refresh().await?;
     for _ in 0..PATIENCE {
         // There even the metadata may come too late, which are read before the lock is asked for.

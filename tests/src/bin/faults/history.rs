@@ -36,7 +36,8 @@ pub(crate) enum Cause {
 }
 
 impl Cause {
-    /// Whether no app could have kept the session, at a provider that answers a spent token with the end of its family.
+    /// Whether no app could have kept the session, at a provider that answers a spent token with the end of its
+    /// family.
     pub(crate) const fn is_permitted(self) -> bool {
         matches!(
             self,
@@ -282,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn two_requests_at_once_are_told_from_one_after_the_other() {
+    fn two_requests_at_once_are_distinguished_from_one_after_the_other() {
         let mut history = history();
         let first = history.began("one".to_owned(), None);
         let second = history.began("one".to_owned(), None);

@@ -142,7 +142,8 @@ impl Kind {
         }
     }
 
-    /// What the network does, for the kinds of [`Part::Network`]. Who answers for the server may have let it hear or not.
+    /// What the network does, for the kinds of [`Part::Network`]. Who answers for the server may have let it hear or
+    /// not.
     pub(crate) fn on_the_wire(self, dice: &mut Dice) -> Option<Fault> {
         let heard = if dice.once_in(2) { Heard::Yes } else { Heard::No };
         let instead = |canned| Some(Fault::Instead(canned, heard));
@@ -193,8 +194,8 @@ impl Kind {
         }
     }
 
-    /// What somebody on the way says, for the kinds of [`Part::Portal`]; `None` where it shows a certificate of its own,
-    /// and gets no further.
+    /// What a third party on the way answers, for the kinds of [`Part::Portal`]; `None` where it shows a certificate
+    /// of its own, and gets no further.
     pub(crate) const fn on_the_portal(self) -> Option<Canned> {
         match self {
             Self::PortalPage => Some(Canned::Page),

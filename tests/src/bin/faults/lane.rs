@@ -89,7 +89,8 @@ impl FromStr for Place {
             let columns = Column::value_variants().iter().map(|column| name(*column)).collect::<Vec<_>>();
             let parts = Part::value_variants().iter().map(|part| name(*part)).collect::<Vec<_>>();
             format!(
-                "a fault is named COLUMN-PART-NUMBER:N, as the report does, such as bound-sdk-3:17; COLUMN is {}; PART is {}",
+                "a fault is named COLUMN-PART-NUMBER:N, as the report does, such as bound-sdk-3:17; COLUMN is \
+                 {}; PART is {}",
                 columns.join(", "),
                 parts.join(", ")
             )
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_place_is_told_how_one_is_named() {
+    fn an_error_about_a_place_says_how_one_is_named() {
         for text in
             ["", "17", "bound-sdk-3", "bound-sdk:17", "bound-disk-3:17", "other-sdk-3:17", "bound-sdk-3:-1"]
         {

@@ -1,5 +1,5 @@
-//! `faults`: does to the real server and real SDK processes whatever networks, crashes, power cuts and thieves do, thousands
-//! of times, and counts what was lost. See `docs/faults.md`.
+//! `faults`: does to the real server and real SDK processes whatever networks, crashes, power cuts and thieves do,
+//! thousands of times, and counts what was lost. See `docs/faults.md`.
 
 mod captive;
 mod command;
@@ -61,7 +61,8 @@ struct Arguments {
     /// threads take turns is not the seed's.
     #[arg(long)]
     seed: Option<u64>,
-    /// Makes one fault of a run again, alone: `bound-sdk-3:17`, as the report names it. Wants that run's seed, count and kinds.
+    /// Makes one fault of a run again, alone: `bound-sdk-3:17`, as the report names it. Wants that run's seed, count
+    /// and kinds.
     #[arg(long, value_name = "LANE:N", requires = "seed")]
     replay: Option<Place>,
     /// Only these kinds; may be repeated or separated by commas.
@@ -70,8 +71,8 @@ struct Arguments {
     /// Also write the figures to this file.
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Do the same to oidc-provider, with a fifth as many faults. Sessions that its rules cost are counted; every other
-    /// loss is a failure.
+    /// Do the same to oidc-provider, with a fifth as many faults. Sessions that its rules cost are counted; every
+    /// other loss is a failure.
     #[arg(long)]
     peer: bool,
     /// Fill only this column; may be repeated or separated by commas.
@@ -81,7 +82,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // A signal is an end in good order: it takes the servers and the apps along.
+    // A signal ends the program in an orderly way: it stops the servers and the apps.
     let outcome = tokio::select! {
         outcome = run(Arguments::parse()) => outcome,
         () = asked_to_stop() => Err(anyhow::anyhow!("stopped before the end")),

@@ -17,7 +17,7 @@ pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<
         let mut dice = run.plan.dice(place);
         let faults: Vec<_> = (0..piece.count).filter_map(|_| piece.kind.on_the_wire(&mut dice)).collect();
         owner.site.wire.hit(owner.session(), faults);
-        // Whatever it comes to: what counts is how the session goes on.
+        // Whatever the result is: what counts is how the session goes on.
         owner.refresh_until_answered().await?;
         let count = owner.site.wire.heal(owner.session());
         let how = format!("{count} in a row");

@@ -15,7 +15,7 @@ use crate::control::Control;
 use crate::shell::{Shell, Step, TIMEOUT_MS};
 use crate::site::Site;
 
-/// How often an app asks again before its person is said to be signed out.
+/// How often an app asks again before its user counts as signed out.
 const TRIES: usize = 12;
 
 /// How a session came through.
@@ -77,7 +77,7 @@ impl Device {
 }
 
 impl Owner {
-    /// Somebody who has just signed in.
+    /// An owner who has just signed in.
     pub(crate) async fn sign_in(site: Arc<Site>, habits: Habits) -> Result<Self> {
         let (device, session) = (Device::new()?, usize::MAX);
         let mut owner = Self { site, device, app: App::Process(None), session, habits };

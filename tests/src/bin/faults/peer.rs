@@ -1,4 +1,4 @@
-//! Somebody else's provider: `oidc-provider` on Node.js, set up by `tests/peers` with rotation on.
+//! Another vendor's provider: `oidc-provider` on Node.js, set up by `tests/peers` with rotation on.
 
 use std::ffi::OsString;
 use std::io::Write as _;

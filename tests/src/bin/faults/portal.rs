@@ -45,7 +45,7 @@ pub(crate) async fn run(run: Arc<Run>, lane: Lane, pieces: Vec<Piece>) -> Result
     Ok(())
 }
 
-/// What a refresh behind the portal comes to, and how often the portal was met.
+/// The result of a refresh behind the portal, and how often the portal was met.
 async fn refresh_behind(owner: &mut Owner, portal: Portal) -> Result<(Step, usize)> {
     let site = owner.site.clone();
     site.wire.capture(Some(portal));

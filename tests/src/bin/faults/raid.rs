@@ -44,7 +44,8 @@ pub(crate) enum Proof<'a> {
 }
 
 impl Proof<'_> {
-    /// The errors with which a session that is bound refuses it: of a foreign key's owner it says no more than of a bad token.
+    /// The errors with which a session that is bound refuses it: of a foreign key's owner it says no more than of a
+    /// bad token.
     const fn refused_with(self) -> &'static [&'static str] {
         match self {
             Self::None => &["invalid_dpop_proof"],
@@ -86,8 +87,8 @@ impl Raid<'_> {
         entered(&answer, &["invalid_token"])
     }
 
-    /// Tries everything that can be done with tokens of a bound session and without its key; returns what was accepted.
-    /// `proofs` are of requests to the token endpoint and to the API that the owner made.
+    /// Tries everything that can be done with tokens of a bound session and without its key; returns what was
+    /// accepted. `proofs` are of requests to the token endpoint and to the API that the owner made.
     pub(crate) async fn on_bound(
         self,
         access_token: &str,
@@ -178,7 +179,7 @@ impl Raid<'_> {
             }
             last = answer.start;
         }
-        bail!("a thief was told {TRIES} times to come back later: {last}")
+        bail!("a thief was asked {TRIES} times to try again later: {last}")
     }
 }
 
@@ -188,7 +189,8 @@ fn form<'a>(token: &'a str, attempt: Option<&'a str>) -> Vec<(&'static str, &'a 
     form
 }
 
-/// Tokens anywhere in an answer are loot, whatever its status. Otherwise it has to be a refusal of the OAuth kind, with one of these errors.
+/// Tokens anywhere in an answer are loot, whatever its status. Otherwise it has to be a refusal of the OAuth kind,
+/// with one of these errors.
 ///
 /// Errors: when it is neither.
 fn read(answer: &Message, expected: &[&str]) -> Result<Result<Loot, Refusal>> {
@@ -209,7 +211,7 @@ fn read(answer: &Message, expected: &[&str]) -> Result<Result<Loot, Refusal>> {
     Ok(Err(Refusal { error, reason: member("reason") }))
 }
 
-/// Whether a protected resource let somebody in. Otherwise it has to say 401, and why (RFC 6750 §3.1, RFC 9449 §7.1).
+/// Whether a protected resource let the caller in. Otherwise it has to say 401, and why (RFC 6750 §3.1, RFC 9449 §7.1).
 ///
 /// Errors: when it does neither.
 fn entered(answer: &Message, expected: &[&str]) -> Result<bool> {

@@ -1,4 +1,4 @@
-//! One run: a provider, what is to be done to it, and what came of it.
+//! One run: a provider, what is to be done to it, and the result.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -108,7 +108,8 @@ const fn is_lasting(mode: Mode) -> bool {
 fn starts_again(mode: Mode, dice: &mut Dice) -> bool {
     match mode {
         Mode::Fail | Mode::Freeze => dice.once_in(2),
-        // The answer may be in memory alone until there is room, and whether the process dies before is decided already.
+        // The answer may be in memory alone until there is room, and whether the process dies before is decided
+        // already.
         _ => !is_lasting(mode),
     }
 }

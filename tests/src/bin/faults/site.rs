@@ -46,7 +46,7 @@ pub(crate) struct Ours {
     dev_file: PathBuf,
     database: PathBuf,
     direct: (Arc<ClientConfig>, SocketAddr),
-    /// One person's: two forms of one browser at once would get in each other's way.
+    /// One user's: two forms of one browser at once would get in each other's way.
     browser: tokio::sync::Mutex<Browser>,
     _folder: TempDir,
 }
@@ -93,7 +93,7 @@ impl Site {
         }
     }
 
-    /// Starts somebody else's provider. The proxy speaks TLS for it.
+    /// Starts another vendor's provider. The proxy speaks TLS for it.
     pub(crate) async fn peer(binding: Binding) -> Result<Self> {
         let proxy = LossyProxy::bind(0).await?;
         let authority = tls::OwnAuthority::for_localhost()?;
@@ -106,7 +106,7 @@ impl Site {
 
     /// Our own server.
     ///
-    /// Errors: where it is somebody else's.
+    /// Errors: if it is another vendor's.
     pub(crate) fn server(&self) -> Result<&Ours> {
         match &self.provider {
             Provider::Ours(ours) => Ok(ours),
@@ -114,7 +114,7 @@ impl Site {
         }
     }
 
-    /// What `sdk-shell` has to be told about the provider.
+    /// The provider's settings for `sdk-shell`.
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let mut arguments = match &self.provider {
             Provider::Ours(ours) => vec!["--dev".into(), ours.dev_file.clone().into_os_string()],
@@ -134,7 +134,7 @@ impl Site {
         }
     }
 
-    /// A person walks through the provider's pages, and comes back with the callback.
+    /// A user walks through the provider's pages, and comes back with the callback.
     pub(crate) async fn sign_in(&self, url: &str) -> Result<Url> {
         match &self.provider {
             Provider::Ours(ours) => ours.browser.lock().await.sign_in(url, ours.dev.user("ada")?).await,
@@ -147,7 +147,7 @@ impl Site {
         }
     }
 
-    /// What the provider says when it is asked past the proxy: for whoever has to find out why a run failed.
+    /// What the provider says when it is asked past the proxy: to find out why a run failed.
     pub(crate) async fn health(&self) -> String {
         let Provider::Ours(ours) = &self.provider else { return "at the peer".to_owned() };
         let request = Message {
@@ -176,14 +176,15 @@ impl Ours {
     /// Whether the server has died; then it is started again.
     pub(crate) fn revive(&self) -> Result<bool> {
         let mut server = self.lock();
-        let dead = server.has_ended()?;
-        if dead {
+        let ended = server.has_ended()?;
+        if ended {
             tokio::task::block_in_place(|| server.restart())?;
         }
-        Ok(dead)
+        Ok(ended)
     }
 
-    /// Starts it again after a kill, or stops it in good order: whatever the shim makes of either. It may be dead then.
+    /// Starts it again after a kill, or stops it in an orderly way: whatever the shim makes of either. It may have
+    /// ended then.
     pub(crate) fn start_or_stop(&self, stop: bool) -> Result<()> {
         let mut server = self.lock();
         tokio::task::block_in_place(|| {
@@ -216,8 +217,8 @@ impl Ours {
         &self.dev
     }
 
-    /// How often the server found that it had lost a commit which it had answered. It heals that, so that no owner notices; but
-    /// an answer is to be durable before it is given.
+    /// How often the server found that it had lost a commit which it had answered. It heals that, so that no owner
+    /// notices; but an answer is to be durable before it is given.
     pub(crate) fn lost_commits(&self) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM audit WHERE event = 'refresh.rollback_healed'";
         Ok(self.open_database()?.query_row(sql, [], |row| row.get(0))?)

@@ -13,7 +13,7 @@ pub(crate) enum Start {
     Serving,
     /// The server starts after a crash.
     Starting,
-    /// The server stops in good order.
+    /// The server stops in an orderly way.
     Stopping,
 }
 

@@ -7,10 +7,11 @@ use crate::dice::Dice;
 use crate::kind::{Kind, Part};
 use crate::start::Start;
 
-/// The `n` of a place in a sweep is the call, and a thousand for each time that the sweep began anew.
+/// The `n` of a place in a sweep is the call, and a thousand for each time that the sweep started again.
 const ROUND: u64 = 1_000;
 
-/// How often a call is not reached before the sweep takes it for the end: no two refreshes make quite the same number of calls.
+/// How often a call is not reached before the sweep takes it for the end: no two refreshes make quite the same number
+/// of calls.
 const QUIET: u32 = 3;
 
 /// How often the call of one place alone is tried.

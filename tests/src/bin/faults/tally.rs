@@ -1,4 +1,4 @@
-//! What was done and what came of it: the table, its figures as JSON, and what went wrong in words.
+//! What was done, and the results: the table, its figures as JSON, and what went wrong in words.
 
 use std::collections::BTreeMap;
 use std::iter::Sum;
@@ -26,7 +26,7 @@ pub(crate) struct Tally {
     /// How often at which kind of system call.
     steps: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     coverage: Mutex<Coverage>,
-    /// What other processes came to while one was stopped.
+    /// What other processes did while one was stopped.
     meanwhile: Mutex<BTreeMap<(Kind, &'static str), usize>>,
     /// Why sessions were lost, as the wire shows it.
     causes: Mutex<BTreeMap<(Cause, Kind), usize>>,
@@ -84,7 +84,7 @@ impl Tally {
         *self.steps().entry((kind, step)).or_default() += 1;
     }
 
-    /// What another process came to while one was stopped.
+    /// What another process did while one was stopped.
     pub(crate) fn meanwhile(&self, kind: Kind, what: Meanwhile) {
         let mut all = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner);
         let mut count = |name, number| *all.entry((kind, name)).or_default() += number;

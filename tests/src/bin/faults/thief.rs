@@ -1,5 +1,5 @@
-//! Thieves, at moments of their choice. What they may come to is what rotation allows: with a bearer token, no more than one
-//! step, and nothing after its owner's next one; with a bound token, nothing at all.
+//! Thieves, at moments of their choice. They may gain what rotation allows: with a bearer token, no more
+//! than one step, and nothing after its owner's next one; with a bound token, nothing at all.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,7 +44,8 @@ struct Theft {
     may_end_the_session: bool,
 }
 
-/// What the thief has: the owner's last refresh with its answer, and of a bound session the proof of a visit to the API too.
+/// What the thief has: the owner's last refresh with its answer, and of a bound session the proof of a visit to the
+/// API too.
 struct Stolen {
     refresh: Captured,
     visit: String,
@@ -160,8 +161,8 @@ impl Theft {
         Ok(())
     }
 
-    /// The owner takes the next step. After it the loot is worth nothing, and an owner whom nobody could take for a thief
-    /// goes on.
+    /// The owner takes the next step. After it the loot is worth nothing, and an owner whom nobody could take for a
+    /// thief goes on.
     async fn settle(mut self, run: &Run, place: Place, owner: &mut Owner) -> Result<()> {
         let mut alive = true;
         for _ in 0..2 {

@@ -19,7 +19,8 @@ use crate::site::Site;
 /// Longer than the slowest answer.
 const PATIENT: Duration = Duration::from_secs(20);
 
-/// How long an answer takes: not long, longer than a person waits, and longer than an SDK may wait for another process.
+/// How long an answer takes: not long, longer than a user waits, and longer than an SDK may wait for another
+/// process.
 const SLOW_MS: [u64; 8] = [800, 800, 1_500, 1_500, 1_500, 4_000, 4_000, 12_000];
 
 /// How often is looked whether the first request has arrived, and how often at most.

@@ -1,4 +1,5 @@
-//! What passes between apps and provider, session by session: who is hit by which fault, and which token followed which.
+//! What passes between apps and provider, session by session: who is hit by which fault, and which token followed
+//! which.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -142,7 +143,7 @@ impl Wire {
         self.with(session, |session| session.visit_proof.clone())
     }
 
-    /// Forgets a session that has ended.
+    /// Deletes a session that has ended.
     pub(crate) fn forget(&self, session: usize) {
         let mut sessions = self.sessions();
         sessions.by_token.retain(|_, its| *its != session);
