@@ -41,7 +41,7 @@ pub(crate) struct State {
     pub(crate) claims: Value,
     pub(crate) requests: Vec<Seen>,
     pub(crate) sessions: Vec<Row>,
-    pub(crate) dead_access_tokens: HashSet<String>,
+    pub(crate) refused_access_tokens: HashSet<String>,
     /// Added to the time in ID tokens.
     pub(crate) ahead: i64,
     /// Whether answers have a `Date`.
@@ -94,7 +94,7 @@ impl FakeProvider {
             claims: json!({}),
             requests: Vec::new(),
             sessions: Vec::new(),
-            dead_access_tokens: HashSet::new(),
+            refused_access_tokens: HashSet::new(),
             ahead: 0,
             tells_time: true,
             binds: true,
@@ -423,7 +423,7 @@ impl State {
         let good = self.bindings.get(token).is_some_and(|bound_to| {
             scheme == scheme_of_it(bound_to) && (bound_to.is_none() || *bound_to == seen.thumbprint)
         });
-        good && !self.dead_access_tokens.contains(token)
+        good && !self.refused_access_tokens.contains(token)
     }
 }
 

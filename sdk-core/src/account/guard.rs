@@ -1,4 +1,4 @@
-//! What makes sure that a refresh token is sent only once, as far as the provider can tell.
+//! The lease, and when a refresh token may be sent.
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ use super::{
     evidence::{answered, dropped, end, failure_of, note, reason_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease},
     issued::{Issued, issued, successor_of},
+    patience::Patience,
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
@@ -43,29 +44,6 @@ pub(crate) struct Refresher {
     /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts
     /// would send it again; others would not.)
     unsaved: Mutex<Option<Issued>>,
-}
-
-/// How long to try before a caller has to come back later.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// The pauses between sends, one fewer than there are sends.
-    pub(crate) pauses: &'static [Duration],
-    /// The longest pause that a server can ask for within one call.
-    pub(crate) longest: Duration,
-    /// How often to look whether another process has finished its exchange.
-    pub(crate) poll: Duration,
-    /// How long the first reading of the vault may delay its caller: so short that a user does not notice.
-    pub(crate) first_reading: Duration,
-}
-
-impl Patience {
-    /// For apps.
-    pub(crate) const DEFAULT: Self = Self {
-        pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
-        longest: Duration::from_secs(5),
-        poll: Duration::from_millis(50),
-        first_reading: Duration::from_millis(100),
-    };
 }
 
 /// How one round of a refresh ended.
