@@ -10,7 +10,8 @@ extension Moorline {
         /// The app's client id.
         public var clientID: String
 
-        /// The redirect URI: where the provider sends the browser back to, exactly as it is registered.
+        /// The redirect URI: where the provider sends the browser back to, exactly as it is registered. A desktop app
+        /// takes it from a ``Moorline/LoopbackReceiver`` at each sign-in instead.
         public var redirectURI: String?
 
         /// The scopes to request. Without `offline_access` most providers issue no refresh token, and the session
@@ -114,6 +115,9 @@ extension [String: String] {
 }
 
 extension Duration {
+    /// Longer than any token lives or anybody waits, and short enough for every clock's arithmetic.
+    static let longest = Duration.seconds(400 * 24 * 3600)
+
     var seconds: TimeInterval {
         let (seconds, attoseconds) = components
         return TimeInterval(seconds) + TimeInterval(attoseconds) / 1e18

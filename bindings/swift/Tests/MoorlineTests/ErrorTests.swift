@@ -177,7 +177,7 @@ final class ErrorTests: FolderTestCase {
     func testStorageUnavailableAdvisesAsTheKeyStoreSays() async throws {
         let cases: [(MoorlineKeyStoreError, Moorline.StorageUnavailableReason, MoorlineError.Retry)] = [
             (.locked, .locked, .whenUnlocked), (.unavailable("none"), .noKeyStore, .never),
-            (.failed("broken"), .failed, .now),
+            (.timedOut, .busy, .now), (.failed("broken"), .failed, .now),
         ]
         try await withProvider { _, moorline in
             for (thrown, reason, retry) in cases {
@@ -190,6 +190,11 @@ final class ErrorTests: FolderTestCase {
 
     func testStorageLostWhenTheKeyIsGone() async throws {
         try await assertLost(.keyGone, keysLater: MapKeyStore()) { $0 }
+    }
+
+    func testStorageLostWhenTheKeyStoreCannotReadTheKeyAnyMore() async throws {
+        let damaged = MapKeyStore(failure: MoorlineKeyStoreError.damaged("a restored backup"))
+        try await assertLost(.keyGone, keysLater: damaged) { $0 }
     }
 
     func testStorageLostWhenTheFileIsDamaged() async throws {

@@ -22,7 +22,10 @@ public class MoorlineBuilder internal constructor() {
     /** The app's client id. Required. */
     public var clientId: String? = null
 
-    /** The redirect URI: where the provider sends the browser back to, exactly as it is registered. */
+    /**
+     * The redirect URI: where the provider sends the browser back to, exactly as it is registered. A desktop app takes
+     * it from a [LoopbackReceiver] at each sign-in instead.
+     */
     public var redirectUri: String? = null
 
     /** Which session of the vault, for apps with several accounts side by side. `default` if not set. */
