@@ -66,7 +66,7 @@ pub(super) struct Waiting {
 /// Those of a session that has ended, and of the storage.
 pub(crate) async fn is_current(store: &AccountStore, token: &Secret) -> Result<bool, Error> {
     let state = store.stored_state().await?;
-    match decide(Event::Journalled { token, held: state.refresh_token() }) {
+    match decide(Event::Journalled { token, held: state.refreshable_token() }) {
         Action::Send => Ok(true),
         Action::StartOver => Ok(false),
         _ => Err(state.no_session()),
