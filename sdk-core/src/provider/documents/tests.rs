@@ -251,6 +251,7 @@ async fn whatever_answers_in_place_of_the_keys_is_passing_trouble() {
         (200, "<html>"),
         (200, "{\"keys\":"),
         (200, "{\"keys\":[]}"),
+        (200, "{\"keys\":[{}]}"),
         (403, ""),
         (404, ""),
         (302, ""),
