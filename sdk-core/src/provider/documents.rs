@@ -153,7 +153,10 @@ impl Documents {
     /// The keys at `address`. Those of a day or less are used if there is no answer within a second.
     pub(super) async fn keys(self: &Arc<Self>, address: &Url) -> Result<Arc<Jwks>, JwksError> {
         let held = self.keys.aged(self.now()).filter(|(set, age)| set.from == *address && *age < USABLE);
-        let Some((old, _)) = held else { return self.keys_younger_than(FRESH, address).await };
+        let Some((old, age)) = held else { return self.keys_younger_than(FRESH, address).await };
+        if age < FRESH || self.keys.pauses(self.now()) {
+            return Ok(old.keys.clone());
+        }
         let (this, address) = (self.clone(), address.clone());
         let asked = within_patience(async move { this.keys_younger_than(FRESH, &address).await }).await;
         asked.unwrap_or_else(|| {
@@ -175,7 +178,7 @@ impl Documents {
         let now = self.now();
         let held = self.keys.aged(now).filter(|(set, _)| set.from == *address);
         if let Some((set, age)) = &held
-            && (*age < limit || limit == FRESH && *age < USABLE && self.keys.pauses(now))
+            && *age < limit
         {
             return Ok(set.keys.clone());
         }

@@ -6,15 +6,15 @@ use ::http::StatusCode;
 /// web server answers with JSON of its own, such as 403 `{"error":"Forbidden"}`: that passes, and says nothing about
 /// the grant.
 ///
-/// RFC 6749 §5.2 has 400 and 401. Some providers use 403, too, as RFC 6750 §3.1 does.
+/// RFC 6749 §5.2 has 400 and 401. Some providers use 200 or, as RFC 6750 §3.1 does, 403.
 pub(super) fn is_protocol_error(code: &str, status: StatusCode) -> bool {
     (is_error_status(status) || status == StatusCode::FORBIDDEN) && CODES.contains(&code)
 }
 
-/// Whether the token endpoint reports errors with this status (RFC 6749 §5.2). With one, a code of the provider's own
-/// may be a decision, too: at a refresh, a second one later shows it.
+/// Whether the token endpoint reports errors with this status (RFC 6749 §5.2; some providers do with 200). With one, a
+/// code of the provider's own may be a decision, too: at a refresh, a second one later shows it.
 pub(super) fn is_error_status(status: StatusCode) -> bool {
-    matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+    matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
 }
 
 /// RFC 6749 §5.2, RFC 6750 §3.1, RFC 8707 §2, RFC 9449 §5 and §12.2, RFC 9470 §3, OpenID Connect Core §3.1.2.6.
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn only_a_code_of_the_protocol_with_a_status_of_the_protocol_is_the_providers_decision() {
         let is = |status, code| is_protocol_error(code, StatusCode::from_u16(status).unwrap());
-        for status in [400, 401, 403] {
+        for status in [200, 400, 401, 403] {
             for code in CODES {
                 assert!(is(status, code), "{status} {code}");
             }
