@@ -21,7 +21,7 @@ use crate::{
     configuration::Configuration,
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
-    net::{NetError, Request, Response, Transport, wait_asked},
+    net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
     secret::Secret,
     time::{Clock, unix_seconds},
 };
@@ -97,14 +97,22 @@ impl Provider {
         self.documents.are_known()
     }
 
-    /// Takes in documents that were stored.
+    /// Takes in what was stored. A wait that is longer than any says that the device's clock was set: it is ignored.
     pub(crate) fn adopt(&self, stored: &StoredProvider) {
         self.documents.adopt(stored);
+        let left = stored.retry_at.and_then(|at| at.checked_sub(unix_seconds(&*self.clock)));
+        let left = left.map(Duration::from_secs).filter(|left| *left <= LONGEST_WAIT);
+        if let Some(left) = left.filter(|_| stored.is_of(&self.configuration)) {
+            self.rate_limit.record(self.clock.monotonic(), left);
+        }
     }
 
-    /// The documents to store with a session.
+    /// What to store with a session: the documents, and how long the provider asked to wait.
     pub(crate) fn to_store(&self) -> Option<StoredProvider> {
-        self.documents.to_store()
+        let mut stored = self.documents.to_store()?;
+        let left = self.rate_limit.remaining(self.clock.monotonic());
+        stored.retry_at = left.map(|left| unix_seconds(&*self.clock).saturating_add(left.as_secs()));
+        Some(stored)
     }
 
     /// See [`Transport::network_changed`]. What asked to wait may have been the network's.
@@ -178,8 +186,13 @@ impl Provider {
             self.documents.token_endpoint_has_moved();
         }
         let read = TokenResponse::read(&response, sent, self.clock.wall());
-        if let TokenResponse::Unclear { retry_after: Some(wait), .. } = &read {
-            rate_limit.record(self.clock.monotonic(), *wait);
+        match &read {
+            TokenResponse::Unclear { retry_after: Some(wait), .. } => {
+                rate_limit.record(self.clock.monotonic(), *wait);
+            }
+            // It serves this app again.
+            TokenResponse::Issued(_) => self.rate_limit.clear(),
+            _ => {}
         }
         Ok(read)
     }

@@ -90,11 +90,41 @@ async fn an_outage_that_asks_to_wait_stops_refreshes_for_an_hour_at_most_and_no_
     device.clock.pass(Duration::from_secs(600));
     refused(3_000).await;
     assert_eq!(device.provider.count("/token"), sent, "it is remembered");
-    device.sign_in(&session).await.unwrap();
-    assert_eq!(device.provider.count("/token"), sent + 1, "the code is sent");
-    refused(3_000).await;
     session.provider.network_changed();
     session.access_token(a_new_one(&session)).await.unwrap();
+
+    device.provider.state().retry_after = Some(60);
+    device.provider.fault(Fault::Instead(503, ""));
+    refused(60).await;
+    device.provider.state().retry_after = None;
+    device.sign_in(&session).await.unwrap();
+    session.access_token(a_new_one(&session)).await.unwrap();
+}
+
+#[tokio::test]
+async fn another_process_waits_as_long_as_the_provider_asked_the_first_one() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device.provider.state().retry_after = Some(600);
+    device.provider.fault(Fault::Instead(503, ""));
+    session.access_token(a_new_one(&session)).await.unwrap_err();
+    device.provider.state().retry_after = None;
+    drop(session);
+    let sent = device.provider.count("/token");
+    for (passed, left) in [(0, 600), (200, 400), (399, 1)] {
+        device.clock.pass(Duration::from_secs(passed));
+        let process = device.process();
+        let error = process.access_token(a_new_one(&process)).await.unwrap_err();
+        let Error::RateLimited { retry_after } = error else { panic!("{error:?}") };
+        assert!((left - 1..=left).contains(&retry_after.as_secs()), "{retry_after:?}");
+    }
+    assert_eq!(device.provider.count("/token"), sent);
+    // The device's clock was set back: the wait would have no end.
+    device.clock.set_ahead(-86_400);
+    let process = device.process();
+    process.access_token(a_new_one(&process)).await.unwrap();
+    let kept = process.look(|account| serde_json::to_value(account.unwrap().provider.as_ref()).unwrap());
+    assert!(kept.await.unwrap().get("retry_at").is_none(), "a refresh that succeeds ends it");
 }
 
 #[tokio::test]
