@@ -13,7 +13,7 @@ use std::{
 use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
-    documents::{keep, metadata},
+    documents::{keep, keep_wait, metadata},
     evidence::{answered, dropped, end, failure_of, note, reason_of, record_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease},
     issued::{Issued, issued, successor_of},
@@ -131,7 +131,11 @@ impl Refresher {
     async fn refresh_session(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         for _ in 0..ROUNDS {
-            if let Settled::Stored(token) = self.round(&metadata, request).await?
+            let round = self.round(&metadata, request).await;
+            if matches!(round, Err(Error::RateLimited { .. })) {
+                keep_wait(&self.store, &self.provider).await;
+            }
+            if let Settled::Stored(token) = round?
                 && token.expires_in() != Some(Duration::ZERO)
             {
                 self.revocations.send_later();
