@@ -90,12 +90,7 @@ impl Lease {
     /// Records durably that this token is about to be sent. Returns whether it was sent before.
     pub(super) fn record_sent(&self, token: &Secret) -> Result<SentBefore, VaultError> {
         let (token_hash, bytes) = (hash(token), self.folder.read(&self.record)?);
-        let before = bytes.as_deref().map_or(SentBefore::No, |bytes| match serde_json::from_slice(bytes) {
-            Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
-            Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
-            // A record that cannot be read is of a later version, or damaged: the careful answer.
-            Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
-        });
+        let before = bytes.as_deref().map_or(SentBefore::No, |bytes| sent_before(bytes, &token_hash));
         if before == SentBefore::No || bytes.is_none_or(|bytes| bytes.len() != RECORD) {
             let record = record(&token_hash, before == SentBefore::Suspended);
             self.folder.replace(&self.record, &record)?;
@@ -138,8 +133,18 @@ pub(super) fn is_obsolete(name: &str, contents: &Contents) -> bool {
     name.starts_with(SENT) && !needed.any(|record| record == name)
 }
 
+/// What a record says of the token with this hash.
+pub(crate) fn sent_before(record: &[u8], token_hash: &str) -> SentBefore {
+    match serde_json::from_slice(record) {
+        Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
+        Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
+        // A record that cannot be read is of a later version, or damaged: the careful answer.
+        Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
+    }
+}
+
 /// Always of the same length, so that it can be changed in place.
-fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
+pub(crate) fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
     let sent = Sent { token_hash: token_hash.to_owned(), suspended };
     let mut record = serde_json::to_vec(&sent).expect("a string and a bool are JSON");
     record.resize(RECORD, b' ');

@@ -41,7 +41,10 @@ use std::{
 };
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::attempts::{hash, read_record};
+pub(crate) use self::{
+    attempts::{hash, read_record},
+    lease::{record as sent_record, sent_before},
+};
 pub(crate) use self::{
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
