@@ -195,3 +195,25 @@ const NO_SPACE: [std::io::ErrorKind; 4] = [
     std::io::ErrorKind::FileTooLarge,
     std::io::ErrorKind::ReadOnlyFilesystem,
 ];
+
+#[test]
+fn attack_two_accounts_of_one_vault_share_one_slot() {
+    let home = Home::new();
+    let vault = home.open();
+    sign_in(&vault, "rt-1");
+    // Another account of the same vault (same process or another).
+    let b = home.open();
+    let lease_a = lease(&vault);
+    prepare(&vault, &lease_a, "rt-1").unwrap();
+    // Account b refreshes meanwhile, whole.
+    let lease_b = b.try_lease(&id("b")).unwrap().unwrap();
+    b.prepare_exchange(&lease_b, &Secret::new("rt-b".into())).unwrap();
+    b.update_reserved(|contents| {
+        let _ = contents.account_mut(&id("b"));
+        Change::Write(())
+    })
+    .unwrap();
+    // The disk is full by now (it was secured before a sent).
+    home.disk.fill(true);
+    rotate(&vault, "rt-2").expect("account a's successor had space secured");
+}
