@@ -14,3 +14,4 @@ mod sign_out;
 mod storage;
 mod suspension;
 mod time;
+mod unsaved;
