@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use ::http::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::refusal::{is_error_status, is_protocol_error};
@@ -31,7 +32,7 @@ pub(crate) enum TokenResponse {
 }
 
 /// A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
     /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449

@@ -15,3 +15,4 @@ mod sign_out;
 mod storage;
 mod suspension;
 mod time;
+mod unsaved;
