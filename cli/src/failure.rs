@@ -15,6 +15,8 @@ use crate::signal::Signal;
 pub(crate) enum Failure {
     /// An error of the SDK.
     Sdk(Error),
+    /// A new refresh token came, and the program ends before it could be stored.
+    Unsaved(Error),
     /// There is no key store for the vault's key.
     KeyStore(KeyStoreError),
     /// No sign-in was ever finished with this profile.
@@ -79,7 +81,7 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Sdk(error) => exit_of(error),
-            Self::KeyStore(_) => Exit::StorageUnavailable,
+            Self::KeyStore(_) | Self::Unsaved(_) => Exit::StorageUnavailable,
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
@@ -120,6 +122,10 @@ impl Failure {
         }
         let hint = match self {
             Self::Sdk(error) => sdk_hint(error)?,
+            Self::Unsaved(_) => {
+                "Free some disk space or make the folder writable. If the provider has replaced the stored token, the \
+                 session is lost: run `moorline refresh`, and `moorline login` if that reports an ended session."
+            }
             Self::KeyStore(KeyStoreError::Locked) => "Unlock the key store, and try again.",
             Self::KeyStore(_) => NO_KEY_STORE,
             Self::NoProfile(_) => {
@@ -231,6 +237,11 @@ impl Display for Failure {
                 }
             }
             Self::Sdk(error) => f.write_str(&error.message(Vocabulary::CommandLine)),
+            Self::Unsaved(error) => write!(
+                f,
+                "a new token was received and could not be stored: {}",
+                error.message(Vocabulary::CommandLine)
+            ),
             Self::KeyStore(error) => write!(f, "there is no key store for the vault's key: {error}"),
             Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),
             Self::DamagedProfile { file, why } => {
