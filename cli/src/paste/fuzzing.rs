@@ -41,6 +41,6 @@ pub fn pasted_callback(input: &[u8]) {
         assert!(issuers.is_empty() || issuers == [ISSUER]);
         assert!(codes.iter().chain(&errors).any(|value| !value.is_empty()));
         assert!(codes.len() < 2 && errors.len() < 2);
-        assert_eq!(expected.find(&[callback.clone()], false), Ok(callback));
+        assert_eq!(expected.find(std::slice::from_ref(&callback), false), Ok(callback));
     }
 }
