@@ -19,6 +19,8 @@ use crate::signal::Signal;
 pub(crate) enum Failure {
     /// An error of the SDK.
     Sdk(Error),
+    /// A new refresh token came, and the program ends before it could be stored.
+    Unsaved(Error),
     /// There is no key store for the vault's key.
     KeyStore(KeyStoreError),
     /// No sign-in was ever finished with this profile.
@@ -53,9 +55,10 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Unjudged {
     pub(crate) exit: Exit,
+    pub(crate) retry: Retry,
     pub(crate) message: String,
     /// What to do now.
-    pub(crate) hint: &'static str,
+    pub(crate) hint: String,
 }
 
 impl Failure {
@@ -89,7 +92,7 @@ impl Failure {
         match self {
             Self::Sdk(error) | Self::RefreshRefused { error, .. } => exit_of(error),
             Self::CodeExpired(failure) => failure.exit(),
-            Self::KeyStore(_) | Self::SessionOutOfSight { .. } => Exit::StorageUnavailable,
+            Self::KeyStore(_) | Self::Unsaved(_) | Self::SessionOutOfSight { .. } => Exit::StorageUnavailable,
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
@@ -104,7 +107,7 @@ impl Failure {
     /// The stable name of the reason, where this kind of error has reasons.
     pub(crate) fn reason(&self) -> Option<&'static str> {
         match self {
-            Self::Sdk(error) | Self::RefreshRefused { error, .. } => error.reason(),
+            Self::Sdk(error) | Self::RefreshRefused { error, .. } | Self::Unsaved(error) => error.reason(),
             Self::CodeExpired(failure) => failure.reason(),
             Self::NoProfile(_) => Some(SignedOutReason::NeverSignedIn.code()),
             Self::SessionOutOfSight { .. } => Some(StorageUnavailableReason::Locked.code()),
@@ -131,7 +134,7 @@ impl Failure {
             Self::CodeExpired(failure) => failure.retry(),
             Self::KeyStore(KeyStoreError::Locked) => Retry::WhenUnlocked,
             Self::KeyStore(KeyStoreError::TimedOut) | Self::SessionOutOfSight { .. } => Retry::Now,
-            Self::Check(unjudged) if matches!(unjudged.exit, Exit::Offline) => Retry::Now,
+            Self::Check(unjudged) => unjudged.retry,
             Self::TimedOut(_) | Self::Interrupted(_) | Self::ProviderUnavailable { .. } => Retry::Now,
             _ => Retry::Never,
         }
@@ -188,6 +191,11 @@ impl Display for Failure {
             Self::SessionOutOfSight { profile, issuer } => write!(
                 f,
                 "the vault of profile {profile:?} cannot be read at present, and may hold a session with {issuer}"
+            ),
+            Self::Unsaved(error) => write!(
+                f,
+                "a new token was received and could not be stored: {}",
+                error.message(Vocabulary::CommandLine)
             ),
             Self::KeyStore(error) => write!(f, "there is no key store for the vault's key: {error}"),
             Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),

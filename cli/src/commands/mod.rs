@@ -14,10 +14,10 @@ pub(crate) mod user;
 use std::pin::pin;
 use std::time::Duration;
 
-pub(crate) use self::context::{Before, Context, Started};
-pub(crate) use self::text::{claims, named, one_line, rough, whole_seconds};
 use moorline::{Error, Moorline};
 
+pub(crate) use self::context::{Before, Context, Started};
+pub(crate) use self::text::{claims, named, one_line, rough, whole_seconds};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::signals;
@@ -39,9 +39,17 @@ pub(crate) async fn wind_down(
             finishing.await
         }
     };
-    if let (Err(Failure::Interrupted(_)), Err(error)) = (&outcome, finished) {
-        context.output.warn(format_args!("what was under way is not finished: {}", Failure::from(error)));
-    }
+    let outcome = match (outcome, finished) {
+        // The answer to a refresh is in memory only, and goes with the program.
+        (Ok(_) | Err(Failure::Sdk(_)), Err(error @ Error::StorageUnavailable(_))) => {
+            Err(Failure::Unsaved(error))
+        }
+        (outcome @ Err(Failure::Interrupted(_)), Err(error)) => {
+            context.output.warn(format_args!("what was under way is not finished: {}", Failure::from(error)));
+            outcome
+        }
+        (outcome, _) => outcome,
+    };
     login::settle(context, moorline).await;
     outcome.map_err(
         |failure| if context.uses_session.get() { after_refusal(failure, moorline) } else { failure },

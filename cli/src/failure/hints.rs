@@ -12,6 +12,9 @@ impl Failure {
         {
             return Some(format!("The session is unchanged. Retry in {} s.", whole(wait)));
         }
+        if let Self::Check(unjudged) = self {
+            return Some(unjudged.hint.clone());
+        }
         let hint = match self {
             Self::Sdk(error) => of_sdk(error)?,
             Self::RefreshRefused { error: Error::Misconfigured(_), .. } => {
@@ -29,6 +32,10 @@ impl Failure {
             Self::SessionOutOfSight { .. } => {
                 "Unlock the key store and try again, or take another name with --profile."
             }
+            Self::Unsaved(_) => {
+                "Free some disk space or make the folder writable. If the provider has replaced the stored token, the \
+                 session is lost: run `moorline refresh`, and `moorline login` if that reports an ended session."
+            }
             Self::KeyStore(KeyStoreError::Locked) => "Unlock the key store, and try again.",
             Self::KeyStore(_) => NO_KEY_STORE,
             Self::NoProfile(_) => {
@@ -44,8 +51,7 @@ impl Failure {
             Self::ShortLived { .. } => {
                 "Ask for less with --min-validity, or for longer tokens at the provider."
             }
-            Self::Check(unjudged) => unjudged.hint,
-            Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
+            Self::Check(_) | Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
         };
         Some(hint.to_owned())
     }

@@ -7,11 +7,13 @@ mod evidence;
 mod guard;
 mod info;
 mod issued;
+mod patience;
 mod refresher;
 mod revocations;
 mod sign_out;
 mod single_flight;
 mod store;
+mod unsaved;
 
 pub use self::access_token::AccessToken;
 pub use self::info::SessionInfo;
@@ -21,7 +23,8 @@ pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
 pub(crate) use self::{
     access_token::TokenRequest,
     documents::{keep, metadata},
-    refresher::{Patience, Refresher},
+    patience::Patience,
+    refresher::Refresher,
     revocations::Revocations,
     sign_out::sign_out,
     store::AccountStore,

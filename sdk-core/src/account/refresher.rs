@@ -4,22 +4,20 @@
 //! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the
 //! same successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
-    documents::{keep, metadata},
-    evidence::{answered, dropped, end, failure_of, note, reason_of, verdict_of},
-    guard::{BUSY, Guard, Waiting, is_current, take_lease},
+    documents::{keep, keep_wait, metadata},
+    evidence::{answered, dropped, end, failure_of, note, reason_of, record_of, verdict_of},
+    guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
     issued::{Issued, issued, successor_of},
+    patience::Patience,
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
+    unsaved::Unsaved,
 };
 use crate::{
     dpop::is_about_the_proof,
@@ -28,7 +26,7 @@ use crate::{
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, Revocation, StoredSession, StoredState, WhenLost},
+    vault::{Begun, Change, Revocation, SentBefore, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -40,32 +38,8 @@ pub(crate) struct Refresher {
     executor: Executor,
     patience: Patience,
     flight: SingleFlight,
-    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts
-    /// would send it again; others would not.)
-    unsaved: Mutex<Option<Issued>>,
-}
-
-/// How long to try before a caller has to come back later.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// The pauses between sends, one fewer than there are sends.
-    pub(crate) pauses: &'static [Duration],
-    /// The longest pause that a server can ask for within one call.
-    pub(crate) longest: Duration,
-    /// How often to look whether another process has finished its exchange.
-    pub(crate) poll: Duration,
-    /// How long the first reading of the vault may delay its caller: so short that a user does not notice.
-    pub(crate) first_reading: Duration,
-}
-
-impl Patience {
-    /// For apps.
-    pub(crate) const DEFAULT: Self = Self {
-        pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
-        longest: Duration::from_secs(5),
-        poll: Duration::from_millis(50),
-        first_reading: Duration::from_millis(100),
-    };
+    /// Responses that could not be put into the vault yet: the next refresh begins with them.
+    unsaved: Unsaved,
 }
 
 /// How one round of a refresh ended.
@@ -103,7 +77,7 @@ impl Refresher {
         executor: Executor,
         patience: Patience,
     ) -> Self {
-        let (flight, unsaved) = (SingleFlight::default(), Mutex::default());
+        let (flight, unsaved) = (SingleFlight::default(), Unsaved::new(store.clone()));
         Self { store, provider, revocations, executor, patience, flight, unsaved }
     }
 
@@ -138,16 +112,32 @@ impl Refresher {
         // Another process may have refreshed already.
         let state = self.store.stored_state().await?;
         match state.session() {
-            Some(stored) => {
-                if let Some(token) = self.store.fitting(stored, request) {
-                    return Ok(token);
-                }
+            Some(stored) => match self.store.fitting(stored, request) {
+                Some(token) => Ok(token),
+                None => self.refresh_session(request).await,
+            },
+            // Whatever goes wrong, the session stays suspended.
+            None if state.may_retry(self.store.clock()) => {
+                self.refresh_session(request).await.map_err(|_| state.no_session())
             }
-            None => return Err(state.no_session()),
+            // A response that was saved is better evidence than the refusal.
+            None => match state.refused_token() {
+                Some(refused) if self.settle_saved(refused).await?.is_some() => {
+                    self.refresh_session(request).await
+                }
+                _ => Err(state.no_session()),
+            },
         }
+    }
+
+    async fn refresh_session(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         for _ in 0..ROUNDS {
-            if let Settled::Stored(token) = self.round(&metadata, request).await?
+            let round = self.round(&metadata, request).await;
+            if matches!(round, Err(Error::RateLimited { .. })) {
+                keep_wait(&self.store, &self.provider).await;
+            }
+            if let Settled::Stored(token) = round?
                 && token.expires_in() != Some(Duration::ZERO)
             {
                 self.revocations.send_later();
@@ -164,8 +154,9 @@ impl Refresher {
             return Ok(settled);
         }
         let begun = self.store.begin_refresh(metadata.refresh_attempt_supported).await?;
-        let Some(stored) = begun.state.session() else { return Err(begun.state.no_session()) };
-        if let Some(token) = self.store.fitting(stored, request) {
+        let Some(stored) = begun.state.refreshable() else { return Err(begun.state.no_session()) };
+        let live = begun.state.session();
+        if let Some(token) = live.and_then(|session| self.store.fitting(session, request)) {
             return Ok(Settled::Stored(token));
         }
         let sending = to_send(&begun);
@@ -192,7 +183,17 @@ impl Refresher {
         if !is_current(&self.store, &sending.token).await? {
             return Ok(Settled::StartOver);
         }
+        // The last holder of the lease may have got the successor, and could only save it beside the vault.
+        if let Some(settled) = self.settle_saved(&sending.token).await? {
+            return Ok(settled);
+        }
         let sent_before = self.store.prepare_exchange(&lease, &sending.token).await?;
+        if lease.is_new()
+            && sent_before != SentBefore::No
+            && !wait_for_lost_holder(&self.store, self.waiting(), &sending.token).await?
+        {
+            return Ok(Settled::StartOver);
+        }
         self.exchange(metadata, sending, &mut Guard::Lease { lease, sent_before }).await
     }
 
@@ -213,6 +214,9 @@ impl Refresher {
             if !is_current(&self.store, &sending.token).await? {
                 return Ok(Settled::StartOver);
             }
+            if guard.has_lost_its_lease() {
+                return Ok(Settled::StartOver);
+            }
             if !guard.may_send() {
                 return Err(BUSY);
             }
@@ -220,7 +224,11 @@ impl Refresher {
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
                 Ok(TokenResponse::Issued(tokens)) => {
                     // A success counts even if another process sends meanwhile: it needs no lease.
-                    return self.settle(issued(metadata, sending, *tokens, began)).await;
+                    let settled = self.settle(issued(metadata, sending, *tokens, began)).await?;
+                    if let Guard::Lease { lease, .. } = guard {
+                        self.store.clear_sent(lease).await;
+                    }
+                    return Ok(settled);
                 }
                 // Nothing was decided about the session: the same token again, with a new proof.
                 Ok(TokenResponse::Refused(refusal)) if is_about_the_proof(&refusal.code) => {
@@ -298,7 +306,7 @@ impl Refresher {
             Err(error) => {
                 // Whatever the storage's problem is: nobody else has these tokens.
                 if error.is_passing() || matches!(error, Error::StorageUnavailable(_)) {
-                    *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
+                    self.unsaved.keep(issued).await;
                 }
                 Err(error)
             }
@@ -307,11 +315,20 @@ impl Refresher {
 
     /// Stores a response that could not be made durable before.
     pub(super) async fn settle_unsaved(&self) -> Result<Option<Settled>, Error> {
-        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match unsaved {
+        match self.unsaved.take() {
             Some(issued) => self.settle(issued).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// Stores a response to `sent`, a token of the vault, that this process or another one could only save beside it.
+    pub(super) async fn settle_saved(&self, sent: &Secret) -> Result<Option<Settled>, Error> {
+        let Some(issued) = self.unsaved.saved(sent).await? else { return Ok(None) };
+        let settled = self.settle(issued).await;
+        if !matches!(settled, Err(Error::StorageUnavailable(_))) {
+            self.unsaved.settled(sent).await;
+        }
+        settled.map(Some)
     }
 
     /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token,
@@ -343,20 +360,21 @@ impl Refresher {
         exclusive: bool,
     ) -> Result<Settled, Error> {
         let (sent, refused) = (sending.token.clone(), refusal.clone());
+        let record = record_of(refusal, self.store.clock());
         let settled = self.store.update(WhenLost::Fail, move |account| {
-            let earlier = account.state.session().and_then(|session| session.refusal.as_deref());
-            let verdict = verdict_of(&refused, earlier);
+            let earlier = account.state.refreshable().and_then(|session| session.refusal.as_ref());
+            let verdict = verdict_of(&refused, earlier.map(|earlier| earlier.code.as_str()));
             match decide(answered(&sent, verdict, account)) {
                 Action::End => {
                     // A thief who rotated this token (`superseded`) must not keep the session that its owner has lost.
                     // But if another process may be about to succeed with the token, a revocation would end its
                     // session.
-                    let session = account.state.session().filter(|_| exclusive);
+                    let session = account.state.refreshable().filter(|_| exclusive);
                     account.revocations.extend(session.map(Revocation::of));
-                    end(account, ReauthReason::Revoked)
+                    end(account, ReauthReason::Revoked, record)
                 }
-                Action::Suspend => end(account, reason_of(&refused)),
-                Action::Note => note(account, refused),
+                Action::Suspend => end(account, reason_of(&refused), record),
+                Action::Note => note(account, refused, record),
                 Action::StartOver => Change::Keep(Ok(())),
                 _ => Change::Keep(Err(account.state.no_session())),
             }
@@ -396,7 +414,7 @@ impl Refresher {
 }
 
 pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
-    let stored = begun.state.session()?;
+    let stored = begun.state.refreshable()?;
     Some(RefreshRequest {
         token: stored.refresh_token.clone()?,
         attempt: begun.attempt.clone(),
