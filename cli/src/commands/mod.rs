@@ -14,9 +14,9 @@ pub(crate) mod user;
 use std::pin::pin;
 use std::time::Duration;
 
-use moorline::Error;
+use moorline::{Error, Moorline};
 
-pub(crate) use self::context::{Context, Started};
+pub(crate) use self::context::{Before, Context, Started};
 pub(crate) use self::text::{claims, named, one_line, rough, whole_seconds};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -51,7 +51,23 @@ pub(crate) async fn wind_down(
         (outcome, _) => outcome,
     };
     login::settle(context, moorline).await;
-    outcome
+    outcome.map_err(
+        |failure| if context.uses_session.get() { after_refusal(failure, moorline) } else { failure },
+    )
+}
+
+/// Says of a refused refresh that the session goes on.
+fn after_refusal(failure: Failure, moorline: &Moorline) -> Failure {
+    let Some(refusal) = moorline.session_info().and_then(|info| info.last_refusal) else { return failure };
+    match failure {
+        Failure::Sdk(Error::Misconfigured(what)) if what.contains(&refusal) => {
+            Failure::RefreshRefused { error: Error::Misconfigured(what), refusal }
+        }
+        Failure::Sdk(error) if error.refusal() == Some(&refusal) => {
+            Failure::RefreshRefused { error, refusal }
+        }
+        failure => failure,
+    }
 }
 
 /// How long the program may take to end before it says why.

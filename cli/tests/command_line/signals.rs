@@ -102,6 +102,8 @@ fn a_file_size_limit_stops_a_refresh_before_it_is_sent() {
     let sent = idp.bodies("/token").len();
     let said = desk.in_shell("ulimit -f 0; exec \"$@\"", &["refresh"]);
     assert_eq!(said.code, 7, "{}", said.err);
+    // What the system says is said, once.
+    assert_eq!(said.err.matches("File too large").count(), 1, "{}", said.err);
     assert_eq!(idp.bodies("/token").len(), sent, "nothing was sent");
     assert_eq!(desk.run(&["refresh"]).code, 0);
 }
