@@ -11,9 +11,10 @@ use moorline::{
 };
 
 use crate::{
-    AccessToken, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
-    HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOutcome,
-    StateWatch, User, Vocabulary, cancellation::cancelled, key_store::ForeignKeyStore,
+    AccessToken, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration,
+    ClientError, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions,
+    SignOutOutcome, StateWatch, User, Vocabulary, cancellation::cancelled,
+    critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -39,20 +40,28 @@ impl Client {
         configuration: ClientConfiguration,
         vault_directory: String,
         key_store: Arc<dyn AppKeyStore>,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
     ) -> Result<Arc<Self>, ClientError> {
-        Self::open(configuration, &vault_directory, Ok(Arc::new(ForeignKeyStore(key_store))))
+        let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
+        Self::open(configuration, &vault_directory, key_store, critical_sections)
     }
 
-    /// With keys in the platform's own key store, under this service name. Fails with
-    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has none.
+    /// With keys in the platform's own key store, under this service name, and on iOS in this Keychain access group.
+    /// Fails with [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has none.
     #[uniffi::constructor]
     pub fn with_platform_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         service: String,
+        access_group: Option<String>,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
     ) -> Result<Arc<Self>, ClientError> {
-        let key_store = PlatformKeyStore::open(&service).map_err(|error| unavailable(&error));
-        Self::open(configuration, &vault_directory, key_store.map(|store| Arc::new(store) as _))
+        let opened = match access_group {
+            Some(group) => PlatformKeyStore::open_in_access_group(&service, &group),
+            None => PlatformKeyStore::open(&service),
+        };
+        let key_store = opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error));
+        Self::open(configuration, &vault_directory, key_store, critical_sections)
     }
 
     /// With keys in plain files of a folder: whoever can read it can read the vault. For development and tests on a
@@ -62,8 +71,10 @@ impl Client {
         configuration: ClientConfiguration,
         vault_directory: String,
         key_directory: String,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
     ) -> Result<Arc<Self>, ClientError> {
-        Self::open(configuration, &vault_directory, Ok(Arc::new(InsecureFileKeyStore::new(key_directory))))
+        let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
+        Self::open(configuration, &vault_directory, key_store, critical_sections)
     }
 
     /// The state; the last one, once the client was released.
@@ -180,6 +191,13 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.sign_out().await).await
     }
 
+    /// Drops idle connections, because the device's network has changed. Does nothing once the client was released.
+    pub fn network_changed(&self) {
+        if let Held::Open(moorline) = &*self.held.read().unwrap_or_else(PoisonError::into_inner) {
+            moorline.network_changed();
+        }
+    }
+
     /// Finishes what is under way, before the process ends; waits for `limit` at most.
     pub async fn shutdown(
         &self,
@@ -206,10 +224,16 @@ impl Client {
         configuration: ClientConfiguration,
         vault_directory: &str,
         key_store: Result<Arc<dyn KeyStore>, Error>,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
     ) -> Result<Arc<Self>, ClientError> {
         let vocabulary = configuration.vocabulary;
         let opened = key_store.and_then(|key_store| {
-            Moorline::new(configuration.build()?, Platform::new(vault_directory, key_store))
+            let platform = Platform::new(vault_directory, key_store);
+            let platform = match critical_sections {
+                Some(app) => platform.with_critical_sections(Arc::new(ForeignCriticalSections::new(app))),
+                None => platform,
+            };
+            Moorline::new(configuration.build()?, platform)
         });
         let moorline = opened.map_err(|error| ClientError::new(error, vocabulary))?;
         Ok(Arc::new(Self {

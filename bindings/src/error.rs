@@ -185,7 +185,9 @@ impl ErrorKind {
         match error {
             Error::Offline { .. } => Self::Offline,
             Error::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            Error::Untrusted { host, reason } => Self::Untrusted { host, reason },
+            Error::Untrusted { host, reason } => {
+                Self::Untrusted { host, reason: vocabulary.translate(&reason) }
+            }
             Error::PinMismatch(host) => Self::PinMismatch { host },
             Error::Cancelled => Self::Cancelled,
             Error::SignedOut(reason) => Self::SignedOut { reason: reason.into() },
@@ -194,22 +196,15 @@ impl ErrorKind {
             Error::StorageLost(reason) => Self::StorageLost { reason: reason.into() },
             Error::ClockSkew(seconds) => Self::ClockSkew { seconds },
             Error::Refused { code, description } => {
-                Self::Refused { code, description: respelt(description, vocabulary) }
+                Self::Refused { code, description: vocabulary.translate(&description) }
             }
-            Error::Misconfigured(what) => Self::Misconfigured { what: respelt(what, vocabulary) },
+            Error::Misconfigured(what) => Self::Misconfigured { what: vocabulary.translate(&what) },
             // A kind that this version does not know: its code, its message and its retry advice say what to do.
             unknown => {
                 Self::Refused { code: unknown.code().to_owned(), description: unknown.message(vocabulary) }
             }
         }
     }
-}
-
-/// `text` with options spelt as in the caller's language. The SDK respells whole errors, so it is put into one.
-fn respelt(text: String, vocabulary: moorline::Vocabulary) -> String {
-    let around = Error::Misconfigured(String::new()).to_string();
-    let message = Error::Misconfigured(text).message(vocabulary);
-    message.strip_prefix(&around).unwrap_or(&message).to_owned()
 }
 
 impl From<moorline::Retry> for Retry {

@@ -8,7 +8,8 @@ use moorline::{KeyStore, KeyStoreError, SecretKey};
 /// block.
 #[uniffi::export(rust, foreign)]
 pub trait AppKeyStore: Send + Sync {
-    /// The key of this name, or `None` if there is none.
+    /// The key of this name, or `None` if there is none. Anything but 32 bytes counts as
+    /// [`Damaged`](AppKeyStoreError::Damaged).
     fn load(&self, key_id: String) -> Result<Option<Vec<u8>>, AppKeyStoreError>;
 
     /// Stores a key, and replaces any of the same name.
@@ -30,7 +31,16 @@ pub enum AppKeyStoreError {
         /// Why. Must hold no secret.
         reason: String,
     },
-    /// The key store reported an error.
+    /// The key store did not answer in time: a retry may succeed.
+    #[error("timed out")]
+    TimedOut,
+    /// There is an entry of this name, and it cannot be read any more. What was sealed with the key is lost.
+    #[error("damaged: {reason}")]
+    Damaged {
+        /// Why. Must hold no secret.
+        reason: String,
+    },
+    /// The key store reported another error: a retry may succeed.
     #[error("failed: {reason}")]
     Failed {
         /// What happened. Must hold no secret.
@@ -50,6 +60,8 @@ impl From<AppKeyStoreError> for KeyStoreError {
         match error {
             AppKeyStoreError::Locked => Self::Locked,
             AppKeyStoreError::Unavailable { reason } => Self::Unavailable(reason),
+            AppKeyStoreError::TimedOut => Self::TimedOut,
+            AppKeyStoreError::Damaged { reason } => Self::Damaged(reason),
             AppKeyStoreError::Failed { reason } => Self::Failed(reason),
         }
     }
@@ -60,11 +72,7 @@ pub(crate) struct ForeignKeyStore(pub(crate) Arc<dyn AppKeyStore>);
 
 impl KeyStore for ForeignKeyStore {
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        let Some(bytes) = self.0.load(key_id.into())? else { return Ok(None) };
-        let key = <[u8; 32]>::try_from(bytes).map_err(|bytes| {
-            KeyStoreError::Failed(format!("the key has {} bytes instead of 32", bytes.len()))
-        })?;
-        Ok(Some(SecretKey::from_bytes(key)))
+        self.0.load(key_id.into())?.map(SecretKey::from_stored).transpose()
     }
 
     fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
@@ -86,11 +94,12 @@ impl fmt::Debug for ForeignKeyStore {
 mod tests {
     use super::*;
 
-    struct Short;
+    /// Holds one entry, and refuses changes.
+    struct Holds(Vec<u8>);
 
-    impl AppKeyStore for Short {
+    impl AppKeyStore for Holds {
         fn load(&self, _: String) -> Result<Option<Vec<u8>>, AppKeyStoreError> {
-            Ok(Some(vec![1; 31]))
+            Ok(Some(self.0.clone()))
         }
 
         fn store(&self, _: String, _: Vec<u8>) -> Result<(), AppKeyStoreError> {
@@ -102,21 +111,40 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_key_of_another_length_is_a_failure_of_the_key_store() {
-        let error = ForeignKeyStore(Arc::new(Short)).load("vault").expect_err("31 bytes are not a key");
-        assert_eq!(error, KeyStoreError::Failed("the key has 31 bytes instead of 32".into()));
+    fn holds(bytes: usize) -> ForeignKeyStore {
+        ForeignKeyStore(Arc::new(Holds(vec![1; bytes])))
     }
 
     #[test]
-    fn a_locked_key_store_is_reported_to_the_sdk_as_locked() {
+    fn a_key_has_32_bytes_and_an_entry_of_any_other_length_is_damaged() {
+        for bytes in [0, 1, 31, 33, 64, 1 << 20] {
+            let error = holds(bytes).load("vault").expect_err("not 32 bytes");
+            assert_eq!(error, KeyStoreError::Damaged(format!("it holds {bytes} bytes instead of 32")));
+        }
+        let key = holds(32).load("vault").expect("32 bytes are a key").expect("it is there");
+        assert_eq!(key.expose(), &[1; 32]);
+    }
+
+    #[test]
+    fn each_error_of_the_key_store_reaches_the_sdk_as_itself() {
+        let reason = || "why".to_owned();
+        for (thrown, reported) in [
+            (AppKeyStoreError::Locked, KeyStoreError::Locked),
+            (AppKeyStoreError::Unavailable { reason: reason() }, KeyStoreError::Unavailable(reason())),
+            (AppKeyStoreError::TimedOut, KeyStoreError::TimedOut),
+            (AppKeyStoreError::Damaged { reason: reason() }, KeyStoreError::Damaged(reason())),
+            (AppKeyStoreError::Failed { reason: reason() }, KeyStoreError::Failed(reason())),
+        ] {
+            assert_eq!(KeyStoreError::from(thrown), reported);
+        }
         let key = SecretKey::from_bytes([7; 32]);
-        assert_eq!(ForeignKeyStore(Arc::new(Short)).store("vault", &key), Err(KeyStoreError::Locked));
+        assert_eq!(holds(32).store("vault", &key), Err(KeyStoreError::Locked));
     }
 
     #[test]
     fn the_text_of_an_unexpected_exception_is_dropped() {
-        let error = ForeignKeyStore(Arc::new(Short)).delete("vault").expect_err("it threw");
+        let error = holds(32).delete("vault").expect_err("it threw");
+        assert!(matches!(error, KeyStoreError::Failed(_)), "{error}");
         assert!(!error.to_string().contains("0123456789"), "{error}");
     }
 }

@@ -6,8 +6,8 @@
 //!
 //! Rules for everything exported:
 //!
-//! - Calls are coarse and objects are few: [`Client`], [`StateWatch`], [`Cancellation`], and the app's own
-//!   [`AppKeyStore`].
+//! - Calls are coarse and objects are few: [`Client`], [`StateWatch`], [`Cancellation`], [`LoopbackReceiver`], and
+//!   the app's own [`AppKeyStore`] and [`AppCriticalSections`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
@@ -17,21 +17,25 @@
 mod cancellation;
 mod client;
 mod configuration;
+mod critical_sections;
 mod error;
 mod http;
 mod key_store;
+mod loopback;
 mod session;
 mod sign_in;
 
 pub use cancellation::Cancellation;
 pub use client::Client;
-pub use configuration::{ClientConfiguration, Parameter, PinnedHost};
+pub use configuration::{ClientConfiguration, HostPins, Parameter};
+pub use critical_sections::{AppCriticalSections, AppCriticalSectionsError, Expiry};
 pub use error::{
     ClientError, ErrorKind, ReauthReason, Retry, SignedOutReason, StorageLostReason,
     StorageUnavailableReason, Vocabulary,
 };
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
+pub use loopback::{LoopbackHost, LoopbackReceiver};
 pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User};
 pub use sign_in::{AuthorizationRequest, SignInOptions, SignOutOutcome};
 

@@ -45,9 +45,10 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Unjudged {
     pub(crate) exit: Exit,
+    pub(crate) retry: Retry,
     pub(crate) message: String,
     /// What to do now.
-    pub(crate) hint: &'static str,
+    pub(crate) hint: String,
 }
 
 impl Failure {
@@ -98,7 +99,7 @@ impl Failure {
             Self::Sdk(error) => error.retry(),
             Self::KeyStore(KeyStoreError::Locked) => Retry::WhenUnlocked,
             Self::KeyStore(KeyStoreError::TimedOut) => Retry::Now,
-            Self::Check(unjudged) if matches!(unjudged.exit, Exit::Offline) => Retry::Now,
+            Self::Check(unjudged) => unjudged.retry,
             Self::TimedOut(_) | Self::Interrupted(_) | Self::ProviderUnavailable { .. } => Retry::Now,
             _ => Retry::Never,
         }
@@ -115,6 +116,9 @@ impl Failure {
             && let Retry::After(wait) = self.retry()
         {
             return Some(format!("The session is unchanged. Retry in {} s.", whole(wait)));
+        }
+        if let Self::Check(unjudged) = self {
+            return Some(unjudged.hint.clone());
         }
         let hint = match self {
             Self::Sdk(error) => sdk_hint(error)?,
@@ -137,8 +141,7 @@ impl Failure {
             Self::ShortLived { .. } => {
                 "Ask for less with --min-validity, or for longer tokens at the provider."
             }
-            Self::Check(unjudged) => unjudged.hint,
-            Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
+            Self::Check(_) | Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
         };
         Some(hint.to_owned())
     }

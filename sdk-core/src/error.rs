@@ -170,13 +170,14 @@ pub enum Vocabulary {
     CommandLine,
     /// `allowBearer()`.
     Kotlin,
-    /// `allowBearer`.
+    /// `allowsBearer`.
     Swift,
 }
 
 impl Vocabulary {
-    /// Messages are written with Rust's names; this is the one place that knows the others.
-    fn translate(self, text: &str) -> String {
+    /// Returns `text`, a message of the SDK's or a part of one, with options spelt as this reader does. Messages are
+    /// written with Rust's names; this is the one place that knows the others.
+    pub fn translate(self, text: &str) -> String {
         let column = match self {
             Self::Rust => return text.to_owned(),
             Self::CommandLine => 1,
@@ -192,7 +193,7 @@ const OPTIONS: [[&str; 4]; 7] = [
     ["allow_bearer()", "--allow-bearer", "allowBearer()", "allowsBearer"],
     ["allow_http_on_loopback()", "--allow-http", "allowHttpOnLoopback()", "allowsHTTPOnLoopback"],
     ["api_origin()", "--api", "apiOrigin()", "apiOrigins"],
-    ["extra_root_pem()", "--ca", "extraRootPem()", "extraRoots"],
+    ["extra_root_pem()", "--ca", "extraRootPem()", "extraRootPEMs"],
     ["redirect_uri()", "--redirect-uri", "redirectUri", "redirectURI"],
     ["account()", "--profile", "account", "account"],
     ["scopes()", "--scope", "scopes()", "scopes"],
@@ -312,5 +313,27 @@ struct Described<'a>(&'a str);
 impl fmt::Display for Described<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() { Ok(()) } else { write!(f, ": {}", self.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reader_gets_each_option_in_their_own_spelling_in_a_message_and_in_its_parts() {
+        let readers = [Vocabulary::Rust, Vocabulary::CommandLine, Vocabulary::Kotlin, Vocabulary::Swift];
+        for names in OPTIONS {
+            let what = format!("set {} or {}, please", names[0], names[0]);
+            for (reader, name) in readers.into_iter().zip(names) {
+                let expected = format!("set {name} or {name}, please");
+                assert_eq!(reader.translate(&what), expected);
+                assert!(Error::Misconfigured(what.clone()).message(reader).ends_with(&expected));
+            }
+        }
+        assert_eq!(
+            Vocabulary::Swift.translate("no option at all: allow_bearer"),
+            "no option at all: allow_bearer"
+        );
     }
 }

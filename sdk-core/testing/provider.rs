@@ -37,11 +37,13 @@ pub(crate) struct State {
     pub(crate) down: bool,
     /// What is answered at these paths instead.
     pub(crate) overrides: HashMap<&'static str, (u16, String)>,
+    /// What each answer asks to wait, in seconds.
+    pub(crate) retry_after: Option<u64>,
     /// Claims to put into ID tokens in place of the right ones.
     pub(crate) claims: Value,
     pub(crate) requests: Vec<Seen>,
     pub(crate) sessions: Vec<Row>,
-    pub(crate) dead_access_tokens: HashSet<String>,
+    pub(crate) refused_access_tokens: HashSet<String>,
     /// Added to the time in ID tokens.
     pub(crate) ahead: i64,
     /// Whether answers have a `Date`.
@@ -91,10 +93,11 @@ impl FakeProvider {
             faults: VecDeque::new(),
             down: false,
             overrides: HashMap::new(),
+            retry_after: None,
             claims: json!({}),
             requests: Vec::new(),
             sessions: Vec::new(),
-            dead_access_tokens: HashSet::new(),
+            refused_access_tokens: HashSet::new(),
             ahead: 0,
             tells_time: true,
             binds: true,
@@ -233,8 +236,10 @@ impl FakeProvider {
         let (status, body) = match seen.path.as_str() {
             "/.well-known/openid-configuration" => (200, self.metadata(&state)),
             "/jwks" => (200, json!({ "keys": [state.signer.jwk()] })),
-            "/token" if seen.form["grant_type"] == "authorization_code" => state.exchange(&self.issuer, seen),
-            "/token" => state.refresh(seen),
+            "/token" | "/token2" if seen.form["grant_type"] == "authorization_code" => {
+                state.exchange(&self.issuer, seen)
+            }
+            "/token" | "/token2" => state.refresh(seen),
             "/revoke" => state.revoke(seen),
             "/userinfo" if state.lets_in(seen) => {
                 (200, json!({ "sub": "ada", "name": "Ada", "email": "ada@example.com" }))
@@ -296,6 +301,9 @@ impl State {
         let mut headers = String::new();
         if self.tells_time {
             headers += &format!("Date: {}\r\n", httpdate::fmt_http_date(self.clock.truth()));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers += &format!("Retry-After: {seconds}\r\n");
         }
         if let (true, Some(nonce)) = (self.binds, self.proofs.nonces.last()) {
             self.serial += usize::from(self.restless);
@@ -423,7 +431,7 @@ impl State {
         let good = self.bindings.get(token).is_some_and(|bound_to| {
             scheme == scheme_of_it(bound_to) && (bound_to.is_none() || *bound_to == seen.thumbprint)
         });
-        good && !self.dead_access_tokens.contains(token)
+        good && !self.refused_access_tokens.contains(token)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Each error of `docs/errors.md`, produced end to end through the SDK's public API; and what crosses to Kotlin and
 //! Swift.
 
+mod app_code;
 mod documentation;
 mod provider;
 mod tls;
@@ -240,6 +241,7 @@ async fn storage_unavailable_advises_as_the_key_store_says() {
     for (failure, reason, retry) in [
         (KeyStoreError::Locked, StorageUnavailableReason::Locked, Retry::WhenUnlocked),
         (KeyStoreError::Unavailable("none".into()), StorageUnavailableReason::NoKeyStore, Retry::Never),
+        (KeyStoreError::TimedOut, StorageUnavailableReason::Busy, Retry::Now),
         (KeyStoreError::Failed("broken".into()), StorageUnavailableReason::Failed, Retry::Now),
     ] {
         device.keys.fail(Some(failure));

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
+    sync::Notify,
 };
 
 /// A response.
@@ -60,6 +61,28 @@ struct Settings {
     nonce: String,
     clock_lead: i64,
     token_requests: usize,
+    held: Option<Held>,
+    keeps_connections: bool,
+    connections: usize,
+}
+
+/// A request to the token endpoint that waits for the test.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Held {
+    arrived: Arc<Notify>,
+    go: Arc<Notify>,
+}
+
+impl Held {
+    /// Waits until the request has come.
+    pub(crate) async fn arrived(&self) {
+        self.arrived.notified().await;
+    }
+
+    /// Lets it be answered.
+    pub(crate) fn release(&self) {
+        self.go.notify_one();
+    }
 }
 
 impl Provider {
@@ -106,6 +129,21 @@ impl Provider {
         self.served.settings().token_requests
     }
 
+    /// The next request to the token endpoint waits for the test.
+    pub(crate) fn hold_token_request(&self) -> Held {
+        self.served.settings().held.insert(Held::default()).clone()
+    }
+
+    /// From now on, connections stay open after a response.
+    pub(crate) fn keep_connections(&self) {
+        self.served.settings().keeps_connections = true;
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.served.settings().connections
+    }
+
     /// Closes the port.
     pub(crate) async fn stop(&mut self) {
         self.task.abort();
@@ -114,7 +152,7 @@ impl Provider {
 
     pub(crate) fn configuration(&self) -> ConfigurationBuilder {
         Configuration::builder(&self.issuer, "notes")
-            .redirect_uri("com.example.notes:/signed-in")
+            .redirect_uri(REDIRECT_URI)
             .scopes(["offline_access"])
             .allow_http_on_loopback()
     }
@@ -125,10 +163,14 @@ impl Provider {
 
     /// The URL that the browser comes back with.
     pub(crate) fn callback(&self, request: &AuthorizationRequest, parameters: &str) -> String {
-        let nonce =
-            request.url.split(['?', '&']).find_map(|pair| pair.strip_prefix("nonce=")).expect("a nonce");
+        self.opened(&request.url);
+        format!("{REDIRECT_URI}?{parameters}&state={}", request.state)
+    }
+
+    /// The browser has opened this URL.
+    pub(crate) fn opened(&self, url: &str) {
+        let nonce = url.split(['?', '&']).find_map(|pair| pair.strip_prefix("nonce=")).expect("a nonce");
         self.served.settings().nonce = nonce.to_owned();
-        format!("com.example.notes:/signed-in?{parameters}&state={}", request.state)
     }
 
     pub(crate) async fn sign_in(&self, moorline: &Moorline) -> User {
@@ -143,21 +185,36 @@ impl Served {
     }
 
     async fn serve(&self, mut stream: TcpStream) {
-        let Some(path) = receive(&mut stream).await else { return };
-        let replaced = {
-            let mut settings = self.settings();
-            settings.token_requests += usize::from(path == "/token");
-            settings.replaced.get(&path).cloned()
-        };
-        let Some(response) = replaced.unwrap_or_else(|| Some(self.usual(&path))) else { return };
-        let Response { status, head, body } = response;
-        let length = body.len();
-        let head =
-            format!("HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {length}\r\n{head}\r\n");
-        // The SDK stops reading what is too large.
-        let _ = stream.write_all(head.as_bytes()).await;
-        let _ = stream.write_all(&body).await;
-        let _ = stream.shutdown().await;
+        self.settings().connections += 1;
+        while let Some(path) = receive(&mut stream).await {
+            let (replaced, held, keeps) = self.received(&path);
+            if let Some(held) = held {
+                held.arrived.notify_one();
+                held.go.notified().await;
+            }
+            let Some(response) = replaced.unwrap_or_else(|| Some(self.usual(&path))) else { return };
+            let Response { status, head, body } = response;
+            let (length, connection) = (body.len(), if keeps { "keep-alive" } else { "close" });
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nConnection: {connection}\r\nContent-Length: {length}\r\n{head}\r\n"
+            );
+            // The SDK stops reading what is too large.
+            let _ = stream.write_all(head.as_bytes()).await;
+            let _ = stream.write_all(&body).await;
+            if !keeps {
+                let _ = stream.shutdown().await;
+                return;
+            }
+        }
+    }
+
+    /// What was set for this path, and whether the request is held and the connection kept.
+    fn received(&self, path: &str) -> (Option<Option<Response>>, Option<Held>, bool) {
+        let mut settings = self.settings();
+        let is_token = path == "/token";
+        settings.token_requests += usize::from(is_token);
+        let held = if is_token { settings.held.take() } else { None };
+        (settings.replaced.get(path).cloned(), held, settings.keeps_connections)
     }
 
     fn usual(&self, path: &str) -> Response {
@@ -235,3 +292,6 @@ async fn receive(stream: &mut TcpStream) -> Option<String> {
         }
     }
 }
+
+/// The redirect URI of the app.
+pub(crate) const REDIRECT_URI: &str = "com.example.notes:/signed-in";

@@ -1,19 +1,22 @@
 //! What a response says about the session, and what becomes of the account then.
 
+use std::time::Duration;
+
 use super::decision::{Action, Event, Failure, Verdict};
 use crate::{
     error::{Error, ReauthReason},
     net::NetError,
     provider::Refusal,
     secret::Secret,
-    vault::{Account, Change, RefusedSession, Revocation, StoredState},
+    time::{Clock, Lifetime},
+    vault::{Account, Change, RefusedSession, Revocation, StoredSession, StoredState, TokenRefusal},
 };
 
 pub(super) fn answered<'a>(sent: &'a Secret, verdict: Verdict, account: &'a Account) -> Event<'a, Secret> {
     Event::Answered {
         sent,
         verdict,
-        held: account.state.refresh_token(),
+        held: account.state.refreshable_token(),
         refused: account.state.refused_token(),
     }
 }
@@ -31,14 +34,21 @@ pub(super) fn dropped<T>(
     Change::Keep(Ok(None))
 }
 
-/// Ends the session, and keeps its tokens in case that a success is under way.
-pub(super) fn end(account: &mut Account, reason: ReauthReason) -> Change<Result<(), Error>> {
-    account.state = match std::mem::replace(&mut account.state, StoredState::Ended(reason)) {
-        StoredState::SignedIn(session) => {
-            StoredState::Refused(Box::new(RefusedSession { session: *session, reason }))
-        }
-        _ => StoredState::Ended(reason),
+/// Ends the session, and keeps its tokens: a success may be under way, or come later.
+pub(super) fn end(
+    account: &mut Account,
+    reason: ReauthReason,
+    refusal: TokenRefusal,
+) -> Change<Result<(), Error>> {
+    let session = match std::mem::replace(&mut account.state, StoredState::Ended(reason)) {
+        StoredState::SignedIn(session) => Some(*session),
+        StoredState::Refused(refused) => Some(refused.session),
+        _ => None,
     };
+    if let Some(session) = session {
+        let session = StoredSession { refusal: Some(refusal), ..session };
+        account.state = StoredState::Refused(Box::new(RefusedSession { session, reason }));
+    }
     Change::Write(Err(account.state.no_session()))
 }
 
@@ -67,18 +77,26 @@ fn is_about_the_client(code: &str) -> bool {
 }
 
 /// Records a refusal that does not end the session, and reports it.
-pub(super) fn note(account: &mut Account, refusal: Refusal) -> Change<Result<(), Error>> {
+pub(super) fn note(
+    account: &mut Account,
+    refusal: Refusal,
+    record: TokenRefusal,
+) -> Change<Result<(), Error>> {
     let error = match is_about_the_client(&refusal.code) {
         true => rejected_client(&refusal),
-        false => refusal.clone().into(),
+        false => refusal.into(),
     };
     match &mut account.state {
-        StoredState::SignedIn(session) if session.refusal.as_ref() != Some(&refusal.code) => {
-            session.refusal = Some(refusal.code);
-            Change::Write(Err(error))
-        }
-        _ => Change::Keep(Err(error)),
+        StoredState::SignedIn(session) => session.refusal = Some(record),
+        StoredState::Refused(refused) => refused.session.refusal = Some(record),
+        _ => return Change::Keep(Err(error)),
     }
+    Change::Write(Err(error))
+}
+
+/// What is stored of a refusal.
+pub(super) fn record_of(refusal: &Refusal, clock: &dyn Clock) -> TokenRefusal {
+    TokenRefusal { code: refusal.code.clone(), pause: Lifetime::starting_now(clock).lasting(RETRY_PAUSE) }
 }
 
 pub(super) fn reason_of(refusal: &Refusal) -> ReauthReason {
@@ -108,3 +126,7 @@ pub(super) const fn failure_of(error: &NetError) -> Failure {
         | NetError::RateLimited(_) => Failure::NotSent,
     }
 }
+
+/// A session that two doubtful refusals suspended is tried again after a minute: a gateway may have refused it, and not
+/// the provider.
+const RETRY_PAUSE: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! What makes sure that a refresh token is sent only once, as far as the provider can tell.
+//! The lease, and when a refresh token may be sent.
 
 use std::time::Duration;
 
@@ -78,7 +78,7 @@ impl Waiting {
 /// Those of a session that has ended, and of the storage.
 pub(crate) async fn is_current(store: &AccountStore, token: &Secret) -> Result<bool, Error> {
     let state = store.stored_state().await?;
-    match decide(Event::Journalled { token, held: state.refresh_token() }) {
+    match decide(Event::Journalled { token, held: state.refreshable_token() }) {
         Action::Send => Ok(true),
         Action::StartOver => Ok(false),
         _ => Err(state.no_session()),

@@ -7,6 +7,7 @@ mod evidence;
 mod guard;
 mod info;
 mod issued;
+mod patience;
 mod refresher;
 mod revocations;
 mod sign_out;
@@ -22,7 +23,8 @@ pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
 pub(crate) use self::{
     access_token::TokenRequest,
     documents::{keep, metadata},
-    refresher::{Patience, Refresher},
+    patience::Patience,
+    refresher::Refresher,
     revocations::Revocations,
     sign_out::sign_out,
     store::AccountStore,

@@ -9,10 +9,11 @@ use std::{future::Future, sync::Arc, time::Duration};
 use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
-    documents::{keep, metadata},
-    evidence::{answered, dropped, end, failure_of, note, reason_of, verdict_of},
+    documents::{keep, keep_wait, metadata},
+    evidence::{answered, dropped, end, failure_of, note, reason_of, record_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
     issued::{Issued, issued, successor_of},
+    patience::Patience,
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
@@ -39,29 +40,6 @@ pub(crate) struct Refresher {
     flight: SingleFlight,
     /// Responses that could not be put into the vault yet: the next refresh begins with them.
     unsaved: Unsaved,
-}
-
-/// How long to try before a caller has to come back later.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    /// The pauses between sends, one fewer than there are sends.
-    pub(crate) pauses: &'static [Duration],
-    /// The longest pause that a server can ask for within one call.
-    pub(crate) longest: Duration,
-    /// How often to look whether another process has finished its exchange.
-    pub(crate) poll: Duration,
-    /// How long the first reading of the vault may delay its caller: so short that a user does not notice.
-    pub(crate) first_reading: Duration,
-}
-
-impl Patience {
-    /// For apps.
-    pub(crate) const DEFAULT: Self = Self {
-        pauses: &[Duration::from_millis(250), Duration::from_secs(1)],
-        longest: Duration::from_secs(5),
-        poll: Duration::from_millis(50),
-        first_reading: Duration::from_millis(100),
-    };
 }
 
 /// How one round of a refresh ended.
@@ -134,20 +112,32 @@ impl Refresher {
         // Another process may have refreshed already.
         let state = self.store.stored_state().await?;
         match state.session() {
-            Some(stored) => {
-                if let Some(token) = self.store.fitting(stored, request) {
-                    return Ok(token);
-                }
+            Some(stored) => match self.store.fitting(stored, request) {
+                Some(token) => Ok(token),
+                None => self.refresh_session(request).await,
+            },
+            // Whatever goes wrong, the session stays suspended.
+            None if state.may_retry(self.store.clock()) => {
+                self.refresh_session(request).await.map_err(|_| state.no_session())
             }
             // A response that was saved is better evidence than the refusal.
             None => match state.refused_token() {
-                Some(refused) if self.settle_saved(refused).await?.is_some() => {}
-                _ => return Err(state.no_session()),
+                Some(refused) if self.settle_saved(refused).await?.is_some() => {
+                    self.refresh_session(request).await
+                }
+                _ => Err(state.no_session()),
             },
         }
+    }
+
+    async fn refresh_session(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         for _ in 0..ROUNDS {
-            if let Settled::Stored(token) = self.round(&metadata, request).await?
+            let round = self.round(&metadata, request).await;
+            if matches!(round, Err(Error::RateLimited { .. })) {
+                keep_wait(&self.store, &self.provider).await;
+            }
+            if let Settled::Stored(token) = round?
                 && token.expires_in() != Some(Duration::ZERO)
             {
                 self.revocations.send_later();
@@ -164,8 +154,9 @@ impl Refresher {
             return Ok(settled);
         }
         let begun = self.store.begin_refresh(metadata.refresh_attempt_supported).await?;
-        let Some(stored) = begun.state.session() else { return Err(begun.state.no_session()) };
-        if let Some(token) = self.store.fitting(stored, request) {
+        let Some(stored) = begun.state.refreshable() else { return Err(begun.state.no_session()) };
+        let live = begun.state.session();
+        if let Some(token) = live.and_then(|session| self.store.fitting(session, request)) {
             return Ok(Settled::Stored(token));
         }
         let sending = to_send(&begun);
@@ -369,20 +360,21 @@ impl Refresher {
         exclusive: bool,
     ) -> Result<Settled, Error> {
         let (sent, refused) = (sending.token.clone(), refusal.clone());
+        let record = record_of(refusal, self.store.clock());
         let settled = self.store.update(WhenLost::Fail, move |account| {
-            let earlier = account.state.session().and_then(|session| session.refusal.as_deref());
-            let verdict = verdict_of(&refused, earlier);
+            let earlier = account.state.refreshable().and_then(|session| session.refusal.as_ref());
+            let verdict = verdict_of(&refused, earlier.map(|earlier| earlier.code.as_str()));
             match decide(answered(&sent, verdict, account)) {
                 Action::End => {
                     // A thief who rotated this token (`superseded`) must not keep the session that its owner has lost.
                     // But if another process may be about to succeed with the token, a revocation would end its
                     // session.
-                    let session = account.state.session().filter(|_| exclusive);
+                    let session = account.state.refreshable().filter(|_| exclusive);
                     account.revocations.extend(session.map(Revocation::of));
-                    end(account, ReauthReason::Revoked)
+                    end(account, ReauthReason::Revoked, record)
                 }
-                Action::Suspend => end(account, reason_of(&refused)),
-                Action::Note => note(account, refused),
+                Action::Suspend => end(account, reason_of(&refused), record),
+                Action::Note => note(account, refused, record),
                 Action::StartOver => Change::Keep(Ok(())),
                 _ => Change::Keep(Err(account.state.no_session())),
             }
@@ -422,7 +414,7 @@ impl Refresher {
 }
 
 pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
-    let stored = begun.state.session()?;
+    let stored = begun.state.refreshable()?;
     Some(RefreshRequest {
         token: stored.refresh_token.clone()?,
         attempt: begun.attempt.clone(),

@@ -123,7 +123,7 @@ impl AccountStore {
             account: self.id.account.clone(),
             signed_in_at: from_unix_seconds(session.signed_in_at),
             refreshes: session.refreshes,
-            last_refusal: session.refusal.clone(),
+            last_refusal: session.refusal.as_ref().map(|refusal| refusal.code.clone()),
         })
     }
 

@@ -88,7 +88,8 @@ impl LoopbackReceiver {
     }
 
     /// Waits for the callback of the sign-in with this `state`, answers the browser with a small page, and returns the
-    /// callback's URL. Any other request to the port is answered and ignored.
+    /// callback's URL. Any other request to the port is answered and ignored. The port is free again once this has
+    /// returned, or its caller has stopped waiting.
     ///
     /// # Errors
     /// [`Error::Cancelled`] if nobody came back within `timeout`.
@@ -99,7 +100,7 @@ impl LoopbackReceiver {
         });
         let Self { listener, second, .. } = self;
         Executor::Own
-            .run(async move {
+            .run_here(async move {
                 tokio::time::timeout(timeout, serve(listener, second, expected))
                     .await
                     .unwrap_or(Err(Error::Cancelled))
@@ -386,6 +387,18 @@ mod tests {
         let (found, mut callbacks) = mpsc::channel(1);
         let _ = answer(stream, &expected(), &found).await;
         assert_eq!(callbacks.try_recv().unwrap(), "http://127.0.0.1:5000/callback?code=c&state=s1");
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_stops_waiting_frees_the_port() {
+        let receiver = LoopbackReceiver::bind().await.unwrap();
+        let port = receiver.listener.local_addr().unwrap().port();
+        tokio::select! {
+            biased;
+            outcome = receiver.wait("s1", Duration::from_secs(3600)) => panic!("{outcome:?}"),
+            () = std::future::ready(()) => {}
+        }
+        LoopbackReceiver::bind_port(port).await.unwrap();
     }
 
     #[tokio::test]

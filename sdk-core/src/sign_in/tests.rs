@@ -244,7 +244,7 @@ async fn a_clock_that_is_off_by_years_costs_nothing_where_the_provider_says_the_
 }
 
 #[tokio::test]
-async fn a_provider_that_says_a_wrong_time_is_believed_where_the_device_knows_better() {
+async fn a_sign_in_succeeds_at_a_provider_whose_date_is_a_day_behind() {
     let device = Device::new().await;
     // Its ID tokens are right, and its `Date` is a day behind.
     device.provider.state().ahead = 86_400;

@@ -8,7 +8,7 @@ use crate::{
     provider::StoredProvider,
     secret::Secret,
     state::SessionState,
-    time::Lifetime,
+    time::{Clock, Lifetime},
     user::User,
 };
 
@@ -110,6 +110,14 @@ pub(crate) struct RefusedSession {
     pub(crate) reason: ReauthReason,
 }
 
+/// A refusal that does not say that the session has ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TokenRefusal {
+    pub(crate) code: String,
+    /// For how long a session that this refusal suspended is not tried again.
+    pub(crate) pause: Lifetime,
+}
+
 impl StoredState {
     /// The session, if a user is signed in.
     pub(crate) fn session(&self) -> Option<&StoredSession> {
@@ -122,6 +130,27 @@ impl StoredState {
     /// The refresh token, if a user is signed in and there is one.
     pub(crate) fn refresh_token(&self) -> Option<&Secret> {
         self.session()?.refresh_token.as_ref()
+    }
+
+    /// The session whose refresh token may be sent: also one that is suspended because the provider refused its token,
+    /// and did not say that the session has ended.
+    pub(crate) fn refreshable(&self) -> Option<&StoredSession> {
+        match self {
+            Self::Refused(refused) if refused.reason == ReauthReason::Refused => Some(&refused.session),
+            state => state.session(),
+        }
+    }
+
+    /// The refresh token that may be sent.
+    pub(crate) fn refreshable_token(&self) -> Option<&Secret> {
+        self.refreshable()?.refresh_token.as_ref()
+    }
+
+    /// Whether a suspended session is to be tried again now.
+    pub(crate) fn may_retry(&self, clock: &dyn Clock) -> bool {
+        let refusal = self.refreshable().and_then(|session| session.refusal.as_ref());
+        matches!(self, Self::Refused(_))
+            && refusal.is_some_and(|refusal| refusal.pause.remaining(clock).is_zero())
     }
 
     /// The refresh token of a session that ended by inference.
@@ -178,7 +207,7 @@ pub(crate) struct StoredSession {
     pub(crate) refreshes: u64,
     /// The error code of the last refresh, if the provider refused it with one that does not end the session.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) refusal: Option<String>,
+    pub(crate) refusal: Option<TokenRefusal>,
     /// The `state` of the sign-in that it came from: detects a callback that is delivered twice.
     pub(crate) login_state: Secret,
 }

@@ -92,14 +92,11 @@ impl Lease {
     /// Records durably that this token is about to be sent. Returns whether it was sent before.
     pub(super) fn record_sent(&self, token: &Secret) -> Result<SentBefore, VaultError> {
         let (token_hash, bytes) = (hash(token), self.folder.read(&self.record)?);
-        let before = bytes.as_deref().map_or(SentBefore::No, |bytes| match serde_json::from_slice(bytes) {
-            Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
+        let before = match bytes.as_deref().map_or(SentBefore::No, |bytes| sent_before(bytes, &token_hash)) {
             // Its holder had a lock file, which was deleted: it may be alive.
-            Ok(Sent { .. }) if self.is_new => SentBefore::Suspended,
-            Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
-            // A record that cannot be read is of a later version, or damaged: the careful answer.
-            Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
-        });
+            SentBefore::Yes if self.is_new => SentBefore::Suspended,
+            before => before,
+        };
         if before == SentBefore::No || bytes.is_none_or(|bytes| bytes.len() != RECORD) {
             let record = record(&token_hash, before == SentBefore::Suspended);
             self.folder.replace(&self.record, &record)?;
@@ -174,8 +171,18 @@ fn slot_of(name: &str) -> String {
     format!("{SLOT}{name}.moorline")
 }
 
+/// What a record says of the token with this hash.
+pub(crate) fn sent_before(record: &[u8], token_hash: &str) -> SentBefore {
+    match serde_json::from_slice(record) {
+        Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
+        Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
+        // A record that cannot be read is of a later version, or damaged: the careful answer.
+        Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
+    }
+}
+
 /// Always of the same length, so that it can be changed in place.
-fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
+pub(crate) fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
     let sent = Sent { token_hash: token_hash.to_owned(), suspended };
     let mut record = serde_json::to_vec(&sent).expect("a string and a bool are JSON");
     record.resize(RECORD, b' ');

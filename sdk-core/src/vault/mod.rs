@@ -41,10 +41,14 @@ use std::{
 };
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::attempts::{hash, read_record};
+pub(crate) use self::{
+    attempts::{hash, read_record},
+    lease::{record as sent_record, sent_before},
+};
 pub(crate) use self::{
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
+        TokenRefusal,
     },
     disk::{Disk, SystemDisk},
     error::VaultError,
@@ -230,8 +234,8 @@ impl Vault {
         // The provider's metadata may change between two sends of one token. With an attempt that the first send did
         // not have, or without the one that it had, the second would be taken for a theft.
         let with_attempt =
-            state.session().and_then(|session| session.knows_attempts).unwrap_or(knows_attempts);
-        let attempt = match (state.refresh_token(), snapshot.key_id, &memory.key) {
+            state.refreshable().and_then(|session| session.knows_attempts).unwrap_or(knows_attempts);
+        let attempt = match (state.refreshable_token(), snapshot.key_id, &memory.key) {
             (Some(token), Some(id), Some((_, secret)))
                 if with_attempt || attempts::is_journalled(&self.folder, token)? =>
             {

@@ -4,9 +4,14 @@ internal import MoorlineGenerated
 /// Stores the vault's key where only this app on this device can read it. For an app that has a better place than the
 /// platform's own key store.
 ///
-/// The functions are called on Moorline's own threads, possibly several at once, and may block. What they throw
-/// becomes ``MoorlineError/Kind/storageUnavailable(_:)``. It never ends a session. Throw a ``MoorlineKeyStoreError``
-/// to say why: any other error counts as ``MoorlineKeyStoreError/failed(_:)``.
+/// The functions are called on a thread that Moorline keeps for this, one call at a time, and may block. After ten
+/// seconds Moorline stops waiting, and calls fail with ``Moorline/StorageUnavailableReason/busy`` until the key store
+/// has answered.
+///
+/// Throw a ``MoorlineKeyStoreError`` to say why a call failed: any other error counts as
+/// ``MoorlineKeyStoreError/failed(_:)``. What is thrown becomes ``MoorlineError/Kind/storageUnavailable(_:)``, and
+/// never ends a session. Only ``MoorlineKeyStoreError/damaged(_:)`` and a loaded key of any length but 32 bytes mean
+/// that the key is lost, and become ``MoorlineError/Kind/storageLost(_:)``.
 public protocol MoorlineKeyStore: Sendable {
     /// Returns the key of this name, or `nil` if there is none, which means that it is lost for good. Throws if the
     /// key store cannot tell at present.
@@ -25,7 +30,13 @@ public enum MoorlineKeyStoreError: Error, Sendable, Equatable {
     case locked
     /// There is no key store on this machine, or it is not running. The reason may be logged.
     case unavailable(String)
-    /// The key store reported an error. The reason may be logged.
+    /// The key store did not answer in time: a retry may succeed.
+    case timedOut
+    /// There is an entry of this name, and it cannot be read any more: a backup was restored without the key that
+    /// protects it, for example. What was sealed with the key is lost, and the user has to sign in again. The reason
+    /// may be logged.
+    case damaged(String)
+    /// The key store reported another error: a retry may succeed. The reason may be logged.
     case failed(String)
 }
 
@@ -56,6 +67,10 @@ final class KeyStoreAdapter: MoorlineGenerated.AppKeyStore {
             throw MoorlineGenerated.AppKeyStoreError.Locked
         } catch MoorlineKeyStoreError.unavailable(let reason) {
             throw MoorlineGenerated.AppKeyStoreError.Unavailable(reason: reason)
+        } catch MoorlineKeyStoreError.timedOut {
+            throw MoorlineGenerated.AppKeyStoreError.TimedOut
+        } catch MoorlineKeyStoreError.damaged(let reason) {
+            throw MoorlineGenerated.AppKeyStoreError.Damaged(reason: reason)
         } catch MoorlineKeyStoreError.failed(let reason) {
             throw MoorlineGenerated.AppKeyStoreError.Failed(reason: reason)
         } catch {

@@ -33,21 +33,30 @@ public final class Moorline: Sendable {
     public init(_ configuration: Configuration, platform: Platform = .standard) throws {
         let record = try configuration.record()
         let directory = platform.vaultDirectory.path
+        let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
         client = try translating {
             switch platform.keys {
             case .app(let keyStore):
                 try .withAppKeyStore(
                     configuration: record,
                     vaultDirectory: directory,
-                    keyStore: KeyStoreAdapter(keyStore)
+                    keyStore: KeyStoreAdapter(keyStore),
+                    criticalSections: sections
                 )
-            case .platform(let service):
-                try .withPlatformKeyStore(configuration: record, vaultDirectory: directory, service: service)
+            case .platform(let service, let accessGroup):
+                try .withPlatformKeyStore(
+                    configuration: record,
+                    vaultDirectory: directory,
+                    service: service,
+                    accessGroup: accessGroup,
+                    criticalSections: sections
+                )
             case .files(let keys):
                 try .withInsecureFileKeyStore(
                     configuration: record,
                     vaultDirectory: directory,
-                    keyDirectory: keys.path
+                    keyDirectory: keys.path,
+                    criticalSections: sections
                 )
             }
         }
@@ -197,6 +206,14 @@ public final class Moorline: Sendable {
         try await call { SignOutOutcome(try await $0.signOut(cancellation: $1)) }
     }
 
+    /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says
+    /// so, on any thread (on Apple platforms, from the handler of an `NWPathMonitor`). It also takes in changed proxy
+    /// settings. What is under way goes on. Without it, a request on a connection that has died quietly costs one
+    /// short time-out. After ``close()``, it does nothing.
+    public func networkChanged() {
+        client.networkChanged()
+    }
+
     /// Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a
     /// sign-in that cannot be finished are revoked. Waits for `limit` at most. The object can still be used
     /// afterwards.
@@ -213,24 +230,30 @@ public final class Moorline: Sendable {
         client.release()
     }
 
-    /// No longer than any token lives, and short enough for every clock's arithmetic.
     private static func bounded(_ minValidity: Duration) -> TimeInterval {
-        min(max(minValidity, .zero), .seconds(400 * 24 * 3600)).seconds
+        min(max(minValidity, .zero), .longest).seconds
     }
 
-    /// Swift's cancellation does not reach Rust by itself, so each call passes a handle for it.
     private func call<Answer: Sendable>(
         _ body: (MoorlineGenerated.Client, MoorlineGenerated.Cancellation) async throws -> Answer
     ) async throws -> Answer {
-        let cancellation = MoorlineGenerated.Cancellation()
-        do {
-            return try await withTaskCancellationHandler {
-                try await body(client, cancellation)
-            } onCancel: {
-                cancellation.cancel()
-            }
-        } catch {
-            throw Task.isCancelled && error.meansCancelled ? CancellationError() : translated(error)
+        try await cancellable { try await body(client, $0) }
+    }
+}
+
+/// Runs a call of the native library until it returns or the task is cancelled. Swift's cancellation does not reach
+/// Rust by itself, so each call passes a handle for it.
+func cancellable<Answer: Sendable>(
+    _ body: (MoorlineGenerated.Cancellation) async throws -> Answer
+) async throws -> Answer {
+    let cancellation = MoorlineGenerated.Cancellation()
+    do {
+        return try await withTaskCancellationHandler {
+            try await body(cancellation)
+        } onCancel: {
+            cancellation.cancel()
         }
+    } catch {
+        throw Task.isCancelled && error.meansCancelled ? CancellationError() : translated(error)
     }
 }

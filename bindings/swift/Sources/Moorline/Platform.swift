@@ -5,7 +5,7 @@ extension Moorline {
     public struct Platform: Sendable {
         enum Keys: Sendable {
             case app(any MoorlineKeyStore)
-            case platform(service: String)
+            case platform(service: String, accessGroup: String?)
             case files(URL)
         }
 
@@ -13,6 +13,10 @@ extension Moorline {
         /// backups that leave the device.
         public let vaultDirectory: URL
         let keys: Keys
+
+        /// On a system that suspends apps: tells it when the app must not be suspended. All ``Moorline/Moorline``s of
+        /// one process with the same vault and account use the sections of the first.
+        public var criticalSections: (any MoorlineCriticalSections)?
 
         private init(vaultDirectory: URL, keys: Keys) {
             self.vaultDirectory = vaultDirectory
@@ -26,8 +30,13 @@ extension Moorline {
 
         /// With the platform's own key store: the Keychain on Apple platforms, Secret Service on Linux. The key is
         /// stored there under `service`, the app's own name.
-        public init(vaultDirectory: URL, service: String) {
-            self.init(vaultDirectory: vaultDirectory, keys: .platform(service: service))
+        ///
+        /// - Parameter accessGroup: on iOS, the Keychain access group of the key (`TEAMID.com.example.shared`), which
+        ///   an app shares with its extensions and with other apps of its team. The app needs the entitlement.
+        ///   Without it, the key is in the app's first group. Other systems have no such groups and do not use the
+        ///   name.
+        public init(vaultDirectory: URL, service: String, accessGroup: String? = nil) {
+            self.init(vaultDirectory: vaultDirectory, keys: .platform(service: service, accessGroup: accessGroup))
         }
 
         /// A machine without a key store: the key is in a plain file of `keyDirectory`, and whoever can read that can

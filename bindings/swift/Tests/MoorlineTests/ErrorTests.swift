@@ -102,7 +102,7 @@ final class ErrorTests: FolderTestCase {
     func testPinMismatchForAServerWithoutTheRightKey() async throws {
         let server = try DevServer.running()
         var pins = server.pins
-        pins.primary = "sha256/A\(String(repeating: "A", count: 42))="
+        pins.primaries = ["sha256/A\(String(repeating: "A", count: 42))="]
         pins.backups = ["sha256/B\(String(repeating: "A", count: 42))="]
         let moorline = try server.moorline(on: .init(vaultDirectory: folder, keyStore: keys), pins: pins)
         let error = await failure { try await moorline.startSignIn() }
@@ -177,7 +177,7 @@ final class ErrorTests: FolderTestCase {
     func testStorageUnavailableAdvisesAsTheKeyStoreSays() async throws {
         let cases: [(MoorlineKeyStoreError, Moorline.StorageUnavailableReason, MoorlineError.Retry)] = [
             (.locked, .locked, .whenUnlocked), (.unavailable("none"), .noKeyStore, .never),
-            (.failed("broken"), .failed, .now),
+            (.timedOut, .busy, .now), (.failed("broken"), .failed, .now),
         ]
         try await withProvider { _, moorline in
             for (thrown, reason, retry) in cases {
@@ -190,6 +190,11 @@ final class ErrorTests: FolderTestCase {
 
     func testStorageLostWhenTheKeyIsGone() async throws {
         try await assertLost(.keyGone, keysLater: MapKeyStore()) { $0 }
+    }
+
+    func testStorageLostWhenTheKeyStoreCannotReadTheKeyAnyMore() async throws {
+        let damaged = MapKeyStore(failure: MoorlineKeyStoreError.damaged("a restored backup"))
+        try await assertLost(.keyGone, keysLater: damaged) { $0 }
     }
 
     func testStorageLostWhenTheFileIsDamaged() async throws {

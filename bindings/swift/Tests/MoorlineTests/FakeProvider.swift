@@ -23,6 +23,8 @@ final class FakeProvider: @unchecked Sendable {
         }
     }
 
+    static let redirectURI = "com.example.notes:/signed-in"
+
     let issuer: String
 
     /// Counts the requests that have come.
@@ -41,6 +43,9 @@ final class FakeProvider: @unchecked Sendable {
     private var nonce = ""
     private var issued = 0
     private var tokenRequestCount = 0
+    private var connectionCount = 0
+    private var requestCount = 0
+    private var keepsConnectionsOpen = false
     private var clockLeadSeconds = 0
     private var members = ["token_type": #""DPoP""#, "expires_in": "900", "refresh_token": #""refresh""#]
 
@@ -73,6 +78,18 @@ final class FakeProvider: @unchecked Sendable {
     /// How many requests the token endpoint has received.
     var tokenRequests: Int { gate.withLock { tokenRequestCount } }
 
+    /// How many requests have come, also those that wait.
+    var requests: Int { gate.withLock { requestCount } }
+
+    /// How many connections were made.
+    var connections: Int { gate.withLock { connectionCount } }
+
+    /// Whether connections stay open after a response.
+    var keepsConnections: Bool {
+        get { gate.withLock { keepsConnectionsOpen } }
+        set { gate.withLock { keepsConnectionsOpen = newValue } }
+    }
+
     /// How far this provider's clock is ahead of the device's, in seconds.
     var clockLead: Int {
         get { gate.withLock { clockLeadSeconds } }
@@ -81,7 +98,7 @@ final class FakeProvider: @unchecked Sendable {
 
     /// From now on, this path gets this response.
     func replace(_ path: String, with response: Response?) {
-        gate.withLock { replaced.updateValue(response, forKey: path) }
+        gate.withLock { _ = replaced.updateValue(response, forKey: path) }
     }
 
     /// From now on, token responses have this member, in JSON.
@@ -116,24 +133,31 @@ final class FakeProvider: @unchecked Sendable {
     func moorline(
         in folder: URL,
         keyStore: any MoorlineKeyStore = MapKeyStore(),
+        criticalSections: (any MoorlineCriticalSections)? = nil,
         allowsBearer: Bool = false,
         requestTimeout: Duration? = nil
     ) throws -> Moorline {
         var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
-        configuration.redirectURI = "com.example.notes:/signed-in"
+        configuration.redirectURI = Self.redirectURI
         configuration.scopes = ["openid", "offline_access"]
         configuration.allowsHTTPOnLoopback = true
         configuration.allowsBearer = allowsBearer
         configuration.requestTimeout = requestTimeout
-        return try Moorline(configuration, platform: .init(vaultDirectory: folder, keyStore: keyStore))
+        var platform = Moorline.Platform(vaultDirectory: folder, keyStore: keyStore)
+        platform.criticalSections = criticalSections
+        return try Moorline(configuration, platform: platform)
     }
 
     /// The URL that the browser comes back with, for a request that the user has allowed.
-    func callback(_ request: Moorline.AuthorizationRequest, _ parameters: String = "code=c1") throws -> URL {
+    func callback(
+        _ request: Moorline.AuthorizationRequest,
+        _ parameters: String = "code=c1",
+        redirectURI: String = redirectURI
+    ) throws -> URL {
         let sent = URLComponents(url: request.url, resolvingAgainstBaseURL: false)?.queryItems ?? []
         let nonce = sent.first { $0.name == "nonce" }?.value ?? ""
         gate.withLock { self.nonce = nonce }
-        guard let url = URL(string: "com.example.notes:/signed-in?\(parameters)&state=\(request.state)") else {
+        guard let url = URL(string: "\(redirectURI)?\(parameters)&state=\(request.state)") else {
             throw POSIXError(.EINVAL)
         }
         return url
@@ -146,15 +170,24 @@ final class FakeProvider: @unchecked Sendable {
 
     private func serve(_ connection: Int32) {
         defer { close(connection) }
-        guard let path = receive(connection) else { return }
-        arrival.yield()
-        let replacement = gate.withLock {
-            while isHolding { gate.wait() }
-            if path == "/token" { tokenRequestCount += 1 }
-            return replaced[path]
-        }
-        guard let response = replacement ?? usual(path) else { return }
-        var head = "HTTP/1.1 \(response.status) Status\r\nConnection: close\r\n"
+        gate.withLock { connectionCount += 1 }
+        repeat {
+            guard let path = receive(connection) else { return }
+            gate.withLock { requestCount += 1 }
+            arrival.yield()
+            let replacement = gate.withLock {
+                while isHolding { gate.wait() }
+                if path == "/token" { tokenRequestCount += 1 }
+                return replaced[path]
+            }
+            guard let response = replacement ?? usual(path) else { return }
+            respond(response, to: connection)
+        } while keepsConnections
+    }
+
+    private func respond(_ response: Response, to connection: Int32) {
+        var head = "HTTP/1.1 \(response.status) Status\r\n"
+        head += "Connection: \(keepsConnections ? "keep-alive" : "close")\r\n"
         head += "Content-Length: \(response.body.count)\r\n"
         for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
         Data("\(head)\r\n".utf8).withUnsafeBytes { sendAll($0, to: connection) }

@@ -17,6 +17,11 @@ final class MapKeyStore: MoorlineKeyStore, @unchecked Sendable {
         set { lock.withLock { currentFailure = newValue } }
     }
 
+    /// Gives each key this many bytes.
+    func resizeKeys(to bytes: Int) {
+        lock.withLock { keys = keys.mapValues { _ in Data(repeating: 7, count: bytes) } }
+    }
+
     func loadKey(named keyID: String) throws -> Data? { try guarded { keys[keyID] } }
 
     func storeKey(_ key: Data, named keyID: String) throws { try guarded { keys[keyID] = key } }

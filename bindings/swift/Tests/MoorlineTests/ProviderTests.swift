@@ -8,32 +8,10 @@ import XCTest
 
 /// What needs a provider and no user: the key store, cancellation, the states.
 final class ProviderTests: FolderTestCase {
-    private struct Unexpected: Error {}
-
     private func withProvider(_ test: (FakeProvider) async throws -> Void) async throws {
         let provider = try FakeProvider()
         defer { provider.stop() }
         try await test(provider)
-    }
-
-    func testAnErrorThatTheKeyStoreDoesNotDeclareIsAFailureOfTheStorage() async throws {
-        try await withProvider { provider in
-            let moorline = try provider.moorline(in: folder, keyStore: MapKeyStore(failure: Unexpected()))
-            let error = await failure { try await moorline.startSignIn() }
-            XCTAssertEqual(error?.kind, .storageUnavailable(.failed))
-        }
-    }
-
-    func testAKeyStoreThatRecoversIsUsedAgain() async throws {
-        try await withProvider { provider in
-            let keys = MapKeyStore(failure: MoorlineKeyStoreError.locked)
-            let moorline = try provider.moorline(in: folder, keyStore: keys)
-            let error = await failure { try await moorline.startSignIn() }
-            XCTAssertEqual(error?.kind, .storageUnavailable(.locked))
-            keys.failure = nil
-            _ = try await moorline.startSignIn()
-            XCTAssertEqual(moorline.state, .signingIn)
-        }
     }
 
     func testASessionThatCannotBeReadShowsAsLockedUntilItCan() async throws {

@@ -22,8 +22,8 @@ async fn a_request_carries_the_access_token() {
 async fn a_refused_token_is_refreshed_and_the_same_request_sent_once_more() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let dead = session.latest().unwrap().secret().to_owned();
-    device.provider.state().dead_access_tokens.insert(dead);
+    let refused = session.latest().unwrap().secret().to_owned();
+    device.provider.state().refused_access_tokens.insert(refused);
     let answer = session.api.send(api(&device)).await.unwrap();
     assert_eq!(answer.text(), r#"{"hello":"ada"}"#);
     assert_eq!((device.provider.count("/api"), device.provider.refreshes().len()), (2, 1));
@@ -44,8 +44,8 @@ async fn an_api_that_refuses_every_token_is_asked_twice_and_its_answer_returned(
 async fn many_requests_with_a_refused_token_make_one_refresh() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let dead = session.latest().unwrap().secret().to_owned();
-    device.provider.state().dead_access_tokens.insert(dead);
+    let refused = session.latest().unwrap().secret().to_owned();
+    device.provider.state().refused_access_tokens.insert(refused);
     let requests: Vec<_> = (0..20)
         .map(|_| {
             let (session, request) = (session.clone(), api(&device));
@@ -62,8 +62,8 @@ async fn many_requests_with_a_refused_token_make_one_refresh() {
 async fn a_request_of_one_user_is_not_sent_again_as_another() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let dead = session.latest().unwrap().secret().to_owned();
-    device.provider.state().dead_access_tokens.insert(dead);
+    let refused = session.latest().unwrap().secret().to_owned();
+    device.provider.state().refused_access_tokens.insert(refused);
     let gate = Gate::new();
     device.provider.fault(Fault::HoldAnswer(gate.clone()));
     let sending = {

@@ -157,7 +157,7 @@ async fn an_api_request_may_meet_a_challenge_and_a_refused_token_in_one() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let token = session.latest().unwrap().secret().to_owned();
-    device.provider.state().dead_access_tokens.insert(token);
+    device.provider.state().refused_access_tokens.insert(token);
     renew_nonce(&device, "nonce-2");
     assert!(session.api.send(api(&device)).await.unwrap().is_success());
     assert_eq!(device.provider.refreshes().len(), 1);

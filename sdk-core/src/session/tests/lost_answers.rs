@@ -245,6 +245,60 @@ async fn a_refusal_that_says_nothing_about_the_session_ends_it_at_the_second_cal
     device.sign_in(&restarted).await.unwrap();
 }
 
+const DOUBTFUL: Fault = Fault::Instead(400, r#"{"error":"invalid_request"}"#);
+
+/// A session that two doubtful refusals have suspended.
+async fn suspended(device: &Device) -> std::sync::Arc<crate::session::Session> {
+    let session = device.signed_in().await;
+    for _ in 0..2 {
+        device.provider.fault(DOUBTFUL);
+        session.access_token(a_new_one(&session)).await.unwrap_err();
+    }
+    assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::Refused));
+    session
+}
+
+#[tokio::test]
+async fn a_suspended_session_is_tried_again_after_a_minute_and_lives_on() {
+    let device = Device::new().await;
+    let session = suspended(&device).await;
+    let suspended = Error::NeedsReauth(ReauthReason::Refused);
+    let sent = device.provider.refreshes().len();
+    assert_eq!(session.access_token(any()).await.unwrap_err(), suspended);
+    assert_eq!(device.provider.refreshes().len(), sent, "not within the minute");
+
+    device.clock.pass(Duration::from_secs(61));
+    device.provider.state().down = true;
+    assert_eq!(session.access_token(any()).await.unwrap_err(), suspended, "offline decides nothing");
+    device.provider.state().down = false;
+    device.provider.fault(DOUBTFUL);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), suspended);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), suspended);
+    assert_eq!(device.provider.refreshes().len(), sent + 1, "each refusal begins another minute");
+
+    device.clock.pass(Duration::from_secs(61));
+    let restarted = device.process();
+    restarted.access_token(any()).await.unwrap();
+    assert!(matches!(restarted.state(), SessionState::SignedIn(_)));
+    assert_eq!(restarted.info().unwrap().last_refusal, None);
+    assert!(!device.provider.state().sessions[0].revoked);
+}
+
+#[tokio::test]
+async fn a_suspended_session_that_has_really_ended_is_tried_once_more_and_never_again() {
+    let device = Device::new().await;
+    let session = suspended(&device).await;
+    device.provider.state().sessions[0].revoked = true;
+    device.clock.pass(Duration::from_secs(61));
+    let ended = Error::NeedsReauth(ReauthReason::Refused);
+    assert_eq!(session.access_token(any()).await.unwrap_err(), ended);
+    assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::Revoked));
+    let sent = device.provider.refreshes().len();
+    device.clock.pass(Duration::from_secs(3600));
+    assert_eq!(session.access_token(any()).await.unwrap_err(), Error::NeedsReauth(ReauthReason::Revoked));
+    assert_eq!(device.provider.refreshes().len(), sent);
+}
+
 #[tokio::test]
 async fn a_provider_that_wants_the_user_leads_to_a_sign_in_and_revokes_nothing() {
     for code in ["interaction_required", "login_required", "consent_required"] {

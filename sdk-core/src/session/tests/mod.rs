@@ -4,6 +4,7 @@ mod callers;
 mod crashes;
 mod documents;
 mod dpop;
+mod hiccups;
 mod interleavings;
 mod lost_answers;
 mod lost_vault;

@@ -4,8 +4,13 @@ package dev.moorline
  * Stores the vault's key where only this app on this device can read it. For an app that has a better place than the
  * platform's own key store.
  *
- * The functions are called on Moorline's own threads, possibly several at once, and may block. What they throw becomes
- * [MoorlineException.StorageUnavailable], with the exception as its cause. It never ends a session.
+ * The functions are called on a thread that Moorline keeps for this, one call at a time, and may block. After ten
+ * seconds Moorline stops waiting, and calls fail with [StorageUnavailableReason.BUSY] until the key store has
+ * answered.
+ *
+ * What a function throws becomes [MoorlineException.StorageUnavailable], with the exception as its cause, and never
+ * ends a session. Only [KeyStoreException.Damaged] and a loaded key of any length but 32 bytes mean that the key is
+ * lost, and become [MoorlineException.StorageLost].
  */
 public interface KeyStore {
     /**
@@ -46,8 +51,20 @@ public sealed class KeyStoreException(message: String, cause: Throwable?) : Exce
     public class Unavailable(public val reason: String, cause: Throwable? = null) :
         KeyStoreException("no key store is available: $reason", cause)
 
+    /** The key store did not answer in time: a retry may succeed. */
+    public class TimedOut(cause: Throwable? = null) : KeyStoreException("the key store did not answer in time", cause)
+
     /**
-     * The key store reported an error.
+     * There is an entry of this name, and it cannot be read any more: a backup was restored without the key that
+     * protects it, for example. What was sealed with the key is lost, and the user has to sign in again.
+     *
+     * @property reason why; may be logged.
+     */
+    public class Damaged(public val reason: String, cause: Throwable? = null) :
+        KeyStoreException("the entry in the key store cannot be read any more: $reason", cause)
+
+    /**
+     * The key store reported another error: a retry may succeed.
      *
      * @property reason what happened; may be logged.
      */

@@ -1,5 +1,6 @@
 package dev.moorline
 
+import dev.moorline.internal.AppCriticalSectionsAdapter
 import dev.moorline.internal.AppKeyStoreAdapter
 import dev.moorline.internal.Translator
 import dev.moorline.internal.toApp
@@ -42,17 +43,19 @@ import dev.moorline.ffi.StateWatch as FfiStateWatch
 public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): Moorline {
     val configuration = MoorlineBuilder().apply(configure).build()
     val translator = Translator()
+    val directory = platform.vaultDirectory.path
+    val sections = platform.criticalSections?.let { AppCriticalSectionsAdapter(it, translator::sectionFailed) }
     val client = translator.calling {
         when (val keys = platform.keys) {
-            is Platform.Keys.OfApp -> FfiClient.withAppKeyStore(
-                configuration,
-                platform.vaultDirectory.path,
-                AppKeyStoreAdapter(keys.keyStore, translator::keyStoreFailed),
-            )
+            is Platform.Keys.OfApp -> {
+                val keyStore = AppKeyStoreAdapter(keys.keyStore, translator::keyStoreFailed)
+                FfiClient.withAppKeyStore(configuration, directory, keyStore, sections)
+            }
+            // Only iOS has access groups.
             is Platform.Keys.OfPlatform ->
-                FfiClient.withPlatformKeyStore(configuration, platform.vaultDirectory.path, keys.service)
+                FfiClient.withPlatformKeyStore(configuration, directory, keys.service, null, sections)
             is Platform.Keys.InFiles ->
-                FfiClient.withInsecureFileKeyStore(configuration, platform.vaultDirectory.path, keys.directory.path)
+                FfiClient.withInsecureFileKeyStore(configuration, directory, keys.directory.path, sections)
         }
     }
     return Moorline(client, translator)
@@ -207,6 +210,14 @@ public class Moorline internal constructor(
      * @throws MoorlineException.StorageUnavailable and then nothing has happened.
      */
     public suspend fun signOut(): SignOutOutcome = call { client.signOut(null).toApp() }
+
+    /**
+     * Drops connections that nobody uses, because the device's network has changed: call it when the platform says so,
+     * on any thread (on Android, from `ConnectivityManager.NetworkCallback`). It also takes in changed proxy settings.
+     * What is under way goes on. Without it, a request on a connection that has died quietly costs one short time-out.
+     * After [close], it does nothing.
+     */
+    public fun networkChanged(): Unit = client.networkChanged()
 
     /**
      * Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a sign-in

@@ -84,8 +84,8 @@ public sealed class MoorlineException private constructor(facts: ErrorFacts, cau
         MoorlineException(facts, null)
 
     /**
-     * The vault or its key store cannot be used at present. The session is unchanged. If the app's own [KeyStore]
-     * threw, its exception is the [cause].
+     * The vault or its key store cannot be used at present. The session is unchanged. If the app's own [KeyStore] or
+     * [CriticalSections] threw, that exception is the [cause].
      *
      * @property reason why it cannot be used.
      */

@@ -8,9 +8,20 @@ import java.io.File
  * @property vaultDirectory the folder of the vault. It is created if it is missing, readable by its owner only.
  * Exclude it from backups that leave the device.
  */
-public class Platform private constructor(public val vaultDirectory: File, internal val keys: Keys) {
+public class Platform private constructor(
+    public val vaultDirectory: File,
+    internal val keys: Keys,
+    internal val criticalSections: CriticalSections? = null,
+) {
     /** With a key store that the app brings. */
     public constructor(vaultDirectory: File, keyStore: KeyStore) : this(vaultDirectory, Keys.OfApp(keyStore))
+
+    /**
+     * The same machine, for a system that suspends apps: tells it when the app must not be suspended. All [Moorline]s
+     * of one process with the same vault and account use the sections of the first.
+     */
+    public fun withCriticalSections(criticalSections: CriticalSections): Platform =
+        Platform(vaultDirectory, keys, criticalSections)
 
     internal sealed interface Keys {
         class OfApp(val keyStore: KeyStore) : Keys

@@ -176,6 +176,7 @@ class ErrorsTest {
         val cases = listOf(
             Triple(KeyStoreException.Locked(), StorageUnavailableReason.LOCKED, Retry.WhenUnlocked),
             Triple(KeyStoreException.Unavailable("none"), StorageUnavailableReason.NO_KEY_STORE, Retry.Never),
+            Triple(KeyStoreException.TimedOut(), StorageUnavailableReason.BUSY, Retry.Now),
             Triple(KeyStoreException.Failed("broken"), StorageUnavailableReason.FAILED, Retry.Now),
         )
         provider.moorline(folder, keys).use { moorline ->
@@ -190,6 +191,10 @@ class ErrorsTest {
 
     @Test
     fun `storage_lost - the key is gone`() = assertLost(StorageLostReason.KEY_GONE, MapKeyStore()) { it }
+
+    @Test
+    fun `storage_lost - the key store cannot read the key any more`() =
+        assertLost(StorageLostReason.KEY_GONE, MapKeyStore(KeyStoreException.Damaged("a restored backup"))) { it }
 
     @Test
     fun `storage_lost - the file is damaged`() =

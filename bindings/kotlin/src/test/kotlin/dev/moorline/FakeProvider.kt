@@ -53,6 +53,9 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
     /** How many requests the token endpoint has received. */
     val tokenRequests = AtomicInteger()
 
+    /** The ports that requests came from: one for each connection. */
+    val connections: MutableSet<Int> = ConcurrentHashMap.newKeySet()
+
     /** Requests wait here, once [hold] was called. */
     @Volatile
     private var gate = CountDownLatch(0)
@@ -65,6 +68,7 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
     init {
         server.executor = threads
         server.createContext("/") { exchange ->
+            connections += exchange.remoteAddress.port
             asked.countDown()
             gate.await()
             exchange.use { respond(it) }
@@ -90,8 +94,10 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
         folder: File,
         keyStore: KeyStore = MapKeyStore(),
         configure: MoorlineBuilder.() -> Unit = {},
-    ): Moorline =
-        Moorline(Platform(folder, keyStore)) {
+    ): Moorline = moorline(Platform(folder, keyStore), configure)
+
+    fun moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit = {}): Moorline =
+        Moorline(platform) {
             issuer = this@FakeProvider.issuer
             clientId = "notes"
             redirectUri = REDIRECT_URI
@@ -101,10 +107,14 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
         }
 
     /** The URL that the browser comes back with, for a request that the user has allowed. */
-    fun callback(request: AuthorizationRequest, parameters: String = "code=c1"): String {
+    fun callback(
+        request: AuthorizationRequest,
+        parameters: String = "code=c1",
+        redirectUri: String = REDIRECT_URI,
+    ): String {
         nonce = URI(request.url).rawQuery.split("&").map { it.split("=") }
             .first { (name, _) -> name == "nonce" }.let { (_, value) -> URLDecoder.decode(value, Charsets.UTF_8) }
-        return "$REDIRECT_URI?$parameters&state=${request.state}"
+        return "$redirectUri?$parameters&state=${request.state}"
     }
 
     suspend fun signIn(moorline: Moorline): User = moorline.finishSignIn(callback(moorline.startSignIn()))

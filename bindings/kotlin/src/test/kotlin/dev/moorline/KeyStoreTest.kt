@@ -1,11 +1,13 @@
 package dev.moorline
 
+import kotlinx.coroutines.yield
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
+import java.util.concurrent.CountDownLatch
 import kotlin.test.assertFailsWith
 
 class KeyStoreTest {
@@ -40,18 +42,61 @@ class KeyStoreTest {
     fun `even a thrown Error is an error of ours, and no crash`() = assertUnavailableBecauseOf(StackOverflowError())
 
     @Test
-    fun `a key of the wrong length is never used`() = waiting {
-        val keys = object : KeyStore {
-            override fun load(keyId: String): ByteArray = ByteArray(31)
+    fun `a key store that took too long means that the storage is unavailable`() =
+        assertUnavailableBecauseOf(KeyStoreException.TimedOut())
 
-            override fun store(keyId: String, key: ByteArray) = Unit
+    /** A device that got the vault of a user who is signed in; another folder is another session for this process. */
+    private suspend fun restored(name: String, keys: KeyStore): File {
+        provider.moorline(File(folder, name), keys).use { provider.signIn(it) }
+        val device = File(folder, "$name-restored")
+        File(folder, "$name/vault.moorline").copyTo(File(device, "vault.moorline"))
+        return device
+    }
 
-            override fun delete(keyId: String) = Unit
+    private suspend fun assertLost(moorline: Moorline) {
+        val error = assertFailsWith<MoorlineException.StorageLost> { moorline.accessToken() }
+        assertEquals(StorageLostReason.KEY_GONE, error.reason)
+        assertEquals(Retry.Never, error.retry)
+    }
+
+    @Test
+    fun `a key of the wrong length is lost storage, and a new sign-in works`() = waiting {
+        for (bytes in listOf(0, 31, 33, 1 shl 20)) {
+            val keys = MapKeyStore()
+            val device = restored("$bytes", keys)
+            keys.resize(bytes)
+            provider.moorline(device, keys).use { moorline ->
+                assertLost(moorline)
+                provider.signIn(moorline)
+                moorline.accessToken()
+            }
         }
-        // The first sign-in makes a key, and the next process finds one that is too short.
-        provider.moorline(folder).use { it.startSignIn() }
-        provider.moorline(folder, keys).use { moorline ->
-            assertFailsWith<MoorlineException.StorageUnavailable> { moorline.startSignIn() }
+    }
+
+    @Test
+    fun `an entry that the key store cannot read any more is lost storage`() = waiting {
+        val device = restored("damaged", MapKeyStore())
+        provider.moorline(device, MapKeyStore(KeyStoreException.Damaged("a restored backup"))).use { assertLost(it) }
+    }
+
+    @Test
+    fun `a key store that hangs is busy, blocks nobody, and is used again when it answers`() = waiting {
+        val (keys, gate) = MapKeyStore() to CountDownLatch(1)
+        val hanging = object : KeyStore by keys {
+            override fun load(keyId: String): ByteArray? {
+                gate.await()
+                return keys.load(keyId)
+            }
+        }
+        provider.moorline(restored("hanging", keys), hanging).use { moorline ->
+            assertEquals(SessionState.Locked, moorline.state.value)
+            val error = assertFailsWith<MoorlineException.StorageUnavailable> { moorline.accessToken() }
+            assertEquals(StorageUnavailableReason.BUSY to Retry.Now, error.reason to error.retry)
+            gate.countDown()
+            while (runCatching { moorline.accessToken() }.exceptionOrNull() is MoorlineException.StorageUnavailable) {
+                yield()
+            }
+            assertEquals("ada", moorline.sessionInfo()?.user?.subject)
         }
     }
 

@@ -12,6 +12,9 @@ internal class MapKeyStore(@Volatile var failure: Throwable? = null) : KeyStore 
 
     override fun delete(keyId: String): Unit = guarded { keys.remove(keyId) }
 
+    /** Gives each key this many bytes. */
+    fun resize(bytes: Int) = keys.replaceAll { _, key -> key.copyOf(bytes) }
+
     private inline fun <T> guarded(call: () -> T): T {
         failure?.let { throw it }
         return call()

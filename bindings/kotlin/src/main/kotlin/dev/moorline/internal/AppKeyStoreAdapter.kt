@@ -23,6 +23,8 @@ internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val fa
             throw when (error) {
                 is KeyStoreException.Locked -> AppKeyStoreException.Locked()
                 is KeyStoreException.Unavailable -> AppKeyStoreException.Unavailable(error.reason)
+                is KeyStoreException.TimedOut -> AppKeyStoreException.TimedOut()
+                is KeyStoreException.Damaged -> AppKeyStoreException.Damaged(error.reason)
                 is KeyStoreException.Failed -> AppKeyStoreException.Failed(error.reason)
                 else -> AppKeyStoreException.Failed("the app's key store threw ${error::class.simpleName}")
             }

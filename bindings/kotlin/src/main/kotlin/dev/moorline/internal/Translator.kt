@@ -1,6 +1,7 @@
 package dev.moorline.internal
 
 import dev.moorline.MoorlineException
+import dev.moorline.StorageUnavailableReason
 import dev.moorline.ffi.ErrorKind
 import dev.moorline.ffi.InternalException
 import kotlinx.coroutines.CancellationException
@@ -12,10 +13,16 @@ import dev.moorline.ffi.ClientException as FfiException
 /** Turns what the native library throws into what an app may catch. */
 internal class Translator {
     private val lastKeyStoreFailure = AtomicReference<Throwable?>()
+    private val lastSectionFailure = AtomicReference<Throwable?>()
 
     /** Records what the app's key store threw, as the cause of the error that results. */
     fun keyStoreFailed(failure: Throwable) {
         lastKeyStoreFailure.set(failure)
+    }
+
+    /** Records what the app's critical sections threw, likewise. */
+    fun sectionFailed(failure: Throwable) {
+        lastSectionFailure.set(failure)
     }
 
     /** Runs a call into the native library. It throws only [MoorlineException]s and [CancellationException]s. */
@@ -45,8 +52,10 @@ internal class Translator {
             is ErrorKind.SignedOut -> MoorlineException.SignedOut(kind.reason.toApp(), facts)
             is ErrorKind.NeedsReauth -> MoorlineException.NeedsReauth(kind.reason.toApp(), facts)
             is ErrorKind.StorageUnavailable -> {
-                val cause = lastKeyStoreFailure.getAndSet(null)
-                MoorlineException.StorageUnavailable(kind.reason.toApp(), facts, cause)
+                val reason = kind.reason.toApp()
+                // A section that did not begin makes a call fail with this reason only.
+                val section = lastSectionFailure.getAndSet(null).takeIf { reason == StorageUnavailableReason.BUSY }
+                MoorlineException.StorageUnavailable(reason, facts, lastKeyStoreFailure.getAndSet(null) ?: section)
             }
             is ErrorKind.StorageLost -> MoorlineException.StorageLost(kind.reason.toApp(), facts)
             is ErrorKind.ClockSkew -> MoorlineException.ClockSkew(kind.seconds.seconds, facts)
