@@ -293,7 +293,7 @@ fn a_folder_or_a_pipe_in_the_place_of_a_profile_is_named_and_moved_aside_by_a_si
         let desk = idp.signed_in();
         let file = desk.profile("default").join("profile.json");
         fs::remove_file(&file).unwrap();
-        assert!(std::process::Command::new(command).arg(&file).status().unwrap().success());
+        assert!(Command::new(command).arg(&file).status().unwrap().success());
         let said = desk.run(&["status"]);
         said.failed_with(1, "it is not a regular file");
         assert!(said.err.contains(file.to_str().unwrap()), "{}", said.err);
