@@ -3,10 +3,12 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -22,6 +24,9 @@ use crate::{configuration::Configuration, error::Error, json, wiped};
 
 /// Default response size limit: 1 MiB.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
+
+/// How long to wait for what may follow a whole document.
+const REST: Duration = Duration::from_secs(1);
 
 /// The one way to the network. Cheap to clone; clones share their connections.
 ///
@@ -76,16 +81,29 @@ impl Transport {
     /// The same, without a limit on time.
     async fn exchange(&self, request: Request) -> Result<Response, NetError> {
         let host = request.url.host_str().unwrap_or_default().to_owned();
-        let limit = request.limit;
+        let (limit, is_document) = (request.limit, request.is_document);
         let mut received = self.begin(request).send().await.map_err(|error| classify(&error, &host))?;
         let mut headers = std::mem::take(received.headers_mut());
-        let mut body = Body::new(received.status(), &mut headers, limit)?;
-        let mut any = false;
-        while let Some(chunk) = received.chunk().await.map_err(|error| classify_in_body(&error))? {
-            any |= !chunk.is_empty();
-            body.extend(&chunk)?;
+        let mut body = Body::new(received.status(), &headers, limit, is_document)?;
+        let cut = loop {
+            let next = received.chunk();
+            let next = if body.is_whole_document() {
+                // Its length may be wrong: what is whole is not lost for what does not come.
+                timeout(REST, next).await.unwrap_or(Ok(None))
+            } else {
+                next.await
+            };
+            match next {
+                Ok(Some(chunk)) => body.extend(&chunk)?,
+                Ok(None) => break None,
+                Err(error) => break Some(classify_in_body(&error)),
+            }
+        };
+        let body = body.finish(&mut headers)?;
+        match cut {
+            Some(error) if !(is_document && json::is_whole(&body)) => Err(error),
+            _ => Ok(Response { status: received.status(), headers, body }),
         }
-        Ok(Response { status: received.status(), headers, body: body.finish(any)? })
     }
 
     /// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and
@@ -118,12 +136,14 @@ pub(crate) struct Request {
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
     limit: usize,
+    is_document: bool,
 }
 
 impl Request {
     /// A request with neither headers nor body.
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Zeroizing::default(), limit: DEFAULT_LIMIT }
+        let (headers, body) = (HeaderMap::new(), Zeroizing::default());
+        Self { method, url, headers, body, limit: DEFAULT_LIMIT, is_document: false }
     }
 
     /// The method.
@@ -138,7 +158,8 @@ impl Request {
 
     /// A `GET` that wants JSON.
     pub(crate) fn get_json(url: Url) -> Self {
-        Self::new(Method::GET, url).header(header::ACCEPT, HeaderValue::from_static("application/json"))
+        let accepted = HeaderValue::from_static("application/json");
+        Self::new(Method::GET, url).header(header::ACCEPT, accepted).document()
     }
 
     /// A `POST` of form fields that wants JSON: what OAuth's endpoints take.
@@ -152,6 +173,13 @@ impl Request {
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .body(body.into_bytes())
+            .document()
+    }
+
+    /// For a JSON document.
+    const fn document(mut self) -> Self {
+        self.is_document = true;
+        self
     }
 
     /// With one more header field.

@@ -146,7 +146,7 @@ impl SignIn {
         match self.provider.exchange_code(metadata, &exchange).await? {
             TokenResponse::Issued(tokens) => Ok(Exchanged { login: login.clone(), tokens: *tokens, began }),
             TokenResponse::Refused(refusal) => Err(refusal.into()),
-            TokenResponse::Unclear { why, retry_after } => {
+            TokenResponse::Unclear { why, retry_after, .. } => {
                 tracing::info!(why, "the code exchange got no clear response");
                 Err(Error::unclear(retry_after))
             }

@@ -7,6 +7,7 @@ mod dpop;
 mod interleavings;
 mod lost_answers;
 mod lost_vault;
+mod odd_answers;
 mod races;
 mod secrets;
 mod shared;
