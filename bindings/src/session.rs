@@ -137,6 +137,9 @@ pub struct SessionInfo {
     pub signed_in_at: SystemTime,
     /// How often the session was refreshed since.
     pub refreshes: u64,
+    /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`, for
+    /// example, is about the app's registration.
+    pub last_refusal: Option<String>,
 }
 
 impl From<moorline::SessionState> for SessionState {
@@ -206,6 +209,7 @@ impl From<moorline::SessionInfo> for SessionInfo {
             account: info.account,
             signed_in_at: info.signed_in_at,
             refreshes: info.refreshes,
+            last_refusal: info.last_refusal,
         }
     }
 }

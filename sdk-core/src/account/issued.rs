@@ -1,5 +1,7 @@
 //! Tokens that came for a refresh token, and how they become part of the session.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     dpop::{ProofKey, TokenType},
     provider::{Metadata, RefreshRequest, Tokens},
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// Tokens that were issued for a refresh token.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Issued {
     pub(super) sent: Secret,
     pub(super) proof_key: Option<ProofKey>,
@@ -18,6 +20,8 @@ pub(super) struct Issued {
     pub(super) began: Lifetime,
     /// Whether the provider says that it knows attempts.
     pub(super) knows_attempts: bool,
+    /// Whether the token was sent with an attempt: then the provider gives the same answer again.
+    pub(super) with_attempt: bool,
 }
 
 pub(super) fn issued(
@@ -32,6 +36,7 @@ pub(super) fn issued(
         tokens,
         began,
         knows_attempts: metadata.refresh_attempt_supported,
+        with_attempt: sending.attempt.is_some(),
     }
 }
 

@@ -13,6 +13,7 @@ mod revocations;
 mod sign_out;
 mod single_flight;
 mod store;
+mod unsaved;
 
 pub use self::access_token::AccessToken;
 pub use self::info::SessionInfo;

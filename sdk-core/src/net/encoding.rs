@@ -13,7 +13,7 @@ use crate::{json, wiped::WipedBytes};
 pub(super) const ACCEPTED: &str = "gzip";
 
 /// Takes in the body of a response, decodes it, and counts what comes out: what is small on the wire may be large.
-pub(super) struct Body {
+pub(crate) struct Body {
     received: Limited,
     limit: usize,
     coding: Coding,
@@ -35,7 +35,7 @@ impl Body {
     ///
     /// # Errors
     /// [`NetError::TooLarge`] if the response says at once that it is.
-    pub(super) fn new(
+    pub(crate) fn new(
         status: StatusCode,
         headers: &HeaderMap,
         limit: usize,
@@ -56,7 +56,7 @@ impl Body {
     }
 
     /// Takes in what came.
-    pub(super) fn extend(&mut self, chunk: &[u8]) -> Result<(), NetError> {
+    pub(crate) fn extend(&mut self, chunk: &[u8]) -> Result<(), NetError> {
         self.received.extend(chunk)
     }
 
@@ -67,7 +67,7 @@ impl Body {
     }
 
     /// The whole body. If it was decoded, the headers do not say any more how it was encoded.
-    pub(super) fn finish(self, headers: &mut HeaderMap) -> Result<Zeroizing<Vec<u8>>, NetError> {
+    pub(crate) fn finish(self, headers: &mut HeaderMap) -> Result<Zeroizing<Vec<u8>>, NetError> {
         let received = self.received.bytes;
         let is_json = self.is_document && received.trim_ascii_start().starts_with(b"{");
         let decoded = match self.coding {

@@ -7,10 +7,11 @@
 use std::time::{Duration, SystemTime};
 
 use ::http::StatusCode;
-use serde::Deserialize as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
+use super::refusal::{is_error_status, is_protocol_error};
 use crate::{
     dpop::TokenType,
     error::Error,
@@ -37,7 +38,7 @@ pub(crate) enum TokenResponse {
 }
 
 /// A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
     /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449
@@ -57,9 +58,16 @@ pub(crate) struct Refusal {
     pub(crate) description: String,
     /// By the code as it was sent: what is fit to be shown may look like another.
     of_the_grant: bool,
+    /// By the code as it was sent, and the status.
+    of_the_protocol: bool,
 }
 
 impl Refusal {
+    /// Whether OAuth or OpenID Connect defines this error: then it is the provider's decision, not a gateway's.
+    pub(crate) const fn is_of_the_protocol(&self) -> bool {
+        self.of_the_protocol
+    }
+
     /// Whether the grant itself was refused.
     pub(crate) const fn is_invalid_grant(&self) -> bool {
         self.of_the_grant
@@ -95,7 +103,10 @@ impl TokenResponse {
             {
                 Self::unclear("the error asks to retry later", retry_after(&response.headers, now))
             }
-            Some(refusal) => Self::Refused(refusal),
+            Some(refusal) if refusal.is_of_the_protocol() || is_error_status(status) => {
+                Self::Refused(refusal)
+            }
+            Some(_) => Self::unclear("the error is a gateway's, not OAuth's", None),
             None => Self::Unclear {
                 why: "the response is neither tokens nor an OAuth error",
                 retry_after: None,
@@ -121,6 +132,7 @@ pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refu
         code: redact(code, sent),
         description: redact(description.unwrap_or_default(), sent),
         of_the_grant: code == INVALID_GRANT,
+        of_the_protocol: is_protocol_error(code, response.status),
     })
 }
 

@@ -75,6 +75,9 @@ extension Moorline {
         public let signedInAt: Date
         /// How often the session was refreshed since.
         public let refreshes: UInt64
+        /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`, for
+        /// example, is about the app's registration.
+        public let lastRefusal: String?
     }
 }
 
@@ -147,7 +150,8 @@ extension Moorline.SessionInfo {
             clientID: info.clientId,
             account: info.account,
             signedInAt: info.signedInAt,
-            refreshes: info.refreshes
+            refreshes: info.refreshes,
+            lastRefusal: info.lastRefusal
         )
     }
 }

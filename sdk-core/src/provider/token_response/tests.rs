@@ -87,6 +87,12 @@ fn only_a_parsed_client_error_is_a_refusal() {
         matches!(read(400, r#"{"error":"invalid_grant"}"#), TokenResponse::Refused(r) if r.is_invalid_grant())
     );
     assert!(
+        matches!(read(403, r#"{"error":"invalid_grant"}"#), TokenResponse::Refused(r) if r.is_of_the_protocol())
+    );
+    assert!(
+        matches!(read(400, r#"{"error":"expired"}"#), TokenResponse::Refused(r) if !r.is_of_the_protocol())
+    );
+    assert!(
         matches!(read(401, r#"{"error":"invalid_client"}"#), TokenResponse::Refused(r) if !r.is_invalid_grant())
     );
     for (status, body) in [
@@ -100,6 +106,9 @@ fn only_a_parsed_client_error_is_a_refusal() {
         (400, r#"{"error":["invalid_grant"]}"#),
         (400, r#"{"error":"temporarily_unavailable"}"#),
         (403, ""),
+        (403, r#"{"error":"Forbidden"}"#),
+        (404, r#"{"error":"Not Found"}"#),
+        (404, r#"{"error":"invalid_grant"}"#),
     ] {
         assert!(matches!(read(status, body), TokenResponse::Unclear { .. }), "{status} {body}");
     }

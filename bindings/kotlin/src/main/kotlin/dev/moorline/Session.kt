@@ -80,6 +80,8 @@ public class RequestHeaders internal constructor(public val authorization: Strin
  * @property account which session of the vault this is.
  * @property signedInAt when the sign-in was finished, by the device's clock.
  * @property refreshes how often the session was refreshed since.
+ * @property lastRefusal the error code of the last refresh, if the provider refused it and the session goes on:
+ * `invalid_client`, for example, is about the app's registration.
  */
 public data class SessionInfo(
     val user: User,
@@ -92,4 +94,5 @@ public data class SessionInfo(
     val account: String,
     val signedInAt: Instant,
     val refreshes: Long,
+    val lastRefusal: String? = null,
 )

@@ -103,6 +103,7 @@ internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
     account = account,
     signedInAt = signedInAt,
     refreshes = refreshes.toLong(),
+    lastRefusal = lastRefusal,
 )
 
 internal fun FfiAuthorizationRequest.toApp(): AuthorizationRequest = AuthorizationRequest(url, state)
