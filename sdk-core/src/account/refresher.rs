@@ -239,8 +239,11 @@ impl Refresher {
                 Ok(TokenResponse::Refused(refusal)) => {
                     return self.settle_refused_under(guard, sending, &refusal).await;
                 }
-                Ok(TokenResponse::Unclear { why, retry_after }) => {
+                Ok(TokenResponse::Unclear { why, retry_after, succeeded }) => {
                     tracing::info!(why, "a refresh got no clear response");
+                    if succeeded {
+                        guard.forbid_sending_again();
+                    }
                     (Failure::Unclear, Error::unclear(retry_after), retry_after)
                 }
                 Err(error) => {
@@ -266,8 +269,7 @@ impl Refresher {
             (sent.clone(), successor_of(&issued, self.provider.configuration().allows_bearer()));
         let revocation =
             Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
-        let (id_token, issuer) = (tokens.id_token.clone(), self.provider.configuration().issuer().to_owned());
-        let provider = self.provider.clone();
+        let (id_token, provider) = (tokens.id_token.clone(), self.provider.clone());
         let settled = self.store.update_reserved(move |account| {
             let action = decide(answered(&sent, Verdict::Issued, account));
             if action != Action::Store {
@@ -282,12 +284,14 @@ impl Refresher {
                 }
             };
             // OpenID Connect Core §12.2. The session stays as it was.
-            if id_token.is_some_and(|token| names_another_user(token.expose(), &issuer, &stored.user.subject))
-            {
+            let configuration = provider.configuration();
+            let (issuer, client_id) = (configuration.issuer(), configuration.client_id());
+            let subject = &stored.user.subject;
+            if id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject)) {
                 account.state = StoredState::SignedIn(stored);
                 return Change::Keep(Err(Error::refused(
                     "invalid_id_token",
-                    "the refreshed ID token names another issuer or user",
+                    "the refreshed ID token names another issuer, client or user",
                 )));
             }
             successor(&mut stored);
