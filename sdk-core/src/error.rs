@@ -22,7 +22,8 @@ pub enum Error {
     /// The server asked to come back later (429, or `Retry-After`). The session is unchanged.
     #[error("the server asks to retry in {} seconds", .retry_after.as_millis().div_ceil(1_000))]
     RateLimited {
-        /// How long to wait. Calls before that fail with the remaining time and send nothing.
+        /// How long to wait: an hour at most. Until then, calls fail with the remaining time and send nothing. A changed
+        /// network and a new sign-in end the wait.
         retry_after: Duration,
     },
     /// The certificate of this host is not trusted: a captive portal, a proxy that reads along, a wrong clock, or a server
