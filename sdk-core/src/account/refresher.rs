@@ -14,7 +14,7 @@ use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
     documents::{keep, metadata},
-    evidence::{answered, dropped, end, failure_of, note, reason_of, record_of, verdict_of},
+    evidence::{answered, dropped, end, failure_of, note, of_another_user, reason_of, record_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease},
     issued::{Issued, issued, successor_of},
     patience::Patience,
@@ -24,12 +24,12 @@ use super::{
 };
 use crate::{
     dpop::is_about_the_proof,
-    error::{Error, ReauthReason},
+    error::{Error, ReauthReason, StorageLostReason},
     provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, names_another_user},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, Revocation, StoredSession, StoredState, WhenLost},
+    vault::{Begun, Change, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -238,17 +238,22 @@ impl Refresher {
 
     /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
     async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
-        let Issued { sent, proof_key, tokens, .. } = &issued;
-        let (sent, successor) =
-            (sent.clone(), successor_of(&issued, self.provider.configuration().allows_bearer()));
-        let revocation =
-            Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
+        let Issued { sent, login_state, tokens, .. } = &issued;
+        let (sent, login_state, revocation) = (sent.clone(), login_state.clone(), issued.revocation());
+        let unused = revocation.clone();
+        let successor = successor_of(&issued, self.provider.configuration().allows_bearer());
         let (id_token, issuer) = (tokens.id_token.clone(), self.provider.configuration().issuer().to_owned());
         let provider = self.provider.clone();
         let settled = self.store.update_reserved(move |account| {
             let action = decide(answered(&sent, Verdict::Issued, account));
             if action != Action::Store {
-                return dropped(action, account, revocation);
+                return dropped(action, account, revocation, &login_state);
+            }
+            let names_another = |subject: &str| {
+                id_token.is_some_and(|token| names_another_user(token.expose(), &issuer, subject))
+            };
+            if account.state.kept_session().is_some_and(|session| names_another(&session.user.subject)) {
+                return of_another_user(account, revocation, login_state);
             }
             let mut stored = match std::mem::replace(&mut account.state, StoredState::SignedOut) {
                 StoredState::SignedIn(stored) => stored,
@@ -258,15 +263,6 @@ impl Refresher {
                     return Change::Keep(Ok(None));
                 }
             };
-            // OpenID Connect Core §12.2. The session stays as it was.
-            if id_token.is_some_and(|token| names_another_user(token.expose(), &issuer, &stored.user.subject))
-            {
-                account.state = StoredState::SignedIn(stored);
-                return Change::Keep(Err(Error::refused(
-                    "invalid_id_token",
-                    "the refreshed ID token names another issuer or user",
-                )));
-            }
             successor(&mut stored);
             stored.refusal = None;
             keep(&provider, account);
@@ -275,14 +271,23 @@ impl Refresher {
         });
         match settled.await {
             Ok(Ok(Some(stored))) => Ok(Settled::Stored(self.store.hand_out(&stored))),
-            Ok(Ok(None)) => Ok(Settled::StartOver),
-            Ok(Err(no_session)) => {
+            Ok(Ok(None)) => {
                 self.revocations.send_later();
-                Err(no_session)
+                Ok(Settled::StartOver)
+            }
+            Ok(Err(not_stored)) => {
+                self.revocations.send_later();
+                Err(not_stored)
+            }
+            // The session is gone from this device, and there is no queue.
+            Err(Error::StorageLost(StorageLostReason::Damaged)) => {
+                self.revocations.send_unqueued(unused);
+                Err(Error::StorageLost(StorageLostReason::Damaged))
             }
             Err(error) => {
                 // Whatever the storage's problem is: nobody else has these tokens.
-                if error.is_passing() || matches!(error, Error::StorageUnavailable(_)) {
+                if error.is_passing() || matches!(error, Error::StorageUnavailable(_) | Error::StorageLost(_))
+                {
                     *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
                 }
                 Err(error)
@@ -337,8 +342,9 @@ impl Refresher {
                     // A thief who rotated this token (`superseded`) must not keep the session that its owner has lost.
                     // But if another process may be about to succeed with the token, a revocation would end its
                     // session.
-                    let session = account.state.refreshable().filter(|_| exclusive);
-                    account.revocations.extend(session.map(Revocation::of));
+                    if exclusive {
+                        account.queue_revocation_of_session();
+                    }
                     end(account, ReauthReason::Revoked, record)
                 }
                 Action::Suspend => end(account, reason_of(&refused), record),
@@ -387,6 +393,8 @@ pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
         token: stored.refresh_token.clone()?,
         attempt: begun.attempt.clone(),
         proof_key: stored.proof_key.clone(),
+        login_state: stored.login_state.clone(),
+        subject: stored.user.subject.clone(),
     })
 }
 

@@ -8,6 +8,7 @@ mod interleavings;
 mod lost_answers;
 mod lost_vault;
 mod races;
+mod revocations;
 mod secrets;
 mod shared;
 mod sign_out;
