@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moorline::{Configuration, HostPins};
+use moorline::Configuration;
 
 use crate::Vocabulary;
 
@@ -20,9 +20,9 @@ pub struct ClientConfiguration {
     /// The scopes to request.
     pub scopes: Vec<String>,
     /// The pins of each pinned host.
-    pub pins: Vec<PinnedHost>,
+    pub pins: Vec<HostPins>,
     /// Further root certificates to trust, in PEM.
-    pub extra_roots: Vec<String>,
+    pub extra_root_pems: Vec<String>,
     /// Whether plain HTTP to loopback is allowed, for development.
     pub allow_http_on_loopback: bool,
     /// Whether bearer tokens are accepted from a provider that cannot bind tokens to this device.
@@ -41,11 +41,11 @@ pub struct ClientConfiguration {
 
 /// The pins of one host, each `sha256/` and the base64 of a public key's SHA-256.
 #[derive(Debug, Clone, uniffi::Record)]
-pub struct PinnedHost {
+pub struct HostPins {
     /// The host's name.
     pub host: String,
-    /// The pin of the key in use.
-    pub primary: Option<String>,
+    /// The pins of the keys in use.
+    pub primaries: Vec<String>,
     /// Pins of keys for later; at least one.
     pub backups: Vec<String>,
     /// The day (`2027-06-01`) after which the pins are no longer checked.
@@ -82,7 +82,7 @@ impl ClientConfiguration {
         if let Some(timeout) = self.request_timeout {
             builder = builder.request_timeout(timeout);
         }
-        builder = self.extra_roots.iter().fold(builder, |builder, pem| builder.extra_root_pem(pem));
+        builder = self.extra_root_pems.iter().fold(builder, |builder, pem| builder.extra_root_pem(pem));
         builder = self.pins.into_iter().fold(builder, |builder, host| builder.pins(host.into()));
         builder = self.api_origins.iter().fold(builder, |builder, origin| builder.api_origin(origin));
         self.authorization_parameters
@@ -94,12 +94,9 @@ impl ClientConfiguration {
     }
 }
 
-impl From<PinnedHost> for HostPins {
-    fn from(host: PinnedHost) -> Self {
-        let mut pins = Self::new(&host.host);
-        if let Some(pin) = &host.primary {
-            pins = pins.primary(pin);
-        }
+impl From<HostPins> for moorline::HostPins {
+    fn from(host: HostPins) -> Self {
+        let mut pins = host.primaries.iter().fold(Self::new(&host.host), |pins, pin| pins.primary(pin));
         if let Some(date) = &host.expires {
             pins = pins.expires(date);
         }

@@ -27,7 +27,7 @@ mod sign_in;
 
 pub use cancellation::Cancellation;
 pub use client::Client;
-pub use configuration::{ClientConfiguration, Parameter, PinnedHost};
+pub use configuration::{ClientConfiguration, HostPins, Parameter};
 pub use critical_sections::{AppCriticalSections, AppCriticalSectionsError, Expiry};
 pub use error::{
     ClientError, ErrorKind, ReauthReason, Retry, SignedOutReason, StorageLostReason,

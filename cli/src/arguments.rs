@@ -38,6 +38,8 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+// A usage of its own where an argument is required: clap's own would name `--home` and `--profile` as required, too,
+// whenever their variables are set.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sign in, with the browser.
@@ -49,12 +51,16 @@ pub(crate) enum Command {
     /// Print an access token, refreshed if need be.
     Token(Token),
     /// Send a GET request with the access token.
+    #[command(override_usage = "moorline get [OPTIONS] <URL>")]
     Get(Fetch),
     /// Send a POST request with the access token.
+    #[command(override_usage = "moorline post [OPTIONS] <URL>")]
     Post(Send),
     /// Send a PUT request with the access token.
+    #[command(override_usage = "moorline put [OPTIONS] <URL>")]
     Put(Send),
     /// Send a DELETE request with the access token.
+    #[command(override_usage = "moorline delete [OPTIONS] <URL>")]
     Delete(Fetch),
     /// Get a new access token now.
     Refresh,
@@ -69,10 +75,8 @@ pub(crate) enum Command {
     /// networks and thieves do to apps: a lost answer, two refreshes at once, a spent refresh token that comes back
     /// late, a code that comes twice. Then it revokes every session that it made. Use a test account: the experiments
     /// end sessions.
-    ///
-    /// The exit code is 0 if no check failed (warnings are allowed), 14 if one did, 5 if the provider can't be
-    /// reached, 11 if its certificate is not trusted, 12 if there is no issuer at this address, and 6 if a sign-in was
-    /// called off.
+    #[command(after_long_help = exits_of_check())]
+    #[command(override_usage = "moorline check [OPTIONS] <ISSUER>")]
     Check(Box<Check>),
 }
 
@@ -286,6 +290,24 @@ impl From<Fetch> for Send {
     }
 }
 
+/// The end of `moorline check --help`.
+fn exits_of_check() -> String {
+    let rows = EXITS_OF_CHECK.map(|(exit, meaning)| format!("\n {:>3}  {meaning}", exit.code()));
+    format!("Exit codes:{}\nAll others: moorline --help", rows.concat())
+}
+
+/// What the exit codes mean for `moorline check`.
+const EXITS_OF_CHECK: [(Exit, &str); 8] = [
+    (Exit::Success, "no check failed; warnings are allowed"),
+    (Exit::Unfit, "at least one check failed"),
+    (Exit::Offline, "the provider cannot be reached, or something else answers, such as a captive portal"),
+    (Exit::RateLimited, "the provider asks to wait (Retry-After)"),
+    (Exit::Untrusted, "its certificate is not trusted"),
+    (Exit::Misconfigured, "there is no issuer at this address, or it takes --allow-http"),
+    (Exit::Cancelled, "a sign-in was called off, or nobody came back from the browser"),
+    (Exit::Refused, "the provider refused a later sign-in"),
+];
+
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_secs).map_err(|_| "give a number of seconds".to_owned())
 }
@@ -318,6 +340,42 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_of_check_the_readme_and_the_changelog_have_the_exit_codes_of_the_program() {
+        let mut command = Arguments::command();
+        let help = command.find_subcommand_mut("check").unwrap().render_long_help().to_string();
+        let readme = include_str!("../README.md");
+        let (_, section) = readme.split_once("## Checking a provider").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        for (exit, meaning) in EXITS_OF_CHECK {
+            assert!(help.contains(&format!(" {:>3}  {meaning}", exit.code())), "{help}");
+            let row = format!("| {} | {meaning} |", exit.code());
+            assert!(section.contains(&row), "the section on `check` in cli/README.md lacks the row\n{row}");
+        }
+        let changelog = include_str!("../../CHANGELOG.md").split_whitespace().collect::<Vec<_>>().join(" ");
+        for named in changelog.split(" exit code ").skip(1) {
+            let Some((number, name)) = named.split_once(" (`") else { continue };
+            let Some((name, _)) = name.split_once('`').filter(|_| number.len() < 4) else { continue };
+            let exit = Exit::ALL.into_iter().find(|exit| exit.name() == name).unwrap();
+            assert_eq!(number, exit.code().to_string(), "CHANGELOG.md has another code for {name}");
+        }
+    }
+
+    #[test]
+    fn no_usage_names_an_option_as_required_that_comes_from_the_environment() {
+        for word in ["check", "get", "post", "put", "delete"] {
+            let words = ["moorline", "--home", "/x", "--profile", "y", word];
+            let error = Arguments::try_parse_from(words).unwrap_err().to_string();
+            assert!(error.contains(&format!("Usage: moorline {word} [OPTIONS] <")), "{error}");
+        }
+        for command in Arguments::command().get_subcommands() {
+            let required = command.get_positionals().any(clap::Arg::is_required_set);
+            let mut command = command.clone();
+            let own = format!("moorline {} [OPTIONS] <", command.get_name());
+            assert!(!required || command.render_usage().to_string().contains(&own), "{own}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::signal::Signal;
 pub(crate) enum Failure {
     /// An error of the SDK.
     Sdk(Error),
+    /// A new refresh token came, and the program ends before it could be stored.
+    Unsaved(Error),
     /// There is no key store for the vault's key.
     KeyStore(KeyStoreError),
     /// No sign-in was ever finished with this profile.
@@ -43,9 +45,10 @@ pub(crate) enum Failure {
 #[derive(Debug)]
 pub(crate) struct Unjudged {
     pub(crate) exit: Exit,
+    pub(crate) retry: Retry,
     pub(crate) message: String,
     /// What to do now.
-    pub(crate) hint: &'static str,
+    pub(crate) hint: String,
 }
 
 impl Failure {
@@ -78,7 +81,7 @@ impl Failure {
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Sdk(error) => exit_of(error),
-            Self::KeyStore(_) => Exit::StorageUnavailable,
+            Self::KeyStore(_) | Self::Unsaved(_) => Exit::StorageUnavailable,
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
@@ -96,7 +99,7 @@ impl Failure {
             Self::Sdk(error) => error.retry(),
             Self::KeyStore(KeyStoreError::Locked) => Retry::WhenUnlocked,
             Self::KeyStore(KeyStoreError::TimedOut) => Retry::Now,
-            Self::Check(unjudged) if matches!(unjudged.exit, Exit::Offline) => Retry::Now,
+            Self::Check(unjudged) => unjudged.retry,
             Self::TimedOut(_) | Self::Interrupted(_) | Self::ProviderUnavailable { .. } => Retry::Now,
             _ => Retry::Never,
         }
@@ -114,8 +117,15 @@ impl Failure {
         {
             return Some(format!("The session is unchanged. Retry in {} s.", whole(wait)));
         }
+        if let Self::Check(unjudged) = self {
+            return Some(unjudged.hint.clone());
+        }
         let hint = match self {
             Self::Sdk(error) => sdk_hint(error)?,
+            Self::Unsaved(_) => {
+                "Free some disk space or make the folder writable. If the provider has replaced the stored token, the \
+                 session is lost: run `moorline refresh`, and `moorline login` if that reports an ended session."
+            }
             Self::KeyStore(KeyStoreError::Locked) => "Unlock the key store, and try again.",
             Self::KeyStore(_) => NO_KEY_STORE,
             Self::NoProfile(_) => {
@@ -131,8 +141,7 @@ impl Failure {
             Self::ShortLived { .. } => {
                 "Ask for less with --min-validity, or for longer tokens at the provider."
             }
-            Self::Check(unjudged) => unjudged.hint,
-            Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
+            Self::Check(_) | Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -228,6 +237,11 @@ impl Display for Failure {
                 }
             }
             Self::Sdk(error) => f.write_str(&error.message(Vocabulary::CommandLine)),
+            Self::Unsaved(error) => write!(
+                f,
+                "a new token was received and could not be stored: {}",
+                error.message(Vocabulary::CommandLine)
+            ),
             Self::KeyStore(error) => write!(f, "there is no key store for the vault's key: {error}"),
             Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),
             Self::DamagedProfile { file, why } => {

@@ -39,8 +39,7 @@ fn main() -> ExitCode {
     };
     let output = Output::new(arguments.json);
     start_log(&output);
-    let code = run(arguments, &output).map_or_else(|failure| output.failure(&failure), Exit::code);
-    ExitCode::from(code)
+    ExitCode::from(run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure)))
 }
 
 /// Prints help, or what is wrong with the command line: in JSON if that was asked for, as far as can be said.
@@ -60,16 +59,17 @@ fn no_command(error: &clap::Error) -> u8 {
     Exit::Usage.code()
 }
 
-fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
+/// Returns the exit code.
+fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::local("starting", &error))?;
+    signals::survive_file_size_limit(&runtime)?;
     if let Command::Check(options) = arguments.command {
         // It neither reads nor writes a profile.
         return runtime.block_on(check::run(output, &options));
     }
-    signals::survive_file_size_limit(&runtime)?;
     let context = Context::new(&arguments, output)?;
     runtime.block_on(async {
         let outcome = tokio::select! {
@@ -77,7 +77,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<Exit, Failure> {
             signal = context.signals.first() => Err(Failure::Interrupted(signal)),
             outcome = command(&context, arguments.command) => outcome,
         };
-        commands::wind_down(&context, outcome).await
+        commands::wind_down(&context, outcome).await.map(Exit::code)
     })
 }
 

@@ -21,10 +21,9 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Uses colours on a terminal, unless the user asks for none (<https://no-color.org>).
+    /// Uses colours on a terminal, unless the user asks for none.
     pub(crate) fn new(json: bool) -> Self {
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { json, colour: wanted && stderr().is_terminal() }
+        Self { json, colour: wants_colour() && stderr().is_terminal() }
     }
 
     pub(crate) const fn is_json(&self) -> bool {
@@ -50,13 +49,17 @@ impl Output {
     /// [`Failure::Output`] if standard output cannot be written to.
     #[expect(clippy::unused_self, reason = "all output goes through the one who knows its form")]
     pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
-        if closed::standard_output_was_closed() {
-            return Err(Failure::Output(io::Error::other("it is closed")));
-        }
-        let mut stdout = stdout().lock();
-        let shown = stdout.is_terminal().then(|| plain(&String::from_utf8_lossy(bytes)));
-        let bytes = shown.as_deref().map_or(bytes, str::as_bytes);
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+        let shown = stdout().is_terminal().then(|| plain(&String::from_utf8_lossy(bytes)));
+        write(shown.as_deref().map_or(bytes, str::as_bytes))
+    }
+
+    /// Prints a report of our own. `text` gets whether it may have colours.
+    ///
+    /// # Errors
+    /// [`Failure::Output`] if standard output cannot be written to.
+    pub(crate) fn report(&self, json: &Value, text: impl FnOnce(bool) -> String) -> Result<(), Failure> {
+        let text = if self.json { json.to_string() } else { text(wants_colour() && stdout().is_terminal()) };
+        write(format!("{text}\n").as_bytes())
     }
 
     /// Something that the user may want to know.
@@ -101,6 +104,19 @@ impl Output {
     fn painted(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+fn write(bytes: &[u8]) -> Result<(), Failure> {
+    if closed::standard_output_was_closed() {
+        return Err(Failure::Output(io::Error::other("it is closed")));
+    }
+    let mut stdout = stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(Failure::Output)
+}
+
+/// Unless the user asks for none (<https://no-color.org>).
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn shown(text: impl Display) -> String {

@@ -77,12 +77,13 @@ impl Profile {
     /// The file of the settings as it is.
     pub(crate) fn stored_settings(&self) -> Result<Option<Vec<u8>>, Failure> {
         let file = self.settings_file();
+        // Opening a pipe would wait for a writer.
+        if fs::metadata(&file).is_ok_and(|found| !found.is_file()) {
+            return Err(Failure::DamagedProfile { file, why: "it is not a regular file".to_owned() });
+        }
         match fs::read(&file) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-                Err(Failure::DamagedProfile { file, why: "it is a folder".to_owned() })
-            }
             Err(error) => Err(Failure::local(file.display(), &error)),
         }
     }

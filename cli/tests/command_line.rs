@@ -2,6 +2,9 @@
 //! needs a whole provider is in `tests/` at the top.
 
 #[cfg(test)]
+#[path = "command_line/check.rs"]
+mod check;
+#[cfg(test)]
 #[path = "command_line/output.rs"]
 mod output;
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
-use ::http::{HeaderMap, HeaderValue, header};
+use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use super::head_and_body;
-use crate::net::{challenges, retry_after, wants_other_token};
+use super::{head_and_body, place};
+use crate::net::{Body, NetError, challenges, retry_after, wants_other_token};
 
 /// The values of `WWW-Authenticate` fields, a line each.
 ///
@@ -39,16 +39,43 @@ fn fields<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {
 
 /// Header fields, a line each.
 ///
-/// No wait is longer than a day; a number of seconds is that number.
+/// No wait is longer than an hour; a number of seconds is that number.
 pub fn retry_after_of(input: &[u8]) {
     let (headers, _) = head_and_body(input);
     let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let Some(wait) = retry_after(&headers, now) else { return };
-    assert!(wait <= Duration::from_secs(86_400));
+    assert!(wait <= Duration::from_secs(3_600));
     let mut values = headers.get_all(header::RETRY_AFTER).iter();
     if let (Some(first), None) = (values.next(), values.next())
         && let Some(seconds) = first.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok())
     {
-        assert_eq!(wait.as_secs(), seconds.min(86_400));
+        assert_eq!(wait.as_secs(), seconds.min(3_600));
     }
+}
+
+/// Header fields, a line each, up to an empty line; and a body.
+///
+/// However the body is cut into chunks, the same comes of it, and never more than the limit. What is not encoded stays
+/// as it is. Of gzip, no header is left that describes the encoded body.
+pub fn content_coding(input: &[u8]) {
+    let (headers, body) = head_and_body(input);
+    let (first, second) = body.split_at(place(input, body.len() + 1));
+    // Which of two faults is found first may depend on the chunks.
+    assert_eq!(decoded(&headers, &[body]).ok(), decoded(&headers, &[first, second]).ok());
+}
+
+const LIMIT: usize = 4096;
+
+fn decoded(headers: &HeaderMap, chunks: &[&[u8]]) -> Result<Vec<u8>, NetError> {
+    let mut left = headers.clone();
+    let mut body = Body::new(StatusCode::OK, &mut left, LIMIT)?;
+    chunks.iter().try_for_each(|chunk| body.extend(chunk))?;
+    let decoded = body.finish(chunks.iter().any(|chunk| !chunk.is_empty()))?;
+    assert!(decoded.len() <= LIMIT);
+    if left.len() == headers.len() {
+        assert_eq!(*decoded, chunks.concat());
+    } else {
+        assert!(!left.contains_key(header::CONTENT_ENCODING) && !left.contains_key(header::CONTENT_LENGTH));
+    }
+    Ok(decoded.to_vec())
 }

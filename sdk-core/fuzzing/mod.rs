@@ -20,13 +20,13 @@ mod vault;
 
 pub use self::discovery::{discovery, stored_provider};
 pub use self::dpop::proof_challenge;
-pub use self::headers::{challenges_of as challenges, retry_after_of as retry_after};
+pub use self::headers::{challenges_of as challenges, content_coding, retry_after_of as retry_after};
 pub(crate) use self::input::{first_line, head_and_body};
 pub use self::pins::pins;
 pub use self::sign_in::{callback, loopback};
 pub use self::token_response::token_response;
 pub use self::tokens::{id_token, jwks, jwt, signed_userinfo, userinfo};
-pub use self::vault::{pending_record, vault_file};
+pub use self::vault::{pending_record, sent_record_of as sent_record, vault_file};
 
 /// A target's function.
 pub type Target = fn(&[u8]);
@@ -35,6 +35,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("callback", callback),
     ("challenges", challenges),
+    ("content_coding", content_coding),
     ("discovery", discovery),
     ("id_token", id_token),
     ("jwks", jwks),
@@ -44,6 +45,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("pins", pins),
     ("proof_challenge", proof_challenge),
     ("retry_after", retry_after),
+    ("sent_record", sent_record),
     ("signed_userinfo", signed_userinfo),
     ("stored_provider", stored_provider),
     ("token_response", token_response),

@@ -8,9 +8,9 @@ use crate::{
     secret::Secret,
     time::from_unix_seconds,
     vault::{
-        Contents,
+        Contents, SentBefore,
         format::{FormatError, KeyId, Kind, key_id, open, seal},
-        hash, read_record,
+        hash, read_record, sent_before, sent_record,
     },
 };
 
@@ -49,6 +49,30 @@ pub fn pending_record(input: &[u8]) {
         }
         None => {}
     }
+}
+
+/// The record of the token that was last sent, as the disk gives it.
+///
+/// Only a readable record of another token lets a token count as never sent. What we write is read as it was written.
+pub fn sent_record_of(input: &[u8]) {
+    let (ours, other) = (hash(&Secret::new("mrt1_token".into())), hash(&Secret::new("mrt1_other".into())));
+    let before = sent_before(input, &ours);
+    let members = serde_json::from_slice::<Value>(input).ok();
+    let named = members.as_ref().and_then(|members| members["token_hash"].as_str());
+    match before {
+        SentBefore::No => assert!(named.is_none_or(|named| named != ours)),
+        SentBefore::Yes => assert_eq!(named.unwrap_or(&ours), ours),
+        SentBefore::Suspended => {}
+    }
+    let suspended = before == SentBefore::Suspended;
+    let written = sent_record(&ours, suspended);
+    assert_eq!(written.len(), sent_record(&other, !suspended).len());
+    let read = if suspended { SentBefore::Suspended } else { SentBefore::Yes };
+    assert_eq!((sent_before(&written, &ours), sent_before(&written, &other)), (read, SentBefore::No));
+    // Cut, as a crash may leave it. Only white space follows the record.
+    let end = place(input, written.len());
+    let cut = sent_before(&written[..end], &ours);
+    assert!(cut == SentBefore::Suspended || cut == read);
 }
 
 fn opens_only_as_sealed(kind: Kind, file: &[u8]) {

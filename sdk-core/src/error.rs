@@ -193,7 +193,7 @@ const OPTIONS: [[&str; 4]; 7] = [
     ["allow_bearer()", "--allow-bearer", "allowBearer()", "allowsBearer"],
     ["allow_http_on_loopback()", "--allow-http", "allowHttpOnLoopback()", "allowsHTTPOnLoopback"],
     ["api_origin()", "--api", "apiOrigin()", "apiOrigins"],
-    ["extra_root_pem()", "--ca", "extraRootPem()", "extraRoots"],
+    ["extra_root_pem()", "--ca", "extraRootPem()", "extraRootPEMs"],
     ["redirect_uri()", "--redirect-uri", "redirectUri", "redirectURI"],
     ["account()", "--profile", "account", "account"],
     ["scopes()", "--scope", "scopes()", "scopes"],

@@ -92,7 +92,7 @@ impl Session {
         ));
         store.load(patience.first_reading);
         Ok(Arc::new(Self {
-            sign_in: SignIn::new(store.clone(), provider.clone(), revocations.clone()),
+            sign_in: SignIn::new(store.clone(), provider.clone(), refresher.clone(), revocations.clone()),
             api: ApiClient::new(store.clone(), provider.clone(), refresher.clone()),
             store,
             provider,

@@ -17,6 +17,7 @@ use crate::vault::{Disk, SystemDisk};
 pub(crate) struct TestDisk {
     disk: SystemDisk,
     full: AtomicBool,
+    full_in_place: AtomicBool,
     without_locks: AtomicBool,
     /// The operation that fails: how many succeed before it, and how it fails.
     failing: Mutex<Option<(usize, io::ErrorKind)>>,
@@ -39,6 +40,12 @@ impl TestDisk {
     /// Fills the disk, or makes room again.
     pub(crate) fn fill(&self, full: bool) {
         self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// The same, and a change in place fails too, as with copy on write.
+    pub(crate) fn fill_also_in_place(&self, full: bool) {
+        self.fill(full);
+        self.full_in_place.store(full, Ordering::SeqCst);
     }
 
     /// Lets `before` changes of the disk succeed and the next one fail like this, once.
@@ -109,6 +116,9 @@ impl Disk for TestDisk {
 
     fn overwrite(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         self.may_fail()?;
+        if self.full_in_place.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         assert_eq!(std::fs::metadata(path)?.len(), bytes.len() as u64, "written in place");
         self.disk.overwrite(path, bytes)?;
         self.did(Step::Wrote(name_of(path), bytes.to_vec()));

@@ -39,6 +39,8 @@ pub(crate) struct State {
     pub(crate) overrides: HashMap<&'static str, (u16, String)>,
     /// The paths at which nothing is ever answered.
     pub(crate) hung: HashSet<&'static str>,
+    /// What each answer asks to wait, in seconds.
+    pub(crate) retry_after: Option<u64>,
     /// Claims to put into ID tokens in place of the right ones.
     pub(crate) claims: Value,
     pub(crate) requests: Vec<Seen>,
@@ -94,6 +96,7 @@ impl FakeProvider {
             down: false,
             overrides: HashMap::new(),
             hung: HashSet::new(),
+            retry_after: None,
             claims: json!({}),
             requests: Vec::new(),
             sessions: Vec::new(),
@@ -239,8 +242,10 @@ impl FakeProvider {
         let (status, body) = match seen.path.as_str() {
             "/.well-known/openid-configuration" => (200, self.metadata(&state)),
             "/jwks" => (200, json!({ "keys": [state.signer.jwk()] })),
-            "/token" if seen.form["grant_type"] == "authorization_code" => state.exchange(&self.issuer, seen),
-            "/token" => state.refresh(seen),
+            "/token" | "/token2" if seen.form["grant_type"] == "authorization_code" => {
+                state.exchange(&self.issuer, seen)
+            }
+            "/token" | "/token2" => state.refresh(seen),
             "/revoke" => state.revoke(seen),
             "/userinfo" if state.lets_in(seen) => {
                 (200, json!({ "sub": "ada", "name": "Ada", "email": "ada@example.com" }))
@@ -302,6 +307,9 @@ impl State {
         let mut headers = String::new();
         if self.tells_time {
             headers += &format!("Date: {}\r\n", httpdate::fmt_http_date(self.clock.truth()));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers += &format!("Retry-After: {seconds}\r\n");
         }
         if let (true, Some(nonce)) = (self.binds, self.proofs.nonces.last()) {
             self.serial += usize::from(self.restless);

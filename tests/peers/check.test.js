@@ -12,11 +12,11 @@ import { clientId, programs, startGoProvider, startProvider, temporaryFolder, us
 
 const FIT = 0;
 const UNFIT = 18;
-const CANCELLED = 6;
+const INTERRUPTED = { SIGINT: 130, SIGTERM: 143 };
 const GRACE = 2_000;
 
-/** The report on this provider, and the exit code. Ctrl-C is pressed once it says `interruptAt`. Each sign-in that it asks for is gone through in a new browser. */
-async function check({ issuer, user: who = user }, folder, options = ['--late', '5'], interruptAt = undefined) {
+/** The report on this provider, and the exit code. A `signal` is sent once it says `interruptAt`. Each sign-in that it asks for is gone through in a new browser. */
+async function check({ issuer, user: who = user }, folder, options = ['--late', '5'], interruptAt = undefined, signal = undefined) {
   const dev = join(folder, 'provider.json');
   writeFileSync(dev, JSON.stringify({
     issuer, api: issuer, listen: '', pid: 0, http: true, ca_file: null, ca_pem: null, pins: null, clients: [], users: [who],
@@ -29,7 +29,7 @@ async function check({ issuer, user: who = user }, folder, options = ['--late', 
     stderr += chunk;
     if (interruptAt && stderr.includes(interruptAt)) {
       interruptAt = undefined;
-      child.kill('SIGINT');
+      child.kill(signal);
     }
   });
   const closed = once(child, 'close');
@@ -113,17 +113,19 @@ describe('moorline check judges rightly', { timeout: 300_000 }, () => {
     });
   }
 
-  it('revokes the session that is alive when Ctrl-C comes', async () => {
-    const provider = await startProvider({ grace: 600_000 });
-    try {
-      const { code, report } = await check(provider, home.folder, ['--late', '600'], 'Waiting');
-      assert.equal(code, CANCELLED);
-      assert.equal(report.complete, false);
-      assert.deepEqual(report.sessions, { made: 1, ended_by_experiments: 0, revoked: 1, left: 0 });
-    } finally {
-      await provider.stop();
-    }
-  });
+  for (const [signal, expected] of Object.entries(INTERRUPTED)) {
+    it(`revokes the session that is alive when ${signal} comes`, async () => {
+      const provider = await startProvider({ grace: 600_000 });
+      try {
+        const { code, report } = await check(provider, home.folder, ['--late', '600'], 'Waiting', signal);
+        assert.deepEqual([code, report.exit_code], [expected, expected]);
+        assert.equal(report.complete, false);
+        assert.deepEqual(report.sessions, { made: 1, ended_by_experiments: 0, revoked: 1, left: 0 });
+      } finally {
+        await provider.stop();
+      }
+    });
+  }
 
   it('a provider in Go that rotates and does not detect reuse: a lost answer signs the user out, and a theft goes unnoticed', async () => {
     const provider = await startGoProvider();

@@ -14,6 +14,7 @@ const FIT: i32 = 0;
 const OFFLINE: i32 = 5;
 const UNTRUSTED: i32 = 15;
 const MISCONFIGURED: i32 = 12;
+const RATE_LIMITED: i32 = 14;
 const UNFIT: i32 = 18;
 
 /// The verdict of each check.
@@ -119,6 +120,9 @@ async fn an_unknown_authority_and_a_port_without_tls_are_named() -> Result<()> {
     let plain = Canned::start("200 OK", &[], b"{}").await?;
     let no_tls = cli.run(&["check", &plain.issuer.replace("http:", "https:")]).await?;
     assert_eq!(no_tls.code, UNTRUSTED, "{no_tls:?}");
+    let json = cli.run(&["check", &server.dev().issuer, "--json"]).await?.json()?;
+    // As `docs/errors.md` has it.
+    assert_eq!((&json["error"]["code"], &json["error"]["retry"]), (&"untrusted".into(), &"now".into()));
     assert!(no_tls.stderr.contains("does not speak TLS"), "{no_tls:?}");
     Ok(())
 }
@@ -150,18 +154,34 @@ async fn what_answers_instead_of_a_provider_is_named() -> Result<()> {
         ("503 Service Unavailable", json_type, b"{}", OFFLINE, "503"),
         ("429 Too Many Requests", json_type, b"{}", OFFLINE, "429"),
         ("404 Not Found", json_type, b"{}", MISCONFIGURED, "404"),
-        ("403 Forbidden", json_type, b"{}", MISCONFIGURED, "403"),
+        ("410 Gone", json_type, b"{}", MISCONFIGURED, "410"),
+        ("403 Forbidden", json_type, b"{}", OFFLINE, "403"),
+        ("401 Unauthorized", json_type, b"{}", OFFLINE, "401"),
+        ("511 Network Authentication Required", json_type, b"{}", OFFLINE, "511"),
+        ("429 Too Many Requests", ("retry-after", "7"), b"{}", RATE_LIMITED, "7 s"),
+        ("503 Service Unavailable", ("retry-after", "7"), b"{}", RATE_LIMITED, "7 s"),
         ("200 OK", json_type, b"{\"issuer\":\"htt", OFFLINE, "half"),
         ("200 OK", json_type, b"", OFFLINE, "empty"),
         ("200 OK", json_type, b"[]", MISCONFIGURED, "not a JSON object"),
         ("200 OK", ("content-encoding", "gzip"), b"\x1f\x8b", OFFLINE, "compressed"),
-        ("302 Found", ("location", "/again"), b"", MISCONFIGURED, "redirects"),
+        ("302 Found", ("location", "/again"), b"", OFFLINE, "redirects"),
+        ("302 Found", ("location", "http://portal.example/sign-in"), b"", OFFLINE, "portal.example"),
+        ("302 Found", ("location", "https://127.0.0.1:1/sign-in"), b"", OFFLINE, "127.0.0.1:1"),
+        ("302 Found", ("x-none", ""), b"", OFFLINE, "302"),
         ("200 OK", json_type, &huge, OFFLINE, "1 MiB"),
     ] {
         let canned = Canned::start(status, &[headers], body).await?;
-        let outcome = Cli::new()?.run(&["check", "--allow-http", &canned.issuer]).await?;
+        let arguments = ["check", "--allow-http", "--json", &canned.issuer];
+        let outcome = Cli::new()?.run(&arguments).await?;
         assert_eq!(outcome.code, code, "{status} {says}: {outcome:?}");
-        assert!(outcome.stderr.contains(says), "{status} {says}: {outcome:?}");
+        let error = &outcome.json()?["error"];
+        assert!(error["message"].as_str().context("a message")?.contains(says), "{status} {says}: {error}");
+        let retry = match code {
+            OFFLINE => json!(["now", null]),
+            RATE_LIMITED => json!(["after", 7]),
+            _ => json!(["never", null]),
+        };
+        assert_eq!(json!([error["retry"], error["retry_after"]]), retry, "{status} {says}: {error}");
     }
     Ok(())
 }
@@ -192,6 +212,22 @@ async fn a_provider_with_odd_metadata_is_judged_and_not_refused() -> Result<()> 
     ] {
         assert_eq!(verdicts[check], verdict, "{check}: {outcome:?}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_behind_a_redirect_fails_since_no_app_follows_it() -> Result<()> {
+    let document = json!({ "issuer": "https://id.example.com" }).to_string();
+    let behind =
+        Canned::start("200 OK", &[("content-type", "application/json")], document.as_bytes()).await?;
+    let before = Canned::start("302 Found", &[("location", &behind.issuer)], b"").await?;
+    let outcome = Cli::new()?.run(&["check", "--allow-http", "--json", &before.issuer]).await?;
+    assert_eq!(outcome.code, UNFIT, "{outcome:?}");
+    assert_eq!(verdicts(&outcome)?["discovery"], "fail", "{outcome:?}");
+    // The SDK says the same, in its way.
+    let login = ["login", "--issuer", &before.issuer, "--client-id", "x", "--allow-http", "--json"];
+    let login = Cli::new()?.run(&[&login[..], &["--insecure-file-key", "--no-browser"]].concat()).await?;
+    assert_eq!(login.code, OFFLINE, "{login:?}");
     Ok(())
 }
 

@@ -134,7 +134,7 @@ fn configuration(provider: &Provider) -> ClientConfiguration {
         redirect_uri: Some(REDIRECT_URI.into()),
         scopes: vec!["offline_access".into()],
         pins: vec![],
-        extra_roots: vec![],
+        extra_root_pems: vec![],
         allow_http_on_loopback: true,
         allow_bearer: false,
         api_origins: vec![],

@@ -1,15 +1,17 @@
 //! Finding the provider's metadata (OIDC Discovery §4, RFC 8414 §3).
 
+use moorline::Retry;
 use url::Url;
 
 use super::checks::DISCOVERY;
-use super::document::{self, Unreadable};
+use super::document;
 use super::finding::{Finding, quoted};
 use super::metadata::Metadata;
 use super::probe::{Answer, Probe};
 use super::probe_error::ProbeError;
+use super::trouble::Trouble;
 use crate::exit::Exit;
-use crate::failure::Unjudged;
+use crate::failure::{Unjudged, whole};
 
 /// The metadata, and how it was found.
 #[derive(Debug)]
@@ -23,110 +25,120 @@ const MOST_REDIRECTS: usize = 3;
 
 /// Asks at both addresses. Errors: if there is nothing to judge.
 pub(super) async fn discover(probe: &Probe, issuer: &Url, allow_http: bool) -> Result<Discovered, Unjudged> {
-    let mut oddities = Vec::new();
-    let mut answer = follow(probe, openid_address(issuer), &mut oddities).await?;
+    let mut found = Found::default();
+    let mut answer = follow(probe, issuer, openid_address(issuer), &mut found).await?;
     if (400..500).contains(&answer.status) && answer.status != 429 {
         let first = answer.status;
-        answer = follow(probe, oauth_address(issuer), &mut oddities).await?;
+        answer = follow(probe, issuer, oauth_address(issuer), &mut found).await?;
         if answer.status == 200 {
-            oddities.push(format!("/.well-known/openid-configuration answers {first}"));
+            found.oddities.push(format!("/.well-known/openid-configuration answers {first}"));
         }
     }
-    match answer.status {
-        200 => {}
-        429 | 500.. => {
-            return Err(offline(format!(
-                "{issuer} answered {} to the request for its metadata",
-                answer.status
-            )));
-        }
-        status => return Err(no_issuer(issuer, &format!("both addresses of its metadata answer {status}"))),
+    if let Some(trouble) = Trouble::in_answer(&answer) {
+        return Err(found.no_answer(issuer, &trouble));
     }
-    let document = match document::read(&answer) {
-        Ok(document) => document,
-        Err(Unreadable::NotJson) => {
-            return Err(no_issuer(issuer, "its metadata is something that is not JSON"));
-        }
-        Err(why) => {
-            return Err(offline(format!(
-                "{issuer} answered with {} to the request for its metadata",
-                why.words()
-            )));
-        }
-    };
-    oddities.extend(document.oddities);
+    if answer.status != 200 {
+        return Err(
+            found.no_issuer(issuer, &format!("both addresses of its metadata answer {}", answer.status))
+        );
+    }
+    let document = document::read(&answer).map_err(|why| match Trouble::in_document(&why) {
+        Some(trouble) => found.no_answer(issuer, &trouble),
+        None => found.no_issuer(issuer, "its metadata is something that is not JSON"),
+    })?;
+    found.oddities.extend(document.oddities);
     let Some(metadata) = Metadata::new(document.value, allow_http) else {
-        return Err(no_issuer(issuer, "its metadata is not a JSON object"));
+        return Err(found.no_issuer(issuer, "its metadata is not a JSON object"));
     };
-    Ok(Discovered { metadata, finding: judge(&oddities) })
+    Ok(Discovered { metadata, finding: judge(&found) })
 }
 
-fn judge(oddities: &[String]) -> Finding {
-    if oddities.is_empty() {
+/// What was odd on the way to the metadata.
+#[derive(Debug, Default)]
+struct Found {
+    redirects: Vec<String>,
+    oddities: Vec<String>,
+}
+
+impl Found {
+    fn no_answer(&self, issuer: &Url, trouble: &Trouble) -> Unjudged {
+        let redirects: String = self.redirects.iter().map(|redirect| format!("{redirect}; ")).collect();
+        let hint = match (trouble.exit, trouble.retry) {
+            (_, Retry::After(wait)) => format!("Try again in {} s.", whole(wait)),
+            (Exit::Untrusted, _) => UNTRUSTED.to_owned(),
+            _ => OFFLINE.to_owned(),
+        };
+        let message = format!("no metadata of {issuer}: {redirects}{trouble}");
+        Unjudged { exit: trouble.exit, retry: trouble.retry, message, hint }
+    }
+
+    /// Behind a redirect, it was not the issuer that answered: a captive portal may have sent it.
+    fn no_issuer(&self, issuer: &Url, why: &str) -> Unjudged {
+        if !self.redirects.is_empty() {
+            return self.no_answer(issuer, &Trouble::offline(why));
+        }
+        Unjudged {
+            exit: Exit::Misconfigured,
+            retry: Retry::Never,
+            message: format!("{issuer} does not look like an issuer: {why}"),
+            hint: "Give the issuer exactly as the provider names it, such as https://id.example.com/tenant."
+                .to_owned(),
+        }
+    }
+}
+
+const UNTRUSTED: &str = "Nothing was sent. Check for a sign-in page or a proxy of this network. If the server is your \
+                         own, name its certificate authority with --ca FILE.";
+const OFFLINE: &str =
+    "Check the network (a captive portal or a proxy may answer instead) and the address, and try again.";
+
+fn judge(found: &Found) -> Finding {
+    let all: Vec<&str> = found.redirects.iter().chain(&found.oddities).map(String::as_str).collect();
+    if all.is_empty() {
         return DISCOVERY.pass("The metadata is there.", "Apps configure themselves.");
     }
-    DISCOVERY.warning(
-        format!("The metadata is there, but {}.", oddities.join("; ")),
-        "A strict app finds no provider, and its users can't sign in.",
+    let words = format!("The metadata is there, but {}.", all.join("; "));
+    if found.redirects.is_empty() {
+        return DISCOVERY.warning(words, "A strict app finds no provider, and its users can't sign in.");
+    }
+    DISCOVERY.fail(
+        words,
+        "Apps follow no redirect here (it may lead to a captive portal), so no user can sign in. Answer with 200.",
     )
 }
 
-async fn follow(probe: &Probe, url: Url, oddities: &mut Vec<String>) -> Result<Answer, Unjudged> {
+/// Follows redirects, to judge what is behind them.
+async fn follow(probe: &Probe, issuer: &Url, url: Url, found: &mut Found) -> Result<Answer, Unjudged> {
     let mut url = url;
     for _ in 0..=MOST_REDIRECTS {
-        let answer = probe.get(&url).await.map_err(|error| unanswered(&url, &error))?;
-        let target = match answer.status {
-            301 | 302 | 303 | 307 | 308 => answer.header("location").and_then(|target| url.join(target).ok()),
-            _ => return Ok(answer),
+        let answer = match probe.get(&url).await {
+            Ok(answer) => answer,
+            Err(ProbeError::NotAllowed(why)) if found.redirects.is_empty() => {
+                return Err(Unjudged {
+                    exit: Exit::Misconfigured,
+                    retry: Retry::Never,
+                    message: format!("{}: {why}", url.origin().ascii_serialization()),
+                    hint:
+                        "Give the issuer as an https address. --allow-http allows plain HTTP to this machine."
+                            .to_owned(),
+                });
+            }
+            Err(error) => return Err(found.no_answer(issuer, &Trouble::from(&error))),
         };
-        let Some(target) = target else {
-            return Err(no_issuer(&url, &format!("it answers {} without an address", answer.status)));
-        };
-        let shown = target.host_str().unwrap_or_default();
-        oddities.push(format!("its address answers {} and leads to {}", answer.status, quoted(shown)));
-        url = target;
+        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            return Ok(answer);
+        }
+        let target = answer.header("location").and_then(|target| url.join(target).ok());
+        let shown = target
+            .as_ref()
+            .map_or_else(|| "nowhere".to_owned(), |target| quoted(&target.origin().ascii_serialization()));
+        found.redirects.push(format!("its address answers {} and leads to {shown}", answer.status));
+        match target {
+            Some(target) => url = target,
+            None => break,
+        }
     }
-    Err(no_issuer(&url, "its metadata's address redirects again and again"))
-}
-
-/// What to report if no answer came.
-fn unanswered(url: &Url, error: &ProbeError) -> Unjudged {
-    let origin = url.origin().ascii_serialization();
-    let message = format!("{origin}: {error}");
-    match error {
-        ProbeError::Tls(_) => Unjudged {
-            exit: Exit::Untrusted,
-            message,
-            hint: "Nothing was sent. If the server is your own, name its certificate authority with --ca FILE.",
-        },
-        ProbeError::NotAllowed(_) => Unjudged {
-            exit: Exit::Misconfigured,
-            message,
-            hint: "Give the issuer as an https address. --allow-http allows plain HTTP to this machine.",
-        },
-        ProbeError::Unreachable
-        | ProbeError::Timeout
-        | ProbeError::TooLarge
-        | ProbeError::Cut
-        | ProbeError::Busy(_)
-        | ProbeError::OutOfRequests => offline(message),
-    }
-}
-
-fn offline(message: String) -> Unjudged {
-    Unjudged {
-        exit: Exit::Offline,
-        message,
-        hint: "Check the network (a captive portal or a proxy may answer instead) and the address, and try again.",
-    }
-}
-
-fn no_issuer(issuer: &Url, why: &str) -> Unjudged {
-    Unjudged {
-        exit: Exit::Misconfigured,
-        message: format!("{issuer} does not look like an issuer: {why}"),
-        hint: "Give the issuer exactly as the provider names it, such as https://id.example.com/tenant.",
-    }
+    Err(found.no_answer(issuer, &Trouble::offline("there is no metadata behind the redirects")))
 }
 
 /// OIDC Discovery §4: behind the issuer's path.
@@ -158,17 +170,15 @@ mod tests {
     }
 
     #[test]
-    fn an_oddity_is_a_warning() {
-        assert_eq!(judge(&[]).verdict, Verdict::Pass);
-        assert_eq!(judge(&["x".to_owned()]).verdict, Verdict::Warning);
-    }
-
-    #[test]
-    fn each_failure_to_get_an_answer_has_an_exit_code() {
-        let url = Url::parse("https://id.example.com/x").unwrap();
-        let exit = |error| unanswered(&url, &error).exit;
-        assert_eq!(exit(ProbeError::Unreachable), Exit::Offline);
-        assert_eq!(exit(ProbeError::Tls("x".to_owned())), Exit::Untrusted);
-        assert_eq!(exit(ProbeError::NotAllowed("x".to_owned())), Exit::Misconfigured);
+    fn an_oddity_is_a_warning_and_a_redirect_a_failure() {
+        let of = |redirects: &[&str], oddities: &[&str]| {
+            let [redirects, oddities] =
+                [redirects, oddities].map(|texts| texts.iter().map(ToString::to_string).collect());
+            judge(&Found { redirects, oddities }).verdict
+        };
+        assert_eq!(of(&[], &[]), Verdict::Pass);
+        assert_eq!(of(&[], &["x"]), Verdict::Warning);
+        assert_eq!(of(&["x"], &[]), Verdict::Fail);
+        assert_eq!(of(&["x"], &["y"]), Verdict::Fail);
     }
 }

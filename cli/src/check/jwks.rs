@@ -38,7 +38,7 @@ impl Keys {
         message: &[u8],
         signature: &[u8],
     ) -> Option<bool> {
-        if !KNOWN.contains(&algorithm) {
+        if !VERIFIABLE.contains(&algorithm) {
             return None;
         }
         let fits = |key: &&Value| kid.is_none_or(|kid| text(key, "kid").is_none_or(|other| other == kid));
@@ -51,7 +51,9 @@ impl Keys {
     }
 }
 
-const KNOWN: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
+/// What the SDK verifies, and so does this check. Ed25519 is EdDSA by its newer name (RFC 9864).
+pub(super) const VERIFIABLE: [&str; 10] =
+    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"];
 
 fn verifies(key: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> Option<bool> {
     let part = |name| text(key, name).and_then(decode);
@@ -68,7 +70,7 @@ fn verifies(key: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> O
         let (n, e) = (part("n")?, part("e")?);
         return Some(RsaPublicKeyComponents { n: &n, e: &e }.verify(parameters, message, signature).is_ok());
     }
-    if algorithm == "EdDSA" {
+    if matches!(algorithm, "EdDSA" | "Ed25519") {
         let key = UnparsedPublicKey::new(&signature::ED25519, part("x")?);
         return Some(key.verify(message, signature).is_ok());
     }

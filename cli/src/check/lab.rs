@@ -6,6 +6,7 @@ use super::probe_error::ProbeError;
 use super::secret::Secret;
 use super::sign_in::{Arrival, NoArrival, SignIn};
 use super::tokens::{Client, Refusal, Reply, Tokens};
+use super::trouble::Trouble;
 
 /// What the experiments share.
 #[derive(Debug)]
@@ -17,6 +18,9 @@ pub(super) struct Lab<'a> {
     pub(super) sessions: Vec<Session>,
     /// The last refusal of a refresh token.
     pub(super) refusal: Option<Refusal>,
+    pub(super) cleaned: CleanUp,
+    /// Why an experiment had no answer.
+    pub(super) trouble: Option<Trouble>,
 }
 
 /// A session at the provider.
@@ -32,13 +36,18 @@ pub(super) struct Session {
 pub(super) enum Stop {
     /// This experiment has no result.
     NoResult(String),
+    /// The same, since no answer came.
+    Unanswered(ProbeError),
     /// Nor has any other: there was no sign-in.
     NoSignIn(NoArrival),
 }
 
 impl From<ProbeError> for Stop {
     fn from(error: ProbeError) -> Self {
-        Self::NoResult(format!("No result: {error}."))
+        match error {
+            ProbeError::Interrupted(signal) => Self::NoSignIn(NoArrival::Interrupted(signal)),
+            error => Self::Unanswered(error),
+        }
     }
 }
 
@@ -164,24 +173,20 @@ impl Lab<'_> {
         session.ended = false;
     }
 
-    /// Revokes the sessions that may be alive.
-    pub(super) async fn clean_up(&mut self) -> CleanUp {
+    /// Revokes the sessions that may be alive, and counts in `cleaned`, also when it is cut short.
+    pub(super) async fn clean_up(&mut self) {
         self.probe.release_reserve();
-        let mut done = CleanUp::default();
-        for session in self.sessions.iter().filter(|session| !session.tokens.is_empty()) {
-            done.sessions += 1;
-            if session.ended {
-                done.ended += 1;
-                continue;
-            }
+        let sessions = || self.sessions.iter().filter(|session| !session.tokens.is_empty());
+        let ended = sessions().filter(|session| session.ended).count();
+        self.cleaned = CleanUp { sessions: sessions().count(), ended, revoked: 0 };
+        for session in sessions().filter(|session| !session.ended) {
             // More than one, because a grace period may have made two successors.
             let mut all = true;
             for token in session.tokens.iter().rev().take(3) {
                 all &= matches!(self.client.revoke(token).await, Ok(Ok(())));
             }
-            done.revoked += usize::from(all);
+            self.cleaned.revoked += usize::from(all);
         }
-        done
     }
 }
 

@@ -6,20 +6,29 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use moorline::{Clock as _, SystemClock};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, Method, redirect};
+use tokio::sync::Semaphore;
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
 use super::probe_error::{MOST_REQUESTS, ProbeError};
 use super::secret::Secret;
 use super::tls;
+use crate::signal::Signal;
 
 /// So many of them are kept for the revocations at the end.
 const RESERVED: u32 = 15;
 
 /// The largest answer that is read: 1 MiB.
 const LARGEST: usize = 1024 * 1024;
+
+/// No experiment has more requests under way.
+const MOST_AT_ONCE: u32 = 16;
+
+/// A longer `Retry-After` is taken for a mistake.
+const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
 
 /// The way to the provider.
 #[derive(Debug)]
@@ -28,6 +37,9 @@ pub(super) struct Probe {
     allow_http: bool,
     sent: Cell<u32>,
     most: Cell<u32>,
+    stopped: Cell<Option<Signal>>,
+    /// A permit for each request that waits for its answer.
+    waiting: Semaphore,
     timeout: Duration,
     roots: tls::Roots,
 }
@@ -44,6 +56,18 @@ impl Answer {
     /// The first header field of this name, if it is text.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date by its own clock. A day at most.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(text.parse().map_or(LONGEST_WAIT, Duration::from_secs).min(LONGEST_WAIT));
+        }
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = self.header("date").and_then(|text| httpdate::parse_http_date(text.trim()).ok());
+        let now = now.unwrap_or_else(|| SystemClock.wall());
+        Some(until.duration_since(now).unwrap_or_default().min(LONGEST_WAIT))
     }
 }
 
@@ -80,6 +104,8 @@ impl Probe {
             allow_http,
             sent: Cell::new(0),
             most: Cell::new(MOST_REQUESTS - RESERVED),
+            stopped: Cell::new(None),
+            waiting: Semaphore::new(MOST_AT_ONCE as usize),
             timeout,
             roots,
         })
@@ -90,8 +116,16 @@ impl Probe {
         self.sent.get()
     }
 
+    /// Sends nothing from now on, and waits for the answers to what was sent: they may bring tokens to revoke.
+    pub(super) async fn stop(&self, signal: Signal) {
+        self.stopped.set(Some(signal));
+        // It is never closed, so that this cannot fail.
+        let _ = self.waiting.acquire_many(MOST_AT_ONCE).await;
+    }
+
     /// The experiments are over: what is left of the requests is for revocations.
     pub(super) fn release_reserve(&self) {
+        self.stopped.set(None);
         self.most.set(MOST_REQUESTS);
     }
 
@@ -129,7 +163,11 @@ impl Probe {
         proof: Option<&Secret>,
     ) -> Result<Answer, ProbeError> {
         self.check_address(url)?;
+        if let Some(signal) = self.stopped.get() {
+            return Err(ProbeError::Interrupted(signal));
+        }
         self.count()?;
+        let _waiting = self.waiting.try_acquire();
         let mut request = self
             .client
             .request(method, url.clone())

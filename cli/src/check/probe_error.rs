@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::signal::Signal;
+
 /// No check sends more requests than this.
 pub(super) const MOST_REQUESTS: u32 = 90;
 
@@ -24,6 +26,8 @@ pub(super) enum ProbeError {
     Busy(u16),
     /// All requests of one check are used up.
     OutOfRequests,
+    /// The program is about to end by this signal.
+    Interrupted(Signal),
 }
 
 impl fmt::Display for ProbeError {
@@ -36,6 +40,7 @@ impl fmt::Display for ProbeError {
             Self::Cut => f.write_str("the connection broke in the middle of the answer"),
             Self::Busy(status) => write!(f, "the server answered {status} and asks to come back later"),
             Self::OutOfRequests => write!(f, "the check has used its {MOST_REQUESTS} requests"),
+            Self::Interrupted(signal) => write!(f, "interrupted ({})", signal.name()),
         }
     }
 }

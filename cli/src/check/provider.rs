@@ -7,6 +7,7 @@ use super::checks::{
     PKCE, PUBLIC_CLIENTS, REVOCATION,
 };
 use super::finding::{Check, Finding, quoted};
+use super::jwks::VERIFIABLE;
 use super::metadata::{Endpoint, List, Metadata};
 
 /// All judgements on `metadata`, which was found at `issuer`.
@@ -214,15 +215,17 @@ fn attempts(metadata: &Metadata) -> Result<Finding, Finding> {
 
 fn id_token_algorithms(metadata: &Metadata) -> Result<Finding, Finding> {
     const NAME: &str = "id_token_signing_alg_values_supported";
-    let Some(algorithms) = list(&ID_TOKEN_ALGORITHMS, metadata, NAME, STRICT)? else {
-        return Ok(ID_TOKEN_ALGORITHMS.warning(format!("{NAME} is missing."), STRICT));
+    let algorithms = list(&ID_TOKEN_ALGORITHMS, metadata, NAME, STRICT)?;
+    let Some(algorithms) = algorithms.filter(|algorithms| !algorithms.is_empty()) else {
+        return Ok(ID_TOKEN_ALGORITHMS.warning(format!("{NAME} is missing or empty."), STRICT));
     };
     let usable: Vec<&str> =
-        algorithms.iter().map(String::as_str).filter(|name| PUBLIC_KEY.contains(name)).collect();
+        algorithms.iter().map(String::as_str).filter(|name| VERIFIABLE.contains(name)).collect();
     if usable.is_empty() {
+        let offered: Vec<String> = algorithms.iter().take(MOST_SHOWN).map(|name| quoted(name)).collect();
         return Ok(ID_TOKEN_ALGORITHMS.fail(
-            "No algorithm with a public key is offered for ID tokens.",
-            "An app without a secret can't verify who signed in.",
+            format!("Offered: {}. The SDK verifies {}.", offered.join(", "), VERIFIABLE.join(", ")),
+            "No user can sign in: the SDK refuses ID tokens that it can't verify with a public key.",
         ));
     }
     if algorithms.iter().any(|name| name == "none") {
@@ -234,8 +237,8 @@ fn id_token_algorithms(metadata: &Metadata) -> Result<Finding, Finding> {
     Ok(ID_TOKEN_ALGORITHMS.pass(format!("{}.", usable.join(", ")), "Apps verify who signed in."))
 }
 
-const PUBLIC_KEY: [&str; 11] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"];
+/// Names from a provider, in a report of one screen.
+const MOST_SHOWN: usize = 5;
 
 fn revocation(metadata: &Metadata) -> Result<Finding, Finding> {
     let users = "After a sign-out, a copy of the refresh token goes on working until it expires.";

@@ -1,14 +1,12 @@
 //! The report: one screen for people, one JSON object for scripts.
 
-use std::io::{self, IsTerminal as _, Write as _, stdout};
-
 use serde_json::{Value, json};
 
 use super::checks::ALL;
 use super::finding::{Finding, Verdict};
 use super::lab::CleanUp;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::signal::Signal;
 
 /// All that a check has to say.
 #[derive(Debug)]
@@ -19,8 +17,17 @@ pub(super) struct Report<'a> {
     pub(super) requests: u32,
     pub(super) sign_ins: u32,
     pub(super) clean_up: CleanUp,
-    /// What kept the check from its end, if anything did: the exit code without a failure.
-    pub(super) stopped: Option<Exit>,
+    /// What kept the check from its end, if anything did.
+    pub(super) stopped: Option<Stopped>,
+}
+
+/// What kept a check from its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// This is the exit code, unless a check failed.
+    By(Exit),
+    /// The exit code is the signal's, whatever was found until then.
+    BySignal(Signal),
 }
 
 impl Report<'_> {
@@ -41,8 +48,14 @@ impl Report<'_> {
         self.findings.iter().filter(|finding| finding.verdict == verdict).count()
     }
 
-    pub(super) fn exit(&self) -> Exit {
-        if self.count(Verdict::Fail) > 0 { Exit::Unfit } else { self.stopped.unwrap_or(Exit::Success) }
+    /// The exit code.
+    pub(super) fn code(&self) -> u8 {
+        match self.stopped {
+            Some(Stopped::BySignal(signal)) => signal.code(),
+            _ if self.count(Verdict::Fail) > 0 => Exit::Unfit.code(),
+            Some(Stopped::By(exit)) => exit.code(),
+            None => Exit::Success.code(),
+        }
     }
 
     pub(super) fn json(&self) -> Value {
@@ -69,7 +82,7 @@ impl Report<'_> {
             "client_id": self.client_id,
             "fit": self.count(Verdict::Fail) == 0 && self.stopped.is_none(),
             "complete": self.stopped.is_none(),
-            "exit_code": self.exit().code(),
+            "exit_code": self.code(),
             "summary": summary,
             "checks": checks,
             "requests": self.requests,
@@ -197,20 +210,6 @@ fn painted(text: &str, verdict: Verdict, colour: bool) -> String {
     if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
-/// Prints a report. Errors: if it can't be written; a reader that has gone away is none.
-pub(super) fn print(report: &Report<'_>, as_json: bool) -> Result<(), Failure> {
-    let mut stdout = stdout().lock();
-    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let colour = wanted && stdout.is_terminal();
-    let text = if as_json { report.json().to_string() } else { report.text(colour) };
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::local("standard output", &error))
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::checks::{DPOP, LOST_ANSWER, PKCE};
@@ -226,11 +225,13 @@ mod tests {
     fn the_exit_code_is_zero_with_warnings_and_not_with_a_failure() {
         let mut report = report(vec![PKCE.pass("a", "b"), DPOP.warning("c", "d")], Some("app"));
         report.complete("why");
-        assert_eq!(report.exit(), Exit::Success);
-        report.stopped = Some(Exit::Cancelled);
-        assert_eq!(report.exit(), Exit::Cancelled);
+        assert_eq!(report.code(), Exit::Success.code());
+        report.stopped = Some(Stopped::By(Exit::Cancelled));
+        assert_eq!(report.code(), Exit::Cancelled.code());
         report.findings.push(LOST_ANSWER.fail("e", "f"));
-        assert_eq!(report.exit(), Exit::Unfit);
+        assert_eq!(report.code(), Exit::Unfit.code());
+        report.stopped = Some(Stopped::BySignal(Signal::Terminate));
+        assert_eq!(report.code(), 143);
     }
 
     #[test]

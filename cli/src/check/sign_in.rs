@@ -15,6 +15,7 @@ use super::secret::Secret;
 use super::tokens::error_words;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::signal::Signal;
 
 /// How to sign in.
 #[derive(Debug)]
@@ -51,8 +52,10 @@ pub(super) struct Arrival {
 pub(super) enum NoArrival {
     /// The provider sent an error.
     Refused(String),
-    /// The user denied the request, nobody came back in time, or Ctrl-C.
+    /// The user denied the request, or nobody came back in time.
     CalledOff,
+    /// A signal asks the program to end.
+    Interrupted(Signal),
     /// Something of our own, such as a port in use.
     Local(Failure),
 }
@@ -75,7 +78,6 @@ impl SignIn<'_> {
         let callback = tokio::select! {
             callback = receiver.wait(state.expose(), self.timeout) => callback.map_err(|_| NoArrival::CalledOff)?,
             pasted = pasted(typed, output, &state) => pasted,
-            _ = tokio::signal::ctrl_c() => return Err(NoArrival::CalledOff),
         };
         let url =
             Url::parse(&callback).map_err(|_| NoArrival::Refused("an address that is none".to_owned()))?;

@@ -119,7 +119,7 @@ pub(super) struct Client<'a> {
 }
 
 /// How long a provider may ask to wait, and how often.
-const LONGEST_WAIT: u64 = 65;
+const LONGEST_WAIT: Duration = Duration::from_secs(65);
 const MOST_WAITS: u32 = 3;
 
 impl<'a> Client<'a> {
@@ -242,11 +242,10 @@ impl<'a> Client<'a> {
             if !matches!(answer.status, 429 | 502..=504) {
                 return Ok(answer);
             }
-            let seconds = answer.header("retry-after").and_then(|text| text.trim().parse().ok());
-            match seconds {
-                Some(seconds @ 0..=LONGEST_WAIT) if self.waits.get() < MOST_WAITS => {
+            match answer.retry_after() {
+                Some(wait) if wait <= LONGEST_WAIT && self.waits.get() < MOST_WAITS => {
                     self.waits.set(self.waits.get() + 1);
-                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    tokio::time::sleep(wait).await;
                 }
                 _ => return Err(ProbeError::Busy(answer.status)),
             }

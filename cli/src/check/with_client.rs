@@ -1,34 +1,39 @@
 //! The part of a check that takes a client: sign-ins in the user's browser, and the experiments in their order.
 
+use std::time::Duration;
+
+use super::Documents;
 use super::checks::{
     BINDING, CODE_TWICE, LATE, LOST_ANSWER, LOST_ANSWER_ATTEMPT, NONCES, RACE, RACE_ATTEMPT, REFRESH_TOKEN,
     REVOKED, SIGN_IN, WRONG_VERIFIER,
 };
 use super::experiments::{Holder, binding, code, first, late, lost, race, revoked};
 use super::finding::{Check, Finding, Verdict};
-use super::jwks::Keys;
-use super::lab::{Found, Lab, Stop};
+use super::lab::{CleanUp, Found, Lab, Stop};
 use super::metadata::{List, Metadata};
 use super::probe::Probe;
 use super::provider;
-use super::report::Report;
+use super::report::{Report, Stopped};
 use super::sign_in::{NoArrival, SignIn, typed_lines};
 use super::tokens::{Client, Tokens};
+use super::trouble::Trouble;
 use crate::arguments::Check as Options;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::signals::{self, Signals};
 
 /// Everything that takes a client and the user's browser.
 pub(super) async fn run(
     output: &Output,
+    signals: &Signals,
     options: &Options,
     client_id: &str,
     probe: &Probe,
-    metadata: &Metadata,
-    keys: &Keys,
+    documents: &Documents,
     report: &mut Report<'_>,
 ) -> Result<(), Failure> {
+    let Documents { metadata, keys, .. } = documents;
     let (Some(authorization_endpoint), Some(token_endpoint)) =
         (metadata.good("authorization_endpoint"), metadata.good("token_endpoint"))
     else {
@@ -50,7 +55,9 @@ pub(super) async fn run(
         timeout: options.sign_in_timeout,
         typed: options.no_browser.then(typed_lines),
     };
-    let mut lab = Lab { probe, client, sign_in, sign_ins: 0, sessions: Vec::new(), refusal: None };
+    let (sessions, cleaned) = (Vec::new(), CleanUp::default());
+    let mut lab =
+        Lab { probe, client, sign_in, sign_ins: 0, sessions, refusal: None, cleaned, trouble: None };
     output.hint(
         "The experiments end sessions, so several sign-ins follow, usually three to six. Use a test account. Your \
          browser may remember you after the first. All sessions are revoked at the end.",
@@ -62,10 +69,17 @@ pub(super) async fn run(
         keys,
     };
     let outcome = tokio::select! {
+        // In this order: what an answer brings is remembered before the experiments are left.
+        biased;
         outcome = experiment(&mut lab, &promised, metadata, options, &mut report.findings) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(NoArrival::CalledOff),
+        interrupted = wind_down(output, signals, probe) => Err(interrupted),
     };
-    report.clean_up = lab.clean_up().await;
+    tokio::select! {
+        () = lab.clean_up() => {}
+        // The first signal lets it go on for a while, whenever it came.
+        () = async { signals.first().await; tokio::time::sleep(REVOKING).await } => {}
+    }
+    report.clean_up = lab.cleaned;
     report.sign_ins = lab.sign_ins;
     if report.clean_up.left() > 0 {
         output.warn(format_args!(
@@ -74,9 +88,12 @@ pub(super) async fn run(
         ));
     }
     match outcome {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            report.stopped = lab.trouble.map(|trouble| Stopped::By(trouble.exit));
+            Ok(())
+        }
         Err(NoArrival::CalledOff) => {
-            report.stopped = Some(Exit::Cancelled);
+            report.stopped = Some(Stopped::By(Exit::Cancelled));
             output.warn(
                 "the sign-in was called off, or nobody came back from the browser. If it shows an error about the \
                  redirect URI, register http://127.0.0.1/callback for any port, or use --redirect-port",
@@ -88,14 +105,34 @@ pub(super) async fn run(
             if lab.sign_ins == 1 {
                 report.findings.push(SIGN_IN.fail(format!("The provider sent back {why}."), users));
             } else {
-                report.stopped = Some(Exit::Refused);
+                report.stopped = Some(Stopped::By(Exit::Refused));
                 output.warn(format_args!("sign-in {} came back with {why}", lab.sign_ins));
             }
+            Ok(())
+        }
+        Err(NoArrival::Interrupted(signal)) => {
+            report.stopped = Some(Stopped::BySignal(signal));
             Ok(())
         }
         Err(NoArrival::Local(failure)) => Err(failure),
     }
 }
+
+/// Waits for a signal, and then for the answers that are under way.
+async fn wind_down(output: &Output, signals: &Signals, probe: &Probe) -> NoArrival {
+    let signal = signals.first().await;
+    output.hint(format_args!(
+        "Interrupted ({}): revoking the sessions of this check. Ctrl-C ends at once.",
+        signal.name()
+    ));
+    // Whoever sends no answer for that long will not send it in time for the revocations.
+    let _ = tokio::time::timeout(ANSWERING, probe.stop(signal)).await;
+    NoArrival::Interrupted(signal)
+}
+
+/// Of the time that a signal leaves: first for answers, then for revocations.
+const ANSWERING: Duration = signals::LIMIT.saturating_sub(REVOKING);
+const REVOKING: Duration = Duration::from_secs(6);
 
 /// What to ask for: what the user said, or the two scopes that a session takes, if the provider knows the second.
 fn scope(options: &Options, metadata: &Metadata) -> String {
@@ -119,11 +156,7 @@ async fn experiment(
     let tokens = match first::sign_in(lab, promised, findings).await {
         Ok(Some(tokens)) => tokens,
         Ok(None) => return Ok(()),
-        Err(Stop::NoSignIn(why)) => return Err(why),
-        Err(Stop::NoResult(why)) => {
-            findings.push(SIGN_IN.not_tested(why));
-            return Ok(());
-        }
+        Err(stop) => return settle(lab, &SIGN_IN, Err(stop), findings),
     };
     if tokens.refresh.is_some() {
         refreshes(lab, &tokens, metadata, options, findings).await?;
@@ -217,6 +250,11 @@ fn settle(
         Ok(finding) => findings.push(finding),
         Err(Stop::NoResult(why)) => {
             findings.push(check.not_tested(why));
+            lab.abandon();
+        }
+        Err(Stop::Unanswered(error)) => {
+            findings.push(check.not_tested(format!("No result: {error}.")));
+            lab.trouble.get_or_insert_with(|| Trouble::from(&error));
             lab.abandon();
         }
         Err(Stop::NoSignIn(why)) => return Err(why),

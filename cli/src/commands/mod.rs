@@ -14,6 +14,8 @@ pub(crate) mod user;
 use std::pin::pin;
 use std::time::Duration;
 
+use moorline::Error;
+
 pub(crate) use self::context::{Context, Started};
 pub(crate) use self::text::{claims, named, one_line, rough, whole_seconds};
 use crate::exit::Exit;
@@ -37,9 +39,17 @@ pub(crate) async fn wind_down(
             finishing.await
         }
     };
-    if let (Err(Failure::Interrupted(_)), Err(error)) = (&outcome, finished) {
-        context.output.warn(format_args!("what was under way is not finished: {}", Failure::from(error)));
-    }
+    let outcome = match (outcome, finished) {
+        // The answer to a refresh is in memory only, and goes with the program.
+        (Ok(_) | Err(Failure::Sdk(_)), Err(error @ Error::StorageUnavailable(_))) => {
+            Err(Failure::Unsaved(error))
+        }
+        (outcome @ Err(Failure::Interrupted(_)), Err(error)) => {
+            context.output.warn(format_args!("what was under way is not finished: {}", Failure::from(error)));
+            outcome
+        }
+        (outcome, _) => outcome,
+    };
     login::settle(context, moorline).await;
     outcome
 }

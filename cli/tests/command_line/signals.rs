@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::idp::Idp;
 use crate::support::{Desk, Said, browse};
 
-fn signal(child: u32, name: &str) {
+pub(crate) fn signal(child: u32, name: &str) {
     assert!(Command::new("kill").args([&format!("-{name}"), &child.to_string()]).status().unwrap().success());
 }
 

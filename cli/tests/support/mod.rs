@@ -89,8 +89,12 @@ impl Desk {
 
     /// Starts a sign-in at `provider` and waits until it says where to go.
     pub(crate) fn start_login(&self, provider: &Provider, more: &[&str]) -> Waiting {
-        let arguments = [&provider.login()[..], &["--no-browser"], more].concat();
-        let mut child = self.command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+        self.start(&[&provider.login()[..], &["--no-browser"], more].concat())
+    }
+
+    /// Starts a command that signs in, and waits until it says where to go.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Waiting {
+        let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         let (sender, messages) = mpsc::channel();
         let stderr = child.stderr.take().unwrap();
         thread::spawn(move || forward_lines(stderr, &sender));

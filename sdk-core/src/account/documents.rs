@@ -6,7 +6,7 @@ use super::store::AccountStore;
 use crate::{
     error::Error,
     provider::{Metadata, Provider},
-    vault::Account,
+    vault::{Account, Change, WhenLost},
 };
 
 /// The provider's metadata. A process that has none yet takes it from the vault, so that a refresh needs no answer
@@ -28,5 +28,21 @@ pub(crate) fn keep(provider: &Provider, account: &mut Account) {
         && stored.replaces(account.provider.as_ref())
     {
         account.provider = Some(stored);
+    }
+}
+
+/// Stores how long the provider asked to wait: the next process sends no refresh before that, either.
+pub(crate) async fn keep_wait(store: &AccountStore, provider: &Arc<Provider>) {
+    let provider = provider.clone();
+    let kept = store.update(WhenLost::Fail, move |account| match provider.to_store() {
+        Some(stored) if stored.replaces(account.provider.as_ref()) => {
+            account.provider = Some(stored);
+            Change::Write(())
+        }
+        _ => Change::Keep(()),
+    });
+    // This process remembers it in any case.
+    if let Err(error) = kept.await {
+        tracing::info!(%error, "how long to wait could not be stored");
     }
 }

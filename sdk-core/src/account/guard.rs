@@ -31,6 +31,11 @@ impl Guard {
         }
     }
 
+    /// Whether another process can take the lease all the same: its file was deleted.
+    pub(super) fn has_lost_its_lease(&self) -> bool {
+        matches!(self, Self::Lease { lease, .. } if lease.is_lost())
+    }
+
     pub(super) fn may_send_again(&self) -> bool {
         match self {
             Self::Attempt => true,
@@ -57,6 +62,13 @@ pub(super) struct Waiting {
     pub(super) request_timeout: Duration,
     /// How often to look whether the lease is free.
     pub(super) poll: Duration,
+}
+
+impl Waiting {
+    /// Longer than any exchange takes, so that nobody gives up before the holder's request can be over.
+    fn limit(self) -> Duration {
+        self.request_timeout * 3 / 2 + Duration::from_secs(1)
+    }
 }
 
 /// Step 4, before every send: time may have passed, or the device slept. `false` if the session has gone on to another
@@ -86,14 +98,12 @@ pub(super) async fn take_lease(
 ) -> Result<Option<(CriticalSection, Lease)>, Error> {
     // Before the lease is taken: a process that is suspended while it holds a lock would keep the others out.
     let critical = store.begin_critical();
-    // Longer than any exchange takes, so that nobody gives up before the holder's request can be over.
-    let limit = waiting.request_timeout * 3 / 2 + Duration::from_secs(1);
     let mut waited = Duration::ZERO;
     let lease = loop {
         if let Some(lease) = store.try_lease().await? {
             break lease;
         }
-        if waited >= limit {
+        if waited >= waiting.limit() {
             tracing::warn!("another process has been refreshing this session for too long");
             return Err(BUSY);
         }
@@ -105,6 +115,28 @@ pub(super) async fn take_lease(
     };
     let held = lease.clone();
     if critical.on_expiry(move || held.suspend()) { Ok(Some((critical, lease))) } else { Err(BUSY) }
+}
+
+/// Waits until the process that sent `token` under a lease whose file was deleted has its answer, if it lives. Returns
+/// `false` if the answer came and was stored.
+///
+/// # Errors
+/// Those of [`is_current`].
+pub(super) async fn wait_for_lost_holder(
+    store: &AccountStore,
+    waiting: Waiting,
+    token: &Secret,
+) -> Result<bool, Error> {
+    tracing::warn!("the lock file of a refresh was deleted; waiting until that refresh can be over");
+    let mut waited = Duration::ZERO;
+    while waited < waiting.limit() {
+        if !is_current(store, token).await? {
+            return Ok(false);
+        }
+        tokio::time::sleep(waiting.poll).await;
+        waited += waiting.poll;
+    }
+    is_current(store, token).await
 }
 
 /// Another process has the lease, or the time of this one is over.

@@ -1,5 +1,7 @@
 //! Tokens that came for a refresh token, and how they become part of the session.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     dpop::{ProofKey, TokenType},
     provider::{Metadata, RefreshRequest, Tokens},
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// Tokens that were issued for a refresh token.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Issued {
     pub(super) sent: Secret,
     pub(super) proof_key: Option<ProofKey>,
@@ -18,6 +20,8 @@ pub(super) struct Issued {
     pub(super) began: Lifetime,
     /// Whether the provider says that it knows attempts.
     pub(super) knows_attempts: bool,
+    /// Whether the token was sent with an attempt: then the provider gives the same answer again.
+    pub(super) with_attempt: bool,
     /// The sign-in that the session came from, and its user.
     pub(super) login_state: Secret,
     pub(super) subject: String,
@@ -46,6 +50,7 @@ pub(super) fn issued(
         knows_attempts: metadata.refresh_attempt_supported,
         login_state: sending.login_state.clone(),
         subject: sending.subject.clone(),
+        with_attempt: sending.attempt.is_some(),
     }
 }
 

@@ -14,6 +14,7 @@ mod revocations;
 mod sign_out;
 mod single_flight;
 mod store;
+mod unsaved;
 
 pub use self::access_token::AccessToken;
 pub use self::info::SessionInfo;

@@ -4,23 +4,20 @@
 //! (step 7). So whatever crashes in between, the next refresh sends the same token with the same attempt and gets the
 //! same successor. Where the provider knows no attempts, a [`Lease`] and a *sent record* take their place.
 
-use std::{
-    future::Future,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
-    documents::{keep, metadata},
+    documents::{keep, keep_wait, metadata},
     evidence::{answered, dropped, end, failure_of, note, of_another_user, reason_of, record_of, verdict_of},
-    guard::{BUSY, Guard, Waiting, is_current, take_lease},
+    guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
     issued::{Issued, issued, successor_of},
     patience::Patience,
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
+    unsaved::Unsaved,
 };
 use crate::{
     dpop::is_about_the_proof,
@@ -29,7 +26,7 @@ use crate::{
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, StoredSession, StoredState, WhenLost},
+    vault::{Begun, Change, SentBefore, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -41,9 +38,8 @@ pub(crate) struct Refresher {
     executor: Executor,
     patience: Patience,
     flight: SingleFlight,
-    /// A response that could not be made durable yet: the next refresh begins with it. (A provider that knows attempts
-    /// would send it again; others would not.)
-    unsaved: Mutex<Option<Issued>>,
+    /// Responses that could not be put into the vault yet: the next refresh begins with them.
+    unsaved: Unsaved,
 }
 
 /// How one round of a refresh ended.
@@ -81,7 +77,7 @@ impl Refresher {
         executor: Executor,
         patience: Patience,
     ) -> Self {
-        let (flight, unsaved) = (SingleFlight::default(), Mutex::default());
+        let (flight, unsaved) = (SingleFlight::default(), Unsaved::new(store.clone()));
         Self { store, provider, revocations, executor, patience, flight, unsaved }
     }
 
@@ -124,14 +120,24 @@ impl Refresher {
             None if state.may_retry(self.store.clock()) => {
                 self.refresh_session(request).await.map_err(|_| state.no_session())
             }
-            None => Err(state.no_session()),
+            // A response that was saved is better evidence than the refusal.
+            None => match state.refused_token() {
+                Some(refused) if self.settle_saved(refused).await?.is_some() => {
+                    self.refresh_session(request).await
+                }
+                _ => Err(state.no_session()),
+            },
         }
     }
 
     async fn refresh_session(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         for _ in 0..ROUNDS {
-            if let Settled::Stored(token) = self.round(&metadata, request).await?
+            let round = self.round(&metadata, request).await;
+            if matches!(round, Err(Error::RateLimited { .. })) {
+                keep_wait(&self.store, &self.provider).await;
+            }
+            if let Settled::Stored(token) = round?
                 && token.expires_in() != Some(Duration::ZERO)
             {
                 self.revocations.send_later();
@@ -177,7 +183,17 @@ impl Refresher {
         if !is_current(&self.store, &sending.token).await? {
             return Ok(Settled::StartOver);
         }
+        // The last holder of the lease may have got the successor, and could only save it beside the vault.
+        if let Some(settled) = self.settle_saved(&sending.token).await? {
+            return Ok(settled);
+        }
         let sent_before = self.store.prepare_exchange(&lease, &sending.token).await?;
+        if lease.is_new()
+            && sent_before != SentBefore::No
+            && !wait_for_lost_holder(&self.store, self.waiting(), &sending.token).await?
+        {
+            return Ok(Settled::StartOver);
+        }
         self.exchange(metadata, sending, &mut Guard::Lease { lease, sent_before }).await
     }
 
@@ -198,6 +214,9 @@ impl Refresher {
             if !is_current(&self.store, &sending.token).await? {
                 return Ok(Settled::StartOver);
             }
+            if guard.has_lost_its_lease() {
+                return Ok(Settled::StartOver);
+            }
             if !guard.may_send() {
                 return Err(BUSY);
             }
@@ -205,7 +224,11 @@ impl Refresher {
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
                 Ok(TokenResponse::Issued(tokens)) => {
                     // A success counts even if another process sends meanwhile: it needs no lease.
-                    return self.settle(issued(metadata, sending, *tokens, began)).await;
+                    let settled = self.settle(issued(metadata, sending, *tokens, began)).await?;
+                    if let Guard::Lease { lease, .. } = guard {
+                        self.store.clear_sent(lease).await;
+                    }
+                    return Ok(settled);
                 }
                 // Nothing was decided about the session: the same token again, with a new proof.
                 Ok(TokenResponse::Refused(refusal)) if is_about_the_proof(&refusal.code) => {
@@ -288,7 +311,7 @@ impl Refresher {
                 // Whatever the storage's problem is: nobody else has these tokens.
                 if error.is_passing() || matches!(error, Error::StorageUnavailable(_) | Error::StorageLost(_))
                 {
-                    *self.unsaved.lock().unwrap_or_else(PoisonError::into_inner) = Some(issued);
+                    self.unsaved.keep(issued).await;
                 }
                 Err(error)
             }
@@ -297,10 +320,27 @@ impl Refresher {
 
     /// Stores a response that could not be made durable before.
     pub(super) async fn settle_unsaved(&self) -> Result<Option<Settled>, Error> {
-        let unsaved = self.unsaved.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match unsaved {
+        match self.unsaved.take() {
             Some(issued) => self.settle(issued).await.map(Some),
             None => Ok(None),
+        }
+    }
+
+    /// Stores a response to `sent`, a token of the vault, that this process or another one could only save beside it.
+    pub(super) async fn settle_saved(&self, sent: &Secret) -> Result<Option<Settled>, Error> {
+        let Some(issued) = self.unsaved.saved(sent).await? else { return Ok(None) };
+        let settled = self.settle(issued).await;
+        if !matches!(settled, Err(Error::StorageUnavailable(_))) {
+            self.unsaved.settled(sent).await;
+        }
+        settled.map(Some)
+    }
+
+    /// The same for the session in the vault, which is about to be left: its latest token is the one to revoke.
+    pub(crate) async fn settle_saved_session(&self) {
+        let Ok(state) = self.store.stored_state().await else { return };
+        if let Some(token) = state.kept_session().and_then(|session| session.refresh_token.as_ref()) {
+            let _ = self.settle_saved(token).await;
         }
     }
 

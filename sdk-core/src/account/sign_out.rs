@@ -38,6 +38,8 @@ pub(crate) async fn sign_out(
     revocations: &Revocations,
     limit: Duration,
 ) -> Result<SignOutOutcome, Error> {
+    // Its token is the one to revoke. What fails here does not keep the user signed in.
+    refresher.settle_saved_session().await;
     let cleared = store.update(WhenLost::StartAnew, |account| Change::Write(clear_session(account)));
     let Cleared { token, earlier } = cleared.await?;
     store.signal(StateEvent::SignInEnded);

@@ -21,9 +21,10 @@ use crate::{
     state::{SessionState, SessionStates, StateEvent, StateMachine},
     time::{Clock, from_unix_seconds},
     vault::{
-        Account, AccountId, Begun, Change, Lease, SentBefore, StoredSession, StoredState, Updated, Vault,
-        VaultError, WhenLost,
+        Account, AccountId, Begun, Change, Lease, Opened, SentBefore, StoredSession, StoredState, Updated,
+        Vault, VaultError, WhenLost,
     },
+    wiped::WipedBytes,
 };
 
 /// The one owner of an account's data.
@@ -205,7 +206,7 @@ impl AccountStore {
     ) -> Result<T, Error> {
         let id = self.id.clone();
         let written = self.change_vault(move |vault| {
-            vault.update_reserved(|contents| observed(contents.account_mut(&id), change))
+            vault.update_reserved(&id, |contents| observed(contents.account_mut(&id), change))
         });
         Ok(self.observe_update(written.await?))
     }
@@ -229,6 +230,30 @@ impl AccountStore {
     pub(super) async fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, Error> {
         let (lease, token) = (lease.clone(), token.clone());
         self.change_vault(move |vault| vault.prepare_exchange(&lease, &token)).await
+    }
+
+    /// Records that an answer to the token was stored.
+    pub(super) async fn clear_sent(&self, lease: &Lease) {
+        let lease = lease.clone();
+        let _ = self.on_vault(move |vault| Ok(vault.clear_sent(&lease))).await;
+    }
+
+    /// Saves an answer beside the vault, durably, in the space that was secured for it.
+    pub(super) async fn save_answer(&self, sent: &Secret, mut answer: WipedBytes) -> Result<(), Error> {
+        let (id, sent) = (self.id.clone(), sent.clone());
+        self.change_vault(move |vault| vault.save_answer(&id, &sent, &mut answer)).await
+    }
+
+    /// The answer to a token of the vault that could only be saved beside it.
+    pub(super) async fn saved_answer(&self, sent: &Secret) -> Result<Option<Opened>, Error> {
+        let sent = sent.clone();
+        self.on_vault(move |vault| vault.saved_answer(&sent)).await
+    }
+
+    /// Removes an answer that is settled.
+    pub(super) async fn remove_answer(&self, sent: &Secret) -> Result<(), Error> {
+        let sent = sent.clone();
+        self.on_vault(move |vault| vault.remove_answer(&sent)).await
     }
 
     /// Begins work that must not be interrupted.

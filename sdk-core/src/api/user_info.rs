@@ -7,8 +7,8 @@ use super::client::ApiClient;
 use crate::{
     account::{AccessToken, metadata},
     error::Error,
-    net::Request,
-    provider::read_refusal,
+    net::{Request, Response, challenges},
+    provider::{Refusal, read_refusal},
     user::User,
     vault::{Change, StoredState, WhenLost},
 };
@@ -22,16 +22,7 @@ impl ApiClient {
         };
         let response = self.authenticated(request_to(endpoint)).await?;
         if response.status != StatusCode::OK {
-            let sent = self.store.latest();
-            let sent: Vec<_> = sent.iter().map(AccessToken::as_secret).collect();
-            return Err(match read_refusal(&response, &sent) {
-                Some(refusal) => refusal.into(),
-                None if response.status.is_client_error() => {
-                    let description = format!("the provider answered with {}", response.status);
-                    Error::refused("userinfo_refused", description)
-                }
-                None => Error::offline(),
-            });
+            return Err(self.userinfo_error(&response));
         }
         let state = self.store.stored_state().await?;
         let subject = state.session().map(|session| session.user.subject.clone());
@@ -51,10 +42,33 @@ impl ApiClient {
         // The user signed out, or another one signed in, while the request was under way.
         updated.await?.ok_or(Error::Cancelled)
     }
+
+    /// What a response without claims means. Only an error that the protocol defines, or a 401 after a new token, is
+    /// the provider's decision (OpenID Connect Core §5.3.3, RFC 6750 §3.1): a portal or a gateway may have answered.
+    fn userinfo_error(&self, response: &Response) -> Error {
+        let status = response.status;
+        if let Some(retry_after) = self.provider.wait_asked(response) {
+            return Error::RateLimited { retry_after };
+        }
+        let sent = self.store.latest();
+        let sent: Vec<_> = sent.iter().map(AccessToken::as_secret).collect();
+        if let Some(refusal) = read_refusal(response, &sent).filter(Refusal::is_of_the_protocol) {
+            return refusal.into();
+        }
+        let challenged = challenges(&response.headers).iter().any(|challenge| {
+            let is_ours = challenge.is_of("Bearer") || challenge.is_of("DPoP");
+            is_ours && (status == StatusCode::UNAUTHORIZED || challenge.error().is_some())
+        });
+        if challenged {
+            return Error::refused("userinfo_refused", format!("the provider answered with {status}"));
+        }
+        tracing::info!(why = format!("the userinfo endpoint answered with {status}"), "no claims");
+        Error::offline()
+    }
 }
 
 /// Whether the claims are signed is for the provider to say: it depends on the client's registration.
 fn request_to(endpoint: &Url) -> Request {
     let accepted = HeaderValue::from_static("application/json, application/jwt");
-    Request::new(Method::GET, endpoint.clone()).header(header::ACCEPT, accepted)
+    Request::new(Method::GET, endpoint.clone()).header(header::ACCEPT, accepted).document()
 }

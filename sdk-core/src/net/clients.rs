@@ -1,9 +1,10 @@
 //! The HTTP clients under the transport: their proxies, and how long they keep connections.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
+use super::proxies::Proxies;
 use crate::{configuration::Configuration, error::Error};
 
 /// How connections are watched.
@@ -34,6 +35,7 @@ impl Watch {
 pub(super) struct Clients {
     https: reqwest::Client,
     http: reqwest::Client,
+    pub(super) proxies: Arc<Proxies>,
 }
 
 impl Clients {
@@ -49,7 +51,9 @@ impl Clients {
             built.map_err(|error| Error::Misconfigured(format!("the HTTP client cannot be made: {error}")))
         };
         let builder = || builder(tls.clone(), configuration, watch);
-        Ok(Self { https: build(builder().https_only(true))?, http: build(builder().no_proxy())? })
+        let proxies = Arc::new(Proxies::of_the_system());
+        let https = if proxies.none { builder().no_proxy() } else { builder() };
+        Ok(Self { https: build(https.https_only(true))?, http: build(builder().no_proxy())?, proxies })
     }
 
     pub(super) fn of(&self, url: &Url) -> &reqwest::Client {

@@ -13,7 +13,7 @@ use crate::wiped::WipedBytes;
 pub(super) const ACCEPTED: &str = "gzip";
 
 /// Takes in the body of a response, decodes it, and counts what comes out: what is small on the wire may be large.
-pub(super) struct Body(Kind);
+pub(crate) struct Body(Kind);
 
 enum Kind {
     Plain(Limited),
@@ -26,7 +26,7 @@ impl Body {
     ///
     /// # Errors
     /// [`NetError::TooLarge`] if the response says at once that it is.
-    pub(super) fn new(status: StatusCode, headers: &mut HeaderMap, limit: usize) -> Result<Self, NetError> {
+    pub(crate) fn new(status: StatusCode, headers: &mut HeaderMap, limit: usize) -> Result<Self, NetError> {
         let declared = texts(headers, &header::CONTENT_LENGTH).find_map(|text| text.parse().ok());
         let room: usize = declared.unwrap_or_default();
         let limited = Limited { bytes: WipedBytes::with_capacity(room.min(limit)), limit, exceeded: false };
@@ -40,7 +40,7 @@ impl Body {
     }
 
     /// Takes in what came.
-    pub(super) fn extend(&mut self, chunk: &[u8]) -> Result<(), NetError> {
+    pub(crate) fn extend(&mut self, chunk: &[u8]) -> Result<(), NetError> {
         match &mut self.0 {
             Kind::Plain(plain) => plain.write_all(chunk).map_err(|_| NetError::TooLarge),
             Kind::Gzip(decoder) => {
@@ -52,7 +52,7 @@ impl Body {
 
     /// The whole body. `any` says whether anything came at all: a response may have no body, whatever its headers
     /// say.
-    pub(super) fn finish(self, any: bool) -> Result<Zeroizing<Vec<u8>>, NetError> {
+    pub(crate) fn finish(self, any: bool) -> Result<Zeroizing<Vec<u8>>, NetError> {
         match self.0 {
             Kind::Gzip(mut decoder) if any => match decoder.try_finish() {
                 Ok(()) => Ok(std::mem::take(&mut decoder.get_mut().bytes).into_inner()),

@@ -1,19 +1,22 @@
 //! What can go wrong on the way to a server and back.
 
-use std::{error::Error as StdError, io, time::Duration};
+use std::time::Duration;
 
-use super::verifier::PinMismatch;
+use super::{
+    cause::{Way, causes},
+    verifier::PinMismatch,
+};
 use crate::error::{Error, RESPONSE_TOO_LARGE};
 
 /// Why there is no response. None of these says anything about a session: it stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NetError {
     /// No name, no route, no connection, or it broke before a response came.
-    #[error("the server could not be reached")]
-    Offline { maybe_sent: bool },
+    #[error("{reason}")]
+    Offline { maybe_sent: bool, reason: String },
     /// It took longer than the configuration allows.
-    #[error("the server took too long to respond")]
-    Timeout { maybe_sent: bool },
+    #[error("{reason}")]
+    Timeout { maybe_sent: bool, reason: String },
     /// The chain is trusted by the platform but runs through none of the pinned keys. Nothing was sent.
     #[error("the certificate of {0} does not match its pins")]
     PinMismatch(String),
@@ -38,7 +41,9 @@ impl NetError {
     /// The error for a request of the app's own, which may have taken effect.
     pub(crate) fn of_app_request(self) -> Error {
         match self {
-            Self::Offline { maybe_sent } | Self::Timeout { maybe_sent } => Error::Offline { maybe_sent },
+            Self::Offline { maybe_sent, .. } | Self::Timeout { maybe_sent, .. } => {
+                Error::Offline { maybe_sent }
+            }
             Self::BodyCut => Error::Offline { maybe_sent: true },
             other => other.into(),
         }
@@ -61,48 +66,36 @@ impl From<NetError> for Error {
 }
 
 /// What an error of the HTTP client means, before the head of a response had come from `host`.
-pub(super) fn classify(error: &reqwest::Error, host: &str) -> NetError {
+pub(super) fn classify(error: &reqwest::Error, host: &str, way: &Way) -> NetError {
     log(error);
-    if let Some(tls) = tls_error(error) {
+    if let Some(tls) = causes(error).into_iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return match pin_mismatch(tls) {
             Some(mismatch) => NetError::PinMismatch(mismatch.host.clone()),
             None => NetError::Untrusted { host: host.to_owned(), reason: describe(tls) },
         };
     }
     let maybe_sent = !error.is_connect();
-    if error.is_timeout() { NetError::Timeout { maybe_sent } } else { NetError::Offline { maybe_sent } }
+    if error.is_timeout() {
+        NetError::Timeout { maybe_sent, reason: way.too_slow(error.is_connect()) }
+    } else {
+        NetError::Offline { maybe_sent, reason: way.failed(error) }
+    }
 }
 
 /// What it means once the body had begun.
-pub(super) fn classify_in_body(error: &reqwest::Error) -> NetError {
+pub(super) fn classify_in_body(error: &reqwest::Error, way: &Way) -> NetError {
     log(error);
-    if error.is_timeout() { NetError::Timeout { maybe_sent: true } } else { NetError::BodyCut }
+    if error.is_timeout() {
+        NetError::Timeout { maybe_sent: true, reason: way.too_slow(false) }
+    } else {
+        NetError::BodyCut
+    }
 }
 
 /// Logs the causes. The client's own text has the URL, which may hold secrets; its sources do not.
 fn log(error: &reqwest::Error) {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
+    let causes: Vec<_> = causes(error).iter().map(ToString::to_string).collect();
     tracing::debug!(causes = causes.join(": "), "a request got no whole response");
-}
-
-fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut next: Option<&(dyn StdError + 'static)> = error.source();
-    while let Some(error) = next {
-        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-            return Some(tls);
-        }
-        // An `io::Error` shows the source of what it wraps, but not what it wraps.
-        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    None
 }
 
 fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {

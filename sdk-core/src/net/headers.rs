@@ -2,12 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use ::http::{HeaderMap, HeaderName, header};
+use ::http::{HeaderMap, HeaderName, StatusCode, header};
 
 use super::challenges::challenges;
 
 /// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date, which is compared with the response's own
-/// date if it has one, and else with `now`. A day at most; what is neither is ignored.
+/// date if it has one, and else with `now`. An hour at most: an app is not locked out for longer by one response. What is
+/// neither is ignored.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     texts(headers, &header::RETRY_AFTER).find_map(|text| {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -18,6 +19,17 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         let wait = until.duration_since(date(headers).unwrap_or(now)).unwrap_or_default();
         Some(wait.min(LONGEST_WAIT))
     })
+}
+
+/// How long a response that is no success asks to wait: a 429 that does not say means ten seconds, and an outage may say
+/// (RFC 9110 §10.2.3, RFC 6585 §4).
+pub(crate) fn wait_asked(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    match status {
+        StatusCode::TOO_MANY_REQUESTS => Some(retry_after(headers, now).unwrap_or(DEFAULT_WAIT)),
+        StatusCode::REQUEST_TIMEOUT => retry_after(headers, now),
+        status if status.is_server_error() => retry_after(headers, now),
+        _ => None,
+    }
 }
 
 /// The time at which the response was made, by the server's clock (RFC 9110 §6.6.1).
@@ -45,8 +57,10 @@ pub(crate) fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Itera
     headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).map(str::trim_ascii)
 }
 
-/// Longer is taken for a mistake.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
+/// Longer is not honoured.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+/// How long to wait after a 429 that does not say.
+const DEFAULT_WAIT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -79,13 +93,13 @@ mod tests {
             (" \t120\t ", 120),
             ("0", 0),
             ("007", 7),
-            ("86401", 86_400),
-            ("99999999999999999999999", 86_400),
+            ("3601", 3600),
+            ("99999999999999999999999", 3600),
             ("Sun, 06 Nov 1994 08:49:37 GMT", 3600),
             ("Sunday, 06-Nov-94 08:49:37 GMT", 3600),
             ("Sun Nov  6 08:49:37 1994", 3600),
             ("Sun, 06 Nov 1994 01:49:37 GMT", 0),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 3600),
         ] {
             assert_eq!(asked(value), Some(seconds), "{value}");
         }

@@ -2,11 +2,13 @@
 //! own, with no redirects, no cookies, and limits on time and size.
 
 mod awake;
+mod cause;
 mod challenges;
 mod clients;
 mod encoding;
 mod error;
 mod headers;
+mod proxies;
 mod roots;
 mod tls;
 mod transport;
@@ -18,6 +20,8 @@ mod tests;
 pub(crate) use self::challenges::challenges;
 #[cfg(test)]
 pub(crate) use self::clients::Watch;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use self::encoding::Body;
 pub(crate) use self::error::NetError;
-pub(crate) use self::headers::{date, retry_after, texts, wants_other_token};
+pub(crate) use self::headers::{LONGEST_WAIT, date, retry_after, texts, wait_asked, wants_other_token};
 pub(crate) use self::transport::{Request, Response, Transport};

@@ -191,6 +191,39 @@ async fn a_body_over_the_limit_is_refused_whether_it_is_declared_or_not() {
 }
 
 #[tokio::test]
+async fn a_page_in_the_place_of_a_document_may_have_any_size_and_a_document_may_not() {
+    let sent = |status: u16, kind: &'static str| {
+        Server::plain(move |_, _| {
+            let head = format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nRetry-After: 7\r\n");
+            let body = " ".repeat(2 << 20);
+            format!("{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
+        })
+    };
+    for (status, kind, is_read) in [
+        (200, "text/html; charset=utf-8", true),
+        (503, "text/html", true),
+        (503, "application/json", true),
+        (200, "application/json", false),
+        (200, "Application/JWT", false),
+    ] {
+        let server = sent(status, kind).await;
+        let transport = transport(configuration().allow_http_on_loopback());
+        for request in [
+            Request::get_json(server.plain_url("/")),
+            Request::post_form(server.plain_url("/"), []),
+            Request::new(Method::GET, server.plain_url("/")).document(),
+        ] {
+            let outcome = transport.send(request).await;
+            let read = outcome.as_ref().map(|answer| (answer.status.as_u16(), answer.body.len()));
+            let expected = if is_read { Ok((status, 0)) } else { Err(&NetError::TooLarge) };
+            assert_eq!(read, expected, "{status} {kind}");
+        }
+        let app = transport.send(Request::new(Method::GET, server.plain_url("/"))).await;
+        assert_eq!(app.unwrap_err(), NetError::TooLarge, "an app's response is reported as what it is");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_breaks_off_is_distinguished_from_a_whole_one() {
     let ca = Authority::root("CA");
     let cut = |_: &str, _: usize| b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nonly this".to_vec();
@@ -205,24 +238,28 @@ async fn a_head_that_breaks_off_and_a_closed_port_are_being_offline() {
     let server = Server::plain(|_, _| b"HTTP/1.1 200 OK\r\nContent-Le".to_vec()).await;
     let plain = || transport(configuration().allow_http_on_loopback());
     let error = plain().send(Request::new(Method::GET, server.plain_url("/"))).await.unwrap_err();
-    assert_eq!(error, NetError::Offline { maybe_sent: true });
+    let reason = format!("127.0.0.1:{} closed the connection before it answered", server.port);
+    assert_eq!(error, NetError::Offline { maybe_sent: true, reason });
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let address = listener.local_addr().unwrap();
     drop(listener);
+    let url = format!("http://{address}/secret?secret").parse().unwrap();
     assert_eq!(
         plain().send(Request::new(Method::GET, url)).await.unwrap_err(),
-        NetError::Offline { maybe_sent: false }
+        NetError::Offline { maybe_sent: false, reason: format!("{address} refused the connection") }
     );
 }
 
 #[tokio::test]
 async fn a_server_that_never_answers_runs_into_the_time_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let address = listener.local_addr().unwrap();
+    let url = format!("http://{address}/").parse().unwrap();
     let short = configuration().allow_http_on_loopback().request_timeout(Duration::from_millis(20));
     let error = transport(short).send(Request::new(Method::GET, url)).await.unwrap_err();
-    assert_eq!(error, NetError::Timeout { maybe_sent: true });
+    let reason = format!("{address} did not answer within 1 s");
+    assert_eq!(error, NetError::Timeout { maybe_sent: true, reason });
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     awake::while_awake,
+    cause::Way,
     clients::{Clients, Watch},
     encoding::{ACCEPTED, Body},
     error::{NetError, classify, classify_in_body},
@@ -65,43 +66,74 @@ impl Transport {
 
     /// Sends `request` and reads the whole response, whatever its status. Its size limit counts what was decoded.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, NetError> {
-        self.0
-            .configuration
-            .check_address(&request.url)
-            .map_err(|error| NetError::NotAllowed(error.to_string()))?;
-        let received = while_awake(self.0.configuration.request_timeout(), self.exchange(request)).await;
-        received.unwrap_or(Err(NetError::Timeout { maybe_sent: true }))
+        let configuration = &self.0.configuration;
+        configuration.check_address(&request.url).map_err(|error| NetError::NotAllowed(error.to_string()))?;
+        let clients = self.0.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(why) = clients.proxies.refusal(&request.url) {
+            return Err(NetError::NotAllowed(why.to_owned()));
+        }
+        let (connect, limit) = (configuration.connect_timeout(), configuration.request_timeout());
+        let way = Way::new(&request.url, clients.proxies.of(&request.url), connect, limit);
+        let received = while_awake(limit, exchange(&clients, request, &way)).await;
+        let slow = || Err(NetError::Timeout { maybe_sent: true, reason: way.too_slow(false) });
+        received.unwrap_or_else(slow).inspect_err(|error| {
+            let error = if *error == NetError::BodyCut { way.cut_off() } else { error.to_string() };
+            tracing::info!(error, "no usable response");
+        })
     }
+}
 
-    /// The same, without a limit on time.
-    async fn exchange(&self, request: Request) -> Result<Response, NetError> {
-        let host = request.url.host_str().unwrap_or_default().to_owned();
-        let limit = request.limit;
-        let mut received = self.begin(request).send().await.map_err(|error| classify(&error, &host))?;
-        let mut headers = std::mem::take(received.headers_mut());
-        let mut body = Body::new(received.status(), &mut headers, limit)?;
+/// One request and its response, without a limit on time.
+async fn exchange(clients: &Clients, request: Request, way: &Way) -> Result<Response, NetError> {
+    let host = request.url.host_str().unwrap_or_default().to_owned();
+    let (limit, is_document) = (request.limit, request.is_document);
+    let mut received = begin(clients, request).send().await.map_err(|error| classify(&error, &host, way))?;
+    let status = received.status();
+    let mut headers = std::mem::take(received.headers_mut());
+    // What is no document says enough by its status and headers: nobody needs the rest of a page.
+    let ends = is_document && !(status.is_success() && is_json_or_jwt(&headers));
+    let read = async {
+        let mut body = Body::new(status, &mut headers, limit)?;
         let mut any = false;
-        while let Some(chunk) = received.chunk().await.map_err(|error| classify_in_body(&error))? {
+        while let Some(chunk) = received.chunk().await.map_err(|error| classify_in_body(&error, way))? {
             any |= !chunk.is_empty();
             body.extend(&chunk)?;
         }
-        Ok(Response { status: received.status(), headers, body: body.finish(any)? })
+        body.finish(any)
+    };
+    match read.await {
+        Ok(body) => Ok(Response { status, headers, body }),
+        Err(NetError::TooLarge) if ends => Ok(Response { status, headers, body: Zeroizing::default() }),
+        Err(error) => Err(error),
     }
+}
 
-    /// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and
-    /// reads it then.
-    fn begin(&self, mut request: Request) -> reqwest::RequestBuilder {
-        if !request.headers.contains_key(header::RANGE) {
-            let accepted = || HeaderValue::from_static(ACCEPTED);
-            request.headers.entry(header::ACCEPT_ENCODING).or_insert_with(accepted);
-        }
-        let clients = self.0.clients.read().unwrap_or_else(PoisonError::into_inner);
-        clients
-            .of(&request.url)
-            .request(request.method, request.url)
-            .headers(request.headers)
-            .body(wiped::shared(request.body))
+/// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and reads it
+/// then.
+fn begin(clients: &Clients, mut request: Request) -> reqwest::RequestBuilder {
+    if !request.headers.contains_key(header::RANGE) {
+        let accepted = || HeaderValue::from_static(ACCEPTED);
+        request.headers.entry(header::ACCEPT_ENCODING).or_insert_with(accepted);
     }
+    clients
+        .of(&request.url)
+        .request(request.method, request.url)
+        .headers(request.headers)
+        .body(wiped::shared(request.body))
+}
+
+/// Whether this is what OAuth's and OpenID Connect's endpoints send.
+fn is_json_or_jwt(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|kind| {
+        matches!(&*kind, "application/json" | "application/jwt")
+            || kind.ends_with("+json")
+            || kind.ends_with("+jwt")
+    })
+}
+
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = texts(headers, &header::CONTENT_TYPE).next()?;
+    Some(text.split(';').next()?.trim_ascii().to_ascii_lowercase())
 }
 
 impl fmt::Debug for Transport {
@@ -118,12 +150,14 @@ pub(crate) struct Request {
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
     limit: usize,
+    is_document: bool,
 }
 
 impl Request {
     /// A request with neither headers nor body.
     pub(crate) fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Zeroizing::default(), limit: DEFAULT_LIMIT }
+        let (headers, body) = (HeaderMap::new(), Zeroizing::default());
+        Self { method, url, headers, body, limit: DEFAULT_LIMIT, is_document: false }
     }
 
     /// The method.
@@ -138,7 +172,8 @@ impl Request {
 
     /// A `GET` that wants JSON.
     pub(crate) fn get_json(url: Url) -> Self {
-        Self::new(Method::GET, url).header(header::ACCEPT, HeaderValue::from_static("application/json"))
+        let accepted = HeaderValue::from_static("application/json");
+        Self::new(Method::GET, url).header(header::ACCEPT, accepted).document()
     }
 
     /// A `POST` of form fields that wants JSON: what OAuth's endpoints take.
@@ -152,6 +187,15 @@ impl Request {
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .header(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .body(body.into_bytes())
+            .document()
+    }
+
+    /// For a JSON document or a JWT. The body of any other response (a portal's page) is left out if it is over the
+    /// limit: its size says nothing about the provider.
+    #[must_use]
+    pub(crate) const fn document(mut self) -> Self {
+        self.is_document = true;
+        self
     }
 
     /// With one more header field.
@@ -208,8 +252,7 @@ impl Response {
 
     /// The media type of the body, in lower case and without parameters (RFC 9110 §8.3.1).
     pub(crate) fn media_type(&self) -> Option<String> {
-        let text = self.header(&header::CONTENT_TYPE)?;
-        Some(text.split(';').next()?.trim_ascii().to_ascii_lowercase())
+        media_type(&self.headers)
     }
 }
 

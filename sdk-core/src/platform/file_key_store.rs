@@ -34,10 +34,15 @@ impl InsecureFileKeyStore {
 
 impl KeyStore for InsecureFileKeyStore {
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        match fs::read(self.path(key_id)?) {
+        let path = self.path(key_id)?;
+        // Opening a pipe would wait for a writer.
+        if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+            return Err(KeyStoreError::Damaged(format!("{} is not a regular file", path.display())));
+        }
+        match fs::read(&path) {
             Ok(bytes) => SecretKey::from_stored(bytes).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(failed(&error)),
+            Err(error) => Err(failed(&path, &error)),
         }
     }
 
@@ -52,19 +57,20 @@ impl KeyStore for InsecureFileKeyStore {
             fs::rename(&temporary, &path)?;
             sync_folder(&self.directory)
         };
-        write().map_err(|error: io::Error| failed(&error))
+        write().map_err(|error: io::Error| failed(&path, &error))
     }
 
     fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
-        match fs::remove_file(self.path(key_id)?) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&error)),
+        let path = self.path(key_id)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(&path, &error)),
             _ => Ok(()),
         }
     }
 }
 
-fn failed(error: &io::Error) -> KeyStoreError {
-    KeyStoreError::Failed(error.to_string())
+fn failed(path: &Path, error: &io::Error) -> KeyStoreError {
+    KeyStoreError::Failed(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -93,6 +99,16 @@ mod tests {
         }
         store.store("k1", &SecretKey::from_bytes([7; 32])).unwrap();
         assert_eq!(store.load("k1").unwrap().unwrap().expose(), &[7; 32]);
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_a_key_is_a_damaged_key_and_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        let store = InsecureFileKeyStore::new(home.path());
+        fs::create_dir(home.path().join("k1.key")).unwrap();
+        let Err(KeyStoreError::Damaged(why)) = store.load("k1") else { panic!("it is no key") };
+        assert!(why.contains("k1.key"), "{why}");
+        store.store("k2", &SecretKey::from_bytes([7; 32])).expect("a new vault has another key");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     configuration::Configuration,
-    net::{NetError, Request, Response, Transport, retry_after},
+    net::{NetError, Request, Response, Transport, wait_asked},
 };
 
 /// Asks the provider, by OpenID Connect's address first and by RFC 8414's if there is nothing. `now` is the device's
@@ -40,9 +40,7 @@ pub(crate) async fn fetch(
 /// The document in a response, or what came instead.
 fn read(response: &Response, now: SystemTime) -> Result<Result<Map<String, Value>, Answer>, NetError> {
     let status = response.status;
-    if status == StatusCode::TOO_MANY_REQUESTS
-        && let Some(wait) = retry_after(&response.headers, now)
-    {
+    if let Some(wait) = wait_asked(status, &response.headers, now) {
         return Err(NetError::RateLimited(wait));
     }
     if status == StatusCode::OK {

@@ -1,6 +1,12 @@
 //! The provider's metadata and keys: from memory, from the vault, or from the provider.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ::http::StatusCode;
 use url::Url;
@@ -16,7 +22,7 @@ use super::{
 use crate::{
     configuration::Configuration,
     error::Error,
-    net::{NetError, Request, Transport, retry_after},
+    net::{NetError, Request, Transport, wait_asked},
     time::{Clock, unix_seconds},
 };
 
@@ -29,6 +35,7 @@ pub(super) struct Documents {
     clock: Arc<dyn Clock>,
     metadata: Cache<Metadata>,
     keys: Cache<KeySet>,
+    has_moved: AtomicBool,
 }
 
 /// Keys, and the address that they came from.
@@ -45,7 +52,9 @@ pub(crate) enum JwksError {
     Net(#[from] NetError),
     #[error("the provider answered with status {0} when asked for its keys")]
     Status(u16),
-    #[error("what the provider answered when asked for its keys is not a JSON Web Key Set with a key")]
+    #[error(
+        "what the provider answered when asked for its keys is not a JSON Web Key Set with a key that the SDK can use"
+    )]
     Malformed,
 }
 
@@ -60,10 +69,12 @@ impl From<JwksError> for Error {
 
 impl Documents {
     pub(super) fn new(configuration: Configuration, transport: Transport, clock: Arc<dyn Clock>) -> Self {
-        Self { configuration, transport, clock, metadata: Cache::default(), keys: Cache::default() }
+        let (metadata, keys, has_moved) = (Cache::default(), Cache::default(), AtomicBool::new(false));
+        Self { configuration, transport, clock, metadata, keys, has_moved }
     }
 
-    /// The metadata. Within a day, it is there at once; after an hour, the provider is asked meanwhile.
+    /// The metadata. Within a day, it is there at once; after an hour, the provider is asked meanwhile. Older metadata
+    /// waits for the provider for a second, and is used if there is no answer.
     pub(super) async fn metadata(self: &Arc<Self>) -> Result<Arc<Metadata>, DiscoveryError> {
         match self.metadata.find(self.now()) {
             Found::Fresh(metadata) => Ok(metadata),
@@ -71,13 +82,41 @@ impl Documents {
                 self.ask_meanwhile();
                 Ok(metadata)
             }
-            Found::Ask => self.metadata_younger_than(FRESH).await,
+            Found::Ask => {
+                let Some((old, _)) = self.metadata.aged(self.now()) else {
+                    return self.metadata_younger_than(FRESH).await;
+                };
+                let this = self.clone();
+                let asked = within_patience(async move { this.metadata_younger_than(FRESH).await }).await;
+                asked.unwrap_or_else(|| {
+                    tracing::warn!("the provider's metadata of before is used: no answer within a second");
+                    self.metadata.failed(self.now());
+                    Ok(old)
+                })
+            }
         }
+    }
+
+    /// The address of the token endpoint. After a response that says that `known` is not one (any more), the provider's
+    /// metadata is read again first.
+    pub(super) async fn token_endpoint(self: &Arc<Self>, known: &Url) -> Url {
+        if self.has_moved.swap(false, Ordering::Relaxed) {
+            let this = self.clone();
+            // The metadata in memory is replaced, if the provider answers with something else.
+            let _ = within_patience(async move { this.newer_metadata().await }).await;
+        }
+        let held = self.metadata.aged(self.now());
+        held.map_or_else(|| known.clone(), |(metadata, _)| metadata.token_endpoint.clone())
+    }
+
+    /// There was no token endpoint at the address that the metadata says.
+    pub(super) fn token_endpoint_has_moved(&self) {
+        self.has_moved.store(true, Ordering::Relaxed);
     }
 
     /// The current metadata, because the cached one does not allow what is asked.
     pub(super) async fn newer_metadata(&self) -> Result<Arc<Metadata>, DiscoveryError> {
-        self.metadata_younger_than(MINIMUM_INTERVAL).await
+        self.metadata_younger_than(METADATA_INTERVAL).await
     }
 
     async fn metadata_younger_than(&self, limit: Duration) -> Result<Arc<Metadata>, DiscoveryError> {
@@ -111,15 +150,27 @@ impl Documents {
         }
     }
 
-    /// The keys at `address`.
-    pub(super) async fn keys(&self, address: &Url) -> Result<Arc<Jwks>, JwksError> {
-        self.keys_younger_than(FRESH, address).await
+    /// The keys at `address`. Those of a day or less are used if there is no answer within a second.
+    pub(super) async fn keys(self: &Arc<Self>, address: &Url) -> Result<Arc<Jwks>, JwksError> {
+        let held = self.keys.aged(self.now()).filter(|(set, age)| set.from == *address && *age < USABLE);
+        let Some((old, age)) = held else { return self.keys_younger_than(FRESH, address).await };
+        if age < FRESH || self.keys.pauses(self.now()) {
+            return Ok(old.keys.clone());
+        }
+        let (this, address) = (self.clone(), address.clone());
+        let asked = within_patience(async move { this.keys_younger_than(FRESH, &address).await }).await;
+        asked.unwrap_or_else(|| {
+            tracing::warn!("the provider's keys of before are used: no answer within a second");
+            self.keys.failed(self.now());
+            Ok(old.keys.clone())
+        })
     }
 
     /// The keys once more, because a token names one that is not among them: that is how a key rotation is noticed.
-    /// The provider is not asked again within a moment, whatever tokens come.
+    /// The provider is not asked again within a second, whatever tokens come. A sign-in tries for longer: a cache in front
+    /// of the provider may have an old set.
     pub(super) async fn newer_keys(&self, address: &Url) -> Result<Arc<Jwks>, JwksError> {
-        self.keys_younger_than(MINIMUM_INTERVAL, address).await
+        self.keys_younger_than(KEYS_INTERVAL, address).await
     }
 
     async fn keys_younger_than(&self, limit: Duration, address: &Url) -> Result<Arc<Jwks>, JwksError> {
@@ -127,7 +178,7 @@ impl Documents {
         let now = self.now();
         let held = self.keys.aged(now).filter(|(set, _)| set.from == *address);
         if let Some((set, age)) = &held
-            && (*age < limit || limit == FRESH && *age < USABLE && self.keys.pauses(now))
+            && *age < limit
         {
             return Ok(set.keys.clone());
         }
@@ -151,15 +202,13 @@ impl Documents {
 
     async fn fetch_keys(&self, address: &Url) -> Result<Jwks, JwksError> {
         let response = self.transport.send(Request::get_json(address.clone())).await?;
-        if response.status == StatusCode::TOO_MANY_REQUESTS
-            && let Some(wait) = retry_after(&response.headers, self.clock.wall())
-        {
+        if let Some(wait) = wait_asked(response.status, &response.headers, self.clock.wall()) {
             return Err(NetError::RateLimited(wait).into());
         }
         if response.status != StatusCode::OK {
             return Err(JwksError::Status(response.status.as_u16()));
         }
-        Jwks::parse(&response.body).ok_or(JwksError::Malformed)
+        Jwks::parse(&response.body).filter(|keys| !keys.is_empty()).ok_or(JwksError::Malformed)
     }
 
     /// Whether there is metadata, of whatever age.
@@ -213,8 +262,16 @@ impl Documents {
     }
 }
 
+/// The output of `asking`, or `None` if it takes longer than a second. It goes on in the background then.
+async fn within_patience<T: Send + 'static>(asking: impl Future<Output = T> + Send + 'static) -> Option<T> {
+    tokio::time::timeout(PATIENCE, tokio::spawn(asking)).await.ok()?.ok()
+}
+
+/// How long a call waits for newer documents while there are old ones.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// The provider is asked for newer documents no more often than this.
-const MINIMUM_INTERVAL: Duration = Duration::from_secs(10);
+const METADATA_INTERVAL: Duration = Duration::from_secs(10);
+const KEYS_INTERVAL: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

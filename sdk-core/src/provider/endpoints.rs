@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use ::http::Method;
+use ::http::{Method, StatusCode};
 use serde_json::{Map, Value};
 use url::Url;
 
@@ -21,7 +21,7 @@ use crate::{
     configuration::Configuration,
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
-    net::{NetError, Request, Response, Transport},
+    net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
     secret::Secret,
     time::{Clock, unix_seconds},
 };
@@ -34,7 +34,10 @@ pub(crate) struct Provider {
     /// For everything that carries tokens.
     sender: Sender,
     documents: Arc<Documents>,
+    /// The provider's, for refreshes.
     rate_limit: RateLimit,
+    /// The provider's, for the code of a sign-in: a refresh that has to wait does not stop the user.
+    code_rate_limit: RateLimit,
 }
 
 /// A refresh token that is to be sent.
@@ -74,6 +77,7 @@ impl Provider {
             configuration,
             clock,
             rate_limit: RateLimit::default(),
+            code_rate_limit: RateLimit::default(),
         })
     }
 
@@ -96,20 +100,35 @@ impl Provider {
         self.documents.are_known()
     }
 
-    /// Takes in documents that were stored.
+    /// Takes in what was stored. A wait that is longer than any says that the device's clock was set: it is ignored.
     pub(crate) fn adopt(&self, stored: &StoredProvider) {
         self.documents.adopt(stored);
+        let left = stored.retry_at.and_then(|at| at.checked_sub(unix_seconds(&*self.clock)));
+        let left = left.map(Duration::from_secs).filter(|left| *left <= LONGEST_WAIT);
+        if let Some(left) = left.filter(|_| stored.is_of(&self.configuration)) {
+            self.rate_limit.record(self.clock.monotonic(), left);
+        }
     }
 
-    /// The documents to store with a session.
+    /// What to store with a session: the documents, and how long the provider asked to wait.
     pub(crate) fn to_store(&self) -> Option<StoredProvider> {
-        self.documents.to_store()
+        let mut stored = self.documents.to_store()?;
+        let left = self.rate_limit.remaining(self.clock.monotonic());
+        stored.retry_at = left.map(|left| unix_seconds(&*self.clock).saturating_add(left.as_secs()));
+        Some(stored)
     }
 
-    /// See [`Transport::network_changed`].
+    /// See [`Transport::network_changed`]. What asked to wait may have been the network's.
     pub(crate) fn network_changed(&self) {
         self.transport.network_changed();
         self.documents.network_changed();
+        self.rate_limit.clear();
+        self.code_rate_limit.clear();
+    }
+
+    /// The user signs in: an act of theirs is one request, whatever was asked of the requests before.
+    pub(crate) fn sign_in_begins(&self) {
+        self.code_rate_limit.clear();
     }
 
     /// Exchanges an authorization code (RFC 6749 §4.1.3).
@@ -126,7 +145,7 @@ impl Provider {
             ("code_verifier", exchange.code_verifier.expose()),
         ];
         let sent = [exchange.code, exchange.code_verifier];
-        self.ask_for_tokens(metadata, fields, exchange.proof_key, &sent).await
+        self.ask_for_tokens(&self.code_rate_limit, metadata, fields, exchange.proof_key, &sent).await
     }
 
     /// Sends a refresh token (RFC 6749 §6), with its attempt if there is one.
@@ -145,24 +164,38 @@ impl Provider {
             fields.push(("refresh_attempt", attempt.expose()));
             secrets.push(attempt);
         }
-        self.ask_for_tokens(metadata, fields, request.proof_key.as_ref(), &secrets).await
+        self.ask_for_tokens(&self.rate_limit, metadata, fields, request.proof_key.as_ref(), &secrets).await
     }
 
     async fn ask_for_tokens<'a>(
         &self,
+        rate_limit: &RateLimit,
         metadata: &Metadata,
         fields: impl IntoIterator<Item = (&'a str, &'a str)>,
         proof_key: Option<&ProofKey>,
         sent: &[&Secret],
     ) -> Result<TokenResponse, NetError> {
-        if let Some(left) = self.rate_limit.remaining(self.clock.monotonic()) {
+        if let Some(left) = rate_limit.remaining(self.clock.monotonic()) {
             return Err(NetError::RateLimited(left));
         }
-        let request = Request::post_form(metadata.token_endpoint.clone(), fields);
+        let endpoint = self.documents.token_endpoint(&metadata.token_endpoint).await;
+        let request = Request::post_form(endpoint, fields);
         let response = self.sender.send(&request, Credentials { key: proof_key, access_token: None }).await?;
+        if has_moved(response.status) {
+            tracing::info!(
+                status = response.status.as_u16(),
+                "no token endpoint there; the metadata is read again"
+            );
+            self.documents.token_endpoint_has_moved();
+        }
         let read = TokenResponse::read(&response, sent, self.clock.wall());
-        if let TokenResponse::Unclear { retry_after: Some(wait), .. } = &read {
-            self.rate_limit.record(self.clock.monotonic(), *wait);
+        match &read {
+            TokenResponse::Unclear { retry_after: Some(wait), .. } => {
+                rate_limit.record(self.clock.monotonic(), *wait);
+            }
+            // It serves this app again.
+            TokenResponse::Issued(_) => self.rate_limit.clear(),
+            _ => {}
         }
         Ok(read)
     }
@@ -281,6 +314,11 @@ impl Provider {
         Ok(self.with_keys(metadata, check, unknown).await??)
     }
 
+    /// How long a response of the provider asks to wait.
+    pub(crate) fn wait_asked(&self, response: &Response) -> Option<Duration> {
+        wait_asked(response.status, &response.headers, self.clock.wall())
+    }
+
     fn device_time(&self) -> i64 {
         i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX)
     }
@@ -322,6 +360,18 @@ impl Provider {
     pub(crate) const fn request_timeout(&self) -> Duration {
         self.configuration.request_timeout()
     }
+}
+
+/// Whether there is no endpoint (any more) at an address: the metadata that has it may be an old one.
+const fn has_moved(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::GONE
+            | StatusCode::MOVED_PERMANENTLY
+            | StatusCode::PERMANENT_REDIRECT
+    )
 }
 
 impl fmt::Debug for Provider {

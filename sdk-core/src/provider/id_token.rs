@@ -102,6 +102,8 @@ impl From<IdTokenError> for Error {
     fn from(error: IdTokenError) -> Self {
         match error {
             IdTokenError::Clock(delta) => Self::ClockSkew(delta),
+            // The keys may be a cache's, which does not have the newest one yet.
+            IdTokenError::UnknownKey => Self::offline(),
             error => Self::refused("invalid_id_token", error.to_string()),
         }
     }

@@ -38,6 +38,11 @@ impl Jwks {
         Self { keys: keys.iter().filter_map(Key::parse).take(MAX_KEYS).collect() }
     }
 
+    /// Whether it has no usable key.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// The keys, reduced to what is read of them: they read as the same again.
     pub(crate) fn to_keys(&self) -> Vec<Value> {
         self.keys.iter().map(Key::to_jwk).collect()

@@ -10,6 +10,7 @@ mod jwks;
 mod jws;
 mod metadata;
 mod rate_limit;
+mod refusal;
 mod stored;
 mod token_response;
 mod userinfo;

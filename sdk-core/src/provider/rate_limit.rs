@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use crate::net::LONGEST_WAIT;
+
 /// A reading of the monotonic clock before which nothing is sent to the token endpoint.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimit(Mutex<Option<Duration>>);
@@ -16,21 +18,24 @@ impl RateLimit {
         until?.checked_sub(now).filter(|left| !left.is_zero())
     }
 
-    /// Records that the provider asked to wait. Longer than a day is taken for a mistake.
+    /// Records that the provider asked to wait. Longer than an hour is not honoured.
     pub(crate) fn record(&self, now: Duration, retry_after: Duration) {
-        let until = now.saturating_add(retry_after.min(LONGEST));
+        let until = now.saturating_add(retry_after.min(LONGEST_WAIT));
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
     }
-}
 
-const LONGEST: Duration = Duration::from_secs(86_400);
+    /// The user acts, or the network is another one: the next request may be sent.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_ends_by_itself_and_is_never_longer_than_a_day() {
+    fn a_wait_ends_by_itself_and_is_never_longer_than_an_hour() {
         let limit = RateLimit::default();
         let now = Duration::from_secs(1_000);
         assert_eq!(limit.remaining(now), None);
@@ -38,6 +43,8 @@ mod tests {
         assert_eq!(limit.remaining(now + Duration::from_secs(59)), Some(Duration::from_secs(1)));
         assert_eq!(limit.remaining(now + Duration::from_secs(60)), None);
         limit.record(now, Duration::MAX);
-        assert_eq!(limit.remaining(now), Some(LONGEST));
+        assert_eq!(limit.remaining(now), Some(LONGEST_WAIT));
+        limit.clear();
+        assert_eq!(limit.remaining(now), None);
     }
 }

@@ -15,6 +15,9 @@ pub(crate) struct StoredProvider {
     pub(super) fetched_at: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) keys: Option<StoredKeys>,
+    /// Until when the provider asked to send no refresh, in Unix seconds by the device's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) retry_at: Option<u64>,
 }
 
 /// The provider's usable keys.
@@ -33,6 +36,7 @@ impl StoredProvider {
             metadata: metadata.to_document(),
             fetched_at,
             keys: keys.map(|(keys, fetched_at)| StoredKeys { keys: keys.to_keys(), fetched_at }),
+            retry_at: None,
         };
         if stored.size() > LARGEST {
             stored.keys = None;
@@ -45,23 +49,31 @@ impl StoredProvider {
         &self,
         configuration: &Configuration,
     ) -> Option<Result<(Metadata, Option<Jwks>), DiscoveryError>> {
-        if self.issuer != configuration.issuer() {
+        if !self.is_of(configuration) {
             return None;
         }
         let metadata = Metadata::parse(&self.metadata, configuration);
         Some(metadata.map(|metadata| (metadata, self.keys.as_ref().map(|stored| Jwks::of(&stored.keys)))))
     }
 
+    /// Whether it is about the provider of this configuration.
+    pub(super) fn is_of(&self, configuration: &Configuration) -> bool {
+        self.issuer == configuration.issuer()
+    }
+
     fn size(&self) -> usize {
         serde_json::to_vec(self).map_or(usize::MAX, |bytes| bytes.len())
     }
 
-    /// Whether it is worth to write it in the place of `before`: it says something else, or is a day younger.
+    /// Whether it is worth to write it in the place of `before`: it says something else, or is a day younger. A wait
+    /// is computed again each time, to the second.
     pub(crate) fn replaces(&self, before: Option<&Self>) -> bool {
         let Some(before) = before else { return true };
         let documents = |stored: &Self| (stored.metadata.clone(), stored.keys.clone().map(|keys| keys.keys));
         self.issuer != before.issuer
             || documents(self) != documents(before)
+            || self.retry_at.is_some() != before.retry_at.is_some()
+            || self.retry_at > before.retry_at.map(|at| at.saturating_add(1))
             || self.fetched_at >= before.fetched_at.saturating_add(DAY)
     }
 }

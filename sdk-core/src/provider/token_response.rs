@@ -4,8 +4,10 @@
 use std::time::{Duration, SystemTime};
 
 use ::http::StatusCode;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::refusal::{is_error_status, is_protocol_error};
 use crate::{
     dpop::TokenType,
     error::Error,
@@ -30,7 +32,7 @@ pub(crate) enum TokenResponse {
 }
 
 /// A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
     /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449
@@ -50,9 +52,16 @@ pub(crate) struct Refusal {
     pub(crate) description: String,
     /// By the code as it was sent: what is fit to be shown may look like another.
     of_the_grant: bool,
+    /// By the code as it was sent, and the status.
+    of_the_protocol: bool,
 }
 
 impl Refusal {
+    /// Whether OAuth or OpenID Connect defines this error: then it is the provider's decision, not a gateway's.
+    pub(crate) const fn is_of_the_protocol(&self) -> bool {
+        self.of_the_protocol
+    }
+
     /// Whether the grant itself was refused.
     pub(crate) const fn is_invalid_grant(&self) -> bool {
         self.of_the_grant
@@ -91,7 +100,10 @@ impl TokenResponse {
                 let asked = retry_after(&response.headers, now);
                 Self::Unclear { why: "the error asks to retry later", retry_after: asked }
             }
-            Some(refusal) => Self::Refused(refusal),
+            Some(refusal) if refusal.is_of_the_protocol() || is_error_status(status) => {
+                Self::Refused(refusal)
+            }
+            Some(_) => Self::Unclear { why: "the error is a gateway's, not OAuth's", retry_after: None },
             None => {
                 Self::Unclear { why: "the response is neither tokens nor an OAuth error", retry_after: None }
             }
@@ -111,6 +123,7 @@ pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refu
         code: redact(code, sent),
         description: redact(text(&body, "error_description").unwrap_or_default(), sent),
         of_the_grant: code == "invalid_grant",
+        of_the_protocol: is_protocol_error(code, response.status),
     })
 }
 
@@ -255,6 +268,12 @@ mod tests {
             matches!(read(400, r#"{"error":"invalid_grant"}"#), TokenResponse::Refused(r) if r.is_invalid_grant())
         );
         assert!(
+            matches!(read(403, r#"{"error":"invalid_grant"}"#), TokenResponse::Refused(r) if r.is_of_the_protocol())
+        );
+        assert!(
+            matches!(read(400, r#"{"error":"expired"}"#), TokenResponse::Refused(r) if !r.is_of_the_protocol())
+        );
+        assert!(
             matches!(read(401, r#"{"error":"invalid_client"}"#), TokenResponse::Refused(r) if !r.is_invalid_grant())
         );
         for (status, body) in [
@@ -268,6 +287,9 @@ mod tests {
             (400, r#"{"error":["invalid_grant"]}"#),
             (400, r#"{"error":"temporarily_unavailable"}"#),
             (403, ""),
+            (403, r#"{"error":"Forbidden"}"#),
+            (404, r#"{"error":"Not Found"}"#),
+            (404, r#"{"error":"invalid_grant"}"#),
         ] {
             assert!(matches!(read(status, body), TokenResponse::Unclear { .. }), "{status} {body}");
         }

@@ -6,8 +6,8 @@ use super::{SignIn, callback::Callback, exchanged::Exchanged};
 use crate::{
     account::{keep, metadata},
     dpop::TokenType,
-    error::Error,
-    provider::{CodeExchange, IdTokenClaims, TokenResponse, Tokens},
+    error::{Error, RESPONSE_TOO_LARGE},
+    provider::{CodeExchange, IdTokenClaims, Refusal, TokenResponse, Tokens},
     runtime,
     secret::Secret,
     state::StateEvent,
@@ -39,7 +39,10 @@ impl SignIn {
         // What `start` has begun to send may end this user's earlier session, and must not find the new one.
         self.revocations.idle(REVOCATIONS).await;
         let outcome = match self.checked_session(&callback, &login, &mut exchanged).await {
-            Ok(stored) => self.store_session(stored, &login).await,
+            Ok(stored) => {
+                self.refresher.settle_saved_session().await;
+                self.store_session(stored, &login).await
+            }
             Err(error) => Err(error),
         };
         match &outcome {
@@ -145,7 +148,11 @@ impl SignIn {
         };
         match self.provider.exchange_code(metadata, &exchange).await? {
             TokenResponse::Issued(tokens) => Ok(Exchanged { login: login.clone(), tokens: *tokens, began }),
-            TokenResponse::Refused(refusal) => Err(refusal.into()),
+            TokenResponse::Refused(refusal) if refusal.is_of_the_protocol() => Err(refusal.into()),
+            TokenResponse::Refused(Refusal { code, .. }) => {
+                tracing::info!(why = format!("the token endpoint answered {code:?}"), "no OAuth error");
+                Err(Error::offline())
+            }
             TokenResponse::Unclear { why, retry_after } => {
                 tracing::info!(why, "the code exchange got no clear response");
                 Err(Error::unclear(retry_after))
@@ -210,8 +217,11 @@ enum Found {
 
 /// A sign-in ends only by a decision of the provider or the user, or by its expiry: not by the network, the storage, a
 /// clock that the user can set, or a configuration.
-const fn ends_sign_in(error: &Error) -> bool {
-    matches!(error, Error::Refused { .. } | Error::Cancelled)
+fn ends_sign_in(error: &Error) -> bool {
+    match error {
+        Error::Refused { code, .. } => code != RESPONSE_TOO_LARGE,
+        other => *other == Error::Cancelled,
+    }
 }
 
 /// Puts the new session in the place of an old one, which is to be revoked, also if a refusal has ended it here: its

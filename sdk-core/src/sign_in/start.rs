@@ -28,6 +28,7 @@ impl SignIn {
     pub(crate) async fn start(&self, options: SignInOptions) -> Result<AuthorizationRequest, Error> {
         // Before there is a new session that they might end.
         self.revocations.send_later();
+        self.provider.sign_in_begins();
         let configuration = self.provider.configuration();
         let metadata = self.suitable_metadata().await?;
         let started_at = Lifetime::starting_now(self.store.clock()).lasting(LONGEST_SIGN_IN);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::format::FormatError;
+use super::{folder::NotAFile, format::FormatError};
 use crate::{
     error::{Error, StorageLostReason, StorageUnavailableReason},
     platform::KeyStoreError,
@@ -15,6 +15,9 @@ pub(crate) enum VaultError {
     /// The device is locked, the disk is full, another process takes too long: a retry may succeed.
     #[error("the vault is not available: {details}")]
     Unavailable { reason: StorageUnavailableReason, details: String },
+    /// A folder, a pipe or the like has the name of a lock file.
+    #[error("{0}")]
+    InTheWay(String),
     /// The key store answers, and has no such key, or cannot read it any more.
     #[error("the vault's key is gone")]
     KeyGone,
@@ -34,6 +37,9 @@ impl VaultError {
 
 impl From<io::Error> for VaultError {
     fn from(error: io::Error) -> Self {
+        if let Some(in_the_way) = error.get_ref().and_then(|error| error.downcast_ref::<NotAFile>()) {
+            return Self::InTheWay(in_the_way.to_string());
+        }
         let reason = match error.kind() {
             io::ErrorKind::StorageFull
             | io::ErrorKind::QuotaExceeded
@@ -85,6 +91,7 @@ impl From<VaultError> for Error {
                 tracing::warn!(details, "the vault is not available");
                 Self::StorageUnavailable(reason)
             }
+            VaultError::InTheWay(what) => Self::Misconfigured(what),
             VaultError::KeyGone => Self::StorageLost(StorageLostReason::KeyGone),
             VaultError::Damaged => Self::StorageLost(StorageLostReason::Damaged),
             VaultError::Newer => Self::StorageLost(StorageLostReason::NewerVersion),

@@ -30,7 +30,7 @@ impl Folder {
     ///
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] if another process still holds the lock, and those of the file system.
-    pub(super) fn lock(&self) -> io::Result<Option<File>> {
+    pub(super) fn lock(&self) -> io::Result<Option<LockFile>> {
         for _ in 0..LOCK_TRIES {
             match self.try_lock(LOCK)? {
                 Lock::Held(file) => return Ok(Some(file)),
@@ -42,17 +42,24 @@ impl Folder {
     }
 
     /// Tries once to take the lock of this name.
+    ///
+    /// # Errors
+    /// [`NotAFile`] if something else has the name, and those of the file system.
     pub(super) fn try_lock(&self, name: &str) -> io::Result<Lock> {
         make_folder(&self.path)?;
-        let file =
-            private_file().read(true).write(true).create(true).truncate(false).open(self.path.join(name))?;
-        match self.disk.try_lock(&file) {
-            Ok(()) => Ok(Lock::Held(file)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Lock::Busy),
-            // Some network file systems have no locks. Exclusive creation and the comparison of tokens still hold.
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(Lock::Unsupported),
-            Err(error) => Err(error),
+        for _ in 0..LOCK_OPENINGS {
+            let lock = LockFile::open(self.path.join(name))?;
+            match self.disk.try_lock(&lock.file) {
+                // Another program may have deleted it meanwhile: a lock on such a file keeps nobody out.
+                Ok(()) if lock.is_in_place() => return Ok(Lock::Held(lock)),
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Lock::Busy),
+                // Some network file systems have no locks. Exclusive creation and the comparison of tokens still hold.
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => return Ok(Lock::Unsupported),
+                Err(error) => return Err(error),
+            }
         }
+        Ok(Lock::Busy)
     }
 
     /// Reads a whole file; `None` if there is none. A folder, a pipe or the like in its place reads as empty: it holds
@@ -76,6 +83,7 @@ impl Folder {
     /// Replaces a whole file. When this returns, the new contents survive a power cut; when it fails, the old ones are
     /// still there (or, if only the last sync failed, one of the two).
     pub(super) fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        self.clear_the_way(name)?;
         let temporary = self.temporary(name);
         let written = self
             .disk
@@ -91,6 +99,7 @@ impl Folder {
     /// Secures `length` bytes of space in the file `name`, durably: real bytes are written, since a file system may
     /// promise space that it does not have.
     pub(super) fn reserve(&self, name: &str, length: usize) -> io::Result<()> {
+        self.clear_the_way(name)?;
         let (path, bytes) = (self.path.join(name), vec![b' '; length]);
         if fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == length as u64) {
             self.disk.overwrite(&path, &bytes)?;
@@ -179,6 +188,28 @@ impl Folder {
         self.sync_names()
     }
 
+    /// Moves a folder, a pipe or the like aside that has the name of a file.
+    fn clear_the_way(&self, name: &str) -> io::Result<()> {
+        match fs::symlink_metadata(self.path.join(name)) {
+            Ok(found) if !found.is_file() && !found.is_symlink() => self.move_aside(name),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes a file. One that is gone is not an error.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        match self.disk.remove(&self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a file that was moved aside its name back.
+    pub(super) fn put_back(&self, aside: &str, name: &str) -> io::Result<()> {
+        self.disk.rename(&self.path.join(aside), &self.path.join(name))?;
+        self.sync_names()
+    }
+
     /// Renames a file that cannot be read, so that it is out of the way. It is never deleted.
     pub(super) fn move_aside(&self, name: &str) -> io::Result<()> {
         let aside = format!("{name}{ASIDE}{:016x}", u64::from_ne_bytes(crate::crypto::random()));
@@ -214,17 +245,72 @@ impl Folder {
 
 /// The result of an attempt to lock.
 pub(super) enum Lock {
-    Held(File),
+    Held(LockFile),
     /// Another process holds it.
     Busy,
     /// The file system has no locks.
     Unsupported,
 }
 
+/// A file that is only there to be locked.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    file: File,
+    path: PathBuf,
+    /// Whether this call has created it.
+    is_new: bool,
+}
+
+impl LockFile {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let mut options = private_file();
+        options.read(true).write(true);
+        for _ in 0..LOCK_OPENINGS {
+            match fs::metadata(&path) {
+                Ok(found) if !found.is_file() => break,
+                Ok(_) => match options.open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    file => return Ok(Self { file: file?, path, is_new: false }),
+                },
+                Err(_) => match options.clone().create_new(true).open(&path) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    file => return Ok(Self { file: file?, path, is_new: true }),
+                },
+            }
+        }
+        Err(io::Error::other(NotAFile(path)))
+    }
+
+    /// Whether others that lock this name find the same file.
+    pub(super) fn is_in_place(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let (ours, named) = (self.file.metadata(), fs::metadata(&self.path));
+            matches!((ours, named), (Ok(ours), Ok(named)) if ours.dev() == named.dev() && ours.ino() == named.ino())
+        }
+        // An open file keeps its name there.
+        #[cfg(not(unix))]
+        self.path.exists()
+    }
+
+    /// Whether this call has created the file: it is never deleted by the SDK.
+    pub(super) const fn is_new(&self) -> bool {
+        self.is_new
+    }
+}
+
+/// Something that is no file has the name of one.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is not a regular file, but the SDK needs one there; rename or remove it", .0.display())]
+pub(super) struct NotAFile(PathBuf);
+
 const LOCK: &str = "vault.lock";
 const TEMPORARY: &str = ".tmp-";
 const ASIDE: &str = ".unreadable-";
 /// No vault is larger: a longer file is damaged, and must not fill the memory.
 const LIMIT: u64 = 64 * 1024 * 1024;
+/// More often, nobody deletes a lock file by accident.
+const LOCK_OPENINGS: u32 = 8;
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
 const LOCK_TRIES: u32 = 2_500;

@@ -3,7 +3,7 @@
 //! ```text
 //! offset  bytes
 //!      0      8  "MOORLINE"
-//!      8      1  what it is: 'V' the vault, 'P' a pending record
+//!      8      1  what it is: 'V' the vault, 'P' a pending record, 'A' an answer
 //!      9      2  format version, big-endian
 //!     11     16  key id
 //!     27      8  check: the start of SHA-256 of all before it
@@ -30,6 +30,7 @@ use crate::{crypto, platform::SecretKey};
 pub(crate) enum Kind {
     Vault = b'V' as isize,
     Pending = b'P' as isize,
+    Answer = b'A' as isize,
 }
 
 impl Kind {
@@ -40,7 +41,7 @@ impl Kind {
     const fn version(self) -> u16 {
         match self {
             Self::Vault => 3,
-            Self::Pending => 1,
+            Self::Pending | Self::Answer => 1,
         }
     }
 }

@@ -15,10 +15,7 @@
 //! If that is refused, the session ends; after a suspension it is not revoked, since the first holder may still have a
 //! success on its way, which brings the session back.
 
-use std::{
-    fs::File,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -27,7 +24,7 @@ use super::{
     attempts::hash,
     contents::{AccountId, Contents},
     error::VaultError,
-    folder::{Folder, Lock},
+    folder::{Folder, Lock, LockFile},
 };
 use crate::{crypto, secret::Secret};
 
@@ -36,6 +33,9 @@ use crate::{crypto, secret::Secret};
 pub(crate) struct Lease {
     folder: Folder,
     record: String,
+    slot: String,
+    /// Whether this lease created the lock's file.
+    is_new: bool,
     hold: Arc<Mutex<Hold>>,
 }
 
@@ -48,9 +48,7 @@ struct Hold {
 
 #[derive(Debug)]
 enum LeaseLock {
-    Held {
-        _file: File,
-    },
+    Held(LockFile),
     /// The file system has no locks: others may send, too.
     Unsupported,
     /// Released before the process is suspended.
@@ -78,24 +76,27 @@ impl Lease {
     /// Tries once to take the lease of an account; `None` while another process holds it.
     pub(super) fn try_take(folder: &Folder, account: &AccountId) -> Result<Option<Self>, VaultError> {
         let name = name_of(account);
-        let lock = match folder.try_lock(&format!("lease-{name}.lock"))? {
-            Lock::Held(file) => LeaseLock::Held { _file: file },
-            Lock::Unsupported => LeaseLock::Unsupported,
+        let (lock, is_new) = match folder.try_lock(&format!("lease-{name}.lock"))? {
+            Lock::Held(file) => {
+                let is_new = file.is_new();
+                (LeaseLock::Held(file), is_new)
+            }
+            Lock::Unsupported => (LeaseLock::Unsupported, false),
             Lock::Busy => return Ok(None),
         };
         let hold = Arc::new(Mutex::new(Hold { lock, sent: None }));
-        Ok(Some(Self { folder: folder.clone(), record: record_of(&name), hold }))
+        let (record, slot) = (record_of(&name), slot_of(&name));
+        Ok(Some(Self { folder: folder.clone(), record, slot, is_new, hold }))
     }
 
     /// Records durably that this token is about to be sent. Returns whether it was sent before.
     pub(super) fn record_sent(&self, token: &Secret) -> Result<SentBefore, VaultError> {
         let (token_hash, bytes) = (hash(token), self.folder.read(&self.record)?);
-        let before = bytes.as_deref().map_or(SentBefore::No, |bytes| match serde_json::from_slice(bytes) {
-            Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
-            Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
-            // A record that cannot be read is of a later version, or damaged: the careful answer.
-            Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
-        });
+        let before = match bytes.as_deref().map_or(SentBefore::No, |bytes| sent_before(bytes, &token_hash)) {
+            // Its holder had a lock file, which was deleted: it may be alive.
+            SentBefore::Yes if self.is_new => SentBefore::Suspended,
+            before => before,
+        };
         if before == SentBefore::No || bytes.is_none_or(|bytes| bytes.len() != RECORD) {
             let record = record(&token_hash, before == SentBefore::Suspended);
             self.folder.replace(&self.record, &record)?;
@@ -117,6 +118,32 @@ impl Lease {
         hold.lock = LeaseLock::Suspended;
     }
 
+    /// Removes the record: an answer to the token was stored, so that this token may be sent as often as any other. (A
+    /// provider that does not rotate leaves it in force.) What cannot be removed only makes the next refresh careful.
+    pub(super) fn clear_sent(&self) {
+        if self.is_exclusive()
+            && let Err(error) = self.folder.remove(&self.record)
+        {
+            tracing::info!(%error, "the record of a token that was sent stays");
+        }
+    }
+
+    /// The file for the space of this account's successor.
+    pub(super) fn slot(&self) -> &str {
+        &self.slot
+    }
+
+    /// Whether this lease created the lock's file. The SDK never deletes it: where a token was sent before, another
+    /// program did, and its holder may be alive.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether another process can take the lease all the same: another program has deleted the lock's file.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(&self.hold().lock, LeaseLock::Held(file) if !file.is_in_place())
+    }
+
     /// Whether it was released before the process was suspended.
     pub(crate) fn is_suspended(&self) -> bool {
         matches!(self.hold().lock, LeaseLock::Suspended)
@@ -124,7 +151,7 @@ impl Lease {
 
     /// Whether no other process can be sending.
     pub(crate) fn is_exclusive(&self) -> bool {
-        matches!(self.hold().lock, LeaseLock::Held { .. })
+        matches!(&self.hold().lock, LeaseLock::Held(file) if file.is_in_place())
     }
 
     fn hold(&self) -> MutexGuard<'_, Hold> {
@@ -132,14 +159,34 @@ impl Lease {
     }
 }
 
-/// Which sent records no session needs any more: its account is gone, or its provider knows attempts.
+/// Which sent records and slots no session needs any more: its account is gone, or its provider knows attempts.
 pub(super) fn is_obsolete(name: &str, contents: &Contents) -> bool {
-    let mut needed = contents.accounts_that_need_a_lease().map(|account| record_of(&name_of(account)));
-    name.starts_with(SENT) && !needed.any(|record| record == name)
+    let mut needed = contents.accounts_that_need_a_lease().map(name_of);
+    (name.starts_with(SENT) || name.starts_with(SLOT) || name == SHARED_SLOT)
+        && !needed.any(|account| record_of(&account) == name || slot_of(&account) == name)
+}
+
+/// The name of the slot of an account.
+pub(super) fn slot_of_account(account: &AccountId) -> String {
+    slot_of(&name_of(account))
+}
+
+fn slot_of(name: &str) -> String {
+    format!("{SLOT}{name}.moorline")
+}
+
+/// What a record says of the token with this hash.
+pub(crate) fn sent_before(record: &[u8], token_hash: &str) -> SentBefore {
+    match serde_json::from_slice(record) {
+        Ok(Sent { token_hash: other, .. }) if other != token_hash => SentBefore::No,
+        Ok(Sent { suspended: false, .. }) => SentBefore::Yes,
+        // A record that cannot be read is of a later version, or damaged: the careful answer.
+        Ok(Sent { suspended: true, .. }) | Err(_) => SentBefore::Suspended,
+    }
 }
 
 /// Always of the same length, so that it can be changed in place.
-fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
+pub(crate) fn record(token_hash: &str, suspended: bool) -> Vec<u8> {
     let sent = Sent { token_hash: token_hash.to_owned(), suspended };
     let mut record = serde_json::to_vec(&sent).expect("a string and a bool are JSON");
     record.resize(RECORD, b' ');
@@ -156,5 +203,8 @@ fn name_of(account: &AccountId) -> String {
 }
 
 const SENT: &str = "sent-";
+const SLOT: &str = "slot-";
+/// What earlier versions left: one slot for all accounts.
+const SHARED_SLOT: &str = "vault.moorline.slot";
 /// The length of a record in bytes.
 const RECORD: usize = 96;

@@ -23,6 +23,7 @@
 //!
 //! All functions block: call them through [`crate::runtime::blocking`].
 
+mod answers;
 mod attempts;
 mod contents;
 mod disk;
@@ -35,13 +36,15 @@ mod tests;
 
 use std::{
     fmt,
-    fs::File,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::attempts::{hash, read_record};
+pub(crate) use self::{
+    attempts::{hash, read_record},
+    lease::{record as sent_record, sent_before},
+};
 pub(crate) use self::{
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
@@ -49,10 +52,11 @@ pub(crate) use self::{
     },
     disk::{Disk, SystemDisk},
     error::VaultError,
+    format::Opened,
     lease::{Lease, SentBefore},
 };
 use self::{
-    folder::Folder,
+    folder::{Folder, LockFile},
     format::{KeyId, Kind},
 };
 use crate::{
@@ -126,9 +130,10 @@ impl Vault {
     /// The same, written into the space that [`prepare_exchange`](Self::prepare_exchange) has secured.
     pub(crate) fn update_reserved<T>(
         &self,
+        account: &AccountId,
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
-        self.update_into(Some(SLOT), WhenLost::Fail, change)
+        self.update_into(Some(&lease::slot_of_account(account)), WhenLost::Fail, change)
     }
 
     fn update_into<T>(
@@ -160,6 +165,7 @@ impl Vault {
         };
         // Above all that this process has seen, also where an older vault was put back or a new one is begun.
         let revision = revision.max(memory.revision) + 1;
+        alone.check()?;
         self.write(slot, &snapshot.contents, |plain| {
             format::seal(Kind::Vault, id, &secret, revision, plain)
         })?;
@@ -196,11 +202,10 @@ impl Vault {
 
     /// Removes what no session needs any more: journalled attempts, sent records, the slot.
     fn tidy(&self, alone: &Alone<'_>, contents: &Contents) {
-        let slot_is_needed = contents.accounts_that_need_a_lease().next().is_some();
         self.folder.tidy(alone.locked(), |name| {
             attempts::is_obsolete(name, contents)
+                || answers::is_obsolete(name, contents)
                 || lease::is_obsolete(name, contents)
-                || (name == SLOT && !slot_is_needed)
         });
     }
 
@@ -251,8 +256,38 @@ impl Vault {
     pub(crate) fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, VaultError> {
         let _alone = self.keep_others_out()?;
         let length = self.open_or_move_aside(&mut self.memory())?.length;
-        self.folder.reserve(SLOT, 2 * length + SPARE)?;
+        self.folder.reserve(lease.slot(), 2 * length + SPARE)?;
         lease.record_sent(token)
+    }
+
+    /// Records that an answer to the token was stored.
+    pub(crate) fn clear_sent(&self, lease: &Lease) {
+        lease.clear_sent();
+    }
+
+    /// Saves the answer to `sent` beside the vault, durably, in the space that was secured for it. The vault's lock is
+    /// not needed: only the holder of the account's lease saves one.
+    pub(crate) fn save_answer(
+        &self,
+        account: &AccountId,
+        sent: &Secret,
+        answer: &mut WipedBytes,
+    ) -> Result<(), VaultError> {
+        let Some((id, secret)) = self.memory().key.clone() else { return Err(VaultError::KeyGone) };
+        answers::save(&self.folder, &lease::slot_of_account(account), sent, (id, &secret), answer)
+    }
+
+    /// The answer to `sent`, a token of the vault, that could only be saved beside it.
+    pub(crate) fn saved_answer(&self, sent: &Secret) -> Result<Option<Opened>, VaultError> {
+        match self.memory().key.clone() {
+            Some((_, secret)) => answers::saved(&self.folder, sent, &secret),
+            None => Ok(None),
+        }
+    }
+
+    /// Removes the answer to `sent`: it is settled.
+    pub(crate) fn remove_answer(&self, sent: &Secret) -> Result<(), VaultError> {
+        Ok(self.folder.remove(&answers::file_name(sent))?)
     }
 
     /// How often this process has read the vault. Every reading before this call has a lower place, or this one.
@@ -279,13 +314,29 @@ impl Vault {
     /// Under the lock.
     fn open_or_move_aside(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         let snapshot = self.open(memory);
-        if snapshot.as_ref().is_err_and(|error| *error == VaultError::Damaged)
-            && self.folder.read(FILE)?.is_some()
-        {
-            tracing::error!("the vault is damaged; it was moved aside");
-            self.folder.move_aside(FILE)?;
+        if snapshot.as_ref().is_err_and(|error| *error == VaultError::Damaged) {
+            if self.folder.read(FILE)?.is_some() {
+                tracing::error!("the vault is damaged, or its key is another one; it was moved aside");
+                self.folder.move_aside(FILE)?;
+            } else if let Some(aside) = self.aside_that_opens() {
+                tracing::info!("a vault that was moved aside can be opened again; it was put back");
+                self.folder.put_back(&aside, FILE)?;
+                return self.open(memory);
+            }
         }
         snapshot
+    }
+
+    /// The latest vault that was moved aside and opens: its right key was put back into the key store.
+    fn aside_that_opens(&self) -> Option<String> {
+        let opened = self.folder.moved_aside(FILE).filter_map(|name| {
+            let file = self.folder.read(&name).ok()??;
+            let id = format::key_id(Kind::Vault, &file).ok()?;
+            let opened = format::open(Kind::Vault, &file, &self.key_store.load(&id.name()).ok()??).ok()?;
+            serde_json::from_slice::<Contents>(&opened.contents).ok()?;
+            Some((opened.revision, name))
+        });
+        opened.max().map(|(_, name)| name)
     }
 
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
@@ -390,13 +441,23 @@ pub(crate) struct Updated<T> {
 /// Nobody else changes the vault while this lives.
 struct Alone<'a> {
     /// Dropped first, so that the next in turn finds the lock free. `None` on a file system without locks.
-    lock: Option<File>,
+    lock: Option<LockFile>,
     _turn: MutexGuard<'a, ()>,
 }
 
 impl Alone<'_> {
     const fn locked(&self) -> bool {
         self.lock.is_some()
+    }
+
+    /// Before the vault is written: another program may have deleted the lock's file, and let others in.
+    fn check(&self) -> Result<(), VaultError> {
+        match &self.lock {
+            Some(lock) if !lock.is_in_place() => {
+                Err(std::io::Error::from(std::io::ErrorKind::WouldBlock).into())
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -412,9 +473,7 @@ struct Memory {
 }
 
 const FILE: &str = "vault.moorline";
-/// Space for the next vault.
-const SLOT: &str = "vault.moorline.slot";
-/// How much the contents may grow by more than their double: 16 KiB.
-const SPARE: usize = 16 * 1024;
+/// How much the contents may grow by more than their double: 64 KiB, for tokens of unusual length.
+const SPARE: usize = 64 * 1024;
 /// Room for a vault of some accounts.
 const ROOM: usize = 32 * 1024;

@@ -22,7 +22,7 @@ extension Moorline {
         public var pins: [HostPins] = []
 
         /// Further root certificates to trust, in PEM (a development CA's, for example), besides the platform's own.
-        public var extraRoots: [String] = []
+        public var extraRootPEMs: [String] = []
 
         /// Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only.
         public var allowsHTTPOnLoopback = false
@@ -60,8 +60,8 @@ extension Moorline {
         /// The host's name.
         public var host: String
 
-        /// The pin of the key in use.
-        public var primary: String
+        /// The pins of the keys in use: one, or two while a server shows one of two certificates.
+        public var primaries: [String]
 
         /// The pins of keys for later, kept off line. At least one is required: without it, a lost key locks every
         /// app out.
@@ -70,10 +70,10 @@ extension Moorline {
         /// The day (`2027-06-01`) after which the pins are no longer checked, so that an app without updates goes on.
         public var expires: String
 
-        /// The pins of this host.
+        /// The pins of this host, with one key in use.
         public init(host: String, primary: String, backups: [String], expires: String) {
             self.host = host
-            self.primary = primary
+            primaries = [primary]
             self.backups = backups
             self.expires = expires
         }
@@ -89,14 +89,14 @@ extension Moorline.Configuration {
             redirectUri: redirectURI,
             scopes: scopes,
             pins: pins.map {
-                MoorlineGenerated.PinnedHost(
+                MoorlineGenerated.HostPins(
                     host: $0.host,
-                    primary: $0.primary,
+                    primaries: $0.primaries,
                     backups: $0.backups,
                     expires: $0.expires
                 )
             },
-            extraRoots: extraRoots,
+            extraRootPems: extraRootPEMs,
             allowHttpOnLoopback: allowsHTTPOnLoopback,
             allowBearer: allowsBearer,
             apiOrigins: apiOrigins,

@@ -66,7 +66,7 @@ final class ConfigurationTests: FolderTestCase {
     }
 
     func testWhatElseIsMalformedIsNamed() {
-        assertRefused(saying: "PEM") { $0.extraRoots = ["not a certificate"] }
+        assertRefused(saying: "PEM") { $0.extraRootPEMs = ["not a certificate"] }
         assertRefused(saying: "redirect") { $0.redirectURI = "http://example.com/callback" }
         assertRefused(saying: "scope") { $0.scopes = ["two words"] }
         assertRefused(saying: "account") { $0.account = "" }

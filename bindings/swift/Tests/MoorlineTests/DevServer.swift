@@ -51,7 +51,7 @@ struct DevServer: Sendable {
         var configuration = Moorline.Configuration(issuer: description.issuer, clientID: "moorline-demo")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.scopes = ["openid", "profile", "email", "offline_access", "notes.read", "notes.write"]
-        configuration.extraRoots = [description.ca_pem]
+        configuration.extraRootPEMs = [description.ca_pem]
         configuration.pins = [pins ?? self.pins]
         return try Moorline(configuration, platform: platform)
     }

@@ -102,7 +102,7 @@ final class ErrorTests: FolderTestCase {
     func testPinMismatchForAServerWithoutTheRightKey() async throws {
         let server = try DevServer.running()
         var pins = server.pins
-        pins.primary = "sha256/A\(String(repeating: "A", count: 42))="
+        pins.primaries = ["sha256/A\(String(repeating: "A", count: 42))="]
         pins.backups = ["sha256/B\(String(repeating: "A", count: 42))="]
         let moorline = try server.moorline(on: .init(vaultDirectory: folder, keyStore: keys), pins: pins)
         let error = await failure { try await moorline.startSignIn() }

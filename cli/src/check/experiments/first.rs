@@ -171,7 +171,7 @@ pub(in crate::check) fn nonces(seen: &Nonces) -> Finding {
     };
     NONCES.pass(
         format!("Used, {renewed}. Refusals for want of one in this check: {}.", seen.challenges),
-        "Proofs can't be made in advance.",
+        "A proof that a thief made in advance is of use only until its nonce expires.",
     )
 }
 

@@ -50,7 +50,7 @@ fn a_provider_that_offers_everything_passes_everywhere() {
 
 #[test]
 fn each_member_is_judged_by_what_it_costs_users() {
-    use Verdict::{Fail, Note, Warning};
+    use Verdict::{Fail, Note, Pass, Warning};
     for (id, name, value, expected) in [
         ("issuer", "issuer", json!("https://id.example.com/"), Fail),
         ("issuer", "issuer", Value::Null, Fail),
@@ -87,11 +87,25 @@ fn each_member_is_judged_by_what_it_costs_users() {
         ("refresh_attempt", "refresh_attempt_supported", Value::Null, Note),
         ("refresh_attempt", "refresh_attempt_supported", json!(1), Warning),
         ("id_token_algorithms", "id_token_signing_alg_values_supported", json!(["HS256", "none"]), Fail),
+        ("id_token_algorithms", "id_token_signing_alg_values_supported", json!(["ES256K"]), Fail),
+        ("id_token_algorithms", "id_token_signing_alg_values_supported", json!(["ES512"]), Fail),
+        ("id_token_algorithms", "id_token_signing_alg_values_supported", json!([]), Warning),
+        ("id_token_algorithms", "id_token_signing_alg_values_supported", json!(["Ed25519", "HS256"]), Pass),
         ("id_token_algorithms", "id_token_signing_alg_values_supported", json!(["ES256", "none"]), Warning),
         ("device_grant", "device_authorization_endpoint", Value::Null, Warning),
     ] {
         assert_eq!(verdict(id, name, value.clone()), expected, "{id}: {name} = {value}");
     }
+}
+
+#[test]
+fn algorithms_that_the_sdk_does_not_verify_are_named_with_those_that_it_does() {
+    let mut document = good();
+    document["id_token_signing_alg_values_supported"] = json!(["ES256K"]);
+    let findings = judged(document);
+    let finding = findings.iter().find(|finding| finding.check.id == "id_token_algorithms").unwrap();
+    assert!(finding.found.starts_with("Offered: \"ES256K\". The SDK verifies RS256, "), "{}", finding.found);
+    assert!(finding.found.contains("EdDSA") && !finding.found.contains("ES512"), "{}", finding.found);
 }
 
 #[test]

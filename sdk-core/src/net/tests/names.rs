@@ -44,12 +44,23 @@ async fn a_server_that_only_has_old_versions_is_named() {
 
 #[tokio::test]
 async fn a_handshake_that_breaks_off_or_takes_too_long_has_sent_nothing() {
-    assert_eq!(answered_with(b"").await, NetError::Offline { maybe_sent: false });
+    let error = answered_with(b"").await;
+    let NetError::Offline { maybe_sent: false, reason } = &error else { panic!("{error:?}") };
+    assert!(reason.starts_with("localhost:") && reason.contains("closed the connection"), "{reason}");
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
     let ca = Authority::root("CA");
     let short = configuration().extra_root_pem(&ca.pem()).connect_timeout(Duration::from_millis(50));
     let error = transport(short).send(Request::new(Method::GET, url)).await.unwrap_err();
-    assert_eq!(error, NetError::Timeout { maybe_sent: false });
+    let NetError::Timeout { maybe_sent: false, reason } = &error else { panic!("{error:?}") };
+    assert!(reason.starts_with("no connection to localhost:") && reason.ends_with("within 1 s"), "{reason}");
     assert_eq!(Error::from(error), Error::offline());
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_known_is_named() {
+    // RFC 6761 §6.4: no resolver knows it.
+    let url = "https://nobody.invalid/path?secret".parse().unwrap();
+    let error = transport(configuration()).send(Request::new(Method::GET, url)).await.unwrap_err();
+    assert_eq!(error.to_string(), "nobody.invalid is not known by name (DNS)");
 }

@@ -135,6 +135,50 @@ async fn a_proxy_that_is_down_is_being_offline() {
     let address = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
     let outcome = ask(server.url("/"), &ca, &leaf.pin(), &[("HTTPS_PROXY", &address)]).await;
-    assert!(outcome.contains("Offline { maybe_sent: false }"), "{outcome}");
+    let named = address.replace("http://", "the proxy ") + " refused the connection";
+    assert!(outcome.contains("Offline { maybe_sent: false") && outcome.contains(&named), "{outcome}");
     assert_eq!(server.seen().requests.len(), 0);
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named_without_its_password() {
+    let ca = Authority::root("CA");
+    let leaf = ca.leaf();
+    let server = Server::tls(&leaf, &[], ok).await;
+    for (status, named) in
+        [(407, "answered 407"), (403, "refused to connect to localhost:"), (502, "refused to")]
+    {
+        let proxy = Server::plain(move |_, _| answer(status, "")).await;
+        let address = format!("http://ada:secret@127.0.0.1:{}", proxy.port);
+        let outcome = ask(server.url("/"), &ca, &leaf.pin(), &[("HTTPS_PROXY", &address)]).await;
+        assert!(outcome.contains(&format!("the proxy 127.0.0.1:{} {named}", proxy.port)), "{outcome}");
+        assert!(outcome.contains("maybe_sent: false") && !outcome.contains("secret"), "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_stops_the_request() {
+    let ca = Authority::root("CA");
+    let leaf = ca.leaf();
+    let server = Server::tls(&leaf, &[], ok).await;
+    for address in ["ftp://ada:secret@127.0.0.1", "http://ada:secret@[::1", "not an address: secret"] {
+        let outcome = ask(server.url("/"), &ca, &leaf.pin(), &[("HTTPS_PROXY", address)]).await;
+        assert!(outcome.contains("NotAllowed") && outcome.contains("HTTPS_PROXY"), "{outcome}");
+        assert!(!outcome.contains("secret"), "{outcome}");
+    }
+    assert_eq!(server.seen().requests.len(), 0);
+}
+
+#[tokio::test]
+async fn a_star_in_no_proxy_is_every_host_and_every_address() {
+    let ca = Authority::root("CA");
+    let leaf = ca.leaf_with(leaf_params(&["localhost", "127.0.0.1"]));
+    let server = Server::tls(&leaf, &[], ok).await;
+    let proxy = Proxy::start(None).await;
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("https://{host}:{}/", server.port).parse().unwrap();
+        let star = [("HTTPS_PROXY", proxy.address.as_str()), ("NO_PROXY", "*")];
+        assert_eq!(ask(url, &ca, &leaf.pin(), &star).await, "Ok(200)", "{host}");
+    }
+    assert_eq!(proxy.heads(), Vec::<String>::new());
 }

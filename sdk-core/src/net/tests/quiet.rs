@@ -120,7 +120,7 @@ async fn a_connection_that_has_died_quietly_costs_one_short_time_out_and_is_not_
     assert_eq!(network.connections.load(Ordering::SeqCst), 1, "the connection is kept");
     network.change();
     let error = get().await.unwrap_err();
-    let (NetError::Offline { maybe_sent } | NetError::Timeout { maybe_sent }) = error else {
+    let (NetError::Offline { maybe_sent, .. } | NetError::Timeout { maybe_sent, .. }) = error else {
         panic!("{error:?}")
     };
     assert!(maybe_sent);

@@ -198,7 +198,7 @@ async fn every_status_but_200_is_passing_trouble_and_is_named() {
         );
         assert_eq!(Error::from(error), Error::offline());
     }
-    for status in [204, 301, 302, 307, 308, 408, 429, 500, 503] {
+    for status in [204, 301, 302, 307, 308, 408, 500, 503] {
         let (error, asked) = outcome(move |_, _| status).await;
         let text = error.to_string();
         assert_eq!(asked, 1, "{status}");
@@ -225,12 +225,17 @@ async fn a_redirect_is_named_with_the_host_that_it_leads_to_and_no_more() {
 
 #[tokio::test]
 async fn a_provider_that_asks_to_wait_is_asked_later() {
-    let busy = b"HTTP/1.1 429 X\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    let server = Server::plain(move |_, _| busy.to_vec()).await;
-    let configuration = configuration(server.plain_url("/").as_str());
-    let transport = Transport::new(&configuration).unwrap();
-    let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
-    assert_eq!(Error::from(error), Error::RateLimited { retry_after: std::time::Duration::from_secs(30) });
+    for (status, field, seconds) in
+        [(429, "Retry-After: 30\r\n", 30), (429, "", 10), (503, "Retry-After: 86400\r\n", 3_600)]
+    {
+        let busy = format!("HTTP/1.1 {status} X\r\n{field}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        let server = Server::plain(move |_, _| busy.clone().into_bytes()).await;
+        let configuration = configuration(server.plain_url("/").as_str());
+        let transport = Transport::new(&configuration).unwrap();
+        let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
+        let retry_after = std::time::Duration::from_secs(seconds);
+        assert_eq!(Error::from(error), Error::RateLimited { retry_after });
+    }
 }
 
 #[tokio::test]

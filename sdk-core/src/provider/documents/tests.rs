@@ -172,6 +172,53 @@ async fn a_cold_start_after_a_day_asks_first_and_falls_back_on_passing_trouble()
     assert!(matches!(error, DiscoveryError::IssuerMismatch { .. }), "the provider's own word counts");
 }
 
+/// The clock of the time-outs is moved by tokio: it stands while anything else is to be done.
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_hangs_delays_a_call_by_a_second_once_while_there_is_something_old() {
+    let hangs = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}/", hangs.local_addr().unwrap());
+    let configuration = Configuration::builder(&issuer, "notes").allow_http_on_loopback().build().unwrap();
+    let clock: Arc<TestClock> = Arc::default();
+    let Value::Object(document) = metadata(&issuer) else { panic!("an object") };
+    let read = Metadata::parse(&document, &configuration).unwrap();
+    let (keys, stored_at) = (Jwks::of(&[Signer::es256("1").jwk()]), unix_seconds(&*clock));
+    for (age, waits) in [(HOUR * 2, false), (DAY * 2, true)] {
+        let stored = StoredProvider::of(&read, stored_at, None).unwrap();
+        let now = Arc::new(TestClock::default());
+        now.pass(age);
+        let transport = Transport::new(&configuration).unwrap();
+        let process = Arc::new(Documents::new(configuration.clone(), transport, now));
+        process.adopt(&stored);
+        for first in [true, false] {
+            let began = tokio::time::Instant::now();
+            process.metadata().await.unwrap();
+            let waited = began.elapsed();
+            let expected = if waits && first { PATIENCE } else { Duration::ZERO };
+            assert!(
+                (expected..expected + Duration::from_millis(100)).contains(&waited),
+                "{age:?}: {waited:?}"
+            );
+        }
+    }
+    let process = Arc::new(Documents::new(
+        configuration.clone(),
+        Transport::new(&configuration).unwrap(),
+        clock.clone(),
+    ));
+    process.adopt(&StoredProvider::of(&read, stored_at, Some((&keys, stored_at))).unwrap());
+    clock.pass(HOUR);
+    for first in [true, false] {
+        let began = tokio::time::Instant::now();
+        process.keys(&read.jwks_uri).await.unwrap();
+        let expected = if first { PATIENCE } else { Duration::ZERO };
+        assert!(
+            (expected..expected + Duration::from_millis(100)).contains(&began.elapsed()),
+            "{:?}",
+            began.elapsed()
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_was_stored_in_the_future_is_of_unknown_age() {
     let scene = Scene::set().await;
@@ -251,6 +298,7 @@ async fn whatever_answers_in_place_of_the_keys_is_passing_trouble() {
         (200, "<html>"),
         (200, "{\"keys\":"),
         (200, "{\"keys\":[]}"),
+        (200, "{\"keys\":[{}]}"),
         (403, ""),
         (404, ""),
         (302, ""),

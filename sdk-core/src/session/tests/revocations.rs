@@ -260,6 +260,25 @@ async fn what_a_refresh_brings_for_a_session_that_another_process_has_moved_on_i
 }
 
 #[tokio::test]
+async fn an_answer_that_could_only_be_saved_beside_the_vault_is_revoked_when_another_user_signs_in() {
+    let device = Device::new().await;
+    device.provider.state().knows_attempts = false;
+    let session = device.signed_in().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
+    device.disk.fail_after(0, std::io::ErrorKind::StorageFull);
+    gate.open();
+    let full = Error::StorageUnavailable(StorageUnavailableReason::NoSpace);
+    assert_eq!(refreshing.await.unwrap().unwrap_err(), full);
+    eve_is_next(&device);
+    let other = device.process();
+    device.sign_in(&other).await.unwrap();
+    session.shutdown(LONG).await.unwrap();
+    other.send_revocations().await;
+    assert!(revoked(&device).contains(&"seen-rt-0-1".to_owned()), "{:?}", revoked(&device));
+    assert_eq!(device.provider.live_generation(), Some(0));
+}
+
+#[tokio::test]
 async fn an_answer_that_could_not_be_stored_before_another_user_signed_in_is_revoked() {
     let device = Device::new().await;
     let session = device.signed_in().await;

@@ -129,11 +129,13 @@ async fn an_answer_that_could_not_be_stored_is_stored_at_the_shutdown() {
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
-    // As with copy on write: also a change in place needs space.
-    device.disk.fail_after(0, std::io::ErrorKind::StorageFull);
+    device.disk.fill_also_in_place(true);
     gate.open();
     let full = Error::StorageUnavailable(StorageUnavailableReason::NoSpace);
     assert_eq!(refreshing.await.unwrap().unwrap_err(), full);
+    let limit = std::time::Duration::from_secs(60);
+    assert_eq!(session.shutdown(limit).await.unwrap_err(), full, "the answer is in memory only");
+    device.disk.fill_also_in_place(false);
     session.shutdown(std::time::Duration::from_secs(60)).await.unwrap();
     let next = device.process();
     assert_eq!(device.provider.refreshes().len(), 1);

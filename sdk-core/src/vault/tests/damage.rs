@@ -191,6 +191,7 @@ impl Thing {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum VaultErrorKind {
     Unavailable,
+    InTheWay,
     KeyGone,
     Damaged,
     Newer,
@@ -199,6 +200,7 @@ enum VaultErrorKind {
 fn kind(error: &VaultError) -> VaultErrorKind {
     match error {
         VaultError::Unavailable { .. } => VaultErrorKind::Unavailable,
+        VaultError::InTheWay(_) => VaultErrorKind::InTheWay,
         VaultError::KeyGone => VaultErrorKind::KeyGone,
         VaultError::Damaged => VaultErrorKind::Damaged,
         VaultError::Newer => VaultErrorKind::Newer,
@@ -284,4 +286,48 @@ fn a_file_in_the_folders_place_is_unavailable_and_stays() {
     assert_eq!(home.open().read().err().as_ref().map(kind), Some(VaultErrorKind::Unavailable));
     assert_eq!(queue(&home.open(), "t1").err().as_ref().map(kind), Some(VaultErrorKind::Unavailable));
     assert_eq!(std::fs::read(home.path()).unwrap(), b"a file");
+}
+
+#[test]
+fn whatever_is_in_the_place_of_a_slot_or_a_sent_record_is_moved_aside_and_stays() {
+    for thing in [Thing::Folder, Thing::Pipe] {
+        for start in ["slot-", "sent-"] {
+            let (home, _) = begun("rt");
+            let vault = home.open();
+            let (lease, token) = (vault.try_lease(&id("a")).unwrap().unwrap(), Secret::new("rt".into()));
+            vault.prepare_exchange(&lease, &token).unwrap();
+            let name = home.names().into_iter().find(|name| name.starts_with(start)).unwrap();
+            thing.put_at(&home.path().join(&name), &home);
+            let seen = Thing::seen_at(&home.path().join(&name)).unwrap();
+            let sent_before = vault.prepare_exchange(&lease, &token);
+            assert!(
+                matches!(sent_before, Ok(SentBefore::Yes | SentBefore::Suspended)),
+                "{thing:?} {sent_before:?}"
+            );
+            assert!(is_still_there(&home, &seen), "{thing:?}");
+            assert!(home.path().join(&name).is_file(), "{thing:?}");
+        }
+    }
+}
+
+#[test]
+fn whatever_is_in_a_lock_files_place_is_named_with_its_path() {
+    for thing in [Thing::Folder, Thing::Pipe] {
+        let (home, _) = begun("rt");
+        let vault = home.open();
+        drop(vault.try_lease(&id("a")).unwrap().unwrap());
+        for start in ["lease-", "vault.lock"] {
+            let name = home.names().into_iter().find(|name| name.starts_with(start)).unwrap();
+            let path = home.path().join(name);
+            thing.put_at(&path, &home);
+            let error = match start {
+                "lease-" => vault.try_lease(&id("a")).map(drop).unwrap_err(),
+                _ => queue(&vault, "t1").unwrap_err(),
+            };
+            assert!(
+                matches!(&error, VaultError::InTheWay(what) if what.contains(path.to_str().unwrap())),
+                "{error:?}"
+            );
+        }
+    }
 }

@@ -133,3 +133,30 @@ fn a_vault_that_another_process_has_started_anew_is_a_later_reading() {
     assert!(after.revision < before.revision && after.reading > before.reading);
     assert_eq!(queued(&long_lived).unwrap(), ["t2"]);
 }
+
+#[test]
+fn a_vault_that_was_moved_aside_is_put_back_when_its_key_is_back() {
+    let home = Home::new();
+    home.with("t1");
+    let right = home.keys.load(&key_of(&home)).unwrap().unwrap();
+    let id = key_of(&home);
+    home.keys.store(&id, &SecretKey::from_bytes([9; 32])).unwrap();
+    assert_eq!(queued(&home.open()), Err(VaultError::Damaged));
+    assert!(!home.file().exists());
+    home.keys.store(&id, &right).unwrap();
+    assert_eq!(queued(&home.open()).unwrap(), ["t1"]);
+    queue(&home.open(), "t2").unwrap();
+    assert!(home.names().iter().all(|name| !name.contains("unreadable")), "{:?}", home.names());
+}
+
+#[test]
+fn a_vault_that_was_moved_aside_replaces_no_newer_one() {
+    let home = Home::new();
+    home.with("t1");
+    let (id, right) = (key_of(&home), home.keys.load(&key_of(&home)).unwrap().unwrap());
+    home.keys.store(&id, &SecretKey::from_bytes([9; 32])).unwrap();
+    assert_eq!(queued(&home.open()), Err(VaultError::Damaged));
+    start_anew(&home.open()).unwrap();
+    home.keys.store(&id, &right).unwrap();
+    assert!(queued(&home.open()).unwrap().is_empty());
+}

@@ -5,8 +5,8 @@ import dev.moorline.internal.misconfigured
 import dev.moorline.internal.toFfi
 import kotlin.time.Duration
 import dev.moorline.ffi.ClientConfiguration as FfiConfiguration
+import dev.moorline.ffi.HostPins as FfiHostPins
 import dev.moorline.ffi.Parameter as FfiParameter
-import dev.moorline.ffi.PinnedHost as FfiPinnedHost
 
 /** Marks the configuration's builders, so that one is not reached from inside another by mistake. */
 @DslMarker
@@ -39,9 +39,9 @@ public class MoorlineBuilder internal constructor() {
 
     private var allowsHttpOnLoopback = false
     private var allowsBearer = false
-    private val extraRoots = mutableListOf<String>()
+    private val extraRootPems = mutableListOf<String>()
     private val scopes = mutableListOf<String>()
-    private val pins = mutableListOf<FfiPinnedHost>()
+    private val pins = mutableListOf<FfiHostPins>()
     private val apiOrigins = mutableListOf<String>()
     private val parameters = mutableListOf<FfiParameter>()
 
@@ -57,7 +57,7 @@ public class MoorlineBuilder internal constructor() {
 
     /** Trusts one more root certificate, in PEM (a development CA's, for example), besides the platform's own. */
     public fun extraRootPem(pem: String) {
-        extraRoots += pem
+        extraRootPems += pem
     }
 
     /** Allows plain HTTP to `localhost`, `127.0.0.1` and `[::1]`: for development only. */
@@ -91,7 +91,7 @@ public class MoorlineBuilder internal constructor() {
         redirectUri = redirectUri,
         scopes = scopes.toList(),
         pins = pins.toList(),
-        extraRoots = extraRoots.toList(),
+        extraRootPems = extraRootPems.toList(),
         allowHttpOnLoopback = allowsHttpOnLoopback,
         allowBearer = allowsBearer,
         apiOrigins = apiOrigins.toList(),
@@ -105,13 +105,13 @@ public class MoorlineBuilder internal constructor() {
 /** The pins of one host. Each is `sha256/` and the base64 of the SHA-256 of a public key (SPKI). */
 @MoorlineDsl
 public class HostPinsBuilder internal constructor(private val host: String) {
-    private var primary: String? = null
+    private val primaries = mutableListOf<String>()
     private var expires: String? = null
     private val backups = mutableListOf<String>()
 
-    /** The pin of the key in use. */
+    /** The pin of a key in use. */
     public fun primary(pin: String) {
-        primary = pin
+        primaries += pin
     }
 
     /** The pin of a key for later, kept off line. At least one is required: otherwise a lost key locks every app out. */
@@ -124,5 +124,5 @@ public class HostPinsBuilder internal constructor(private val host: String) {
         expires = date
     }
 
-    internal fun build(): FfiPinnedHost = FfiPinnedHost(host, primary, backups.toList(), expires)
+    internal fun build(): FfiHostPins = FfiHostPins(host, primaries.toList(), backups.toList(), expires)
 }

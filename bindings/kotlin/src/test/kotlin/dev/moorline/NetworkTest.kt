@@ -72,6 +72,8 @@ class NetworkTest {
                 val again = assertFailsWith<MoorlineException.Misconfigured> { receiver.wait(request) }
                 assertTrue(again.what.contains("bind"), again.what)
             }
+            // The second sign-in revokes the first one's session meanwhile, and the folder is deleted after the test.
+            moorline.shutdown()
         }
     }
 

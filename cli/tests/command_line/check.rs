@@ -1,0 +1,139 @@
+//! `moorline check`: what it keeps of the contract of all commands.
+
+use serde_json::{Value, json};
+
+use crate::support::idp::Idp;
+use crate::support::{Desk, Said, Waiting};
+
+/// A check of `idp` that waits for its first sign-in.
+#[cfg(unix)]
+fn start(idp: &Idp, desk: &Desk) -> Waiting {
+    // The code that was never issued.
+    idp.change(|rules| rules.next.push_back(("/token", "400 Bad Request")));
+    let options = ["--allow-http", "--client-id", "notes", "--no-browser", "--json"];
+    let waiting = desk.start(&[&["check", &idp.provider.issuer], &options[..]].concat());
+    idp.change(|rules| rules.nonce = waiting.parameter("nonce"));
+    waiting
+}
+
+/// The report, which is the last line of standard output.
+fn report(said: &Said) -> Value {
+    let line = said.out.lines().last().unwrap_or_default();
+    serde_json::from_str(line).unwrap_or_else(|_| panic!("no report: {}{}", said.out, said.err))
+}
+
+fn verdict<'a>(report: &'a Value, id: &str) -> &'a Value {
+    let checks = report["checks"].as_array().unwrap();
+    &checks.iter().find(|check| check["id"] == id).unwrap()["verdict"]
+}
+
+#[cfg(unix)]
+mod signals {
+    use super::*;
+    use crate::signals::signal;
+    use crate::support::browse;
+
+    #[test]
+    fn a_signal_during_an_exchange_revokes_what_it_brings_and_prints_the_report() {
+        for (name, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+            let (idp, desk) = (Idp::new(), Desk::new());
+            let mut waiting = start(&idp, &desk);
+            idp.change(|rules| rules.holds_answers = true);
+            browse(&waiting.callback("code=c0de"));
+            idp.wait_for("/token", 2);
+            signal(waiting.id(), name);
+            waiting.hears("Interrupted");
+            idp.release();
+            let said = waiting.end();
+            let report = report(&said);
+            assert_eq!((said.code, &report["exit_code"]), (code, &json!(code)), "{}", said.err);
+            assert_eq!((&report["complete"], &report["fit"]), (&json!(false), &json!(false)));
+            let sessions = json!({ "made": 1, "ended_by_experiments": 0, "revoked": 1, "left": 0 });
+            assert_eq!(report["sessions"], sessions);
+            let revoked = idp.bodies("/revoke");
+            assert!(revoked.iter().any(|body| body.contains("token=rt-1")), "{revoked:?}");
+            assert_eq!(idp.bodies("/token").len(), 2, "no experiment went on");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_does_not_come_holds_nobody_up_for_long() {
+        let (idp, desk) = (Idp::new(), Desk::new());
+        let mut waiting = start(&idp, &desk);
+        idp.change(|rules| rules.holds_answers = true);
+        browse(&waiting.callback("code=c0de"));
+        idp.wait_for("/token", 2);
+        signal(waiting.id(), "TERM");
+        waiting.hears("Interrupted");
+        let said = waiting.end();
+        idp.release();
+        assert_eq!((said.code, &report(&said)["complete"]), (143, &json!(false)), "{}", said.err);
+    }
+
+    #[test]
+    fn a_signal_before_anything_was_issued_ends_the_check() {
+        let (idp, desk) = (Idp::new(), Desk::new());
+        let waiting = start(&idp, &desk);
+        signal(waiting.id(), "TERM");
+        let said = waiting.end();
+        assert_eq!((said.code, &report(&said)["sessions"]["made"]), (143, &json!(0)), "{}", said.err);
+        // A server that never answers.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let issuer = format!("http://{}", silent.local_addr().unwrap());
+        let child = desk.command(&["check", &issuer, "--allow-http", "--json"]).spawn().unwrap();
+        let id = child.id();
+        let accepted = silent.accept().unwrap();
+        signal(id, "TERM");
+        let said = Said::from(child.wait_with_output().unwrap());
+        drop(accepted);
+        assert_eq!((said.code, &said.json()["error"]["code"]), (143, &json!("interrupted")), "{}", said.err);
+    }
+}
+
+#[test]
+fn an_outage_behind_good_metadata_is_no_failure_and_no_fitness() {
+    for path in ["/jwks", "/token"] {
+        for (status, code) in [
+            ("503 Service Unavailable", 5),
+            ("403 Forbidden", if path == "/jwks" { 5 } else { 18 }),
+            ("429 Too Many Requests\r\nRetry-After: 30", 14),
+            ("404 Not Found", 18),
+            ("302 Found\r\nLocation: /elsewhere", 18),
+        ] {
+            // A token endpoint that refuses with a status of its own is the provider's fault, unlike one that is down.
+            if path == "/token" && code == 18 {
+                continue;
+            }
+            let (idp, desk) = (Idp::new(), Desk::new());
+            idp.change(|rules| {
+                rules.next.push_back(("/token", "400 Bad Request"));
+                rules.next.push_front((path, status));
+            });
+            let said = desk.run(&["check", &idp.provider.issuer, "--allow-http", "--json"]);
+            let report = report(&said);
+            assert_eq!(said.code, code, "{path} {status}: {report}");
+            let check = if path == "/jwks" { "jwks" } else { "errors" };
+            let expected = if code == 18 { "fail" } else { "not_tested" };
+            assert_eq!(verdict(&report, check), expected, "{path} {status}: {report}");
+            assert_eq!(report["complete"], code == 18, "{path} {status}");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_report_that_cannot_be_written_is_the_error_of_every_command() {
+    let (idp, desk) = (Idp::new(), Desk::new());
+    for more in [&[][..], &["--json"]] {
+        let arguments = [&["check", &idp.provider.issuer, "--allow-http"], more].concat();
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let said = Said::from(desk.command(&arguments).stdout(full).output().unwrap());
+        said.failed_with(16, "standard output cannot be written to");
+        desk.in_shell("exec \"$@\" >&-", &arguments).failed_with(16, "closed");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let said = Said::from(desk.command(&arguments).stdout(writer).output().unwrap());
+        assert_eq!(said.code, 141, "{}", said.err);
+        assert!(!said.err.contains("error"), "{}", said.err);
+    }
+}

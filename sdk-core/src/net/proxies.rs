@@ -1,0 +1,116 @@
+//! Which proxy a request goes through: the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or the platform's.
+
+use std::{env, ffi::OsString};
+
+use hyper_util::client::proxy::matcher::Matcher;
+use url::Url;
+
+/// The proxies for HTTPS, by the rules that the HTTP client follows.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    matcher: Matcher,
+    /// No proxy at all is to be used.
+    pub(super) none: bool,
+    /// Why none can be used although one was set.
+    unusable: Option<String>,
+}
+
+impl Proxies {
+    /// Reads the environment, or what the platform says.
+    pub(super) fn of_the_system() -> Self {
+        Self::read(|name| env::var_os(name))
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let first = |names: [&'static str; 2]| {
+            names
+                .into_iter()
+                .find_map(|name| Some((name, variable(name)?)))
+                .filter(|(_, value)| !value.is_empty())
+        };
+        // The HTTP client reads `*` as "every name" and goes on to use the proxy for addresses.
+        let excluded = first(["NO_PROXY", "no_proxy"]);
+        let none = excluded.is_some_and(|(_, list)| list.to_string_lossy().split(',').any(|entry| entry.trim() == "*"))
+            // Any client of a CGI program could set `HTTP_PROXY`, by a header: no variable counts there.
+            || variable("REQUEST_METHOD").is_some();
+        let set = [first(["HTTPS_PROXY", "https_proxy"]), first(["ALL_PROXY", "all_proxy"])];
+        let unusable = set.into_iter().flatten().find(|(_, value)| !is_usable(value)).map(|(name, _)| {
+            format!(
+                "the proxy that {name} names cannot be used; write an address such as http://proxy.example.com:8080 \
+                 (http, https, socks4, socks4a, socks5 or socks5h), or unset {name}"
+            )
+        });
+        Self { matcher: Matcher::from_system(), none, unusable: unusable.filter(|_| !none) }
+    }
+
+    /// Why a request to `url` must not be sent: without the proxy, it would go another way than the user wants.
+    pub(super) fn refusal(&self, url: &Url) -> Option<&str> {
+        self.unusable.as_deref().filter(|_| url.scheme() == "https")
+    }
+
+    /// The proxy's host and port for a request to `url`, without its password.
+    pub(super) fn of(&self, url: &Url) -> Option<String> {
+        if self.none || url.scheme() != "https" {
+            return None;
+        }
+        let found = self.matcher.intercept(&url.as_str().parse().ok()?)?;
+        Some(found.uri().authority()?.to_string())
+    }
+}
+
+/// Whether the HTTP client would use a proxy of this address. What it cannot read, it ignores.
+fn is_usable(address: &OsString) -> bool {
+    let Some(address) = address.to_str() else { return false };
+    let matcher = Matcher::builder().https(address).build();
+    matcher.intercept(&http::Uri::from_static("https://id.example.com/")).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, &str)]) -> Proxies {
+        Proxies::read(|name| {
+            let found = variables.iter().find(|(other, _)| *other == name)?;
+            Some(found.1.into())
+        })
+    }
+
+    #[test]
+    fn a_proxy_that_is_set_and_cannot_be_used_stops_https_and_its_password_is_not_shown() {
+        let (https, http) =
+            ("https://id.example.com/".parse().unwrap(), "http://127.0.0.1/".parse().unwrap());
+        for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+            for address in [
+                "ftp://ada:secret@proxy.example.com",
+                "http://ada:secret@[::1",
+                "ada secret",
+                "::",
+                "http://",
+            ] {
+                let proxies = of(&[(name, address)]);
+                let refusal = proxies.refusal(&https).unwrap_or_else(|| panic!("{address}"));
+                assert!(refusal.contains(name) && !refusal.contains("secret"), "{refusal}");
+                assert_eq!(proxies.refusal(&http), None, "plain HTTP goes straight");
+                assert_eq!(of(&[(name, address), ("NO_PROXY", "a.example, *")]).refusal(&https), None);
+                assert_eq!(of(&[(name, address), ("REQUEST_METHOD", "GET")]).refusal(&https), None);
+            }
+            for address in
+                ["", "http://proxy.example.com:8080", "proxy.example.com:8080", "socks5h://[::1]:1080"]
+            {
+                assert_eq!(of(&[(name, address)]).refusal(&https), None, "{address}");
+            }
+        }
+        assert_eq!(of(&[]).refusal(&https), None);
+    }
+
+    #[test]
+    fn no_proxy_of_a_star_means_every_host() {
+        for (list, none) in
+            [("*", true), ("a.example,*", true), (" * ", true), ("*.example", false), ("", false)]
+        {
+            assert_eq!(of(&[("NO_PROXY", list)]).none, none, "{list}");
+            assert_eq!(of(&[("no_proxy", list)]).none, none, "{list}");
+        }
+    }
+}
