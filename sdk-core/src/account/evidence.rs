@@ -21,8 +21,8 @@ pub(super) fn answered<'a>(sent: &'a Secret, verdict: Verdict, account: &'a Acco
     }
 }
 
-/// What becomes of tokens that may not be stored: they are revoked, unless they are of the session that the vault holds,
-/// which has gone on.
+/// What becomes of tokens that may not be stored: they are revoked, unless they belong to the session that the vault
+/// holds, which has gone on.
 pub(super) fn dropped<T>(
     action: Action,
     account: &mut Account,
