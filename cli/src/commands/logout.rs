@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
-    let (settings, moorline) = context.open()?;
+    let (settings, moorline) = context.open().await?;
     let sign_out = moorline.sign_out().await?;
     let mut json = json!({
         "profile": context.profile.name(),

@@ -338,9 +338,8 @@ impl Refresher {
 
     /// The same for the session in the vault, which is about to be left: its latest token is the one to revoke.
     pub(crate) async fn settle_saved_session(&self) {
-        let Ok(state) = self.store.stored_state().await else { return };
-        if let Some(token) = state.kept_session().and_then(|session| session.refresh_token.as_ref()) {
-            let _ = self.settle_saved(token).await;
+        if let Some(token) = self.store.token_to_revoke().await {
+            let _ = self.settle_saved(&token).await;
         }
     }
 
