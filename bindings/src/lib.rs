@@ -37,6 +37,6 @@ pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
 pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User};
-pub use sign_in::{AuthorizationRequest, SignInOptions, SignOutOutcome};
+pub use sign_in::{AuthorizationRequest, RevocationOutcome, SignInOptions, SignOutOutcome};
 
 uniffi::setup_scaffolding!();

@@ -28,11 +28,31 @@ pub struct AuthorizationRequest {
     pub state: String,
 }
 
-/// How a sign-out went. The session is gone from this device in either case.
-#[derive(Debug, Clone, Copy, uniffi::Record)]
+/// How a sign-out went. The session is gone from this device in either case. Mirrors [`moorline::SignOutOutcome`].
+#[derive(Debug, Clone, uniffi::Record)]
 pub struct SignOutOutcome {
     /// Whether the provider answered in this call that it has revoked the session.
     pub revoked: bool,
+    /// What became of the session at the provider.
+    pub revocation: RevocationOutcome,
+}
+
+/// What became of a session at the provider. Mirrors [`moorline::RevocationOutcome`].
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
+pub enum RevocationOutcome {
+    /// The provider answered in this call that it has revoked the token.
+    Revoked,
+    /// The provider refuses to revoke the token, and would refuse it again.
+    Refused {
+        /// The OAuth error code, or `http_` and the status.
+        code: String,
+    },
+    /// The provider gave no clear answer: the revocation is queued.
+    Queued,
+    /// The provider has no revocation endpoint.
+    NotOffered,
+    /// There was no token to revoke.
+    NothingToRevoke,
 }
 
 impl From<SignInOptions> for moorline::SignInOptions {
@@ -55,7 +75,20 @@ impl From<moorline::AuthorizationRequest> for AuthorizationRequest {
 
 impl From<moorline::SignOutOutcome> for SignOutOutcome {
     fn from(outcome: moorline::SignOutOutcome) -> Self {
-        Self { revoked: outcome.revoked }
+        Self { revoked: outcome.revoked, revocation: outcome.revocation.into() }
+    }
+}
+
+impl From<moorline::RevocationOutcome> for RevocationOutcome {
+    fn from(outcome: moorline::RevocationOutcome) -> Self {
+        match outcome {
+            moorline::RevocationOutcome::Revoked => Self::Revoked,
+            moorline::RevocationOutcome::Refused(code) => Self::Refused { code },
+            moorline::RevocationOutcome::NotOffered => Self::NotOffered,
+            moorline::RevocationOutcome::NothingToRevoke => Self::NothingToRevoke,
+            // An unknown outcome is no reason to say that the session is over.
+            moorline::RevocationOutcome::Queued | _ => Self::Queued,
+        }
     }
 }
 

@@ -11,6 +11,9 @@ mod output;
 #[path = "command_line/sign_in.rs"]
 mod sign_in;
 #[cfg(test)]
+#[path = "command_line/sign_out.rs"]
+mod sign_out;
+#[cfg(test)]
 #[cfg(unix)]
 #[path = "command_line/signals.rs"]
 mod signals;

@@ -170,7 +170,8 @@ impl Moorline {
         self.session.api.learn_nonce(url, nonce)
     }
 
-    /// Signs out: clears the session on this device, then revokes it at the provider.
+    /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
+    /// time-out. Sends what earlier sign-outs have queued, too.
     ///
     /// # Errors
     /// [`Error::StorageUnavailable`], and then nothing has happened.

@@ -50,7 +50,7 @@ mod testing;
 
 #[doc(hidden)]
 pub use account::decision;
-pub use account::{AccessToken, SessionInfo, SignOutOutcome};
+pub use account::{AccessToken, RevocationOutcome, SessionInfo, SignOutOutcome};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
 pub use client::Moorline;
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};

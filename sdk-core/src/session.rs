@@ -92,7 +92,7 @@ impl Session {
         ));
         store.load(patience.first_reading);
         Ok(Arc::new(Self {
-            sign_in: SignIn::new(store.clone(), provider.clone(), revocations.clone()),
+            sign_in: SignIn::new(store.clone(), provider.clone(), refresher.clone(), revocations.clone()),
             api: ApiClient::new(store.clone(), provider.clone(), refresher.clone()),
             store,
             provider,
@@ -113,11 +113,12 @@ impl Session {
 
     /// See [`sign_out`].
     pub(crate) async fn sign_out(&self) -> Result<SignOutOutcome, Error> {
-        sign_out(&self.store, &self.refresher, &self.revocations).await
+        let limit = self.provider.request_timeout();
+        sign_out(&self.store, &self.refresher, &self.revocations, limit).await
     }
 
     /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for
-    /// `limit` at most.
+    /// `limit` at most, and for revocations no longer than [`REVOCATIONS`]: they are queued.
     ///
     /// # Errors
     /// [`Error::Offline`] if the time did not suffice, and those of the storage.
@@ -125,7 +126,7 @@ impl Session {
         let work = async {
             let refreshed = self.refresher.finish().await;
             self.sign_in.give_up().await;
-            self.revocations.send().await;
+            self.revocations.send_owed(REVOCATIONS).await;
             refreshed
         };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::offline()))
@@ -137,6 +138,9 @@ fn absolute(folder: &std::path::Path) -> PathBuf {
     let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
     named.canonicalize().unwrap_or(named)
 }
+
+/// How long the end of the process waits for the provider to revoke what this process has queued.
+const REVOCATIONS: Duration = Duration::from_secs(5);
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

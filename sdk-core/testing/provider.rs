@@ -37,6 +37,8 @@ pub(crate) struct State {
     pub(crate) down: bool,
     /// What is answered at these paths instead.
     pub(crate) overrides: HashMap<&'static str, (u16, String)>,
+    /// The paths at which nothing is ever answered.
+    pub(crate) hung: HashSet<&'static str>,
     /// What each answer asks to wait, in seconds.
     pub(crate) retry_after: Option<u64>,
     /// Claims to put into ID tokens in place of the right ones.
@@ -93,6 +95,7 @@ impl FakeProvider {
             faults: VecDeque::new(),
             down: false,
             overrides: HashMap::new(),
+            hung: HashSet::new(),
             retry_after: None,
             claims: json!({}),
             requests: Vec::new(),
@@ -192,6 +195,9 @@ impl FakeProvider {
             seen_where.push(seen.clone());
             if seen.path == "/token" && !challenged { state.faults.pop_front() } else { None }
         };
+        if refused.is_none() && self.state().hung.contains(seen.path.as_str()) {
+            std::future::pending::<()>().await;
+        }
         let answer = || match refused {
             Some(Refused::Nonce) => refusal(&seen, "use_dpop_nonce"),
             Some(Refused::Bad(_)) => refusal(&seen, "invalid_dpop_proof"),

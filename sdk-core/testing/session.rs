@@ -46,6 +46,12 @@ impl Session {
         self.store.read(at).await
     }
 
+    /// Sends all revocations, and waits until none is being sent.
+    pub(crate) async fn send_revocations(&self) {
+        self.revocations.send().await;
+        self.revocations.idle(std::time::Duration::from_secs(600)).await;
+    }
+
     /// How many revocations wait to be sent.
     pub(crate) async fn queued_revocations(&self) -> usize {
         self.look(|account| account.map_or(0, |account| account.revocations.len())).await.unwrap()

@@ -21,17 +21,41 @@ pub(super) fn answered<'a>(sent: &'a Secret, verdict: Verdict, account: &'a Acco
     }
 }
 
-/// What becomes of tokens that may not be stored.
+/// What becomes of tokens that may not be stored: they are revoked, unless they belong to the session that the vault
+/// holds, which has gone on.
 pub(super) fn dropped<T>(
     action: Action,
     account: &mut Account,
     revocation: Revocation,
+    login_state: &Secret,
 ) -> Change<Result<Option<T>, Error>> {
     if action == Action::DropAndRevoke {
-        account.revocations.push(revocation);
+        account.queue_revocation(revocation);
         return Change::Write(Err(account.state.no_session()));
     }
+    if account.state.kept_session().is_some_and(|session| session.login_state != *login_state) {
+        // Somebody has signed in meanwhile.
+        account.queue_revocation(revocation);
+        return Change::Write(Ok(None));
+    }
     Change::Keep(Ok(None))
+}
+
+/// What becomes of tokens that came with an ID token of another user (OpenID Connect Core §12.2). The session stays as
+/// it was. They may be its own successors, and to revoke those could end it: they wait for its end.
+pub(super) fn of_another_user<T>(
+    account: &mut Account,
+    revocation: Revocation,
+    login_state: Secret,
+) -> Change<Result<Option<T>, Error>> {
+    account.revocations.retain(|queued| queued.waits_for.as_ref() != Some(&login_state));
+    account.queue_revocation(Revocation { subject: None, waits_for: Some(login_state), ..revocation });
+    Change::Write(Err(Error::refused(
+        "invalid_id_token",
+        "the refreshed ID token names another issuer, client or user; the tokens that came with it are not used, and are \
+         revoked when this session ends; a provider that has replaced the refresh token refuses the next refresh, \
+         and the user has to sign in again",
+    )))
 }
 
 /// Ends the session, and keeps its tokens: a success may be under way, or come later.

@@ -7,7 +7,7 @@ use crate::{
     provider::{Metadata, RefreshRequest, Tokens},
     secret::Secret,
     time::Lifetime,
-    vault::StoredSession,
+    vault::{Revocation, StoredSession},
 };
 
 /// Tokens that were issued for a refresh token.
@@ -22,6 +22,18 @@ pub(super) struct Issued {
     pub(super) knows_attempts: bool,
     /// Whether the token was sent with an attempt: then the provider gives the same answer again.
     pub(super) with_attempt: bool,
+    /// The sign-in that the session came from, and its user.
+    pub(super) login_state: Secret,
+    pub(super) subject: String,
+}
+
+impl Issued {
+    /// What revokes them.
+    pub(super) fn revocation(&self) -> Revocation {
+        let Tokens { access_token, refresh_token, .. } = &self.tokens;
+        let revocation = Revocation::of_tokens(access_token, refresh_token.as_ref(), self.proof_key.as_ref());
+        Revocation { subject: Some(self.subject.clone()), ..revocation }
+    }
 }
 
 pub(super) fn issued(
@@ -36,6 +48,8 @@ pub(super) fn issued(
         tokens,
         began,
         knows_attempts: metadata.refresh_attempt_supported,
+        login_state: sending.login_state.clone(),
+        subject: sending.subject.clone(),
         with_attempt: sending.attempt.is_some(),
     }
 }

@@ -9,6 +9,7 @@ mod info;
 mod issued;
 mod patience;
 mod refresher;
+mod revocation_answer;
 mod revocations;
 mod sign_out;
 mod single_flight;
@@ -17,6 +18,7 @@ mod unsaved;
 
 pub use self::access_token::AccessToken;
 pub use self::info::SessionInfo;
+pub use self::revocation_answer::RevocationOutcome;
 pub use self::sign_out::SignOutOutcome;
 #[cfg(test)]
 pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};

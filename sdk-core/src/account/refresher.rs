@@ -10,7 +10,7 @@ use super::{
     access_token::{AccessToken, TokenRequest},
     decision::{Action, Event, Failure, Verdict, decide},
     documents::{keep, keep_wait, metadata},
-    evidence::{answered, dropped, end, failure_of, note, reason_of, record_of, verdict_of},
+    evidence::{answered, dropped, end, failure_of, note, of_another_user, reason_of, record_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
     issued::{Issued, issued, successor_of},
     patience::Patience,
@@ -21,12 +21,12 @@ use super::{
 };
 use crate::{
     dpop::is_about_the_proof,
-    error::{Error, ReauthReason},
+    error::{Error, ReauthReason, StorageLostReason},
     provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, names_another_user},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, Revocation, SentBefore, StoredSession, StoredState, WhenLost},
+    vault::{Begun, Change, SentBefore, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -264,16 +264,23 @@ impl Refresher {
 
     /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
     async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
-        let Issued { sent, proof_key, tokens, .. } = &issued;
-        let (sent, successor) =
-            (sent.clone(), successor_of(&issued, self.provider.configuration().allows_bearer()));
-        let revocation =
-            Revocation::of_tokens(&tokens.access_token, tokens.refresh_token.as_ref(), proof_key.as_ref());
+        let Issued { sent, login_state, tokens, .. } = &issued;
+        let (sent, login_state, revocation) = (sent.clone(), login_state.clone(), issued.revocation());
+        let unused = revocation.clone();
+        let successor = successor_of(&issued, self.provider.configuration().allows_bearer());
         let (id_token, provider) = (tokens.id_token.clone(), self.provider.clone());
         let settled = self.store.update_reserved(move |account| {
             let action = decide(answered(&sent, Verdict::Issued, account));
             if action != Action::Store {
-                return dropped(action, account, revocation);
+                return dropped(action, account, revocation, &login_state);
+            }
+            let configuration = provider.configuration();
+            let (issuer, client_id) = (configuration.issuer(), configuration.client_id());
+            let names_another = |subject: &str| {
+                id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject))
+            };
+            if account.state.kept_session().is_some_and(|session| names_another(&session.user.subject)) {
+                return of_another_user(account, revocation, login_state);
             }
             let mut stored = match std::mem::replace(&mut account.state, StoredState::SignedOut) {
                 StoredState::SignedIn(stored) => stored,
@@ -283,17 +290,6 @@ impl Refresher {
                     return Change::Keep(Ok(None));
                 }
             };
-            // OpenID Connect Core §12.2. The session stays as it was.
-            let configuration = provider.configuration();
-            let (issuer, client_id) = (configuration.issuer(), configuration.client_id());
-            let subject = &stored.user.subject;
-            if id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject)) {
-                account.state = StoredState::SignedIn(stored);
-                return Change::Keep(Err(Error::refused(
-                    "invalid_id_token",
-                    "the refreshed ID token names another issuer, client or user",
-                )));
-            }
             successor(&mut stored);
             stored.refusal = None;
             keep(&provider, account);
@@ -302,14 +298,23 @@ impl Refresher {
         });
         match settled.await {
             Ok(Ok(Some(stored))) => Ok(Settled::Stored(self.store.hand_out(&stored))),
-            Ok(Ok(None)) => Ok(Settled::StartOver),
-            Ok(Err(no_session)) => {
+            Ok(Ok(None)) => {
                 self.revocations.send_later();
-                Err(no_session)
+                Ok(Settled::StartOver)
+            }
+            Ok(Err(not_stored)) => {
+                self.revocations.send_later();
+                Err(not_stored)
+            }
+            // The session is gone from this device, and there is no queue.
+            Err(Error::StorageLost(StorageLostReason::Damaged)) => {
+                self.revocations.send_unqueued(unused);
+                Err(Error::StorageLost(StorageLostReason::Damaged))
             }
             Err(error) => {
                 // Whatever the storage's problem is: nobody else has these tokens.
-                if error.is_passing() || matches!(error, Error::StorageUnavailable(_)) {
+                if error.is_passing() || matches!(error, Error::StorageUnavailable(_) | Error::StorageLost(_))
+                {
                     self.unsaved.keep(issued).await;
                 }
                 Err(error)
@@ -333,6 +338,13 @@ impl Refresher {
             self.unsaved.settled(sent).await;
         }
         settled.map(Some)
+    }
+
+    /// The same for the session in the vault, which is about to be left: its latest token is the one to revoke.
+    pub(crate) async fn settle_saved_session(&self) {
+        if let Some(token) = self.store.token_to_revoke().await {
+            let _ = self.settle_saved(&token).await;
+        }
     }
 
     /// The provider refused the token. If this process was suspended meanwhile, another one may have sent the token,
@@ -373,8 +385,9 @@ impl Refresher {
                     // A thief who rotated this token (`superseded`) must not keep the session that its owner has lost.
                     // But if another process may be about to succeed with the token, a revocation would end its
                     // session.
-                    let session = account.state.refreshable().filter(|_| exclusive);
-                    account.revocations.extend(session.map(Revocation::of));
+                    if exclusive {
+                        account.queue_revocation_of_session();
+                    }
                     end(account, ReauthReason::Revoked, record)
                 }
                 Action::Suspend => end(account, reason_of(&refused), record),
@@ -423,6 +436,8 @@ pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
         token: stored.refresh_token.clone()?,
         attempt: begun.attempt.clone(),
         proof_key: stored.proof_key.clone(),
+        login_state: stored.login_state.clone(),
+        subject: stored.user.subject.clone(),
     })
 }
 

@@ -7,18 +7,19 @@ use std::{
     time::Duration,
 };
 
-use ::http::StatusCode;
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
-use super::{documents::metadata, store::AccountStore};
+use super::{
+    documents::metadata,
+    revocation_answer::{RevocationAnswer, RevocationOutcome},
+    store::AccountStore,
+};
 use crate::{
-    dpop::refuses_proof,
     error::Error,
-    net::{NetError, Response},
-    provider::{Metadata, Provider, read_refusal},
+    provider::{Metadata, Provider},
     runtime::Executor,
     secret::Secret,
-    vault::{Change, Revocation, WhenLost},
+    vault::{Account, Change, Revocation, WhenLost},
 };
 
 /// The one owner of an account's queue of revocations.
@@ -26,11 +27,14 @@ pub(crate) struct Revocations {
     store: Arc<AccountStore>,
     provider: Arc<Provider>,
     executor: Executor,
-    one_at_a_time: tokio::sync::Mutex<()>,
+    /// The tokens that are being sent: none is sent twice at once.
+    in_flight: watch::Sender<Vec<Secret>>,
     /// How many times the queue is being sent in the background.
     under_way: watch::Sender<usize>,
-    /// The latest tokens that the provider has revoked for this process.
-    revoked: Mutex<VecDeque<Secret>>,
+    /// Of these, how many have not sent yet what this process has queued.
+    owed: watch::Sender<usize>,
+    /// The latest tokens that are off the queue, and why.
+    done: Mutex<VecDeque<(Secret, RevocationOutcome)>>,
 }
 
 impl Revocations {
@@ -39,100 +43,170 @@ impl Revocations {
             store,
             provider,
             executor,
-            one_at_a_time: tokio::sync::Mutex::default(),
-            under_way: watch::Sender::new(0),
-            revoked: Mutex::default(),
+            in_flight: watch::Sender::default(),
+            under_way: watch::Sender::default(),
+            owed: watch::Sender::default(),
+            done: Mutex::default(),
         }
     }
 
-    /// Sends all that is queued.
+    /// Sends all that is queued: first what this process has queued since the last time.
     pub(crate) async fn send(&self) {
-        let _one_at_a_time = self.one_at_a_time.lock().await;
-        if let Err(error) = self.send_queue().await {
-            tracing::info!(%error, "revocations stay queued");
+        let new = self.store.take_queued();
+        if self.send_part(|token| new.contains(token)).await {
+            self.send_part(|token| !new.contains(token)).await;
         }
     }
 
     /// The same, in the background: the network seems to work at present.
     pub(crate) fn send_later(self: &Arc<Self>) {
-        let under_way = UnderWay::begin(self.clone());
+        let new = self.store.take_queued();
+        let mut owed = (!new.is_empty()).then(|| Counted::begin(self.clone(), |this| &this.owed));
+        let under_way = Counted::begin(self.clone(), |this| &this.under_way);
         // Without threads, the next chance comes later.
         let _ = self.executor.spawn(async move {
-            let under_way = under_way;
-            under_way.0.send().await
+            let this = &under_way.revocations;
+            let answered = new.is_empty() || this.send_part(|token| new.contains(token)).await;
+            drop(owed.take());
+            if answered {
+                this.send_part(|token| !new.contains(token)).await;
+            }
         });
     }
 
-    /// Whether this process has received the answer that the provider has revoked this token.
-    pub(super) fn has_revoked(&self, token: &Secret) -> bool {
-        self.revoked.lock().unwrap_or_else(PoisonError::into_inner).contains(token)
+    /// Sends what this process has queued and not sent yet, for `limit` at most. What was queued before stays queued:
+    /// no program has to wait for it to end.
+    pub(crate) async fn send_owed(&self, limit: Duration) {
+        let new = self.store.take_queued();
+        let mut owed = self.owed.subscribe();
+        let work = async {
+            self.send_part(|token| new.contains(token)).await;
+            let _ = owed.wait_for(|count| *count == 0).await;
+        };
+        if timeout(limit, work).await.is_err() {
+            tracing::info!("revocations stay queued");
+        }
     }
 
-    fn remember(&self, token: &Secret) {
-        let mut revoked = self.revoked.lock().unwrap_or_else(PoisonError::into_inner);
-        revoked.push_back(token.clone());
-        if revoked.len() > REMEMBERED {
-            revoked.pop_front();
+    /// Sends all that is queued, for `limit` at most, and returns what became of these tokens: of several, the one
+    /// that is furthest from revoked.
+    pub(super) async fn revoke(&self, tokens: &[Secret], limit: Duration) -> RevocationOutcome {
+        let mut in_flight = self.in_flight.subscribe();
+        let work = async {
+            self.send().await;
+            let _ = in_flight.wait_for(|sent| !tokens.iter().any(|token| sent.contains(token))).await;
+        };
+        if timeout(limit, work).await.is_err() {
+            tracing::info!("revocations stay queued");
         }
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let outcomes = tokens.iter().map(|token| {
+            let latest = done.iter().rev().find(|(done, _)| done == token);
+            latest.map_or(RevocationOutcome::Queued, |(_, outcome)| outcome.clone())
+        });
+        outcomes.min_by_key(RevocationOutcome::rank).unwrap_or(RevocationOutcome::NothingToRevoke)
+    }
+
+    /// Sends a revocation once, in the background: it cannot be queued, because the vault was lost.
+    pub(super) fn send_unqueued(self: &Arc<Self>, revocation: Revocation) {
+        let owed = Counted::begin(self.clone(), |this| &this.owed);
+        let _ = self.executor.spawn(async move {
+            let this = &owed.revocations;
+            match this.provider.metadata().await {
+                Ok(metadata) => drop(this.ask(&metadata, &revocation).await),
+                Err(error) => tracing::info!(%error, "a token of a lost vault is not revoked"),
+            }
+        });
     }
 
     /// Waits until nothing is being sent in the background, for `limit` at most.
     pub(crate) async fn idle(&self, limit: Duration) {
         let mut under_way = self.under_way.subscribe();
-        let _ = tokio::time::timeout(limit, under_way.wait_for(|count| *count == 0)).await;
+        let _ = timeout(limit, under_way.wait_for(|count| *count == 0)).await;
     }
 
-    async fn send_queue(&self) -> Result<(), Error> {
-        let queued = self.store.read(|account| account.map(|account| account.revocations.clone()));
-        let queued = queued.await?.unwrap_or_default();
+    /// Sends the queued revocations of these tokens. `false` if the provider did not answer.
+    async fn send_part(&self, part: impl Fn(&Secret) -> bool) -> bool {
+        let sent = self.try_part(part).await;
+        if let Err(error) = &sent {
+            tracing::info!(%error, "revocations stay queued");
+        }
+        sent.is_ok()
+    }
+
+    async fn try_part(&self, part: impl Fn(&Secret) -> bool) -> Result<(), Error> {
+        let queued = self.store.read(|account| account.map(|account| account.revocations.clone())).await?;
+        let mut queued = queued.unwrap_or_default();
+        queued.retain(|revocation| part(&revocation.token));
         if queued.is_empty() {
             return Ok(());
         }
         let metadata = metadata(&self.store, &self.provider).await?;
         for revocation in queued {
-            // A provider that knows attempts is known to end one session of a user and no others. With other
-            // providers, the revocation stays queued until this user signs out, or another one signs in.
-            let sessions_are_apart = metadata.refresh_attempt_supported;
-            if !sessions_are_apart && revocation.may_end(&self.store.stored_state().await?) {
-                continue;
+            let Some(_in_flight) = InFlight::begin(self, &revocation.token) else { continue };
+            if self.may_send(&metadata, &revocation).await? {
+                // Without a network, all others stay queued too: each would wait for it again.
+                let answer = self.ask(&metadata, &revocation).await?;
+                self.settle(revocation.token, answer).await?;
             }
-            match self.revoke(&metadata, &revocation).await {
-                Ok(true) => self.remember(&revocation.token),
-                Ok(false) => {}
-                // It stays queued. Without a network, so do all others: each would wait for it again. With one, others
-                // may succeed.
-                Err(Unrevoked::NoResponse(error)) => return Err(error.into()),
-                Err(Unrevoked::Later) => continue,
-            }
-            let done = self.store.update(WhenLost::Fail, move |account| {
-                account.revocations.retain(|queued| *queued != revocation);
-                Change::Write(())
-            });
-            done.await?;
         }
         Ok(())
     }
 
-    /// Whether the provider has revoked the token; `false` if it never will.
-    async fn revoke(&self, metadata: &Metadata, revocation: &Revocation) -> Result<bool, Unrevoked> {
-        let Some(endpoint) = &metadata.revocation_endpoint else { return Ok(false) };
+    /// Whether it is still queued, and leaves the current session alone. A provider that knows attempts is known to
+    /// end one session of a user and no others. With other providers, the revocation stays queued until this user
+    /// signs out, or another one signs in.
+    async fn may_send(&self, metadata: &Metadata, revocation: &Revocation) -> Result<bool, Error> {
+        let (revocation, apart) = (revocation.clone(), metadata.refresh_attempt_supported);
+        let allowed = self.store.read(move |account| {
+            account.is_some_and(|account| {
+                account.revocations.iter().any(|queued| queued.token == revocation.token)
+                    && !revocation.may_end(&account.state, apart)
+            })
+        });
+        allowed.await
+    }
+
+    /// # Errors
+    /// Those of the network.
+    async fn ask(&self, metadata: &Metadata, revocation: &Revocation) -> Result<RevocationAnswer, Error> {
+        let Some(endpoint) = &metadata.revocation_endpoint else {
+            return Ok(RevocationAnswer::Final(RevocationOutcome::NotOffered));
+        };
         let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
-        let response = self
-            .provider
-            .revoke(endpoint, &revocation.token, hint, revocation.proof_key.as_ref())
-            .await
-            .map_err(Unrevoked::NoResponse)?;
-        match response.status {
-            StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
-            StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Err(Unrevoked::Later),
-            // The next proof may be accepted.
-            _ if refuses_proof(&response) => Err(Unrevoked::Later),
-            status if is_final(&response) => {
-                tracing::warn!(status = status.as_u16(), "the provider refuses to revoke a token");
-                Ok(false)
+        let (token, key) = (&revocation.token, revocation.proof_key.as_ref());
+        Ok(RevocationAnswer::read(&self.provider.revoke(endpoint, token, hint, key).await?))
+    }
+
+    /// Takes the revocation off the queue, or records what became of it.
+    async fn settle(&self, token: Secret, answer: RevocationAnswer) -> Result<(), Error> {
+        match answer {
+            RevocationAnswer::Passing => Ok(()),
+            RevocationAnswer::Final(outcome) => {
+                self.remember(&token, outcome);
+                let removed = self.store.update(WhenLost::Fail, move |account| {
+                    account.revocations.retain(|queued| queued.token != token);
+                    Change::Write(())
+                });
+                removed.await
             }
-            // An overloaded server, a gateway, or a captive portal.
-            _ => Err(Unrevoked::Later),
+            RevocationAnswer::Unclear(code) => {
+                let refused = token.clone();
+                let given_up = self.store.update(WhenLost::Fail, move |account| count(account, &refused));
+                if given_up.await? {
+                    tracing::warn!(code, "the provider refuses to revoke a token, again and again");
+                    self.remember(&token, RevocationOutcome::Refused(code));
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn remember(&self, token: &Secret, outcome: RevocationOutcome) {
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.push_back((token.clone(), outcome));
+        if done.len() > REMEMBERED {
+            done.pop_front();
         }
     }
 }
@@ -143,41 +217,65 @@ impl fmt::Debug for Revocations {
     }
 }
 
-/// The queue is being sent in the background while this lives.
-struct UnderWay(Arc<Revocations>);
+/// Counts one refusal of a queued revocation. Whether it was the last one: it is taken off the queue then.
+fn count(account: &mut Account, token: &Secret) -> Change<bool> {
+    let Some(at) = account.revocations.iter().position(|queued| queued.token == *token) else {
+        return Change::Keep(false);
+    };
+    account.revocations[at].refusals = account.revocations[at].refusals.saturating_add(1);
+    let last = account.revocations[at].refusals >= MOST_REFUSALS;
+    if last {
+        account.revocations.remove(at);
+    }
+    Change::Write(last)
+}
 
-impl UnderWay {
-    fn begin(revocations: Arc<Revocations>) -> Self {
-        revocations.under_way.send_modify(|count| *count += 1);
-        Self(revocations)
+/// Adds one to a count while this lives.
+struct Counted {
+    revocations: Arc<Revocations>,
+    count: fn(&Revocations) -> &watch::Sender<usize>,
+}
+
+impl Counted {
+    fn begin(revocations: Arc<Revocations>, count: fn(&Revocations) -> &watch::Sender<usize>) -> Self {
+        count(&revocations).send_modify(|count| *count += 1);
+        Self { revocations, count }
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.under_way.send_modify(|count| *count -= 1);
+        (self.count)(&self.revocations).send_modify(|count| *count -= 1);
     }
 }
 
-/// Why a revocation stays queued.
-enum Unrevoked {
-    NoResponse(NetError),
-    /// The response is not final.
-    Later,
+/// A token is being sent while this lives.
+struct InFlight<'a> {
+    tokens: &'a watch::Sender<Vec<Secret>>,
+    token: Secret,
 }
 
-/// Whether the provider would say the same again: it refused in the protocol's own words (RFC 6749 §5.2, RFC 7009
-/// §2.2.1).
-fn is_final(response: &Response) -> bool {
-    read_refusal(response, &[]).is_some_and(|refusal| FINAL.contains(&refusal.code.as_str()))
+impl<'a> InFlight<'a> {
+    /// `None` if it is being sent already.
+    fn begin(revocations: &'a Revocations, token: &Secret) -> Option<Self> {
+        let tokens = &revocations.in_flight;
+        let begun = tokens.send_if_modified(|tokens| {
+            let new = !tokens.contains(token);
+            if new {
+                tokens.push(token.clone());
+            }
+            new
+        });
+        begun.then(|| Self { tokens, token: token.clone() })
+    }
+}
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.tokens.send_modify(|tokens| tokens.retain(|token| *token != self.token));
+    }
 }
 
 const REMEMBERED: usize = 16;
-const FINAL: [&str; 6] = [
-    "invalid_client",
-    "invalid_grant",
-    "invalid_request",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "unsupported_token_type",
-];
+/// How often an unclear refusal is answered with another try, each at the next chance.
+const MOST_REFUSALS: u8 = 5;

@@ -37,6 +37,8 @@ pub(crate) struct AccountStore {
     reading: Mutex<u64>,
     memory: RwLock<Option<Memory>>,
     state: watch::Sender<StateMachine>,
+    /// The tokens whose revocation this process has queued, until they are taken.
+    queued: Mutex<Vec<Secret>>,
     /// Whether the vault was read for the first time, or could not be.
     loaded: watch::Sender<bool>,
 }
@@ -63,6 +65,7 @@ impl AccountStore {
             reading: Mutex::default(),
             memory: RwLock::default(),
             state: watch::Sender::new(StateMachine::new()),
+            queued: Mutex::default(),
             loaded: watch::Sender::new(false),
         }
     }
@@ -167,8 +170,8 @@ impl AccountStore {
         self.read(|account| account.map_or(StoredState::NeverSignedIn, |account| account.state.clone())).await
     }
 
-    /// The refresh token in the vault, before a sign-out. No state comes of this reading: a vault that is lost is about to
-    /// be replaced.
+    /// The refresh token in the vault, before a sign-out or a new sign-in. No state comes of this reading: a vault that
+    /// is lost is about to be replaced.
     pub(super) async fn token_to_revoke(&self) -> Option<Secret> {
         let (vault, id) = (self.vault.clone(), self.id.clone());
         let read = runtime::blocking::<_, VaultError>(move || {
@@ -201,7 +204,7 @@ impl AccountStore {
     ) -> Result<T, Error> {
         let id = self.id.clone();
         let written = self.change_vault(move |vault| {
-            vault.update(when_lost, |contents| with_state(contents.account_mut(&id), change))
+            vault.update(when_lost, |contents| observed(contents.account_mut(&id), change))
         });
         Ok(self.observe_update(written.await?))
     }
@@ -214,7 +217,7 @@ impl AccountStore {
     ) -> Result<T, Error> {
         let id = self.id.clone();
         let written = self.change_vault(move |vault| {
-            vault.update_reserved(&id, |contents| with_state(contents.account_mut(&id), change))
+            vault.update_reserved(&id, |contents| observed(contents.account_mut(&id), change))
         });
         Ok(self.observe_update(written.await?))
     }
@@ -299,9 +302,15 @@ impl AccountStore {
         }
     }
 
-    fn observe_update<T>(&self, written: Updated<(T, StoredState)>) -> T {
-        let Updated { outcome: (outcome, state), reading, .. } = written;
+    /// Takes the tokens whose revocation this process has queued since the last call.
+    pub(super) fn take_queued(&self) -> Vec<Secret> {
+        std::mem::take(&mut *self.queued.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn observe_update<T>(&self, written: Updated<Changed<T>>) -> T {
+        let Updated { outcome: Changed { outcome, state, queued }, reading, .. } = written;
         self.observe(reading, &state);
+        self.queued.lock().unwrap_or_else(PoisonError::into_inner).extend(queued);
         outcome
     }
 
@@ -345,14 +354,28 @@ impl AccountStore {
     }
 }
 
-/// The outcome of `change`, with the state that it leaves.
-fn with_state<T>(
-    account: &mut Account,
-    change: impl FnOnce(&mut Account) -> Change<T>,
-) -> Change<(T, StoredState)> {
+/// What a change leaves.
+struct Changed<T> {
+    outcome: T,
+    state: StoredState,
+    /// The tokens whose revocation it has queued.
+    queued: Vec<Secret>,
+}
+
+fn observed<T>(account: &mut Account, change: impl FnOnce(&mut Account) -> Change<T>) -> Change<Changed<T>> {
+    let tokens = |account: &Account| -> Vec<Secret> {
+        account.revocations.iter().map(|revocation| revocation.token.clone()).collect()
+    };
+    let before = tokens(account);
     match change(account) {
-        Change::Write(outcome) => Change::Write((outcome, account.state.clone())),
-        Change::Keep(outcome) => Change::Keep((outcome, account.state.clone())),
+        Change::Write(outcome) => {
+            let mut queued = tokens(account);
+            queued.retain(|token| !before.contains(token));
+            Change::Write(Changed { outcome, state: account.state.clone(), queued })
+        }
+        Change::Keep(outcome) => {
+            Change::Keep(Changed { outcome, state: account.state.clone(), queued: Vec::new() })
+        }
     }
 }
 

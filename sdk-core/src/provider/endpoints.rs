@@ -49,6 +49,9 @@ pub(crate) struct RefreshRequest {
     /// What the token is bound to. If there is a key, the token is never sent without a proof, whatever the provider's
     /// metadata says by now.
     pub(crate) proof_key: Option<ProofKey>,
+    /// The sign-in that the token's session came from, and its user.
+    pub(crate) login_state: Secret,
+    pub(crate) subject: String,
 }
 
 /// An authorization code that is to be exchanged, with what proves that this app asked for it.

@@ -13,7 +13,7 @@ use crate::{
     state::StateEvent,
     time::{Clock, Lifetime, unix_seconds},
     user::User,
-    vault::{Account, Change, PendingLogin, Revocation, StoredSession, StoredState, WhenLost},
+    vault::{Account, Change, PendingLogin, StoredSession, StoredState, WhenLost},
 };
 
 impl SignIn {
@@ -39,7 +39,10 @@ impl SignIn {
         // What `start` has begun to send may end this user's earlier session, and must not find the new one.
         self.revocations.idle(REVOCATIONS).await;
         let outcome = match self.checked_session(&callback, &login, &mut exchanged).await {
-            Ok(stored) => self.store_session(stored, &login).await,
+            Ok(stored) => {
+                self.refresher.settle_saved_session().await;
+                self.store_session(stored, &login).await
+            }
             Err(error) => Err(error),
         };
         match &outcome {
@@ -221,13 +224,13 @@ fn ends_sign_in(error: &Error) -> bool {
     }
 }
 
-/// Puts the new session in the place of an old one, which is to be revoked:
-/// [`Revocations`](crate::account::Revocations) knows when that leaves the new one alone. What was queued before stays
-/// queued.
+/// Puts the new session in the place of an old one, which is to be revoked, also if a refusal has ended it here: its
+/// tokens may still be valid. [`Revocations`](crate::account::Revocations) knows when that leaves the new one alone.
+/// What was queued before stays queued.
 fn replace(account: &mut Account, stored: StoredSession) {
     account.logins.clear();
-    let before = std::mem::replace(&mut account.state, StoredState::SignedIn(Box::new(stored)));
-    account.revocations.extend(before.session().map(Revocation::of));
+    account.queue_revocation_of_session();
+    account.state = StoredState::SignedIn(Box::new(stored));
 }
 
 fn has_expired(login: &PendingLogin, clock: &dyn Clock) -> bool {

@@ -19,7 +19,7 @@ pub use self::options::{AuthorizationRequest, SignInOptions};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::{callback::Callback, loopback_receiver::Expected};
 use crate::{
-    account::{AccountStore, Revocations},
+    account::{AccountStore, Refresher, Revocations},
     provider::Provider,
 };
 
@@ -27,6 +27,7 @@ use crate::{
 pub(crate) struct SignIn {
     store: Arc<AccountStore>,
     provider: Arc<Provider>,
+    refresher: Arc<Refresher>,
     revocations: Arc<Revocations>,
     /// One callback at a time: a code that is sent twice costs the session that it gave.
     exchanged: tokio::sync::Mutex<Option<Exchanged>>,
@@ -36,9 +37,10 @@ impl SignIn {
     pub(crate) fn new(
         store: Arc<AccountStore>,
         provider: Arc<Provider>,
+        refresher: Arc<Refresher>,
         revocations: Arc<Revocations>,
     ) -> Self {
-        Self { store, provider, revocations, exchanged: tokio::sync::Mutex::default() }
+        Self { store, provider, refresher, revocations, exchanged: tokio::sync::Mutex::default() }
     }
 }
 

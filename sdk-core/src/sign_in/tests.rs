@@ -177,7 +177,7 @@ async fn a_sign_in_that_is_cancelled_while_its_code_is_exchanged_leaves_nothing_
     session.sign_in.cancel().await.unwrap();
     gate.open();
     assert_eq!(finishing.await.unwrap(), Err(Error::Cancelled));
-    session.revocations.send().await;
+    session.send_revocations().await;
     assert_eq!(device.provider.live_generation(), None);
     assert_eq!(session.state(), NEVER);
 }
@@ -195,7 +195,7 @@ async fn an_id_token_that_is_not_accepted_gives_no_session_and_leaves_none() {
         let session = device.process();
         assert_eq!(code_of(&device.sign_in(&session).await.unwrap_err()), code);
         assert_eq!(session.state(), NEVER);
-        session.revocations.send().await;
+        session.send_revocations().await;
         assert_eq!(device.provider.live_generation(), None);
     }
 }
@@ -208,7 +208,7 @@ async fn a_failed_sign_in_revokes_nothing_that_the_standing_session_may_hang_on(
         let session = device.signed_in().await;
         device.provider.state().claims = json!({ "nonce": "another" });
         assert_eq!(code_of(&device.sign_in(&session).await.unwrap_err()), "invalid_id_token");
-        session.revocations.send().await;
+        session.send_revocations().await;
         assert_eq!(device.provider.count("/revoke"), revocations);
         assert!(matches!(session.state(), SessionState::SignedIn(_)));
     }
@@ -313,7 +313,7 @@ async fn signing_in_again_ends_the_session_before_where_sessions_are_apart() {
         device.provider.state().knows_attempts = apart;
         let session = device.signed_in().await;
         device.sign_in(&session).await.unwrap();
-        session.revocations.send().await;
+        session.send_revocations().await;
         assert_eq!(device.provider.state().sessions[0].revoked, revoked);
         session.access_token(a_new_one(&session)).await.unwrap();
     }
@@ -330,10 +330,10 @@ async fn a_queued_revocation_of_the_same_user_waits_for_the_end_of_the_new_sessi
     device.sign_in(&session).await.unwrap();
     device.provider.state().overrides.clear();
     device.provider.state().requests.clear();
-    session.revocations.send().await;
+    session.send_revocations().await;
     assert_eq!(session.queued_revocations().await, 1);
     let restarted = device.process();
-    restarted.revocations.send().await;
+    restarted.send_revocations().await;
     assert_eq!(restarted.queued_revocations().await, 1, "it survives");
     assert_eq!(device.provider.count("/revoke"), 0, "it might end the new session");
     session.access_token(a_new_one(&session)).await.unwrap();
@@ -352,7 +352,7 @@ async fn a_queued_revocation_of_another_user_is_sent_whoever_signs_in() {
     device.provider.state().claims = json!({ "sub": "eve" });
     device.sign_in(&session).await.unwrap();
     device.provider.state().overrides.clear();
-    session.revocations.send().await;
+    session.send_revocations().await;
     assert_eq!(session.queued_revocations().await, 0);
     let state = device.provider.state();
     assert!(state.sessions[0].revoked && !state.sessions[1].revoked);

@@ -43,11 +43,7 @@ impl Contents {
     /// The accounts whose refresh token is sent without an attempt.
     pub(super) fn accounts_that_need_a_lease(&self) -> impl Iterator<Item = &AccountId> {
         let needs_it = |account: &&Account| {
-            let session = match &account.state {
-                StoredState::Refused(refused) => Some(&refused.session),
-                state => state.session(),
-            };
-            session.is_some_and(|session| {
+            account.state.kept_session().is_some_and(|session| {
                 session.refresh_token.is_some() && session.knows_attempts != Some(true)
             })
         };
@@ -88,6 +84,21 @@ impl Account {
             provider: None,
         }
     }
+
+    /// Queues a revocation, unless its token is queued already.
+    pub(crate) fn queue_revocation(&mut self, revocation: Revocation) {
+        if self.revocations.iter().all(|queued| queued.token != revocation.token) {
+            self.revocations.push(revocation);
+        }
+    }
+
+    /// The same for the session whose tokens are in the vault. Returns its token.
+    pub(crate) fn queue_revocation_of_session(&mut self) -> Option<Secret> {
+        let revocation = Revocation::of(self.state.kept_session()?);
+        let token = revocation.token.clone();
+        self.queue_revocation(revocation);
+        Some(token)
+    }
 }
 
 /// The state of an account. All but `SignedIn` outlive the session, so that a late response cannot bring it back, and
@@ -124,6 +135,14 @@ impl StoredState {
         match self {
             Self::SignedIn(session) => Some(session),
             Self::NeverSignedIn | Self::SignedOut | Self::Ended(_) | Self::Refused(_) => None,
+        }
+    }
+
+    /// The session whose tokens are in the vault: also one that ended because of a refusal.
+    pub(crate) fn kept_session(&self) -> Option<&StoredSession> {
+        match self {
+            Self::Refused(refused) => Some(&refused.session),
+            state => state.session(),
         }
     }
 
@@ -247,6 +266,13 @@ pub(crate) struct Revocation {
     /// Whose session it was; `None` if that is not known.
     #[serde(default)]
     pub(crate) subject: Option<String>,
+    /// The [`login_state`](StoredSession::login_state) of a session that the token may belong to: it is not sent while
+    /// that session lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waits_for: Option<Secret>,
+    /// How often the provider refused it without saying that it always will.
+    #[serde(default)]
+    pub(crate) refusals: u8,
 }
 
 impl Revocation {
@@ -268,13 +294,18 @@ impl Revocation {
             is_refresh_token: refresh_token.is_some(),
             proof_key: proof_key.cloned(),
             subject: None,
+            waits_for: None,
+            refusals: 0,
         }
     }
 
-    /// Whether it may end the session of this state, if the provider ends all sessions of a user together.
-    pub(crate) fn may_end(&self, state: &StoredState) -> bool {
-        let current = state.session().map(|session| &session.user.subject);
-        current.is_some_and(|current| self.subject.as_ref().is_none_or(|subject| subject == current))
+    /// Whether it may end the session of this state. Sessions that are not `apart` are ended together if they are of
+    /// one user.
+    pub(crate) fn may_end(&self, state: &StoredState, apart: bool) -> bool {
+        let of_user = |subject: &String| self.subject.as_ref().is_none_or(|of| of == subject);
+        state.refreshable().is_some_and(|current| {
+            self.waits_for.as_ref() == Some(&current.login_state) || !apart && of_user(&current.user.subject)
+        })
     }
 }
 

@@ -65,6 +65,8 @@ fn queue(vault: &Vault, token: &str) -> Result<u64, VaultError> {
         is_refresh_token: true,
         proof_key: None,
         subject: None,
+        waits_for: None,
+        refusals: 0,
     };
     let updated = vault.update(WhenLost::Fail, |contents| {
         contents.account_mut(&id("a")).revocations.push(revocation);

@@ -197,8 +197,8 @@ public final class Moorline: Sendable {
         try translating { try client.sessionInfo() }.map(SessionInfo.init)
     }
 
-    /// Signs out: clears the session on this device, then revokes it at the provider. Without a network the
-    /// revocation is queued, and the user is signed out here all the same.
+    /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
+    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same.
     ///
     /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, and then nothing has happened.
     @discardableResult

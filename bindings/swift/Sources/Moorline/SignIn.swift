@@ -29,10 +29,27 @@ extension Moorline {
 
     /// How a sign-out went. The session is gone from this device in either case.
     public struct SignOutOutcome: Sendable, Equatable {
-        /// Whether the provider answered in this call that it has revoked the session. If not: nobody was signed in,
-        /// the provider could not be reached (the revocation is queued and sent at the next chance), it refused, or
-        /// it has no revocation endpoint.
+        /// Whether the provider answered in this call that it has revoked the session: `revocation` is `.revoked`.
         public let revoked: Bool
+        /// What became of the session at the provider; if nobody was signed in, of earlier ones whose revocation was
+        /// still queued. Of several, the one that is furthest from revoked.
+        public let revocation: RevocationOutcome
+    }
+
+    /// What became of a session at the provider.
+    public enum RevocationOutcome: Sendable, Equatable {
+        /// The provider answered in this call that it has revoked the token.
+        case revoked
+        /// The provider refuses to revoke the token, and would refuse it again: it stays valid there until it
+        /// expires. With the OAuth error code or, after repeated refusals without one, the status: `http_404`.
+        case refused(code: String)
+        /// The provider could not be reached, or its answer says neither. The revocation is queued, and is sent again
+        /// by the next sign-in, refresh or sign-out.
+        case queued
+        /// The provider has no revocation endpoint: the token stays valid there until it expires.
+        case notOffered
+        /// There was no token to revoke: nobody was signed in, or the token was lost with the vault.
+        case nothingToRevoke
     }
 }
 
@@ -67,6 +84,18 @@ extension Moorline.SignInOptions {
 
 extension Moorline.SignOutOutcome {
     init(_ outcome: MoorlineGenerated.SignOutOutcome) {
-        self.init(revoked: outcome.revoked)
+        self.init(revoked: outcome.revoked, revocation: .init(outcome.revocation))
+    }
+}
+
+extension Moorline.RevocationOutcome {
+    init(_ outcome: MoorlineGenerated.RevocationOutcome) {
+        switch outcome {
+        case .revoked: self = .revoked
+        case .refused(let code): self = .refused(code: code)
+        case .queued: self = .queued
+        case .notOffered: self = .notOffered
+        case .nothingToRevoke: self = .nothingToRevoke
+        }
     }
 }

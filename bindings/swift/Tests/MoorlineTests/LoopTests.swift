@@ -65,6 +65,9 @@ final class LoopTests: FolderTestCase {
 
         let outcome = try await moorline.signOut()
         XCTAssertTrue(outcome.revoked)
+        XCTAssertEqual(outcome.revocation, .revoked)
+        let again = try await moorline.signOut()
+        XCTAssertEqual(again.revocation, .nothingToRevoke)
         await assertNext(&states, .signedOut(.byUser))
         let gone = await failure { try await moorline.accessToken() }
         XCTAssertEqual(gone?.kind, .signedOut(.byUser))

@@ -7,7 +7,7 @@ use serde_json::json;
 use url::Url;
 
 use crate::{
-    Error, HttpRequest, RequestHeaders, SessionState, SignOutOutcome, TokenType,
+    Error, HttpRequest, RequestHeaders, RevocationOutcome, SessionState, TokenType,
     dpop::Credentials,
     net::{Request, Transport},
     session::Session,
@@ -168,11 +168,11 @@ async fn a_bound_session_is_revoked_with_a_proof_also_later() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
     device.provider.state().down = false;
     renew_nonce(&device, "nonce-2");
     let restarted = device.process();
-    restarted.revocations.send().await;
+    restarted.send_revocations().await;
     assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
     let state = device.provider.state();
@@ -186,11 +186,11 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
     let session = device.signed_in().await;
     let body = r#"{"error":"invalid_dpop_proof"}"#.to_owned();
     device.provider.state().overrides.insert("/revoke", (400, body));
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
     device.provider.state().overrides.clear();
     let restarted = device.process();
     assert_eq!(restarted.queued_revocations().await, 1);
-    restarted.revocations.send().await;
+    restarted.send_revocations().await;
     assert_eq!(restarted.queued_revocations().await, 0);
     assert_eq!(device.provider.live_generation(), None);
 }
@@ -203,7 +203,7 @@ async fn what_a_late_answer_brings_after_a_sign_out_is_revoked_with_the_sessions
     session.sign_out().await.unwrap();
     gate.open();
     refreshing.await.unwrap().unwrap_err();
-    session.revocations.send().await;
+    session.send_revocations().await;
     let state = device.provider.state();
     let revocations: Vec<_> = state.requests.iter().filter(|seen| seen.path == "/revoke").collect();
     assert_eq!(revocations.len(), 2);
@@ -252,7 +252,7 @@ async fn a_provider_that_offers_dpop_and_issues_bearer_tokens_is_refused_and_wha
         let Err(Error::Refused { code, .. }) = device.sign_in(&session).await else { panic!("refused") };
         assert_eq!(code, "unbound_token");
         assert!(matches!(session.state(), SessionState::SignedOut(_)));
-        session.revocations.send().await;
+        session.send_revocations().await;
         assert_eq!(device.provider.live_generation(), None);
     }
 }
@@ -297,7 +297,7 @@ async fn beside_a_bearer_token_the_key_stays_for_the_refresh_token() {
     restarted.access_token(a_new_one(&restarted)).await.unwrap();
     assert_eq!(token_type(&restarted), TokenType::DPoP);
     assert!(restarted.api.send(api(&device)).await.unwrap().is_success());
-    assert_eq!(restarted.sign_out().await, Ok(SignOutOutcome { revoked: true }));
+    assert_eq!(restarted.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
     assert_eq!(device.provider.live_generation(), None);
 }
 

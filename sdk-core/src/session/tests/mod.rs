@@ -10,6 +10,7 @@ mod lost_answers;
 mod lost_vault;
 mod odd_answers;
 mod races;
+mod revocations;
 mod secrets;
 mod shared;
 mod sign_out;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    Error, ReauthReason, SessionState, SignOutOutcome, SignedOutReason, StorageUnavailableReason,
+    Error, ReauthReason, RevocationOutcome, SessionState, SignedOutReason, StorageUnavailableReason,
     testing::{Device, Fault, a_new_one, any, put, refreshing_held},
 };
 
@@ -13,7 +13,7 @@ const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser
 async fn a_sign_out_clears_the_session_here_and_revokes_it_there() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
     assert_eq!(device.provider.live_generation(), None);
     assert_eq!(session.state(), SIGNED_OUT);
     assert_eq!(session.info(), None);
@@ -26,7 +26,7 @@ async fn a_sign_out_without_network_is_sent_at_the_next_chance() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
     assert_eq!(session.state(), SIGNED_OUT);
     // The old process tries no more.
     session.revocations.idle(Duration::from_secs(60)).await;
@@ -34,7 +34,7 @@ async fn a_sign_out_without_network_is_sent_at_the_next_chance() {
     let restarted = device.process();
     assert_eq!(device.provider.live_generation(), Some(0));
     device.sign_in(&restarted).await.unwrap();
-    restarted.revocations.send().await;
+    restarted.send_revocations().await;
     assert!(device.provider.state().sessions[0].revoked);
     assert!(!device.provider.state().sessions[1].revoked);
     assert_eq!(device.provider.count("/revoke"), 1);
@@ -53,14 +53,21 @@ async fn only_an_error_of_the_protocols_takes_a_revocation_off_the_queue() {
         (400, r#"{"error":"invalid_request"}"#, true),
         (400, r#"{"error":"unsupported_token_type"}"#, true),
         (401, r#"{"error":"invalid_client"}"#, true),
+        (400, r#"{"error":"invalid_token"}"#, true),
+        (401, r#"{"error":"invalid_token"}"#, true),
+        (403, r#"{"error":"access_denied"}"#, true),
     ] {
         let device = Device::new().await;
         let session = device.signed_in().await;
         device.provider.state().overrides.insert("/revoke", (status, body.to_owned()));
-        assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }), "{body}");
+        let revocation = match serde_json::from_str::<serde_json::Value>(body).unwrap()["error"].as_str() {
+            Some(code) if final_one => RevocationOutcome::Refused(code.to_owned()),
+            _ => RevocationOutcome::Queued,
+        };
+        assert_eq!(session.sign_out().await, Ok(revocation.into()), "{body}");
         device.provider.state().overrides.clear();
         let restarted = device.process();
-        restarted.revocations.send().await;
+        restarted.send_revocations().await;
         assert_eq!(restarted.queued_revocations().await, 0);
         assert_eq!(device.provider.live_generation().is_some(), final_one, "{status} {body}");
     }
@@ -72,11 +79,11 @@ async fn what_is_queued_survives_a_new_sign_in() {
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
     device.provider.state().down = false;
     let restarted = device.process();
     device.sign_in(&restarted).await.unwrap();
-    restarted.revocations.send().await;
+    restarted.send_revocations().await;
     let state = device.provider.state();
     assert!(state.sessions[0].revoked && !state.sessions[1].revoked);
 }
@@ -87,7 +94,7 @@ async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
     let session = device.signed_in().await;
     put(&device.folder().join("vault.moorline"), b"damaged");
     for _again in 0..2 {
-        assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+        assert_eq!(session.sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
         assert_eq!(session.state(), SIGNED_OUT);
     }
     assert_eq!(device.provider.count("/revoke"), 0);
@@ -116,16 +123,16 @@ async fn a_vault_that_was_lost_before_the_call_claims_no_revocation_until_the_ne
     // Another call finds it so, and one more has created a new vault.
     let session = device.process();
     session.sign_in.start(crate::SignInOptions::default()).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
     assert_eq!(device.provider.count("/revoke"), 0);
     device.sign_in(&session).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
 }
 
 #[tokio::test]
 async fn a_sign_out_where_nobody_was_signed_in_claims_no_revocation() {
     let device = Device::new().await;
-    assert_eq!(device.process().sign_out().await, Ok(SignOutOutcome { revoked: false }));
+    assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
 }
 
 #[tokio::test]
@@ -133,12 +140,12 @@ async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brin
     let device = Device::new().await;
     let session = device.signed_in().await;
     let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: true }));
+    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
     gate.open();
     let error = refreshing.await.unwrap().unwrap_err();
     assert_eq!(error, Error::SignedOut(SignedOutReason::ByUser));
     assert_eq!(device.process().state(), SIGNED_OUT);
-    session.revocations.send().await;
+    session.send_revocations().await;
     let revoked: Vec<_> =
         device.provider.state().requests.iter().filter(|seen| seen.path == "/revoke").cloned().collect();
     assert_eq!(revoked.len(), 2);
@@ -154,7 +161,7 @@ async fn a_session_that_is_superseded_here_is_revoked_there() {
     device.provider.state().overrides.insert("/token", (400, superseded.into()));
     let error = session.access_token(a_new_one(&session)).await.unwrap_err();
     assert_eq!(error, Error::NeedsReauth(ReauthReason::Revoked));
-    session.revocations.send().await;
+    session.send_revocations().await;
     assert_eq!(device.provider.live_generation(), None);
     assert_eq!(device.provider.count("/revoke"), 1);
 }
@@ -168,7 +175,7 @@ async fn a_session_that_ends_without_network_is_revoked_at_the_next_chance() {
     session.access_token(a_new_one(&session)).await.unwrap_err();
     assert_eq!(device.provider.live_generation(), Some(0));
     device.provider.state().overrides.clear();
-    device.process().revocations.send().await;
+    device.process().send_revocations().await;
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -219,7 +226,10 @@ async fn a_provider_that_refuses_to_revoke_is_asked_once() {
         .state()
         .overrides
         .insert("/revoke", (400, r#"{"error":"unsupported_token_type"}"#.into()));
-    assert_eq!(session.sign_out().await, Ok(SignOutOutcome { revoked: false }));
-    session.revocations.send().await;
+    assert_eq!(
+        session.sign_out().await,
+        Ok(RevocationOutcome::Refused("unsupported_token_type".into()).into())
+    );
+    session.send_revocations().await;
     assert_eq!(device.provider.count("/revoke"), 1);
 }

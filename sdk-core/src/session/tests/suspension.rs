@@ -124,7 +124,7 @@ async fn the_success_of_a_suspended_process_revives_the_session_that_its_heir_ha
     let refused = heir.access_token(a_new_one(&heir)).await.unwrap_err();
     assert_eq!(refused, Error::NeedsReauth(ReauthReason::Revoked));
     assert_eq!(device.provider.refreshes().len(), 2, "the heir sends once");
-    heir.revocations.send().await;
+    heir.send_revocations().await;
     assert_eq!(device.provider.count("/revoke"), 0, "and does not revoke");
     gate.open();
     let token = refresh.await.unwrap().unwrap();
@@ -154,7 +154,7 @@ async fn a_suspended_process_that_is_refused_ends_the_session_and_revokes_nothin
     let (gate, refresh) = suspended(&device, &session, &phone, REFUSAL).await;
     gate.open();
     assert_eq!(refresh.await.unwrap().unwrap_err(), Error::NeedsReauth(ReauthReason::Revoked));
-    session.revocations.send().await;
+    session.send_revocations().await;
     assert_eq!(device.provider.count("/revoke"), 0);
 }
 
@@ -166,7 +166,7 @@ async fn the_answer_of_a_suspended_process_never_undoes_a_sign_out() {
     device.process().sign_out().await.unwrap();
     gate.open();
     assert!(matches!(refresh.await.unwrap(), Err(Error::SignedOut(_))));
-    session.revocations.send().await;
+    session.send_revocations().await;
     assert_eq!(device.provider.live_generation(), None);
 }
 

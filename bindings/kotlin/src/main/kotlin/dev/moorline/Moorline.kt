@@ -204,8 +204,8 @@ public class Moorline internal constructor(
     public suspend fun sessionInfo(): SessionInfo? = call { client.sessionInfo()?.toApp() }
 
     /**
-     * Signs out: clears the session on this device, then revokes it at the provider. Without a network the revocation
-     * is queued, and the user is signed out here all the same.
+     * Signs out: clears the session on this device, then revokes it at the provider, which may take one request
+     * time-out. Without a network the revocation is queued, and the user is signed out here all the same.
      *
      * @throws MoorlineException.StorageUnavailable and then nothing has happened.
      */

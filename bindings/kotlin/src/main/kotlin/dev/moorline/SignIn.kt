@@ -33,8 +33,34 @@ public class AuthorizationRequest internal constructor(public val url: String, p
 /**
  * How a sign-out went. The session is gone from this device in either case.
  *
- * @property revoked whether the provider answered in this call that it has revoked the session. If not: nobody was
- * signed in, the provider could not be reached (the revocation is queued and sent at the next chance), it refused, or
- * it has no revocation endpoint.
+ * @property revoked whether the provider answered in this call that it has revoked the session: [revocation] is
+ * [RevocationOutcome.Revoked].
+ * @property revocation what became of the session at the provider; if nobody was signed in, of earlier ones whose
+ * revocation was still queued. Of several, the one that is furthest from revoked.
  */
-public data class SignOutOutcome(val revoked: Boolean)
+public data class SignOutOutcome(val revoked: Boolean, val revocation: RevocationOutcome)
+
+/** What became of a session at the provider. */
+public sealed interface RevocationOutcome {
+    /** The provider answered in this call that it has revoked the token. */
+    public data object Revoked : RevocationOutcome
+
+    /**
+     * The provider refuses to revoke the token, and would refuse it again: it stays valid there until it expires.
+     *
+     * @property code the OAuth error code or, after repeated refusals without one, the status: `http_404`.
+     */
+    public data class Refused(val code: String) : RevocationOutcome
+
+    /**
+     * The provider could not be reached, or its answer says neither. The revocation is queued, and is sent again by
+     * the next sign-in, refresh or sign-out.
+     */
+    public data object Queued : RevocationOutcome
+
+    /** The provider has no revocation endpoint: the token stays valid there until it expires. */
+    public data object NotOffered : RevocationOutcome
+
+    /** There was no token to revoke: nobody was signed in, or the token was lost with the vault. */
+    public data object NothingToRevoke : RevocationOutcome
+}

@@ -81,7 +81,8 @@ class LoopTest {
             assertTrue("notes.write" in info.scope, "${info.scope}")
             assertEquals(server.issuer, info.issuer)
 
-            assertTrue(moorline.signOut().revoked)
+            assertEquals(SignOutOutcome(true, RevocationOutcome.Revoked), moorline.signOut())
+            assertEquals(SignOutOutcome(false, RevocationOutcome.NothingToRevoke), moorline.signOut())
             val gone = assertFailsWith<MoorlineException.SignedOut> { moorline.accessToken() }
             assertEquals(SignedOutReason.BY_USER, gone.reason)
             assertNull(moorline.sessionInfo())

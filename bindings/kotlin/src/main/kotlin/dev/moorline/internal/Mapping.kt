@@ -7,6 +7,7 @@ import dev.moorline.HttpResponse
 import dev.moorline.ReauthReason
 import dev.moorline.RequestHeaders
 import dev.moorline.Retry
+import dev.moorline.RevocationOutcome
 import dev.moorline.SessionInfo
 import dev.moorline.SessionState
 import dev.moorline.SignInOptions
@@ -28,6 +29,7 @@ import dev.moorline.ffi.HttpResponse as FfiHttpResponse
 import dev.moorline.ffi.ReauthReason as FfiReauthReason
 import dev.moorline.ffi.RequestHeaders as FfiRequestHeaders
 import dev.moorline.ffi.Retry as FfiRetry
+import dev.moorline.ffi.RevocationOutcome as FfiRevocationOutcome
 import dev.moorline.ffi.SessionInfo as FfiSessionInfo
 import dev.moorline.ffi.SessionState as FfiSessionState
 import dev.moorline.ffi.SignInOptions as FfiSignInOptions
@@ -108,7 +110,15 @@ internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
 
 internal fun FfiAuthorizationRequest.toApp(): AuthorizationRequest = AuthorizationRequest(url, state)
 
-internal fun FfiSignOutOutcome.toApp(): SignOutOutcome = SignOutOutcome(revoked)
+internal fun FfiSignOutOutcome.toApp(): SignOutOutcome = SignOutOutcome(revoked, revocation.toApp())
+
+internal fun FfiRevocationOutcome.toApp(): RevocationOutcome = when (this) {
+    is FfiRevocationOutcome.Revoked -> RevocationOutcome.Revoked
+    is FfiRevocationOutcome.Refused -> RevocationOutcome.Refused(code)
+    is FfiRevocationOutcome.Queued -> RevocationOutcome.Queued
+    is FfiRevocationOutcome.NotOffered -> RevocationOutcome.NotOffered
+    is FfiRevocationOutcome.NothingToRevoke -> RevocationOutcome.NothingToRevoke
+}
 
 internal fun FfiHttpResponse.toApp(): HttpResponse =
     HttpResponse(status.toInt(), headers.map { it.name to it.value }, body)
