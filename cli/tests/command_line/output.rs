@@ -100,7 +100,7 @@ fn an_error_says_when_to_retry_and_whether_the_request_may_have_taken_effect() {
     assert_eq!((&error["retryable"], &error["maybe_sent"]), (&json!(true), &json!(false)));
     assert!(error["retry_after"].as_u64().is_some_and(|wait| (3590..=3600).contains(&wait)), "{error}");
     idp.change(|rules| rules.next.push_back(("/token", "429 Too Many Requests\r\nRetry-After: 3600")));
-    desk.run(&["refresh"]).failed_with(14, "Retry in 36");
+    desk.run(&["refresh"]).failed_with(14, "Retry in 3");
     desk.run(&["refresh"]);
     assert_eq!(desk.run(&["status", "--json"]).json()["state"], "signed_in");
 
