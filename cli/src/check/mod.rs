@@ -9,6 +9,8 @@ mod discovery;
 mod document;
 mod experiments;
 mod finding;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod id_token;
 mod jwks;
 mod lab;

@@ -167,6 +167,17 @@ impl AccountStore {
         self.read(|account| account.map_or(StoredState::NeverSignedIn, |account| account.state.clone())).await
     }
 
+    /// The refresh token in the vault, before a sign-out. No state comes of this reading: a vault that is lost is about to
+    /// be replaced.
+    pub(super) async fn token_to_revoke(&self) -> Option<Secret> {
+        let (vault, id) = (self.vault.clone(), self.id.clone());
+        let read = runtime::blocking::<_, VaultError>(move || {
+            let state = vault.read()?.state(&id);
+            Ok(state.refresh_token().or_else(|| state.refused_token()).cloned())
+        });
+        read.await.ok().flatten()
+    }
+
     /// Reads the account in the vault; there is none before the first sign-in.
     pub(crate) async fn read<T: Send + 'static>(
         &self,

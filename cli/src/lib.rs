@@ -7,6 +7,9 @@ mod commands;
 mod dev_file;
 mod exit;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod output;
 mod paste;
@@ -32,7 +35,8 @@ use crate::failure::Failure;
 use crate::output::{Output, without_passwords};
 use crate::reasons::{HoldBack, Reasons};
 
-fn main() -> ExitCode {
+/// Runs the program.
+pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(no_command(&error)),
