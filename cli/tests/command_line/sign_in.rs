@@ -222,6 +222,7 @@ fn a_port_without_tls_is_named_as_that() {
     let said = desk.run(&provider.login());
     said.failed_with(15, "does not speak TLS");
     assert!(said.err.contains("--allow-http") && !said.err.contains("--ca"), "{}", said.err);
+    assert_eq!(said.err.matches("does not speak TLS").count(), 1, "{}", said.err);
 }
 
 #[test]
