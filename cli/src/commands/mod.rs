@@ -39,13 +39,10 @@ pub(crate) async fn wind_down(
             finishing.await
         }
     };
-    let outcome = match (outcome, finished) {
-        // The answer to a refresh is in memory only, and goes with the program.
-        (Ok(_) | Err(Failure::Sdk(_)), Err(error @ Error::StorageUnavailable(_))) => {
-            Err(Failure::Unsaved(error))
-        }
-        (outcome @ Err(Failure::Interrupted(_)), Err(error)) => {
-            context.output.warn(format_args!("what was under way is not finished: {}", Failure::from(error)));
+    let outcome = match (outcome, finished.map_err(unfinished)) {
+        (Ok(_) | Err(Failure::Sdk(_)), Err(unsaved @ Failure::Unsaved(_))) => Err(unsaved),
+        (outcome @ Err(Failure::Interrupted(_)), Err(failure)) => {
+            context.output.warn(format_args!("what was under way is not finished: {failure}"));
             outcome
         }
         (outcome, _) => outcome,
@@ -67,6 +64,15 @@ fn after_refusal(failure: Failure, moorline: &Moorline) -> Failure {
             Failure::RefreshRefused { error, refusal }
         }
         failure => failure,
+    }
+}
+
+/// Why something is not finished when the program ends.
+fn unfinished(error: Error) -> Failure {
+    match error {
+        // The answer to a refresh is in memory only, and goes with the program.
+        Error::StorageUnavailable(_) => Failure::Unsaved(error),
+        error => error.into(),
     }
 }
 

@@ -286,6 +286,24 @@ fn a_damaged_profile_is_repaired_by_a_sign_in() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_or_a_pipe_in_the_place_of_a_profile_is_named_and_moved_aside_by_a_sign_in() {
+    let idp = Idp::new();
+    for command in ["mkdir", "mkfifo"] {
+        let desk = idp.signed_in();
+        let file = desk.profile("default").join("profile.json");
+        fs::remove_file(&file).unwrap();
+        assert!(Command::new(command).arg(&file).status().unwrap().success());
+        let said = desk.run(&["status"]);
+        said.failed_with(1, "it is not a regular file");
+        assert!(said.err.contains(file.to_str().unwrap()), "{}", said.err);
+        let said = idp.sign_in(&desk, &[]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert!(file.is_file() && !file.with_file_name("profile.damaged-1.json").is_file());
+    }
+}
+
 #[test]
 fn a_provider_that_wants_localhost_gets_it_at_both_addresses() {
     let idp = Idp::new();

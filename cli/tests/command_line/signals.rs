@@ -108,6 +108,20 @@ fn a_file_size_limit_stops_a_refresh_before_it_is_sent() {
     assert_eq!(desk.run(&["refresh"]).code, 0);
 }
 
+#[test]
+fn a_new_token_that_cannot_be_stored_anywhere_is_reported_as_that() {
+    let idp = Idp::new();
+    let desk = idp.signed_in();
+    let child = Watched::new(refreshing(&idp, &desk));
+    let (vault, aside) = (desk.profile("default").join("vault"), desk.profile("default").join("aside"));
+    std::fs::rename(&vault, &aside).unwrap();
+    std::fs::write(&vault, "no folder").unwrap();
+    idp.release();
+    let said = child.end();
+    said.failed_with(7, "a new token was received and could not be stored");
+    assert!(!said.err.contains("unchanged"), "{}", said.err);
+}
+
 /// A running program whose messages are read as they come.
 struct Watched {
     id: u32,

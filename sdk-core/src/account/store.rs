@@ -243,7 +243,9 @@ impl AccountStore {
     /// Records that an answer to the token was stored.
     pub(super) async fn clear_sent(&self, lease: &Lease) {
         let lease = lease.clone();
-        let _ = self.on_vault(move |vault| Ok(vault.clear_sent(&lease))).await;
+        if let Err(error) = self.on_vault(move |_| lease.clear_sent()).await {
+            tracing::info!(%error, "the record of a token that was sent stays");
+        }
     }
 
     /// Saves an answer beside the vault, durably, in the space that was secured for it.
