@@ -133,8 +133,9 @@ impl Error {
         }
     }
 
-    /// A stable name of the reason, where the kind of error has reasons: `revoked`, `no_space`, `key_gone`. Storage that
-    /// was lost has the same reason as [`StorageLost`](Self::StorageLost) and as [`NeedsReauth`](Self::NeedsReauth).
+    /// A stable name of the reason, where the kind of error has reasons: `revoked`, `no_space`, `key_gone`. Storage
+    /// that was lost has the same reason in [`StorageLost`](Self::StorageLost) and in
+    /// [`NeedsReauth`](Self::NeedsReauth).
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::SignedOut(reason) => Some(reason.code()),

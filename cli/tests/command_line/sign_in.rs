@@ -211,7 +211,7 @@ fn a_failed_discovery_is_explained_once() {
     let (desk, mut provider) = (Desk::new(), Provider::new());
     provider.issuer = "http://127.0.0.1:9".to_owned();
     let said = desk.run(&provider.login());
-    assert_eq!(said.err.matches("the server could not be reached").count(), 1, "{}", said.err);
+    assert_eq!(said.err.matches("refused the connection").count(), 1, "{}", said.err);
     assert!(!said.err.contains("WARN") && !said.err.contains("warning:"), "{}", said.err);
 }
 
@@ -222,6 +222,7 @@ fn a_port_without_tls_is_named_as_that() {
     let said = desk.run(&provider.login());
     said.failed_with(15, "does not speak TLS");
     assert!(said.err.contains("--allow-http") && !said.err.contains("--ca"), "{}", said.err);
+    assert_eq!(said.err.matches("does not speak TLS").count(), 1, "{}", said.err);
 }
 
 #[test]
