@@ -37,13 +37,13 @@ pub struct SignOutOutcome {
 
 impl From<SignInOptions> for moorline::SignInOptions {
     fn from(options: SignInOptions) -> Self {
-        Self {
-            login_hint: options.login_hint,
-            prompt: options.prompt,
-            max_age: options.max_age,
-            redirect_uri: options.redirect_uri,
-            extra: options.extra.into_iter().map(|parameter| (parameter.name, parameter.value)).collect(),
-        }
+        let mut own = Self::default();
+        own.login_hint = options.login_hint;
+        own.prompt = options.prompt;
+        own.max_age = options.max_age;
+        own.redirect_uri = options.redirect_uri;
+        own.extra = options.extra.into_iter().map(|parameter| (parameter.name, parameter.value)).collect();
+        own
     }
 }
 

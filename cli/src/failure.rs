@@ -1,11 +1,15 @@
 //! What can go wrong, and what the user can do about it.
 
+mod hints;
+
 use std::fmt::{self, Display};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use moorline::{Error, KeyStoreError, ReauthReason, Retry, StorageUnavailableReason, Vocabulary};
+use moorline::{
+    Error, KeyStoreError, ReauthReason, Retry, SignedOutReason, StorageUnavailableReason, Vocabulary,
+};
 
 use crate::exit::{CLOSED_PIPE, Exit};
 use crate::reasons;
@@ -39,6 +43,12 @@ pub(crate) enum Failure {
     ShortLived { asked: Duration, left: Duration },
     /// A signal ended the program.
     Interrupted(Signal),
+    /// The provider refused to refresh, and the session goes on.
+    RefreshRefused { error: Error, refusal: String },
+    /// What failed after the browser had come back, until the code was too old to try again.
+    CodeExpired(Box<Self>),
+    /// There may be a session that cannot be read at present.
+    SessionOutOfSight { profile: String, issuer: String },
 }
 
 /// Why `moorline check` has nothing to judge.
@@ -80,8 +90,9 @@ impl Failure {
 
     pub(crate) const fn exit(&self) -> Exit {
         match self {
-            Self::Sdk(error) => exit_of(error),
-            Self::KeyStore(_) | Self::Unsaved(_) => Exit::StorageUnavailable,
+            Self::Sdk(error) | Self::RefreshRefused { error, .. } => exit_of(error),
+            Self::CodeExpired(failure) => failure.exit(),
+            Self::KeyStore(_) | Self::Unsaved(_) | Self::SessionOutOfSight { .. } => Exit::StorageUnavailable,
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
@@ -93,12 +104,36 @@ impl Failure {
         }
     }
 
+    /// The stable name of the reason, where this kind of error has reasons.
+    pub(crate) fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Sdk(error) | Self::RefreshRefused { error, .. } | Self::Unsaved(error) => error.reason(),
+            Self::CodeExpired(failure) => failure.reason(),
+            Self::NoProfile(_) => Some(SignedOutReason::NeverSignedIn.code()),
+            Self::SessionOutOfSight { .. } => Some(StorageUnavailableReason::Locked.code()),
+            Self::KeyStore(error) => Some(reason_of(error).code()),
+            _ => None,
+        }
+    }
+
+    /// The provider's error code, or one of the SDK's own.
+    pub(crate) fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Sdk(error) => error.refusal(),
+            Self::RefreshRefused { refusal, .. } => Some(refusal),
+            Self::CodeExpired(failure) => failure.refusal(),
+            Self::ProviderUnavailable { code, .. } => Some(code),
+            _ => None,
+        }
+    }
+
     /// Whether and when the same command can succeed.
     pub(crate) const fn retry(&self) -> Retry {
         match self {
-            Self::Sdk(error) => error.retry(),
+            Self::Sdk(error) | Self::RefreshRefused { error, .. } => error.retry(),
+            Self::CodeExpired(failure) => failure.retry(),
             Self::KeyStore(KeyStoreError::Locked) => Retry::WhenUnlocked,
-            Self::KeyStore(KeyStoreError::TimedOut) => Retry::Now,
+            Self::KeyStore(KeyStoreError::TimedOut) | Self::SessionOutOfSight { .. } => Retry::Now,
             Self::Check(unjudged) => unjudged.retry,
             Self::TimedOut(_) | Self::Interrupted(_) | Self::ProviderUnavailable { .. } => Retry::Now,
             _ => Retry::Never,
@@ -108,95 +143,6 @@ impl Failure {
     /// Whether a request to an API may have taken effect.
     pub(crate) fn maybe_sent(&self) -> bool {
         matches!(self, Self::Sdk(error) if error.maybe_sent())
-    }
-
-    /// What to do now.
-    pub(crate) fn hint(&self) -> Option<String> {
-        if let Self::Sdk(Error::RateLimited { .. }) = self
-            && let Retry::After(wait) = self.retry()
-        {
-            return Some(format!("The session is unchanged. Retry in {} s.", whole(wait)));
-        }
-        if let Self::Check(unjudged) = self {
-            return Some(unjudged.hint.clone());
-        }
-        let hint = match self {
-            Self::Sdk(error) => sdk_hint(error)?,
-            Self::Unsaved(_) => {
-                "Free some disk space or make the folder writable. If the provider has replaced the stored token, the \
-                 session is lost: run `moorline refresh`, and `moorline login` if that reports an ended session."
-            }
-            Self::KeyStore(KeyStoreError::Locked) => "Unlock the key store, and try again.",
-            Self::KeyStore(_) => NO_KEY_STORE,
-            Self::NoProfile(_) => {
-                "Run `moorline login --issuer URL --client-id ID`; `moorline profiles` lists what is there."
-            }
-            Self::DamagedProfile { .. } => {
-                "Run `moorline login --issuer URL --client-id ID` with this profile: it moves the file aside and \
-                 writes a new one."
-            }
-            Self::Usage(_) => "See `moorline --help` and `moorline COMMAND --help`.",
-            Self::TimedOut(_) => "Run `moorline login` to try again; --timeout gives more time.",
-            Self::ProviderUnavailable { .. } => "Nothing is lost. Run `moorline login` again in a minute.",
-            Self::ShortLived { .. } => {
-                "Ask for less with --min-validity, or for longer tokens at the provider."
-            }
-            Self::Check(_) | Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
-        };
-        Some(hint.to_owned())
-    }
-}
-
-fn sdk_hint(error: &Error) -> Option<&'static str> {
-    Some(match error {
-        Error::Offline { maybe_sent: true } => {
-            "The session is unchanged. The request may have taken effect: check that before you send it again."
-        }
-        Error::Offline { .. } => {
-            "Nothing is lost. Check the network and the address, or wait a minute, and try again."
-        }
-        Error::Untrusted { .. } => {
-            "Check for a sign-in page or a proxy of this network. If the server is your own, name its authority \
-             with `moorline login --ca FILE`."
-        }
-        Error::Cancelled => "Run `moorline login` to try again.",
-        Error::SignedOut(_) | Error::NeedsReauth(_) => "Run `moorline login` to sign in.",
-        Error::StorageUnavailable(reason) => storage(*reason),
-        Error::StorageLost(_) => "Run `moorline login` to sign in again.",
-        Error::PinMismatch(_) => {
-            "If the pins are old, ask who runs the server for the new ones, and sign in with those."
-        }
-        Error::ClockSkew(_) => "Set this machine's clock (or switch network time on), and try again.",
-        Error::Refused { code, .. } => return refusal(code),
-        Error::Misconfigured(_) => "Correct that, and run `moorline login` once more.",
-        // Kinds that a later SDK may add describe themselves.
-        _ => return None,
-    })
-}
-
-fn refusal(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "invalid_scope" => "Name the scopes that the provider has for this client, with --scope.",
-        "invalid_client" | "unauthorized_client" => {
-            "Check --client-id: it must be registered as a native (public) app, without a secret."
-        }
-        "no_refresh_token" => {
-            "The session goes on until then. Sign in with --scope offline_access for a longer one; some providers \
-             also want --prompt consent."
-        }
-        _ => return None,
-    })
-}
-
-const fn storage(reason: StorageUnavailableReason) -> &'static str {
-    match reason {
-        StorageUnavailableReason::Locked => "Nothing is lost. Unlock the key store, and try again.",
-        StorageUnavailableReason::NoSpace => {
-            "The session is unchanged. Free some disk space or make the folder writable, and try again."
-        }
-        StorageUnavailableReason::Busy => "The session is unchanged. Try again in a minute.",
-        StorageUnavailableReason::NoKeyStore => NO_KEY_STORE,
-        _ => "MOORLINE_LOG=debug shows what failed.",
     }
 }
 
@@ -227,16 +173,25 @@ impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sdk(Error::Untrusted { host, reason }) if !reason.contains("certificate") => {
-                write!(f, "no secure connection to {host}: {}. Nothing was sent", tls(reason))
+                write!(f, "no secure connection to {host}: {reason}. Nothing was sent")
             }
-            Self::Sdk(error @ Error::Offline { .. }) => {
+            Self::Sdk(error) | Self::RefreshRefused { error, .. } => {
                 let text = error.message(Vocabulary::CommandLine);
-                match reasons::last() {
+                let reason = match error {
+                    Error::Offline { .. } => reasons::of_network(),
+                    Error::StorageUnavailable(_) => reasons::of_storage(),
+                    _ => None,
+                };
+                match reason {
                     Some(reason) => write!(f, "{text}: {reason}"),
                     None => f.write_str(&text),
                 }
             }
-            Self::Sdk(error) => f.write_str(&error.message(Vocabulary::CommandLine)),
+            Self::CodeExpired(failure) => failure.fmt(f),
+            Self::SessionOutOfSight { profile, issuer } => write!(
+                f,
+                "the vault of profile {profile:?} cannot be read at present, and may hold a session with {issuer}"
+            ),
             Self::Unsaved(error) => write!(
                 f,
                 "a new token was received and could not be stored: {}",
@@ -270,14 +225,13 @@ impl Display for Failure {
     }
 }
 
-/// The TLS library's words for common cases, in plain ones.
-fn tls(reason: &str) -> &str {
-    if reason.contains("InvalidContentType") || reason.contains("corrupt message") {
-        "it does not speak TLS on this port (is it an http port?)"
-    } else if reason.contains("HandshakeFailure") || reason.contains("ProtocolVersion") {
-        "it offers no TLS version or cipher that is still safe (TLS 1.2 or 1.3)"
-    } else {
-        reason
+/// The SDK's reason for the same error.
+const fn reason_of(error: &KeyStoreError) -> StorageUnavailableReason {
+    match error {
+        KeyStoreError::Locked => StorageUnavailableReason::Locked,
+        KeyStoreError::TimedOut => StorageUnavailableReason::Busy,
+        KeyStoreError::Unavailable(_) => StorageUnavailableReason::NoKeyStore,
+        _ => StorageUnavailableReason::Failed,
     }
 }
 
@@ -292,7 +246,3 @@ impl From<KeyStoreError> for Failure {
         Self::KeyStore(error)
     }
 }
-
-const NO_KEY_STORE: &str = "\
-    Start a key store (on Linux one that offers the Secret Service, such as gnome-keyring or KWallet), \
-    or keep the key in a plain file with `moorline login --insecure-file-key`.";

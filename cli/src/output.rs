@@ -83,6 +83,8 @@ impl Output {
             let error = json!({
                 "code": failure.name(),
                 "exit_code": code,
+                "reason": failure.reason(),
+                "refusal": failure.refusal(),
                 "message": without_passwords(&failure.to_string()),
                 "hint": failure.hint(),
                 "retryable": failure.retry() != Retry::Never,

@@ -3,6 +3,8 @@
 //! Terminals cut long lines; mail programs and chats wrap, quote and escape them. Any text is accepted in which the
 //! callback of this sign-in can be found: the `state` proves that it is the right one.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod spellings;
 
 use std::fmt;

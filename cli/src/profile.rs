@@ -120,6 +120,14 @@ impl Profile {
         Ok(aside)
     }
 
+    /// Moves damaged settings back from where [`move_settings_aside`](Self::move_settings_aside) has put them.
+    pub(crate) fn move_settings_back(&self, aside: &Path) -> Result<(), Failure> {
+        let file = self.settings_file();
+        // A folder cannot replace a file.
+        self.restore(None)?;
+        fs::rename(aside, &file).map_err(|error| Failure::local(file.display(), &error))
+    }
+
     fn settings_file(&self) -> PathBuf {
         self.folder.join(SETTINGS)
     }

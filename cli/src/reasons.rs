@@ -1,18 +1,53 @@
-//! Why a server gave no answer. The SDK's errors do not say it, since an app could not act on it; its log does, and
-//! the user of a terminal wants to know.
+//! Why a server gave no answer, or the vault could not be used. The SDK's errors do not say it, since an app could not
+//! act on it; its log does, and the user of a terminal wants to know.
 
 use std::fmt::Debug;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
-use tracing_subscriber::layer::{Context, Layer};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter, Layer};
 
-static LAST: Mutex<Option<String>> = Mutex::new(None);
+#[derive(Debug)]
+struct Seen {
+    network: Option<String>,
+    storage: Option<String>,
+    warnings: Vec<Warning>,
+}
 
-/// The last reason that the SDK logged.
-pub(crate) fn last() -> Option<String> {
-    LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+/// A warning with a reason, which the error that ends the program may say as well.
+#[derive(Debug, PartialEq, Eq)]
+struct Warning {
+    message: String,
+    reason: String,
+}
+
+static SEEN: Mutex<Seen> = Mutex::new(Seen { network: None, storage: None, warnings: Vec::new() });
+
+fn seen() -> MutexGuard<'static, Seen> {
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The last reason why there was no answer.
+pub(crate) fn of_network() -> Option<String> {
+    seen().network.clone()
+}
+
+/// The last reason why the vault could not be used.
+pub(crate) fn of_storage() -> Option<String> {
+    seen().storage.clone()
+}
+
+/// The warnings that were held back and that `said` does not say, each once.
+pub(crate) fn warnings_beside(said: &str) -> Vec<String> {
+    let warnings = std::mem::take(&mut seen().warnings);
+    let unsaid = warnings.into_iter().filter(|warning| !said.contains(&warning.reason));
+    unsaid.map(|Warning { message, reason }| format!("{message}: {reason}")).collect()
+}
+
+/// Drops the warnings that were held back.
+pub(crate) fn forget_warnings() {
+    seen().warnings.clear();
 }
 
 /// Remembers the reasons in the SDK's log.
@@ -21,20 +56,73 @@ pub(crate) struct Reasons;
 
 impl<S: Subscriber> Layer<S> for Reasons {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut found = Found(None);
-        event.record(&mut found);
-        if let Some(reason) = found.0 {
-            *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        let found = Found::of(event);
+        let mut seen = seen();
+        if let Some(reason) = found.full_reason() {
+            seen.network = Some(reason);
+        }
+        if found.details.is_some() {
+            seen.storage = found.details;
         }
     }
 }
 
-struct Found(Option<String>);
+/// Holds warnings with a reason back until the command has ended, unless the user has asked for the log.
+#[derive(Debug)]
+pub(crate) struct HoldBack(pub(crate) bool);
+
+impl<S> Filter<S> for HoldBack {
+    fn enabled(&self, _: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
+        if !self.0 || *event.metadata().level() != Level::WARN {
+            return true;
+        }
+        let found = Found::of(event);
+        let Some(reason) = found.full_reason().or_else(|| found.details.clone()) else { return true };
+        let warning = Warning { message: found.message, reason };
+        let mut seen = seen();
+        if !seen.warnings.contains(&warning) {
+            seen.warnings.push(warning);
+        }
+        false
+    }
+}
+
+/// What the fields of an event say.
+#[derive(Debug, Default)]
+struct Found {
+    message: String,
+    reason: Option<String>,
+    address: Option<String>,
+    details: Option<String>,
+}
 
 impl Found {
+    fn of(event: &Event<'_>) -> Self {
+        let mut found = Self::default();
+        event.record(&mut found);
+        found
+    }
+
+    fn full_reason(&self) -> Option<String> {
+        let reason = self.reason.as_deref()?;
+        match &self.address {
+            Some(address) if !reason.contains(address) => Some(format!("{reason} ({address})")),
+            _ => Some(reason.to_owned()),
+        }
+    }
+
     fn take(&mut self, field: &Field, value: impl FnOnce() -> String) {
-        if REASONS.contains(&field.name()) {
-            self.0 = Some(value()).filter(|value| !value.is_empty());
+        let said = |value: String| Some(value).filter(|value| !value.is_empty());
+        match field.name() {
+            "message" => self.message = value(),
+            "address" => self.address = said(value()),
+            "error" | "why" | "causes" => self.reason = said(value()),
+            "details" => self.details = said(value()),
+            _ => {}
         }
     }
 }
@@ -48,6 +136,3 @@ impl Visit for Found {
         self.take(field, || format!("{value:?}"));
     }
 }
-
-/// The fields in which the SDK logs why there was no answer.
-const REASONS: [&str; 3] = ["error", "why", "causes"];

@@ -8,9 +8,9 @@ use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::settings::Settings;
 
-/// Opens the profile's vault. There is no fallback: without a key store, the key is in a file only if the settings
-/// say so.
-pub(crate) fn open(
+/// Opens the profile's vault, and waits until it was read: the answers of `state` and `session_info` count from then
+/// on. There is no fallback: without a key store, the key is in a file only if the settings say so.
+pub(crate) async fn open(
     profile: &Profile,
     settings: &Settings,
     parameters: &[(String, String)],
@@ -21,7 +21,9 @@ pub(crate) fn open(
     } else {
         Arc::new(PlatformKeyStore::open(SERVICE)?)
     };
-    Ok(Moorline::new(configuration, Platform::new(profile.vault(), key_store))?)
+    let moorline = Moorline::new(configuration, Platform::new(profile.vault(), key_store))?;
+    moorline.opened().await;
+    Ok(moorline)
 }
 
 /// The name under which the platform's key store lists our keys.

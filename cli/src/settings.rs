@@ -148,7 +148,7 @@ fn host_and_pin(issuer: &str, text: &str) -> Result<(String, String), Failure> {
     let at = text.find("sha256/").ok_or_else(malformed)?;
     let (host, pin) = text.split_at(at);
     let host = match host.strip_suffix('=') {
-        Some(host) if !host.is_empty() => host.to_owned(),
+        Some(host) if !host.is_empty() => normalized(host),
         None if host.is_empty() => Url::parse(issuer)
             .ok()
             .and_then(|issuer| issuer.host_str().map(str::to_owned))
@@ -156,6 +156,14 @@ fn host_and_pin(issuer: &str, text: &str) -> Result<(String, String), Failure> {
         _ => return Err(malformed()),
     };
     Ok((host, pin.to_owned()))
+}
+
+/// The name as the SDK compares it, so that one host is not pinned twice. The SDK reports what is no name.
+fn normalized(host: &str) -> String {
+    match url::Host::parse(host) {
+        Ok(url::Host::Domain(name)) => name.strip_suffix('.').unwrap_or(&name).to_owned(),
+        _ => host.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -198,6 +206,9 @@ mod tests {
             (pins[1].host.as_str(), &pins[1].backup[..]),
             ("api.example.com", &words(&["sha256/c="])[..])
         );
+        let one_host = words(&["LOCALHOST=sha256/a=", "localhost=sha256/b=", "LocalHost.=sha256/c="]);
+        let pins = Pins::gather("https://id.example.com", &one_host, &[], "2027-06-01").unwrap();
+        assert_eq!((pins.len(), pins[0].host.as_str(), pins[0].primary.len()), (1, "localhost", 3));
         for bad in ["", "x", "=sha256/a=", "hostsha256/a=", "sha1/a="] {
             assert!(
                 Pins::gather("https://id.example.com", &[bad.to_owned()], &[], "2027-06-01").is_err(),

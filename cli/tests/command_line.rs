@@ -84,6 +84,7 @@ fn a_profile_that_never_signed_in_is_nobody_signed_in() {
             (&error["code"], &error["exit_code"], &error["retryable"]),
             (&json!("signed_out"), &json!(3), &json!(false))
         );
+        assert_eq!((&error["reason"], &error["refusal"]), (&json!("never_signed_in"), &json!(null)));
         assert!(error["message"].is_string() && error["hint"].is_string());
     }
     desk.run(&["login"]).failed_with(2, "--issuer");
@@ -121,6 +122,10 @@ fn settings_that_can_not_work_are_refused_before_anything_is_sent() {
     pinned("sha256/short", &b, "2030-01-01").failed_with(12, "malformed");
     pinned(&a, &a, "2030-01-01").failed_with(12, "twice");
     pinned(&a, &b, "some day").failed_with(12, "date");
+    // One host in two spellings is one host.
+    let twice = [("a.example", &a), ("A.example.", &a)].map(|(host, pin)| format!("{host}={pin}"));
+    let more = ["--pin", &twice[0], "--pin", &twice[1], "--backup-pin", &b, "--pin-expires", "2030-01-01"];
+    login("https://a.example", &more).failed_with(12, "given twice; a backup");
     pinned(&format!("other.example={a}"), &b, "2030-01-01").failed_with(12, "backup");
     let ca = desk.home.path().join("ca.pem");
     login("https://a.example", &["--ca", ca.to_str().unwrap()]).failed_with(2, "ca.pem");
@@ -332,8 +337,42 @@ fn status_shows_a_profile_without_a_session_and_ends_with_its_code() {
         (3, &json!("signed_out"), &json!("default"))
     );
     assert_eq!((&status["issuer"], &status["key_store"]), (&json!(provider.issuer), &json!("insecure_file")));
+    assert_eq!(status["reason_code"], "never_signed_in");
     assert!(desk.run(&["status"]).out.starts_with("Nobody is signed in"));
     desk.run(&["token"]).failed_with(3, "moorline login");
+}
+
+#[test]
+fn a_refresh_that_is_refused_says_that_the_session_goes_on() {
+    let idp = support::idp::Idp::new();
+    let desk = idp.signed_in();
+    for (refusal, code, hint) in
+        [("invalid_client", 12, "registration"), ("invalid_request", 11, "tries again")]
+    {
+        idp.change(|rules| {
+            rules.error = Some(refusal);
+            rules.next.push_back(("/token", "400 Bad Request"));
+        });
+        let said = desk.run(&["refresh", "--json"]);
+        let error = &said.json()["error"];
+        assert_eq!((said.code, &error["refusal"]), (code, &json!(refusal)));
+        let said_hint = error["hint"].as_str().unwrap();
+        assert!(said_hint.contains("session is kept") && said_hint.contains(hint), "{said_hint}");
+        let status = desk.run(&["status", "--json"]).json();
+        assert_eq!((&status["state"], &status["last_refusal"]), (&json!("signed_in"), &json!(refusal)));
+        assert!(desk.run(&["status"]).out.contains(refusal));
+        assert_eq!(desk.run(&["refresh"]).code, 0);
+        assert_eq!(desk.run(&["status", "--json"]).json().get("last_refusal"), None);
+    }
+    // The provider ends the session.
+    idp.change(|rules| {
+        rules.error = None;
+        rules.next.push_back(("/token", "400 Bad Request"));
+    });
+    let said = desk.run(&["refresh", "--json"]);
+    let error = &said.json()["error"];
+    assert_eq!((said.code, &error["code"], &error["reason"]), (4, &json!("needs_reauth"), &json!("revoked")));
+    assert_eq!(desk.run(&["status", "--json"]).json()["reason_code"], "revoked");
 }
 
 #[test]
@@ -343,6 +382,7 @@ fn a_token_goes_to_allowed_origins_alone() {
     desk.run(&["get", "https://evil.example/"]).failed_with(2, "--api https://evil.example");
     desk.run(&["token", "--for", "GET", "https://evil.example/"])
         .failed_with(2, "--api https://evil.example");
+    desk.run(&["token", "--for", "G T", "/x"]).failed_with(2, "HTTP method");
     desk.run(&["get", "/x", "-H", "DPoP: x"]).failed_with(2, "dpop");
     desk.run(&["get", "notes"]).failed_with(2, "not an address");
     desk.run(&["get", "/x", "-H", "Authorization: Bearer x"]).failed_with(2, "authorization");

@@ -1,4 +1,4 @@
-//! How a fuzz target takes an input apart. The SDK and the server include this file.
+//! How a fuzz target takes an input apart. The SDK, the server and the command line include this file.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

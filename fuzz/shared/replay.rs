@@ -1,4 +1,4 @@
-//! Replays the committed corpora. The tests of the SDK and of the server include this file.
+//! Replays the committed corpora. The tests of SDK, server and command line include this file.
 
 use std::{
     fs,

@@ -22,7 +22,8 @@ pub enum Error {
     /// The server asked to come back later (429, or `Retry-After`). The session is unchanged.
     #[error("the server asks to retry in {} seconds", .retry_after.as_millis().div_ceil(1_000))]
     RateLimited {
-        /// How long to wait. Calls before that fail with the remaining time and send nothing.
+        /// How long to wait: an hour at most. Until then, calls fail with the remaining time and send nothing. A changed
+        /// network and a new sign-in end the wait.
         retry_after: Duration,
     },
     /// The certificate of this host is not trusted: a captive portal, a proxy that reads along, a wrong clock, or a server
@@ -132,6 +133,26 @@ impl Error {
         }
     }
 
+    /// A stable name of the reason, where the kind of error has reasons: `revoked`, `no_space`, `key_gone`. Storage that
+    /// was lost has the same reason as [`StorageLost`](Self::StorageLost) and as [`NeedsReauth`](Self::NeedsReauth).
+    pub const fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::SignedOut(reason) => Some(reason.code()),
+            Self::NeedsReauth(reason) => Some(reason.code()),
+            Self::StorageUnavailable(reason) => Some(reason.code()),
+            Self::StorageLost(reason) => Some(reason.code()),
+            _ => None,
+        }
+    }
+
+    /// The error code of [`Refused`](Self::Refused): the provider's, or one of the SDK's own.
+    pub const fn refusal(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code, .. } => Some(code.as_str()),
+            _ => None,
+        }
+    }
+
     /// The text of this error, with options spelt as in the reader's own tool.
     pub fn message(&self, vocabulary: Vocabulary) -> String {
         vocabulary.translate(&self.to_string())
@@ -175,16 +196,24 @@ pub enum Vocabulary {
 }
 
 impl Vocabulary {
+    /// Every option that a message may name, as this reader's tool spells it.
+    pub fn options(self) -> impl Iterator<Item = &'static str> {
+        OPTIONS.iter().map(move |names| names[self.column()])
+    }
+
     /// Returns `text`, a message of the SDK's or a part of one, with options spelt as this reader does. Messages are
     /// written with Rust's names; this is the one place that knows the others.
     pub fn translate(self, text: &str) -> String {
-        let column = match self {
-            Self::Rust => return text.to_owned(),
+        OPTIONS.iter().fold(text.to_owned(), |text, names| text.replace(names[0], names[self.column()]))
+    }
+
+    const fn column(self) -> usize {
+        match self {
+            Self::Rust => 0,
             Self::CommandLine => 1,
             Self::Kotlin => 2,
             Self::Swift => 3,
-        };
-        OPTIONS.iter().fold(text.to_owned(), |text, names| text.replace(names[0], names[column]))
+        }
     }
 }
 
@@ -194,7 +223,7 @@ const OPTIONS: [[&str; 4]; 7] = [
     ["allow_http_on_loopback()", "--allow-http", "allowHttpOnLoopback()", "allowsHTTPOnLoopback"],
     ["api_origin()", "--api", "apiOrigin()", "apiOrigins"],
     ["extra_root_pem()", "--ca", "extraRootPem()", "extraRootPEMs"],
-    ["redirect_uri()", "--redirect-uri", "redirectUri", "redirectURI"],
+    ["redirect_uri()", "--redirect-port", "redirectUri", "redirectURI"],
     ["account()", "--profile", "account", "account"],
     ["scopes()", "--scope", "scopes()", "scopes"],
 ];
@@ -207,6 +236,16 @@ pub enum SignedOutReason {
     NeverSignedIn,
     /// The user signed out on this device.
     ByUser,
+}
+
+impl SignedOutReason {
+    /// A stable name, for logs and telemetry.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NeverSignedIn => "never_signed_in",
+            Self::ByUser => "by_user",
+        }
+    }
 }
 
 impl fmt::Display for SignedOutReason {
@@ -235,6 +274,19 @@ pub enum ReauthReason {
     StorageLost(StorageLostReason),
 }
 
+impl ReauthReason {
+    /// A stable name, for logs and telemetry; that of the inner reason if the storage was lost.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::NoRefreshToken => "no_refresh_token",
+            Self::InteractionRequired => "interaction_required",
+            Self::Refused => "refused",
+            Self::StorageLost(reason) => reason.code(),
+        }
+    }
+}
+
 impl fmt::Display for ReauthReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -253,7 +305,7 @@ impl fmt::Display for ReauthReason {
 pub enum StorageUnavailableReason {
     /// The device or the key store is locked.
     Locked,
-    /// The disk is full, a quota is used up, or the folder is read-only.
+    /// The disk is full, a quota is used up, or the folder is read-only or belongs to somebody else.
     NoSpace,
     /// Another process uses the vault, or the key store takes too long to answer.
     Busy,
@@ -264,6 +316,17 @@ pub enum StorageUnavailableReason {
 }
 
 impl StorageUnavailableReason {
+    /// A stable name, for logs and telemetry.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::NoSpace => "no_space",
+            Self::Busy => "busy",
+            Self::NoKeyStore => "no_key_store",
+            Self::Failed => "failed",
+        }
+    }
+
     const fn retry(self) -> Retry {
         match self {
             Self::Locked => Retry::WhenUnlocked,
@@ -277,7 +340,7 @@ impl fmt::Display for StorageUnavailableReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Locked => "the device or its key store is locked",
-            Self::NoSpace => "the disk is full or cannot be written to; free some space",
+            Self::NoSpace => "the disk is full, or the folder is read-only or not this user's",
             Self::Busy => "another process or the key store keeps it busy",
             Self::NoKeyStore => "there is no key store on this machine",
             Self::Failed => "reading or writing failed",
@@ -295,6 +358,17 @@ pub enum StorageLostReason {
     Damaged,
     /// A newer version of the SDK wrote the vault. It is left as it is: update the app.
     NewerVersion,
+}
+
+impl StorageLostReason {
+    /// A stable name, for logs and telemetry.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::KeyGone => "key_gone",
+            Self::Damaged => "damaged",
+            Self::NewerVersion => "newer_version",
+        }
+    }
 }
 
 impl fmt::Display for StorageLostReason {

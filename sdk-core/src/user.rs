@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 /// The user who is signed in, as the provider describes them (OpenID Connect Core §5.1).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct User {
     /// The stable identifier of the user (`sub`), unique within the issuer.
     pub subject: String,

@@ -201,6 +201,13 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         config.store.role = Role::Replica;
     }
     start_log(&config.log.filter, config.log.format)?;
+    if !config.ignored_variables.is_empty() {
+        tracing::warn!(
+            variables = config.ignored_variables.join(", "),
+            "these environment variables are no settings, and are ignored; `moorline-server config` lists those that \
+             are. Kubernetes sets some for each service, unless the pod says enableServiceLinks: false"
+        );
+    }
     let stop = stop_signal()?;
     let tls =
         config.tls.as_ref().map(|tls| load_tls(&tls.certificate_file, &tls.private_key_file)).transpose()?;

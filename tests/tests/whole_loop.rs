@@ -201,7 +201,8 @@ async fn a_user_who_is_signed_in_at_the_provider_signs_in_again_without_a_passwo
     nobody.password = "never asked for".to_owned();
     app.finish_sign_in(world.browser.sign_in(&request.url, &nobody).await?.as_str()).await?;
 
-    let asked_again = SignInOptions { prompt: Some("login".to_owned()), ..SignInOptions::default() };
+    let mut asked_again = SignInOptions::default();
+    asked_again.prompt = Some("login".to_owned());
     let request = app.start_sign_in(asked_again).await?;
     assert!(
         world.browser.sign_in(&request.url, &nobody).await.is_err(),

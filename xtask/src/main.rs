@@ -51,6 +51,28 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    std::panic::catch_unwind(|| run(cli)).unwrap_or_else(|panic| match is_closed_pipe(&*panic) {
+        true => ExitCode::from(CLOSED_PIPE),
+        false => std::panic::resume_unwind(panic),
+    })
+}
+
+/// The exit code after the reader of standard output has gone away: 128 and the number of SIGPIPE.
+const CLOSED_PIPE: u8 = 141;
+
+/// Whether `println!` panicked because the reader has seen enough (`cargo xtask circles | head`).
+fn is_closed_pipe(panic: &(dyn std::any::Any + Send)) -> bool {
+    let text = panic.downcast_ref::<String>();
+    text.is_some_and(|text| text.starts_with("failed printing to stdout") && text.contains("Broken pipe"))
+}
+
+fn run(cli: Cli) -> ExitCode {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_closed_pipe(panic.payload()) {
+            usual(panic);
+        }
+    }));
     let ui = Ui::for_this_terminal();
     let result = Workspace::find().and_then(|workspace| match cli.command {
         Command::Demo(options) => demo::run(&workspace, ui, &options),

@@ -166,7 +166,7 @@ impl SignIn<'_> {
 }
 
 /// The reference of a pushed request (RFC 9126 §2.2).
-fn request_uri(answer: &super::probe::Answer) -> Result<String, String> {
+pub(super) fn request_uri(answer: &super::probe::Answer) -> Result<String, String> {
     let value = document::read(answer).map(|document| document.value).unwrap_or_default();
     let text = |name: &str| value.get(name).and_then(serde_json::Value::as_str);
     match text("request_uri") {

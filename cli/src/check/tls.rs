@@ -89,7 +89,7 @@ fn from_handshake(error: &io::Error) -> ProbeError {
     }
 }
 
-fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
+pub(super) fn validity(certificate: &CertificateDer<'_>) -> Option<(i64, i64)> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let validity = certificate.validity();
     Some((validity.not_before.timestamp(), validity.not_after.timestamp()))

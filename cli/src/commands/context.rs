@@ -1,6 +1,7 @@
 //! What every command needs.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::PathBuf;
 
 use moorline::{Moorline, SessionInfo};
 
@@ -21,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) output: &'a Output,
     pub(crate) insecure_file_key: bool,
     pub(crate) signals: Signals,
+    /// Whether the command uses a session that was there before, as all but `login` do.
+    pub(super) uses_session: Cell<bool>,
     /// The session that the command works with.
     pub(super) opened: OnceCell<Moorline>,
     /// The sign-in that is under way.
@@ -37,13 +40,14 @@ impl<'a> Context<'a> {
             output,
             insecure_file_key: arguments.insecure_file_key,
             signals: Signals::new(),
+            uses_session: Cell::new(false),
             opened: OnceCell::new(),
             sign_in: RefCell::default(),
         })
     }
 
     /// The settings and the session of a profile that has signed in before.
-    pub(crate) fn open(&self) -> Result<(Settings, Moorline), Failure> {
+    pub(crate) async fn open(&self) -> Result<(Settings, Moorline), Failure> {
         let settings =
             self.profile.settings()?.ok_or_else(|| Failure::NoProfile(self.profile.name().to_owned()))?;
         if self.insecure_file_key && !settings.insecure_file_key {
@@ -51,25 +55,37 @@ impl<'a> Context<'a> {
                 "the key of this profile is in the machine's key store; --insecure-file-key is for `moorline login`",
             ));
         }
-        let moorline = self.open_with(&settings, &[])?;
+        self.uses_session.set(true);
+        let moorline = self.open_with(&settings, &[]).await?;
         Ok((settings, moorline))
     }
 
     /// Opens the session. From now on, a signal lets an exchange finish first.
-    pub(crate) fn open_with(
+    pub(crate) async fn open_with(
         &self,
         settings: &Settings,
         parameters: &[(String, String)],
     ) -> Result<Moorline, Failure> {
-        let moorline = session::open(&self.profile, settings, parameters)?;
+        let moorline = session::open(&self.profile, settings, parameters).await?;
         self.signals.listen()?;
         Ok(self.opened.get_or_init(|| moorline).clone())
     }
 }
 
+/// The profile's settings before a sign-in, and what becomes of their file.
+#[derive(Debug)]
+pub(crate) enum Before {
+    /// They are written back if the sign-in fails; `None` if there were none.
+    Stored(Option<Vec<u8>>),
+    /// They cannot be read, and stay where they are until the browser has come back.
+    Damaged(String),
+    /// The damaged file is here now, and is moved back if the sign-in fails.
+    Aside(String, PathBuf),
+}
+
 /// What there was before a sign-in that is under way.
 #[derive(Debug)]
 pub(crate) struct Started {
-    pub(super) settings: Option<Vec<u8>>,
+    pub(super) settings: Before,
     pub(super) session: Option<SessionInfo>,
 }

@@ -12,37 +12,29 @@ use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
-use super::{Context, Started, claims, named, rough, whole_seconds};
+use super::{Before, Context, Started, claims, named, rough, whole_seconds};
 use crate::arguments::Login;
 use crate::exit::Exit;
 use crate::failure::{Failure, whole};
 use crate::paste;
+use crate::reasons;
 use crate::settings::{RedirectHost, Settings};
 
 pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit, Failure> {
-    let (before, damaged) = match context.profile.settings() {
-        Err(failure @ Failure::DamagedProfile { .. }) => (None, Some(failure)),
-        settings => (settings?, None),
+    let (before, stored) = match context.profile.settings() {
+        Err(failure @ Failure::DamagedProfile { .. }) => (None, Before::Damaged(failure.to_string())),
+        settings => (settings?, Before::Stored(context.profile.stored_settings()?)),
     };
     let settings = settings::merged(context.insecure_file_key, &login, before.as_ref())?;
     if let Some(before) = &before {
-        settings::refuse_to_replace(context, before, &settings)?;
+        settings::refuse_to_replace(context, before, &settings).await?;
     }
-    if let Some(damage) = damaged {
-        let aside = context.profile.move_settings_aside()?;
+    let moorline = context.open_with(&settings, &login.parameter).await?;
+    let user = sign_in(context, &moorline, &login, &settings, stored).await?;
+    // It has succeeded, so that nothing is to be put back.
+    if let Some(Started { settings: Before::Aside(damage, aside), .. }) = context.sign_in.take() {
         context.output.warn(format_args!("{damage}; they are in {} now", aside.display()));
     }
-    if settings.insecure_file_key && before.is_none_or(|before| !before.insecure_file_key) {
-        context.output.warn(format_args!(
-            "the key of this session will be in a plain file (--insecure-file-key); whoever can read {} can use \
-             the session",
-            context.profile.file_keys().display()
-        ));
-    }
-    let moorline = context.open_with(&settings, &login.parameter)?;
-    let user = sign_in(context, &moorline, &login, &settings).await?;
-    // It has succeeded, so that nothing is to be put back.
-    context.sign_in.take();
     report(context, &moorline, &user)?;
     Ok(Exit::Success)
 }
@@ -52,25 +44,31 @@ async fn sign_in(
     moorline: &Moorline,
     login: &Login,
     settings: &Settings,
+    before: Before,
 ) -> Result<User, Failure> {
     let port = settings.redirect_port.unwrap_or(0);
     let receiver = match settings.redirect_host {
         Some(RedirectHost::Localhost) => LoopbackReceiver::bind_localhost(port).await?,
         Some(RedirectHost::Address) | None => LoopbackReceiver::bind_port(port).await?,
     };
-    let options = SignInOptions {
-        login_hint: login.login_hint.clone(),
-        prompt: login.prompt.clone(),
-        max_age: login.max_age,
-        redirect_uri: Some(receiver.redirect_uri().to_owned()),
-        extra: Vec::new(),
-    };
+    let mut options = SignInOptions::default();
+    options.login_hint.clone_from(&login.login_hint);
+    options.prompt.clone_from(&login.prompt);
+    options.max_age = login.max_age;
+    options.redirect_uri = Some(receiver.redirect_uri().to_owned());
     let timeout = login.timeout.min(LONGEST_WAIT);
     let deadline = Instant::now() + timeout;
+    let makes_key_file = settings.insecure_file_key && !context.profile.file_keys().exists();
     let request = moorline.start_sign_in(options).await?;
     // If this fails, the sign-in is deleted, and the settings are not stored.
-    *context.sign_in.borrow_mut() =
-        Some(Started { settings: context.profile.stored_settings()?, session: moorline.session_info() });
+    *context.sign_in.borrow_mut() = Some(Started { settings: before, session: moorline.session_info() });
+    if makes_key_file {
+        context.output.warn(format_args!(
+            "the key of this session is in a plain file (--insecure-file-key); whoever can read {} can use the \
+             session",
+            context.profile.file_keys().display()
+        ));
+    }
     let printed = show(context, &request, receiver.redirect_uri(), login.no_browser)?;
     let expected =
         paste::Expected::new(receiver.redirect_uri(), &request.state, moorline.configuration().issuer());
@@ -89,8 +87,18 @@ async fn sign_in(
         return Err(failure);
     }
     // Before the code is sent: a session whose settings are lost could not be used.
-    context.profile.keep(settings)?;
+    store_settings(context, settings)?;
     finish(context, moorline, &callback, deadline.min(Instant::now() + CODE_LIFETIME)).await
+}
+
+/// Stores the settings; a damaged file is moved aside first.
+fn store_settings(context: &Context<'_>, settings: &Settings) -> Result<(), Failure> {
+    if let Some(started) = &mut *context.sign_in.borrow_mut()
+        && let Before::Damaged(damage) = &started.settings
+    {
+        started.settings = Before::Aside(damage.clone(), context.profile.move_settings_aside()?);
+    }
+    context.profile.keep(settings)
 }
 
 /// `temporarily_unavailable` and `server_error` (RFC 6749 §4.1.2.1) say nothing about the user.
@@ -118,12 +126,15 @@ async fn finish(
         let wait = match failure.retry() {
             Retry::Now => pause,
             Retry::After(wait) => wait,
+            Retry::WhenUnlocked => return Err(Failure::CodeExpired(Box::new(failure))),
             _ => return Err(failure),
         };
         if Instant::now().checked_add(wait).is_none_or(|then| then > deadline) {
-            return Err(failure);
+            return Err(Failure::CodeExpired(Box::new(failure)));
         }
         context.output.hint(format_args!("{failure}. Retry in {} s; Ctrl-C ends.", whole(wait)));
+        // The user has read why.
+        reasons::forget_warnings();
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -138,7 +149,12 @@ pub(crate) async fn settle(context: &Context<'_>, moorline: &Moorline) {
         context.output.hint(format_args!("The sign-in was finished: signed in as {}.", named(&info.user)));
         return;
     }
-    if let Err(failure) = context.profile.restore(started.settings.as_deref()) {
+    let restored = match started.settings {
+        Before::Stored(settings) => context.profile.restore(settings.as_deref()),
+        Before::Damaged(_) => Ok(()),
+        Before::Aside(_, aside) => context.profile.move_settings_back(&aside),
+    };
+    if let Err(failure) = restored {
         context.output.warn(failure);
     }
     if let Err(error) = moorline.cancel_sign_in().await {

@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
-    let (settings, moorline) = context.open()?;
+    let (settings, moorline) = context.open().await?;
     let sign_out = moorline.sign_out().await?;
     let json =
         json!({ "profile": context.profile.name(), "state": "signed_out", "revoked": sign_out.revoked });

@@ -14,9 +14,9 @@ pub(crate) mod user;
 use std::pin::pin;
 use std::time::Duration;
 
-use moorline::Error;
+use moorline::{Error, Moorline};
 
-pub(crate) use self::context::{Context, Started};
+pub(crate) use self::context::{Before, Context, Started};
 pub(crate) use self::text::{claims, named, one_line, rough, whole_seconds};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -39,19 +39,41 @@ pub(crate) async fn wind_down(
             finishing.await
         }
     };
-    let outcome = match (outcome, finished) {
-        // The answer to a refresh is in memory only, and goes with the program.
-        (Ok(_) | Err(Failure::Sdk(_)), Err(error @ Error::StorageUnavailable(_))) => {
-            Err(Failure::Unsaved(error))
-        }
-        (outcome @ Err(Failure::Interrupted(_)), Err(error)) => {
-            context.output.warn(format_args!("what was under way is not finished: {}", Failure::from(error)));
+    let outcome = match (outcome, finished.map_err(unfinished)) {
+        (Ok(_) | Err(Failure::Sdk(_)), Err(unsaved @ Failure::Unsaved(_))) => Err(unsaved),
+        (outcome @ Err(Failure::Interrupted(_)), Err(failure)) => {
+            context.output.warn(format_args!("what was under way is not finished: {failure}"));
             outcome
         }
         (outcome, _) => outcome,
     };
     login::settle(context, moorline).await;
-    outcome
+    outcome.map_err(
+        |failure| if context.uses_session.get() { after_refusal(failure, moorline) } else { failure },
+    )
+}
+
+/// Says of a refused refresh that the session goes on.
+fn after_refusal(failure: Failure, moorline: &Moorline) -> Failure {
+    let Some(refusal) = moorline.session_info().and_then(|info| info.last_refusal) else { return failure };
+    match failure {
+        Failure::Sdk(Error::Misconfigured(what)) if what.contains(&refusal) => {
+            Failure::RefreshRefused { error: Error::Misconfigured(what), refusal }
+        }
+        Failure::Sdk(error) if error.refusal() == Some(&refusal) => {
+            Failure::RefreshRefused { error, refusal }
+        }
+        failure => failure,
+    }
+}
+
+/// Why something is not finished when the program ends.
+fn unfinished(error: Error) -> Failure {
+    match error {
+        // The answer to a refresh is in memory only, and goes with the program.
+        Error::StorageUnavailable(_) => Failure::Unsaved(error),
+        error => error.into(),
+    }
 }
 
 /// How long the program may take to end before it says why.

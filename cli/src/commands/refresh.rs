@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
-    let (_, moorline) = context.open()?;
+    let (_, moorline) = context.open().await?;
     let token = moorline.refresh(None).await?;
     let refreshes = moorline.session_info().map(|info| info.refreshes);
     let json = json!({

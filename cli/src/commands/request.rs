@@ -20,7 +20,7 @@ pub(crate) async fn run(context: &Context<'_>, method: &str, send: Send) -> Resu
         }
     }
     let body = send.data.as_deref().map(body).transpose()?;
-    let (settings, moorline) = context.open()?;
+    let (settings, moorline) = context.open().await?;
     let url = settings.resolve_for_token(&moorline, &send.fetch.url)?;
     let mut request = HttpRequest::new(method, url.as_str());
     if let Some(body) = body {

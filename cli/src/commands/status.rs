@@ -1,5 +1,6 @@
 //! `moorline status`: who is signed in, and for how long. Sends nothing.
 
+use std::fmt::Display;
 use std::time::UNIX_EPOCH;
 
 use moorline::{ReauthReason, SessionInfo, SessionState, TokenType};
@@ -10,8 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
-    let (settings, moorline) = context.open()?;
-    moorline.opened().await;
+    let (settings, moorline) = context.open().await?;
     let state = moorline.state();
     let info = moorline.session_info();
     let (name, exit) = match &state {
@@ -32,8 +32,8 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         "pinned_hosts": settings.pins.iter().map(|pins| &pins.host).collect::<Vec<_>>(),
     });
     match &state {
-        SessionState::SignedOut(why) => json["reason"] = why.to_string().into(),
-        SessionState::NeedsReauth(why) => json["reason"] = why.to_string().into(),
+        SessionState::SignedOut(why) => explain(&mut json, why, why.code()),
+        SessionState::NeedsReauth(why) => explain(&mut json, why, why.code()),
         _ => {}
     }
     if let Some(info) = &info {
@@ -57,6 +57,11 @@ pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
         _ => context.output.hint("Run `moorline login` to sign in."),
     }
     Ok(exit)
+}
+
+fn explain(json: &mut Value, why: &impl Display, code: &str) {
+    json["reason"] = why.to_string().into();
+    json["reason_code"] = code.into();
 }
 
 fn add(json: &mut Value, info: &SessionInfo) {

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 
 pub(crate) async fn run(context: &Context<'_>, token: Token) -> Result<Exit, Failure> {
-    let (settings, moorline) = context.open()?;
+    let (settings, moorline) = context.open().await?;
     if let Some([method, address]) = token.request.as_deref() {
         return for_request(context, &settings, &moorline, &token, [method, address]).await;
     }
@@ -49,6 +49,9 @@ async fn for_request(
     token: &Token,
     [method, address]: [&String; 2],
 ) -> Result<Exit, Failure> {
+    if reqwest::Method::from_bytes(method.as_bytes()).is_err() {
+        return Err(Failure::usage(format!("{method:?} is not an HTTP method (RFC 9110 §9.1), such as GET")));
+    }
     let url = settings.resolve_for_token(moorline, address)?;
     if let Some(nonce) = &token.nonce {
         moorline.learn_nonce(url.as_str(), nonce)?;

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
-    let (_, moorline) = context.open()?;
+    let (_, moorline) = context.open().await?;
     let user = moorline.user_info().await?;
     let claims = claims(&user);
     context.output.result(&claims, || {

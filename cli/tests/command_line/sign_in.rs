@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::net::TcpStream;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 
 use serde_json::json;
 
 use crate::support::idp::Idp;
-use crate::support::{Desk, Provider, browse};
+use crate::support::{Desk, Provider, Said, browse};
 
 #[test]
 fn a_pasted_address_may_be_wrapped_and_have_noise_around_it() {
@@ -124,13 +126,130 @@ fn a_plain_key_file_is_warned_of_once() {
     let idp = Idp::new();
     let desk = Desk::new();
     let first = idp.sign_in(&desk, &[]);
-    assert!(first.err.contains("warning: the key of this session will be in a plain file"), "{}", first.err);
+    assert!(first.err.contains("warning: the key of this session is in a plain file"), "{}", first.err);
     for arguments in [&["status"][..], &["token"], &["refresh"], &["user"]] {
         let said = desk.run(arguments);
         assert!(said.code == 0 && !said.err.contains("warning"), "{}", said.err);
     }
     let again = idp.sign_in(&desk, &[]);
     assert!(again.code == 0 && !again.err.contains("plain file"), "{}", again.err);
+}
+
+#[test]
+fn a_plain_key_file_is_warned_of_once_also_if_sign_ins_fail() {
+    let (desk, provider) = (Desk::new(), Provider::new());
+    let denied = || {
+        let waiting = desk.start_login(&provider, &[]);
+        browse(&waiting.callback(&format!("error=access_denied&iss={}", provider.issuer)));
+        waiting.end().err
+    };
+    let offline = desk.run(&Provider { issuer: "http://127.0.0.1:9".to_owned() }.login());
+    assert!(!offline.err.contains("plain file"), "there is no key yet: {}", offline.err);
+    assert!(denied().contains("plain file"));
+    assert!(!denied().contains("plain file"));
+}
+
+/// Opens of key files take longer than the SDK waits for a key store in the foreground.
+#[cfg(target_os = "linux")]
+const SLOW_KEY_STORE: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+int open64(const char *path, int flags, ...) {
+    va_list more;
+    va_start(more, flags);
+    int mode = va_arg(more, int);
+    va_end(more);
+    if (strstr(path, ".key")) usleep(400000);
+    int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, "open64");
+    return real(path, flags, mode);
+}
+"#;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_is_not_replaced_because_the_key_store_is_slow() {
+    let idp = Idp::new();
+    let (desk, other) = (idp.signed_in(), Provider::new());
+    let (source, library) = (desk.home.path().join("slow.c"), desk.home.path().join("slow.so"));
+    fs::write(&source, SLOW_KEY_STORE).unwrap();
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).status().unwrap();
+    assert!(compiled.success());
+    let slow = |arguments: &[&str]| {
+        Said::from(desk.command(arguments).env("LD_PRELOAD", &library).output().unwrap())
+    };
+    slow(&[&other.login()[..], &["--no-browser", "--timeout", "0"]].concat())
+        .failed_with(2, "moorline logout");
+    assert_eq!(slow(&["status", "--json"]).json()["issuer"], idp.provider.issuer);
+    assert_eq!(slow(&["logout", "--json"]).json()["revoked"], true);
+    assert!(idp.bodies("/revoke").iter().any(|body| body.contains("token=rt-1")));
+}
+
+#[test]
+fn a_sign_in_whose_code_expires_says_so_once_and_does_not_promise_that_nothing_is_lost() {
+    let idp = Idp::new();
+    let desk = Desk::new();
+    idp.change(|rules| rules.always = Some(("/jwks", "503 Service Unavailable")));
+    let waiting = idp.start_login(&desk, &["--timeout", "3"]);
+    browse(&idp.callback(&waiting));
+    let said = waiting.end();
+    assert_eq!(said.code, 5, "{}", said.err);
+    assert!(
+        said.err.contains("This sign-in has ended") && !said.err.contains("Nothing is lost"),
+        "{}",
+        said.err
+    );
+    assert!(!said.err.contains("WARN") && said.err.matches("503").count() <= 2, "{}", said.err);
+}
+
+#[test]
+fn a_failed_discovery_is_explained_once() {
+    let (desk, mut provider) = (Desk::new(), Provider::new());
+    provider.issuer = "http://127.0.0.1:9".to_owned();
+    let said = desk.run(&provider.login());
+    assert_eq!(said.err.matches("the server could not be reached").count(), 1, "{}", said.err);
+    assert!(!said.err.contains("WARN") && !said.err.contains("warning:"), "{}", said.err);
+}
+
+#[test]
+fn a_port_without_tls_is_named_as_that() {
+    let (desk, mut provider) = (Desk::new(), Provider::new());
+    provider.issuer = provider.issuer.replacen("http:", "https:", 1);
+    let said = desk.run(&provider.login());
+    said.failed_with(15, "does not speak TLS");
+    assert!(said.err.contains("--allow-http") && !said.err.contains("--ca"), "{}", said.err);
+}
+
+#[test]
+fn a_code_that_the_provider_refuses_says_why_that_may_be() {
+    let idp = Idp::new();
+    let desk = Desk::new();
+    idp.change(|rules| rules.next.push_back(("/token", "400 Bad Request")));
+    let said = idp.sign_in(&desk, &["--json"]);
+    let error = &said.json()["error"];
+    assert_eq!(
+        (said.code, &error["code"], &error["refusal"]),
+        (11, &json!("refused"), &json!("invalid_grant"))
+    );
+    assert!(error["hint"].as_str().unwrap().contains("used already"), "{error}");
+}
+
+#[test]
+fn the_browser_is_not_promised_a_sign_in_by_a_malformed_callback() {
+    let (desk, provider) = (Desk::new(), Provider::new());
+    for query in ["", "code=c&code=d", "code="] {
+        let waiting = desk.start_login(&provider, &["--json"]);
+        let page = browse(&waiting.callback(&format!("{query}&iss={}", provider.issuer)));
+        assert!(page.contains("Not what was expected") && !page.contains("go back now"), "{page}");
+        let said = waiting.end();
+        let error = &said.json()["error"];
+        assert_eq!((said.code, &error["refusal"]), (11, &json!("invalid_callback")), "{}", said.err);
+        assert!(error["hint"].is_string());
+    }
 }
 
 #[test]
@@ -148,11 +267,39 @@ fn a_damaged_profile_is_repaired_by_a_sign_in() {
         // Without a provider, there is nothing to repair it with.
         desk.run(&["login"]).failed_with(2, "--issuer");
         assert_eq!(fs::read_to_string(&file).unwrap(), damage);
+        // A sign-in that fails repairs nothing: whoever mends the file by hand has the session back.
+        let waiting = idp.start_login(&desk, &[]);
+        browse(&waiting.callback(&format!("error=access_denied&iss={}", idp.provider.issuer)));
+        assert_eq!(waiting.end().code, 6);
+        assert_eq!(fs::read_to_string(&file).unwrap(), damage);
+        // Not even after the browser has come back.
+        idp.change(|rules| rules.next.push_back(("/token", "400 Bad Request")));
+        assert_eq!(idp.sign_in(&desk, &[]).code, 11);
+        assert_eq!(fs::read_to_string(&file).unwrap(), damage);
+        assert!(!file.with_file_name("profile.damaged-1.json").exists());
         let said = idp.sign_in(&desk, &[]);
         assert_eq!(said.code, 0, "{}", said.err);
         assert!(said.err.contains("profile.damaged-1.json"), "{}", said.err);
         assert_eq!(fs::read_to_string(file.with_file_name("profile.damaged-1.json")).unwrap(), damage);
         assert_eq!(desk.run(&["token"]).code, 0);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_or_a_pipe_in_the_place_of_a_profile_is_named_and_moved_aside_by_a_sign_in() {
+    let idp = Idp::new();
+    for command in ["mkdir", "mkfifo"] {
+        let desk = idp.signed_in();
+        let file = desk.profile("default").join("profile.json");
+        fs::remove_file(&file).unwrap();
+        assert!(Command::new(command).arg(&file).status().unwrap().success());
+        let said = desk.run(&["status"]);
+        said.failed_with(1, "it is not a regular file");
+        assert!(said.err.contains(file.to_str().unwrap()), "{}", said.err);
+        let said = idp.sign_in(&desk, &[]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert!(file.is_file() && !file.with_file_name("profile.damaged-1.json").is_file());
     }
 }
 

@@ -102,8 +102,24 @@ fn a_file_size_limit_stops_a_refresh_before_it_is_sent() {
     let sent = idp.bodies("/token").len();
     let said = desk.in_shell("ulimit -f 0; exec \"$@\"", &["refresh"]);
     assert_eq!(said.code, 7, "{}", said.err);
+    // What the system says is said, once.
+    assert_eq!(said.err.matches("File too large").count(), 1, "{}", said.err);
     assert_eq!(idp.bodies("/token").len(), sent, "nothing was sent");
     assert_eq!(desk.run(&["refresh"]).code, 0);
+}
+
+#[test]
+fn a_new_token_that_cannot_be_stored_anywhere_is_reported_as_that() {
+    let idp = Idp::new();
+    let desk = idp.signed_in();
+    let child = Watched::new(refreshing(&idp, &desk));
+    let (vault, aside) = (desk.profile("default").join("vault"), desk.profile("default").join("aside"));
+    std::fs::rename(&vault, &aside).unwrap();
+    std::fs::write(&vault, "no folder").unwrap();
+    idp.release();
+    let said = child.end();
+    said.failed_with(7, "a new token was received and could not be stored");
+    assert!(!said.err.contains("unchanged"), "{}", said.err);
 }
 
 /// A running program whose messages are read as they come.

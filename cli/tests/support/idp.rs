@@ -46,6 +46,8 @@ pub(crate) struct Rules {
     /// The same, for each request of the path.
     pub(crate) always: Option<(&'static str, &'static str)>,
     pub(crate) nonce: String,
+    /// The error code in the answers of `next` and `always`, if it is not `invalid_grant`.
+    pub(crate) error: Option<&'static str>,
 }
 
 impl Idp {
@@ -132,11 +134,12 @@ impl Shared {
             state.requests.push((path.clone(), body.clone()));
             let next = state.rules.next.iter().position(|(of, _)| *of == path);
             let next = next.and_then(|at| state.rules.next.remove(at));
-            next.or(state.rules.always.filter(|(of, _)| *of == path)).map(|(_, head)| head)
+            let scripted = next.or(state.rules.always.filter(|(of, _)| *of == path));
+            scripted.map(|(_, head)| (head, state.rules.error.unwrap_or("invalid_grant")))
         };
         self.changed.notify_all();
         let (head, body) = match (scripted, path.as_str()) {
-            (Some(head), _) => (head, json!({ "error": "invalid_grant" })),
+            (Some((head, error)), _) => (head, json!({ "error": error })),
             (None, "/token") => self.tokens(&body),
             (None, "/jwks") => ("200 OK", self.jwks()),
             (None, "/userinfo") => {

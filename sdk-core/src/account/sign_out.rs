@@ -25,10 +25,8 @@ pub(crate) async fn sign_out(
     revocations: &Revocations,
 ) -> Result<SignOutOutcome, Error> {
     // Its token is the one to revoke. What fails here does not keep the user signed in.
-    if let Ok(state) = store.stored_state().await
-        && let Some(token) = state.refresh_token().or_else(|| state.refused_token())
-    {
-        let _ = refresher.settle_saved(token).await;
+    if let Some(token) = store.token_to_revoke().await {
+        let _ = refresher.settle_saved(&token).await;
     }
     let cleared = store.update(WhenLost::StartAnew, |account| Change::Write(clear_session(account))).await?;
     store.signal(StateEvent::SignInEnded);

@@ -167,6 +167,17 @@ impl AccountStore {
         self.read(|account| account.map_or(StoredState::NeverSignedIn, |account| account.state.clone())).await
     }
 
+    /// The refresh token in the vault, before a sign-out. No state comes of this reading: a vault that is lost is about to
+    /// be replaced.
+    pub(super) async fn token_to_revoke(&self) -> Option<Secret> {
+        let (vault, id) = (self.vault.clone(), self.id.clone());
+        let read = runtime::blocking::<_, VaultError>(move || {
+            let state = vault.read()?.state(&id);
+            Ok(state.refresh_token().or_else(|| state.refused_token()).cloned())
+        });
+        read.await.ok().flatten()
+    }
+
     /// Reads the account in the vault; there is none before the first sign-in.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
@@ -232,7 +243,9 @@ impl AccountStore {
     /// Records that an answer to the token was stored.
     pub(super) async fn clear_sent(&self, lease: &Lease) {
         let lease = lease.clone();
-        let _ = self.on_vault(move |vault| Ok(vault.clear_sent(&lease))).await;
+        if let Err(error) = self.on_vault(move |_| lease.clear_sent()).await {
+            tracing::info!(%error, "the record of a token that was sent stays");
+        }
     }
 
     /// Saves an answer beside the vault, durably, in the space that was secured for it.

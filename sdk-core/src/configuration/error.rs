@@ -40,7 +40,7 @@ pub(crate) enum ConfigurationError {
     ExtraRoot(String),
     #[error("the pins are for {0:?}, which is not a plain host name; leave out the scheme, port and path")]
     PinHost(String),
-    #[error("the host {0} is pinned twice; put all of its pins into one HostPins")]
+    #[error("the host {0} is pinned twice; give all of its pins together")]
     PinsTwice(String),
     #[error(
         "the pin {pin:?} of {host} is malformed; a pin is `sha256/` and the padded base64 of the 32-byte SHA-256 \

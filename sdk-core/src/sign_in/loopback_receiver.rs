@@ -183,8 +183,7 @@ async fn answer(
     let head = read_head(&mut stream).await?;
     let callback = head.as_deref().map_or(Err(Page::BadRequest), |head| expected.callback_in(head));
     let page = match &callback {
-        Ok(callback) if callback.query_pairs().any(|(name, _)| name == "error") => Page::NotSignedIn,
-        Ok(_) => Page::Back,
+        Ok(callback) => Page::after(callback),
         Err(page) => *page,
     };
     let shown = stream.write_all(page.response().as_bytes()).await;
@@ -251,6 +250,18 @@ pub(crate) enum Page {
 }
 
 impl Page {
+    /// What the app will make of a callback, as far as the callback alone says it.
+    fn after(callback: &Url) -> Self {
+        let count = |wanted: &str| callback.query_pairs().filter(|(name, _)| name == wanted).count();
+        match (count("error"), count("code")) {
+            (0, 1) if callback.query_pairs().any(|(name, code)| name == "code" && !code.is_empty()) => {
+                Self::Back
+            }
+            (1, _) => Self::NotSignedIn,
+            _ => Self::BadRequest,
+        }
+    }
+
     fn response(self) -> String {
         let (status, title, text) = match self {
             Self::Back => {
@@ -321,6 +332,22 @@ mod tests {
             ("@evil.example/callback?state=s1", "127.0.0.1:5000", Page::NotFound),
         ] {
             assert_eq!(expected().callback_in(&head(target, host)), Err(page), "{target} {host}");
+        }
+    }
+
+    #[test]
+    fn the_page_promises_a_sign_in_only_after_a_code() {
+        for (query, page) in [
+            ("code=c&state=s1", Page::Back),
+            ("code=c&iss=https%3A%2F%2Fid.example&state=s1", Page::Back),
+            ("error=access_denied&state=s1", Page::NotSignedIn),
+            ("state=s1", Page::BadRequest),
+            ("code=&state=s1", Page::BadRequest),
+            ("code=c&code=d&state=s1", Page::BadRequest),
+            ("error=a&error=b&state=s1", Page::BadRequest),
+        ] {
+            let callback = Url::parse(&format!("http://127.0.0.1:5000/callback?{query}")).unwrap();
+            assert_eq!(Page::after(&callback), page, "{query}");
         }
     }
 

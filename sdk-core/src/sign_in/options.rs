@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 /// Options of a sign-in (OpenID Connect Core §3.1.2.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SignInOptions {
     /// The user who is likely to sign in: the page is filled in with it.
     pub login_hint: Option<String>,
@@ -19,6 +20,7 @@ pub struct SignInOptions {
 
 /// A sign-in that has started.
 #[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuthorizationRequest {
     /// The URL to open in the browser.
     pub url: String,

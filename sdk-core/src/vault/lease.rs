@@ -119,13 +119,9 @@ impl Lease {
     }
 
     /// Removes the record: an answer to the token was stored, so that this token may be sent as often as any other. (A
-    /// provider that does not rotate leaves it in force.) What cannot be removed only makes the next refresh careful.
-    pub(super) fn clear_sent(&self) {
-        if self.is_exclusive()
-            && let Err(error) = self.folder.remove(&self.record)
-        {
-            tracing::info!(%error, "the record of a token that was sent stays");
-        }
+    /// provider that does not rotate leaves it in force.)
+    pub(crate) fn clear_sent(&self) -> Result<(), VaultError> {
+        if self.is_exclusive() { Ok(self.folder.remove(&self.record)?) } else { Ok(()) }
     }
 
     /// The file for the space of this account's successor.

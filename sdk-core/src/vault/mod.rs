@@ -260,11 +260,6 @@ impl Vault {
         lease.record_sent(token)
     }
 
-    /// Records that an answer to the token was stored.
-    pub(crate) fn clear_sent(&self, lease: &Lease) {
-        lease.clear_sent();
-    }
-
     /// Saves the answer to `sent` beside the vault, durably, in the space that was secured for it. The vault's lock is
     /// not needed: only the holder of the account's lease saves one.
     pub(crate) fn save_answer(

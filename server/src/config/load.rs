@@ -43,7 +43,10 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
                 .map_err(|error| ConfigError::one(format!("can't read {}: {error}", path.display())))
         })
         .transpose()?;
-    from_sources(file.zip(text.as_deref()), ours(std::env::vars_os())?)
+    let variables = ours(std::env::vars_os())?;
+    let mut config = from_sources(file.zip(text.as_deref()), variables.clone())?;
+    config.ignored_variables = ignored_variables(variables.iter().map(|(name, _)| name.as_str()));
+    Ok(config)
 }
 
 /// The variables of the process that may be ours; what the others hold does not matter.
@@ -94,7 +97,28 @@ pub fn from_sources(
     Ok(config)
 }
 
-/// The variables of ours, by the key that they set; any other `MOORLINE_…` is a mistake worth telling.
+/// The variables that are no setting of ours although their names begin so. Kubernetes and Docker set some for each
+/// service: the value of `MOORLINE_PORT` is an address then.
+pub(super) fn ignored_variables<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let is_ours = |name: &str| {
+        SETTINGS.iter().any(|setting| setting.variable() == name) || settings::NOT_SETTINGS.contains(&name)
+    };
+    let mut ignored: Vec<String> = names.filter(|name| !is_ours(name)).map(str::to_owned).collect();
+    ignored.sort_unstable();
+    ignored
+}
+
+/// Whether Kubernetes or Docker sets a variable of this name for a service.
+fn is_service_link(name: &str) -> bool {
+    let after_port = name.rsplit_once("_PORT_").map(|(_, rest)| rest);
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || after_port.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The variables of ours, by the key that they set. One that is a few letters away from a setting is a mistake, and
+/// the server would run with other settings than its operator believes; any other `MOORLINE_…` is not ours.
 fn known_variables(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<BTreeMap<&'static str, Zeroizing<String>>, ConfigError> {
@@ -103,10 +127,15 @@ fn known_variables(
     for (name, value) in variables {
         if let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) {
             known.insert(setting.key, Zeroizing::new(value));
-        } else if name.starts_with(settings::PREFIX) && !settings::NOT_SETTINGS.contains(&name.as_str()) {
+        } else if name.starts_with(settings::PREFIX)
+            && !settings::NOT_SETTINGS.contains(&name.as_str())
+            && !is_service_link(&name)
+        {
             let names = SETTINGS.iter().map(settings::Setting::variable).collect::<Vec<_>>();
             let hint = closest(&name, names.iter().map(String::as_str));
-            unknown.push(format!("environment variable {name}: there is no such setting{hint}"));
+            if !hint.is_empty() {
+                unknown.push(format!("environment variable {name}: there is no such setting{hint}"));
+            }
         }
     }
     if unknown.is_empty() { Ok(known) } else { Err(ConfigError(unknown)) }

@@ -69,6 +69,9 @@ pub struct Config {
     /// What is logged, and how.
     #[serde(default)]
     pub log: Log,
+    /// Variables whose names begin as ours do, and that are no settings: worth a warning.
+    #[serde(skip)]
+    pub ignored_variables: Vec<String>,
 }
 
 /// What this node is to the database, and what it goes by when it starts.
@@ -259,6 +262,7 @@ impl Config {
             limits: Limits::default(),
             http: Http::default(),
             log: Log::default(),
+            ignored_variables: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::load::ours;
+use super::load::{ignored_variables, ours};
 use super::settings::{Kind, SETTINGS, describe, markdown};
 use super::{Config, ConfigError, LogFormat, Span, from_sources};
 
@@ -137,8 +137,39 @@ fn a_bad_setting_names_its_line_or_variable_and_what_is_wrong() {
 
 #[test]
 fn several_mistakes_are_told_at_once() {
-    let said = wrong("", &[("MOORLINE_ISUER", "x"), ("MOORLINE_PORT", "1")]);
+    let said = wrong("", &[("MOORLINE_ISUER", "x"), ("MOORLINE_LISTENN", "1")]);
     assert_eq!(said.lines().count(), 2, "{said}");
+}
+
+#[test]
+fn variables_that_a_platform_sets_for_a_service_of_our_name_are_ignored() {
+    let theirs = [
+        ("MOORLINE_SERVICE_HOST", "10.96.0.9"),
+        ("MOORLINE_SERVICE_PORT", "80"),
+        ("MOORLINE_SERVICE_PORT_HTTPS", "443"),
+        ("MOORLINE_PORT", "tcp://10.96.0.9:80"),
+        ("MOORLINE_PORT_80_TCP", "tcp://10.96.0.9:80"),
+        ("MOORLINE_PORT_80_TCP_PROTO", "tcp"),
+        ("MOORLINE_PORT_80_TCP_PORT", "80"),
+        ("MOORLINE_PORT_80_TCP_ADDR", "10.96.0.9"),
+        // Of services that are called as a setting is.
+        ("MOORLINE_DATABASE_PORT", "tcp://10.96.0.9:5432"),
+        ("MOORLINE_ISSUER_SERVICE_HOST", "10.96.0.9"),
+        ("MOORLINE_LISTEN_PORT", "tcp://10.96.0.9:80"),
+        // Of another tool.
+        ("MOORLINE_LOG", "debug"),
+    ];
+    read(GOOD, &[&[KEY], &theirs[..]].concat()).unwrap();
+    let names = theirs.map(|(name, _)| name);
+    let others = ["MOORLINE_ISSUER", "MOORLINE_CONFIG", "MOORLINE_LIMITS_ENABLED"];
+    let ignored = ignored_variables(names.into_iter().chain(others));
+    assert_eq!(ignored.len(), theirs.len(), "{ignored:?}");
+    assert!(others.iter().all(|name| !ignored.iter().any(|ignored| ignored == name)), "{ignored:?}");
+    // No setting is taken for one of theirs.
+    for setting in SETTINGS {
+        let variable = setting.variable();
+        assert!(!variable.ends_with("_PORT") && !variable.contains("_SERVICE_"), "{variable}");
+    }
 }
 
 #[test]
@@ -239,7 +270,7 @@ fn every_field_of_the_configuration_is_in_the_table() {
         let (name, value) = line.trim().split_once(": ").unwrap();
         if indent == 4 && value.ends_with('{') {
             name.clone_into(&mut table);
-        } else if indent == 4 && name != "tls" {
+        } else if indent == 4 && name != "tls" && name != "ignored_variables" {
             assert!(SETTINGS.iter().any(|setting| setting.key == name), "{name}");
         } else if indent == 8 && table != "tls" {
             let key = format!("{table}.{name}");

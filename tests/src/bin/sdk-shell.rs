@@ -116,7 +116,8 @@ async fn main() -> Result<()> {
 async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &str) -> Result<Value> {
     match line.split_once(' ').unwrap_or((line, "")) {
         ("sign-in", _) => {
-            let options = SignInOptions { prompt: arguments.prompt.clone(), ..SignInOptions::default() };
+            let mut options = SignInOptions::default();
+            options.prompt = arguments.prompt.clone();
             let request = app.start_sign_in(options).await?;
             let (username, password) = (arguments.user.clone(), arguments.password.clone());
             let user = User { username, password, roles: Vec::new() };

@@ -1,5 +1,7 @@
 //! The settings of a sign-in: from the command line, a development file, and the sign-in before.
 
+use moorline::{KeyStoreError, SessionState};
+
 use super::Context;
 use crate::arguments::Login;
 use crate::dev_file;
@@ -80,7 +82,7 @@ pub(super) fn merged(
 
 /// A profile is one session. A sign-in elsewhere on top of it would leave it active at its provider, and nobody could
 /// end it.
-pub(super) fn refuse_to_replace(
+pub(super) async fn refuse_to_replace(
     context: &Context<'_>,
     before: &Settings,
     now: &Settings,
@@ -90,17 +92,22 @@ pub(super) fn refuse_to_replace(
     if same_session && same_place {
         return Ok(());
     }
-    // A session that cannot be opened cannot be ended either, and must not keep anybody out.
-    let open = session::open(&context.profile, before, &[]).is_ok_and(|m| m.session_info().is_some());
-    if !open {
-        return Ok(());
+    let locked = || Failure::SessionOutOfSight {
+        profile: context.profile.name().to_owned(),
+        issuer: before.issuer.clone(),
+    };
+    match session::open(&context.profile, before, &[]).await {
+        Ok(moorline) if moorline.state() == SessionState::Locked => Err(locked()),
+        Err(Failure::KeyStore(KeyStoreError::Locked | KeyStoreError::TimedOut)) => Err(locked()),
+        Ok(moorline) if moorline.session_info().is_some() => Err(Failure::usage(format!(
+            "profile {:?} is signed in to {} as {}; run `moorline logout` first, or take another name with --profile",
+            context.profile.name(),
+            before.issuer,
+            before.client_id
+        ))),
+        // A session that can never be opened cannot be ended either, and must not keep anybody out.
+        _ => Ok(()),
     }
-    Err(Failure::usage(format!(
-        "profile {:?} is signed in to {} as {}; run `moorline logout` first, or take another name with --profile",
-        context.profile.name(),
-        before.issuer,
-        before.client_id
-    )))
 }
 
 const DEFAULT_SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];

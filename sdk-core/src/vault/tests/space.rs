@@ -295,10 +295,10 @@ fn after_a_stored_answer_the_same_token_counts_as_not_sent() {
     sign_in(&vault, "rt-1");
     let held = lease(&vault);
     prepare(&vault, &held, "rt-1").unwrap();
-    vault.clear_sent(&held);
+    held.clear_sent().unwrap();
     assert_eq!(prepare(&vault, &held, "rt-1"), Ok(SentBefore::No));
     held.suspend();
-    vault.clear_sent(&held);
+    held.clear_sent().unwrap();
     let heir = lease(&vault);
     assert_eq!(prepare(&vault, &heir, "rt-1"), Ok(SentBefore::Suspended), "who has let go clears nothing");
 }
@@ -323,7 +323,7 @@ fn a_lease_whose_file_was_deleted_is_lost_and_its_heir_knows_that_the_holder_may
     let heir = lease(&other);
     assert!(held.is_lost() && heir.is_new() && heir.is_exclusive());
     assert_eq!(prepare(&other, &heir, "rt-1"), Ok(SentBefore::Suspended));
-    vault.clear_sent(&held);
+    held.clear_sent().unwrap();
     assert_eq!(prepare(&other, &heir, "rt-1"), Ok(SentBefore::Suspended), "who has lost it clears nothing");
 }
 

@@ -7,6 +7,9 @@ mod commands;
 mod dev_file;
 mod exit;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod home;
 mod output;
 mod paste;
@@ -20,7 +23,7 @@ mod signals;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
+use tracing_subscriber::filter::{EnvFilter, FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -30,16 +33,22 @@ use crate::commands::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::{Output, without_passwords};
-use crate::reasons::Reasons;
+use crate::reasons::{HoldBack, Reasons};
 
-fn main() -> ExitCode {
+/// Runs the program.
+pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(no_command(&error)),
     };
     let output = Output::new(arguments.json);
     start_log(&output);
-    ExitCode::from(run(arguments, &output).unwrap_or_else(|failure| output.failure(&failure)))
+    let outcome = run(arguments, &output);
+    let said = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    for warning in reasons::warnings_beside(&said) {
+        output.warn(warning);
+    }
+    ExitCode::from(outcome.unwrap_or_else(|failure| output.failure(&failure)))
 }
 
 /// Prints help, or what is wrong with the command line: in JSON if that was asked for, as far as can be said.
@@ -98,10 +107,12 @@ async fn command(context: &Context<'_>, command: Command) -> Result<Exit, Failur
     }
 }
 
-/// Warnings of the SDK, such as expired pins, are always shown; `MOORLINE_LOG=debug` shows more. Neither shows a
-/// secret.
+/// Warnings of the SDK, such as expired pins, are always shown, once; `MOORLINE_LOG=debug` shows more, as it comes.
+/// Neither shows a secret.
 fn start_log(output: &Output) {
-    let filter = EnvFilter::try_from_env("MOORLINE_LOG").unwrap_or_else(|_| EnvFilter::new("moorline=warn"));
+    let chosen = EnvFilter::try_from_env("MOORLINE_LOG").ok();
+    let hold_back = HoldBack(chosen.is_none());
+    let filter = chosen.unwrap_or_else(|| EnvFilter::new("moorline=warn")).and(hold_back);
     let log = fmt::layer().with_writer(std::io::stderr).with_ansi(output.is_coloured()).without_time();
     let reasons = Reasons.with_filter(Targets::new().with_target("moorline", LevelFilter::DEBUG));
     tracing_subscriber::registry().with(log.with_filter(filter)).with(reasons).init();
