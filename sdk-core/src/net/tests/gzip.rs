@@ -99,14 +99,17 @@ async fn a_document_is_decoded_whatever_its_headers_say_and_an_apps_file_is_not(
 async fn bombs_stay_small_however_they_are_labelled() {
     let bomb = gzip(&vec![b' '; 900_000]);
     assert!(bomb.len() < 1000);
-    for coding in ["gzip", "", "x-gzip"] {
-        assert_eq!(got_json(coding, bomb.clone()).await.unwrap_err(), NetError::TooLarge, "{coding}");
-    }
     let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), Compression::best());
     deflate.write_all(&vec![b' '; 900_000]).unwrap();
-    assert_eq!(got_json("deflate", deflate.finish().unwrap()).await.unwrap_err(), NetError::TooLarge);
+    let deflate = deflate.finish().unwrap();
     // A thousand small ones are one.
-    assert_eq!(got_json("gzip", gzip(&[b' '; 100]).repeat(11)).await.unwrap_err(), NetError::TooLarge);
+    let small = gzip(&[b' '; 100]).repeat(11);
+    for (coding, bomb) in
+        [("gzip", &bomb), ("", &bomb), ("x-gzip", &bomb), ("deflate", &deflate), ("gzip", &small)]
+    {
+        // Nobody says that it is JSON, so it is left out.
+        assert_eq!(*got_json(coding, bomb.clone()).await.unwrap().body, b"", "{coding}");
+    }
 }
 
 #[tokio::test]
