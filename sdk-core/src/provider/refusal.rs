@@ -12,8 +12,7 @@ pub(super) fn is_protocol_error(code: &str, status: StatusCode) -> bool {
 }
 
 /// Whether the token endpoint reports errors with this status (RFC 6749 §5.2; some providers do with 200, or another
-/// success). With one, a
-/// code of the provider's own may be a decision, too: at a refresh, a second one later shows it.
+/// success). With one, a code of the provider's own may be a decision, too: at a refresh, a second one later shows it.
 pub(super) fn is_error_status(status: StatusCode) -> bool {
     status.is_success() || matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
 }
