@@ -35,6 +35,10 @@ enum Held {
 #[uniffi::export]
 impl Client {
     /// With keys in a key store that the app brings.
+    ///
+    /// # Errors
+    /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong, or this process uses the same
+    /// account with another one.
     #[uniffi::constructor]
     pub fn with_app_key_store(
         configuration: ClientConfiguration,
@@ -47,7 +51,10 @@ impl Client {
     }
 
     /// With keys in the platform's own key store, under this service name, and on iOS in this Keychain access group.
-    /// Fails with [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has none.
+    ///
+    /// # Errors
+    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store, and as for
+    /// [`with_app_key_store`](Self::with_app_key_store).
     #[uniffi::constructor]
     pub fn with_platform_key_store(
         configuration: ClientConfiguration,
@@ -66,6 +73,9 @@ impl Client {
 
     /// With keys in plain files of a folder: whoever can read it can read the vault. For development and tests on a
     /// machine without a key store.
+    ///
+    /// # Errors
+    /// As for [`with_app_key_store`](Self::with_app_key_store).
     #[uniffi::constructor]
     pub fn with_insecure_file_key_store(
         configuration: ClientConfiguration,
@@ -86,6 +96,10 @@ impl Client {
     }
 
     /// Waits until the vault was read for the first time; before that, the state is [`SessionState::Locked`].
+    ///
+    /// # Errors
+    /// [`Cancelled`](crate::ErrorKind::Cancelled) if the caller stops waiting or the client is released,
+    /// [`Misconfigured`](crate::ErrorKind::Misconfigured) once it was released.
     pub async fn opened(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
         self.run(cancellation, async |moorline: Moorline| {
             moorline.opened().await;
@@ -94,18 +108,27 @@ impl Client {
         .await
     }
 
-    /// The state, and then each change of it. Fails with [`Misconfigured`](crate::ErrorKind::Misconfigured) once the
-    /// client was released, as does every function below.
+    /// The state, and then each change of it.
+    ///
+    /// # Errors
+    /// [`Misconfigured`](crate::ErrorKind::Misconfigured) once the client was released, as for every function below
+    /// that can fail.
     pub fn states(&self) -> Result<Arc<StateWatch>, ClientError> {
         Ok(StateWatch::new(self.moorline()?.states()))
     }
 
     /// What is known about the session, or `None` if nobody is signed in.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
     pub fn session_info(&self) -> Result<Option<SessionInfo>, ClientError> {
         Ok(self.moorline()?.session_info().map(Into::into))
     }
 
     /// Starts a sign-in: returns the URL to open in the browser.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::start_sign_in`], and as for [`opened`](Self::opened).
     pub async fn start_sign_in(
         &self,
         options: SignInOptions,
@@ -115,6 +138,9 @@ impl Client {
     }
 
     /// Finishes a sign-in with the URL that the browser was redirected to.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::finish_sign_in`], and as for [`opened`](Self::opened).
     pub async fn finish_sign_in(
         &self,
         callback_url: String,
@@ -124,11 +150,18 @@ impl Client {
     }
 
     /// Deletes a sign-in that was started.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::cancel_sign_in`], and as for [`opened`](Self::opened).
     pub async fn cancel_sign_in(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
         self.run(cancellation, async |moorline| moorline.cancel_sign_in().await).await
     }
 
     /// An access token that is valid for at least `min_validity`, refreshed if needed.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::access_token`], and as for [`opened`](Self::opened). A refresh goes on when its callers
+    /// stop waiting.
     pub async fn access_token(
         &self,
         min_validity: Duration,
@@ -139,6 +172,9 @@ impl Client {
 
     /// An access token other than the `rejected` one (its text: tokens cross by value); with `None`, a new one in any
     /// case.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::refresh`], and as for [`opened`](Self::opened).
     pub async fn refresh(
         &self,
         rejected: Option<String>,
@@ -153,11 +189,17 @@ impl Client {
     }
 
     /// Asks the provider's userinfo endpoint about the user.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::user_info`], and as for [`opened`](Self::opened).
     pub async fn user_info(&self, cancellation: Option<Arc<Cancellation>>) -> Result<User, ClientError> {
         self.run(cancellation, async |moorline| moorline.user_info().await).await
     }
 
     /// Sends a request with the access token; if the API rejects the token, refreshes and sends the request once more.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::send`], and as for [`opened`](Self::opened).
     pub async fn send(
         &self,
         request: HttpRequest,
@@ -167,6 +209,9 @@ impl Client {
     }
 
     /// The headers for one request that an HTTP client of the app's own sends.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::request_headers`], and as for [`opened`](Self::opened).
     pub async fn request_headers(
         &self,
         method: String,
@@ -179,11 +224,17 @@ impl Client {
     }
 
     /// Takes in the `DPoP-Nonce` of a response from this URL.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::learn_nonce`], and as for [`states`](Self::states).
     pub fn learn_nonce(&self, url: String, nonce: String) -> Result<(), ClientError> {
         self.moorline()?.learn_nonce(&url, &nonce).map_err(|error| self.error(error))
     }
 
     /// Signs out: clears the session on this device, then revokes it at the provider.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::sign_out`], and as for [`opened`](Self::opened).
     pub async fn sign_out(
         &self,
         cancellation: Option<Arc<Cancellation>>,
@@ -199,6 +250,9 @@ impl Client {
     }
 
     /// Finishes what is under way, before the process ends; waits for `limit` at most.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::shutdown`], and as for [`opened`](Self::opened).
     pub async fn shutdown(
         &self,
         limit: Duration,

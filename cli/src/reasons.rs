@@ -22,6 +22,17 @@ struct Warning {
     reason: String,
 }
 
+impl Warning {
+    /// The innermost part of the reason: an error may say the same with another beginning.
+    fn cause(&self) -> &str {
+        let innermost = self.reason.rsplit(": ").next().unwrap_or_default();
+        if innermost.len() < SHORTEST_CAUSE { &self.reason } else { innermost }
+    }
+}
+
+/// A shorter part, such as a number, may be in a text about something else.
+const SHORTEST_CAUSE: usize = 16;
+
 static SEEN: Mutex<Seen> = Mutex::new(Seen { network: None, storage: None, warnings: Vec::new() });
 
 fn seen() -> MutexGuard<'static, Seen> {
@@ -41,7 +52,7 @@ pub(crate) fn of_storage() -> Option<String> {
 /// The warnings that were held back and that `said` does not say, each once.
 pub(crate) fn warnings_beside(said: &str) -> Vec<String> {
     let warnings = std::mem::take(&mut seen().warnings);
-    let unsaid = warnings.into_iter().filter(|warning| !said.contains(&warning.reason));
+    let unsaid = warnings.into_iter().filter(|warning| !said.contains(warning.cause()));
     unsaid.map(|Warning { message, reason }| format!("{message}: {reason}")).collect()
 }
 

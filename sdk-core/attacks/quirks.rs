@@ -64,19 +64,28 @@ fn members_of_a_key_may_be_null() {
 }
 
 #[test]
-fn what_is_not_quite_json_is_refused_without_a_panic() {
+fn what_is_almost_json_is_read_and_what_is_cut_is_refused_without_a_panic() {
     let keys = json!({ "keys": [Signer::es256("1").jwk()] }).to_string();
     let person = r#"{"sub":"ada"}"#.to_owned();
     for change in [
-        |text: &str| text.replacen('"', "\"\\ud800", 1).into_bytes(),
-        |text: &str| format!("{},\"x\":1e999}}", &text[..text.len() - 1]).into_bytes(),
-        |text: &str| format!("{},\"x\":{}", &text[..text.len() - 1], "[".repeat(200)).into_bytes(),
-        |text: &str| format!("{text}{text}").into_bytes(),
-        |text: &str| text.as_bytes()[..text.len() - 1].to_vec(),
+        |text: &str| format!("{},\"x\":\"\\ud800\"}}", &text[..text.len() - 1]),
+        |text: &str| format!("{},\"x\":1e999}}", &text[..text.len() - 1]),
+        |text: &str| format!("{},\"x\":{}{}}}", &text[..text.len() - 1], "[".repeat(200), "]".repeat(200)),
+        |text: &str| format!("{text}<!-- served by x -->\0"),
     ] {
-        assert_eq!(Jwks::parse(&change(&keys)), None);
-        assert_eq!(parse_userinfo(&change(&person), "ada"), Err(UserInfoError::NotJson));
+        assert_eq!(Jwks::parse(change(&keys).as_bytes()), Jwks::parse(keys.as_bytes()));
+        assert_eq!(parse_userinfo(change(&person).as_bytes(), "ada").unwrap()["sub"], "ada");
     }
+    for change in [
+        |text: &str| text[..text.len() - 1].to_owned(),
+        |text: &str| format!("<!-- served by x -->{text}"),
+        |text: &str| text.replace('"', "'"),
+    ] {
+        assert_eq!(Jwks::parse(change(&keys).as_bytes()), None);
+        assert_eq!(parse_userinfo(change(&person).as_bytes(), "ada"), Err(UserInfoError::NotJson));
+    }
+    let twice = format!("{person}{person}");
+    assert_eq!(parse_userinfo(twice.as_bytes(), "ada"), Err(UserInfoError::NotJson), "which one?");
 }
 
 #[test]

@@ -60,22 +60,25 @@ pub fn retry_after_of(input: &[u8]) {
 pub fn content_coding(input: &[u8]) {
     let (headers, body) = head_and_body(input);
     let (first, second) = body.split_at(place(input, body.len() + 1));
-    // Which of two faults is found first may depend on the chunks.
-    assert_eq!(decoded(&headers, &[body]).ok(), decoded(&headers, &[first, second]).ok());
+    for is_document in [false, true] {
+        let decoded = |chunks: &[&[u8]]| decoded(&headers, chunks, is_document).ok();
+        // Which of two faults is found first may depend on the chunks.
+        assert_eq!(decoded(&[body]), decoded(&[first, second]));
+    }
 }
 
 const LIMIT: usize = 4096;
 
-fn decoded(headers: &HeaderMap, chunks: &[&[u8]]) -> Result<Vec<u8>, NetError> {
+fn decoded(headers: &HeaderMap, chunks: &[&[u8]], is_document: bool) -> Result<Vec<u8>, NetError> {
     let mut left = headers.clone();
-    let mut body = Body::new(StatusCode::OK, &mut left, LIMIT)?;
+    let mut body = Body::new(StatusCode::OK, &left, LIMIT, is_document)?;
     chunks.iter().try_for_each(|chunk| body.extend(chunk))?;
-    let decoded = body.finish(chunks.iter().any(|chunk| !chunk.is_empty()))?;
+    let decoded = body.finish(&mut left)?;
     assert!(decoded.len() <= LIMIT);
-    if left.len() == headers.len() {
-        assert_eq!(*decoded, chunks.concat());
-    } else {
+    if left.len() < headers.len() {
         assert!(!left.contains_key(header::CONTENT_ENCODING) && !left.contains_key(header::CONTENT_LENGTH));
+    } else if !(is_document && chunks.concat().starts_with(&[0x1f, 0x8b])) {
+        assert_eq!(*decoded, chunks.concat());
     }
     Ok(decoded.to_vec())
 }

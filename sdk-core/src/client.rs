@@ -181,7 +181,7 @@ impl Moorline {
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says
     /// so. What is under way goes on. Without it, a request on a connection that has died quietly costs one short
-    /// time-out.
+    /// time-out. A wait that was asked for ([`Error::RateLimited`]) ends: something on the old network may have asked.
     pub fn network_changed(&self) {
         self.session.provider.network_changed();
     }

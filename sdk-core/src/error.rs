@@ -1,4 +1,5 @@
-//! The errors that an app sees: few, closed, and named for what the app should do. `docs/errors.md` has a section for each.
+//! The errors that an app sees: few, closed, and named for what the app should do. `docs/errors.md` has a section for
+//! each.
 
 use std::{fmt, time::Duration};
 
@@ -7,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Everything that can go wrong, as far as an app can act on it.
 ///
 /// [`code`](Self::code) is stable, [`retry`](Self::retry) says whether the same call can succeed later, and
-/// [`maybe_sent`](Self::maybe_sent) whether a request of the app's may have taken effect. No variant ever holds a token,
-/// a code, a verifier or a key.
+/// [`maybe_sent`](Self::maybe_sent) whether a request of the app's may have taken effect. No variant ever holds a
+/// token, a code, a verifier or a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,11 +23,12 @@ pub enum Error {
     /// The server asked to come back later (429, or `Retry-After`). The session is unchanged.
     #[error("the server asks to retry in {} seconds", .retry_after.as_millis().div_ceil(1_000))]
     RateLimited {
-        /// How long to wait. Calls before that fail with the remaining time and send nothing.
+        /// How long to wait: an hour at most. Until then, calls fail with the remaining time and send nothing. A
+        /// changed network and a new sign-in end the wait.
         retry_after: Duration,
     },
-    /// The certificate of this host is not trusted: a captive portal, a proxy that reads along, a wrong clock, or a server
-    /// that is set up wrongly. Nothing was sent, and the session is unchanged. Retry on another network.
+    /// The certificate of this host is not trusted: a captive portal, a proxy that reads along, a wrong clock, or a
+    /// server that is set up wrongly. Nothing was sent, and the session is unchanged. Retry on another network.
     #[error("the certificate of {host} is not trusted: {reason}. Nothing was sent")]
     Untrusted {
         /// The host.
@@ -122,8 +124,8 @@ impl Error {
         }
     }
 
-    /// Whether a request of the app's own may have taken effect although there is no usable answer. Do not repeat a `POST`
-    /// blindly then. The SDK's own requests (refresh, sign-in, revocation) are safe to repeat by calling again.
+    /// Whether a request of the app's own may have taken effect although there is no usable answer. Do not repeat a
+    /// `POST` blindly then. The SDK's own requests (refresh, sign-in, revocation) are safe to repeat by calling again.
     pub fn maybe_sent(&self) -> bool {
         match self {
             Self::Offline { maybe_sent } => *maybe_sent,
@@ -132,8 +134,9 @@ impl Error {
         }
     }
 
-    /// A stable name of the reason, where the kind of error has reasons: `revoked`, `no_space`, `key_gone`. Storage that
-    /// was lost has the same reason as [`StorageLost`](Self::StorageLost) and as [`NeedsReauth`](Self::NeedsReauth).
+    /// A stable name of the reason, where the kind of error has reasons: `revoked`, `no_space`, `key_gone`. Storage
+    /// that was lost has the same reason in [`StorageLost`](Self::StorageLost) and in
+    /// [`NeedsReauth`](Self::NeedsReauth).
     pub const fn reason(&self) -> Option<&'static str> {
         match self {
             Self::SignedOut(reason) => Some(reason.code()),

@@ -9,6 +9,8 @@ use tokio::sync::Semaphore;
 pub(crate) enum Fault {
     /// It is done, and its answer is lost.
     LoseAnswer,
+    /// It is done, and its body is answered like this: a whole HTTP response.
+    Odd(fn(&str) -> Vec<u8>),
     /// It is not done, and this is answered.
     Instead(u16, &'static str),
     /// It is not done, and this is answered once the gate is open.

@@ -209,6 +209,12 @@ impl FakeProvider {
                 answer();
                 return;
             }
+            Some(Fault::Odd(write)) => {
+                let (_, body) = answer();
+                let _ = stream.write_all(&write(&body)).await;
+                let _ = stream.shutdown().await;
+                return;
+            }
             Some(Fault::Instead(status, body)) => (status, body.to_owned()),
             Some(Fault::HoldInstead(gate, status, body)) => {
                 gate.pass().await;

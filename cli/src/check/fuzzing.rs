@@ -70,8 +70,8 @@ pub fn check_keys(input: &[u8]) {
 /// A line with a status, header fields up to an empty line, and what the token endpoint or the one for pushed requests
 /// answers.
 ///
-/// Tokens come only with 200 and an access token. Words on a refusal are fit for a terminal and repeat no token. No wait
-/// is longer than a day.
+/// Tokens come only with 200 and an access token. Words on a refusal are fit for a terminal and repeat no token. No
+/// wait is longer than a day.
 pub fn check_reply(input: &[u8]) {
     let (status, rest) = first_line(input);
     let status = from_utf8(status).ok().and_then(|status| status.trim().parse().ok());

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::Documents;
 use super::checks::{
     BINDING, CODE_TWICE, LATE, LOST_ANSWER, LOST_ANSWER_ATTEMPT, NONCES, RACE, RACE_ATTEMPT, REFRESH_TOKEN,
     REVOKED, SIGN_IN, WRONG_VERIFIER,
 };
+use super::documents::Documents;
 use super::experiments::{Holder, binding, code, first, late, lost, race, revoked};
 use super::finding::{Check, Finding, Verdict};
 use super::lab::{CleanUp, Found, Lab, Stop};

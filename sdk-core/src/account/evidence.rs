@@ -52,7 +52,7 @@ pub(super) fn of_another_user<T>(
     account.queue_revocation(Revocation { subject: None, waits_for: Some(login_state), ..revocation });
     Change::Write(Err(Error::refused(
         "invalid_id_token",
-        "the refreshed ID token names another issuer or user; the tokens that came with it are not used, and are \
+        "the refreshed ID token names another issuer, client or user; the tokens that came with it are not used, and are \
          revoked when this session ends; a provider that has replaced the refresh token refuses the next refresh, \
          and the user has to sign in again",
     )))

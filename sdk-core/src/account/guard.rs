@@ -43,6 +43,15 @@ impl Guard {
         }
     }
 
+    /// A success that cannot be read has probably spent the token. At once, it would come again as it is, or the token
+    /// would count as reused: only a later refresh sends it again. The provider recognizes an attempt in any case.
+    pub(super) fn forbid_sending_again(&mut self) {
+        match self {
+            Self::Lease { sent_before: before @ SentBefore::No, .. } => *before = SentBefore::Yes,
+            Self::Attempt | Self::Lease { .. } => {}
+        }
+    }
+
     /// Whether no other process can be about to succeed with the same token. There are file systems without locks, and
     /// a process that was suspended may still get its answer.
     pub(super) fn is_exclusive(&self) -> bool {

@@ -28,7 +28,7 @@ pub struct SessionInfo {
     pub signed_in_at: SystemTime,
     /// The number of refreshes since.
     pub refreshes: u64,
-    /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`, for example,
-    /// is about the app's registration. `None` again after a refresh that succeeds.
+    /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`, for
+    /// example, is about the app's registration. `None` again after a refresh that succeeds.
     pub last_refusal: Option<String>,
 }

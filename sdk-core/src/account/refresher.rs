@@ -239,8 +239,11 @@ impl Refresher {
                 Ok(TokenResponse::Refused(refusal)) => {
                     return self.settle_refused_under(guard, sending, &refusal).await;
                 }
-                Ok(TokenResponse::Unclear { why, retry_after }) => {
+                Ok(TokenResponse::Unclear { why, retry_after, succeeded }) => {
                     tracing::info!(why, "a refresh got no clear response");
+                    if succeeded {
+                        guard.forbid_sending_again();
+                    }
                     (Failure::Unclear, Error::unclear(retry_after), retry_after)
                 }
                 Err(error) => {
@@ -265,15 +268,16 @@ impl Refresher {
         let (sent, login_state, revocation) = (sent.clone(), login_state.clone(), issued.revocation());
         let unused = revocation.clone();
         let successor = successor_of(&issued, self.provider.configuration().allows_bearer());
-        let (id_token, issuer) = (tokens.id_token.clone(), self.provider.configuration().issuer().to_owned());
-        let provider = self.provider.clone();
+        let (id_token, provider) = (tokens.id_token.clone(), self.provider.clone());
         let settled = self.store.update_reserved(move |account| {
             let action = decide(answered(&sent, Verdict::Issued, account));
             if action != Action::Store {
                 return dropped(action, account, revocation, &login_state);
             }
+            let configuration = provider.configuration();
+            let (issuer, client_id) = (configuration.issuer(), configuration.client_id());
             let names_another = |subject: &str| {
-                id_token.is_some_and(|token| names_another_user(token.expose(), &issuer, subject))
+                id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject))
             };
             if account.state.kept_session().is_some_and(|session| names_another(&session.user.subject)) {
                 return of_another_user(account, revocation, login_state);

@@ -47,7 +47,7 @@ impl Way {
         if let Some(proxy) = &self.proxy {
             if says("proxy authorization required") {
                 return format!(
-                    "the proxy {proxy} answered 407: it wants a user name and a password, or others"
+                    "the proxy {proxy} answered 407: it needs a user name and a password that it accepts"
                 );
             }
             if says("tunnel error: unsuccessful") {

@@ -7,8 +7,8 @@ use ::http::{HeaderMap, HeaderName, StatusCode, header};
 use super::challenges::challenges;
 
 /// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date, which is compared with the response's own
-/// date if it has one, and else with `now`. An hour at most: an app is not locked out for longer by one response. What is
-/// neither is ignored.
+/// date if it has one, and else with `now`. An hour at most: an app is not locked out for longer by one response. What
+/// is neither is ignored.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     texts(headers, &header::RETRY_AFTER).find_map(|text| {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -21,8 +21,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
     })
 }
 
-/// How long a response that is no success asks to wait: a 429 that does not say means ten seconds, and an outage may say
-/// (RFC 9110 §10.2.3, RFC 6585 §4).
+/// How long a response that is no success asks to wait: a 429 that does not say means ten seconds, and an outage may
+/// say (RFC 9110 §10.2.3, RFC 6585 §4).
 pub(crate) fn wait_asked(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some(retry_after(headers, now).unwrap_or(DEFAULT_WAIT)),

@@ -3,10 +3,12 @@
 use std::{
     fmt,
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -23,6 +25,9 @@ use crate::{configuration::Configuration, error::Error, json, wiped};
 
 /// Default response size limit: 1 MiB.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
+
+/// How long to wait for what may follow a whole document.
+const REST: Duration = Duration::from_secs(1);
 
 /// The one way to the network. Cheap to clone; clones share their connections.
 ///
@@ -93,13 +98,26 @@ async fn exchange(clients: &Clients, request: Request, way: &Way) -> Result<Resp
     // What is no document says enough by its status and headers: nobody needs the rest of a page.
     let ends = is_document && !(status.is_success() && is_json_or_jwt(&headers));
     let read = async {
-        let mut body = Body::new(status, &mut headers, limit)?;
-        let mut any = false;
-        while let Some(chunk) = received.chunk().await.map_err(|error| classify_in_body(&error, way))? {
-            any |= !chunk.is_empty();
-            body.extend(&chunk)?;
+        let mut body = Body::new(status, &headers, limit, is_document)?;
+        let cut = loop {
+            let next = received.chunk();
+            let next = if body.is_whole_document() {
+                // Its length may be wrong: what is whole is not lost for what does not come.
+                timeout(REST, next).await.unwrap_or(Ok(None))
+            } else {
+                next.await
+            };
+            match next {
+                Ok(Some(chunk)) => body.extend(&chunk)?,
+                Ok(None) => break None,
+                Err(error) => break Some(classify_in_body(&error, way)),
+            }
+        };
+        let body = body.finish(&mut headers)?;
+        match cut {
+            Some(error) if !(is_document && json::is_whole(&body)) => Err(error),
+            _ => Ok(body),
         }
-        body.finish(any)
     };
     match read.await {
         Ok(body) => Ok(Response { status, headers, body }),

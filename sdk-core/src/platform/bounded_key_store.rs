@@ -14,8 +14,8 @@ use super::key_store::{KeyStore, KeyStoreError, SecretKey};
 /// Calls a key store on a thread of its own, one call at a time, and waits for each for a limited time.
 ///
 /// A key store may ask the user, wait for a service that hangs, or need the very thread that waits for it. A call that
-/// takes too long fails with [`KeyStoreError::TimedOut`] and goes on by itself. Until it is over, every other call fails in
-/// the same way, at once: so one thread at most is blocked, however often the SDK is called.
+/// takes too long fails with [`KeyStoreError::TimedOut`] and goes on by itself. Until it is over, every other call
+/// fails in the same way, at once: so one thread at most is blocked, however often the SDK is called.
 #[derive(Debug, Clone)]
 pub(crate) struct BoundedKeyStore {
     key_store: Arc<dyn KeyStore>,

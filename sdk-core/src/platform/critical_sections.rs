@@ -5,16 +5,16 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Keeps the process running for a while, on a system that suspends apps. Implement it with `beginBackgroundTask` on iOS;
-/// desktops and servers need none.
+/// Keeps the process running for a while, on a system that suspends apps. Implement it with `beginBackgroundTask` on
+/// iOS; desktops and servers need none.
 ///
 /// The SDK begins a section before it sends a refresh token or an authorization code, and before it takes a lock in the
-/// vault's folder (iOS ends an app that is suspended while it holds a lock in a shared container). It ends the section when
-/// the answer is stored and the locks are released. Sections overlap, and both functions are called on any thread: they
-/// return at once, and call nothing of the SDK but [`Expiry::expire`].
+/// vault's folder (iOS ends an app that is suspended while it holds a lock in a shared container). It ends the section
+/// when the answer is stored and the locks are released. Sections overlap, and both functions are called on any thread:
+/// they return at once, and call nothing of the SDK but [`Expiry::expire`].
 pub trait CriticalSections: Send + Sync + Debug {
-    /// Begins a section and returns its name. The system may grant only so much time: call [`Expiry::expire`] when it is
-    /// over, before the process is suspended.
+    /// Begins a section and returns its name. The system may grant only so much time: call [`Expiry::expire`] when it
+    /// is over, before the process is suspended.
     fn begin_critical(&self, expiry: Expiry) -> u64;
 
     /// Ends the section of this name, once; also one that has expired.
@@ -41,9 +41,9 @@ enum Progress {
 }
 
 impl Expiry {
-    /// Releases every lock that is held in this section, and notes for other processes that a request of this one is under
-    /// way. It has happened when this returns, which takes one small write to the disk. The request itself goes on: if the
-    /// process is suspended and resumed, its answer is still stored.
+    /// Releases every lock that is held in this section, and notes for other processes that a request of this one is
+    /// under way. It has happened when this returns, which takes one small write to the disk. The request itself goes
+    /// on: if the process is suspended and resumed, its answer is still stored.
     ///
     /// A second call, or one after the section has ended, does nothing.
     pub fn expire(&self) {

@@ -51,8 +51,8 @@ pub trait KeyStore: Send + Sync + Debug {
     /// The key of this name, or `None` if there is none.
     ///
     /// # Errors
-    /// [`KeyStoreError::Damaged`] if there is an entry of this name that is not a key any more; the others if it cannot be
-    /// said at present whether there is one.
+    /// [`KeyStoreError::Damaged`] if there is an entry of this name that is not a key any more; the others if it cannot
+    /// be said at present whether there is one.
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError>;
 
     /// Keeps a key, in place of any of the same name. It is durable when this returns.
@@ -61,8 +61,8 @@ pub trait KeyStore: Send + Sync + Debug {
     /// Any [`KeyStoreError`].
     fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError>;
 
-    /// Deletes a key; one that is not there is not an error. The SDK calls it once the vault that needed the key has been
-    /// replaced for good.
+    /// Deletes a key; one that is not there is not an error. The SDK calls it once the vault that needed the key has
+    /// been replaced for good.
     ///
     /// # Errors
     /// Any [`KeyStoreError`]. The SDK goes on without having deleted the key.
@@ -82,8 +82,8 @@ pub enum KeyStoreError {
     /// It did not answer in time. A retry may succeed.
     #[error("the key store did not answer in time")]
     TimedOut,
-    /// It has the entry and cannot read it any more: a backup was restored without the key that protects the entry, or the
-    /// entry is malformed. What was sealed with the key is lost; a retry does not help.
+    /// It has the entry and cannot read it any more: a backup was restored without the key that protects the entry, or
+    /// the entry is malformed. What was sealed with the key is lost; a retry does not help.
     #[error("the entry in the key store cannot be read any more: {0}")]
     Damaged(String),
     /// It answered with another error. A retry may succeed.

@@ -34,8 +34,8 @@ pub struct Platform {
     pub clock: Arc<dyn Clock>,
     /// What the SDK's work runs on; `None` for threads of its own. See [`with_runtime`](Self::with_runtime).
     pub runtime: Option<Handle>,
-    /// What keeps the process running during work that must not be interrupted; `None` where processes are not suspended.
-    /// See [`with_critical_sections`](Self::with_critical_sections).
+    /// What keeps the process running during work that must not be interrupted; `None` where processes are not
+    /// suspended. See [`with_critical_sections`](Self::with_critical_sections).
     pub critical_sections: Option<Arc<dyn CriticalSections>>,
 }
 
@@ -51,11 +51,12 @@ impl Platform {
         }
     }
 
-    /// On a tokio runtime of the app's, so that a request of one of its tasks waits for no other thread. It needs I/O and
-    /// time (`enable_all`) and threads of its own (`new_multi_thread`): a refresh goes on when its caller goes away, and so
-    /// for as long as the runtime lives; one without is refused by [`Moorline::new`](crate::Moorline::new). Sign out, or
-    /// drop the SDK, before it is shut down: a call that is cut off may have done its work without this process knowing.
-    /// After its end, calls that need it fail with [`Error::Misconfigured`](crate::Error::Misconfigured).
+    /// On a tokio runtime of the app's, so that a request of one of its tasks waits for no other thread. It needs I/O
+    /// and time (`enable_all`) and threads of its own (`new_multi_thread`): a refresh goes on when its caller goes
+    /// away, and so for as long as the runtime lives; one without is refused by
+    /// [`Moorline::new`](crate::Moorline::new). Sign out, or drop the SDK, before it is shut down: a call that is cut
+    /// off may have done its work without this process knowing. After its end, calls that need it fail with
+    /// [`Error::Misconfigured`](crate::Error::Misconfigured).
     #[must_use]
     pub fn with_runtime(self, runtime: Handle) -> Self {
         Self { runtime: Some(runtime), ..self }

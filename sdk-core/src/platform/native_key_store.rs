@@ -22,15 +22,15 @@ impl PlatformKeyStore {
     /// The platform's key store; `service` names the app in it. Waits ten seconds at most.
     ///
     /// # Errors
-    /// [`KeyStoreError::Unavailable`] on a machine that has no key store, or where none is running; there is no fallback.
-    /// [`KeyStoreError::TimedOut`] if it does not answer.
+    /// [`KeyStoreError::Unavailable`] on a machine that has no key store, or where none is running; there is no
+    /// fallback. [`KeyStoreError::TimedOut`] if it does not answer.
     pub fn open(service: &str) -> Result<Self, KeyStoreError> {
         Self::open_with(service, None)
     }
 
-    /// The same, with the keys in a Keychain access group, which an app shares with its extensions and with other apps of
-    /// its team: `TEAMID.com.example.shared`. The app needs the entitlement. Only iOS has such groups: elsewhere the name is
-    /// not used.
+    /// The same, with the keys in a Keychain access group, which an app shares with its extensions and with other apps
+    /// of its team: `TEAMID.com.example.shared`. The app needs the entitlement. Only iOS has such groups: elsewhere the
+    /// name is not used.
     ///
     /// # Errors
     /// As for [`open`](Self::open).
@@ -99,8 +99,8 @@ impl KeyStore for PlatformKeyStore {
     }
 }
 
-/// A phone in a pocket is locked, and its session has to be refreshed all the same; but a key that came along in a backup
-/// to another device would make two owners of one session.
+/// A phone in a pocket is locked, and its session has to be refreshed all the same; but a key that came along in a
+/// backup to another device would make two owners of one session.
 #[cfg(target_os = "ios")]
 const MODIFIERS: [(&str, &str); 1] = [("access-policy", "after-first-unlock-this-device-only")];
 /// Nor may it roam to another machine of a Windows domain: the store's default is to let it.
@@ -129,8 +129,8 @@ fn key_store_error(error: &Error) -> KeyStoreError {
     }
 }
 
-/// Secret Service's `IsLocked`, and Security.framework's "User interaction is not allowed" (errSecInteractionNotAllowed):
-/// what a locked device says where the store crate has no error of its own for it.
+/// Secret Service's `IsLocked`, and Security.framework's "User interaction is not allowed"
+/// (errSecInteractionNotAllowed): what a locked device says where the store crate has no error of its own for it.
 fn says_locked(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     text.contains("islocked") || text.contains("is locked") || text.contains("interaction is not allowed")

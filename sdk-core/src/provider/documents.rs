@@ -167,8 +167,8 @@ impl Documents {
     }
 
     /// The keys once more, because a token names one that is not among them: that is how a key rotation is noticed.
-    /// The provider is not asked again within a second, whatever tokens come. A sign-in tries for longer: a cache in front
-    /// of the provider may have an old set.
+    /// The provider is not asked again within a second, whatever tokens come. A sign-in tries for longer: a cache in
+    /// front of the provider may have an old set.
     pub(super) async fn newer_keys(&self, address: &Url) -> Result<Arc<Jwks>, JwksError> {
         self.keys_younger_than(KEYS_INTERVAL, address).await
     }

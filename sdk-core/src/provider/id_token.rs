@@ -126,18 +126,23 @@ pub(crate) fn verify_with(
     check_claims(jws.claims, jws.algorithm, expected)
 }
 
-/// Whether a refreshed ID token names another issuer or user (OpenID Connect Core §12.2). It came from the token
-/// endpoint over TLS, so its signature is not checked (§3.1.3.7); a token that cannot be read says nothing.
-pub(crate) fn names_another_user(token: &str, issuer: &str, subject: &str) -> bool {
-    let Some(claims) = unverified_claims(token) else { return false };
-    let differs =
-        |name: &str, ours: &str| claims.get(name).and_then(Value::as_str).is_some_and(|found| found != ours);
-    differs("sub", subject) || differs("iss", issuer)
-}
-
-fn unverified_claims(token: &str) -> Option<Map<String, Value>> {
-    let payload = token.split('.').nth(1)?;
-    json::strict_object(&URL_SAFE_NO_PAD.decode(payload).ok()?)
+/// Whether a refreshed ID token names another issuer, client or user (OpenID Connect Core §12.2), or repeats a name.
+///
+/// It came from the token endpoint over TLS, so its signature is not checked (§3.1.3.7), and neither are its algorithm
+/// and its times: the session takes nothing from it. What is missing, or cannot be read, says nothing.
+pub(crate) fn names_another_user(token: &str, issuer: &str, client_id: &str, subject: &str) -> bool {
+    let Some(payload) = token.split('.').nth(1) else { return false };
+    let Ok(payload) = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')) else { return false };
+    let Some(claims) = json::read_unambiguous(&payload) else {
+        return json::read::<Map<String, Value>>(&payload).is_some();
+    };
+    let said = |name: &str| claims.get(name).filter(|found| !found.is_null());
+    let differs = |name: &str, ours: &str| said(name).is_some_and(|found| found != ours);
+    let is_for_another = said("aud").is_some_and(|audience| match audience {
+        Value::Array(audiences) => !audiences.iter().any(|one| one == client_id),
+        audience => audience != client_id,
+    });
+    differs("iss", issuer) || differs("sub", subject) || differs("azp", client_id) || is_for_another
 }
 
 fn check_claims(
@@ -169,7 +174,8 @@ fn check_claims(
         return Err(IdTokenError::AccessTokenHash);
     }
     check_times(&claims, expected)?;
-    Ok(IdTokenClaims { subject, auth_time: seconds(&claims, "auth_time")?, claims })
+    // Without `max_age`, nobody asked for it: an odd one says nothing.
+    Ok(IdTokenClaims { subject, auth_time: seconds(&claims, "auth_time").ok().flatten(), claims })
 }
 
 /// We are in the audience; where others are too, the token must have been issued to us (OpenID Connect Core §3.1.3.7,
@@ -250,4 +256,58 @@ fn seconds(claims: &Map<String, Value>, name: &'static str) -> Result<Option<i64
         Some(value) => value.as_i64().or_else(|| value.as_f64().map(|fraction| fraction.floor() as i64)),
     };
     whole.filter(|whole| (0..=253_402_300_799).contains(whole)).map(Some).ok_or(IdTokenError::Claim(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn is_refused(claims: &str) -> bool {
+        let token = format!("eyJhbGciOiJub25lIn0.{}.", URL_SAFE_NO_PAD.encode(claims));
+        names_another_user(&token, "https://id.example.com", "notes", "ada")
+    }
+
+    #[test]
+    fn a_refreshed_id_token_names_the_issuer_the_client_and_the_user_of_the_session() {
+        for claims in [
+            r#"{"iss":"https://id.example.com","sub":"ada","aud":"notes","exp":1,"iat":0}"#,
+            r#"{"iss":"https://id.example.com","sub":"ada","aud":["api","notes"],"azp":"notes","nonce":"x"}"#,
+            r#"{"sub":"ada"}"#,
+            r#"{"sub":"ada","iss":null,"aud":null,"azp":null}"#,
+            "{}",
+            "no claims",
+            r#"{"sub":"eve""#,
+        ] {
+            assert!(!is_refused(claims), "{claims}");
+        }
+        for text in ["", "x", "x.y.z", "..", "e30.!.x"] {
+            assert!(!names_another_user(text, "https://id.example.com", "notes", "ada"), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_issuer_client_or_user_is_refused_however_it_is_written() {
+        for claims in [
+            r#"{"sub":"eve"}"#,
+            r#"{"sub":7}"#,
+            r#"{"sub":""}"#,
+            r#"{"sub":["ada"]}"#,
+            r#"{"sub":"ada","sub":"eve"}"#,
+            r#"{"sub":"eve","sub":"ada"}"#,
+            r#"{"sub":"ada","\u0073ub":"eve"}"#,
+            r#"{"sub":"ada","more":{"x":1,"x":2}}"#,
+            r#"{"sub":"ada"}{"sub":"eve"}"#,
+            r#"{"iss":"https://id.example.com/","sub":"ada"}"#,
+            r#"{"iss":7,"sub":"ada"}"#,
+            r#"{"sub":"ada","aud":"other"}"#,
+            r#"{"sub":"ada","aud":["other"]}"#,
+            r#"{"sub":"ada","aud":[]}"#,
+            r#"{"sub":"ada","aud":{"notes":true}}"#,
+            r#"{"sub":"ada","aud":"notes","azp":"other"}"#,
+        ] {
+            assert!(is_refused(claims), "{claims}");
+        }
+        let padded = "e30.eyJzdWIiOiJldmUifQ==.x";
+        assert!(names_another_user(padded, "https://id.example.com", "notes", "ada"));
+    }
 }

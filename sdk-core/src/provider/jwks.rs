@@ -50,28 +50,26 @@ impl Jwks {
 
     /// Checks who signed a JWS.
     pub(crate) fn check(&self, jws: &Jws<'_>) -> Result<(), BadSignature> {
-        let mut candidates = self.candidates(jws.algorithm, jws.key_id.as_deref()).peekable();
-        if candidates.peek().is_none() {
-            return Err(BadSignature::UnknownKey);
-        }
-        if candidates.any(|key| verify_signature(jws.algorithm, key, jws.signed, &jws.signature)) {
+        let (algorithm, key_id) = (jws.algorithm, jws.key_id.as_deref());
+        let made_it = |key: &PublicKey| verify_signature(algorithm, key, jws.signed, &jws.signature);
+        if self.candidates(algorithm, key_id).any(made_it) {
             return Ok(());
         }
-        Err(BadSignature::Wrong)
+        // A key without a name may be any other: the one that the token names may be in a newer set.
+        let is_named = |key: &Key| key_id.is_none() || key.id.as_deref() == key_id;
+        let is_known = self.keys.iter().any(|key| is_named(key) && key.fits(algorithm));
+        Err(if is_known { BadSignature::Wrong } else { BadSignature::UnknownKey })
     }
 
     /// The keys that may have made a signature of `algorithm` under the name `key_id`. Where the token names no key,
-    /// every key that fits is a candidate.
+    /// or a key has no name, it is a candidate: the name is a hint (RFC 7515 §4.1.4), and the signature decides.
     pub(crate) fn candidates(
         &self,
         algorithm: Algorithm,
         key_id: Option<&str>,
     ) -> impl Iterator<Item = &PublicKey> {
-        self.keys
-            .iter()
-            .filter(move |key| key_id.is_none() || key.id.as_deref() == key_id)
-            .filter(move |key| key.public.fits(algorithm) && key.allows(algorithm))
-            .map(|key| &key.public)
+        let named = move |key: &&Key| key_id.is_none() || key.id.is_none() || key.id.as_deref() == key_id;
+        self.keys.iter().filter(named).filter(move |key| key.fits(algorithm)).map(|key| &key.public)
     }
 }
 
@@ -117,8 +115,9 @@ impl Key {
         jwk
     }
 
-    fn allows(&self, algorithm: Algorithm) -> bool {
-        self.algorithm.as_deref().is_none_or(|only| Algorithm::named(only) == Some(algorithm))
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        let allowed = self.algorithm.as_deref().is_none_or(|only| Algorithm::named(only) == Some(algorithm));
+        allowed && self.public.fits(algorithm)
     }
 }
 

@@ -11,10 +11,11 @@ pub(super) fn is_protocol_error(code: &str, status: StatusCode) -> bool {
     (is_error_status(status) || status == StatusCode::FORBIDDEN) && CODES.contains(&code)
 }
 
-/// Whether the token endpoint reports errors with this status (RFC 6749 §5.2; some providers do with 200). With one, a
+/// Whether the token endpoint reports errors with this status (RFC 6749 §5.2; some providers do with 200, or another
+/// success). With one, a
 /// code of the provider's own may be a decision, too: at a refresh, a second one later shows it.
 pub(super) fn is_error_status(status: StatusCode) -> bool {
-    matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+    status.is_success() || matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
 }
 
 /// RFC 6749 §5.2, RFC 6750 §3.1, RFC 8707 §2, RFC 9449 §5 and §12.2, RFC 9470 §3, OpenID Connect Core §3.1.2.6.
@@ -45,7 +46,7 @@ mod tests {
     #[test]
     fn only_a_code_of_the_protocol_with_a_status_of_the_protocol_is_the_providers_decision() {
         let is = |status, code| is_protocol_error(code, StatusCode::from_u16(status).unwrap());
-        for status in [200, 400, 401, 403] {
+        for status in [200, 203, 400, 401, 403] {
             for code in CODES {
                 assert!(is(status, code), "{status} {code}");
             }

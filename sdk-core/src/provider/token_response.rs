@@ -1,17 +1,21 @@
 //! Responses of the token endpoint, with the quirks that providers have: `null` for absent, numbers as strings,
-//! unknown members.
+//! unknown members, a form for JSON, an error under 200.
+//!
+//! At a provider that rotates, the tokens in a response are the only ones that there are: the token that was sent is
+//! spent. So whatever can be read as an access token is taken, and nothing beside it can spoil it.
 
 use std::time::{Duration, SystemTime};
 
 use ::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use url::form_urlencoded;
 
 use super::refusal::{is_error_status, is_protocol_error};
 use crate::{
     dpop::TokenType,
     error::Error,
-    json::read_unambiguous,
+    json,
     net::{Response, retry_after},
     secret::{Secret, redact},
     wiped::WipedObject,
@@ -28,6 +32,8 @@ pub(crate) enum TokenResponse {
         /// For the log.
         why: &'static str,
         retry_after: Option<Duration>,
+        /// The status says that it is a success: the token that was sent is probably spent.
+        succeeded: bool,
     },
 }
 
@@ -84,80 +90,127 @@ impl TokenResponse {
         {
             let asked = retry_after(&response.headers, now);
             let asked = asked.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(DEFAULT_RETRY_AFTER));
-            return Self::Unclear { why: "the status asks to retry later", retry_after: asked };
+            return Self::unclear("the status asks to retry later", asked);
         }
-        if status == StatusCode::OK {
-            // If a name is repeated, the last counts: a provider that rotates would not issue its tokens again.
-            return match response.json::<WipedObject>().as_deref().and_then(tokens) {
-                Some(tokens) => Self::Issued(Box::new(tokens)),
-                None => Self::Unclear { why: "the body is no token response", retry_after: None },
-            };
+        if status.is_success()
+            && let Some(tokens) = read_tokens(&response.body)
+        {
+            return Self::Issued(Box::new(tokens));
         }
         match read_refusal(response, sent) {
             Some(refusal)
                 if matches!(&*refusal.code, "temporarily_unavailable" | "server_error" | "slow_down") =>
             {
-                let asked = retry_after(&response.headers, now);
-                Self::Unclear { why: "the error asks to retry later", retry_after: asked }
+                Self::unclear("the error asks to retry later", retry_after(&response.headers, now))
             }
             Some(refusal) if refusal.is_of_the_protocol() || is_error_status(status) => {
                 Self::Refused(refusal)
             }
-            Some(_) => Self::Unclear { why: "the error is a gateway's, not OAuth's", retry_after: None },
-            None => {
-                Self::Unclear { why: "the response is neither tokens nor an OAuth error", retry_after: None }
-            }
+            Some(_) => Self::unclear("the error is a gateway's, not OAuth's", None),
+            None => Self::Unclear {
+                why: "the response is neither tokens nor an OAuth error",
+                retry_after: None,
+                succeeded: status.is_success(),
+            },
         }
+    }
+
+    const fn unclear(why: &'static str, retry_after: Option<Duration>) -> Self {
+        Self::Unclear { why, retry_after, succeeded: false }
     }
 }
 
-/// The OAuth error in a 4xx response (RFC 6749 §5.2), if there is one that can be read in one way only: it may end a
-/// session.
+/// The OAuth error in a response (RFC 6749 §5.2), if there is one that can be read in one way only: it may end a
+/// session. Some providers send it with a status of success.
 pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refusal> {
-    if !response.status.is_client_error() {
+    if !response.status.is_client_error() && !response.status.is_success() {
         return None;
     }
-    let body = read_unambiguous(&response.body)?;
-    let code = text(&body, "error")?;
+    let body = json::read_unambiguous(&response.body).or_else(|| form(&response.body))?;
+    let (code, description) = error_in(&body)?;
     Some(Refusal {
         code: redact(code, sent),
-        description: redact(text(&body, "error_description").unwrap_or_default(), sent),
-        of_the_grant: code == "invalid_grant",
+        description: redact(description.unwrap_or_default(), sent),
+        of_the_grant: code == INVALID_GRANT,
         of_the_protocol: is_protocol_error(code, response.status),
     })
 }
 
-fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
-    let token_type = match body.get("token_type") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("bearer") => Some(TokenType::Bearer),
-        Some(Value::String(kind)) if kind.eq_ignore_ascii_case("dpop") => Some(TokenType::DPoP),
+/// The code and the description. The error may be an object. Under other names than `error`, only the code that cannot
+/// mean anything else is taken.
+fn error_in(body: &Map<String, Value>) -> Option<(&str, Option<&str>)> {
+    let description = text(body, "error_description");
+    let (code, description) = match body.get("error") {
+        Some(Value::String(code)) => (code.as_str(), description),
+        Some(Value::Object(error)) => {
+            let own =
+                ["error_description", "description", "message"].iter().find_map(|name| text(error, name));
+            (["code", "error", "type"].iter().find_map(|name| text(error, name))?, own.or(description))
+        }
+        None | Some(Value::Null) => {
+            let codes = ["error_code", "errorCode", "code"].iter().filter_map(|name| text(body, name));
+            (codes.into_iter().find(|code| *code == INVALID_GRANT)?, description)
+        }
         Some(_) => return None,
     };
+    (!code.is_empty()).then_some((code, description))
+}
+
+/// The members of a form (`application/x-www-form-urlencoded`), as some providers send whatever was accepted. `None` if
+/// it is none, or repeats a name. Neither JSON nor a page has only characters that a form has.
+fn form(body: &[u8]) -> Option<Map<String, Value>> {
+    let body = body.trim_ascii();
+    let in_forms = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~*+%&=:/?,;@!$'()".contains(byte);
+    if !body.contains(&b'=') || !body.iter().all(in_forms) {
+        return None;
+    }
+    let mut members = Map::new();
+    for (name, value) in form_urlencoded::parse(body) {
+        if members.insert(name.into_owned(), value.into_owned().into()).is_some() {
+            return None;
+        }
+    }
+    Some(members)
+}
+
+/// The tokens in a document, or in a form. If a name is repeated in a document, the last counts. What precedes the
+/// document (a warning of the server's own, say) says nothing.
+fn read_tokens(body: &[u8]) -> Option<Tokens> {
+    let document = body.iter().position(|byte| *byte == b'{').map(|start| &body[start..]);
+    let object = json::read::<WipedObject>(body).or_else(|| json::read(document?));
+    let object = object.or_else(|| WipedObject::deserialize(Value::Object(form(body)?)).ok())?;
+    tokens(&object)
+}
+
+fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
+    let token_type =
+        text(body, "token_type").map(str::trim).and_then(|kind| match kind.to_ascii_lowercase().as_str() {
+            "bearer" => Some(TokenType::Bearer),
+            "dpop" => Some(TokenType::DPoP),
+            // It says nothing: a session goes on as before, and at a sign-in the token counts as not bound.
+            _ => None,
+        });
     Some(Tokens {
-        access_token: secret(body, "access_token").ok()??,
+        access_token: secret(body, "access_token")?,
         token_type,
-        refresh_token: secret(body, "refresh_token").ok()?,
-        // A provider that rotates wouldn't give the tokens again for the sake of these.
-        id_token: secret(body, "id_token").ok().flatten(),
+        refresh_token: secret(body, "refresh_token"),
+        id_token: secret(body, "id_token"),
         expires_in: body.get("expires_in").and_then(seconds),
         scope: text(body, "scope").map(|scope| scope.split_ascii_whitespace().map(str::to_owned).collect()),
     })
 }
 
-struct Malformed;
-
-/// A text that may be absent, `null` or empty, and is nothing then.
-fn secret(body: &Map<String, Value>, name: &str) -> Result<Option<Secret>, Malformed> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.is_empty() => Ok(None),
-        // What was replaced in it because it was no UTF-8 is no token any more.
-        Some(Value::String(text)) if text.len() <= LONGEST && !text.contains(char::REPLACEMENT_CHARACTER) => {
-            Ok(Some(Secret::new(text.clone())))
+/// A text, or a number as text. What is empty, or can be no token, is none.
+fn secret(body: &Map<String, Value>, name: &str) -> Option<Secret> {
+    let token = match body.get(name)? {
+        // What was replaced in it because it was no text is no token any more.
+        Value::String(text) if !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER) => {
+            text.clone()
         }
-        Some(_) => Err(Malformed),
-    }
+        Value::Number(number) if number.is_u64() => number.to_string(),
+        _ => return None,
+    };
+    (token.len() <= LONGEST).then(|| Secret::new(token))
 }
 
 fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
@@ -175,6 +228,7 @@ fn seconds(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.clamp(0.0, MOST_SECONDS)).ok()
 }
 
+const INVALID_GRANT: &str = "invalid_grant";
 /// How long to wait after a 429 that does not say: ten seconds.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Longer tokens cannot travel in a header.
@@ -183,236 +237,4 @@ const LONGEST: usize = 64 * 1024;
 const MOST_SECONDS: f64 = 315_360_000.0;
 
 #[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use ::http::HeaderMap;
-
-    use super::*;
-
-    fn read(status: u16, body: &str) -> TokenResponse {
-        let status = StatusCode::from_u16(status).unwrap();
-        let response = Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec().into() };
-        TokenResponse::read(&response, &[&Secret::new("sent-token".into())], UNIX_EPOCH)
-    }
-
-    fn issued(body: &str) -> Tokens {
-        match read(200, body) {
-            TokenResponse::Issued(tokens) => *tokens,
-            other => panic!("{other:?} from {body}"),
-        }
-    }
-
-    #[test]
-    fn the_quirks_of_providers_are_accepted() {
-        let plain =
-            issued(r#"{"access_token":"a","token_type":"Bearer","expires_in":60,"refresh_token":"r"}"#);
-        assert_eq!(plain.expires_in, Some(Duration::from_secs(60)));
-        assert_eq!(plain.refresh_token.unwrap().expose(), "r");
-        for (body, seconds) in [
-            (r#"{"access_token":"a","expires_in":"60"}"#, Some(60)),
-            (r#"{"access_token":"a","expires_in":null}"#, None),
-            (r#"{"access_token":"a","expires_in":60.9}"#, Some(60)),
-            (r#"{"access_token":"a","expires_in":-5}"#, Some(0)),
-            (
-                r#"{"access_token":"a","expires_in":0,"refresh_token":null,"scope":null,"id_token":null}"#,
-                Some(0),
-            ),
-            (r#"{"access_token":"a","token_type":"bearer","unknown":{"x":[1]},"refresh_token":""}"#, None),
-            (r#"{"access_token":"a","expires_in":1e300}"#, Some(315_360_000)),
-        ] {
-            let tokens = issued(body);
-            assert_eq!(tokens.expires_in.map(|expires_in| expires_in.as_secs()), seconds, "{body}");
-            assert_eq!(tokens.refresh_token, None, "{body}");
-        }
-        assert_eq!(issued(r#"{"access_token":"a","scope":" a  b "}"#).scope.unwrap(), ["a", "b"]);
-    }
-
-    #[test]
-    fn nonsense_beside_the_tokens_does_not_cost_them() {
-        for beside in [
-            r#""expires_in":"soon""#,
-            r#""expires_in":"NaN""#,
-            r#""expires_in":[60]"#,
-            r#""expires_in":true,"scope":7"#,
-            r#""id_token":{"not":"text"}"#,
-        ] {
-            let tokens = issued(&format!(r#"{{"access_token":"a","refresh_token":"r",{beside}}}"#));
-            assert_eq!(tokens.refresh_token.unwrap().expose(), "r", "{beside}");
-            assert!(tokens.expires_in.is_none() && tokens.id_token.is_none() && tokens.scope.is_none());
-        }
-    }
-
-    #[test]
-    fn what_is_no_token_response_is_unclear_and_no_panic() {
-        for body in [
-            "",
-            "null",
-            "[]",
-            "{}",
-            "<html>",
-            r#"{"access_token":""}"#,
-            r#"{"access_token":7}"#,
-            r#"{"access_token":null}"#,
-            r#"{"access_token":"a","token_type":"mac"}"#,
-            r#"{"access_token":"a","refresh_token":["r"]}"#,
-            r#"{"error":"invalid_grant"}"#,
-        ] {
-            assert!(matches!(read(200, body), TokenResponse::Unclear { .. }), "{body}");
-        }
-    }
-
-    #[test]
-    fn only_a_parsed_client_error_is_a_refusal() {
-        assert!(
-            matches!(read(400, r#"{"error":"invalid_grant"}"#), TokenResponse::Refused(r) if r.is_invalid_grant())
-        );
-        assert!(
-            matches!(read(403, r#"{"error":"invalid_grant"}"#), TokenResponse::Refused(r) if r.is_of_the_protocol())
-        );
-        assert!(
-            matches!(read(400, r#"{"error":"expired"}"#), TokenResponse::Refused(r) if !r.is_of_the_protocol())
-        );
-        assert!(
-            matches!(read(401, r#"{"error":"invalid_client"}"#), TokenResponse::Refused(r) if !r.is_invalid_grant())
-        );
-        for (status, body) in [
-            (500, r#"{"error":"invalid_grant"}"#),
-            (503, r#"{"error":"invalid_grant"}"#),
-            (429, r#"{"error":"invalid_grant"}"#),
-            (408, r#"{"error":"invalid_grant"}"#),
-            (302, r#"{"error":"invalid_grant"}"#),
-            (204, r#"{"error":"invalid_grant"}"#),
-            (400, "<html>invalid_grant</html>"),
-            (400, r#"{"error":["invalid_grant"]}"#),
-            (400, r#"{"error":"temporarily_unavailable"}"#),
-            (403, ""),
-            (403, r#"{"error":"Forbidden"}"#),
-            (404, r#"{"error":"Not Found"}"#),
-            (404, r#"{"error":"invalid_grant"}"#),
-        ] {
-            assert!(matches!(read(status, body), TokenResponse::Unclear { .. }), "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn each_member_may_be_null_or_missing_but_the_access_token() {
-        for name in ["token_type", "expires_in", "refresh_token", "id_token", "scope"] {
-            let tokens = issued(&format!(r#"{{"access_token":"a","{name}":null}}"#));
-            assert!(tokens.expires_in.is_none() && tokens.refresh_token.is_none(), "{name}");
-            assert!(tokens.id_token.is_none() && tokens.scope.is_none(), "{name}");
-        }
-        assert!(matches!(
-            read(200, r#"{"access_token":null,"refresh_token":"r"}"#),
-            TokenResponse::Unclear { .. }
-        ));
-        let refused = read(400, r#"{"error":"invalid_grant","error_description":null,"error_uri":null}"#);
-        assert!(matches!(refused, TokenResponse::Refused(refusal) if refusal.description.is_empty()));
-        assert!(matches!(read(400, r#"{"error":null}"#), TokenResponse::Unclear { .. }));
-    }
-
-    #[test]
-    fn a_lifetime_is_read_from_a_number_or_its_text_and_kept_within_ten_years() {
-        for (expires_in, seconds) in [
-            ("3600", Some(3600)),
-            ("3600.0", Some(3600)),
-            ("3.6e3", Some(3600)),
-            ("-1", Some(0)),
-            ("-0.5", Some(0)),
-            ("0", Some(0)),
-            ("18446744073709551615", Some(315_360_000)),
-            ("99999999999999999999999999999999", Some(315_360_000)),
-            ("-99999999999999999999999999999999", Some(0)),
-        ] {
-            for written in [expires_in.to_owned(), format!("\"{expires_in}\""), format!("\" {expires_in} \"")]
-            {
-                let tokens = issued(&format!(r#"{{"access_token":"a","expires_in":{written}}}"#));
-                assert_eq!(tokens.expires_in.map(|expires_in| expires_in.as_secs()), seconds, "{written}");
-            }
-        }
-        for nothing in [r#""""#, r#""inf""#, r#""-NaN""#, r#""0x10""#, r#""1 hour""#, "[]", "{}", "false"] {
-            let tokens = issued(&format!(r#"{{"access_token":"a","expires_in":{nothing}}}"#));
-            assert_eq!(tokens.expires_in, None, "{nothing}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_quite_json_is_unclear_and_no_panic() {
-        let token = r#"{"access_token":"a"}"#;
-        let deep = format!(r#"{{"access_token":"a","deep":{}1{}}}"#, "[".repeat(200), "]".repeat(200));
-        for body in [
-            &b"{\"access_token\":\"\xff\"}"[..],
-            br#"{"access_token":"\ud800"}"#,
-            br#"{"access_token":"a","expires_in":1e999}"#,
-            br#"{"access_token":"a","expires_in":Infinity}"#,
-            br#"{"access_token":"a",}"#,
-            format!("{token}{token}").as_bytes(),
-            format!("{token}\0").as_bytes(),
-            deep.as_bytes(),
-            format!(r#"{{"access_token":"{}"}}"#, "a".repeat(LONGEST + 1)).as_bytes(),
-        ] {
-            let response =
-                Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() };
-            assert!(
-                matches!(TokenResponse::read(&response, &[], UNIX_EPOCH), TokenResponse::Unclear { .. }),
-                "{body:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn an_error_that_says_two_things_never_ends_a_session() {
-        for body in [
-            r#"{"error":"temporarily_unavailable","error":"invalid_grant"}"#,
-            r#"{"error":"invalid_grant","error":"invalid_grant"}"#,
-            r#"{"error":"invalid_grant","more":{"a":1,"a":2}}"#,
-        ] {
-            assert!(matches!(read(400, body), TokenResponse::Unclear { .. }), "{body}");
-        }
-        let tokens = issued(r#"{"access_token":"a","scope":"x","scope":"y","refresh_token":"r"}"#);
-        assert_eq!(
-            (tokens.refresh_token.unwrap().expose(), tokens.scope.unwrap()),
-            ("r", vec!["y".to_owned()])
-        );
-    }
-
-    #[test]
-    fn only_the_very_text_invalid_grant_means_it() {
-        for code in ["invalid_grant\\u0007", "\\u0000invalid_grant", "Invalid_Grant", "invalid_grant "] {
-            let answer = read(400, &format!(r#"{{"error":"{code}"}}"#));
-            assert!(
-                matches!(answer, TokenResponse::Refused(refusal) if !refusal.is_invalid_grant()),
-                "{code}"
-            );
-        }
-        // Also where a token happens to be part of the word.
-        let body = br#"{"error":"invalid_grant"}"#.to_vec().into();
-        let response = Response { status: StatusCode::BAD_REQUEST, headers: HeaderMap::new(), body };
-        let answer = TokenResponse::read(&response, &[&Secret::new("grant".into())], UNIX_EPOCH);
-        assert!(matches!(answer, TokenResponse::Refused(refusal) if refusal.is_invalid_grant()));
-    }
-
-    #[test]
-    fn an_echoed_token_is_wiped_also_with_control_characters_in_it() {
-        let body = r#"{"error":"invalid_grant","error_description":"sent-\u0000token\u0009 is old"}"#;
-        let TokenResponse::Refused(refusal) = read(400, body) else { panic!("a refusal") };
-        assert_eq!(refusal.description, "[redacted] is old");
-    }
-
-    #[test]
-    fn an_echoed_token_is_wiped_from_the_description() {
-        let TokenResponse::Refused(refusal) = read(
-            400,
-            r#"{"error":"invalid_grant","error_description":"sent-token is \u0007 old, \"eyJ0.e30.x\""}"#,
-        ) else {
-            panic!("a refusal")
-        };
-        assert_eq!(refusal.description, "[redacted] is  old, [redacted]");
-    }
-
-    #[test]
-    fn nothing_secret_shows_in_debug() {
-        let tokens = issued(r#"{"access_token":"seen-a","refresh_token":"seen-r","id_token":"seen-i"}"#);
-        assert!(!format!("{tokens:?}").contains("seen"));
-    }
-}
+mod tests;

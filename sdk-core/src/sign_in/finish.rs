@@ -153,7 +153,7 @@ impl SignIn {
                 tracing::info!(why = format!("the token endpoint answered {code:?}"), "no OAuth error");
                 Err(Error::offline())
             }
-            TokenResponse::Unclear { why, retry_after } => {
+            TokenResponse::Unclear { why, retry_after, .. } => {
                 tracing::info!(why, "the code exchange got no clear response");
                 Err(Error::unclear(retry_after))
             }

@@ -58,6 +58,7 @@ pub(super) fn ours(
         .filter(|(name, _)| name.starts_with(settings::PREFIX))
         .map(|(name, value)| match value.into_string() {
             Ok(value) => Ok((name, value)),
+            Err(value) if !is_setting(&name) => Ok((name, value.to_string_lossy().into_owned())),
             Err(_) => Err(ConfigError::one(format!("environment variable {name}: must be Unicode text"))),
         })
         .collect()
@@ -100,12 +101,14 @@ pub fn from_sources(
 /// The variables that are no setting of ours although their names begin so. Kubernetes and Docker set some for each
 /// service: the value of `MOORLINE_PORT` is an address then.
 pub(super) fn ignored_variables<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let is_ours = |name: &str| {
-        SETTINGS.iter().any(|setting| setting.variable() == name) || settings::NOT_SETTINGS.contains(&name)
-    };
+    let is_ours = |name: &str| is_setting(name) || settings::NOT_SETTINGS.contains(&name);
     let mut ignored: Vec<String> = names.filter(|name| !is_ours(name)).map(str::to_owned).collect();
     ignored.sort_unstable();
     ignored
+}
+
+fn is_setting(variable: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.variable() == variable)
 }
 
 /// Whether Kubernetes or Docker sets a variable of this name for a service.

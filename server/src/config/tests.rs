@@ -39,6 +39,7 @@ fn a_variable_that_is_not_unicode_matters_only_if_it_is_ours() {
 
     let odd = || OsString::from_vec(vec![0xFF]);
     assert_eq!(ours([("LS_COLORS".into(), odd()), (odd(), odd())]), Ok(Vec::new()));
+    assert_eq!(ours([("MOORLINE_PORT".into(), odd())]).unwrap().len(), 1);
     let message = ours([("MOORLINE_ISSUER".into(), odd())]).unwrap_err().to_string();
     assert_eq!(message, "environment variable MOORLINE_ISSUER: must be Unicode text");
 }

@@ -96,3 +96,29 @@ fn keys_that_were_stored_read_as_the_same() {
     let read = Jwks::of(&keys);
     assert_eq!((read.keys.len(), &Jwks::of(&read.to_keys())), (4, &read));
 }
+
+#[test]
+fn a_key_without_a_name_may_have_made_any_signature() {
+    let (named, nameless, other) = (Signer::es256("1"), Signer::es256("2"), Signer::rs256("3"));
+    let without_name = |signer: &Signer| {
+        let mut key = signer.jwk();
+        key.as_object_mut().unwrap().remove("kid");
+        key
+    };
+    let keys = Jwks::of(&[other.jwk(), without_name(&nameless), named.jwk()]);
+    let check = |token: String, keys: &Jwks| keys.check(&Jws::parse(&token).unwrap());
+    let claims = json!({});
+    for signer in [&named, &nameless, &other] {
+        assert_eq!(check(signer.sign(&claims), &keys), Ok(()), "{}", signer.key_id);
+    }
+    // The one that the token names may be in a newer set.
+    let newer = Signer::es256("4");
+    assert_eq!(check(newer.sign(&claims), &keys), Err(BadSignature::UnknownKey));
+    let forged = Signer::es256("1");
+    assert_eq!(check(forged.sign(&claims), &keys), Err(BadSignature::Wrong));
+    let only = Jwks::of(&[without_name(&other)]);
+    assert_eq!(check(named.sign(&claims), &only), Err(BadSignature::UnknownKey), "of another type");
+    let numbered = json!({ "keys": [{ "kid": 2, "kty": "EC", "crv": "P-256", "x": nameless.jwk()["x"], "y": nameless.jwk()["y"] }] });
+    let keys = Jwks::parse(numbered.to_string().as_bytes()).unwrap();
+    assert_eq!(check(nameless.sign(&claims), &keys), Ok(()));
+}

@@ -8,6 +8,7 @@ mod hiccups;
 mod interleavings;
 mod lost_answers;
 mod lost_vault;
+mod odd_answers;
 mod races;
 mod revocations;
 mod secrets;
