@@ -66,8 +66,8 @@ final class LoopTests: FolderTestCase {
         let outcome = try await moorline.signOut()
         XCTAssertTrue(outcome.revoked)
         XCTAssertEqual(outcome.revocation, .revoked)
-        let again = try await moorline.signOut()
-        XCTAssertEqual(again.revocation, .nothingToRevoke)
+        let signedOutBefore = try await moorline.signOut()
+        XCTAssertEqual(signedOutBefore.revocation, .nothingToRevoke)
         await assertNext(&states, .signedOut(.byUser))
         let gone = await failure { try await moorline.accessToken() }
         XCTAssertEqual(gone?.kind, .signedOut(.byUser))

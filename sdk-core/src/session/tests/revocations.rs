@@ -40,6 +40,8 @@ async fn a_queued_revocation_that_is_answered_at_the_next_sign_out_is_reported_a
     let session = device.signed_in().await;
     device.provider.state().down = true;
     assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    // The old process tries no more.
+    session.revocations.idle(LONG).await;
     device.provider.state().down = false;
     assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::Revoked.into()));
     assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
