@@ -92,12 +92,14 @@ impl Lease {
     /// Records durably that this token is about to be sent. Returns whether it was sent before.
     pub(super) fn record_sent(&self, token: &Secret) -> Result<SentBefore, VaultError> {
         let (token_hash, bytes) = (hash(token), self.folder.read(&self.record)?);
-        let before = match bytes.as_deref().map_or(SentBefore::No, |bytes| sent_before(bytes, &token_hash)) {
+        let recorded = bytes.as_deref().map_or(SentBefore::No, |bytes| sent_before(bytes, &token_hash));
+        let before = match recorded {
             // Its holder had a lock file, which was deleted: it may be alive.
             SentBefore::Yes if self.is_new => SentBefore::Suspended,
-            before => before,
+            recorded => recorded,
         };
-        if before == SentBefore::No || bytes.is_none_or(|bytes| bytes.len() != RECORD) {
+        // The heir's heir must know it, too.
+        if before == SentBefore::No || before != recorded || bytes.is_none_or(|bytes| bytes.len() != RECORD) {
             let record = record(&token_hash, before == SentBefore::Suspended);
             self.folder.replace(&self.record, &record)?;
         }

@@ -91,21 +91,15 @@ async fn without_rotation_a_502_is_retried_at_each_refresh() {
 }
 
 #[tokio::test]
-async fn a_successor_of_40_kilobytes_is_stored_on_a_full_disk_and_a_larger_one_once_there_is_space() {
-    for length in [40_000, 400_000] {
-        let (device, session) = without_attempts().await;
-        let body = format!(
-            r#"{{"access_token":"at","token_type":"DPoP","refresh_token":"{}","expires_in":60}}"#,
-            "r".repeat(length)
-        );
-        let fault = |gate| Fault::HoldInstead(gate, 200, body.leak());
-        let (gate, refreshing) = refreshing_held(&device, &session, fault).await;
-        device.disk.fill(true);
-        gate.open();
-        assert_eq!(refreshing.await.unwrap().is_ok(), length == 40_000);
-        device.disk.fill(false);
-        session.shutdown(std::time::Duration::from_secs(60)).await.unwrap();
-        let stored = device.process().stored_state().await;
-        assert_eq!(stored.refresh_token().unwrap().expose().len(), length);
-    }
+async fn a_successor_of_40_kilobytes_is_stored_on_a_full_disk() {
+    let (device, session) = without_attempts().await;
+    let token = "r".repeat(40_000);
+    let body =
+        format!(r#"{{"access_token":"at","token_type":"DPoP","refresh_token":"{token}","expires_in":60}}"#);
+    let fault = |gate| Fault::HoldInstead(gate, 200, body.leak());
+    let (gate, refreshing) = refreshing_held(&device, &session, fault).await;
+    device.disk.fill(true);
+    gate.open();
+    refreshing.await.unwrap().unwrap();
+    assert_eq!(device.process().stored_state().await.refresh_token().unwrap().expose(), token);
 }

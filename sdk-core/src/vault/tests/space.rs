@@ -325,6 +325,10 @@ fn a_lease_whose_file_was_deleted_is_lost_and_its_heir_knows_that_the_holder_may
     assert_eq!(prepare(&other, &heir, "rt-1"), Ok(SentBefore::Suspended));
     held.clear_sent().unwrap();
     assert_eq!(prepare(&other, &heir, "rt-1"), Ok(SentBefore::Suspended), "who has lost it clears nothing");
+    drop(heir);
+    let next = lease(&other);
+    assert!(!next.is_new());
+    assert_eq!(prepare(&other, &next, "rt-1"), Ok(SentBefore::Suspended), "also the heir's heir");
 }
 
 #[cfg(unix)]
