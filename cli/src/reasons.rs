@@ -61,6 +61,11 @@ pub(crate) fn forget_warnings() {
     seen().warnings.clear();
 }
 
+/// The SDK's log names options as Rust does.
+fn spelt(text: String) -> String {
+    moorline::Vocabulary::CommandLine.translate(&text)
+}
+
 /// Remembers the reasons in the SDK's log.
 #[derive(Debug)]
 pub(crate) struct Reasons;
@@ -129,10 +134,10 @@ impl Found {
     fn take(&mut self, field: &Field, value: impl FnOnce() -> String) {
         let said = |value: String| Some(value).filter(|value| !value.is_empty());
         match field.name() {
-            "message" => self.message = value(),
+            "message" => self.message = spelt(value()),
             "address" => self.address = said(value()),
-            "error" | "why" | "causes" => self.reason = said(value()),
-            "details" => self.details = said(value()),
+            "error" | "why" | "causes" => self.reason = said(spelt(value())),
+            "details" => self.details = said(spelt(value())),
             _ => {}
         }
     }

@@ -31,7 +31,7 @@ impl Session {
 
     /// Steps 2 and 3 of a refresh: what to send, journalled.
     pub(crate) async fn begin(&self, knows_attempts: bool) -> Result<Option<RefreshRequest>, Error> {
-        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?))
+        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?, false))
     }
 
     /// Step 4 of a refresh: whether the token may be sent.

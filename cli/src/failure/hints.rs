@@ -137,8 +137,8 @@ fn of_refusal(code: &str) -> &'static str {
         }
         "userinfo_not_supported" => "`moorline status --json` shows the claims of the sign-in.",
         "response_too_large" => {
-            "The request took effect. Ask the API for less, or use another client with `moorline token --for METHOD \
-             URL`."
+            "A request to an API took effect: ask it for less, or use another client with `moorline token --for METHOD \
+             URL`. An answer of the provider's is to be reported to who runs it."
         }
         "internal_error" => "Please report this; MOORLINE_LOG=debug shows more.",
         _ => "Try again. If it is refused again, ask who runs the provider about this code.",

@@ -111,37 +111,49 @@ impl Refresher {
     async fn run(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
         // Another process may have refreshed already.
         let state = self.store.stored_state().await?;
+        let refused_before = state.refreshable().is_some_and(|session| session.refusal.is_some());
         match state.session() {
             Some(stored) => match self.store.fitting(stored, request) {
                 Some(token) => Ok(token),
-                None => self.refresh_session(request).await,
+                None => self.refresh_session(request, refused_before).await,
             },
             // Whatever goes wrong, the session stays suspended.
             None if state.may_retry(self.store.clock()) => {
-                self.refresh_session(request).await.map_err(|_| state.no_session())
+                self.refresh_session(request, refused_before).await.map_err(|_| state.no_session())
             }
             // A response that was saved is better evidence than the refusal.
             None => match state.refused_token() {
                 Some(refused) if self.settle_saved(refused).await?.is_some() => {
-                    self.refresh_session(request).await
+                    self.refresh_session(request, refused_before).await
                 }
                 _ => Err(state.no_session()),
             },
         }
     }
 
-    async fn refresh_session(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
+    /// Refreshes until there is a token that fits. `refused_before` says whether the token had been refused when the call
+    /// began: of calls that overlap, one refusal counts.
+    async fn refresh_session(
+        &self,
+        request: &TokenRequest,
+        refused_before: bool,
+    ) -> Result<AccessToken, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
+        let mut expired = 0;
         for _ in 0..ROUNDS {
-            let round = self.round(&metadata, request).await;
+            let round = self.round(&metadata, request, refused_before).await;
             if matches!(round, Err(Error::RateLimited { .. })) {
                 keep_wait(&self.store, &self.provider).await;
             }
-            if let Settled::Stored(token) = round?
-                && token.expires_in() != Some(Duration::ZERO)
-            {
-                self.revocations.send_later();
-                return Ok(token);
+            if let Settled::Stored(token) = round? {
+                if token.expires_in() != Some(Duration::ZERO) {
+                    self.revocations.send_later();
+                    return Ok(token);
+                }
+                expired += 1;
+            }
+            if expired == MOST_EXPIRED {
+                break;
             }
             // Step 9, or another process was faster: go on at once with what the vault holds now.
         }
@@ -149,7 +161,12 @@ impl Refresher {
         Err(Error::refused("expired_access_token", description))
     }
 
-    async fn round(&self, metadata: &Metadata, request: &TokenRequest) -> Result<Settled, Error> {
+    async fn round(
+        &self,
+        metadata: &Metadata,
+        request: &TokenRequest,
+        refused_before: bool,
+    ) -> Result<Settled, Error> {
         if let Some(settled) = self.settle_unsaved().await? {
             return Ok(settled);
         }
@@ -159,7 +176,7 @@ impl Refresher {
         if let Some(token) = live.and_then(|session| self.store.fitting(session, request)) {
             return Ok(Settled::Stored(token));
         }
-        let sending = to_send(&begun);
+        let sending = to_send(&begun, refused_before);
         match (decide(Event::Begun { held: stored.refresh_token.as_ref() }), sending) {
             (Action::Journal, Some(sending)) if sending.attempt.is_some() => {
                 let _critical = self.store.begin_critical();
@@ -376,9 +393,10 @@ impl Refresher {
         exclusive: bool,
     ) -> Result<Settled, Error> {
         let (sent, refused) = (sending.token.clone(), refusal.clone());
-        let record = record_of(refusal, self.store.clock());
+        let (record, refused_before) = (record_of(refusal, self.store.clock()), sending.refused_before);
         let settled = self.store.update(WhenLost::Fail, move |account| {
             let earlier = account.state.refreshable().and_then(|session| session.refusal.as_ref());
+            let earlier = earlier.filter(|_| refused_before);
             let verdict = verdict_of(&refused, earlier.map(|earlier| earlier.code.as_str()));
             match decide(answered(&sent, verdict, account)) {
                 Action::End => {
@@ -430,7 +448,7 @@ impl Refresher {
     }
 }
 
-pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
+pub(crate) fn to_send(begun: &Begun, refused_before: bool) -> Option<RefreshRequest> {
     let stored = begun.state.refreshable()?;
     Some(RefreshRequest {
         token: stored.refresh_token.clone()?,
@@ -438,6 +456,7 @@ pub(crate) fn to_send(begun: &Begun) -> Option<RefreshRequest> {
         proof_key: stored.proof_key.clone(),
         login_state: stored.login_state.clone(),
         subject: stored.user.subject.clone(),
+        refused_before,
     })
 }
 
@@ -449,3 +468,5 @@ fn still_valid(expires_in: Option<Duration>) -> String {
 
 /// Far more than two processes need to get out of each other's way.
 const ROUNDS: usize = 6;
+/// One token may have expired on its way. More are the provider's rule, and each costs a rotation.
+const MOST_EXPIRED: u32 = 2;

@@ -69,6 +69,11 @@ fn builder(tls: rustls::ClientConfig, configuration: &Configuration, watch: Watc
         .user_agent(USER_AGENT)
         .connect_timeout(configuration.connect_timeout())
         .pool_idle_timeout(watch.idle)
+        // An odd head must not cost the tokens behind it. (RFC 9112 §5.2 has folded lines read as one.)
+        .http1_max_headers(MOST_HEADER_LINES)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
         .http2_keep_alive_interval(watch.ping_interval)
         .http2_keep_alive_timeout(watch.ping_timeout)
         .http2_keep_alive_while_idle(false)
@@ -79,5 +84,8 @@ fn builder(tls: rustls::ClientConfig, configuration: &Configuration, watch: Watc
     let builder = builder.tcp_user_timeout(watch.ping_interval + watch.ping_timeout);
     builder
 }
+
+/// Gateways add many. The size of a head is limited by the HTTP client.
+const MOST_HEADER_LINES: usize = 500;
 
 const USER_AGENT: &str = concat!("moorline/", env!("CARGO_PKG_VERSION"));

@@ -54,13 +54,21 @@ impl Proxies {
             return None;
         }
         let found = self.matcher.intercept(&url.as_str().parse().ok()?)?;
-        Some(found.uri().authority()?.to_string())
+        let authority = found.uri().authority()?.as_str();
+        Some(authority.rsplit('@').next().unwrap_or_default().to_owned())
     }
 }
 
 /// Whether the HTTP client would use a proxy of this address. What it cannot read, it ignores.
 fn is_usable(address: &OsString) -> bool {
     let Some(address) = address.to_str() else { return false };
+    // A password with `@`, `/`, `?` or `#` has to be percent-encoded. Otherwise a part of it would be taken for the host,
+    // and shown as that.
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if authority.matches('@').count() > 1 || rest.matches('@').count() > authority.matches('@').count() {
+        return false;
+    }
     let matcher = Matcher::builder().https(address).build();
     matcher.intercept(&http::Uri::from_static("https://id.example.com/")).is_some()
 }
@@ -87,6 +95,11 @@ mod tests {
                 "ada secret",
                 "::",
                 "http://",
+                "http://ada:sec@secret@proxy.example.com",
+                "socks5://ada:sec@secret@proxy.example.com",
+                "http://ada:secret/more@proxy.example.com",
+                "ada:secret?more@proxy.example.com",
+                "http://ada:secret#more@proxy.example.com",
             ] {
                 let proxies = of(&[(name, address)]);
                 let refusal = proxies.refusal(&https).unwrap_or_else(|| panic!("{address}"));
@@ -95,9 +108,13 @@ mod tests {
                 assert_eq!(of(&[(name, address), ("NO_PROXY", "a.example, *")]).refusal(&https), None);
                 assert_eq!(of(&[(name, address), ("REQUEST_METHOD", "GET")]).refusal(&https), None);
             }
-            for address in
-                ["", "http://proxy.example.com:8080", "proxy.example.com:8080", "socks5h://[::1]:1080"]
-            {
+            for address in [
+                "",
+                "http://proxy.example.com:8080",
+                "proxy.example.com:8080",
+                "socks5h://[::1]:1080",
+                "http://ada:sec%40ret@proxy.example.com/",
+            ] {
                 assert_eq!(of(&[(name, address)]).refusal(&https), None, "{address}");
             }
         }

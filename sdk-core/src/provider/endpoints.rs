@@ -52,6 +52,8 @@ pub(crate) struct RefreshRequest {
     /// The sign-in that the token's session came from, and its user.
     pub(crate) login_state: Secret,
     pub(crate) subject: String,
+    /// Whether the token had been refused already when the app's call began.
+    pub(crate) refused_before: bool,
 }
 
 /// An authorization code that is to be exchanged, with what proves that this app asked for it.

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::{
     Error, ReauthReason, SessionState,
-    testing::{Device, Fault, a_new_one, any, put},
+    testing::{Device, Fault, a_new_one, any, put, refreshing_held},
 };
 
 #[tokio::test]
@@ -256,6 +256,21 @@ async fn suspended(device: &Device) -> std::sync::Arc<crate::session::Session> {
     }
     assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::Refused));
     session
+}
+
+#[tokio::test]
+async fn refusals_of_calls_that_overlap_count_as_one() {
+    let device = Device::new().await;
+    let first = device.signed_in().await;
+    let second = device.process();
+    let Fault::Instead(status, body) = DOUBTFUL else { panic!() };
+    let (gate, refreshing) =
+        refreshing_held(&device, &first, |gate| Fault::HoldInstead(gate, status, body)).await;
+    device.provider.fault(DOUBTFUL);
+    second.access_token(a_new_one(&second)).await.unwrap_err();
+    gate.open();
+    refreshing.await.unwrap().unwrap_err();
+    assert!(matches!(first.access_token(a_new_one(&first)).await, Ok(_)), "the session goes on");
 }
 
 #[tokio::test]
