@@ -52,8 +52,8 @@ pub(super) fn of_another_user<T>(
     account.queue_revocation(Revocation { subject: None, waits_for: Some(login_state), ..revocation });
     Change::Write(Err(Error::refused(
         "invalid_id_token",
-        "the refreshed ID token names another issuer, client or user; the tokens that came with it are not used, and are \
-         revoked when this session ends; a provider that has replaced the refresh token refuses the next refresh, \
+        "the refreshed ID token names another issuer, client or user; the tokens that came with it are not used, and \
+         are revoked when this session ends; a provider that has replaced the refresh token refuses the next refresh, \
          and the user has to sign in again",
     )))
 }
@@ -64,15 +64,13 @@ pub(super) fn end(
     reason: ReauthReason,
     refusal: TokenRefusal,
 ) -> Change<Result<(), Error>> {
-    let session = match std::mem::replace(&mut account.state, StoredState::Ended(reason)) {
-        StoredState::SignedIn(session) => Some(*session),
-        StoredState::Refused(refused) => Some(refused.session),
-        _ => None,
+    account.state = match account.state.kept_session().cloned() {
+        Some(session) => {
+            let session = StoredSession { refusal: Some(refusal), ..session };
+            StoredState::Refused(Box::new(RefusedSession { session, reason }))
+        }
+        None => StoredState::Ended(reason),
     };
-    if let Some(session) = session {
-        let session = StoredSession { refusal: Some(refusal), ..session };
-        account.state = StoredState::Refused(Box::new(RefusedSession { session, reason }));
-    }
     Change::Write(Err(account.state.no_session()))
 }
 

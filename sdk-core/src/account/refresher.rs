@@ -291,22 +291,14 @@ impl Refresher {
             if action != Action::Store {
                 return dropped(action, account, revocation, &login_state);
             }
+            let Some(kept) = account.state.kept_session() else { return Change::Keep(Ok(None)) };
             let configuration = provider.configuration();
-            let (issuer, client_id) = (configuration.issuer(), configuration.client_id());
-            let names_another = |subject: &str| {
-                id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject))
-            };
-            if account.state.kept_session().is_some_and(|session| names_another(&session.user.subject)) {
+            let (issuer, client_id, subject) =
+                (configuration.issuer(), configuration.client_id(), &kept.user.subject);
+            if id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject)) {
                 return of_another_user(account, revocation, login_state);
             }
-            let mut stored = match std::mem::replace(&mut account.state, StoredState::SignedOut) {
-                StoredState::SignedIn(stored) => stored,
-                StoredState::Refused(refused) => Box::new(refused.session),
-                other => {
-                    account.state = other;
-                    return Change::Keep(Ok(None));
-                }
-            };
+            let mut stored = Box::new(kept.clone());
             successor(&mut stored);
             stored.refusal = None;
             keep(&provider, account);

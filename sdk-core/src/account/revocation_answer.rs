@@ -2,7 +2,11 @@
 
 use ::http::StatusCode;
 
-use crate::{dpop::refuses_proof, net::Response, provider::read_refusal};
+use crate::{
+    dpop::refuses_proof,
+    net::Response,
+    provider::{asks_to_retry, read_refusal},
+};
 
 /// What became of the revocation of a session that was signed out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +84,7 @@ impl RevocationAnswer {
             tracing::warn!(status = response.status.as_u16(), code, "the provider refuses to revoke a token");
             return Self::Final(RevocationOutcome::Refused(code));
         }
-        if PASSING.contains(&code.as_str()) {
+        if asks_to_retry(&code) {
             return Self::Passing;
         }
         Self::Unclear(code)
@@ -111,5 +115,3 @@ const FINAL: [&str; 8] = [
     "unsupported_grant_type",
     "unsupported_token_type",
 ];
-/// The provider asks to come back later.
-const PASSING: [&str; 3] = ["server_error", "slow_down", "temporarily_unavailable"];

@@ -176,7 +176,7 @@ impl AccountStore {
         let (vault, id) = (self.vault.clone(), self.id.clone());
         let read = runtime::blocking::<_, VaultError>(move || {
             let state = vault.read()?.state(&id);
-            Ok(state.refresh_token().or_else(|| state.refused_token()).cloned())
+            Ok(state.kept_session().and_then(|session| session.refresh_token.clone()))
         });
         read.await.ok().flatten()
     }

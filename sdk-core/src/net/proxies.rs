@@ -62,8 +62,8 @@ impl Proxies {
 /// Whether the HTTP client would use a proxy of this address. What it cannot read, it ignores.
 fn is_usable(address: &OsString) -> bool {
     let Some(address) = address.to_str() else { return false };
-    // A password with `@`, `/`, `?` or `#` has to be percent-encoded. Otherwise a part of it would be taken for the host,
-    // and shown as that.
+    // A password with `@`, `/`, `?` or `#` has to be percent-encoded. Otherwise a part of it would be taken for the
+    // host, and shown as that.
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.matches('@').count() > 1 || rest.matches('@').count() > authority.matches('@').count() {

@@ -28,6 +28,7 @@ pub(crate) use self::{
 pub(crate) use self::{
     id_token::{IdTokenClaims, names_another_user},
     metadata::Metadata,
+    refusal::asks_to_retry,
     stored::StoredProvider,
     token_response::{Refusal, TokenResponse, Tokens, read_refusal},
 };

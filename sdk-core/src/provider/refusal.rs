@@ -17,6 +17,11 @@ pub(super) fn is_error_status(status: StatusCode) -> bool {
     status.is_success() || matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
 }
 
+/// Whether an error of this code asks to come back later.
+pub(crate) fn asks_to_retry(code: &str) -> bool {
+    matches!(code, "server_error" | "slow_down" | "temporarily_unavailable")
+}
+
 /// RFC 6749 §5.2, RFC 6750 §3.1, RFC 8707 §2, RFC 9449 §5 and §12.2, RFC 9470 §3, OpenID Connect Core §3.1.2.6.
 const CODES: [&str; 17] = [
     "account_selection_required",

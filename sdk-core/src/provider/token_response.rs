@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::refusal::{is_error_status, is_protocol_error};
+use super::refusal::{asks_to_retry, is_error_status, is_protocol_error};
 use crate::{
     dpop::TokenType,
     error::Error,
@@ -98,9 +98,7 @@ impl TokenResponse {
             return Self::Issued(Box::new(tokens));
         }
         match read_refusal(response, sent) {
-            Some(refusal)
-                if matches!(&*refusal.code, "temporarily_unavailable" | "server_error" | "slow_down") =>
-            {
+            Some(refusal) if asks_to_retry(&refusal.code) => {
                 Self::unclear("the error asks to retry later", retry_after(&response.headers, now))
             }
             Some(refusal) if refusal.is_of_the_protocol() || is_error_status(status) => {

@@ -35,9 +35,7 @@ impl Contents {
 
     /// The refresh tokens of all sessions, also of those that ended by inference.
     pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
-        self.accounts
-            .iter()
-            .filter_map(|account| account.state.refresh_token().or_else(|| account.state.refused_token()))
+        self.accounts.iter().filter_map(|account| account.state.kept_session()?.refresh_token.as_ref())
     }
 
     /// The accounts whose refresh token is sent without an attempt.
@@ -144,11 +142,6 @@ impl StoredState {
             Self::Refused(refused) => Some(&refused.session),
             state => state.session(),
         }
-    }
-
-    /// The refresh token, if a user is signed in and there is one.
-    pub(crate) fn refresh_token(&self) -> Option<&Secret> {
-        self.session()?.refresh_token.as_ref()
     }
 
     /// The session whose refresh token may be sent: also one that is suspended because the provider refused its token,

@@ -395,7 +395,10 @@ fn a_vault_of_format_1_is_written_as_format_3_and_loses_nothing() {
     queue(&home.open(), "t1").unwrap();
     assert_eq!(version(), [0, 3]);
     let snapshot = home.open().read().unwrap();
-    assert_eq!(snapshot.state(&id("a")).refresh_token().unwrap().expose(), "golden refresh token");
+    assert_eq!(
+        snapshot.state(&id("a")).session().unwrap().refresh_token.as_ref().unwrap().expose(),
+        "golden refresh token"
+    );
 }
 
 const GOLDEN_THUMBPRINT: &str = "CT-34Y2eG8P3AAx8XVD98LDyM4t21uliUqDawI0dj1w";

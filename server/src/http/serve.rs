@@ -86,8 +86,8 @@ impl Listener {
         server.http_builder().http2().max_concurrent_streams(256).max_header_list_size(largest_list);
         let result = match tls {
             Some(tls) => {
-                // Without it, the first response of a connection waits 40 ms for an acknowledgement: the handshake's last
-                // packets are on their way before it.
+                // Without it, the first response of a connection waits 40 ms for an acknowledgement: the last packets
+                // of the handshake are on their way before it.
                 let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls))
                     .handshake_timeout(patience)
                     .acceptor(NoDelayAcceptor);

@@ -101,5 +101,8 @@ async fn a_successor_of_40_kilobytes_is_stored_on_a_full_disk() {
     device.disk.fill(true);
     gate.open();
     refreshing.await.unwrap().unwrap();
-    assert_eq!(device.process().stored_state().await.refresh_token().unwrap().expose(), token);
+    assert_eq!(
+        device.process().stored_state().await.session().unwrap().refresh_token.as_ref().unwrap().expose(),
+        token
+    );
 }

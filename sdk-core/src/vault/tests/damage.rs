@@ -264,7 +264,7 @@ fn a_vault_of_another_folder_with_the_same_key_store_opens_as_a_folder_that_was_
     sign_in(&there.open(), "there");
     std::fs::copy(there.file(), here.file()).unwrap();
     let standing = here.open().read().unwrap().state(&id("a"));
-    assert_eq!(standing.refresh_token(), Some(&Secret::new("there".into())));
+    assert_eq!(standing.session().unwrap().refresh_token.as_ref(), Some(&Secret::new("there".into())));
 }
 
 #[test]

@@ -59,7 +59,9 @@ fn no_token_and_no_attempt_stays_in_memory_once_the_vault_is_done_with_it() {
         queue(&home.open(), &"t".repeat(20_000)).unwrap();
     }
     let standing = home.open().read().unwrap().state(&id("a"));
-    assert!(masked_token.is_at(standing.refresh_token().unwrap().expose().as_bytes()));
+    assert!(
+        masked_token.is_at(standing.session().unwrap().refresh_token.as_ref().unwrap().expose().as_bytes())
+    );
     drop(standing);
     assert_eq!(masked_token.copies_in_memory(), 0, "copies of the token");
     assert_eq!(masked_attempt.copies_in_memory(), 0, "copies of the attempt");

@@ -201,7 +201,17 @@ fn a_power_cut_at_any_step_of_an_exchange_leaves_the_old_token_or_the_new_one() 
         for files in after_a_power_cut(&before, &steps[..done]) {
             let home = found(&files, &home.keys);
             let vault = home.open();
-            let token = vault.read().unwrap().state(&id("a")).refresh_token().unwrap().expose().to_owned();
+            let token = vault
+                .read()
+                .unwrap()
+                .state(&id("a"))
+                .session()
+                .unwrap()
+                .refresh_token
+                .as_ref()
+                .unwrap()
+                .expose()
+                .to_owned();
             assert!(token == "rt-1" || token == "rt-2", "after {done} steps: {token}");
             assert!(done < steps.len() || token == "rt-2", "what was stored is durable");
             let heir = vault.try_lease(&id("a")).unwrap().unwrap();

@@ -22,7 +22,17 @@ fn rotate(vault: &Vault, to: &str) -> Result<u64, VaultError> {
 }
 
 fn token(vault: &Vault) -> String {
-    vault.read().unwrap().state(&id("a")).refresh_token().unwrap().expose().to_owned()
+    vault
+        .read()
+        .unwrap()
+        .state(&id("a"))
+        .session()
+        .unwrap()
+        .refresh_token
+        .as_ref()
+        .unwrap()
+        .expose()
+        .to_owned()
 }
 
 fn has(home: &Home, start: &str) -> bool {
