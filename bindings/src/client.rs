@@ -13,7 +13,7 @@ use moorline::{
 use crate::{
     AccessToken, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration,
     ClientError, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions,
-    SignOutOutcome, StateWatch, User, Vocabulary, cancellation::cancelled,
+    SignOutOptions, SignOutOutcome, StateWatch, StepUp, User, Vocabulary, cancellation::cancelled,
     critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
 };
 
@@ -231,15 +231,49 @@ impl Client {
         self.moorline()?.learn_nonce(&url, &nonce).map_err(|error| self.error(error))
     }
 
+    /// What a response of an API asks of the user, if a sign-in can answer it.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn step_up_of(
+        &self,
+        status: u16,
+        www_authenticate: Vec<String>,
+    ) -> Result<Option<StepUp>, ClientError> {
+        let challenges = www_authenticate.iter().map(String::as_str);
+        Ok(self.moorline()?.step_up_of(status, challenges).map(Into::into))
+    }
+
+    /// Whether `url` is the callback of a sign-in of this account. Text that is no URL is nobody's.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::is_callback`], and as for [`opened`](Self::opened).
+    pub async fn is_callback(
+        &self,
+        url: String,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<bool, ClientError> {
+        self.run(cancellation, async |moorline| moorline.is_callback(&url).await).await
+    }
+
+    /// The latest ID token of the session, a JWT; `None` if nobody is signed in.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn id_token(&self) -> Result<Option<String>, ClientError> {
+        Ok(self.moorline()?.id_token().map(|token| token.secret().to_owned()))
+    }
+
     /// Signs out: clears the session on this device, then revokes it at the provider.
     ///
     /// # Errors
     /// Those of [`Moorline::sign_out`], and as for [`opened`](Self::opened).
     pub async fn sign_out(
         &self,
+        options: SignOutOptions,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<SignOutOutcome, ClientError> {
-        self.run(cancellation, async |moorline| moorline.sign_out().await).await
+        self.run(cancellation, async |moorline| moorline.sign_out(options.into()).await).await
     }
 
     /// Drops idle connections, because the device's network has changed. Does nothing once the client was released.

@@ -36,7 +36,12 @@ pub use error::{
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
-pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User};
-pub use sign_in::{AuthorizationRequest, RevocationOutcome, SignInOptions, SignOutOutcome};
+pub use session::{
+    AccessToken, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User,
+};
+pub use sign_in::{
+    AuthorizationRequest, EndSessionRequest, RevocationOutcome, SignInOptions, SignOutOptions,
+    SignOutOutcome, StepUp,
+};
 
 uniffi::setup_scaffolding!();

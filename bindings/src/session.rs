@@ -114,11 +114,24 @@ pub struct RequestHeaders {
     pub dpop: Option<String>,
 }
 
+/// How and when the user authenticated. Mirrors [`moorline::Authentication`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct Authentication {
+    /// The authentication context class that was reached (`acr`).
+    pub acr: Option<String>,
+    /// The methods that were used (`amr`).
+    pub amr: Vec<String>,
+    /// When the user last proved who they are, by the provider's clock.
+    pub auth_time: Option<SystemTime>,
+}
+
 /// What is known about the session, with nothing secret in it. Mirrors [`moorline::SessionInfo`].
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct SessionInfo {
     /// Who is signed in.
     pub user: User,
+    /// How and when the user authenticated.
+    pub authentication: Authentication,
     /// The scopes that were granted.
     pub scope: Vec<String>,
     /// Remaining lifetime of the access token: zero if it has expired, `None` if the provider sent no `expires_in`.
@@ -196,10 +209,18 @@ impl From<moorline::RequestHeaders> for RequestHeaders {
     }
 }
 
+impl From<moorline::Authentication> for Authentication {
+    fn from(authentication: moorline::Authentication) -> Self {
+        let auth_time = authentication.auth_time();
+        Self { acr: authentication.acr, amr: authentication.amr, auth_time }
+    }
+}
+
 impl From<moorline::SessionInfo> for SessionInfo {
     fn from(info: moorline::SessionInfo) -> Self {
         Self {
             user: info.user.into(),
+            authentication: info.authentication.into(),
             scope: info.scope,
             access_token_expires_in: info.access_token_expires_in,
             token_type: info.token_type.into(),

@@ -154,7 +154,7 @@ const fn exit_of(error: &Error) -> Exit {
         Error::Cancelled => Exit::Cancelled,
         Error::SignedOut(_) => Exit::SignedOut,
         Error::NeedsReauth(ReauthReason::StorageLost(_)) | Error::StorageLost(_) => Exit::StorageLost,
-        Error::NeedsReauth(_) => Exit::NeedsReauth,
+        Error::NeedsReauth(_) | Error::StepUpRequired(_) => Exit::NeedsReauth,
         Error::StorageUnavailable(_) => Exit::StorageUnavailable,
         Error::PinMismatch(_) => Exit::PinMismatch,
         Error::ClockSkew(_) => Exit::ClockSkew,

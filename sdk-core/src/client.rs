@@ -3,7 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
-    account::{AccessToken, SessionInfo, SignOutOutcome, TokenRequest},
+    account::{AccessToken, IdToken, SessionInfo, SignOutOptions, SignOutOutcome, TokenRequest},
     api::{HttpRequest, HttpResponse, RequestHeaders},
     configuration::Configuration,
     error::Error,
@@ -11,6 +11,7 @@ use crate::{
     session::Session,
     sign_in::{AuthorizationRequest, SignInOptions},
     state::{SessionState, SessionStates},
+    step_up::StepUp,
     user::User,
 };
 
@@ -55,6 +56,11 @@ impl Moorline {
         self.session.store.info()
     }
 
+    /// The latest ID token of the session, or `None` if nobody is signed in (or the vault is older than this SDK).
+    pub fn id_token(&self) -> Option<IdToken> {
+        self.session.store.id_token()
+    }
+
     /// The configuration.
     pub fn configuration(&self) -> &Configuration {
         self.session.configuration()
@@ -81,6 +87,17 @@ impl Moorline {
     pub async fn finish_sign_in(&self, callback_url: &str) -> Result<User, Error> {
         let callback_url = callback_url.to_owned();
         self.on_own_threads(async move |session| session.sign_in.finish(&callback_url).await).await
+    }
+
+    /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the
+    /// session came from. An app that gets URLs for several purposes asks before it calls
+    /// [`finish_sign_in`](Self::finish_sign_in). Text that is no URL is nobody's callback.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn is_callback(&self, url: &str) -> Result<bool, Error> {
+        let url = url.to_owned();
+        self.on_own_threads(async move |session| session.sign_in.owns(&url).await).await
     }
 
     /// Deletes a sign-in that was started, because the user closed the browser, for example.
@@ -131,6 +148,7 @@ impl Moorline {
     /// followed. If no new token can be had, returns the API's own response.
     ///
     /// # Errors
+    /// [`Error::StepUpRequired`] if the API asks more of the user.
     /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows,
     /// and as for [`access_token`](Self::access_token). Check [`maybe_sent`](Error::maybe_sent) before you repeat a
     /// request that changes something.
@@ -170,13 +188,26 @@ impl Moorline {
         self.session.api.learn_nonce(url, nonce)
     }
 
+    /// What a response of an API asks of the user, for an HTTP client of the app's own: the response's status and the
+    /// values of its `WWW-Authenticate` fields. `None` if it asks for nothing that a sign-in can answer.
+    /// ([`send`](Self::send) does this by itself, and returns [`Error::StepUpRequired`].)
+    pub fn step_up_of<'a>(
+        &self,
+        status: u16,
+        www_authenticate: impl IntoIterator<Item = &'a str>,
+    ) -> Option<StepUp> {
+        self.session.api.step_up_of(status, www_authenticate)
+    }
+
     /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
-    /// time-out. Sends what earlier sign-outs have queued, too.
+    /// time-out. Sends what earlier sign-outs have queued, too. No browser is opened: with
+    /// [`SignOutOptions::end_session`] the outcome has the provider's sign-out page, for the app to open.
     ///
     /// # Errors
-    /// [`Error::StorageUnavailable`], and then nothing has happened.
-    pub async fn sign_out(&self) -> Result<SignOutOutcome, Error> {
-        self.on_own_threads(async move |session| session.sign_out().await).await
+    /// [`Error::StorageUnavailable`], or [`Error::Misconfigured`] if the redirect URI is not one, and then nothing has
+    /// happened.
+    pub async fn sign_out(&self, options: SignOutOptions) -> Result<SignOutOutcome, Error> {
+        self.on_own_threads(async move |session| session.sign_out(&options).await).await
     }
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::step_up::StepUp;
+
 /// Everything that can go wrong, as far as an app can act on it.
 ///
 /// [`code`](Self::code) is stable, [`retry`](Self::retry) says whether the same call can succeed later, and
@@ -51,6 +53,10 @@ pub enum Error {
     /// There was a session and it needs the user: say so, and offer a sign-in.
     #[error("a new sign-in is needed ({0})")]
     NeedsReauth(ReauthReason),
+    /// An API asks more of the user than this session has. The session is unchanged, and the request had no effect.
+    /// Start a sign-in with [`SignInOptions::step_up`](crate::SignInOptions::step_up), then repeat the call once.
+    #[error("the API asks for more: {0}. Sign in once more to answer it")]
+    StepUpRequired(StepUp),
     /// The vault or its key store cannot be used at present. The session is unchanged.
     #[error("the secure storage is not available: {0}")]
     StorageUnavailable(StorageUnavailableReason),
@@ -100,6 +106,7 @@ impl Error {
             Self::Cancelled => "cancelled",
             Self::SignedOut(_) => "signed_out",
             Self::NeedsReauth(_) => "needs_reauth",
+            Self::StepUpRequired(_) => "step_up_required",
             Self::StorageUnavailable(_) => "storage_unavailable",
             Self::StorageLost(_) => "storage_lost",
             Self::ClockSkew(_) => "clock_skew",
@@ -117,6 +124,7 @@ impl Error {
             Self::Cancelled
             | Self::SignedOut(_)
             | Self::NeedsReauth(_)
+            | Self::StepUpRequired(_)
             | Self::StorageLost(_)
             | Self::ClockSkew(_)
             | Self::Refused { .. }

@@ -14,6 +14,7 @@
 
 mod account;
 mod api;
+mod authentication;
 mod client;
 mod configuration;
 mod crypto;
@@ -29,6 +30,7 @@ mod secret;
 mod session;
 mod sign_in;
 mod state;
+mod step_up;
 mod time;
 mod user;
 mod vault;
@@ -50,8 +52,11 @@ mod testing;
 
 #[doc(hidden)]
 pub use account::decision;
-pub use account::{AccessToken, RevocationOutcome, SessionInfo, SignOutOutcome};
+pub use account::{
+    AccessToken, EndSessionRequest, IdToken, RevocationOutcome, SessionInfo, SignOutOptions, SignOutOutcome,
+};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
+pub use authentication::Authentication;
 pub use client::Moorline;
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
 pub use dpop::TokenType;
@@ -66,6 +71,7 @@ pub use platform::{
 pub use sign_in::LoopbackReceiver;
 pub use sign_in::{AuthorizationRequest, SignInOptions};
 pub use state::{SessionState, SessionStates};
+pub use step_up::StepUp;
 pub use time::{Clock, SystemClock};
 pub use user::User;
 

@@ -12,7 +12,8 @@ use std::{
 
 use crate::{
     account::{
-        AccessToken, AccountStore, Patience, Refresher, Revocations, SignOutOutcome, TokenRequest, sign_out,
+        AccessToken, AccountStore, Patience, Refresher, Revocations, SignOutOptions, SignOutOutcome,
+        TokenRequest, sign_out,
     },
     api::ApiClient,
     configuration::Configuration,
@@ -112,9 +113,8 @@ impl Session {
     }
 
     /// See [`sign_out`].
-    pub(crate) async fn sign_out(&self) -> Result<SignOutOutcome, Error> {
-        let limit = self.provider.request_timeout();
-        sign_out(&self.store, &self.refresher, &self.revocations, limit).await
+    pub(crate) async fn sign_out(&self, options: &SignOutOptions) -> Result<SignOutOutcome, Error> {
+        sign_out(&self.store, &self.provider, &self.refresher, &self.revocations, options).await
     }
 
     /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for

@@ -144,6 +144,8 @@ pub(crate) fn a_new_one(session: &Session) -> TokenRequest {
 pub(crate) fn token(text: &str) -> AccessToken {
     let session = StoredSession {
         user: User::from_claims("ada".into(), serde_json::Map::new()),
+        authentication: crate::authentication::Authentication::default(),
+        id_token: None,
         refresh_token: None,
         access_token: Secret::new(text.into()),
         proof_key: None,

@@ -41,6 +41,13 @@ pub(crate) struct State {
     pub(crate) hung: HashSet<&'static str>,
     /// What each answer asks to wait, in seconds.
     pub(crate) retry_after: Option<u64>,
+    /// Whether it has an endpoint for pushed requests, and requires them.
+    pub(crate) takes_pushed_requests: bool,
+    pub(crate) requires_pushed_requests: bool,
+    /// The status and challenge with which the API asks more of the user.
+    pub(crate) challenge: Option<(u16, &'static str)>,
+    /// By `request_uri`: what was pushed.
+    pushed: HashMap<String, HashMap<String, String>>,
     /// Claims to put into ID tokens in place of the right ones.
     pub(crate) claims: Value,
     pub(crate) requests: Vec<Seen>,
@@ -97,6 +104,10 @@ impl FakeProvider {
             overrides: HashMap::new(),
             hung: HashSet::new(),
             retry_after: None,
+            takes_pushed_requests: false,
+            requires_pushed_requests: false,
+            challenge: None,
+            pushed: HashMap::new(),
             claims: json!({}),
             requests: Vec::new(),
             sessions: Vec::new(),
@@ -139,9 +150,13 @@ impl FakeProvider {
     /// What the browser does: the user signs in, and comes back to this address.
     pub(crate) fn authorize(&self, url: &str) -> String {
         let url = Url::parse(url).unwrap();
-        let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
-        assert_eq!(query["code_challenge_method"], "S256");
+        let mut query: HashMap<String, String> = url.query_pairs().into_owned().collect();
         let mut state = self.state();
+        if let Some(uri) = query.get("request_uri") {
+            assert_eq!(query.len(), 2, "the client and the reference");
+            query = state.pushed.remove(uri).expect("it was pushed, and is used once");
+        }
+        assert_eq!(query["code_challenge_method"], "S256");
         state.serial += 1;
         let code = format!("code-{}", state.serial);
         state.nonces.insert(code.clone(), query["nonce"].clone());
@@ -253,9 +268,15 @@ impl FakeProvider {
             }
             "/token" | "/token2" => state.refresh(seen),
             "/revoke" => state.revoke(seen),
+            "/par" => {
+                let uri = format!("urn:ietf:params:oauth:request_uri:{}", state.pushed.len());
+                state.pushed.insert(uri.clone(), seen.form.clone());
+                (201, json!({ "request_uri": uri, "expires_in": 60 }))
+            }
             "/userinfo" if state.lets_in(seen) => {
                 (200, json!({ "sub": "ada", "name": "Ada", "email": "ada@example.com" }))
             }
+            "/api" if let Some((status, _)) = state.challenge => (status, json!({})),
             "/api" if state.lets_in(seen) => (200, json!({ "hello": "ada" })),
             "/userinfo" | "/api" => (401, json!({ "error": "invalid_token" })),
             _ => (404, json!({})),
@@ -273,6 +294,9 @@ impl FakeProvider {
             "jwks_uri": at("/jwks"),
             "revocation_endpoint": at("/revoke"),
             "userinfo_endpoint": at("/userinfo"),
+            "end_session_endpoint": at("/end-session"),
+            "pushed_authorization_request_endpoint": state.takes_pushed_requests.then(|| at("/par")),
+            "require_pushed_authorization_requests": state.requires_pushed_requests,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
@@ -322,7 +346,9 @@ impl State {
             let nonce = if self.restless { format!("old-{}", self.serial) } else { nonce.clone() };
             headers += &format!("DPoP-Nonce: {nonce}\r\n");
         }
-        if let (401, Some((scheme, _))) = (status, seen.access_token()) {
+        if let Some((_, challenge)) = self.challenge.filter(|_| seen.path == "/api") {
+            headers += &format!("WWW-Authenticate: {challenge}\r\n");
+        } else if let (401, Some((scheme, _))) = (status, seen.access_token()) {
             let error = serde_json::from_str::<Value>(body).unwrap_or_default()["error"].take();
             let error = error.as_str().map(|error| format!(" error=\"{error}\"")).unwrap_or_default();
             headers += &format!("WWW-Authenticate: {scheme}{error}\r\n");

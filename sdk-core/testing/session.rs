@@ -1,7 +1,7 @@
 //! Shorter ways to a session's parts.
 
 use crate::{
-    AccessToken, Error, SessionInfo, SessionState, SessionStates,
+    AccessToken, Error, SessionInfo, SessionState, SessionStates, SignOutOptions, SignOutOutcome,
     account::{is_current, to_send},
     provider::RefreshRequest,
     session::Session,
@@ -19,6 +19,11 @@ impl Session {
 
     pub(crate) fn info(&self) -> Option<SessionInfo> {
         self.store.info()
+    }
+
+    /// Signs out on this device and at the provider, not in the browser.
+    pub(crate) async fn sign_out_here(&self) -> Result<SignOutOutcome, Error> {
+        self.sign_out(&SignOutOptions::default()).await
     }
 
     pub(crate) fn latest(&self) -> Option<AccessToken> {

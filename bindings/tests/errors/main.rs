@@ -15,7 +15,8 @@ use std::{
 
 use moorline::{
     Error, HttpRequest, KeyStore, KeyStoreError, MemoryKeyStore, Moorline, Platform, ReauthReason, Retry,
-    SecretKey, SessionState, SignInOptions, SignedOutReason, StorageLostReason, StorageUnavailableReason,
+    SecretKey, SessionState, SignInOptions, SignOutOptions, SignedOutReason, StorageLostReason,
+    StorageUnavailableReason,
 };
 use moorline_ffi::{ClientError, ErrorKind, Retry as FfiRetry, Vocabulary};
 use serde_json::json;
@@ -189,7 +190,7 @@ async fn signed_out_never_signed_in_or_by_the_user() {
     assert_eq!(error, Error::SignedOut(SignedOutReason::NeverSignedIn));
     assert_facts(&error, "signed_out", Retry::Never, false);
     provider.sign_in(&moorline).await;
-    moorline.sign_out().await.expect("it signs out");
+    moorline.sign_out(SignOutOptions::default()).await.expect("it signs out");
     assert_eq!(token(&moorline).await, Error::SignedOut(SignedOutReason::ByUser));
 }
 

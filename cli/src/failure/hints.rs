@@ -68,6 +68,10 @@ fn of_sdk(error: &Error) -> Option<&'static str> {
         Error::Untrusted { reason, .. } => of_tls(reason),
         Error::Cancelled => "Run `moorline login` to try again.",
         Error::SignedOut(_) | Error::NeedsReauth(_) => "Run `moorline login` to sign in.",
+        Error::StepUpRequired(_) => {
+            "The session is unchanged. Run `moorline login` with what the API asks for: --scope, or --parameter \
+             acr_values=…."
+        }
         Error::StorageUnavailable(reason) => of_storage(*reason),
         Error::StorageLost(_) => "Run `moorline login` to sign in again.",
         Error::PinMismatch(_) => {

@@ -66,7 +66,7 @@ pub(super) fn successor_of(
     let token_type = tokens.token_type;
     let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
     let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
-    let scope = tokens.scope.clone();
+    let (scope, id_token) = (tokens.scope.clone(), tokens.id_token.clone());
     move |stored| {
         stored.access_token = access_token;
         stored.bearer_access_token = match token_type {
@@ -83,6 +83,9 @@ pub(super) fn successor_of(
         }
         if let Some(scope) = scope {
             stored.scope = scope;
+        }
+        if id_token.is_some() {
+            stored.id_token = id_token;
         }
     }
 }

@@ -3,8 +3,10 @@
 mod access_token;
 pub mod decision;
 mod documents;
+mod end_session;
 mod evidence;
 mod guard;
+mod id_token;
 mod info;
 mod issued;
 mod patience;
@@ -17,9 +19,11 @@ mod store;
 mod unsaved;
 
 pub use self::access_token::AccessToken;
+pub use self::end_session::EndSessionRequest;
+pub use self::id_token::IdToken;
 pub use self::info::SessionInfo;
 pub use self::revocation_answer::RevocationOutcome;
-pub use self::sign_out::SignOutOutcome;
+pub use self::sign_out::{SignOutOptions, SignOutOutcome};
 #[cfg(test)]
 pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
 pub(crate) use self::{

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{
     access_token::{AccessToken, HeldToken, TokenRequest},
+    id_token::IdToken,
     info::SessionInfo,
 };
 use crate::{
@@ -117,6 +118,7 @@ impl AccountStore {
         let Memory { token, session } = memory.as_ref()?;
         Some(SessionInfo {
             user: session.user.clone(),
+            authentication: session.authentication.clone(),
             scope: session.scope.clone(),
             access_token_expires_in: token.remaining(self.clock.monotonic()),
             token_type: TokenType::of(session.access_token_key()),
@@ -128,6 +130,12 @@ impl AccountStore {
             refreshes: session.refreshes,
             last_refusal: session.refusal.as_ref().map(|refusal| refusal.code.clone()),
         })
+    }
+
+    /// The ID token in memory.
+    pub(crate) fn id_token(&self) -> Option<IdToken> {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        memory.as_ref()?.session.id_token.clone().map(IdToken::new)
     }
 
     /// The access token in memory, if it fits the request.

@@ -34,7 +34,11 @@ impl ApiClient {
     /// Sends an app's request with the access token.
     pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         let request = self.checked(request)?;
-        Ok(self.authenticated(request).await?.into())
+        let response = self.authenticated(request).await?;
+        match self.step_up(response.status, &response.headers) {
+            Some(step_up) => Err(Error::StepUpRequired(step_up)),
+            None => Ok(response.into()),
+        }
     }
 
     /// Sends `request` with the access token, and a proof if it is bound. If the API wants another token, it is sent

@@ -12,6 +12,7 @@ use super::{
     jwks::Jwks,
     jws::{Jws, JwsError},
     metadata::Metadata,
+    pushed_request::{self, Pushed},
     rate_limit::RateLimit,
     stored::StoredProvider,
     token_response::{TokenResponse, Tokens},
@@ -148,6 +149,46 @@ impl Provider {
         ];
         let sent = [exchange.code, exchange.code_verifier];
         self.ask_for_tokens(&self.code_rate_limit, metadata, fields, exchange.proof_key, &sent).await
+    }
+
+    /// The URL to open in the browser for an authorization request (RFC 6749 §4.1.1), given as the URL that would carry
+    /// it: where the provider takes requests in advance (RFC 9126), one that refers to it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the provider refuses the request, [`Error::Misconfigured`] if it wants requests in advance
+    /// and has no endpoint for them, and those of the network.
+    pub(crate) async fn authorization_url(
+        &self,
+        metadata: &Metadata,
+        request: Url,
+        proof_key: Option<&ProofKey>,
+    ) -> Result<Url, Error> {
+        let Some(endpoint) = &metadata.pushed_authorization_request_endpoint else {
+            if metadata.requires_pushed_requests {
+                return Err(Error::Misconfigured(NO_PUSH_ENDPOINT.into()));
+            }
+            return Ok(request);
+        };
+        let own = metadata.authorization_endpoint.query_pairs().count();
+        let fields: Vec<_> = request.query_pairs().skip(own).collect();
+        let form =
+            Request::post_form(endpoint.clone(), fields.iter().map(|(name, value)| (&**name, &**value)));
+        let response = self.sender.send(&form, Credentials { key: proof_key, access_token: None }).await?;
+        if let Some(wait) = self.wait_asked(&response) {
+            return Err(Error::RateLimited { retry_after: wait });
+        }
+        match Pushed::read(&response, metadata)? {
+            Pushed::Accepted(uri) => {
+                let endpoint = &metadata.authorization_endpoint;
+                Ok(pushed_request::reference(endpoint, self.configuration.client_id(), &uri))
+            }
+            Pushed::NotForThisClient => {
+                tracing::info!(
+                    "the provider takes no pushed requests of this client; the browser carries it"
+                );
+                Ok(request)
+            }
+        }
     }
 
     /// Sends a refresh token (RFC 6749 §6), with its attempt if there is one.
@@ -375,6 +416,9 @@ const fn has_moved(status: StatusCode) -> bool {
             | StatusCode::PERMANENT_REDIRECT
     )
 }
+
+const NO_PUSH_ENDPOINT: &str = "the provider requires pushed authorization requests (RFC 9126), but its metadata \
+                                names no endpoint for them";
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ mod id_token;
 mod jwks;
 mod jws;
 mod metadata;
+mod pushed_request;
 mod rate_limit;
 mod refusal;
 mod stored;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{SignIn, callback::Callback, exchanged::Exchanged};
 use crate::{
     account::{keep, metadata},
+    authentication::Authentication,
     dpop::TokenType,
     error::{Error, RESPONSE_TOO_LARGE},
     provider::{CodeExchange, IdTokenClaims, Refusal, TokenResponse, Tokens},
@@ -25,8 +26,12 @@ impl SignIn {
         // From here on a code is spent, and what comes for it is stored.
         let _critical = self.store.begin_critical();
         let login = match self.find(&callback).await? {
-            Found::Pending(login) => login,
-            Found::Finished(user) => return Ok(user),
+            Some(Found::Pending(login)) => login,
+            Some(Found::Finished(user)) => return Ok(user),
+            None => {
+                let why = "no sign-in with this state was started here";
+                return Err(Error::refused("state_mismatch", why));
+            }
         };
         let is_exchanged = exchanged.as_ref().is_some_and(|held| held.login.state == login.state);
         if !is_exchanged && has_expired(&login, self.store.clock()) {
@@ -58,6 +63,16 @@ impl SignIn {
         outcome
     }
 
+    /// Whether a sign-in of this account awaits this callback, or has been finished by it.
+    pub(crate) async fn owns(&self, callback_url: &str) -> Result<bool, Error> {
+        let Ok(callback) = Callback::read(callback_url) else { return Ok(false) };
+        Ok(match self.find(&callback).await? {
+            Some(Found::Pending(login)) => callback.comes_back_to(&login.redirect_uri),
+            Some(Found::Finished(_)) => true,
+            None => false,
+        })
+    }
+
     /// Revokes tokens that were issued and cannot be kept any more, because the process ends.
     pub(crate) async fn give_up(&self) {
         let Some(exchanged) = self.exchanged.lock().await.take() else { return };
@@ -65,7 +80,7 @@ impl SignIn {
         self.abandon(&login, Some(exchanged)).await;
     }
 
-    async fn find(&self, callback: &Callback) -> Result<Found, Error> {
+    async fn find(&self, callback: &Callback) -> Result<Option<Found>, Error> {
         let state = callback.state.clone();
         let found = self.store.read(move |account| {
             let account = account?;
@@ -75,8 +90,7 @@ impl SignIn {
             let finished = account.state.session().filter(|session| session.login_state == state)?;
             Some(Found::Finished(finished.user.clone()))
         });
-        let unknown = || Error::refused("state_mismatch", "no sign-in with this state was started here");
-        found.await?.ok_or_else(unknown)
+        found.await
     }
 
     /// All checks, up to a session that may be stored. What fails for a passing reason is tried again.
@@ -116,7 +130,15 @@ impl SignIn {
         };
         self.check_binding(login, tokens)?;
         let claims = self.provider.verify_id_token(&metadata, tokens, &login.nonce, login.max_age).await?;
+        if login.subject.as_ref().is_some_and(|subject| *subject != claims.subject) {
+            return Err(Error::refused(
+                "another_user",
+                "another user has signed in; the session is unchanged",
+            ));
+        }
         Ok(StoredSession {
+            authentication: Authentication::from_claims(&claims.claims),
+            id_token: tokens.id_token.clone(),
             user: user_of(claims),
             refresh_token: tokens.refresh_token.clone(),
             access_token: tokens.access_token.clone(),

@@ -2,6 +2,8 @@
 
 use std::{fmt, time::Duration};
 
+use crate::step_up::StepUp;
+
 /// Options of a sign-in (OpenID Connect Core §3.1.2.1).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -14,6 +16,9 @@ pub struct SignInOptions {
     pub max_age: Option<Duration>,
     /// The redirect URI of this sign-in, instead of the configuration's (with a loopback port, for example).
     pub redirect_uri: Option<String>,
+    /// What an API asked for ([`Error::StepUpRequired`](crate::Error::StepUpRequired)): the same user signs in once more,
+    /// and the session goes on until they have. Scopes that were granted are requested again with it.
+    pub step_up: Option<StepUp>,
     /// Further parameters of the authorization request.
     pub extra: Vec<(String, String)>,
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    authentication::Authentication,
     dpop::ProofKey,
     error::{Error, ReauthReason, SignedOutReason},
     provider::StoredProvider,
@@ -198,6 +199,11 @@ impl StoredState {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StoredSession {
     pub(crate) user: User,
+    #[serde(default)]
+    pub(crate) authentication: Authentication,
+    /// The latest ID token: names the session at the provider when the user signs out there (`id_token_hint`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token: Option<Secret>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) access_token: Secret,
     /// What the tokens are bound to; nothing in a bearer session, which all were that format 1 holds.
@@ -243,6 +249,9 @@ pub(crate) struct PendingLogin {
     pub(crate) redirect_uri: String,
     pub(crate) scope: Vec<String>,
     pub(crate) max_age: Option<u64>,
+    /// The user who has to sign in, if this answers what an API asked of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
     /// When it started, and how long it may take; `None` in a vault of before.
     #[serde(default)]
     pub(crate) started_at: Option<Lifetime>,
@@ -316,6 +325,7 @@ mod tests {
             redirect_uri: "a:/b".into(),
             scope: vec![],
             max_age: None,
+            subject: None,
             started_at: None,
         };
         let key = Secret::from(login.proof_key.clone().unwrap());

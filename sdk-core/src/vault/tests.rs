@@ -408,6 +408,8 @@ const GOLDEN_KEY_ID: &str = "moorline-vault-GOLDENGOLDENGOLDENGOLA";
 fn sign_in(vault: &Vault, refresh_token: &str) {
     let session = StoredSession {
         user: crate::User::from_claims("ada".into(), serde_json::Map::new()),
+        authentication: crate::authentication::Authentication::default(),
+        id_token: None,
         refresh_token: Some(Secret::new(refresh_token.into())),
         access_token: Secret::new("at".into()),
         proof_key: None,

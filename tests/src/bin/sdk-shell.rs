@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use moorline::{
     Configuration, HttpRequest, InsecureFileKeyStore, KeyStore, MemoryKeyStore, Moorline, Platform,
-    SignInOptions,
+    SignInOptions, SignOutOptions,
 };
 use moorline_tests::{Browser, DevFile, User, sdk};
 use serde_json::{Value, json};
@@ -150,7 +150,7 @@ async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &st
             let answer = app.send(HttpRequest::get(url)).await?;
             Ok(json!({ "status": answer.status, "body": answer.text() }))
         }
-        ("sign-out", _) => Ok(json!({ "revoked": app.sign_out().await?.revoked })),
+        ("sign-out", _) => Ok(json!({ "revoked": app.sign_out(SignOutOptions::default()).await?.revoked })),
         (unknown, _) => bail!("no command {unknown}"),
     }
 }

@@ -107,6 +107,14 @@ public final class Moorline: Sendable {
         }
     }
 
+    /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the session
+    /// came from. An app that gets URLs for several purposes asks before it calls ``finishSignIn(callbackURL:)``.
+    ///
+    /// - Throws: errors of the storage.
+    public func isCallback(_ url: URL) async throws -> Bool {
+        try await call { try await $0.isCallback(url: url.absoluteString, cancellation: $1) }
+    }
+
     /// Deletes a sign-in that was started, because the user closed the browser, for example.
     ///
     /// - Throws: errors of the storage.
@@ -139,7 +147,8 @@ public final class Moorline: Sendable {
     /// sends the request once more. Returns the response whatever its status, redirects included: they are not
     /// followed. A body must be data, not a stream, so that it can be sent twice.
     ///
-    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
+    /// - Throws: ``MoorlineError/Kind/stepUpRequired(_:)`` if the API asks more of the user;
+    ///   ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
     ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``. Check ``MoorlineError/maybeSent`` before you
     ///   repeat a request that changes something.
     public func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
@@ -197,13 +206,30 @@ public final class Moorline: Sendable {
         try translating { try client.sessionInfo() }.map(SessionInfo.init)
     }
 
+    /// What a response of an API asks of the user, for an HTTP client of the app's own. `nil` if it asks for nothing that
+    /// a sign-in can answer. (``send(_:)`` does this itself, and throws ``MoorlineError/Kind/stepUpRequired(_:)``.)
+    public func stepUp(of response: HTTPURLResponse) throws -> StepUp? {
+        let challenges = response.value(forHTTPHeaderField: "WWW-Authenticate").map { [$0] } ?? []
+        let status = UInt16(clamping: response.statusCode)
+        return try translating { try client.stepUpOf(status: status, wwwAuthenticate: challenges) }.map(StepUp.init)
+    }
+
+    /// Returns the latest ID token of the session, a JWT that says who signed in and opens no API; `nil` if nobody is
+    /// signed in. Never log it. It may have expired.
+    public func idToken() throws -> String? {
+        try translating { try client.idToken() }
+    }
+
     /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
-    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same.
+    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same. No browser is
+    /// opened: with ``SignOutOptions/endSession``, the outcome has the provider's sign-out page, for the app to open.
     ///
-    /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, and then nothing has happened.
+    /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, or ``MoorlineError/Kind/misconfigured(_:)`` if the
+    ///   redirect URI is not one, and then nothing has happened.
     @discardableResult
-    public func signOut() async throws -> SignOutOutcome {
-        try await call { SignOutOutcome(try await $0.signOut(cancellation: $1)) }
+    public func signOut(_ options: SignOutOptions = SignOutOptions()) async throws -> SignOutOutcome {
+        let record = options.record
+        return try await call { SignOutOutcome(try await $0.signOut(options: record, cancellation: $1)) }
     }
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says

@@ -53,10 +53,22 @@ extension Moorline {
         }
     }
 
+    /// How and when the user authenticated, as the ID token of the sign-in says (OpenID Connect Core §2).
+    public struct Authentication: Sendable, Equatable {
+        /// The authentication context class that was reached, by the provider's own names.
+        public let acr: String?
+        /// The methods that were used, such as `pwd` or `otp` (RFC 8176); empty if the provider does not say.
+        public let amr: [String]
+        /// When the user last proved who they are, by the provider's clock; `nil` if the provider does not say.
+        public let authTime: Date?
+    }
+
     /// What is known about the session. It holds no secret.
     public struct SessionInfo: Sendable, Equatable {
         /// The user who is signed in.
         public let user: User
+        /// How and when the user authenticated.
+        public let authentication: Authentication
         /// The granted scopes.
         public let scope: [String]
         /// Remaining lifetime of the access token: zero if it has expired, `nil` if the provider sent no `expires_in`.
@@ -142,6 +154,11 @@ extension Moorline.SessionInfo {
     init(_ info: MoorlineGenerated.SessionInfo) {
         self.init(
             user: .init(info.user),
+            authentication: .init(
+                acr: info.authentication.acr,
+                amr: info.authentication.amr,
+                authTime: info.authentication.authTime
+            ),
             scope: info.scope,
             accessTokenExpiresIn: info.accessTokenExpiresIn.map { .seconds($0) },
             tokenType: .init(info.tokenType),

@@ -128,6 +128,15 @@ public class Moorline internal constructor(
         call { client.finishSignIn(callbackUrl, null).toApp() }
 
     /**
+     * Whether [url] is the callback of a sign-in of this account: one that was started here, or the one that the session
+     * came from. An app that gets URLs for several purposes asks before it calls [finishSignIn]. Text that is no URL is
+     * nobody's callback.
+     *
+     * @throws MoorlineException errors of the storage.
+     */
+    public suspend fun isCallback(url: String): Boolean = call { client.isCallback(url, null) }
+
+    /**
      * Deletes a sign-in that was started, because the user closed the browser, for example.
      *
      * @throws MoorlineException errors of the storage.
@@ -161,6 +170,7 @@ public class Moorline internal constructor(
      * sends the request once more. Returns the response whatever its status, redirects included: they are not
      * followed.
      *
+     * @throws MoorlineException.StepUpRequired if the API asks more of the user.
      * @throws MoorlineException.Misconfigured if the URL is neither of the issuer's origin nor of one that the
      * configuration [allows][MoorlineBuilder.apiOrigin].
      * @throws MoorlineException and as for [accessToken]. Check [MoorlineException.maybeSent] before you repeat a
@@ -204,12 +214,31 @@ public class Moorline internal constructor(
     public suspend fun sessionInfo(): SessionInfo? = call { client.sessionInfo()?.toApp() }
 
     /**
+     * What a response of an API asks of the user, for an HTTP client of the app's own: the response's status and the
+     * values of its `WWW-Authenticate` fields. Null if it asks for nothing that a sign-in can answer. ([send] does this
+     * itself, and throws [MoorlineException.StepUpRequired].)
+     */
+    public suspend fun stepUpOf(status: Int, wwwAuthenticate: List<String>): StepUp? = call {
+        // A number that is no status asks for nothing.
+        client.stepUpOf(status.coerceIn(0, 999).toUShort(), wwwAuthenticate)?.toApp()
+    }
+
+    /**
+     * Returns the latest ID token of the session, a JWT that says who signed in and opens no API; null if nobody is
+     * signed in. Never log it. It may have expired.
+     */
+    public suspend fun idToken(): String? = call { client.idToken() }
+
+    /**
      * Signs out: clears the session on this device, then revokes it at the provider, which may take one request
-     * time-out. Without a network the revocation is queued, and the user is signed out here all the same.
+     * time-out. Without a network the revocation is queued, and the user is signed out here all the same. No browser is
+     * opened: with [SignOutOptions.endSession], the outcome has the provider's sign-out page, for the app to open.
      *
      * @throws MoorlineException.StorageUnavailable and then nothing has happened.
+     * @throws MoorlineException.Misconfigured if the redirect URI is not one, and then nothing has happened.
      */
-    public suspend fun signOut(): SignOutOutcome = call { client.signOut(null).toApp() }
+    public suspend fun signOut(options: SignOutOptions = SignOutOptions()): SignOutOutcome =
+        call { client.signOut(options.toFfi(), null).toApp() }
 
     /**
      * Drops connections that nobody uses, because the device's network has changed: call it when the platform says so,

@@ -84,6 +84,16 @@ public sealed class MoorlineException private constructor(facts: ErrorFacts, cau
         MoorlineException(facts, null)
 
     /**
+     * An API asks more of the user than this session has: a stronger or fresher authentication, or another scope. The
+     * session is unchanged, and the request had no effect. Start a sign-in with [SignInOptions.stepUp], then repeat the
+     * call once.
+     *
+     * @property stepUp what the API asks for.
+     */
+    public class StepUpRequired internal constructor(public val stepUp: StepUp, facts: ErrorFacts) :
+        MoorlineException(facts, null)
+
+    /**
      * The vault or its key store cannot be used at present. The session is unchanged. If the app's own [KeyStore] or
      * [CriticalSections] threw, that exception is the [cause].
      *

@@ -67,9 +67,19 @@ public class RequestHeaders internal constructor(public val authorization: Strin
 }
 
 /**
+ * How and when the user authenticated, as the ID token of the sign-in says (OpenID Connect Core §2).
+ *
+ * @property acr the authentication context class that was reached, by the provider's own names.
+ * @property amr the methods that were used, such as `pwd` or `otp` (RFC 8176); empty if the provider does not say.
+ * @property authTime when the user last proved who they are, by the provider's clock; null if the provider does not say.
+ */
+public data class Authentication(val acr: String?, val amr: List<String>, val authTime: Instant?)
+
+/**
  * What is known about the session. It holds no secret.
  *
  * @property user the user who is signed in.
+ * @property authentication how and when the user authenticated.
  * @property scope the granted scopes.
  * @property accessTokenExpiresIn remaining lifetime of the access token: zero if it has expired, null if the provider
  * sent no `expires_in`.
@@ -85,6 +95,7 @@ public class RequestHeaders internal constructor(public val authorization: Strin
  */
 public data class SessionInfo(
     val user: User,
+    val authentication: Authentication,
     val scope: List<String>,
     val accessTokenExpiresIn: Duration?,
     val tokenType: TokenType,

@@ -1,7 +1,9 @@
 package dev.moorline.internal
 
 import dev.moorline.AccessToken
+import dev.moorline.Authentication
 import dev.moorline.AuthorizationRequest
+import dev.moorline.EndSessionRequest
 import dev.moorline.HttpRequest
 import dev.moorline.HttpResponse
 import dev.moorline.ReauthReason
@@ -11,8 +13,10 @@ import dev.moorline.RevocationOutcome
 import dev.moorline.SessionInfo
 import dev.moorline.SessionState
 import dev.moorline.SignInOptions
+import dev.moorline.SignOutOptions
 import dev.moorline.SignOutOutcome
 import dev.moorline.SignedOutReason
+import dev.moorline.StepUp
 import dev.moorline.StorageLostReason
 import dev.moorline.StorageUnavailableReason
 import dev.moorline.TokenType
@@ -33,8 +37,10 @@ import dev.moorline.ffi.RevocationOutcome as FfiRevocationOutcome
 import dev.moorline.ffi.SessionInfo as FfiSessionInfo
 import dev.moorline.ffi.SessionState as FfiSessionState
 import dev.moorline.ffi.SignInOptions as FfiSignInOptions
+import dev.moorline.ffi.SignOutOptions as FfiSignOutOptions
 import dev.moorline.ffi.SignOutOutcome as FfiSignOutOutcome
 import dev.moorline.ffi.SignedOutReason as FfiSignedOutReason
+import dev.moorline.ffi.StepUp as FfiStepUp
 import dev.moorline.ffi.StorageLostReason as FfiStorageLostReason
 import dev.moorline.ffi.StorageUnavailableReason as FfiStorageUnavailableReason
 import dev.moorline.ffi.TokenType as FfiTokenType
@@ -96,6 +102,7 @@ internal fun FfiRequestHeaders.toApp(): RequestHeaders = RequestHeaders(authoriz
 
 internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
     user = user.toApp(),
+    authentication = Authentication(authentication.acr, authentication.amr, authentication.authTime),
     scope = scope,
     accessTokenExpiresIn = accessTokenExpiresIn?.toKotlinDuration(),
     tokenType = tokenType.toApp(),
@@ -110,7 +117,12 @@ internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
 
 internal fun FfiAuthorizationRequest.toApp(): AuthorizationRequest = AuthorizationRequest(url, state)
 
-internal fun FfiSignOutOutcome.toApp(): SignOutOutcome = SignOutOutcome(revoked, revocation.toApp())
+internal fun FfiSignOutOutcome.toApp(): SignOutOutcome =
+    SignOutOutcome(revoked, revocation.toApp(), endSession?.let { EndSessionRequest(it.url, it.state) })
+
+internal fun SignOutOptions.toFfi(): FfiSignOutOptions = FfiSignOutOptions(endSession, postLogoutRedirectUri)
+
+internal fun FfiStepUp.toApp(): StepUp = StepUp(acrValues, maxAge?.toKotlinDuration(), scope)
 
 internal fun FfiRevocationOutcome.toApp(): RevocationOutcome = when (this) {
     is FfiRevocationOutcome.Revoked -> RevocationOutcome.Revoked
@@ -131,6 +143,7 @@ internal fun SignInOptions.toFfi(): FfiSignInOptions = FfiSignInOptions(
     prompt = prompt,
     maxAge = maxAge?.toFfi("maxAge"),
     redirectUri = redirectUri,
+    stepUp = stepUp?.let { FfiStepUp(it.acrValues, it.maxAge?.toFfi("maxAge"), it.scope) },
     extra = extra.map { (name, value) -> Parameter(name, value) },
 )
 

@@ -51,6 +51,7 @@ internal class Translator {
             is ErrorKind.Cancelled -> MoorlineException.Cancelled(facts)
             is ErrorKind.SignedOut -> MoorlineException.SignedOut(kind.reason.toApp(), facts)
             is ErrorKind.NeedsReauth -> MoorlineException.NeedsReauth(kind.reason.toApp(), facts)
+            is ErrorKind.StepUpRequired -> MoorlineException.StepUpRequired(kind.stepUp.toApp(), facts)
             is ErrorKind.StorageUnavailable -> {
                 val reason = kind.reason.toApp()
                 // A section that did not begin makes a call fail with this reason only.
