@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use moorline::network::Way;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, NamedGroup, ProtocolVersion};
@@ -61,17 +62,19 @@ pub(super) struct Facts {
 }
 
 /// Connects and shakes hands, and sends nothing.
-pub(super) async fn handshake(url: &Url, roots: &Roots) -> Result<Facts, ProbeError> {
+pub(super) async fn handshake(url: &Url, roots: &Roots, way: &Way) -> Result<Facts, ProbeError> {
     let config = client_config(roots).map_err(ProbeError::Tls)?;
     let host = url.host_str().unwrap_or_default();
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
         .map_err(|_| ProbeError::NotAllowed("the host name is malformed".to_owned()))?;
-    let addresses = url.socket_addrs(|| None).map_err(|_| ProbeError::Unreachable)?;
-    let stream = TcpStream::connect(&addresses[..]).await.map_err(|_| ProbeError::Unreachable)?;
+    let addresses = url.socket_addrs(|| None).map_err(|_| ProbeError::Unreachable(way.unknown_name()))?;
+    let stream = TcpStream::connect(&addresses[..])
+        .await
+        .map_err(|error| ProbeError::Unreachable(way.not_connected(&error)))?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .map_err(|error| from_handshake(&error))?;
+        .map_err(|error| from_handshake(&error, way))?;
     let connection = stream.get_ref().1;
     let group = connection.negotiated_key_exchange_group().map(|group| group.name());
     Ok(Facts {
@@ -82,10 +85,10 @@ pub(super) async fn handshake(url: &Url, roots: &Roots) -> Result<Facts, ProbeEr
     })
 }
 
-fn from_handshake(error: &io::Error) -> ProbeError {
+fn from_handshake(error: &io::Error, way: &Way) -> ProbeError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         Some(tls) => ProbeError::Tls(describe(tls)),
-        None => ProbeError::Unreachable,
+        None => ProbeError::Unreachable(way.not_connected(error)),
     }
 }
 
