@@ -2,7 +2,6 @@
 
 mod settings;
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use moorline::{
@@ -71,17 +70,22 @@ async fn sign_in(
         ));
     }
     let printed = show(context, &request, receiver.redirect_uri(), login.no_browser)?;
-    let expected =
-        paste::Expected::new(receiver.redirect_uri(), &request.state, moorline.configuration().issuer());
+    let expected = paste::Expected::new(
+        receiver.redirect_uri(),
+        &request.state,
+        Some(moorline.configuration().issuer()),
+    );
+    let mut typed = printed.then(paste::Typed::read);
     let again = |problem: &str| {
         context.output.hint(format_args!(
             "{problem} The sign-in goes on. The address begins with {}?",
             expected.redirect_uri()
         ));
     };
+    let pasted = async { Some(paste::callback(typed.as_mut()?, &expected, again).await) };
     let callback = tokio::select! {
         callback = receiver.wait(&request.state, timeout + LATE) => callback?,
-        callback = paste::callback(&expected, std::io::stdin().is_terminal(), again), if printed => callback,
+        Some(callback) = pasted => callback,
         () = tokio::time::sleep_until(deadline) => return Err(Failure::TimedOut(timeout)),
     };
     if let Some(failure) = unavailable(&callback) {

@@ -57,6 +57,29 @@ mod signals {
     }
 
     #[test]
+    fn a_pasted_address_is_read_as_by_login() {
+        let (idp, desk) = (Idp::new(), Desk::new());
+        let mut waiting = start(&idp, &desk);
+        let callback = waiting.callback("code=c0de&iss=https://other.example");
+        waiting.paste("what?");
+        waiting.hears("not the address");
+        waiting.paste(&format!("{}\u{2026}", &callback[..50]));
+        waiting.hears("was cut");
+        waiting.paste(&callback.replace("state=", "state=x"));
+        waiting.hears("another sign-in");
+        idp.change(|rules| rules.holds_answers = true);
+        waiting.paste(&format!("> {}\n> {}", &callback[..40], &callback[40..]));
+        idp.wait_for("/token", 2);
+        signal(waiting.id(), "TERM");
+        waiting.hears("Interrupted");
+        idp.release();
+        let said = waiting.end();
+        assert_eq!(report(&said)["sessions"]["made"], 1, "{}", said.err);
+        assert!(idp.bodies("/token")[1].contains("code=c0de&"), "{:?}", idp.bodies("/token"));
+        assert!(!said.err.contains("c0de"), "a code was shown: {}", said.err);
+    }
+
+    #[test]
     fn an_answer_that_does_not_come_holds_nobody_up_for_long() {
         let (idp, desk) = (Idp::new(), Desk::new());
         let mut waiting = start(&idp, &desk);

@@ -18,6 +18,8 @@ fn a_pasted_address_may_be_wrapped_and_have_noise_around_it() {
         |callback: &str| format!("Here is the address:\n{callback}\nThanks!"),
         |callback: &str| format!("{}\n{}\n{}", &callback[..40], &callback[40..80], &callback[80..]),
         |callback: &str| callback.replace('&', "&amp;"),
+        |callback: &str| format!("\u{5730}\u{5740}\u{ff1a}{callback}\u{3002}"),
+        |callback: &str| format!("| page |\n|---|\n| {} |\n| {}  |", &callback[..40], &callback[40..]),
         |callback: &str| callback.replacen("http://", "", 1),
     ] {
         let desk = Desk::new();
@@ -41,6 +43,8 @@ fn an_address_that_is_cut_or_wrong_is_explained_and_asked_for_again() {
     waiting.hears("another sign-in");
     waiting.paste(&format!("{redirect_uri}?code=c"));
     waiting.hears("not complete");
+    waiting.paste(&format!("{}\u{2026}", &idp.callback(&waiting)[..60]));
+    waiting.hears("an ellipsis");
     waiting.paste("what?");
     waiting.hears("The sign-in goes on");
     waiting.paste("@/nonexistent/file");
