@@ -154,8 +154,16 @@ impl Expected {
                     .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8))
             }));
         }
-        let query = |at| text[at..].split(ends_address).next().unwrap_or_default().trim_start_matches('?');
-        found.into_iter().take(MOST_ADDRESSES).map(query).collect()
+        let (mut queries, mut last) = (Vec::new(), text.len());
+        for at in found.into_iter().take(MOST_ADDRESSES) {
+            let query = text[at..].split(ends_address).next().unwrap_or_default();
+            // An address within another one is the inner one alone.
+            if at + query.len() <= last {
+                queries.push(query.trim_start_matches('?'));
+                last = at;
+            }
+        }
+        queries
     }
 
     fn check(&self, query: &str) -> Result<String, Problem> {
