@@ -283,8 +283,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Waits for a callback among the lines that are typed. `complain` gets the reason whenever none is found. Never returns
-/// if there is none.
+/// Waits for a callback among the lines that are typed. `complain` gets the reason whenever none is found. Never
+/// returns if there is none.
 pub(crate) async fn callback(typed: &mut Typed, expected: &Expected, complain: impl Fn(&str)) -> String {
     let Typed { lines: pasted, from_terminal } = typed;
     let mut lines: Vec<String> = Vec::new();

@@ -51,7 +51,7 @@ mod testing;
 /// For the command line's `check`, which tries a provider without a session: the SDK's proxies, waits and words.
 #[doc(hidden)]
 pub mod network {
-    pub use crate::net::{Proxies, Way, wait_asked};
+    pub use crate::net::{Proxies, Way, untrusted_reason, wait_asked};
 }
 
 #[doc(hidden)]

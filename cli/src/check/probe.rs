@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use moorline::network::{Proxies, Way, wait_asked};
+use moorline::network::{Proxies, Way, untrusted_reason, wait_asked};
 use moorline::{Clock as _, SystemClock};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, ClientBuilder, Method, StatusCode, redirect};
@@ -240,7 +240,7 @@ fn classify(error: &reqwest::Error, way: &Way) -> ProbeError {
     let mut next: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(cause) = next {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return ProbeError::Tls(tls::describe(tls));
+            return ProbeError::Tls(untrusted_reason(tls));
         }
         // An `io::Error` shows the source of what it wraps, but not what it wraps.
         next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {

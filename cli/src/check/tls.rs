@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use moorline::network::Way;
+use moorline::network::{Way, untrusted_reason};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, NamedGroup, ProtocolVersion};
@@ -87,7 +87,7 @@ pub(super) async fn handshake(url: &Url, roots: &Roots, way: &Way) -> Result<Fac
 
 fn from_handshake(error: &io::Error, way: &Way) -> ProbeError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(tls) => ProbeError::Tls(describe(tls)),
+        Some(tls) => ProbeError::Tls(untrusted_reason(tls)),
         None => ProbeError::Unreachable(way.not_connected(error)),
     }
 }
@@ -126,34 +126,6 @@ pub(super) fn judge(facts: &Facts, now: i64) -> Finding {
 
 const DAY: i64 = 86_400;
 const LAST_PART: i64 = 6;
-
-/// The common cases in plain words.
-pub(super) fn describe(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Certificate;
-    let certificate = match error {
-        rustls::Error::InvalidCertificate(certificate) => certificate,
-        rustls::Error::InvalidMessage(_) => {
-            return "the server does not speak TLS on this port (is it plain HTTP?)".into();
-        }
-        other => return format!("TLS failed: {other}"),
-    };
-    match certificate {
-        Certificate::UnknownIssuer => {
-            "the server's certificate is from an authority that this machine does not trust".into()
-        }
-        Certificate::Expired | Certificate::ExpiredContext { .. } => {
-            "the server's certificate has expired, or this machine's clock is ahead".into()
-        }
-        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet, or this machine's clock is behind".into()
-        }
-        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-            "the server's certificate is for another host".into()
-        }
-        Certificate::Revoked => "the server's certificate has been revoked".into(),
-        other => format!("the server's certificate was refused ({other})"),
-    }
-}
 
 #[cfg(test)]
 mod tests {

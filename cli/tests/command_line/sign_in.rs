@@ -359,22 +359,20 @@ fn a_provider_that_wants_localhost_gets_it_at_both_addresses() {
 #[test]
 fn what_is_in_the_place_of_a_folder_is_named_with_the_next_step() {
     let idp = Idp::new();
-    let to_file = |place: &std::path::Path| fs::write(place, "x").unwrap();
-    let to_nowhere =
-        |place: &std::path::Path| std::os::unix::fs::symlink("/nonexistent/disk", place).unwrap();
-    let cases: [(&str, fn(&std::path::Path), &str); 4] = [
-        ("vault", to_file, "Rename or remove it"),
-        ("vault", to_nowhere, "mounted"),
-        ("", to_file, "Rename or remove it"),
-        ("", to_nowhere, "mounted"),
-    ];
-    for (name, replace, next_step) in cases {
+    let cases = [("vault", false), ("vault", true), ("", false), ("", true)];
+    for (name, is_link) in cases {
         let desk = idp.signed_in();
         let folder = desk.profile("default");
         let place = if name.is_empty() { folder } else { folder.join(name) };
         let aside = place.with_file_name("aside");
         fs::rename(&place, &aside).unwrap();
-        replace(&place);
+        let next_step = if is_link {
+            std::os::unix::fs::symlink("/nonexistent/disk", &place).unwrap();
+            "mounted"
+        } else {
+            fs::write(&place, "x").unwrap();
+            "Rename or remove it"
+        };
         let login =
             [&idp.provider.login()[..], &["--allow-bearer", "--no-browser", "--timeout", "0"]].concat();
         for arguments in [&["status"][..], &["token"], &["refresh"], &["logout"], &login] {

@@ -73,8 +73,8 @@ impl Algorithm {
     }
 }
 
-/// The signature algorithms that the SDK verifies ID tokens and signed userinfo by, as `alg` names them (RFC 7518 §3.1,
-/// RFC 8037 §3.1, RFC 9864 §2.2). A provider has to offer one of them.
+/// The algorithms by which the SDK verifies the signatures of ID tokens and userinfo, as `alg` names them (RFC 7518
+/// §3.1, RFC 8037 §3.1, RFC 9864 §2.2). A provider has to offer one of them.
 pub const SIGNATURE_ALGORITHMS: [&str; Algorithm::ALL.len() + 1] = {
     let mut names = [ED25519; Algorithm::ALL.len() + 1];
     let mut at = 0;
