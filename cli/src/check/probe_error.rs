@@ -1,7 +1,9 @@
 //! Why the provider gave no answer.
 
 use std::fmt;
+use std::time::Duration;
 
+use crate::failure::whole;
 use crate::signal::Signal;
 
 /// No check sends more requests than this.
@@ -24,8 +26,8 @@ pub(super) enum ProbeError {
     NotAllowed(String),
     /// The environment names a proxy that cannot be used.
     NoProxy(String),
-    /// The provider asks to come back later (429, or a gateway's 502, 503, 504).
-    Busy(u16),
+    /// The provider is busy (429, or a gateway's 502, 503, 504), and may say for how long.
+    Busy(u16, Option<Duration>),
     /// All requests of one check are used up.
     OutOfRequests,
     /// The program is about to end by this signal.
@@ -42,7 +44,10 @@ impl fmt::Display for ProbeError {
             | Self::NotAllowed(why)
             | Self::NoProxy(why) => f.write_str(why),
             Self::TooLarge => f.write_str("the answer is larger than 1 MiB"),
-            Self::Busy(status) => write!(f, "the server answered {status} and asks to come back later"),
+            Self::Busy(status, Some(wait)) => {
+                write!(f, "the server answered {status}; the next request may be sent in {} s", whole(*wait))
+            }
+            Self::Busy(status, None) => write!(f, "the server answered {status}"),
             Self::OutOfRequests => write!(f, "the check has used its {MOST_REQUESTS} requests"),
             Self::Interrupted(signal) => write!(f, "interrupted ({})", signal.name()),
         }

@@ -247,7 +247,7 @@ impl<'a> Client<'a> {
                     self.waits.set(self.waits.get() + 1);
                     tokio::time::sleep(wait).await;
                 }
-                _ => return Err(ProbeError::Busy(answer.status)),
+                wait => return Err(ProbeError::Busy(answer.status, wait)),
             }
         }
     }

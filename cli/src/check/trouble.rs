@@ -53,6 +53,9 @@ impl From<&ProbeError> for Trouble {
         let passing = Self::offline(error.to_string());
         match error {
             ProbeError::Tls(_) => Self { exit: Exit::Untrusted, ..passing },
+            ProbeError::Busy(_, Some(wait)) => {
+                Self { exit: Exit::RateLimited, retry: Retry::After(*wait), ..passing }
+            }
             ProbeError::NoProxy(_) => Self { exit: Exit::Misconfigured, retry: Retry::Never, ..passing },
             _ => passing,
         }

@@ -57,6 +57,18 @@ mod signals {
     }
 
     #[test]
+    fn a_token_endpoint_that_asks_to_wait_for_long_stops_the_check_with_that() {
+        let (idp, desk) = (Idp::new(), Desk::new());
+        let waiting = start(&idp, &desk);
+        idp.change(|rules| rules.always = Some(("/token", "429 Too Many Requests\r\nRetry-After: 86400")));
+        browse(&waiting.callback("code=c0de"));
+        let said = waiting.end();
+        let report = report(&said);
+        assert_eq!((said.code, &report["complete"]), (14, &json!(false)), "{report}");
+        assert!(said.out.contains("in 3600 s"), "{report}");
+    }
+
+    #[test]
     fn a_pasted_address_is_read_as_by_login() {
         let (idp, desk) = (Idp::new(), Desk::new());
         let mut waiting = start(&idp, &desk);
