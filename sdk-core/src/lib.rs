@@ -48,12 +48,19 @@ pub mod fuzzing;
 #[path = "../testing/mod.rs"]
 mod testing;
 
+/// For the command line's `check`, which tries a provider without a session: the SDK's proxies, waits and words.
+#[doc(hidden)]
+pub mod network {
+    pub use crate::net::{Proxies, Way, untrusted_reason, wait_asked};
+}
+
 #[doc(hidden)]
 pub use account::decision;
 pub use account::{AccessToken, RevocationOutcome, SessionInfo, SignOutOutcome};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
 pub use client::Moorline;
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
+pub use crypto::SIGNATURE_ALGORITHMS;
 pub use dpop::TokenType;
 pub use error::{
     Error, ReauthReason, Retry, SignedOutReason, StorageLostReason, StorageUnavailableReason, Vocabulary,
