@@ -128,6 +128,31 @@ async fn a_foreign_callback_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_malformed_callback_with_the_right_state_is_rejected_and_the_sign_in_goes_on() {
+    let device = Device::new().await;
+    let session = device.process();
+    let mine = callback(&device, &session).await;
+    let without_code = format!("com.example.notes:/signed-in?{}", mine.split_once('&').unwrap().1);
+    for malformed in [
+        without_code.clone(),
+        format!("{without_code}&code="),
+        format!("{without_code}&error="),
+        format!("{without_code}&error=&code="),
+        format!("{without_code}&error=access_denied&error=access_denied"),
+        format!("{mine}&code=another"),
+        format!("{mine}&code={}", Url::parse(&mine).unwrap().query_pairs().next().unwrap().1),
+        format!("{mine}&state=another"),
+        format!("{mine}&iss=https%3A%2F%2Fevil.example"),
+    ] {
+        let error = session.sign_in.finish(&malformed).await.unwrap_err();
+        assert_eq!(code_of(&error), "invalid_callback", "{malformed}");
+        assert_eq!(session.state(), SessionState::SigningIn, "{malformed}");
+    }
+    assert_eq!(device.provider.count("/token"), 0);
+    session.sign_in.finish(&format!("{mine}&error=&x=1&x=1")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_callback_of_another_issuer_or_without_one_ends_the_sign_in() {
     for iss in ["&iss=https%3A%2F%2Fevil.example", ""] {
         let device = Device::new().await;
