@@ -200,12 +200,15 @@ fn form(body: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// The tokens in a document, or in a form. If a name is repeated in a document, the last counts. What precedes the
-/// document (a warning of the server's own, say) says nothing.
+/// document says nothing.
 fn read_tokens(body: &[u8]) -> Option<Tokens> {
-    let document = body.iter().position(|byte| *byte == b'{').map(|start| &body[start..]);
-    let object = json::read::<WipedObject>(body).or_else(|| json::read(document?));
-    let object = object.or_else(|| WipedObject::deserialize(Value::Object(form(body)?)).ok())?;
-    tokens(&object)
+    if let Some(object) = json::read::<WipedObject>(body) {
+        return tokens(&object);
+    }
+    json::find(body, tokens).or_else(|| {
+        let form = WipedObject::deserialize(Value::Object(form(body)?)).ok()?;
+        tokens(&form)
+    })
 }
 
 fn tokens(body: &Map<String, Value>) -> Option<Tokens> {

@@ -183,6 +183,7 @@ fn a_successor_is_taken_however_odd_the_response_that_it_comes_in() {
         format!("[{plain}]"),
         format!(")]}}',\n{plain}"),
         format!("<br />\n<b>Warning</b>: deprecated\n{plain}"),
+        format!("<b>Warning</b>: {{main}} in x.php: {{\n{plain}"),
         format!("\u{feff}{plain}"),
         plain.replace(r#""r""#, "\"r\",\"scope\":7"),
         "access_token=a&token_type=bearer&expires_in=900&refresh_token=r".to_owned(),
@@ -241,6 +242,8 @@ fn what_is_cut_is_unclear_and_no_panic() {
     for length in 0..plain.len() {
         assert!(matches!(read(200, &plain[..length]), TokenResponse::Unclear { .. }), "{length}");
     }
+    let nested = r#"{"upstream":{"access_token":"another's"},"access_token":"a","refresh_"#;
+    assert!(matches!(read(200, nested), TokenResponse::Unclear { succeeded: true, .. }));
     let response = |body: &[u8]| {
         let response =
             Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() };

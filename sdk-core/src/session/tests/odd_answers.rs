@@ -67,6 +67,7 @@ const ODD: &[Odd] = &[
     ("NUL behind it", |body| ok(&format!("{body}\0"))),
     ("a comment behind it", |body| ok(&format!("{body}<!-- served by x -->"))),
     ("a warning before it", |body| ok(&format!("<b>Warning</b>: deprecated\n{body}"))),
+    ("a warning with braces before it", |body| ok(&format!("<b>Warning</b>: {{main}} in x.php\n{body}"))),
     ("UTF-16", |body| {
         let units = [0xfeff].into_iter().chain(body.encode_utf16());
         http(200, "", &units.flat_map(u16::to_le_bytes).collect::<Vec<_>>())
