@@ -230,7 +230,9 @@ impl Provider {
         let Some(token) = &tokens.id_token else {
             return Err(Error::refused("invalid_id_token", "the provider sent no ID token"));
         };
-        let metadata = self.metadata_for(metadata, token.expose()).await?;
+        // What is behind it is no part of it.
+        let token = token.expose().trim_ascii_end();
+        let metadata = self.metadata_for(metadata, token).await?;
         let device_time = self.device_time();
         // The provider's own time, from the response that the token came in: the device's may be wrong by years.
         let provider_time = self.sender.time_at(&metadata.token_endpoint).unwrap_or(device_time);
@@ -244,12 +246,11 @@ impl Provider {
             now: provider_time,
             leeway: DEFAULT_LEEWAY,
         };
-        let check =
-            |keys: &Jwks, now| id_token::verify_with(token.expose(), keys, &Expectations { now, ..expected });
+        let check = |keys: &Jwks, now| id_token::verify_with(token, keys, &Expectations { now, ..expected });
         let unknown = |verdict: &Result<_, _>| matches!(verdict, Err(IdTokenError::UnknownKey));
         let verdict = self.with_keys(
             &metadata,
-            token.expose(),
+            token,
             |keys| {
                 match check(keys, provider_time) {
                     // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token

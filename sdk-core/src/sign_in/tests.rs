@@ -226,6 +226,18 @@ async fn an_id_token_that_is_not_accepted_gives_no_session_and_leaves_none() {
 }
 
 #[tokio::test]
+async fn white_space_behind_an_id_token_does_not_cost_the_sign_in() {
+    let device = Device::new().await;
+    device.provider.fault(Fault::Odd(|body| {
+        let mut tokens: serde_json::Value = serde_json::from_str(body).unwrap();
+        tokens["id_token"] = format!("{}\r\n", tokens["id_token"].as_str().unwrap()).into();
+        let body = tokens.to_string();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into()
+    }));
+    device.sign_in(&device.process()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_failed_sign_in_revokes_nothing_that_the_standing_session_may_hang_on() {
     for (apart, revocations) in [(true, 1), (false, 0)] {
         let device = Device::new().await;
