@@ -17,7 +17,7 @@ use super::{
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
     store::AccountStore,
-    unsaved::Unsaved,
+    unsaved::{Unsaved, to_save},
 };
 use crate::{
     dpop::is_about_the_proof,
@@ -286,7 +286,7 @@ impl Refresher {
         let unused = revocation.clone();
         let successor = successor_of(&issued, self.provider.configuration().allows_bearer());
         let (id_token, provider) = (tokens.id_token.clone(), self.provider.clone());
-        let settled = self.store.update_reserved(move |account| {
+        let settled = self.store.update_reserved(to_save(&issued), move |account| {
             let action = decide(answered(&sent, Verdict::Issued, account));
             if action != Action::Store {
                 return dropped(action, account, revocation, &login_state);

@@ -210,14 +210,22 @@ impl AccountStore {
     }
 
     /// Changes the account durably, in the space that [`prepare_exchange`](Self::prepare_exchange) has secured, if it
-    /// has.
+    /// has. If others change the vault, the answer to a token, the one that this change stores, is first saved beside
+    /// it: this process may be killed while it waits.
     pub(super) async fn update_reserved<T: Send + 'static>(
         &self,
+        answer: Option<(Secret, WipedBytes)>,
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
     ) -> Result<T, Error> {
         let id = self.id.clone();
         let written = self.change_vault(move |vault| {
-            vault.update_reserved(&id, |contents| observed(contents.account_mut(&id), change))
+            let save = |vault: &Vault| {
+                let Some((sent, mut answer)) = answer else { return };
+                if let Err(error) = vault.save_answer(&id, &sent, &mut answer) {
+                    tracing::warn!(%error, "a new token came and could not be saved beside the vault; waiting for it");
+                }
+            };
+            vault.update_reserved(&id, save, |contents| observed(contents.account_mut(&id), change))
         });
         Ok(self.observe_update(written.await?))
     }

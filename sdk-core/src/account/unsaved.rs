@@ -22,10 +22,8 @@ impl Unsaved {
     /// holder of the lease finds it. (A provider that knows attempts would send it again.) If that fails, it stays in
     /// memory.
     pub(super) async fn keep(&self, issued: Issued) {
-        if !issued.with_attempt {
-            let mut answer = WipedBytes::default();
-            serde_json::to_writer(&mut answer, &issued).expect("the answer is JSON");
-            match self.store.save_answer(&issued.sent, answer).await {
+        if let Some((sent, answer)) = to_save(&issued) {
+            match self.store.save_answer(&sent, answer).await {
                 Ok(()) => return,
                 Err(error) => {
                     tracing::error!(%error, "a new token came and cannot be stored; it is in memory only")
@@ -53,4 +51,15 @@ impl Unsaved {
             tracing::info!(%error, "a saved answer that is settled stays in the folder");
         }
     }
+}
+
+/// What to save of an answer beside the vault, and the token that it answers. `None` if the provider would send it
+/// again.
+pub(super) fn to_save(issued: &Issued) -> Option<(Secret, WipedBytes)> {
+    if issued.with_attempt {
+        return None;
+    }
+    let mut answer = WipedBytes::default();
+    serde_json::to_writer(&mut answer, issued).expect("the answer is JSON");
+    Some((issued.sent.clone(), answer))
 }

@@ -305,7 +305,8 @@ impl LockFile {
 #[error("{} is not a regular file, but the SDK needs one there; rename or remove it", .0.display())]
 pub(super) struct NotAFile(PathBuf);
 
-const LOCK: &str = "vault.lock";
+/// The lock of the vault.
+pub(super) const LOCK: &str = "vault.lock";
 const TEMPORARY: &str = ".tmp-";
 const ASIDE: &str = ".unreadable-";
 /// No vault is larger: a longer file is damaged, and must not fill the memory.

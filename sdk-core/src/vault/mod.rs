@@ -25,6 +25,7 @@
 
 mod answers;
 mod attempts;
+mod change;
 mod contents;
 mod disk;
 mod error;
@@ -37,7 +38,7 @@ mod tests;
 use std::{
     fmt,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -46,6 +47,7 @@ pub(crate) use self::{
     lease::{record as sent_record, sent_before},
 };
 pub(crate) use self::{
+    change::{Begun, Change, Snapshot, Updated, WhenLost},
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
         TokenRefusal,
@@ -56,7 +58,7 @@ pub(crate) use self::{
     lease::{Lease, SentBefore},
 };
 use self::{
-    folder::{Folder, LockFile},
+    folder::{Folder, Lock, LockFile},
     format::{KeyId, Kind},
 };
 use crate::{
@@ -64,24 +66,6 @@ use crate::{
     secret::Secret,
     wiped::WipedBytes,
 };
-
-/// The result of a change to the vault.
-pub(crate) enum Change<T> {
-    /// To be made durable.
-    Write(T),
-    /// Nothing has changed.
-    Keep(T),
-}
-
-/// What to do about a vault that cannot be read any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum WhenLost {
-    /// Return the error.
-    Fail,
-    /// Start with an empty one: the user signs in or out, so what was lost is no longer needed. (A vault of a newer
-    /// version is not lost.)
-    StartAnew,
-}
 
 /// The vault of one folder.
 pub(crate) struct Vault {
@@ -124,31 +108,40 @@ impl Vault {
         when_lost: WhenLost,
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
-        self.update_into(None, when_lost, change)
+        self.update_alone(self.keep_others_out()?, None, when_lost, change)
     }
 
-    /// The same, written into the space that [`prepare_exchange`](Self::prepare_exchange) has secured.
+    /// The same, written into the space that [`prepare_exchange`](Self::prepare_exchange) has secured. `before_waiting`
+    /// is called first if others have to be waited for.
     pub(crate) fn update_reserved<T>(
         &self,
         account: &AccountId,
+        before_waiting: impl FnOnce(&Self),
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
-        self.update_into(Some(&lease::slot_of_account(account)), WhenLost::Fail, change)
+        let alone = match self.try_keep_others_out()? {
+            Some(alone) => alone,
+            None => {
+                before_waiting(self);
+                self.keep_others_out()?
+            }
+        };
+        self.update_alone(alone, Some(&lease::slot_of_account(account)), WhenLost::Fail, change)
     }
 
-    fn update_into<T>(
+    fn update_alone<T>(
         &self,
+        alone: Alone<'_>,
         slot: Option<&str>,
         when_lost: WhenLost,
         change: impl FnOnce(&mut Contents) -> Change<T>,
     ) -> Result<Updated<T>, VaultError> {
-        let alone = self.keep_others_out()?;
         let mut memory = self.memory();
         let mut snapshot = match (self.open_or_move_aside(&mut memory), when_lost) {
-            (Err(VaultError::Damaged), WhenLost::StartAnew) => Snapshot::empty(&memory),
+            (Err(VaultError::Damaged), WhenLost::StartAnew) => Snapshot::empty(memory.readings),
             (Err(VaultError::KeyGone), WhenLost::StartAnew) => {
                 self.folder.move_aside(FILE)?;
-                Snapshot::empty(&memory)
+                Snapshot::empty(memory.readings)
             }
             (snapshot, _) => snapshot?,
         };
@@ -297,6 +290,20 @@ impl Vault {
         Ok(Alone { lock: self.folder.lock()?, _turn: turn })
     }
 
+    /// The same without waiting; `None` if another thread or process is changing the vault.
+    fn try_keep_others_out(&self) -> Result<Option<Alone<'_>>, VaultError> {
+        let turn = match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(TryLockError::Poisoned(turn)) => turn.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        Ok(match self.folder.try_lock(folder::LOCK)? {
+            Lock::Held(file) => Some(Alone { lock: Some(file), _turn: turn }),
+            Lock::Unsupported => Some(Alone { lock: None, _turn: turn }),
+            Lock::Busy => None,
+        })
+    }
+
     /// Whether a vault of this folder could not be read once, and lies aside.
     fn was_lost(&self) -> bool {
         self.folder.moved_aside(FILE).next().is_some()
@@ -338,7 +345,11 @@ impl Vault {
         memory.readings += 1;
         let Some(file) = self.folder.read(FILE)? else {
             // Once a damaged vault was moved aside, there is none; that is not the same as never having had one.
-            return if self.was_lost() { Err(VaultError::Damaged) } else { Ok(Snapshot::empty(memory)) };
+            return if self.was_lost() {
+                Err(VaultError::Damaged)
+            } else {
+                Ok(Snapshot::empty(memory.readings))
+            };
         };
         let id = format::key_id(Kind::Vault, &file)?;
         let secret = match &memory.key {
@@ -385,52 +396,6 @@ impl fmt::Debug for Vault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vault").field("folder", &self.folder).finish_non_exhaustive()
     }
-}
-
-/// What a refresh begins with.
-#[derive(Debug)]
-pub(crate) struct Begun {
-    pub(crate) state: StoredState,
-    /// `None` if there is nothing to send, or the provider knows no attempts.
-    pub(crate) attempt: Option<Secret>,
-    /// See [`Snapshot::reading`].
-    pub(crate) reading: u64,
-}
-
-/// What the vault held at some moment.
-#[derive(Debug, Default)]
-pub(crate) struct Snapshot {
-    pub(crate) contents: Contents,
-    /// Grows with each change of one vault. A vault that was lost, and that another process has replaced, starts again
-    /// at 1.
-    pub(crate) revision: u64,
-    /// The place of this reading among those of this process: of two, the higher saw the later contents, whatever
-    /// their revisions are.
-    pub(crate) reading: u64,
-    key_id: Option<KeyId>,
-    /// The contents' length in bytes, without padding.
-    length: usize,
-}
-
-impl Snapshot {
-    fn empty(memory: &Memory) -> Self {
-        Self { reading: memory.readings, ..Self::default() }
-    }
-
-    /// The state of an account.
-    pub(crate) fn state(&self, id: &AccountId) -> StoredState {
-        self.contents.account(id).map_or(StoredState::NeverSignedIn, |account| account.state.clone())
-    }
-}
-
-/// The result of an update, and the vault's revision after it.
-#[derive(Debug)]
-pub(crate) struct Updated<T> {
-    pub(crate) outcome: T,
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare revisions"))]
-    pub(crate) revision: u64,
-    /// See [`Snapshot::reading`].
-    pub(crate) reading: u64,
 }
 
 /// Nobody else changes the vault while this lives.

@@ -49,6 +49,34 @@ async fn an_answer_that_comes_while_a_frozen_process_holds_the_vaults_lock_outli
 }
 
 #[tokio::test]
+async fn an_answer_outlives_a_process_that_is_killed_while_it_waits_for_the_vaults_lock() {
+    let (device, session) = without_attempts().await;
+    let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
+    let frozen = frozen(&device);
+    gate.open();
+    while device.files("answer-").is_empty() {
+        assert!(!refreshing.is_finished(), "it gave up first");
+        tokio::task::yield_now().await;
+    }
+    // What the folder holds at this moment is what a kill leaves.
+    let left = tempfile::tempdir().unwrap();
+    for name in ["vault.moorline", "answer-"] {
+        let file = device.files(name).remove(0);
+        std::fs::copy(&file, left.path().join(file.file_name().unwrap())).unwrap();
+    }
+    drop(frozen);
+    refreshing.await.unwrap().unwrap();
+    assert!(device.files("answer-").is_empty(), "the vault has it");
+    for entry in std::fs::read_dir(left.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), device.folder().join(entry.file_name())).unwrap();
+    }
+    let next = device.process();
+    next.access_token(a_new_one(&next)).await.unwrap();
+    assert_eq!((device.provider.refreshes().len(), device.provider.live_generation()), (1, Some(1)));
+}
+
+#[tokio::test]
 async fn a_sign_out_revokes_the_successor_that_was_only_saved_beside_the_vault() {
     let (device, session) = without_attempts().await;
     drop(answered_behind_a_frozen_process(&device, session).await);

@@ -188,12 +188,16 @@ fn a_power_cut_at_any_step_of_an_exchange_leaves_the_old_token_or_the_new_one() 
         vault.prepare_exchange(&held, &sent).unwrap();
         let steps = home.disk.take_steps();
         prepared = steps.len();
-        let stored = vault.update_reserved(&id("a"), |contents| {
-            if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
-                session.refresh_token = Some(Secret::new("rt-2".into()));
-            }
-            Change::Write(())
-        });
+        let stored = vault.update_reserved(
+            &id("a"),
+            |_| {},
+            |contents| {
+                if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
+                    session.refresh_token = Some(Secret::new("rt-2".into()));
+                }
+                Change::Write(())
+            },
+        );
         stored.unwrap();
         home.disk.put_back(steps);
     });

@@ -12,12 +12,16 @@ fn prepare(vault: &Vault, lease: &Lease, token: &str) -> Result<SentBefore, Vaul
 
 /// Stores a successor in the space that was secured.
 fn rotate(vault: &Vault, to: &str) -> Result<u64, VaultError> {
-    let updated = vault.update_reserved(&id("a"), |contents| {
-        if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
-            session.refresh_token = Some(Secret::new(to.into()));
-        }
-        Change::Write(())
-    });
+    let updated = vault.update_reserved(
+        &id("a"),
+        |_| {},
+        |contents| {
+            if let StoredState::SignedIn(session) = &mut contents.account_mut(&id("a")).state {
+                session.refresh_token = Some(Secret::new(to.into()));
+            }
+            Change::Write(())
+        },
+    );
     Ok(updated?.revision)
 }
 
@@ -217,10 +221,14 @@ fn two_accounts_of_one_vault_have_a_slot_each() {
     let other = home.open();
     let other_lease = other.try_lease(&id("b")).unwrap().unwrap();
     other.prepare_exchange(&other_lease, &Secret::new("rt-b".into())).unwrap();
-    let updated = other.update_reserved(&id("b"), |contents| {
-        let _ = contents.account_mut(&id("b"));
-        Change::Write(())
-    });
+    let updated = other.update_reserved(
+        &id("b"),
+        |_| {},
+        |contents| {
+            let _ = contents.account_mut(&id("b"));
+            Change::Write(())
+        },
+    );
     updated.unwrap();
     home.disk.fill(true);
     rotate(&vault, "rt-2").expect("its space is still secured");
