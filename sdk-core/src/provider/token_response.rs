@@ -135,9 +135,9 @@ pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refu
     })
 }
 
-/// An error that is written in a way of the provider's own. RFC 6749 §5.2 has a JSON object with one of two statuses: any
-/// such object counts, because the names of its members differ from vendor to vendor. Its meaning is unknown, whatever
-/// it says. With a status of success, only an `error` object is an error.
+/// An error that is written in a way of the provider's own. RFC 6749 §5.2 has a JSON object with one of two statuses:
+/// any such object counts, because the names of its members differ from vendor to vendor. With a status of success,
+/// only an `error` object is an error.
 ///
 /// `null` counts as absent, an object without members says nothing, and tokens are no error.
 fn unknown_refusal(response: &Response, sent: &[&Secret]) -> Option<Refusal> {

@@ -8,7 +8,8 @@ use crate::{
     vault::PendingLogin,
 };
 
-/// A callback that is well formed, but not checked yet. What is not is no decision of the provider's: it ends no sign-in.
+/// A callback that is well formed, but not checked yet. A malformed one is no decision of the provider's, and ends no
+/// sign-in.
 #[derive(Debug)]
 pub(crate) struct Callback {
     url: Url,
@@ -24,8 +25,8 @@ enum Answer {
 }
 
 impl Callback {
-    /// Reads what RFC 6749 §4.1.2 defines. What is empty counts as absent, and what it defines must not be repeated, not
-    /// even with the same value (§3.1). Anything else is ignored. If there is an error, a code beside it is ignored, too.
+    /// Reads the parameters that RFC 6749 §4.1.2 and RFC 9207 define. An empty one counts as absent, and none may be
+    /// repeated, not even with the same value (RFC 6749 §3.1). Others are ignored, and so is a code beside an error.
     ///
     /// # Errors
     /// [`Error::Refused`] if it is no callback.

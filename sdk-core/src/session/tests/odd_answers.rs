@@ -164,8 +164,8 @@ async fn the_providers_word_that_a_session_is_over_ends_it_however_it_is_written
     }
 }
 
-/// RFC 6749 §A.17 allows a space, and no line break; but a provider that issues one may have stored it, too. Nobody else
-/// knows what the token means, so it is sent as it was issued.
+/// RFC 6749 §A.17 allows a space, and no line break. But a provider that issues one may have stored it, too: the token
+/// is opaque, and is sent as it was issued.
 #[tokio::test]
 async fn a_refresh_token_is_sent_as_it_was_issued_also_with_white_space_at_its_end() {
     let issued = [
