@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
@@ -189,4 +190,20 @@ async fn a_refresh_token_is_sent_as_it_was_issued_also_with_white_space_at_its_e
         assert_eq!(sent[1..], ["seen-rt\n", "seen-rt ", "\tseen rt\r\n"]);
         assert!(matches!(session.state(), SessionState::SignedIn(_)));
     }
+}
+
+#[tokio::test]
+async fn an_access_token_with_a_line_break_at_its_end_is_sent_without_it() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device
+        .provider
+        .fault(Fault::Instead(200, r#"{"access_token":"at-1\n","token_type":"DPoP","expires_in":900}"#));
+    session.access_token(a_new_one(&session)).await.unwrap();
+    let url = format!("{}/api", device.provider.issuer);
+    let headers = session.api.request_headers("GET", &url, std::time::Duration::ZERO).await.unwrap();
+    assert_eq!(headers.authorization(), "DPoP at-1");
+    let claims = headers.dpop().unwrap().split('.').nth(1).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert_eq!(claims["ath"], URL_SAFE_NO_PAD.encode(crate::crypto::sha256(b"at-1")));
 }
