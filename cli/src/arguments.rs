@@ -301,9 +301,12 @@ const EXITS_OF_CHECK: [(Exit, &str); 8] = [
     (Exit::Success, "no check failed; warnings are allowed"),
     (Exit::Unfit, "at least one check failed"),
     (Exit::Offline, "the provider cannot be reached, or something else answers, such as a captive portal"),
-    (Exit::RateLimited, "the provider asks to wait (Retry-After)"),
+    (Exit::RateLimited, "the provider asks to wait (429 or Retry-After)"),
     (Exit::Untrusted, "its certificate is not trusted"),
-    (Exit::Misconfigured, "there is no issuer at this address, or it takes --allow-http"),
+    (
+        Exit::Misconfigured,
+        "there is no issuer at this address, it takes --allow-http, or the proxy is malformed",
+    ),
     (Exit::Cancelled, "a sign-in was called off, or nobody came back from the browser"),
     (Exit::Refused, "the provider refused a later sign-in"),
 ];

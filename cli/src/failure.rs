@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     DamagedProfile { file: PathBuf, why: String },
     /// The command line is wrong.
     Usage(String),
+    /// What is there is no folder, or a link that leads nowhere, and sessions are stored there.
+    InTheWay { path: PathBuf, is_link: bool },
     /// A file of the program cannot be read or written.
     Local(String),
     /// The provider to check cannot be judged.
@@ -92,7 +94,9 @@ impl Failure {
         match self {
             Self::Sdk(error) | Self::RefreshRefused { error, .. } => exit_of(error),
             Self::CodeExpired(failure) => failure.exit(),
-            Self::KeyStore(_) | Self::Unsaved(_) | Self::SessionOutOfSight { .. } => Exit::StorageUnavailable,
+            Self::KeyStore(_) | Self::Unsaved(_) | Self::SessionOutOfSight { .. } | Self::InTheWay { .. } => {
+                Exit::StorageUnavailable
+            }
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
             Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
@@ -112,6 +116,7 @@ impl Failure {
             Self::NoProfile(_) => Some(SignedOutReason::NeverSignedIn.code()),
             Self::SessionOutOfSight { .. } => Some(StorageUnavailableReason::Locked.code()),
             Self::KeyStore(error) => Some(reason_of(error).code()),
+            Self::InTheWay { .. } => Some(StorageUnavailableReason::Failed.code()),
             _ => None,
         }
     }
@@ -133,7 +138,9 @@ impl Failure {
             Self::Sdk(error) | Self::RefreshRefused { error, .. } => error.retry(),
             Self::CodeExpired(failure) => failure.retry(),
             Self::KeyStore(KeyStoreError::Locked) => Retry::WhenUnlocked,
-            Self::KeyStore(KeyStoreError::TimedOut) | Self::SessionOutOfSight { .. } => Retry::Now,
+            Self::KeyStore(KeyStoreError::TimedOut)
+            | Self::SessionOutOfSight { .. }
+            | Self::InTheWay { .. } => Retry::Now,
             Self::Check(unjudged) => unjudged.retry,
             Self::TimedOut(_) | Self::Interrupted(_) | Self::ProviderUnavailable { .. } => Retry::Now,
             _ => Retry::Never,
@@ -185,6 +192,10 @@ impl Display for Failure {
                 match reason {
                     Some(reason) => write!(f, "{text}: {reason}"),
                     None => f.write_str(&text),
+                }?;
+                match error {
+                    Error::StorageUnavailable(reason) => write_folder(f, *reason),
+                    _ => Ok(()),
                 }
             }
             Self::CodeExpired(failure) => failure.fmt(f),
@@ -192,11 +203,24 @@ impl Display for Failure {
                 f,
                 "the vault of profile {profile:?} cannot be read at present, and may hold a session with {issuer}"
             ),
-            Self::Unsaved(error) => write!(
-                f,
-                "a new token was received and could not be stored: {}",
-                error.message(Vocabulary::CommandLine)
-            ),
+            Self::Unsaved(error) => {
+                write!(
+                    f,
+                    "a new token was received and could not be stored: {}",
+                    error.message(Vocabulary::CommandLine)
+                )?;
+                write_folder(f, StorageUnavailableReason::Failed)
+            }
+            Self::InTheWay { path, is_link: false } => {
+                write!(
+                    f,
+                    "{} is not a folder, and sessions are stored in a folder of that name",
+                    path.display()
+                )
+            }
+            Self::InTheWay { path, is_link: true } => {
+                write!(f, "{} is a link that leads nowhere, and sessions are stored there", path.display())
+            }
             Self::KeyStore(error) => write!(f, "there is no key store for the vault's key: {error}"),
             Self::NoProfile(name) => write!(f, "nobody is signed in: there is no profile {name:?}"),
             Self::DamagedProfile { file, why } => {
@@ -222,6 +246,16 @@ impl Display for Failure {
             ),
             Self::Interrupted(signal) => write!(f, "interrupted ({})", signal.name()),
         }
+    }
+}
+
+/// Names the folder that a user can free, unlock or repair, unless the key store alone is at fault.
+fn write_folder(f: &mut fmt::Formatter<'_>, reason: StorageUnavailableReason) -> fmt::Result {
+    let is_of_key_store =
+        matches!(reason, StorageUnavailableReason::Locked | StorageUnavailableReason::NoKeyStore);
+    match reasons::storage_folder().filter(|_| !is_of_key_store) {
+        Some(folder) => write!(f, " (the profile is stored in {})", folder.display()),
+        None => Ok(()),
     }
 }
 

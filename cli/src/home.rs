@@ -37,6 +37,26 @@ fn usual() -> Option<PathBuf> {
     base.map(|base| base.join("moorline"))
 }
 
+/// Finds what is in the way of `folder` or of a folder above it. What is missing is in nobody's way.
+///
+/// # Errors
+/// [`Failure::InTheWay`] for a file, a pipe or the like, and for a link that leads nowhere.
+pub(crate) fn check_folder(folder: &Path) -> Result<(), Failure> {
+    let ancestors: Vec<&Path> = folder.ancestors().collect();
+    for path in ancestors.into_iter().rev() {
+        let is_link = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => false,
+            // The system names what it does not permit.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+            Err(_) if fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink()) => true,
+            Err(_) => return Ok(()),
+        };
+        return Err(Failure::InTheWay { path: path.to_owned(), is_link });
+    }
+    Ok(())
+}
+
 /// Makes `folder` and its parents, for the owner alone.
 pub(crate) fn make_private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

@@ -8,7 +8,7 @@ pub(crate) mod fuzzing;
 mod spellings;
 
 use std::fmt;
-use std::io::{BufRead as _, Read as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,7 +24,8 @@ pub(crate) struct Expected {
     /// How the redirect URI may be written: without its scheme, with each name of this machine.
     addresses: Vec<String>,
     state: String,
-    issuer: String,
+    /// The only `iss` to accept, if not any.
+    issuer: Option<String>,
 }
 
 /// Why no callback was found in the text. It never quotes the text, which may hold a code.
@@ -33,20 +34,27 @@ pub(crate) enum Problem {
     NotTheAddress,
     Incomplete(&'static str),
     CutByTerminal(usize),
+    /// A program has put an ellipsis in the place of a part.
+    Shortened,
     OtherSignIn,
     OtherIssuer,
     Repeated,
 }
 
 impl Expected {
-    pub(crate) fn new(redirect_uri: &str, state: &str, issuer: &str) -> Self {
+    pub(crate) fn new(redirect_uri: &str, state: &str, issuer: Option<&str>) -> Self {
         let (mut addresses, uri) = (Vec::new(), Url::parse(redirect_uri).ok());
         if let Some((uri, port)) = uri.as_ref().and_then(|uri| Some((uri, uri.port()?))) {
             addresses.extend(
                 ["127.0.0.1", "localhost", "[::1]"].map(|host| format!("{host}:{port}{}?", uri.path())),
             );
         }
-        Self { redirect_uri: redirect_uri.into(), addresses, state: state.into(), issuer: issuer.into() }
+        Self {
+            redirect_uri: redirect_uri.into(),
+            addresses,
+            state: state.into(),
+            issuer: issuer.map(str::to_owned),
+        }
     }
 
     pub(crate) fn redirect_uri(&self) -> &str {
@@ -55,8 +63,20 @@ impl Expected {
 
     /// The callback in these lines, which may be one that was wrapped.
     pub(crate) fn find(&self, lines: &[String], from_terminal: bool) -> Result<String, Problem> {
-        let lines: Vec<&str> =
-            lines.iter().map(|line| line.trim_matches(|c: char| c.is_whitespace() || c == '>')).collect();
+        let found = self.find_in(&lines.iter().map(|line| trimmed(line)).collect::<Vec<_>>(), from_terminal);
+        // A wrapped address in a table of several columns.
+        found.or_else(|problem| {
+            let columns = lines.iter().map(|line| line.matches(is_bar).count() + 1).max().unwrap_or_default();
+            let column =
+                |at: usize| lines.iter().map(move |line| line.split(is_bar).nth(at).unwrap_or_default());
+            (0..columns.min(MOST_COLUMNS))
+                .map(|at| column(at).map(trimmed).filter(|cell| !cell.is_empty()).collect::<Vec<_>>())
+                .find_map(|cells| self.find_in(&cells, from_terminal).ok())
+                .ok_or(problem)
+        })
+    }
+
+    fn find_in(&self, lines: &[&str], from_terminal: bool) -> Result<String, Problem> {
         let (mut best, mut is_long) = (Problem::NotTheAddress, false);
         for start in (0..lines.len()).rev() {
             for end in ends(&lines[start..]) {
@@ -75,37 +95,75 @@ impl Expected {
             }
         }
         match best {
-            Problem::Incomplete(_) if is_long => Err(cut(&lines)),
+            Problem::Incomplete(_) if is_long => Err(cut(lines)),
             problem => Err(problem),
         }
     }
 
+    /// In a text with several addresses, the last one that is a callback, or else why the last one is none.
     fn callback_in(&self, text: &str) -> Result<String, Problem> {
-        let query = self.query_in(text).ok_or(Problem::NotTheAddress)?;
-        let query = query.split('#').next().unwrap_or_default();
-        let trimmed = query.trim_end_matches(['.', ',', ';', ':', '!', ')', ']', '}', '*', '\\']);
-        self.check(trimmed).or_else(|problem| self.check(query).map_err(|_| problem))
+        let mut last = None;
+        for query in self.queries_in(text) {
+            match self.callback_of(query) {
+                Ok(callback) => return Ok(callback),
+                Err(problem) => last = last.or(Some(problem)),
+            }
+        }
+        match last {
+            None if self.is_cut_before_query(text) => Err(Problem::Shortened),
+            None => Err(Problem::NotTheAddress),
+            Some(problem) => Err(problem),
+        }
     }
 
-    /// What follows the redirect URI, or a query alone.
-    fn query_in<'a>(&self, text: &'a str) -> Option<&'a str> {
-        let found = self
+    fn callback_of(&self, query: &str) -> Result<String, Problem> {
+        let query = query.split('#').next().unwrap_or_default();
+        let trimmed = query.trim_end_matches(CLOSING);
+        // An address has ASCII alone (RFC 3986 §2), but a browser may show more of it, between two parameters.
+        let at = trimmed.find(|c: char| !c.is_ascii()).filter(|at| !trimmed[*at..].contains('&'));
+        let plain = trimmed[..at.unwrap_or(trimmed.len())].trim_end_matches(CLOSING);
+        let all = [plain, trimmed, query];
+        if all.iter().any(|query| is_shortened(query)) {
+            return Err(Problem::Shortened);
+        }
+        let mut tried = all.into_iter().map(|query| self.check(query));
+        let first = tried.next().unwrap_or(Err(Problem::NotTheAddress));
+        first.or_else(|problem| tried.find_map(Result::ok).ok_or(problem))
+    }
+
+    /// Whether the redirect URI itself was shortened.
+    fn is_cut_before_query(&self, text: &str) -> bool {
+        let origins = self.addresses.iter().filter_map(|address| address.split_inclusive('/').next());
+        origins
+            .flat_map(|origin| text.match_indices(origin))
+            .any(|(at, _)| text[at..].split(ends_address).next().is_some_and(ends_in_ellipsis))
+    }
+
+    /// What follows the redirect URI, the last one first, or a query alone.
+    fn queries_in<'a>(&self, text: &'a str) -> Vec<&'a str> {
+        let mut found: Vec<usize> = self
             .addresses
             .iter()
-            .filter_map(|address| Some(text.rfind(address.as_str())? + address.len()))
-            .max();
-        let at = match found {
-            Some(at) => at,
-            None if text.contains("://") => return None,
-            None => {
-                let state = text.find("state=")?;
+            .flat_map(|address| text.rmatch_indices(address.as_str()).map(|(at, address)| at + address.len()))
+            .collect();
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        if found.is_empty() && !text.contains("://") {
+            found.extend(text.find("state=").map(|state| {
                 text[..state]
                     .rfind(ends_address)
                     .map_or(0, |at| at + text[at..].chars().next().map_or(1, char::len_utf8))
+            }));
+        }
+        let (mut queries, mut last) = (Vec::new(), text.len());
+        for at in found.into_iter().take(MOST_ADDRESSES) {
+            let query = text[at..].split(ends_address).next().unwrap_or_default();
+            // An address within another one is the inner one alone.
+            if at + query.len() <= last {
+                queries.push(query.trim_start_matches('?'));
+                last = at;
             }
-        };
-        let query = text[at..].split(ends_address).next()?;
-        Some(query.trim_start_matches('?'))
+        }
+        queries
     }
 
     fn check(&self, query: &str) -> Result<String, Problem> {
@@ -126,11 +184,13 @@ impl Expected {
         {
             return Err(Problem::Repeated);
         }
-        match value("iss") {
-            Some(iss) if iss == self.issuer => {}
-            Some(iss) if self.issuer.starts_with(iss) => return Err(Problem::Incomplete("whole iss")),
-            Some(_) => return Err(Problem::OtherIssuer),
-            None => {}
+        match (value("iss"), self.issuer.as_deref()) {
+            (None, _) | (_, None) => {}
+            (Some(iss), Some(issuer)) if iss == issuer => {}
+            (Some(iss), Some(issuer)) if issuer.starts_with(iss) => {
+                return Err(Problem::Incomplete("whole iss"));
+            }
+            _ => return Err(Problem::OtherIssuer),
         }
         if ["code", "error"].iter().all(|name| value(name).is_none_or(str::is_empty)) {
             return Err(Problem::Incomplete("code"));
@@ -149,8 +209,38 @@ fn ends(lines: &[&str]) -> Vec<usize> {
     last.map(|at| at + 1).into_iter().chain((1..=lines.len()).rev()).collect()
 }
 
+/// Whether a part of what counts was left out: at the end, or within a value.
+fn is_shortened(query: &str) -> bool {
+    let (mut says_error, mut within) = (false, false);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        says_error |= name == "error" && !value.is_empty();
+        within |= matches!(&*name, "code" | "state" | "iss") && value.contains(ELLIPSES);
+    }
+    within || (!says_error && ends_in_ellipsis(query))
+}
+
+fn ends_in_ellipsis(text: &str) -> bool {
+    let end = text.trim_end_matches(|c| CLOSING.contains(&c) && c != '.');
+    SHORTENED.iter().any(|ellipsis| end.ends_with(ellipsis))
+}
+
+/// Whether an address ends before this: white space, quotes, bars, and the punctuation of any script. An ellipsis is to
+/// be seen.
 fn ends_address(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || "\"'<>`|^\u{201c}\u{201d}\u{2018}\u{2019}\u{ab}\u{bb}".contains(c)
+    if c.is_ascii() {
+        return c.is_whitespace() || c.is_control() || "\"'<>`|^".contains(c);
+    }
+    !c.is_alphanumeric() && !ELLIPSES.contains(&c)
+}
+
+/// The lines of a table.
+fn is_bar(c: char) -> bool {
+    matches!(c, '|' | '\u{2502}' | '\u{2503}' | '\u{2551}')
+}
+
+/// Without the marks of a quotation or a table around it.
+fn trimmed(line: &str) -> &str {
+    line.trim_matches(|c: char| c.is_whitespace() || c == '>' || is_bar(c))
 }
 
 /// Whether the last line is as long as a terminal lets a line be.
@@ -176,6 +266,10 @@ impl fmt::Display for Problem {
                  bytes of a line. Save the address in a file and type @FILE here, or paste it in pieces of 1,000 \
                  characters, with Enter after each."
             ),
+            Self::Shortened => f.write_str(
+                "The address was cut: a program has put an ellipsis (...) in the place of a part. Copy the whole \
+                 address from the browser's address bar, and paste it here.",
+            ),
             Self::OtherSignIn => f.write_str(
                 "That address answers another sign-in (its state is another). Paste the one of this sign-in.",
             ),
@@ -189,10 +283,10 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Waits for a callback on standard input. `complain` gets the reason whenever none is found. Never returns if there
-/// is none.
-pub(crate) async fn callback(expected: &Expected, from_terminal: bool, complain: impl Fn(&str)) -> String {
-    let mut pasted = read_lines();
+/// Waits for a callback among the lines that are typed. `complain` gets the reason whenever none is found. Never
+/// returns if there is none.
+pub(crate) async fn callback(typed: &mut Typed, expected: &Expected, complain: impl Fn(&str)) -> String {
+    let Typed { lines: pasted, from_terminal } = typed;
     let mut lines: Vec<String> = Vec::new();
     loop {
         let Some(line) = pasted.recv().await else { return std::future::pending().await };
@@ -208,7 +302,7 @@ pub(crate) async fn callback(expected: &Expected, from_terminal: bool, complain:
             _ => {
                 lines.append(&mut burst);
                 lines.drain(..lines.len().saturating_sub(MOST_LINES));
-                expected.find(&lines, from_terminal).map_err(|problem| problem.to_string())
+                expected.find(&lines, *from_terminal).map_err(|problem| problem.to_string())
             }
         };
         match found {
@@ -225,6 +319,19 @@ fn from_file(line: &str, expected: &Expected) -> Result<String, String> {
     let lines: Vec<String> =
         text.lines().filter(|line| !line.trim().is_empty()).take(MOST_LINES).map(str::to_owned).collect();
     expected.find(&lines, false).map_err(|problem| problem.to_string())
+}
+
+/// The lines of standard input.
+#[derive(Debug)]
+pub(crate) struct Typed {
+    lines: mpsc::UnboundedReceiver<String>,
+    from_terminal: bool,
+}
+
+impl Typed {
+    pub(crate) fn read() -> Self {
+        Self { lines: read_lines(), from_terminal: std::io::stdin().is_terminal() }
+    }
 }
 
 /// Reading a terminal cannot be interrupted, so a thread does it. It ends with the program.
@@ -250,6 +357,13 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
 /// Linux, and macOS with and without the end of the line.
 const LIMITS: [usize; 4] = [4095, 4096, 1023, 1024];
 const SHORTEST_LIMIT: usize = 1023;
+/// What a text may put behind an address.
+const CLOSING: [char; 10] = ['.', ',', ';', ':', '!', ')', ']', '}', '*', '\\'];
+const ELLIPSES: [char; 3] = ['\u{2026}', '\u{22ef}', '\u{2025}'];
+/// How the end of a shortened address looks.
+const SHORTENED: [&str; 7] = ["\u{2026}", "\u{22ef}", "\u{2025}", "...", "&hellip", "%E2%80%A6", "%e2%80%a6"];
+const MOST_COLUMNS: usize = 8;
+const MOST_ADDRESSES: usize = 8;
 const QUIET: Duration = Duration::from_millis(300);
 const MOST_LINES: usize = 64;
 const LONGEST: usize = 64 * 1024;

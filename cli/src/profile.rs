@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::home::{Home, make_private_folder, write_private_file};
+use crate::home::{Home, check_folder, make_private_folder, write_private_file};
 use crate::settings::Settings;
 
 /// One sign-in's place on this machine. It may not be there yet.
@@ -32,6 +32,7 @@ impl Profile {
 
     /// All that are there, by name.
     pub(crate) fn all(home: &Home) -> Result<Vec<Self>, Failure> {
+        check_folder(&home.profiles())?;
         let entries = match fs::read_dir(home.profiles()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -48,6 +49,10 @@ impl Profile {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn vault(&self) -> PathBuf {
@@ -76,6 +81,7 @@ impl Profile {
 
     /// The file of the settings as it is.
     pub(crate) fn stored_settings(&self) -> Result<Option<Vec<u8>>, Failure> {
+        check_folder(&self.folder)?;
         let file = self.settings_file();
         // Opening a pipe would wait for a writer.
         if fs::metadata(&file).is_ok_and(|found| !found.is_file()) {

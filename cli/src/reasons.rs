@@ -2,6 +2,7 @@
 //! act on it; its log does, and the user of a terminal wants to know.
 
 use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::field::{Field, Visit};
@@ -12,6 +13,8 @@ use tracing_subscriber::layer::{Context, Filter, Layer};
 struct Seen {
     network: Option<String>,
     storage: Option<String>,
+    /// The folder of the profile.
+    folder: Option<PathBuf>,
     warnings: Vec<Warning>,
 }
 
@@ -33,7 +36,8 @@ impl Warning {
 /// A shorter part, such as a number, may be in a text about something else.
 const SHORTEST_CAUSE: usize = 16;
 
-static SEEN: Mutex<Seen> = Mutex::new(Seen { network: None, storage: None, warnings: Vec::new() });
+static SEEN: Mutex<Seen> =
+    Mutex::new(Seen { network: None, storage: None, folder: None, warnings: Vec::new() });
 
 fn seen() -> MutexGuard<'static, Seen> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -47,6 +51,16 @@ pub(crate) fn of_network() -> Option<String> {
 /// The last reason why the vault could not be used.
 pub(crate) fn of_storage() -> Option<String> {
     seen().storage.clone()
+}
+
+/// Notes where the vault, and perhaps its key, are stored.
+pub(crate) fn storage_is_in(folder: &Path) {
+    seen().folder = Some(folder.to_owned());
+}
+
+/// Where they are stored.
+pub(crate) fn storage_folder() -> Option<PathBuf> {
+    seen().folder.clone()
 }
 
 /// The warnings that were held back and that `said` does not say, each once.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use moorline::{InsecureFileKeyStore, KeyStore, Moorline, Platform, PlatformKeyStore};
 
 use crate::failure::Failure;
+use crate::home::check_folder;
 use crate::profile::Profile;
+use crate::reasons;
 use crate::settings::Settings;
 
 /// Opens the profile's vault, and waits until it was read: the answers of `state` and `session_info` count from then
@@ -16,6 +18,8 @@ pub(crate) async fn open(
     parameters: &[(String, String)],
 ) -> Result<Moorline, Failure> {
     let configuration = settings.configuration(parameters)?;
+    check_folder(&profile.vault())?;
+    reasons::storage_is_in(profile.folder());
     let key_store: Arc<dyn KeyStore> = if settings.insecure_file_key {
         Arc::new(InsecureFileKeyStore::new(profile.file_keys()))
     } else {

@@ -24,9 +24,11 @@ pub fn token_response(input: &[u8]) {
     let wait = words.next().and_then(|word| HeaderValue::from_str(word).ok());
     let headers = HeaderMap::from_iter(wait.map(|wait| (RETRY_AFTER, wait)));
     match (read(status, headers, body), document(body)) {
-        (TokenResponse::Issued(tokens), Some(document)) => {
+        (TokenResponse::Issued(tokens), document) => {
             assert!(status.is_success());
-            issued(&tokens, &document);
+            let behind = || json::find(body, |object| is_of(&tokens, object).then(|| object.clone()));
+            let document = document.filter(|document| is_of(&tokens, document)).or_else(behind);
+            issued(&tokens, &document.expect("the tokens are from what was sent"));
         }
         (TokenResponse::Refused(refusal), Some(document)) => {
             assert!(status.is_client_error() || status.is_success());
@@ -38,13 +40,24 @@ pub fn token_response(input: &[u8]) {
     }
 }
 
-/// The body as a JSON object, maybe behind something else, or as a form.
+/// The body as a JSON object, or as a form.
 fn document(body: &[u8]) -> Option<Map<String, Value>> {
-    let start = body.iter().position(|byte| *byte == b'{');
-    json::read(body).or_else(|| json::read(&body[start?..])).or_else(|| {
+    json::read(body).or_else(|| {
         let pairs = url::form_urlencoded::parse(body.trim_ascii()).into_owned();
         body.contains(&b'=').then(|| pairs.map(|(name, value)| (name, value.into())).collect())
     })
+}
+
+fn is_of(tokens: &Tokens, document: &Map<String, Value>) -> bool {
+    said(document, "access_token").as_deref() == Some(tokens.access_token.expose())
+}
+
+fn said(document: &Map<String, Value>, name: &str) -> Option<String> {
+    match document.get(name) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 fn read(status: StatusCode, headers: HeaderMap, body: &[u8]) -> TokenResponse {
@@ -53,11 +66,7 @@ fn read(status: StatusCode, headers: HeaderMap, body: &[u8]) -> TokenResponse {
 }
 
 fn issued(tokens: &Tokens, document: &Map<String, Value>) {
-    let said = |name: &str| match document.get(name) {
-        Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(number)) => Some(number.to_string()),
-        _ => None,
-    };
+    let said = |name: &str| said(document, name);
     let exposed = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     assert_eq!(said("access_token").as_deref(), Some(tokens.access_token.expose()));
     for (name, token) in [("refresh_token", &tokens.refresh_token), ("id_token", &tokens.id_token)] {

@@ -23,6 +23,7 @@ use provider::rand::SecureRandom as _;
 use provider::{digest, rand};
 
 pub(crate) use self::es256::Es256Key;
+pub use self::signatures::SIGNATURE_ALGORITHMS;
 pub(crate) use self::signatures::{Algorithm, Hash, PublicKey, verify_signature};
 
 /// SHA-256 of `data`.

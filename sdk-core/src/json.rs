@@ -15,11 +15,35 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAcce
 use serde_json::{Map, Number, Value};
 use zeroize::Zeroize as _;
 
+use crate::wiped::WipedObject;
 use mend::mend;
 
 /// A document of a provider. Of two members of one name, the last counts; of two documents, the first.
 pub(crate) fn read<T: DeserializeOwned>(document: &[u8]) -> Option<T> {
     Text::of(document).read(|_| true)
+}
+
+/// What `take` finds in an object that follows something else, such as a warning of the server's, which may have braces
+/// of its own. What is inside of another object, whole or cut, is not looked at.
+pub(crate) fn find<T>(text: &[u8], take: impl Fn(&Map<String, Value>) -> Option<T>) -> Option<T> {
+    let text = Text::of(text);
+    let mut rest = &*text.0;
+    for _ in 0..MOST_BRACES {
+        rest = &rest[rest.find('{')?..];
+        let whole = mend(rest);
+        let object =
+            whole.as_ref().and_then(|(object, _)| serde_json::from_slice::<WipedObject>(object).ok());
+        if let Some(found) = object.and_then(|object| take(&object)) {
+            return Some(found);
+        }
+        let inside = &rest[1..];
+        rest = match whole {
+            _ if !inside.trim_ascii_start().starts_with('"') => inside,
+            Some((_, behind)) => behind,
+            None => return None,
+        };
+    }
+    None
 }
 
 /// The object in a document of a provider, or `None` if it is none, repeats a name, or another document follows.
@@ -152,6 +176,9 @@ impl<'de> Visitor<'de> for StrictVisitor {
         Ok(Value::Object(object))
     }
 }
+
+/// At so many braces, a document may begin.
+const MOST_BRACES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -302,6 +329,33 @@ mod tests {
         }
         for cut in ["", "{\"a\":\"}", "{\"a\":{}", "{\"a\":\"\\", "<html>", &deep] {
             assert!(!is_whole(cut.as_bytes()), "{cut}");
+        }
+    }
+
+    #[test]
+    fn an_object_is_found_behind_a_text_with_braces_of_its_own_and_never_inside_of_another() {
+        let found = |text: &str| find(text.as_bytes(), |object| object.get("a").cloned());
+        let object = r#"{"a":"b"}"#;
+        for before in [
+            "",
+            "<b>Warning</b>: {main} in x.php\n",
+            "{main}{closure}{{x}}",
+            "Undefined {$x in y\n",
+            "unexpected '{' in y\n",
+            "{ in y\n",
+            "function() {}",
+            r#"{"notice":1}"#,
+            r#"{"notice"}"#,
+            "\u{feff}é {é} ",
+            "{}{}{}{}{}{}{}",
+        ] {
+            assert_eq!(found(&format!("{before}{object}")), Some("b".into()), "{before}");
+            assert_eq!(found(&format!("{before}{object} {{\"a\":\"c\"}}")), Some("b".into()), "{before}");
+            assert_eq!(found(&format!("{before}{{\"x\":{object}}}")), None, "{before}");
+            assert_eq!(found(&format!("{before}{{ \"x\":{object},")), None, "it is cut: {before}");
+        }
+        for nothing in ["", "{", "x", "{}{}{}{}{}{}{}{}{\"a\":\"b\"}", &"{".repeat(100_000)] {
+            assert_eq!(found(nothing), None);
         }
     }
 

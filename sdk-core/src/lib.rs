@@ -50,6 +50,12 @@ pub mod fuzzing;
 #[path = "../testing/mod.rs"]
 mod testing;
 
+/// For the command line's `check`, which tries a provider without a session: the SDK's proxies, waits and words.
+#[doc(hidden)]
+pub mod network {
+    pub use crate::net::{Proxies, Way, untrusted_reason, wait_asked};
+}
+
 #[doc(hidden)]
 pub use account::decision;
 pub use account::{
@@ -59,6 +65,7 @@ pub use api::{HttpRequest, HttpResponse, RequestHeaders};
 pub use authentication::Authentication;
 pub use client::Moorline;
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
+pub use crypto::SIGNATURE_ALGORITHMS;
 pub use dpop::TokenType;
 pub use error::{
     Error, ReauthReason, Retry, SignedOutReason, StorageLostReason, StorageUnavailableReason, Vocabulary,

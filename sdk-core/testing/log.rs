@@ -6,7 +6,7 @@ use std::{
 };
 
 use tracing::{
-    Event, Metadata, Subscriber,
+    Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
@@ -35,18 +35,18 @@ impl Subscriber for Recorder {
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
-        span.record(&mut Line);
+        write_line(span.metadata().level(), |line| span.record(line));
         Id::from_u64(1)
     }
 
     fn record(&self, _: &Id, values: &Record<'_>) {
-        values.record(&mut Line);
+        write_line(&Level::TRACE, |line| values.record(line));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        event.record(&mut Line);
+        write_line(event.metadata().level(), |line| event.record(line));
     }
 
     fn enter(&self, _: &Id) {}
@@ -54,10 +54,16 @@ impl Subscriber for Recorder {
     fn exit(&self, _: &Id) {}
 }
 
-struct Line;
+fn write_line(level: &Level, record: impl FnOnce(&mut Line)) {
+    let mut line = Line(level.to_string());
+    record(&mut line);
+    writeln!(LOG.lock().unwrap(), "{}", line.0).unwrap();
+}
+
+struct Line(String);
 
 impl Visit for Line {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        writeln!(LOG.lock().unwrap(), "{field}={value:?}").unwrap();
+        write!(self.0, " {field}={value:?}").unwrap();
     }
 }

@@ -66,6 +66,7 @@ impl Found {
         let hint = match (trouble.exit, trouble.retry) {
             (_, Retry::After(wait)) => format!("Try again in {} s.", whole(wait)),
             (Exit::Untrusted, _) => UNTRUSTED.to_owned(),
+            (Exit::Misconfigured, _) => "Nothing was sent. Correct that, and check again.".to_owned(),
             _ => OFFLINE.to_owned(),
         };
         let message = format!("no metadata of {issuer}: {redirects}{trouble}");

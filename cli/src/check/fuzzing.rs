@@ -71,12 +71,12 @@ pub fn check_keys(input: &[u8]) {
 /// answers.
 ///
 /// Tokens come only with 200 and an access token. Words on a refusal are fit for a terminal and repeat no token. No
-/// wait is longer than a day.
+/// wait is longer than an hour.
 pub fn check_reply(input: &[u8]) {
     let (status, rest) = first_line(input);
     let status = from_utf8(status).ok().and_then(|status| status.trim().parse().ok());
     let answer = answer(status.filter(|status| (100..600).contains(status)).unwrap_or(200), rest);
-    assert!(answer.retry_after().is_none_or(|wait| wait.as_secs() <= 86_400));
+    assert!(answer.wait_asked().is_none_or(|wait| wait.as_secs() <= 3_600));
     if let Some(trouble) = Trouble::in_answer(&answer) {
         assert_shown(&trouble.to_string());
     }

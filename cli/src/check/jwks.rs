@@ -4,6 +4,7 @@ use aws_lc_rs::signature::{self, RsaPublicKeyComponents, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use moorline::SIGNATURE_ALGORITHMS;
 use serde_json::Value;
 
 use super::checks::JWKS;
@@ -38,7 +39,7 @@ impl Keys {
         message: &[u8],
         signature: &[u8],
     ) -> Option<bool> {
-        if !VERIFIABLE.contains(&algorithm) {
+        if !SIGNATURE_ALGORITHMS.contains(&algorithm) {
             return None;
         }
         let fits = |key: &&Value| kid.is_none_or(|kid| text(key, "kid").is_none_or(|other| other == kid));
@@ -50,10 +51,6 @@ impl Keys {
         )
     }
 }
-
-/// What the SDK verifies, and so does this check. Ed25519 is EdDSA by its newer name (RFC 9864).
-pub(super) const VERIFIABLE: [&str; 10] =
-    ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA", "Ed25519"];
 
 fn verifies(key: &Value, algorithm: &str, message: &[u8], signature: &[u8]) -> Option<bool> {
     let part = |name| text(key, name).and_then(decode);

@@ -6,9 +6,10 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use moorline::network::{Proxies, Way, untrusted_reason, wait_asked};
 use moorline::{Clock as _, SystemClock};
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName};
-use reqwest::{Client, Method, redirect};
+use reqwest::{Client, ClientBuilder, Method, StatusCode, redirect};
 use tokio::sync::Semaphore;
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -27,13 +28,14 @@ const LARGEST: usize = 1024 * 1024;
 /// No experiment has more requests under way.
 const MOST_AT_ONCE: u32 = 16;
 
-/// A longer `Retry-After` is taken for a mistake.
-const LONGEST_WAIT: Duration = Duration::from_secs(86_400);
-
 /// The way to the provider.
 #[derive(Debug)]
 pub(super) struct Probe {
+    /// Through the proxies of the environment.
     client: Client,
+    /// Past them.
+    straight: Client,
+    proxies: Proxies,
     allow_http: bool,
     sent: Cell<u32>,
     most: Cell<u32>,
@@ -58,16 +60,9 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// How long the server asks to wait (RFC 9110 §10.2.3): seconds, or a date by its own clock. A day at most.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        let text = self.header("retry-after")?.trim();
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Some(text.parse().map_or(LONGEST_WAIT, Duration::from_secs).min(LONGEST_WAIT));
-        }
-        let until = httpdate::parse_http_date(text).ok()?;
-        let now = self.header("date").and_then(|text| httpdate::parse_http_date(text.trim()).ok());
-        let now = now.unwrap_or_else(|| SystemClock.wall());
-        Some(until.duration_since(now).unwrap_or_default().min(LONGEST_WAIT))
+    /// How long the SDK would wait before it sends another request. An hour at most.
+    pub(super) fn wait_asked(&self) -> Option<Duration> {
+        wait_asked(StatusCode::from_u16(self.status).ok()?, &self.headers, SystemClock.wall())
     }
 }
 
@@ -79,28 +74,26 @@ impl fmt::Debug for Answer {
 
 impl Probe {
     /// Opens nothing yet. Errors: a text, if there is no certificate authority to trust.
-    pub(super) fn new(
-        issuer: &Url,
-        roots: tls::Roots,
-        timeout: Duration,
-        allow_http: bool,
-    ) -> Result<Self, String> {
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&roots)?)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .user_agent(concat!("moorline-check/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(timeout)
-            .timeout(timeout)
-            // A connection that the server is about to close would lose a request, and an experiment with it.
-            .pool_idle_timeout(Duration::from_secs(2));
-        if is_loopback(issuer) {
-            // A proxy is on another machine, and has another loopback.
-            builder = builder.no_proxy();
-        }
-        let client = builder.build().map_err(|error| format!("the HTTP client cannot be made: {error}"))?;
+    pub(super) fn new(roots: tls::Roots, timeout: Duration, allow_http: bool) -> Result<Self, String> {
+        let config = tls::client_config(&roots)?;
+        let builder = || {
+            Client::builder()
+                .tls_backend_preconfigured(config.clone())
+                .redirect(redirect::Policy::none())
+                .referer(false)
+                .user_agent(concat!("moorline-check/", env!("CARGO_PKG_VERSION")))
+                .connect_timeout(timeout)
+                .timeout(timeout)
+                // A connection that the server is about to close would lose a request, and an experiment with it.
+                .pool_idle_timeout(Duration::from_secs(2))
+        };
+        let build = |builder: ClientBuilder| {
+            builder.build().map_err(|error| format!("the HTTP client cannot be made: {error}"))
+        };
         Ok(Self {
-            client,
+            client: build(builder())?,
+            straight: build(builder().no_proxy())?,
+            proxies: Proxies::of_the_system(),
             allow_http,
             sent: Cell::new(0),
             most: Cell::new(MOST_REQUESTS - RESERVED),
@@ -133,9 +126,11 @@ impl Probe {
     pub(super) async fn handshake(&self, url: &Url) -> Result<tls::Facts, ProbeError> {
         self.check_address(url)?;
         self.count()?;
-        tokio::time::timeout(self.timeout, tls::handshake(url, &self.roots))
+        // It goes past the proxy.
+        let way = Way::new(url, None, self.timeout, self.timeout);
+        tokio::time::timeout(self.timeout, tls::handshake(url, &self.roots, &way))
             .await
-            .unwrap_or(Err(ProbeError::Timeout))
+            .unwrap_or_else(|_| Err(ProbeError::Timeout(way.too_slow(true))))
     }
 
     pub(super) async fn get(&self, url: &Url) -> Result<Answer, ProbeError> {
@@ -168,8 +163,8 @@ impl Probe {
         }
         self.count()?;
         let _waiting = self.waiting.try_acquire();
-        let mut request = self
-            .client
+        let (client, way) = self.way(url)?;
+        let mut request = client
             .request(method, url.clone())
             .header(ACCEPT, "application/json")
             .header(ACCEPT_ENCODING, "identity");
@@ -181,15 +176,28 @@ impl Probe {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(form.expose().to_owned());
         }
-        let mut response = request.send().await.map_err(|error| classify(&error))?;
+        let mut response = request.send().await.map_err(|error| classify(&error, &way))?;
         let mut body = Zeroizing::new(Vec::new());
-        while let Some(chunk) = response.chunk().await.map_err(|error| in_body(&error))? {
+        while let Some(chunk) = response.chunk().await.map_err(|error| in_body(&error, &way))? {
             if body.len() + chunk.len() > LARGEST {
                 return Err(ProbeError::TooLarge);
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+
+    /// The client for `url`, and the words for its failures.
+    fn way(&self, url: &Url) -> Result<(&Client, Way), ProbeError> {
+        // A proxy is on another machine, and has another loopback.
+        let is_straight = self.proxies.none || is_loopback(url);
+        let proxies = Some(&self.proxies).filter(|_| !is_straight);
+        if let Some(why) = proxies.and_then(|proxies| proxies.refusal(url)) {
+            return Err(ProbeError::NoProxy(why.to_owned()));
+        }
+        let proxy = proxies.and_then(|proxies| proxies.of(url));
+        let client = if is_straight { &self.straight } else { &self.client };
+        Ok((client, Way::new(url, proxy, self.timeout, self.timeout)))
     }
 
     fn count(&self) -> Result<(), ProbeError> {
@@ -228,11 +236,11 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn classify(error: &reqwest::Error) -> ProbeError {
+fn classify(error: &reqwest::Error, way: &Way) -> ProbeError {
     let mut next: Option<&(dyn StdError + 'static)> = error.source();
     while let Some(cause) = next {
         if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-            return ProbeError::Tls(tls::describe(tls));
+            return ProbeError::Tls(untrusted_reason(tls));
         }
         // An `io::Error` shows the source of what it wraps, but not what it wraps.
         next = match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
@@ -240,11 +248,15 @@ fn classify(error: &reqwest::Error) -> ProbeError {
             None => cause.source(),
         };
     }
-    if error.is_timeout() { ProbeError::Timeout } else { ProbeError::Unreachable }
+    if error.is_timeout() {
+        ProbeError::Timeout(way.too_slow(error.is_connect()))
+    } else {
+        ProbeError::Unreachable(way.failed(error))
+    }
 }
 
-fn in_body(error: &reqwest::Error) -> ProbeError {
-    if error.is_timeout() { ProbeError::Timeout } else { ProbeError::Cut }
+fn in_body(error: &reqwest::Error, way: &Way) -> ProbeError {
+    if error.is_timeout() { ProbeError::Timeout(way.too_slow(false)) } else { ProbeError::Cut(way.cut_off()) }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Judging what a provider says about itself. Nothing here sends a request.
 
+use moorline::SIGNATURE_ALGORITHMS;
 use url::Url;
 
 use super::checks::{
@@ -7,7 +8,6 @@ use super::checks::{
     PKCE, PUBLIC_CLIENTS, REVOCATION,
 };
 use super::finding::{Check, Finding, quoted};
-use super::jwks::VERIFIABLE;
 use super::metadata::{Endpoint, List, Metadata};
 
 /// All judgements on `metadata`, which was found at `issuer`.
@@ -49,7 +49,7 @@ fn same_issuer(metadata: &Metadata, expected: &str) -> Finding {
 
 fn endpoints(metadata: &Metadata) -> Finding {
     let mut broken = Vec::new();
-    for name in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+    for name in REQUIRED_ENDPOINTS {
         match metadata.endpoint(name) {
             Endpoint::Good(_) => {}
             Endpoint::Absent => broken.push(format!("{name} is missing")),
@@ -67,8 +67,19 @@ fn endpoints(metadata: &Metadata) -> Finding {
         })
         .collect();
     if odd.is_empty() {
-        return ENDPOINTS
-            .pass("Authorization, token and key endpoints are absolute https URLs.", "Apps can reach them.");
+        let mut urls = REQUIRED_ENDPOINTS.iter().filter_map(|name| metadata.good(name));
+        return if urls.all(|url| url.scheme() == "https") {
+            ENDPOINTS.pass(
+                "Authorization, token and key endpoints are absolute https URLs.",
+                "Apps can reach them.",
+            )
+        } else {
+            ENDPOINTS.pass(
+                "Authorization, token and key endpoints are absolute URLs: https, or http to this machine \
+                 (--allow-http).",
+                "Apps on this machine can reach them; all others need https.",
+            )
+        };
     }
     ENDPOINTS.warning(
         sentence(&odd),
@@ -76,6 +87,7 @@ fn endpoints(metadata: &Metadata) -> Finding {
     )
 }
 
+const REQUIRED_ENDPOINTS: [&str; 3] = ["authorization_endpoint", "token_endpoint", "jwks_uri"];
 const OPTIONAL_ENDPOINTS: [&str; 7] = [
     "userinfo_endpoint",
     "revocation_endpoint",
@@ -220,11 +232,11 @@ fn id_token_algorithms(metadata: &Metadata) -> Result<Finding, Finding> {
         return Ok(ID_TOKEN_ALGORITHMS.warning(format!("{NAME} is missing or empty."), STRICT));
     };
     let usable: Vec<&str> =
-        algorithms.iter().map(String::as_str).filter(|name| VERIFIABLE.contains(name)).collect();
+        algorithms.iter().map(String::as_str).filter(|name| SIGNATURE_ALGORITHMS.contains(name)).collect();
     if usable.is_empty() {
         let offered: Vec<String> = algorithms.iter().take(MOST_SHOWN).map(|name| quoted(name)).collect();
         return Ok(ID_TOKEN_ALGORITHMS.fail(
-            format!("Offered: {}. The SDK verifies {}.", offered.join(", "), VERIFIABLE.join(", ")),
+            format!("Offered: {}. The SDK verifies {}.", offered.join(", "), SIGNATURE_ALGORITHMS.join(", ")),
             "No user can sign in: the SDK refuses ID tokens that it can't verify with a public key.",
         ));
     }

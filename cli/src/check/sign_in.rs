@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use moorline::LoopbackReceiver;
 use serde_json::json;
-use tokio::sync::mpsc;
 use url::Url;
 
 use super::crypto::{random, sha256_base64url};
@@ -15,6 +14,7 @@ use super::secret::Secret;
 use super::tokens::error_words;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::paste::{self, Expected, Typed};
 use crate::signal::Signal;
 
 /// How to sign in.
@@ -31,7 +31,7 @@ pub(super) struct SignIn<'a> {
     pub(super) port: Option<u16>,
     pub(super) timeout: Duration,
     /// What is typed or pasted while the program waits.
-    pub(super) typed: Option<mpsc::Receiver<String>>,
+    pub(super) typed: Option<Typed>,
 }
 
 /// What came back from the browser.
@@ -73,11 +73,16 @@ impl SignIn<'_> {
         let request = self.request(&redirect_uri, &state, &nonce, &verifier);
         let (address, pushed) = self.address(probe, &request, push).await;
         self.show(number, &address, &redirect_uri)?;
-        let typed = &mut self.typed;
-        let output = self.output;
+        // The check judges `iss` itself.
+        let expected = Expected::new(&redirect_uri, state.expose(), None);
+        let (typed, output) = (&mut self.typed, self.output);
+        let again = |problem: &str| {
+            output.hint(format_args!("{problem} The address begins with {redirect_uri}?"));
+        };
+        let pasted = async { Some(paste::callback(typed.as_mut()?, &expected, again).await) };
         let callback = tokio::select! {
             callback = receiver.wait(state.expose(), self.timeout) => callback.map_err(|_| NoArrival::CalledOff)?,
-            pasted = pasted(typed, output, &state) => pasted,
+            Some(pasted) = pasted => pasted,
         };
         let url =
             Url::parse(&callback).map_err(|_| NoArrival::Refused("an address that is none".to_owned()))?;
@@ -190,39 +195,6 @@ fn open_browser(url: &str) -> bool {
     webbrowser::open_browser_with_options(webbrowser::Browser::Default, url, &options).is_ok()
 }
 
-/// The lines of standard input, read by a thread that ends with the program: reading a terminal can't be interrupted.
-pub(super) fn typed_lines() -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
-/// A pasted address that carries this sign-in's `state`. Never returns if there is none.
-async fn pasted(typed: &mut Option<mpsc::Receiver<String>>, output: &Output, state: &Secret) -> String {
-    while let Some(lines) = typed {
-        let Some(line) = lines.recv().await else { break };
-        let line = line.trim();
-        let is_ours = Url::parse(line).is_ok_and(|url| {
-            url.query_pairs().any(|(name, value)| name == "state" && value == state.expose())
-        });
-        if is_ours {
-            return line.to_owned();
-        }
-        if !line.is_empty() {
-            output.hint(
-                "That is not the address of this sign-in: it has to carry its `state`. Paste it whole.",
-            );
-        }
-    }
-    std::future::pending().await
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::document::tests::answer;
@@ -243,21 +215,5 @@ mod tests {
         for body in ["", "{}", "[]", r#"{"request_uri":5}"#, "<html>"] {
             assert!(read(201, body).is_err(), "{body}");
         }
-    }
-
-    #[tokio::test]
-    async fn only_an_address_with_this_sign_ins_state_is_taken() {
-        let (sender, receiver) = mpsc::channel(8);
-        for line in [
-            "",
-            "x",
-            "http://127.0.0.1:1/callback?code=c&state=s2",
-            " http://127.0.0.1:1/callback?code=c&state=s1 ",
-        ] {
-            sender.send(line.to_owned()).await.unwrap();
-        }
-        let output = Output::new(false);
-        let address = pasted(&mut Some(receiver), &output, &Secret::new("s1")).await;
-        assert_eq!(address, "http://127.0.0.1:1/callback?code=c&state=s1");
     }
 }

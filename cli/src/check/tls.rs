@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use moorline::network::{Way, untrusted_reason};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, NamedGroup, ProtocolVersion};
@@ -61,17 +62,19 @@ pub(super) struct Facts {
 }
 
 /// Connects and shakes hands, and sends nothing.
-pub(super) async fn handshake(url: &Url, roots: &Roots) -> Result<Facts, ProbeError> {
+pub(super) async fn handshake(url: &Url, roots: &Roots, way: &Way) -> Result<Facts, ProbeError> {
     let config = client_config(roots).map_err(ProbeError::Tls)?;
     let host = url.host_str().unwrap_or_default();
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
         .map_err(|_| ProbeError::NotAllowed("the host name is malformed".to_owned()))?;
-    let addresses = url.socket_addrs(|| None).map_err(|_| ProbeError::Unreachable)?;
-    let stream = TcpStream::connect(&addresses[..]).await.map_err(|_| ProbeError::Unreachable)?;
+    let addresses = url.socket_addrs(|| None).map_err(|_| ProbeError::Unreachable(way.unknown_name()))?;
+    let stream = TcpStream::connect(&addresses[..])
+        .await
+        .map_err(|error| ProbeError::Unreachable(way.not_connected(&error)))?;
     let stream = TlsConnector::from(Arc::new(config))
         .connect(name, stream)
         .await
-        .map_err(|error| from_handshake(&error))?;
+        .map_err(|error| from_handshake(&error, way))?;
     let connection = stream.get_ref().1;
     let group = connection.negotiated_key_exchange_group().map(|group| group.name());
     Ok(Facts {
@@ -82,10 +85,10 @@ pub(super) async fn handshake(url: &Url, roots: &Roots) -> Result<Facts, ProbeEr
     })
 }
 
-fn from_handshake(error: &io::Error) -> ProbeError {
+fn from_handshake(error: &io::Error, way: &Way) -> ProbeError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-        Some(tls) => ProbeError::Tls(describe(tls)),
-        None => ProbeError::Unreachable,
+        Some(tls) => ProbeError::Tls(untrusted_reason(tls)),
+        None => ProbeError::Unreachable(way.not_connected(error)),
     }
 }
 
@@ -123,34 +126,6 @@ pub(super) fn judge(facts: &Facts, now: i64) -> Finding {
 
 const DAY: i64 = 86_400;
 const LAST_PART: i64 = 6;
-
-/// The common cases in plain words.
-pub(super) fn describe(error: &rustls::Error) -> String {
-    use rustls::CertificateError as Certificate;
-    let certificate = match error {
-        rustls::Error::InvalidCertificate(certificate) => certificate,
-        rustls::Error::InvalidMessage(_) => {
-            return "the server does not speak TLS on this port (is it plain HTTP?)".into();
-        }
-        other => return format!("TLS failed: {other}"),
-    };
-    match certificate {
-        Certificate::UnknownIssuer => {
-            "the server's certificate is from an authority that this machine does not trust".into()
-        }
-        Certificate::Expired | Certificate::ExpiredContext { .. } => {
-            "the server's certificate has expired, or this machine's clock is ahead".into()
-        }
-        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet, or this machine's clock is behind".into()
-        }
-        Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-            "the server's certificate is for another host".into()
-        }
-        Certificate::Revoked => "the server's certificate has been revoked".into(),
-        other => format!("the server's certificate was refused ({other})"),
-    }
-}
 
 #[cfg(test)]
 mod tests {

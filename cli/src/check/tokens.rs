@@ -242,12 +242,12 @@ impl<'a> Client<'a> {
             if !matches!(answer.status, 429 | 502..=504) {
                 return Ok(answer);
             }
-            match answer.retry_after() {
+            match answer.wait_asked() {
                 Some(wait) if wait <= LONGEST_WAIT && self.waits.get() < MOST_WAITS => {
                     self.waits.set(self.waits.get() + 1);
                     tokio::time::sleep(wait).await;
                 }
-                _ => return Err(ProbeError::Busy(answer.status)),
+                wait => return Err(ProbeError::Busy(answer.status, wait)),
             }
         }
     }

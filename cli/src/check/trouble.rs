@@ -26,18 +26,17 @@ impl Trouble {
     /// `None` if the answer tells what the provider is: it has the document, or has none at this address.
     pub(super) fn in_answer(answer: &Answer) -> Option<Self> {
         let status = answer.status;
-        match status {
-            0..400 | 400 | 404 | 405 | 410 => None,
-            429 | 503 => Some(match answer.retry_after() {
-                Some(wait) => Self {
-                    exit: Exit::RateLimited,
-                    retry: Retry::After(wait),
-                    what: format!("it answers {status} and asks to wait for {} s", whole(wait)),
-                },
-                None => Self::offline(format!("it answers {status}")),
-            }),
-            _ => Some(Self::offline(format!("it answers {status}"))),
+        if matches!(status, 0..=400 | 404 | 405 | 410) {
+            return None;
         }
+        Some(match answer.wait_asked() {
+            Some(wait) => Self {
+                exit: Exit::RateLimited,
+                retry: Retry::After(wait),
+                what: format!("it answers {status}; the next request may be sent in {} s", whole(wait)),
+            },
+            None => Self::offline(format!("it answers {status}")),
+        })
     }
 
     /// `None` if the body is the provider's own, and not the document.
@@ -51,8 +50,15 @@ impl Trouble {
 
 impl From<&ProbeError> for Trouble {
     fn from(error: &ProbeError) -> Self {
-        let exit = if matches!(error, ProbeError::Tls(_)) { Exit::Untrusted } else { Exit::Offline };
-        Self { exit, ..Self::offline(error.to_string()) }
+        let passing = Self::offline(error.to_string());
+        match error {
+            ProbeError::Tls(_) => Self { exit: Exit::Untrusted, ..passing },
+            ProbeError::Busy(_, Some(wait)) => {
+                Self { exit: Exit::RateLimited, retry: Retry::After(*wait), ..passing }
+            }
+            ProbeError::NoProxy(_) => Self { exit: Exit::Misconfigured, retry: Retry::Never, ..passing },
+            _ => passing,
+        }
     }
 }
 
@@ -79,22 +85,23 @@ mod tests {
         for status in [200, 302, 400, 404, 405, 410] {
             assert_eq!(of(status, ""), None, "{status}");
         }
-        for status in [401, 403, 407, 408, 429, 451, 500, 502, 503, 504, 511] {
+        for status in [401, 403, 407, 408, 451, 500, 502, 503, 504, 511] {
             assert_eq!(of(status, "soon"), Some((Exit::Offline, Retry::Now)), "{status}");
         }
     }
 
     #[test]
-    fn a_server_that_asks_to_wait_is_given_the_time() {
+    fn a_server_that_asks_to_wait_is_given_the_time_that_the_sdk_gives_it() {
         let after = |seconds| Some((Exit::RateLimited, Retry::After(Duration::from_secs(seconds))));
-        assert_eq!((of(429, "7"), of(503, " 7 ")), (after(7), after(7)));
-        assert_eq!(of(429, "99999999999999999999"), after(86_400), "a day at most");
+        assert_eq!((of(429, "7"), of(503, " 7 "), of(500, "7")), (after(7), after(7), after(7)));
+        assert_eq!(of(429, "99999999999999999999"), after(3_600), "an hour at most");
         let past = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(of(429, past), after(0));
         let dated = answer(429, &[("retry-after", past), ("date", "Sun, 06 Nov 1994 08:49:30 GMT")], b"");
-        assert_eq!(dated.retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(dated.wait_asked(), Some(Duration::from_secs(7)));
         for odd in ["", "-1", "1.5", "+3", "tomorrow"] {
-            assert_eq!(of(429, odd), Some((Exit::Offline, Retry::Now)), "{odd}");
+            assert_eq!(of(429, odd), after(10), "{odd}");
+            assert_eq!(of(503, odd), Some((Exit::Offline, Retry::Now)), "{odd}");
         }
     }
 }

@@ -14,13 +14,14 @@ use super::metadata::{List, Metadata};
 use super::probe::Probe;
 use super::provider;
 use super::report::{Report, Stopped};
-use super::sign_in::{NoArrival, SignIn, typed_lines};
+use super::sign_in::{NoArrival, SignIn};
 use super::tokens::{Client, Tokens};
 use super::trouble::Trouble;
 use crate::arguments::Check as Options;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::paste::Typed;
 use crate::signals::{self, Signals};
 
 /// Everything that takes a client and the user's browser.
@@ -53,7 +54,7 @@ pub(super) async fn run(
         browser: !options.no_browser,
         port: options.redirect_port,
         timeout: options.sign_in_timeout,
-        typed: options.no_browser.then(typed_lines),
+        typed: options.no_browser.then(Typed::read),
     };
     let (sessions, cleaned) = (Vec::new(), CleanUp::default());
     let mut lab =

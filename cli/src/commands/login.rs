@@ -2,11 +2,11 @@
 
 mod settings;
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use moorline::{
-    AuthorizationRequest, LoopbackReceiver, Moorline, Retry, SessionInfo, SignInOptions, TokenType, User,
+    AuthorizationRequest, LoopbackReceiver, Moorline, Retry, SessionInfo, SessionState, SignInOptions,
+    TokenType, User,
 };
 use serde_json::json;
 use tokio::time::Instant;
@@ -70,17 +70,22 @@ async fn sign_in(
         ));
     }
     let printed = show(context, &request, receiver.redirect_uri(), login.no_browser)?;
-    let expected =
-        paste::Expected::new(receiver.redirect_uri(), &request.state, moorline.configuration().issuer());
+    let expected = paste::Expected::new(
+        receiver.redirect_uri(),
+        &request.state,
+        Some(moorline.configuration().issuer()),
+    );
+    let mut typed = printed.then(paste::Typed::read);
     let again = |problem: &str| {
         context.output.hint(format_args!(
             "{problem} The sign-in goes on. The address begins with {}?",
             expected.redirect_uri()
         ));
     };
+    let pasted = async { Some(paste::callback(typed.as_mut()?, &expected, again).await) };
     let callback = tokio::select! {
         callback = receiver.wait(&request.state, timeout + LATE) => callback?,
-        callback = paste::callback(&expected, std::io::stdin().is_terminal(), again), if printed => callback,
+        Some(callback) = pasted => callback,
         () = tokio::time::sleep_until(deadline) => return Err(Failure::TimedOut(timeout)),
     };
     if let Some(failure) = unavailable(&callback) {
@@ -110,25 +115,34 @@ fn unavailable(callback: &str) -> Option<Failure> {
     Some(Failure::ProviderUnavailable { code, description: value("error_description").unwrap_or_default() })
 }
 
-/// Tries again while a retry makes sense and the code may still live.
+/// Tries again while the SDK keeps the sign-in and the code may still live.
 async fn finish(
     context: &Context<'_>,
     moorline: &Moorline,
     callback: &str,
     deadline: Instant,
 ) -> Result<User, Failure> {
-    let mut pause = Duration::from_secs(1);
+    let (mut pause, mut unlikely) = (Duration::from_secs(1), 0);
     loop {
         let failure = match moorline.finish_sign_in(callback).await {
             Ok(user) => return Ok(user),
             Err(error) => Failure::from(error),
         };
+        if !goes_on(moorline, &failure) {
+            return Err(failure);
+        }
         let wait = match failure.retry() {
-            Retry::Now => pause,
+            Retry::Now | Retry::WhenUnlocked => pause,
             Retry::After(wait) => wait,
-            Retry::WhenUnlocked => return Err(Failure::CodeExpired(Box::new(failure))),
-            _ => return Err(failure),
+            // Something has to change first: a page that answers in place of the provider, or this machine's clock.
+            _ => {
+                unlikely += 1;
+                pause
+            }
         };
+        if unlikely > MOST_UNLIKELY {
+            return Err(Failure::CodeExpired(Box::new(failure)));
+        }
         if Instant::now().checked_add(wait).is_none_or(|then| then > deadline) {
             return Err(Failure::CodeExpired(Box::new(failure)));
         }
@@ -138,6 +152,14 @@ async fn finish(
         tokio::time::sleep(wait).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Whether the same callback may still finish the sign-in. The error's advice is for a call without a change, and says
+/// less than the SDK's state.
+fn goes_on(moorline: &Moorline, failure: &Failure) -> bool {
+    // The sign-in waits for another callback.
+    let is_of_the_callback = matches!(failure.refusal(), Some("invalid_callback" | "state_mismatch"));
+    moorline.state() == SessionState::SigningIn && !is_of_the_callback
 }
 
 /// Puts everything back as it was before a sign-in that has failed.
@@ -236,3 +258,5 @@ const LATE: Duration = Duration::from_secs(60);
 /// How long a code may be tried: most live for one minute (RFC 6749 §4.1.2 recommends ten at most).
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+/// How often to try again where the SDK advises against it.
+const MOST_UNLIKELY: u32 = 3;

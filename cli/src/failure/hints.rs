@@ -12,6 +12,14 @@ impl Failure {
         {
             return Some(format!("The session is unchanged. Retry in {} s.", whole(wait)));
         }
+        if let Self::CodeExpired(failure) = self
+            && matches!(
+                **failure,
+                Self::Sdk(Error::ClockSkew(_) | Error::Misconfigured(_) | Error::StorageLost(_))
+            )
+        {
+            return failure.hint();
+        }
         if let Self::Check(unjudged) = self {
             return Some(unjudged.hint.clone());
         }
@@ -38,6 +46,13 @@ impl Failure {
             }
             Self::KeyStore(KeyStoreError::Locked) => "Unlock the key store, and try again.",
             Self::KeyStore(_) => NO_KEY_STORE,
+            Self::InTheWay { is_link: false, .. } => {
+                "The session is unchanged. Rename or remove it, and try again."
+            }
+            Self::InTheWay { is_link: true, .. } => {
+                "The session is unchanged. If the link leads to a disk that is not mounted, mount it. If not, remove \
+                 the link. Then try again."
+            }
             Self::NoProfile(_) => {
                 "Run `moorline login --issuer URL --client-id ID`; `moorline profiles` lists what is there."
             }
@@ -79,7 +94,9 @@ fn of_sdk(error: &Error) -> Option<&'static str> {
         }
         Error::ClockSkew(_) => "Set this machine's clock (or switch network time on), and try again.",
         Error::Refused { code, .. } => of_refusal(code),
-        Error::Misconfigured(_) => "Correct that, and run `moorline login` once more.",
+        Error::Misconfigured(_) => {
+            "A session is unchanged. Correct that, and try again; `moorline login` changes the settings of a profile."
+        }
         // Kinds that a later SDK may add describe themselves.
         _ => return None,
     })
@@ -158,7 +175,10 @@ const fn of_storage(reason: StorageUnavailableReason) -> &'static str {
         }
         StorageUnavailableReason::Busy => "The session is unchanged. Try again in a minute.",
         StorageUnavailableReason::NoKeyStore => NO_KEY_STORE,
-        _ => "The session is unchanged. MOORLINE_LOG=debug shows what failed.",
+        _ => {
+            "The session is unchanged. Check that this user can read and write the profile's folder, and try again. \
+             MOORLINE_LOG=debug shows what failed."
+        }
     }
 }
 
@@ -217,6 +237,17 @@ mod tests {
         let hint = failure.hint().unwrap();
         assert!(hint.contains("kept") && !hint.contains("moorline login"), "{hint}");
         assert_eq!((failure.code(), failure.refusal()), (12, Some("invalid_client")));
+    }
+
+    #[test]
+    fn a_sign_in_that_was_given_up_says_what_to_correct_first_or_to_sign_in_again() {
+        let hint = |error| Failure::CodeExpired(Box::new(Failure::Sdk(error))).hint().unwrap();
+        assert!(hint(Error::ClockSkew(3_600)).contains("clock"));
+        assert!(hint(Error::Misconfigured("x".into())).contains("Correct that"));
+        let too_large = Error::Refused { code: "response_too_large".into(), description: String::new() };
+        for error in [too_large, Error::Offline { maybe_sent: false }] {
+            assert!(hint(error).contains("Run `moorline login` again"));
+        }
     }
 
     #[test]

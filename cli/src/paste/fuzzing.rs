@@ -21,7 +21,7 @@ pub fn pasted_callback(input: &[u8]) {
         .take(super::MOST_LINES)
         .map(str::to_owned)
         .collect();
-    let expected = Expected::new(REDIRECT, STATE, ISSUER);
+    let expected = Expected::new(REDIRECT, STATE, Some(ISSUER));
     for from_terminal in [false, true] {
         let callback = match expected.find(&lines, from_terminal) {
             Ok(callback) => callback,

@@ -4,7 +4,9 @@ use url::form_urlencoded;
 
 /// The lines put together, as they are and with each usual rewriting undone.
 pub(super) fn spellings(lines: &[&str]) -> Vec<String> {
-    let plain = lines.concat();
+    let mut plain = lines.concat();
+    // Chats and mail programs allow a break, or hide a mark, with characters that nobody sees.
+    plain.retain(|c| !INVISIBLE.contains(&c));
     let mut found = vec![plain.clone()];
     let mut add = |text: String| {
         if !found.contains(&text) {
@@ -26,6 +28,10 @@ pub(super) fn spellings(lines: &[&str]) -> Vec<String> {
     }
     found
 }
+
+/// Soft hyphen, zero-width space and (non-)joiners, direction marks, word joiner, byte order mark.
+const INVISIBLE: [char; 8] =
+    ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
 
 /// Decodes `%XX` and nothing else: a `+` stays one.
 fn percent_decoded(text: &str) -> String {

@@ -5,7 +5,7 @@ const ISSUER: &str = "https://id.example.com";
 const QUERY: &str = "code=c0de-1&iss=https%3A%2F%2Fid.example.com&state=st4te_1";
 
 fn expected() -> Expected {
-    Expected::new(REDIRECT, "st4te_1", ISSUER)
+    Expected::new(REDIRECT, "st4te_1", Some(ISSUER))
 }
 
 fn find(text: &str) -> Result<String, Problem> {
@@ -43,6 +43,9 @@ fn an_address_is_found_whatever_surrounds_it() {
         QUERY.to_owned(),
         format!("?{QUERY}"),
         format!("https://evil.example/callback?code=x&state=y\n{address}"),
+        format!("<a href=\"{address}\">{}\u{2026}</a>", &address[..40]),
+        format!("[{}...]({address})", &address[..40]),
+        format!("{}\u{200b}{}\u{ad}{}", &address[..30], &address[30..50], &address[50..]),
     ] {
         gives(&text, "c0de-1");
     }
@@ -128,4 +131,107 @@ fn an_address_that_the_terminal_cut_is_named_as_that() {
     let code_last = format!("{REDIRECT}?state=st4te_1&code={}", "c".repeat(5000));
     let cut = [code_last[..4095].to_owned()];
     assert_eq!(expected().find(&cut, true), Err(Problem::CutByTerminal(4095)));
+}
+
+#[test]
+fn an_address_in_a_text_without_spaces_ends_where_the_text_goes_on() {
+    let (state_last, code_last) = (QUERY, "iss=https%3A%2F%2Fid.example.com&state=st4te_1&code=c0de-1");
+    for query in [state_last, code_last] {
+        let address = format!("{REDIRECT}?{query}");
+        for after in [
+            "\u{3002}",
+            "\u{ff0c}\u{8c22}\u{8c22}",
+            "\u{3001}",
+            "\u{300d}",
+            "\u{300f}\u{3002}",
+            "\u{ff09}",
+            "\u{3011}",
+            "\u{300b}",
+            "\u{ff01}",
+            "\u{ff1f}",
+            "\u{ff61}",
+            "\u{2014}that is it",
+            "\u{203a}",
+            "\u{3067}\u{3059}",
+            ".\u{3002}",
+        ] {
+            gives(&format!("{address}{after}"), "c0de-1");
+            gives(&format!("\u{5730}\u{5740}\u{662f}\u{300c}{address}{after}"), "c0de-1");
+            gives(&format!("\u{5730}\u{5740}\u{ff1a}{query}{after}"), "c0de-1");
+        }
+    }
+    let denied = find(&format!("{REDIRECT}?error=access_denied&error_description=\u{4e0d}&state=st4te_1"));
+    assert!(denied.unwrap().ends_with("state=st4te_1"));
+}
+
+#[test]
+fn an_address_in_a_table_is_read_also_if_its_cell_is_wrapped() {
+    let address = format!("{REDIRECT}?{QUERY}");
+    for bar in ["|", "\u{2502}"] {
+        for text in [
+            format!("{bar} {address} {bar}"),
+            format!("{bar}{address}{bar}"),
+            format!("{bar} 1 {bar} {address} {bar} state {bar}"),
+            format!("{bar} address {bar}\n{bar}---{bar}\n{bar} {address} {bar}\n{bar} bye {bar}"),
+            format!("{bar} {} {bar}\n{bar} {}   {bar}", &address[..50], &address[50..]),
+            format!("a {bar} {} {bar} x\n  {bar} {} {bar} y", &address[..50], &address[50..]),
+            format!(
+                "{bar} 1 {bar} {} {bar} x {bar}\n{bar}   {bar} {} {bar}   {bar}\n{bar}   {bar} {}  {bar} z {bar}",
+                &address[..40],
+                &address[40..80],
+                &address[80..]
+            ),
+        ] {
+            gives(&text, "c0de-1");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_was_shortened_with_an_ellipsis_is_refused_as_cut() {
+    let (state_last, code_last) = (QUERY, "iss=https%3A%2F%2Fid.example.com&state=st4te_1&code=c0de-1");
+    for ellipsis in [
+        "\u{2026}",
+        "...",
+        "[...]",
+        "\u{22ef}",
+        "\u{2026}\u{3002}",
+        "\u{2026}\"",
+        "&hellip;",
+        "%E2%80%A6",
+        "\u{2026};",
+        "....",
+        "&session_state=a%E2%80%A6.",
+    ] {
+        for query in [state_last, code_last, &state_last[..50], &code_last[..20]] {
+            assert_eq!(
+                find(&format!("{REDIRECT}?{query}{ellipsis}")),
+                Err(Problem::Shortened),
+                "{query}{ellipsis}"
+            );
+        }
+    }
+    for cut in [
+        "http://127.0.0.1:4321/call\u{2026}",
+        "localhost:4321/...",
+        "see http://[::1]:4321/callback\u{2026} there",
+    ] {
+        assert_eq!(find(cut), Err(Problem::Shortened), "{cut}");
+    }
+    let middle = format!("{REDIRECT}?code=c0\u{2026}e-1&state=st4te_1");
+    assert_eq!(find(&middle), Err(Problem::Shortened));
+    assert_eq!(find(&format!("{REDIRECT}?code=c&state=st\u{2026}1")), Err(Problem::Shortened));
+    assert!(Problem::Shortened.to_string().contains("was cut"));
+    // Nothing that counts is missing from what says that there is no code.
+    assert!(
+        find(&format!("{REDIRECT}?state=st4te_1&error=access_denied&error_description=wait\u{2026}")).is_ok()
+    );
+}
+
+#[test]
+fn an_issuer_counts_only_where_one_is_expected() {
+    let address = format!("{REDIRECT}?code=c&state=st4te_1&iss=https://other.example");
+    let any = Expected::new(REDIRECT, "st4te_1", None);
+    assert_eq!(any.find(std::slice::from_ref(&address), false), Ok(address.clone()));
+    assert_eq!(find(&address), Err(Problem::OtherIssuer));
 }

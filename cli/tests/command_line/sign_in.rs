@@ -18,6 +18,8 @@ fn a_pasted_address_may_be_wrapped_and_have_noise_around_it() {
         |callback: &str| format!("Here is the address:\n{callback}\nThanks!"),
         |callback: &str| format!("{}\n{}\n{}", &callback[..40], &callback[40..80], &callback[80..]),
         |callback: &str| callback.replace('&', "&amp;"),
+        |callback: &str| format!("\u{5730}\u{5740}\u{ff1a}{callback}\u{3002}"),
+        |callback: &str| format!("| page |\n|---|\n| {} |\n| {}  |", &callback[..40], &callback[40..]),
         |callback: &str| callback.replacen("http://", "", 1),
     ] {
         let desk = Desk::new();
@@ -41,6 +43,8 @@ fn an_address_that_is_cut_or_wrong_is_explained_and_asked_for_again() {
     waiting.hears("another sign-in");
     waiting.paste(&format!("{redirect_uri}?code=c"));
     waiting.hears("not complete");
+    waiting.paste(&format!("{}\u{2026}", &idp.callback(&waiting)[..60]));
+    waiting.hears("an ellipsis");
     waiting.paste("what?");
     waiting.hears("The sign-in goes on");
     waiting.paste("@/nonexistent/file");
@@ -70,6 +74,35 @@ fn a_hiccup_after_the_code_costs_no_sign_in() {
     idp.signed_in();
     assert_eq!(idp.bodies("/token").len(), 1, "the code is sent once");
 }
+
+#[test]
+fn a_page_of_two_mebibytes_in_place_of_an_answer_costs_no_sign_in() {
+    for path in ["/token", "/jwks"] {
+        let (idp, desk) = (Idp::new(), Desk::new());
+        idp.change(|rules| (rules.padding, rules.next) = (PAGE, [(path, "200 OK")].into()));
+        let said = idp.sign_in(&desk, &[]);
+        assert_eq!(
+            (said.code, said.out.lines().last()),
+            (0, Some("Signed in as Ada")),
+            "{path}: {}",
+            said.err
+        );
+        assert!(said.err.contains("Retry in"), "{path}: {}", said.err);
+        assert_eq!(idp.bodies(path).len(), 2, "{path}");
+    }
+}
+
+#[test]
+fn a_page_that_stays_ends_a_sign_in_after_some_attempts_with_the_next_step() {
+    let (idp, desk) = (Idp::new(), Desk::new());
+    idp.change(|rules| (rules.padding, rules.always) = (PAGE, Some(("/token", "200 OK"))));
+    let said = idp.sign_in(&desk, &[]);
+    assert_eq!((said.code, idp.bodies("/token").len()), (11, 4), "{}", said.err);
+    assert!(said.err.contains("Run `moorline login` again"), "{}", said.err);
+    assert!(!said.err.contains("to an API"), "{}", said.err);
+}
+
+const PAGE: usize = 2 * 1024 * 1024;
 
 #[test]
 fn settings_of_a_sign_in_that_failed_are_not_stored() {
@@ -320,4 +353,55 @@ fn a_provider_that_wants_localhost_gets_it_at_both_addresses() {
         let again = desk.run(&["login", "--no-browser", "--timeout", "0"]);
         assert!(again.out.contains("redirect_uri=http%3A%2F%2Flocalhost%3A"), "{}", again.out);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_in_the_place_of_a_folder_is_named_with_the_next_step() {
+    let idp = Idp::new();
+    let cases = [("vault", false), ("vault", true), ("", false), ("", true)];
+    for (name, is_link) in cases {
+        let desk = idp.signed_in();
+        let folder = desk.profile("default");
+        let place = if name.is_empty() { folder } else { folder.join(name) };
+        let aside = place.with_file_name("aside");
+        fs::rename(&place, &aside).unwrap();
+        let next_step = if is_link {
+            std::os::unix::fs::symlink("/nonexistent/disk", &place).unwrap();
+            "mounted"
+        } else {
+            fs::write(&place, "x").unwrap();
+            "Rename or remove it"
+        };
+        let login =
+            [&idp.provider.login()[..], &["--allow-bearer", "--no-browser", "--timeout", "0"]].concat();
+        for arguments in [&["status"][..], &["token"], &["refresh"], &["logout"], &login] {
+            let said = desk.run(arguments);
+            said.failed_with(7, place.to_str().unwrap());
+            assert!(said.err.contains(next_step) && !said.err.contains("Nobody"), "{}", said.err);
+        }
+        fs::remove_file(&place).unwrap();
+        fs::rename(&aside, &place).unwrap();
+        assert_eq!(desk.run(&["token"]).code, 0, "the session was left as it is");
+    }
+    let desk = Desk::new();
+    fs::write(desk.home.path().join("profiles"), "x").unwrap();
+    for arguments in [&["profiles"][..], &["status"]] {
+        desk.run(arguments).failed_with(7, desk.home.path().join("profiles").to_str().unwrap());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_lock_file_that_is_none_is_named_and_asks_for_no_new_sign_in() {
+    let idp = Idp::new();
+    let desk = idp.signed_in();
+    let lock = desk.profile("default").join("vault/vault.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let said = desk.run(&["refresh"]);
+    said.failed_with(12, lock.to_str().unwrap());
+    assert!(said.err.contains("rename or remove it") && said.err.contains("try again"), "{}", said.err);
+    fs::remove_dir(&lock).unwrap();
+    assert_eq!(desk.run(&["refresh"]).code, 0);
 }

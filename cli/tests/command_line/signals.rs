@@ -104,6 +104,7 @@ fn a_file_size_limit_stops_a_refresh_before_it_is_sent() {
     assert_eq!(said.code, 7, "{}", said.err);
     // What the system says is said, once.
     assert_eq!(said.err.matches("File too large").count(), 1, "{}", said.err);
+    assert!(said.err.contains(desk.profile("default").to_str().unwrap()), "{}", said.err);
     assert_eq!(idp.bodies("/token").len(), sent, "nothing was sent");
     assert_eq!(desk.run(&["refresh"]).code, 0);
 }

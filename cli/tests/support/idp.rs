@@ -48,6 +48,8 @@ pub(crate) struct Rules {
     pub(crate) nonce: String,
     /// The error code in the answers of `next` and `always`, if it is not `invalid_grant`.
     pub(crate) error: Option<&'static str>,
+    /// How many bytes longer than that these answers are.
+    pub(crate) padding: usize,
 }
 
 impl Idp {
@@ -135,11 +137,19 @@ impl Shared {
             let next = state.rules.next.iter().position(|(of, _)| *of == path);
             let next = next.and_then(|at| state.rules.next.remove(at));
             let scripted = next.or(state.rules.always.filter(|(of, _)| *of == path));
-            scripted.map(|(_, head)| (head, state.rules.error.unwrap_or("invalid_grant")))
+            let Rules { error, padding, .. } = state.rules;
+            let error = |head| {
+                let mut body = json!({ "error": error.unwrap_or("invalid_grant") });
+                if padding > 0 {
+                    body["padding"] = "x".repeat(padding).into();
+                }
+                (head, body)
+            };
+            scripted.map(|(_, head)| error(head))
         };
         self.changed.notify_all();
         let (head, body) = match (scripted, path.as_str()) {
-            (Some((head, error)), _) => (head, json!({ "error": error })),
+            (Some(scripted), _) => scripted,
             (None, "/token") => self.tokens(&body),
             (None, "/jwks") => ("200 OK", self.jwks()),
             (None, "/userinfo") => {

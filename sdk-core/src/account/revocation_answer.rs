@@ -1,9 +1,11 @@
 //! What a response of the revocation endpoint says (RFC 7009 §2.2), and what a sign-out reports.
 
 use ::http::StatusCode;
+use serde_json::{Map, Value, json};
 
 use crate::{
     dpop::refuses_proof,
+    json::read,
     net::Response,
     provider::{asks_to_retry, read_refusal},
 };
@@ -65,8 +67,9 @@ impl RevocationAnswer {
         let status = response.status;
         match status {
             StatusCode::OK if is_html(response) => Self::Passing,
-            // RFC 7009 §2.2: the body says nothing. Some providers leave it out with a 204, which no portal has for a
-            // POST.
+            StatusCode::OK if names_an_error(response) => Self::refusal(response),
+            // RFC 7009 §2.2: any other body says nothing. Some providers leave it out with a 204, which no portal has
+            // for a POST.
             StatusCode::OK | StatusCode::NO_CONTENT => Self::Final(RevocationOutcome::Revoked),
             StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Self::Passing,
             // The endpoint cannot revoke. But a gateway may have said so.
@@ -96,6 +99,14 @@ fn is_html(response: &Response) -> bool {
     let says_so = response.media_type().is_some_and(|media_type| HTML.contains(&media_type.as_str()));
     let body = response.body.trim_ascii_start();
     says_so || body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start().starts_with(b"<")
+}
+
+/// Some providers answer 200 to everything, and say in the body what went wrong.
+fn names_an_error(response: &Response) -> bool {
+    let document = read::<Map<String, Value>>(&response.body);
+    let error = document.as_ref().and_then(|document| document.get("error"));
+    let none = [Value::Null, false.into(), 0.into(), "".into(), json!([]), json!({})];
+    error.is_some_and(|error| !none.contains(error)) || read_refusal(response, &[]).is_some()
 }
 
 fn name_of(status: StatusCode) -> String {

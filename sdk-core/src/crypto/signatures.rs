@@ -46,8 +46,7 @@ impl Algorithm {
 
     /// The algorithm of this name (RFC 7518 §3.1), or `None` if it is not accepted.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        // RFC 9864 gives Ed25519 its own name.
-        let name = if name == "Ed25519" { "EdDSA" } else { name };
+        let name = if name == ED25519 { Self::EdDsa.name() } else { name };
         Self::ALL.into_iter().find(|algorithm| algorithm.name() == name)
     }
 
@@ -73,6 +72,21 @@ impl Algorithm {
         }
     }
 }
+
+/// The algorithms by which the SDK verifies the signatures of ID tokens and userinfo, as `alg` names them (RFC 7518
+/// §3.1, RFC 8037 §3.1, RFC 9864 §2.2). A provider has to offer one of them.
+pub const SIGNATURE_ALGORITHMS: [&str; Algorithm::ALL.len() + 1] = {
+    let mut names = [ED25519; Algorithm::ALL.len() + 1];
+    let mut at = 0;
+    while at < Algorithm::ALL.len() {
+        names[at] = Algorithm::ALL[at].name();
+        at += 1;
+    }
+    names
+};
+
+/// EdDSA by the name that RFC 9864 gives it.
+const ED25519: &str = "Ed25519";
 
 /// A public key in the form that verification needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ impl ProofKey {
             "iat": proven.issued_at,
         });
         if let Some(token) = proven.access_token {
-            claims["ath"] = URL_SAFE_NO_PAD.encode(crypto::sha256(token.expose().as_bytes())).into();
+            claims["ath"] = URL_SAFE_NO_PAD.encode(crypto::sha256(as_sent(token).as_bytes())).into();
         }
         if let Some(nonce) = proven.nonce {
             claims["nonce"] = nonce.into();
@@ -78,6 +78,11 @@ impl ProofKey {
         let point = self.0.key.point();
         [&point[1..33], &point[33..]].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate))
     }
+}
+
+/// An access token as a header can carry it: some providers issue one with a line break at its end.
+pub(super) fn as_sent(token: &Secret) -> &str {
+    token.expose().trim_ascii()
 }
 
 /// RFC 7638 §3.2: the required members, in this order, with nothing between them.

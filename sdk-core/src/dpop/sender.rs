@@ -8,7 +8,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
-    key::{ProofKey, Proven},
+    key::{ProofKey, Proven, as_sent},
     peers::Peers,
 };
 use crate::{
@@ -122,9 +122,10 @@ fn proof(key: &ProofKey, method: &Method, url: &Url, access_token: Option<&Secre
 /// A bound token goes by the scheme that asks for its proof (RFC 9449 §7.1), and never by another.
 fn authorization(key: Option<&ProofKey>, token: &Secret) -> Secret {
     let scheme = if key.is_some() { "DPoP " } else { "Bearer " };
-    let mut text = String::with_capacity(scheme.len() + token.expose().len());
+    let token = as_sent(token);
+    let mut text = String::with_capacity(scheme.len() + token.len());
     text.push_str(scheme);
-    text.push_str(token.expose());
+    text.push_str(token);
     Secret::new(text)
 }
 

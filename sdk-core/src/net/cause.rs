@@ -10,7 +10,7 @@ use url::Url;
 
 /// The way to a server: what the words for its failures need.
 #[derive(Debug, Clone)]
-pub(super) struct Way {
+pub struct Way {
     /// The host, with its port if the address has one. Nothing else of the address: it may hold secrets.
     host: String,
     /// The proxy's host and port, without its password.
@@ -20,14 +20,15 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn new(url: &Url, proxy: Option<String>, connect: Duration, request: Duration) -> Self {
+    /// `proxy` is its host and port, without its password.
+    pub fn new(url: &Url, proxy: Option<String>, connect: Duration, request: Duration) -> Self {
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         Self { host, proxy, connect_timeout: connect, request_timeout: request }
     }
 
     /// What to say of a request that took too long.
-    pub(super) fn too_slow(&self, connecting: bool) -> String {
+    pub fn too_slow(&self, connecting: bool) -> String {
         match connecting {
             true => format!("no connection to {} within {}", self.next(), seconds(self.connect_timeout)),
             false => format!("{} did not answer within {}", self.host, seconds(self.request_timeout)),
@@ -35,43 +36,57 @@ impl Way {
     }
 
     /// What to say of a response that broke off.
-    pub(super) fn cut_off(&self) -> String {
+    pub fn cut_off(&self) -> String {
         format!("the response of {} was cut off", self.host)
     }
 
     /// What to say of any other failure of the HTTP client.
-    pub(super) fn failed(&self, error: &reqwest::Error) -> String {
+    pub fn failed(&self, error: &reqwest::Error) -> String {
         let causes = causes(error);
+        self.failed_by(&causes).unwrap_or_else(|| match error.is_connect() {
+            true => format!("{} cannot be connected to", self.next()),
+            false => format!("{} closed the connection before it answered", self.host),
+        })
+    }
+
+    /// What to say of a connection that was not made.
+    pub fn not_connected(&self, error: &io::Error) -> String {
+        self.failed_by(&[error]).unwrap_or_else(|| format!("{} cannot be connected to", self.next()))
+    }
+
+    /// What to say of a name that has no address.
+    pub fn unknown_name(&self) -> String {
+        format!("{} is not known by name (DNS)", self.next())
+    }
+
+    fn failed_by(&self, causes: &[&(dyn StdError + 'static)]) -> Option<String> {
         let says = |text: &str| causes.iter().any(|cause| cause.to_string().contains(text));
         let io = causes.iter().rev().find_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind);
         if let Some(proxy) = &self.proxy {
             if says("proxy authorization required") {
-                return format!(
+                return Some(format!(
                     "the proxy {proxy} answered 407: it needs a user name and a password that it accepts"
-                );
+                ));
             }
             if says("tunnel error: unsuccessful") {
-                return format!("the proxy {proxy} refused to connect to {}", self.host);
+                return Some(format!("the proxy {proxy} refused to connect to {}", self.host));
             }
         }
         if says("dns error") {
-            return format!("{} is not known by name (DNS)", self.next());
+            return Some(self.unknown_name());
         }
-        match io {
-            Some(ErrorKind::ConnectionRefused) => format!("{} refused the connection", self.next()),
-            Some(ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown) => {
+        Some(match io? {
+            ErrorKind::ConnectionRefused => format!("{} refused the connection", self.next()),
+            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
                 format!("there is no route to {}", self.next())
             }
-            Some(ErrorKind::TimedOut) => format!("the connection to {} timed out", self.next()),
-            Some(
-                ErrorKind::BrokenPipe
-                | ErrorKind::ConnectionAborted
-                | ErrorKind::ConnectionReset
-                | ErrorKind::UnexpectedEof,
-            ) => format!("{} closed the connection", self.next()),
-            _ if error.is_connect() => format!("{} cannot be connected to", self.next()),
-            _ => format!("{} closed the connection before it answered", self.host),
-        }
+            ErrorKind::TimedOut => format!("the connection to {} timed out", self.next()),
+            ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::UnexpectedEof => format!("{} closed the connection", self.next()),
+            _ => return None,
+        })
     }
 
     /// What is connected to: the proxy, if there is one.

@@ -71,7 +71,7 @@ pub(super) fn classify(error: &reqwest::Error, host: &str, way: &Way) -> NetErro
     if let Some(tls) = causes(error).into_iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
         return match pin_mismatch(tls) {
             Some(mismatch) => NetError::PinMismatch(mismatch.host.clone()),
-            None => NetError::Untrusted { host: host.to_owned(), reason: describe(tls) },
+            None => NetError::Untrusted { host: host.to_owned(), reason: untrusted_reason(tls) },
         };
     }
     let maybe_sent = !error.is_connect();
@@ -106,7 +106,7 @@ fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
 }
 
 /// The common cases in plain words, with what to do about them.
-fn describe(error: &rustls::Error) -> String {
+pub fn untrusted_reason(error: &rustls::Error) -> String {
     use rustls::{AlertDescription as Alert, Error as Tls};
     match error {
         Tls::InvalidCertificate(certificate) => describe_certificate(certificate),

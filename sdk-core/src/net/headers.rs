@@ -23,7 +23,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 
 /// How long a response that is no success asks to wait: a 429 that does not say means ten seconds, and an outage may
 /// say (RFC 9110 §10.2.3, RFC 6585 §4).
-pub(crate) fn wait_asked(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub fn wait_asked(status: StatusCode, headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     match status {
         StatusCode::TOO_MANY_REQUESTS => Some(retry_after(headers, now).unwrap_or(DEFAULT_WAIT)),
         StatusCode::REQUEST_TIMEOUT => retry_after(headers, now),

@@ -23,5 +23,8 @@ pub(crate) use self::clients::Watch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::encoding::Body;
 pub(crate) use self::error::NetError;
-pub(crate) use self::headers::{LONGEST_WAIT, date, retry_after, texts, wait_asked, wants_other_token};
+pub use self::error::untrusted_reason;
+pub use self::headers::wait_asked;
+pub(crate) use self::headers::{LONGEST_WAIT, date, retry_after, texts, wants_other_token};
 pub(crate) use self::transport::{Request, Response, Transport};
+pub use self::{cause::Way, proxies::Proxies};

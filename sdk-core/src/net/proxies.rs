@@ -7,17 +7,17 @@ use url::Url;
 
 /// The proxies for HTTPS, by the rules that the HTTP client follows.
 #[derive(Debug)]
-pub(super) struct Proxies {
+pub struct Proxies {
     matcher: Matcher,
     /// No proxy at all is to be used.
-    pub(super) none: bool,
+    pub none: bool,
     /// Why none can be used although one was set.
     unusable: Option<String>,
 }
 
 impl Proxies {
     /// Reads the environment, or what the platform says.
-    pub(super) fn of_the_system() -> Self {
+    pub fn of_the_system() -> Self {
         Self::read(|name| env::var_os(name))
     }
 
@@ -44,12 +44,12 @@ impl Proxies {
     }
 
     /// Why a request to `url` must not be sent: without the proxy, it would go another way than the user wants.
-    pub(super) fn refusal(&self, url: &Url) -> Option<&str> {
+    pub fn refusal(&self, url: &Url) -> Option<&str> {
         self.unusable.as_deref().filter(|_| url.scheme() == "https")
     }
 
     /// The proxy's host and port for a request to `url`, without its password.
-    pub(super) fn of(&self, url: &Url) -> Option<String> {
+    pub fn of(&self, url: &Url) -> Option<String> {
         if self.none || url.scheme() != "https" {
             return None;
         }
@@ -70,7 +70,17 @@ fn is_usable(address: &OsString) -> bool {
         return false;
     }
     let matcher = Matcher::builder().https(address).build();
-    matcher.intercept(&http::Uri::from_static("https://id.example.com/")).is_some()
+    let found = matcher.intercept(&http::Uri::from_static("https://id.example.com/"));
+    found.is_some_and(|found| found.uri().authority().is_some_and(has_port_or_none))
+}
+
+/// Whether there is a host, and its port, if it is named, is one: the HTTP client would take what is none for a part of
+/// the name, or leave it out.
+fn has_port_or_none(authority: &http::uri::Authority) -> bool {
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    !authority.host().is_empty()
+        && (port.is_empty()
+            || port.strip_prefix(':').is_some_and(|port| port.parse().is_ok_and(|port: u16| port > 0)))
 }
 
 #[cfg(test)]
@@ -100,6 +110,11 @@ mod tests {
                 "http://ada:secret/more@proxy.example.com",
                 "ada:secret?more@proxy.example.com",
                 "http://ada:secret#more@proxy.example.com",
+                "http://ada:secret@127.0.0.1:99999",
+                "ada:secret@[::1]:65536",
+                "socks5://ada:secret@proxy.example.com:0",
+                "http://ada:secret@proxy.example.com:8o80",
+                "http://ada:secret@:8080",
             ] {
                 let proxies = of(&[(name, address)]);
                 let refusal = proxies.refusal(&https).unwrap_or_else(|| panic!("{address}"));
@@ -113,6 +128,8 @@ mod tests {
                 "http://proxy.example.com:8080",
                 "proxy.example.com:8080",
                 "socks5h://[::1]:1080",
+                "https://[::1]",
+                "proxy.example.com:65535",
                 "http://ada:sec%40ret@proxy.example.com/",
             ] {
                 assert_eq!(of(&[(name, address)]).refusal(&https), None, "{address}");

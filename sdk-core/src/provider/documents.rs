@@ -136,7 +136,8 @@ impl Documents {
                 Ok(metadata)
             }
             (Err(error), _) => {
-                tracing::warn!(%error, "no provider metadata");
+                // The caller reports it, or tries again and succeeds.
+                tracing::info!(%error, "no provider metadata");
                 self.metadata.failed(self.now());
                 Err(error)
             }
@@ -194,7 +195,7 @@ impl Documents {
                 Ok(set.keys.clone())
             }
             (Err(error), _) => {
-                tracing::warn!(%error, %address, "the provider's keys are not available");
+                tracing::info!(%error, %address, "the provider's keys are not available");
                 Err(error)
             }
         }

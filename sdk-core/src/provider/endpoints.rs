@@ -23,7 +23,7 @@ use crate::{
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
     net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
-    secret::Secret,
+    secret::{Secret, redact},
     time::{Clock, unix_seconds},
 };
 
@@ -271,7 +271,9 @@ impl Provider {
         let Some(token) = &tokens.id_token else {
             return Err(Error::refused("invalid_id_token", "the provider sent no ID token"));
         };
-        let metadata = self.metadata_for(metadata, token.expose()).await?;
+        // What is behind it is no part of it.
+        let token = token.expose().trim_ascii_end();
+        let metadata = self.metadata_for(metadata, token).await?;
         let device_time = self.device_time();
         // The provider's own time, from the response that the token came in: the device's may be wrong by years.
         let provider_time = self.sender.time_at(&metadata.token_endpoint).unwrap_or(device_time);
@@ -285,11 +287,11 @@ impl Provider {
             now: provider_time,
             leeway: DEFAULT_LEEWAY,
         };
-        let check =
-            |keys: &Jwks, now| id_token::verify_with(token.expose(), keys, &Expectations { now, ..expected });
+        let check = |keys: &Jwks, now| id_token::verify_with(token, keys, &Expectations { now, ..expected });
         let unknown = |verdict: &Result<_, _>| matches!(verdict, Err(IdTokenError::UnknownKey));
         let verdict = self.with_keys(
             &metadata,
+            token,
             |keys| {
                 match check(keys, provider_time) {
                     // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token
@@ -317,16 +319,21 @@ impl Provider {
         Err(IdTokenError::AlgorithmNotListed(algorithm.name()).into())
     }
 
-    /// What `check` says with the provider's keys; once more with newer ones if it knows no key.
+    /// What `check` says of a JWS with the provider's keys; once more with newer ones if it knows no key.
     async fn with_keys<T>(
         &self,
         metadata: &Metadata,
+        jws: &str,
         check: impl Fn(&Jwks) -> T,
         knows_no_key: impl Fn(&T) -> bool,
     ) -> Result<T, JwksError> {
-        let verdict = check(&*self.documents.keys(&metadata.jwks_uri).await?);
+        let address = &metadata.jwks_uri;
+        let mut verdict = check(&*self.documents.keys(address).await?);
         if knows_no_key(&verdict) {
-            return Ok(check(&*self.documents.newer_keys(&metadata.jwks_uri).await?));
+            verdict = check(&*self.documents.newer_keys(address).await?);
+            if knows_no_key(&verdict) {
+                log_unknown_key(jws, address);
+            }
         }
         Ok(verdict)
     }
@@ -354,7 +361,7 @@ impl Provider {
         };
         let unknown = |verdict: &Result<_, _>| matches!(verdict, Err(UserInfoError::UnknownKey));
         let check = |keys: &Jwks| userinfo::verify_signed(text, keys, &expected);
-        Ok(self.with_keys(metadata, check, unknown).await??)
+        Ok(self.with_keys(metadata, text, check, unknown).await??)
     }
 
     /// How long a response of the provider asks to wait.
@@ -403,6 +410,14 @@ impl Provider {
     pub(crate) const fn request_timeout(&self) -> Duration {
         self.configuration.request_timeout()
     }
+}
+
+/// The error says no more than that the call may succeed later.
+fn log_unknown_key(jws: &str, address: &Url) {
+    let Ok(jws) = Jws::parse(jws) else { return };
+    let named = jws.key_id.map_or_else(String::new, |id| format!(" with the kid {:?}", redact(&id, &[])));
+    let why = format!("the provider's key set has no key{named} for {}", jws.algorithm.name());
+    tracing::info!(why, %address, "a signature cannot be checked; the provider may have replaced its keys just now");
 }
 
 /// Whether there is no endpoint (any more) at an address: the metadata that has it may be an old one.

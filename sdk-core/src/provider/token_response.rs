@@ -13,7 +13,7 @@ use url::form_urlencoded;
 
 use super::refusal::{asks_to_retry, is_error_status, is_protocol_error};
 use crate::{
-    dpop::TokenType,
+    dpop::{TokenType, refuses_proof},
     error::Error,
     json,
     net::{Response, retry_after},
@@ -97,13 +97,14 @@ impl TokenResponse {
         {
             return Self::Issued(Box::new(tokens));
         }
-        match read_refusal(response, sent) {
+        match read_refusal(response, sent).or_else(|| unknown_refusal(response, sent)) {
             Some(refusal) if asks_to_retry(&refusal.code) => {
                 Self::unclear("the error asks to retry later", retry_after(&response.headers, now))
             }
-            Some(refusal) if refusal.is_of_the_protocol() || is_error_status(status) => {
-                Self::Refused(refusal)
-            }
+            Some(refusal) if refusal.is_of_the_protocol() => Self::Refused(refusal),
+            // It is about the proof, whatever it says beside that.
+            Some(_) if refuses_proof(response) => Self::unclear("the proof was refused", None),
+            Some(refusal) if is_error_status(status) => Self::Refused(refusal),
             Some(_) => Self::unclear("the error is a gateway's, not OAuth's", None),
             None => Self::Unclear {
                 why: "the response is neither tokens nor an OAuth error",
@@ -134,6 +135,34 @@ pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refu
     })
 }
 
+/// An error that is written in a way of the provider's own. RFC 6749 §5.2 has a JSON object with one of two statuses:
+/// any such object counts, because the names of its members differ from vendor to vendor. With a status of success,
+/// only an `error` object is an error.
+///
+/// `null` counts as absent, an object without members says nothing, and tokens are no error.
+fn unknown_refusal(response: &Response, sent: &[&Secret]) -> Option<Refusal> {
+    let body = json::read_unambiguous(&response.body)?;
+    let error = body.get("error").and_then(Value::as_object);
+    let is_error = match response.status {
+        status if status.is_success() => error.is_some_and(|error| !error.is_empty()),
+        status => is_error_status(status) && body.values().any(|value| !value.is_null()),
+    };
+    if !is_error || body.contains_key("access_token") {
+        return None;
+    }
+    let code = CODE_NAMES.iter().find_map(|name| text(&body, name)).filter(|code| !code.is_empty());
+    let code = code.map_or_else(|| format!("http_{}", response.status.as_u16()), |code| redact(code, sent));
+    let objects = error.into_iter().chain([&body]);
+    let description =
+        objects.flat_map(|object| DESCRIPTION_NAMES.iter().find_map(|name| text(object, name))).next();
+    Some(Refusal {
+        code,
+        description: redact(description.unwrap_or_default(), sent),
+        of_the_grant: false,
+        of_the_protocol: false,
+    })
+}
+
 /// The code and the description. The error may be an object. Under other names than `error`, only the code that cannot
 /// mean anything else is taken.
 fn error_in(body: &Map<String, Value>) -> Option<(&str, Option<&str>)> {
@@ -141,13 +170,12 @@ fn error_in(body: &Map<String, Value>) -> Option<(&str, Option<&str>)> {
     let (code, description) = match body.get("error") {
         Some(Value::String(code)) => (code.as_str(), description),
         Some(Value::Object(error)) => {
-            let own =
-                ["error_description", "description", "message"].iter().find_map(|name| text(error, name));
+            let own = DESCRIPTION_NAMES.iter().find_map(|name| text(error, name));
             (["code", "error", "type"].iter().find_map(|name| text(error, name))?, own.or(description))
         }
         None | Some(Value::Null) => {
-            let codes = ["error_code", "errorCode", "code"].iter().filter_map(|name| text(body, name));
-            (codes.into_iter().find(|code| *code == INVALID_GRANT)?, description)
+            let mut codes = CODE_NAMES.iter().filter_map(|name| text(body, name));
+            (codes.find(|code| *code == INVALID_GRANT)?, description)
         }
         Some(_) => return None,
     };
@@ -172,12 +200,15 @@ fn form(body: &[u8]) -> Option<Map<String, Value>> {
 }
 
 /// The tokens in a document, or in a form. If a name is repeated in a document, the last counts. What precedes the
-/// document (a warning of the server's own, say) says nothing.
+/// document says nothing.
 fn read_tokens(body: &[u8]) -> Option<Tokens> {
-    let document = body.iter().position(|byte| *byte == b'{').map(|start| &body[start..]);
-    let object = json::read::<WipedObject>(body).or_else(|| json::read(document?));
-    let object = object.or_else(|| WipedObject::deserialize(Value::Object(form(body)?)).ok())?;
-    tokens(&object)
+    if let Some(object) = json::read::<WipedObject>(body) {
+        return tokens(&object);
+    }
+    json::find(body, tokens).or_else(|| {
+        let form = WipedObject::deserialize(Value::Object(form(body)?)).ok()?;
+        tokens(&form)
+    })
 }
 
 fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
@@ -226,6 +257,10 @@ fn seconds(value: &Value) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds.clamp(0.0, MOST_SECONDS)).ok()
 }
 
+/// Where the code of an error may be, beside `error`.
+const CODE_NAMES: [&str; 3] = ["error_code", "errorCode", "code"];
+/// Where the text for a developer may be.
+const DESCRIPTION_NAMES: [&str; 3] = ["error_description", "description", "message"];
 const INVALID_GRANT: &str = "invalid_grant";
 /// How long to wait after a 429 that does not say: ten seconds.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(10);

@@ -47,6 +47,8 @@ impl From<UserInfoError> for Error {
         match error {
             // A captive portal's page, or half a document.
             UserInfoError::NotJson => Self::offline(),
+            // As with an ID token: the keys may be a cache's.
+            UserInfoError::UnknownKey => Self::offline(),
             error => Self::refused("invalid_userinfo", error.to_string()),
         }
     }

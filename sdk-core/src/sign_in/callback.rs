@@ -8,32 +8,54 @@ use crate::{
     vault::PendingLogin,
 };
 
-/// A callback, read but not checked yet.
+/// A callback that is well formed, but not checked yet. A malformed one is no decision of the provider's, and ends no
+/// sign-in.
 #[derive(Debug)]
 pub(crate) struct Callback {
     url: Url,
     pub(crate) state: Secret,
-    parameters: Vec<(String, String)>,
+    issuer: Option<String>,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+enum Answer {
+    Code(Secret),
+    Error { code: String, description: String },
 }
 
 impl Callback {
+    /// Reads the parameters that RFC 6749 §4.1.2 and RFC 9207 define. An empty one counts as absent, and none may be
+    /// repeated, not even with the same value (RFC 6749 §3.1). Others are ignored, and so is a code beside an error.
+    ///
     /// # Errors
-    /// [`Error::Refused`] if it is no callback, or has no state.
+    /// [`Error::Refused`] if it is no callback.
     pub(crate) fn read(text: &str) -> Result<Self, Error> {
         let url = match Url::parse(text) {
             Ok(url) if text.len() <= LONGEST => url,
             _ => return Err(refused("invalid_callback", "the callback is no address")),
         };
-        let parameters: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        for (at, (name, _)) in parameters.iter().enumerate() {
-            if parameters[..at].iter().any(|(other, _)| other == name) {
-                return Err(refused("invalid_callback", "the callback repeats a parameter"));
-            }
-        }
-        let Some((_, state)) = parameters.iter().find(|(name, _)| name == "state") else {
+        let Some(state) = parameter(&url, "state")? else {
             return Err(refused("state_mismatch", "the callback has no state"));
         };
-        Ok(Self { state: Secret::new(state.clone()), url, parameters })
+        let (code, error) = (parameter(&url, "code")?, parameter(&url, "error")?);
+        let answer = match (error, code) {
+            (Some(code), _) => {
+                let description = url.query_pairs().find(|(name, _)| name == "error_description");
+                let description = description.map(|(_, value)| value.into_owned()).unwrap_or_default();
+                Answer::Error { code, description }
+            }
+            (None, Some(code)) => Answer::Code(Secret::new(code)),
+            (None, None) => {
+                return Err(refused("invalid_callback", "the callback has neither a code nor an error"));
+            }
+        };
+        Ok(Self { state: Secret::new(state), issuer: parameter(&url, "iss")?, url, answer })
+    }
+
+    /// Whether it brings an error, and no code.
+    pub(crate) const fn is_error(&self) -> bool {
+        matches!(self.answer, Answer::Error { .. })
     }
 
     /// The code, if this is a valid response to `login`.
@@ -56,7 +78,7 @@ impl Callback {
                 "the callback came to another address than the redirect URI",
             ));
         }
-        match self.parameter("iss") {
+        match &self.issuer {
             Some(iss) if iss != issuer => {
                 return Err(refused("issuer_mismatch", "the callback is from another issuer"));
             }
@@ -65,16 +87,13 @@ impl Callback {
             }
             _ => {}
         }
-        if let Some(code) = self.parameter("error") {
-            return Err(self.provider_error(code));
-        }
-        match self.parameter("code") {
-            Some(code) if !code.is_empty() => Ok(Secret::new(code.to_owned())),
-            _ => Err(refused("invalid_callback", "the callback has neither a code nor an error")),
+        match &self.answer {
+            Answer::Code(code) => Ok(code.clone()),
+            Answer::Error { code, description } => Err(self.provider_error(code, description)),
         }
     }
 
-    fn provider_error(&self, code: &str) -> Error {
+    fn provider_error(&self, code: &str, description: &str) -> Error {
         if code == "access_denied" {
             return Error::Cancelled;
         }
@@ -83,15 +102,10 @@ impl Callback {
             tracing::info!(why = code, "the provider could not serve the authorization request");
             return Error::offline();
         }
-        let description = self.parameter("error_description").unwrap_or_default();
         Error::Refused {
             code: redact(code, &[&self.state]),
             description: redact(description, &[&self.state]),
         }
-    }
-
-    fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 
     /// Scheme, host, port and path are the redirect URI's, and its own parameters are there. A fragment is nobody's:
@@ -102,11 +116,21 @@ impl Callback {
             (url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default(), url.path())
         }
         place(&self.url) == place(&expected)
-            && expected.query_pairs().all(|(name, value)| self.parameter(&name) == Some(&value))
+            && expected.query_pairs().all(|own| self.url.query_pairs().any(|found| found == own))
     }
 }
 
-fn refused(code: &str, description: &str) -> Error {
+/// The value of a parameter; `None` if it is empty.
+fn parameter(url: &Url, name: &str) -> Result<Option<String>, Error> {
+    let mut values = url.query_pairs().filter(|(other, _)| other == name).map(|(_, value)| value);
+    let value = values.next().unwrap_or_default();
+    if values.next().is_some() {
+        return Err(refused("invalid_callback", format!("the callback repeats the parameter {name}")));
+    }
+    Ok((!value.is_empty()).then(|| value.into_owned()))
+}
+
+fn refused(code: &str, description: impl Into<String>) -> Error {
     Error::refused(code, description)
 }
 
@@ -173,13 +197,39 @@ mod tests {
         }
         let without = Callback::read(&format!("{REDIRECT}?code=c1&state=s1")).unwrap();
         assert!(without.code(&login(REDIRECT), ISSUER, false).is_ok());
+        let empty = Callback::read(&format!("{REDIRECT}?code=c1&state=s1&iss=")).unwrap();
+        assert!(empty.code(&login(REDIRECT), ISSUER, false).is_ok());
     }
 
     #[test]
-    fn a_repeated_parameter_is_refused() {
-        for twice in ["code=c2", "state=s1", ISS, "x=1&x=1"] {
-            assert_eq!(code(&format!("code=c1&state=s1&{ISS}&{twice}")), Err("invalid_callback".into()));
+    fn a_repeated_parameter_of_the_protocol_is_refused_whatever_its_values() {
+        for twice in ["code=c2", "code=c1", "code=", "state=s1", "state=", ISS, "error=&error="] {
+            for callback in
+                [format!("code=c1&state=s1&{ISS}&{twice}"), format!("{twice}&code=c1&state=s1&{ISS}")]
+            {
+                assert_eq!(code(&callback), Err("invalid_callback".into()), "{callback}");
+            }
         }
+        let error = format!("error=access_denied&error=access_denied&state=s1&{ISS}");
+        assert_eq!(code(&error), Err("invalid_callback".into()));
+        assert_eq!(code(&format!("code=c1&state=s1&{ISS}&x=1&x=2")), Ok("c1".into()), "it is nobody's");
+    }
+
+    #[test]
+    fn an_empty_parameter_counts_as_absent() {
+        assert_eq!(code(&format!("error=&error_description=&code=c1&state=s1&{ISS}")), Ok("c1".into()));
+        assert_eq!(code(&format!("error=access_denied&code=&state=s1&{ISS}")), Err("cancelled".into()));
+        for nothing in ["", "code=&", "error=&", "code=&error=&"] {
+            assert_eq!(
+                code(&format!("{nothing}state=s1&{ISS}")),
+                Err("invalid_callback".into()),
+                "{nothing}"
+            );
+        }
+        assert!(
+            code_of("https://a.example/cb?x=", &format!("https://a.example/cb?x=&code=c1&state=s1&{ISS}"))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -197,12 +247,6 @@ mod tests {
             assert_eq!(code(&format!("error={passing}&state=s1&iss=x")), Err("issuer_mismatch".into()));
             assert_eq!(code(&format!("error={passing}&state=s2&{ISS}")), Err("state_mismatch".into()));
         }
-    }
-
-    #[test]
-    fn a_callback_without_a_code_is_refused() {
-        assert_eq!(code(&format!("state=s1&{ISS}")), Err("invalid_callback".into()));
-        assert_eq!(code(&format!("code=&state=s1&{ISS}")), Err("invalid_callback".into()));
     }
 
     #[test]

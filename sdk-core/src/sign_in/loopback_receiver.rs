@@ -16,6 +16,7 @@ use tokio::{
 };
 use url::Url;
 
+use super::callback::Callback;
 use crate::{crypto, error::Error, runtime::Executor, secret::Secret};
 
 /// Waits on the loopback interface for the browser to come back.
@@ -183,13 +184,12 @@ async fn answer(
     let head = read_head(&mut stream).await?;
     let callback = head.as_deref().map_or(Err(Page::BadRequest), |head| expected.callback_in(head));
     let page = match &callback {
-        Ok(callback) => Page::after(callback),
-        Err(page) => *page,
+        Ok((_, page)) | Err(page) => *page,
     };
     let shown = stream.write_all(page.response().as_bytes()).await;
     let shown = shown.and(stream.shutdown().await);
     // Also where the browser didn't wait for its page.
-    if let Ok(callback) = callback {
+    if let Ok((callback, _)) = callback {
         // A second callback has nobody waiting for it.
         let _ = found.send(callback.into()).await;
     }
@@ -211,8 +211,9 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Opt
 }
 
 impl Expected {
-    /// The callback in the head of a request, or what to answer instead.
-    pub(crate) fn callback_in(&self, head: &str) -> Result<Url, Page> {
+    /// The callback in the head of a request and the page after it, or what to answer instead. What is malformed is no
+    /// callback: the right one may come yet.
+    pub(crate) fn callback_in(&self, head: &str) -> Result<(Url, Page), Page> {
         let mut lines = head.split("\r\n");
         let mut request = lines.next().unwrap_or_default().split(' ');
         let (Some("GET"), Some(target), Some("HTTP/1.1" | "HTTP/1.0"), None) =
@@ -231,12 +232,10 @@ impl Expected {
         if url.path() != PATH {
             return Err(Page::NotFound);
         }
-        let states: Vec<Secret> = url
-            .query_pairs()
-            .filter(|(name, _)| name == "state")
-            .map(|(_, state)| Secret::new(state.into_owned()))
-            .collect();
-        if states == [self.state.clone()] { Ok(url) } else { Err(Page::BadRequest) }
+        match Callback::read(url.as_str()) {
+            Ok(callback) if callback.state == self.state => Ok((url, Page::after(&callback))),
+            _ => Err(Page::BadRequest),
+        }
     }
 }
 
@@ -251,15 +250,8 @@ pub(crate) enum Page {
 
 impl Page {
     /// What the app will make of a callback, as far as the callback alone says it.
-    fn after(callback: &Url) -> Self {
-        let count = |wanted: &str| callback.query_pairs().filter(|(name, _)| name == wanted).count();
-        match (count("error"), count("code")) {
-            (0, 1) if callback.query_pairs().any(|(name, code)| name == "code" && !code.is_empty()) => {
-                Self::Back
-            }
-            (1, _) => Self::NotSignedIn,
-            _ => Self::BadRequest,
-        }
+    const fn after(callback: &Callback) -> Self {
+        if callback.is_error() { Self::NotSignedIn } else { Self::Back }
     }
 
     fn response(self) -> String {
@@ -320,7 +312,7 @@ mod tests {
     #[test]
     fn only_the_right_path_host_and_state_complete() {
         let callback = expected().callback_in(&head("/callback?code=c&state=s1", "127.0.0.1:5000"));
-        assert_eq!(callback.unwrap().as_str(), "http://127.0.0.1:5000/callback?code=c&state=s1");
+        assert_eq!(callback.unwrap().0.as_str(), "http://127.0.0.1:5000/callback?code=c&state=s1");
         for (target, host, page) in [
             ("/callback?code=c&state=s2", "127.0.0.1:5000", Page::BadRequest),
             ("/callback?code=c", "127.0.0.1:5000", Page::BadRequest),
@@ -336,18 +328,22 @@ mod tests {
     }
 
     #[test]
-    fn the_page_promises_a_sign_in_only_after_a_code() {
+    fn the_page_promises_a_sign_in_only_after_a_code_and_what_is_malformed_is_no_callback() {
         for (query, page) in [
-            ("code=c&state=s1", Page::Back),
-            ("code=c&iss=https%3A%2F%2Fid.example&state=s1", Page::Back),
-            ("error=access_denied&state=s1", Page::NotSignedIn),
-            ("state=s1", Page::BadRequest),
-            ("code=&state=s1", Page::BadRequest),
-            ("code=c&code=d&state=s1", Page::BadRequest),
-            ("error=a&error=b&state=s1", Page::BadRequest),
+            ("code=c&state=s1", Ok(Page::Back)),
+            ("code=c&iss=https%3A%2F%2Fid.example&state=s1", Ok(Page::Back)),
+            ("code=c&error=&state=s1", Ok(Page::Back)),
+            ("error=access_denied&state=s1", Ok(Page::NotSignedIn)),
+            ("error=access_denied&code=c&state=s1", Ok(Page::NotSignedIn)),
+            ("state=s1", Err(Page::BadRequest)),
+            ("code=&state=s1", Err(Page::BadRequest)),
+            ("error=&state=s1", Err(Page::BadRequest)),
+            ("code=c&code=d&state=s1", Err(Page::BadRequest)),
+            ("code=c&code=c&state=s1", Err(Page::BadRequest)),
+            ("error=a&error=b&state=s1", Err(Page::BadRequest)),
         ] {
-            let callback = Url::parse(&format!("http://127.0.0.1:5000/callback?{query}")).unwrap();
-            assert_eq!(Page::after(&callback), page, "{query}");
+            let callback = expected().callback_in(&head(&format!("/callback?{query}"), "127.0.0.1:5000"));
+            assert_eq!(callback.map(|(_, page)| page), page, "{query}");
         }
     }
 
@@ -380,7 +376,12 @@ mod tests {
         let _never_used =
             TcpStream::connect(uri.trim_start_matches("http://").trim_end_matches(PATH)).await.unwrap();
         assert!(get(&uri, "/favicon.ico").await.starts_with("HTTP/1.1 404"));
-        assert!(get(&uri, "/callback?code=evil&state=other").await.starts_with("HTTP/1.1 400"));
+        for malformed in
+            ["code=evil&state=other", "code=&state=s1", "code=c&code=c&state=s1", "error=&state=s1"]
+        {
+            let page = get(&uri, &format!("/callback?{malformed}")).await;
+            assert!(page.starts_with("HTTP/1.1 400"), "{malformed}");
+        }
         let page = get(&uri, "/callback?code=c1&state=s1").await;
         assert!(page.starts_with("HTTP/1.1 200") && !page.contains("<script") && !page.contains("c1"));
         assert!(page.contains("Content-Security-Policy: default-src 'none'"));

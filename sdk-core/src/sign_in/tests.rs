@@ -128,6 +128,31 @@ async fn a_foreign_callback_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_malformed_callback_with_the_right_state_is_rejected_and_the_sign_in_goes_on() {
+    let device = Device::new().await;
+    let session = device.process();
+    let mine = callback(&device, &session).await;
+    let without_code = format!("com.example.notes:/signed-in?{}", mine.split_once('&').unwrap().1);
+    for malformed in [
+        without_code.clone(),
+        format!("{without_code}&code="),
+        format!("{without_code}&error="),
+        format!("{without_code}&error=&code="),
+        format!("{without_code}&error=access_denied&error=access_denied"),
+        format!("{mine}&code=another"),
+        format!("{mine}&code={}", Url::parse(&mine).unwrap().query_pairs().next().unwrap().1),
+        format!("{mine}&state=another"),
+        format!("{mine}&iss=https%3A%2F%2Fevil.example"),
+    ] {
+        let error = session.sign_in.finish(&malformed).await.unwrap_err();
+        assert_eq!(code_of(&error), "invalid_callback", "{malformed}");
+        assert_eq!(session.state(), SessionState::SigningIn, "{malformed}");
+    }
+    assert_eq!(device.provider.count("/token"), 0);
+    session.sign_in.finish(&format!("{mine}&error=&x=1&x=1")).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_callback_of_another_issuer_or_without_one_ends_the_sign_in() {
     for iss in ["&iss=https%3A%2F%2Fevil.example", ""] {
         let device = Device::new().await;
@@ -198,6 +223,18 @@ async fn an_id_token_that_is_not_accepted_gives_no_session_and_leaves_none() {
         session.send_revocations().await;
         assert_eq!(device.provider.live_generation(), None);
     }
+}
+
+#[tokio::test]
+async fn white_space_behind_an_id_token_does_not_cost_the_sign_in() {
+    let device = Device::new().await;
+    device.provider.fault(Fault::Odd(|body| {
+        let mut tokens: serde_json::Value = serde_json::from_str(body).unwrap();
+        tokens["id_token"] = format!("{}\r\n", tokens["id_token"].as_str().unwrap()).into();
+        let body = tokens.to_string();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into()
+    }));
+    device.sign_in(&device.process()).await.unwrap();
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use ::http::HeaderMap;
+use ::http::{HeaderMap, HeaderValue, header::WWW_AUTHENTICATE};
 
 use super::*;
 
@@ -103,8 +103,8 @@ fn only_a_parsed_client_error_is_a_refusal() {
         (302, r#"{"error":"invalid_grant"}"#),
         (304, r#"{"error":"invalid_grant"}"#),
         (400, "<html>invalid_grant</html>"),
-        (400, r#"{"error":["invalid_grant"]}"#),
         (400, r#"{"error":"temporarily_unavailable"}"#),
+        (401, r#"{"code":"temporarily_unavailable"}"#),
         (403, ""),
         (403, r#"{"error":"Forbidden"}"#),
         (404, r#"{"error":"Not Found"}"#),
@@ -183,6 +183,7 @@ fn a_successor_is_taken_however_odd_the_response_that_it_comes_in() {
         format!("[{plain}]"),
         format!(")]}}',\n{plain}"),
         format!("<br />\n<b>Warning</b>: deprecated\n{plain}"),
+        format!("<b>Warning</b>: {{main}} in x.php: {{\n{plain}"),
         format!("\u{feff}{plain}"),
         plain.replace(r#""r""#, "\"r\",\"scope\":7"),
         "access_token=a&token_type=bearer&expires_in=900&refresh_token=r".to_owned(),
@@ -241,6 +242,8 @@ fn what_is_cut_is_unclear_and_no_panic() {
     for length in 0..plain.len() {
         assert!(matches!(read(200, &plain[..length]), TokenResponse::Unclear { .. }), "{length}");
     }
+    let nested = r#"{"upstream":{"access_token":"another's"},"access_token":"a","refresh_"#;
+    assert!(matches!(read(200, nested), TokenResponse::Unclear { succeeded: true, .. }));
     let response = |body: &[u8]| {
         let response =
             Response { status: StatusCode::OK, headers: HeaderMap::new(), body: body.to_vec().into() };
@@ -308,12 +311,6 @@ fn what_is_not_certainly_the_word_of_the_provider_ends_nothing() {
         r#"[{"error":"invalid_grant"}]"#,
         r#"{"error":"invalid_grant"}{"error":"temporarily_unavailable"}"#,
         r#"{"error":"invalid_grant""#,
-        r#"{"error":["invalid_grant"]}"#,
-        r#"{"error":{"code":["invalid_grant"]}}"#,
-        r#"{"error":{"code":400,"message":"invalid_grant"}}"#,
-        r#"{"errorCode":"E0000004"}"#,
-        r#"{"code":"refresh_token_not_found"}"#,
-        r#"{"message":"invalid_grant"}"#,
     ] {
         for status in [200, 400, 401] {
             assert!(matches!(read(status, body), TokenResponse::Unclear { .. }), "{status} {body}");
@@ -321,6 +318,61 @@ fn what_is_not_certainly_the_word_of_the_provider_ends_nothing() {
     }
     let passing = read(200, r#"{"error":"temporarily_unavailable"}"#);
     assert!(matches!(passing, TokenResponse::Unclear { succeeded: false, .. }), "nothing was done");
+}
+
+#[test]
+fn an_error_in_a_way_of_the_providers_own_is_a_refusal_of_unknown_meaning() {
+    let said = |status, body: &str| match read(status, body) {
+        TokenResponse::Refused(refusal) => {
+            assert!(!refusal.is_invalid_grant() && !refusal.is_of_the_protocol(), "{status} {body}");
+            Some((refusal.code, refusal.description))
+        }
+        TokenResponse::Unclear { .. } => None,
+        TokenResponse::Issued(tokens) => panic!("{tokens:?} from {body}"),
+    };
+    for (body, code, description) in [
+        (
+            r#"{"error":{"code":400,"message":"sent-token expired","status":"INVALID_ARGUMENT"}}"#,
+            "http_400",
+            "[redacted] expired",
+        ),
+        (r#"{"errorCode":"E0000004","errorSummary":"no"}"#, "E0000004", ""),
+        (r#"{"code":"refresh_token_not_found","message":"no"}"#, "refresh_token_not_found", "no"),
+        (r#"{"code":"invalid_token"}"#, "invalid_token", ""),
+        (r#"{"code":40013,"data":null}"#, "http_400", ""),
+        (r#"{"message":"invalid_grant"}"#, "http_400", "invalid_grant"),
+        (r#"{"error":["invalid_grant"]}"#, "http_400", ""),
+        (r#"{"error":{"code":["invalid_grant"]},"message":"old"}"#, "http_400", "old"),
+        (r#"{"errors":[{"message":"no"}]}"#, "http_400", ""),
+        (r#"{"success":false}"#, "http_400", ""),
+    ] {
+        let with = |code: &str| Some((code.to_owned(), description.to_owned()));
+        assert_eq!(said(400, body), with(code), "{body}");
+        assert_eq!(said(401, body), with(&code.replace("400", "401")), "{body}");
+        for status in [403, 404, 409, 429, 500, 503] {
+            assert_eq!(said(status, body), None, "a gateway answers so: {status} {body}");
+        }
+        let is_error_object = body.starts_with(r#"{"error":{"#);
+        assert_eq!(said(200, body).is_some(), is_error_object, "{body}");
+    }
+    for nothing in ["", "null", "{}", "[]", r#"["no"]"#, r#"{"error":null,"message":null}"#, r#""no""#, "no"]
+    {
+        for status in [200, 400, 401] {
+            assert_eq!(said(status, nothing), None, "{status} {nothing}");
+        }
+    }
+}
+
+#[test]
+fn a_refused_proof_is_no_refusal_of_the_token_whatever_the_body_says() {
+    for body in [r#"{"message":"Unauthorized"}"#, r#"{"error":"Unauthorized"}"#] {
+        let challenge = HeaderValue::from_static(r#"DPoP error="use_dpop_nonce""#);
+        let headers = HeaderMap::from_iter([(WWW_AUTHENTICATE, challenge)]);
+        let response =
+            Response { status: StatusCode::UNAUTHORIZED, headers, body: body.as_bytes().to_vec().into() };
+        let answer = TokenResponse::read(&response, &[], UNIX_EPOCH);
+        assert!(matches!(answer, TokenResponse::Unclear { succeeded: false, .. }), "{answer:?}");
+    }
 }
 
 #[test]

@@ -175,7 +175,6 @@ async fn signed_userinfo_is_verified_and_read() {
         (with("sub", json!("eve")), "another user"),
         (with("exp", json!(1)), "expired"),
         (Signer::es256("userinfo").sign(&claims), "is wrong"),
-        (Signer::es256("unknown").sign(&claims), "no key"),
         (signer.sign_with_header(&json!({ "alg": "ES256", "typ": "at+jwt" }), &claims), "another kind"),
         ("e30.e30.".into(), "cannot be read"),
         ("{\"sub\":\"ada\"}".into(), "cannot be read"),
@@ -184,6 +183,9 @@ async fn signed_userinfo_is_verified_and_read() {
         let Error::Refused { code, description } = error else { panic!("{named}: {error:?}") };
         assert!(code == "invalid_userinfo" && description.contains(named), "{description}");
     }
+    let unknown = Signer::es256("unknown").sign(&claims);
+    let replaced = "the provider may have replaced its keys just now";
+    assert_eq!(read("application/jwt", unknown, "ada").await, Err(Error::offline()), "{replaced}");
     assert_eq!(read("text/html", "<html>".into(), "ada").await, Err(Error::offline()), "a portal's page");
 }
 

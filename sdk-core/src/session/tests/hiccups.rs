@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     Error, SessionState, SignInOptions,
     session::Session,
-    testing::{Device, Fault, a_new_one, signer::Signer},
+    testing::{Device, Fault, a_new_one, log, signer::Signer},
 };
 
 async fn callback(device: &Device, session: &Session) -> String {
@@ -71,6 +71,30 @@ async fn a_sign_in_outlives_keys_that_stay_old_or_are_too_large() {
         device.clock.pass(Duration::from_secs(1));
         session.sign_in.finish(&callback).await.unwrap();
         assert_eq!((device.provider.count("/token"), device.provider.count("/revoke")), (1, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_the_key_set_never_has_is_named_in_the_log_and_a_sign_in_that_then_succeeds_warns_of_nothing()
+ {
+    let old = json!({ "keys": [Signer::es256("before").jwk()] }).to_string();
+    for (status, set, why) in [
+        (200, old.as_str(), r#"the provider's key set has no key with the kid \"k1\" for ES256"#),
+        (503, "", "the provider answered with status 503 when asked for its keys"),
+    ] {
+        let device = Device::new().await;
+        let session = device.process();
+        let callback = callback(&device, &session).await;
+        device.provider.state().overrides.insert("/jwks", (status, set.to_owned()));
+        assert_eq!(session.sign_in.finish(&callback).await, Err(Error::offline()));
+        device.provider.state().overrides.clear();
+        device.clock.pass(Duration::from_secs(1));
+        session.sign_in.finish(&callback).await.unwrap();
+        // Other tests log at the same time: the address is this one's.
+        let (log, address) = (log::recorded(), format!("{}/jwks", device.provider.issuer));
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(&address)).collect();
+        assert!(lines.iter().any(|line| line.contains(why)), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.starts_with("WARN")), "{lines:?}");
     }
 }
 

@@ -245,6 +245,53 @@ async fn a_refusal_that_says_nothing_about_the_session_ends_it_at_the_second_cal
     device.sign_in(&restarted).await.unwrap();
 }
 
+#[tokio::test]
+async fn an_error_in_a_way_of_the_providers_own_ends_a_session_at_the_second_call_and_a_gateways_never() {
+    for (status, body) in [
+        (400, r#"{"error":{"code":400,"message":"TOKEN_EXPIRED","status":"INVALID_ARGUMENT"}}"#),
+        (401, r#"{"error":{"code":401,"message":"USER_DISABLED"}}"#),
+        (400, r#"{"errorCode":"E0000011","errorSummary":"Invalid token provided"}"#),
+        (400, r#"{"code":"invalid_token","message":"Invalid refresh token"}"#),
+        (401, r#"{"message":"Invalid refresh token"}"#),
+    ] {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        device.provider.fault(Fault::Instead(status, body));
+        let error = session.access_token(a_new_one(&session)).await.unwrap_err();
+        assert!(matches!(&error, Error::Refused { .. }), "{error:?}");
+        assert!(matches!(session.state(), SessionState::SignedIn(_)), "{body}");
+        assert_eq!(device.provider.refreshes().len(), 1, "a resend at once may end the session by itself");
+        device.provider.fault(Fault::Instead(status, body));
+        let ended = Error::NeedsReauth(ReauthReason::Refused);
+        assert_eq!(session.access_token(a_new_one(&session)).await.unwrap_err(), ended, "{body}");
+        assert_eq!(device.provider.count("/revoke"), 0);
+        // The tokens are kept.
+        device.clock.pass(Duration::from_secs(61));
+        session.access_token(any()).await.unwrap();
+    }
+    for (status, body) in [
+        (403, r#"{"error":"Forbidden"}"#),
+        (403, r#"{"message":"Forbidden"}"#),
+        (403, r#"{"error":{"code":403,"message":"Forbidden"}}"#),
+        (404, r#"{"message":"no Route matched"}"#),
+        (400, "{}"),
+        (401, ""),
+    ] {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        device.provider.state().overrides.insert("/token", (status, body.to_owned()));
+        for _ in 0..3 {
+            assert_eq!(
+                session.access_token(a_new_one(&session)).await.unwrap_err(),
+                Error::offline(),
+                "{body}"
+            );
+        }
+        device.provider.state().overrides.clear();
+        session.access_token(a_new_one(&session)).await.unwrap();
+    }
+}
+
 const DOUBTFUL: Fault = Fault::Instead(400, r#"{"error":"invalid_request"}"#);
 
 /// A session that two doubtful refusals have suspended.

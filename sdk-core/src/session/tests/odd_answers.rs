@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use flate2::{
     Compression,
     write::{DeflateEncoder, GzEncoder, ZlibEncoder},
@@ -67,6 +68,7 @@ const ODD: &[Odd] = &[
     ("NUL behind it", |body| ok(&format!("{body}\0"))),
     ("a comment behind it", |body| ok(&format!("{body}<!-- served by x -->"))),
     ("a warning before it", |body| ok(&format!("<b>Warning</b>: deprecated\n{body}"))),
+    ("a warning with braces before it", |body| ok(&format!("<b>Warning</b>: {{main}} in x.php\n{body}"))),
     ("UTF-16", |body| {
         let units = [0xfeff].into_iter().chain(body.encode_utf16());
         http(200, "", &units.flat_map(u16::to_le_bytes).collect::<Vec<_>>())
@@ -161,4 +163,47 @@ async fn the_providers_word_that_a_session_is_over_ends_it_however_it_is_written
         assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::Revoked));
         assert_eq!(session.access_token(any()).await.unwrap_err(), ended);
     }
+}
+
+/// RFC 6749 §A.17 allows a space, and no line break. But a provider that issues one may have stored it, too: the token
+/// is opaque, and is sent as it was issued.
+#[tokio::test]
+async fn a_refresh_token_is_sent_as_it_was_issued_also_with_white_space_at_its_end() {
+    let issued = [
+        r#"{"access_token":"a1","expires_in":900,"refresh_token":"seen-rt\n"}"#,
+        r#"{"access_token":"a2","expires_in":900,"refresh_token":"seen-rt "}"#,
+        r#"{"access_token":"a3","expires_in":900,"refresh_token":"\tseen rt\r\n"}"#,
+    ];
+    for knows_attempts in [true, false] {
+        let device = Device::new().await;
+        device.provider.state().knows_attempts = knows_attempts;
+        let mut session = device.signed_in().await;
+        for body in issued {
+            device.provider.fault(Fault::Instead(200, body));
+            session.access_token(a_new_one(&session)).await.unwrap();
+            session = device.process();
+        }
+        device.provider.fault(Fault::Instead(200, r#"{"access_token":"a4"}"#));
+        session.access_token(a_new_one(&session)).await.unwrap();
+        let sent = device.provider.refreshes();
+        let sent: Vec<&str> = sent.iter().map(|seen| seen.form["refresh_token"].as_str()).collect();
+        assert_eq!(sent[1..], ["seen-rt\n", "seen-rt ", "\tseen rt\r\n"]);
+        assert!(matches!(session.state(), SessionState::SignedIn(_)));
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_with_a_line_break_at_its_end_is_sent_without_it() {
+    let device = Device::new().await;
+    let session = device.signed_in().await;
+    device
+        .provider
+        .fault(Fault::Instead(200, r#"{"access_token":"at-1\n","token_type":"DPoP","expires_in":900}"#));
+    session.access_token(a_new_one(&session)).await.unwrap();
+    let url = format!("{}/api", device.provider.issuer);
+    let headers = session.api.request_headers("GET", &url, std::time::Duration::ZERO).await.unwrap();
+    assert_eq!(headers.authorization(), "DPoP at-1");
+    let claims = headers.dpop().unwrap().split('.').nth(1).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    assert_eq!(claims["ath"], URL_SAFE_NO_PAD.encode(crate::crypto::sha256(b"at-1")));
 }

@@ -74,6 +74,34 @@ async fn only_an_error_of_the_protocols_takes_a_revocation_off_the_queue() {
 }
 
 #[tokio::test]
+async fn an_error_with_status_200_revokes_nothing() {
+    for (body, revocation) in [
+        ("", RevocationOutcome::Revoked),
+        ("{}", RevocationOutcome::Revoked),
+        ("OK", RevocationOutcome::Revoked),
+        (r#"{"error":null,"revoked":true}"#, RevocationOutcome::Revoked),
+        (r#"{"error":"","error_description":""}"#, RevocationOutcome::Revoked),
+        (r#"{"error":false}"#, RevocationOutcome::Revoked),
+        (r#"{"error":0}"#, RevocationOutcome::Revoked),
+        (r#"{"error":"invalid_token"}"#, RevocationOutcome::Refused("invalid_token".into())),
+        ("error=invalid_request", RevocationOutcome::Refused("invalid_request".into())),
+        (r#"{"ok":false,"error":"token_revoked"}"#, RevocationOutcome::Queued),
+        (r#"{"error":"temporarily_unavailable"}"#, RevocationOutcome::Queued),
+        (r#"{"error":{"code":400,"message":"no"}}"#, RevocationOutcome::Queued),
+        (r#"{"error":["no"]}"#, RevocationOutcome::Queued),
+        (r#"{"error":true}"#, RevocationOutcome::Queued),
+        (r#"{"error":"invalid_token","error":"invalid_token"}"#, RevocationOutcome::Queued),
+    ] {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        device.provider.state().overrides.insert("/revoke", (200, body.to_owned()));
+        assert_eq!(session.sign_out().await, Ok(revocation.clone().into()), "{body}");
+        let queued = usize::from(revocation == RevocationOutcome::Queued);
+        assert_eq!(session.queued_revocations().await, queued, "{body}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_queued_survives_a_new_sign_in() {
     let device = Device::new().await;
     device.provider.state().knows_attempts = false;
