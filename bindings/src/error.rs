@@ -63,7 +63,7 @@ pub enum ErrorKind {
     /// An API asks more of the user than the session has.
     StepUpRequired {
         /// What.
-        step_up: StepUp,
+        step_up: Box<StepUp>,
     },
     /// The vault or its key store cannot be used at present.
     StorageUnavailable {
@@ -199,7 +199,7 @@ impl ErrorKind {
             Error::Cancelled => Self::Cancelled,
             Error::SignedOut(reason) => Self::SignedOut { reason: reason.into() },
             Error::NeedsReauth(reason) => Self::NeedsReauth { reason: reason.into() },
-            Error::StepUpRequired(step_up) => Self::StepUpRequired { step_up: step_up.into() },
+            Error::StepUpRequired(step_up) => Self::StepUpRequired { step_up: Box::new(step_up.into()) },
             Error::StorageUnavailable(reason) => Self::StorageUnavailable { reason: reason.into() },
             Error::StorageLost(reason) => Self::StorageLost { reason: reason.into() },
             Error::ClockSkew(seconds) => Self::ClockSkew { seconds },

@@ -156,7 +156,14 @@ fn open(
 }
 
 fn options(redirect_uri: Option<String>) -> SignInOptions {
-    SignInOptions { login_hint: None, prompt: None, max_age: None, redirect_uri, extra: vec![] }
+    SignInOptions {
+        login_hint: None,
+        prompt: None,
+        max_age: None,
+        redirect_uri,
+        step_up: None,
+        extra: vec![],
+    }
 }
 
 async fn sign_in(provider: &Provider, client: &Client) {

@@ -236,6 +236,24 @@ fn assert_needs_reauth(moorline: &Moorline, error: Error, reason: ReauthReason) 
 }
 
 #[tokio::test]
+async fn step_up_required_when_an_api_asks_more_of_the_user() {
+    let (_device, provider, moorline) = signed_in().await;
+    let head = "WWW-Authenticate: DPoP error=\"insufficient_user_authentication\", acr_values=\"urn:mfa\", max_age=60\r\n";
+    provider.replace("/notes", Some(Response { status: 401, head, body: Vec::new() }));
+    let request = HttpRequest::get(&format!("{}/notes", provider.issuer));
+    let error = moorline.send(request).await.expect_err("the API asks for more");
+    assert_facts(&error, "step_up_required", Retry::Never, false);
+    let (kind, text) = crossed(&error, Vocabulary::Kotlin);
+    let ErrorKind::StepUpRequired { step_up } = kind else { panic!("{kind:?}") };
+    assert_eq!(
+        (step_up.acr_values, step_up.max_age),
+        (vec!["urn:mfa".into()], Some(Duration::from_secs(60)))
+    );
+    assert!(step_up.scope.is_empty() && text.contains("urn:mfa"), "{text}");
+    assert!(matches!(moorline.state(), SessionState::SignedIn(_)));
+}
+
+#[tokio::test]
 async fn storage_unavailable_advises_as_the_key_store_says() {
     let (device, provider) = (Device::new(), Provider::start().await);
     let moorline = provider.moorline(device.platform());

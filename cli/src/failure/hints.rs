@@ -144,6 +144,9 @@ fn of_refusal(code: &str) -> &'static str {
             "Register the redirect URI http://127.0.0.1/callback for this client, or see --redirect-host and \
              --redirect-port."
         }
+        "another_user" => {
+            "The session is unchanged. Sign in as its user, or run `moorline login` to replace it."
+        }
         "issuer_mismatch" => {
             "Check --issuer. If it is right, the answer came from another provider: do not sign in there."
         }

@@ -47,6 +47,7 @@ final class FakeProvider: @unchecked Sendable {
     private var requestCount = 0
     private var keepsConnectionsOpen = false
     private var clockLeadSeconds = 0
+    private var furtherClaims = ""
     private var members = ["token_type": #""DPoP""#, "expires_in": "900", "refresh_token": #""refresh""#]
 
     init(proofAlgorithms: String = #"["ES256"]"#) throws {
@@ -94,6 +95,12 @@ final class FakeProvider: @unchecked Sendable {
     var clockLead: Int {
         get { gate.withLock { clockLeadSeconds } }
         set { gate.withLock { clockLeadSeconds = newValue } }
+    }
+
+    /// Further claims of ID tokens, as JSON members behind a comma.
+    var claims: String {
+        get { gate.withLock { furtherClaims } }
+        set { gate.withLock { furtherClaims = newValue } }
     }
 
     /// From now on, this path gets this response.
@@ -230,6 +237,7 @@ final class FakeProvider: @unchecked Sendable {
                 """
                 {"issuer": "\(issuer)", "authorization_endpoint": "\(issuer)/authorize",
                 "token_endpoint": "\(issuer)/token", "jwks_uri": "\(issuer)/jwks",
+                "end_session_endpoint": "\(issuer)/end-session",
                 "response_types_supported": ["code"], "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"],
                 "scopes_supported": ["openid", "offline_access"],
@@ -248,7 +256,7 @@ final class FakeProvider: @unchecked Sendable {
             let now = Int(Date().timeIntervalSince1970) + clockLeadSeconds
             let claims =
                 #"{"iss":"\#(issuer)","sub":"ada","aud":"notes","nonce":"\#(nonce)","#
-                + #""iat":\#(now),"exp":\#(now + 600)}"#
+                + #""iat":\#(now),"exp":\#(now + 600)\#(furtherClaims)}"#
             var all = members
             all["access_token"] = #""access-\#(issued)""#
             all["id_token"] = #""\#(TestSignature.sign(claims))""#

@@ -95,7 +95,7 @@ async fn an_error_with_status_200_revokes_nothing() {
         let device = Device::new().await;
         let session = device.signed_in().await;
         device.provider.state().overrides.insert("/revoke", (200, body.to_owned()));
-        assert_eq!(session.sign_out().await, Ok(revocation.clone().into()), "{body}");
+        assert_eq!(session.sign_out_here().await, Ok(revocation.clone().into()), "{body}");
         let queued = usize::from(revocation == RevocationOutcome::Queued);
         assert_eq!(session.queued_revocations().await, queued, "{body}");
     }

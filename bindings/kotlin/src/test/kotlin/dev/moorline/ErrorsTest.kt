@@ -47,6 +47,28 @@ class ErrorsTest {
         assertTrue(error.message.isNotBlank())
     }
 
+    @Test
+    fun `step_up_required - an API asks more of the user, who answers while the session goes on`() = signedIn { moorline ->
+        val challenge = """DPoP error="insufficient_user_authentication", acr_values="urn:mfa", max_age=60"""
+        provider.replace("/notes") { Response(401, "{}", mapOf("WWW-Authenticate" to challenge)) }
+        val request = HttpRequest.get("${provider.issuer}/notes")
+        val error = assertFailsWith<MoorlineException.StepUpRequired> { moorline.send(request) }
+        assertFacts(error, "step_up_required", Retry.Never)
+        assertEquals(StepUp(listOf("urn:mfa"), 60.seconds), error.stepUp)
+        assertEquals(error.stepUp, moorline.stepUpOf(401, listOf(challenge)))
+        assertEquals(null, moorline.stepUpOf(401, listOf("DPoP error=\"invalid_token\"")))
+        val answer = moorline.startSignIn(SignInOptions(stepUp = error.stepUp))
+        assertTrue("acr_values=urn%3Amfa" in answer.url && "max_age=60" in answer.url)
+        assertTrue(moorline.state.value is SessionState.SignedIn)
+        val now = System.currentTimeMillis() / 1000
+        provider.claims = ""","auth_time":$now,"acr":"urn:mfa","amr":["pwd","otp"]"""
+        moorline.finishSignIn(provider.callback(answer))
+        val authentication = moorline.sessionInfo()!!.authentication
+        assertEquals("urn:mfa", authentication.acr)
+        assertEquals(listOf("pwd", "otp"), authentication.amr)
+        assertEquals(now, authentication.authTime?.epochSecond)
+    }
+
     private fun refuseRefresh(code: String) =
         provider.replace("/token") { Response(400, """{"error":"$code","error_description":"why"}""") }
 

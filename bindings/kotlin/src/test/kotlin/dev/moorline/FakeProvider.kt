@@ -45,6 +45,10 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
     @Volatile
     var clockLead: Duration = Duration.ZERO
 
+    /** Further claims of ID tokens, as JSON members behind a comma. */
+    @Volatile
+    var claims = ""
+
     /** Members of token responses that a test wants otherwise, as JSON; `null` leaves one out. */
     val tokenMembers = ConcurrentHashMap(
         mapOf("token_type" to "\"DPoP\"", "expires_in" to "900", "refresh_token" to "\"refresh\""),
@@ -161,7 +165,7 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
         val now = System.currentTimeMillis() / 1000 + clockLead.inWholeSeconds
         val signed = listOf(
             """{"alg":"ES256","kid":"k1"}""",
-            """{"iss":"$issuer","sub":"ada","aud":"notes","nonce":"$nonce","iat":$now,"exp":${now + 600}}""",
+            """{"iss":"$issuer","sub":"ada","aud":"notes","nonce":"$nonce","iat":$now,"exp":${now + 600}$claims}""",
         ).joinToString(".") { BASE64.encodeToString(it.encodeToByteArray()) }
         val signature = Signature.getInstance("SHA256withECDSAinP1363Format").run {
             initSign(key.private)
@@ -185,6 +189,7 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
             "authorization_endpoint": "ISSUER/authorize",
             "token_endpoint": "ISSUER/token",
             "jwks_uri": "ISSUER/jwks",
+            "end_session_endpoint": "ISSUER/end-session",
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
