@@ -2,7 +2,7 @@
 //! languages and bring their own provider.
 //!
 //! Commands: `sign-in`, `start-sign-in`, `finish-sign-in URL`, `state`, `user-info`, `refresh N` (N callers at once),
-//! `get URL`, `sign-out`.
+//! `get URL`, `sign-out [URI]` (with the provider's sign-out page, from which the user comes back to URI).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -150,7 +150,14 @@ async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &st
             let answer = app.send(HttpRequest::get(url)).await?;
             Ok(json!({ "status": answer.status, "body": answer.text() }))
         }
-        ("sign-out", _) => Ok(json!({ "revoked": app.sign_out(SignOutOptions::default()).await?.revoked })),
+        ("sign-out", back_to) => {
+            let mut options = SignOutOptions::default();
+            options.end_session = !back_to.is_empty();
+            options.post_logout_redirect_uri = (!back_to.is_empty()).then(|| back_to.to_owned());
+            let outcome = app.sign_out(options).await?;
+            let page = outcome.end_session.map(|page| json!({ "url": page.url, "state": page.state }));
+            Ok(json!({ "revoked": outcome.revoked, "end_session": page }))
+        }
         (unknown, _) => bail!("no command {unknown}"),
     }
 }
