@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { clientId, startProvider, startSdk, temporaryFolder, user } from './support.js';
+import { apis, clientId, startProvider, startSdk, temporaryFolder, user } from './support.js';
 
 for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'with' : 'without'} DPoP`, { timeout: 120_000 }, () => {
   let provider;
@@ -88,6 +88,31 @@ for (const pushed of ['offered', 'required', 'unknown']) describe(`authorization
     if (pushed === 'unknown') assert.ok(inTheBrowser.includes('code_challenge'));
     else assert.deepEqual(inTheBrowser, ['client_id', 'request_uri']);
     assert.equal((await sdk.do('sign-in')).subject, user.username);
+  });
+});
+
+describe('tokens for one API', { timeout: 120_000 }, () => {
+  it('come from the provider by its name, are kept apart, and leave the session as it is where there are none', async (test) => {
+    const provider = await startProvider();
+    const vault = temporaryFolder();
+    const sdk = startSdk(provider.issuer, vault.folder, ...apis.flatMap((api) => ['--resource', api]));
+    test.after(async () => {
+      await sdk.end();
+      await provider.stop();
+      vault.remove();
+    });
+    await sdk.do('sign-in');
+    const [pay, chat] = [await sdk.do(`token-for ${apis[0]}`), await sdk.do(`token-for ${apis[1]}`)];
+    assert.equal(pay.resource, apis[0], JSON.stringify(pay));
+    assert.notEqual(pay.token, chat.token);
+    const before = provider.heard.length;
+    assert.equal((await sdk.do(`token-for ${apis[0]}`)).token, pay.token);
+    assert.equal(provider.heard.length, before, 'from memory');
+    assert.match((await sdk.do('token-for https://nobody.example/')).error, /not named when the user signed in/);
+    assert.equal(provider.heard.length, before, 'this provider would spend the refresh token before it refuses');
+    assert.match((await sdk.do('state')).state, /^SignedIn/);
+    const refreshed = await sdk.do('refresh 1');
+    assert.equal(refreshed.tokens, 1, JSON.stringify(refreshed));
   });
 });
 

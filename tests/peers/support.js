@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const built = join(repository, 'target', 'debug');
@@ -23,6 +23,8 @@ programs.peersGo = process.env.MOORLINE_PEERS_GO_BIN ?? join(dirname(programs.cl
 programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.browse), 'sdk-shell');
 
 export const clientId = 'native-app';
+/** The APIs for which it issues tokens of their own (RFC 8707). */
+export const apis = ['https://pay.example/v1', 'https://chat.example/'];
 export const user = { username: 'ada', password: 'any password will do here', roles: [] };
 
 /**
@@ -55,6 +57,14 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
     features: {
       devInteractions: { enabled: true },
       revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => false,
+        getResourceServerInfo: (_context, resource) => {
+          if (!apis.includes(resource)) throw new errors.InvalidTarget();
+          return { scope: 'read write', audience: resource, accessTokenFormat: 'opaque' };
+        },
+      },
       pushedAuthorizationRequests: { enabled: pushed !== 'unknown', requirePushedAuthorizationRequests: pushed === 'required' },
       dPoP: dpop ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } : { enabled: false },
     },

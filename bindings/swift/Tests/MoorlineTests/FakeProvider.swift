@@ -142,11 +142,13 @@ final class FakeProvider: @unchecked Sendable {
         keyStore: any MoorlineKeyStore = MapKeyStore(),
         criticalSections: (any MoorlineCriticalSections)? = nil,
         allowsBearer: Bool = false,
-        requestTimeout: Duration? = nil
+        requestTimeout: Duration? = nil,
+        resources: [String] = []
     ) throws -> Moorline {
         var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
         configuration.redirectURI = Self.redirectURI
-        configuration.scopes = ["openid", "offline_access"]
+        configuration.scopes = ["openid", "offline_access", "notes.read"]
+        configuration.resources = resources
         configuration.allowsHTTPOnLoopback = true
         configuration.allowsBearer = allowsBearer
         configuration.requestTimeout = requestTimeout
