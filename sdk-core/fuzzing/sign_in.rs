@@ -55,6 +55,7 @@ fn login(redirect_uri: &str) -> PendingLogin {
         redirect_uri: redirect_uri.into(),
         scope: vec![],
         max_age: None,
+        device: None,
         subject: None,
         started_at: None,
     }

@@ -21,7 +21,8 @@ use crate::{
     platform::Platform,
     provider::Provider,
     runtime::Executor,
-    sign_in::SignIn,
+    sign_in::{Polled, SignIn},
+    user::User,
     vault::{AccountId, Disk, SystemDisk, Vault},
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct Session {
     pub(crate) sign_in: SignIn,
     pub(crate) api: ApiClient,
     pub(crate) executor: Executor,
+    patience: Patience,
 }
 
 impl Session {
@@ -100,6 +102,7 @@ impl Session {
             refresher,
             revocations,
             executor,
+            patience,
         }))
     }
 
@@ -114,7 +117,32 @@ impl Session {
 
     /// See [`sign_out`].
     pub(crate) async fn sign_out(&self, options: &SignOutOptions) -> Result<SignOutOutcome, Error> {
-        sign_out(&self.store, &self.provider, &self.refresher, &self.revocations, options).await
+        let outcome =
+            sign_out(&self.store, &self.provider, &self.refresher, &self.revocations, options).await;
+        self.sign_in.look_again();
+        outcome
+    }
+
+    /// Polls until the user has decided on the other device, or the code has expired. The waiting ends when the caller
+    /// goes away; a poll that was sent is finished.
+    pub(crate) async fn finish_device_sign_in(self: &Arc<Self>, id: &str) -> Result<User, Error> {
+        let id: Arc<str> = id.into();
+        let (session, of) = (self.clone(), id.clone());
+        let first = async move { session.sign_in.before_first_poll(&of).await };
+        // Made before each look at the vault: no change is missed between the look and the wait.
+        let mut changed = self.sign_in.changed();
+        let mut again = self.executor.run(first).await?;
+        loop {
+            let pause = self.patience.second.mul_f64(again.after.as_secs_f64());
+            self.executor.run_here(async { Ok(tokio::time::timeout(pause, changed).await.is_ok()) }).await?;
+            changed = self.sign_in.changed();
+            let (session, of) = (self.clone(), id.clone());
+            let poll = async move { session.sign_in.poll_device(&of, again.failures).await };
+            match self.executor.run(poll).await? {
+                Polled::SignedIn(user) => return Ok(user),
+                Polled::Again(next) => again = next,
+            }
+        }
     }
 
     /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for

@@ -27,10 +27,10 @@ export const user = { username: 'ada', password: 'any password will do here', ro
 
 /**
  * Starts the provider on a free port, behind `issuer` if it is known by that, with DPoP and nonces or without either, with rotation
- * or without, and with a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers
+ * or without, with the device grant or without, and with a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers
  * what its token endpoint was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
  */
-export async function startProvider({ issuer: known, dpop = true, rotation = true, grace = 0 } = {}) {
+export async function startProvider({ issuer: known, device = false, dpop = true, rotation = true, grace = 0 } = {}) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -42,7 +42,7 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
       application_type: 'native',
       token_endpoint_auth_method: 'none',
       redirect_uris: ['http://127.0.0.1/callback'],
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', ...(device ? ['urn:ietf:params:oauth:grant-type:device_code'] : [])],
       response_types: ['code'],
     }],
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
@@ -53,6 +53,7 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },
+      deviceFlow: { enabled: device },
       revocation: { enabled: true },
       dPoP: dpop ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } : { enabled: false },
     },

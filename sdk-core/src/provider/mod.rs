@@ -1,6 +1,7 @@
 //! What talks to the provider: its metadata, its keys, its endpoints, and the readers of what it answers.
 
 mod cache;
+mod device_grant;
 mod discovery;
 mod discovery_error;
 mod documents;
@@ -16,6 +17,7 @@ mod stored;
 mod token_response;
 mod userinfo;
 
+pub(crate) use self::device_grant::DeviceAnswer;
 pub(crate) use self::endpoints::{CodeExchange, Provider, RefreshRequest};
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(unused_imports, reason = "some are for the tests alone"))]

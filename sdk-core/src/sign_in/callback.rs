@@ -155,6 +155,7 @@ mod tests {
             redirect_uri: redirect_uri.into(),
             scope: vec![],
             max_age: None,
+            device: None,
             subject: None,
             started_at: None,
         }

@@ -252,9 +252,24 @@ pub(crate) struct PendingLogin {
     /// The user who has to sign in, if this answers what an API asked of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
+    /// What it waits for, if the user signs in on another device (RFC 8628); then there is no callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DeviceGrant>,
     /// When it started, and how long it may take; `None` in a vault of before.
     #[serde(default)]
     pub(crate) started_at: Option<Lifetime>,
+}
+
+/// What the provider issued for a sign-in on another device (RFC 8628 §3.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeviceGrant {
+    pub(crate) device_code: Secret,
+    pub(crate) user_code: Secret,
+    pub(crate) verification_uri: String,
+    /// The same with the user code in it.
+    pub(crate) verification_uri_complete: Option<Secret>,
+    /// How long to wait between two polls, in seconds.
+    pub(crate) interval: u64,
 }
 
 /// A token that the provider has yet to revoke.
@@ -326,6 +341,7 @@ mod tests {
             scope: vec![],
             max_age: None,
             subject: None,
+            device: None,
             started_at: None,
         };
         let key = Secret::from(login.proof_key.clone().unwrap());
