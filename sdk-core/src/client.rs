@@ -33,6 +33,11 @@ impl Moorline {
         Ok(Self { session: Session::shared(configuration, platform)? })
     }
 
+    /// The object of a session.
+    pub(crate) const fn of(session: Arc<Session>) -> Self {
+        Self { session }
+    }
+
     /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is
     /// read.
     pub fn state(&self) -> SessionState {

@@ -13,6 +13,7 @@
 //! waiting never stops it half-way.
 
 mod account;
+mod accounts;
 mod api;
 mod authentication;
 mod client;
@@ -61,6 +62,7 @@ pub use account::decision;
 pub use account::{
     AccessToken, EndSessionRequest, IdToken, RevocationOutcome, SessionInfo, SignOutOptions, SignOutOutcome,
 };
+pub use accounts::{AccountInfo, Accounts};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
 pub use authentication::Authentication;
 pub use client::Moorline;

@@ -45,6 +45,15 @@ impl Session {
     /// # Errors
     /// [`Error::Misconfigured`] if it is in use with another configuration.
     pub(crate) fn shared(configuration: Configuration, platform: Platform) -> Result<Arc<Self>, Error> {
+        Self::shared_in(configuration, platform, None)
+    }
+
+    /// The same, in a vault that was opened already.
+    pub(crate) fn shared_in(
+        configuration: Configuration,
+        platform: Platform,
+        vault: Option<Arc<Vault>>,
+    ) -> Result<Arc<Self>, Error> {
         static SHARED: Mutex<Vec<(PathBuf, Weak<Session>)>> = Mutex::new(Vec::new());
         let folder = absolute(&platform.vault_directory);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +71,10 @@ impl Session {
             }
             return Ok(session);
         }
-        let session = Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk))?;
+        let session = match vault {
+            Some(vault) => Self::open_in(configuration, platform, Patience::DEFAULT, vault),
+            None => Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk)),
+        }?;
         shared.push((folder, Arc::downgrade(&session)));
         Ok(session)
     }
@@ -75,13 +87,19 @@ impl Session {
         patience: Patience,
         disk: Arc<dyn Disk>,
     ) -> Result<Arc<Self>, Error> {
-        let id = AccountId {
-            issuer: configuration.issuer().to_owned(),
-            client_id: configuration.client_id().to_owned(),
-            account: configuration.account().to_owned(),
-        };
+        let (folder, key_store) = (platform.vault_directory.clone(), platform.key_store.clone());
+        let vault = Arc::new(Vault::new(folder, key_store, disk));
+        Self::open_in(configuration, platform, patience, vault)
+    }
+
+    fn open_in(
+        configuration: Configuration,
+        platform: Platform,
+        patience: Patience,
+        vault: Arc<Vault>,
+    ) -> Result<Arc<Self>, Error> {
+        let id = AccountId::of(&configuration);
         let executor = Executor::of(platform.runtime)?;
-        let vault = Arc::new(Vault::new(platform.vault_directory, platform.key_store, disk));
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
         let provider = Arc::new(Provider::new(configuration, platform.clock)?);

@@ -2,14 +2,26 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::token_response::{TokenResponse, read_refusal, seconds, secret, text};
 use crate::{
-    configuration::Configuration, error::Error, json, net::Response, secret::Secret, vault::DeviceGrant,
-    wiped::WipedObject,
+    configuration::Configuration, error::Error, json, net::Response, secret::Secret, wiped::WipedObject,
 };
+
+/// What the provider issued for a sign-in on another device (RFC 8628 §3.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DeviceGrant {
+    pub(crate) device_code: Secret,
+    pub(crate) user_code: Secret,
+    pub(crate) verification_uri: String,
+    /// The same with the user code in it.
+    pub(crate) verification_uri_complete: Option<Secret>,
+    /// How long to wait between two polls, in seconds.
+    pub(crate) interval: u64,
+}
 
 /// A device code with what the user needs (RFC 8628 §3.2), checked.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ mod stored;
 mod token_response;
 mod userinfo;
 
-pub(crate) use self::device_grant::DeviceAnswer;
+pub(crate) use self::device_grant::{DeviceAnswer, DeviceGrant};
 pub(crate) use self::endpoints::{CodeExchange, Provider, RefreshRequest};
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(unused_imports, reason = "some are for the tests alone"))]

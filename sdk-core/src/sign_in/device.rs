@@ -11,13 +11,13 @@ use super::{
 use crate::{
     dpop::ProofKey,
     error::Error,
-    provider::{DeviceAnswer, Metadata},
+    provider::{DeviceAnswer, DeviceGrant, Metadata},
     runtime,
     secret::Secret,
     state::StateEvent,
     time::{Clock, Lifetime},
     user::User,
-    vault::{Change, DeviceGrant, PendingLogin, StoredSession, WhenLost},
+    vault::{Change, PendingLogin, StoredSession, WhenLost},
 };
 
 /// The outcome of one poll.

@@ -49,8 +49,8 @@ pub(crate) use self::{
 pub(crate) use self::{
     change::{Begun, Change, Snapshot, Updated, WhenLost},
     contents::{
-        Account, AccountId, Contents, DeviceGrant, PendingLogin, RefusedSession, Revocation, StoredSession,
-        StoredState, TokenRefusal,
+        Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
+        TokenRefusal,
     },
     disk::{Disk, SystemDisk},
     error::VaultError,
