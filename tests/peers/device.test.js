@@ -24,7 +24,7 @@ function forms(html) {
 /** The user's other device: opens an address and fills in every page, until there is none. Returns the last one. */
 async function decide(address, { approves = true } = {}) {
   const cookies = new Map();
-  let [url, body] = [new URL(address)];
+  let [url, body, denied] = [new URL(address)];
   for (let steps = 0; steps < 30; steps += 1) {
     const response = await fetch(url, {
       method: body ? 'POST' : 'GET', body, redirect: 'manual', headers: { cookie: [...cookies].map((pair) => pair.join('=')).join('; ') },
@@ -40,11 +40,15 @@ async function decide(address, { approves = true } = {}) {
     }
     const page = await response.text();
     const form = forms(page)[0];
-    if (!form) return page;
+    // After a denial comes the page to enter a code again.
+    if (!form || denied) return page;
     const fields = { ...form.fields };
     if ('login' in fields) Object.assign(fields, { login: user.username, password: user.password });
     // The page that shows the code once more.
-    if (page.includes('op.deviceConfirmForm')) Object.assign(fields, approves ? { confirm: 'yes' } : { confirm: 'yes', abort: 'yes' });
+    if (page.includes('op.deviceConfirmForm')) {
+      Object.assign(fields, { confirm: 'yes' }, approves ? {} : { abort: 'yes' });
+      denied = !approves;
+    }
     url = new URL(form.action || url, url);
     body = new URLSearchParams(fields);
   }
@@ -55,6 +59,7 @@ describe('the device grant at oidc-provider', { timeout: 180_000 }, () => {
   let provider;
   let folder;
   let sdk;
+  let authorization;
 
   const start = () => startSdk(provider.issuer, join(folder.folder, 'vault'), '--keys', join(folder.folder, 'keys'));
 
@@ -70,7 +75,7 @@ describe('the device grant at oidc-provider', { timeout: 180_000 }, () => {
   });
 
   it('shows a code, and is SigningIn meanwhile', async () => {
-    const authorization = await sdk.do('start-device-sign-in');
+    authorization = await sdk.do('start-device-sign-in');
     assert.match(authorization.user_code ?? '', /^[A-Z]{4}-[A-Z]{4}$/, JSON.stringify(authorization));
     assert.equal(authorization.verification_uri, `${provider.issuer}/device`);
     assert.ok(authorization.verification_uri_complete.includes(authorization.user_code));
@@ -80,9 +85,7 @@ describe('the device grant at oidc-provider', { timeout: 180_000 }, () => {
   it('goes on after the process has ended, and signs in with tokens that are bound', async () => {
     await sdk.end();
     sdk = start();
-    const { id } = await sdk.do('pending-device-sign-in');
-    const authorization = await sdk.do('start-device-sign-in');
-    assert.notEqual(authorization.id, id);
+    assert.deepEqual(await sdk.do('pending-device-sign-in'), { id: authorization.id });
     const finished = sdk.do(`finish-device-sign-in ${authorization.id}`);
     const page = await decide(authorization.verification_uri_complete);
     assert.match(page, /Sign-in Success/);
@@ -99,7 +102,7 @@ describe('the device grant at oidc-provider', { timeout: 180_000 }, () => {
   });
 
   it('is cancelled by a user who denies it', async () => {
-    const authorization = await sdk.do('start-device-sign-in');
+    authorization = await sdk.do('start-device-sign-in');
     await decide(authorization.verification_uri_complete, { approves: false });
     const answer = await sdk.do(`finish-device-sign-in ${authorization.id}`);
     assert.match(answer.error ?? '', /cancelled/, JSON.stringify(answer));
