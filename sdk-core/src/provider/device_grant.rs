@@ -51,7 +51,7 @@ impl DeviceCodes {
     /// # Errors
     /// [`Error::Refused`] for an error of OAuth and for an answer that cannot be used, [`Error::Offline`] for anything
     /// that is no answer of a provider's.
-    pub(super) fn read(response: &Response, configuration: &Configuration) -> Result<Self, Error> {
+    pub(crate) fn read(response: &Response, configuration: &Configuration) -> Result<Self, Error> {
         let body = json::read::<WipedObject>(&response.body).filter(|_| response.status.is_success());
         if let Some(body) = body.filter(|body| !body.contains_key("error")) {
             return Self::of(&body, configuration);

@@ -22,6 +22,7 @@ pub(crate) use self::endpoints::{CodeExchange, Provider, RefreshRequest};
 #[cfg(any(test, feature = "fuzzing"))]
 #[cfg_attr(not(test), expect(unused_imports, reason = "some are for the tests alone"))]
 pub(crate) use self::{
+    device_grant::DeviceCodes,
     discovery_error::DiscoveryError,
     id_token::{Expectations, IdTokenError, verify_with},
     jwks::Jwks,

@@ -9,8 +9,9 @@ use super::{
     start::{MOST_LOGINS, check_extra},
 };
 use crate::{
+    account::metadata,
     dpop::ProofKey,
-    error::Error,
+    error::{Error, RESPONSE_TOO_LARGE},
     provider::{DeviceAnswer, DeviceGrant, Metadata},
     runtime,
     secret::Secret,
@@ -146,7 +147,8 @@ impl SignIn {
                 None => Err(Error::refused(EXPIRED, "the user did not enter the code in time")),
             },
             Err(error) => {
-                match again_after(&error, &login, exchanged.is_some(), failures, self.store.clock()) {
+                let has_tokens = exchanged.as_ref().is_some_and(|held| held.login.state == login.state);
+                match again_after(&error, &login, has_tokens, failures, self.store.clock()) {
                     Some(again) => return Ok(Polled::Again(again)),
                     None => Err(error),
                 }
@@ -166,7 +168,7 @@ impl SignIn {
         login: &PendingLogin,
         exchanged: &mut Option<Exchanged>,
     ) -> Result<Step, Error> {
-        let metadata = crate::account::metadata(&self.store, &self.provider).await?;
+        let metadata = metadata(&self.store, &self.provider).await?;
         if exchanged.as_ref().is_none_or(|held| held.login.state != login.state) {
             let Some(grant) = &login.device else { return Err(runtime::internal()) };
             let began = Lifetime::starting_now(self.store.clock());
@@ -229,6 +231,10 @@ fn again_after(
     let asked = match error {
         Error::Offline { .. } => Duration::ZERO,
         Error::RateLimited { retry_after } => *retry_after,
+        // A page, whatever its size.
+        Error::Refused { code, .. } if code == RESPONSE_TOO_LARGE => Duration::ZERO,
+        // Another process that polls for the same code may have its tokens, and is about to store them.
+        Error::Refused { code, .. } if code == "invalid_grant" && failures == 0 => Duration::ZERO,
         _ => return None,
     };
     let interval = login.device.as_ref().map_or(0, |grant| grant.interval);

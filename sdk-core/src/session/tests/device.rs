@@ -135,6 +135,23 @@ async fn another_process_goes_on_with_the_code_that_is_in_the_vault() {
 }
 
 #[tokio::test]
+async fn a_process_that_polls_for_a_code_that_another_has_just_spent_leaves_the_sign_in_to_it() {
+    let device = Device::new().await;
+    let (one, other) = (device.process(), device.process());
+    let authorization = start(&one).await.unwrap();
+    device.provider.state().devices.approve();
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let finishing_one = finishing(&one, &authorization);
+    gate.reached().await;
+    assert_eq!(poll(&other, &authorization).await, Ok(5), "invalid_grant, and the sign-in is still there");
+    gate.open();
+    let user = finishing_one.await.unwrap().unwrap();
+    assert_eq!(finishing(&other, &authorization).await.unwrap(), Ok(user));
+    assert_eq!(device.provider.live_generation(), Some(0));
+}
+
+#[tokio::test]
 async fn what_the_provider_or_the_user_decides_ends_the_sign_in() {
     for (error, expected) in [
         ("access_denied", Error::Cancelled),
@@ -149,7 +166,7 @@ async fn what_the_provider_or_the_user_decides_ends_the_sign_in() {
         assert_eq!(finishing(&session, &authorization).await.unwrap(), Err(expected), "{error}");
         assert_eq!((session.state(), pending_logins(&session).await), (NEVER, 0), "{error}");
         assert_eq!(finishing(&session, &authorization).await.unwrap(), Err(Error::Cancelled));
-        assert_eq!(device.provider.count("/token"), 1);
+        assert_eq!(device.provider.count("/token"), 1 + usize::from(error == "invalid_grant"));
     }
 }
 
@@ -186,6 +203,11 @@ async fn trouble_of_the_network_backs_off_and_does_not_end_the_polls() {
     device.provider.fault(Fault::Instead(403, r#"{"error":"Forbidden"}"#));
     assert_eq!(again(0).await.0, 5);
     device.provider.fault(Fault::Instead(200, "<html>Welcome to the hotel</html>"));
+    device.provider.fault(Fault::Odd(|_| {
+        let page = "x".repeat(2 << 20);
+        format!("HTTP/1.1 200 X\r\nContent-Length: {}\r\n\r\n{page}", page.len()).into_bytes()
+    }));
+    assert_eq!(again(0).await.0, 5);
     assert_eq!(again(0).await.0, 5);
     // An answer sets it back.
     assert_eq!(again(7).await, (5, 0));
