@@ -210,8 +210,8 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) no_browser: bool,
 
-    /// Sign in on another device: print an address and a code, and wait until the code was entered there (RFC 8628). For
-    /// a machine without a browser.
+    /// Sign in on another device: print an address and a code, and wait until the code was entered there (RFC 8628).
+    /// For a machine without a browser.
     #[arg(long, conflicts_with_all = ["login_hint", "prompt", "max_age", "redirect_host", "redirect_port"])]
     pub(crate) device: bool,
 

@@ -18,8 +18,8 @@ use crate::{
 /// The accounts of one client at one issuer, all in one vault. Each is a [`Moorline`] of its own, with its own session
 /// and its own [`states`](Moorline::states); to switch, use another one. Cheap to clone.
 ///
-/// The name of an account is the app's: an id of its own making, not text of the provider's. Names of other issuers and
-/// clients in the same vault are neither seen nor reached.
+/// The name of an account is the app's: an id of its own making, not text of the provider's. Names of other issuers
+/// and clients in the same vault are neither seen nor reached.
 #[derive(Clone)]
 pub struct Accounts {
     inner: Arc<Inner>,
@@ -47,8 +47,8 @@ struct Inner {
 }
 
 impl Accounts {
-    /// The accounts in the vault of `platform`, all with this configuration but for its account. Reads and sends nothing
-    /// before the first call.
+    /// The accounts in the vault of `platform`, all with this configuration but for its account. Reads and sends
+    /// nothing before the first call.
     ///
     /// # Errors
     /// [`Error::Misconfigured`] if the platform's runtime cannot be used.
@@ -87,8 +87,8 @@ impl Accounts {
         Ok(Moorline::of(self.inner.session(account)?))
     }
 
-    /// Signs an account out, as [`Moorline::sign_out`] does, and deletes it from the vault. What the provider could not
-    /// revoke now stays queued; a later call of this type sends it. The name can be used again.
+    /// Signs an account out, as [`Moorline::sign_out`] does, and deletes it from the vault. What the provider could
+    /// not revoke now stays queued; a later call of this type sends it. The name can be used again.
     ///
     /// At a provider that may end all sessions of a user together, the revocation waits while another account of the
     /// same user is signed in.

@@ -99,9 +99,9 @@ impl Moorline {
     /// The sign-in is in the vault, so that the process may end meanwhile.
     ///
     /// # Errors
-    /// Those of the network and the storage, [`Error::Refused`] with `device_grant_not_supported` if the provider has no
-    /// device grant, or with `invalid_device_authorization` if its answer cannot be used, and [`Error::Misconfigured`]
-    /// as for [`start_sign_in`](Self::start_sign_in).
+    /// Those of the network and the storage, [`Error::Refused`] with `device_grant_not_supported` if the provider has
+    /// no device grant, or with `invalid_device_authorization` if its answer cannot be used, and
+    /// [`Error::Misconfigured`] as for [`start_sign_in`](Self::start_sign_in).
     pub async fn start_device_sign_in(
         &self,
         options: DeviceSignInOptions,
@@ -109,10 +109,10 @@ impl Moorline {
         self.on_own_threads(async move |session| session.sign_in.start_device(options).await).await
     }
 
-    /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in with this
-    /// [`id`](DeviceAuthorization::id). Trouble of the network does not end the wait. The wait ends when the caller stops
-    /// waiting, and the sign-in goes on: call again, also in another process. Once it is finished, the same id returns
-    /// the same user.
+    /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in with
+    /// this [`id`](DeviceAuthorization::id). Trouble of the network does not end the wait. The wait ends when the
+    /// caller stops waiting, and the sign-in goes on: call again, also in another process. Once it is finished, the
+    /// same id returns the same user.
     ///
     /// # Errors
     /// [`Error::Cancelled`] if the user denied the request, or the sign-in was cancelled, replaced by another or never

@@ -219,8 +219,8 @@ impl SignIn {
     }
 }
 
-/// When to poll again after an error; `None` if it is for the caller. Trouble of the network is not: the user is busy on
-/// another device meanwhile (RFC 8628 §3.5 asks to back off).
+/// When to poll again after an error; `None` if it is for the caller. Trouble of the network is not: the user is busy
+/// on another device meanwhile (RFC 8628 §3.5 asks to back off).
 fn again_after(
     error: &Error,
     login: &PendingLogin,
