@@ -12,9 +12,10 @@ use moorline::{
 
 use crate::{
     AccessToken, AccessTokenOptions, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation,
-    ClientConfiguration, ClientError, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState,
-    SignInOptions, SignOutOptions, SignOutOutcome, StateWatch, StepUp, User, Vocabulary,
-    cancellation::cancelled, critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
+    ClientConfiguration, ClientError, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse,
+    RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch,
+    StepUp, User, Vocabulary, cancellation::cancelled, critical_sections::ForeignCriticalSections,
+    key_store::ForeignKeyStore,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -63,11 +64,7 @@ impl Client {
         access_group: Option<String>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
     ) -> Result<Arc<Self>, ClientError> {
-        let opened = match access_group {
-            Some(group) => PlatformKeyStore::open_in_access_group(&service, &group),
-            None => PlatformKeyStore::open(&service),
-        };
-        let key_store = opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error));
+        let key_store = platform_key_store(&service, access_group.as_deref());
         Self::open(configuration, &vault_directory, key_store, critical_sections)
     }
 
@@ -147,6 +144,45 @@ impl Client {
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<User, ClientError> {
         self.run(cancellation, async |moorline| moorline.finish_sign_in(&callback_url).await).await
+    }
+
+    /// Starts a sign-in on another device: returns the code to show.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::start_device_sign_in`], and as for [`opened`](Self::opened).
+    pub async fn start_device_sign_in(
+        &self,
+        options: DeviceSignInOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<DeviceAuthorization, ClientError> {
+        self.run(cancellation, async |moorline| moorline.start_device_sign_in(options.into()).await).await
+    }
+
+    /// Waits until the user has decided on the other device, and finishes the sign-in with this id.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::finish_device_sign_in`], and as for [`opened`](Self::opened). The sign-in goes on when the
+    /// caller stops waiting.
+    pub async fn finish_device_sign_in(
+        &self,
+        id: String,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<User, ClientError> {
+        self.run(cancellation, async |moorline| moorline.finish_device_sign_in(&id).await).await
+    }
+
+    /// The latest sign-in on another device whose code still lives.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::pending_device_sign_in`], and as for [`opened`](Self::opened).
+    pub async fn pending_device_sign_in(
+        &self,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Option<DeviceAuthorization>, ClientError> {
+        let pending: Option<moorline::DeviceAuthorization> = self
+            .run(cancellation, async |moorline: Moorline| moorline.pending_device_sign_in().await)
+            .await?;
+        Ok(pending.map(Into::into))
     }
 
     /// Deletes a sign-in that was started.
@@ -322,20 +358,14 @@ impl Client {
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
     ) -> Result<Arc<Self>, ClientError> {
         let vocabulary = configuration.vocabulary;
-        let opened = key_store.and_then(|key_store| {
-            let platform = Platform::new(vault_directory, key_store);
-            let platform = match critical_sections {
-                Some(app) => platform.with_critical_sections(Arc::new(ForeignCriticalSections::new(app))),
-                None => platform,
-            };
-            Moorline::new(configuration.build()?, platform)
-        });
-        let moorline = opened.map_err(|error| ClientError::new(error, vocabulary))?;
-        Ok(Arc::new(Self {
-            held: RwLock::new(Held::Open(moorline)),
-            released: Cancellation::new(),
-            vocabulary,
-        }))
+        let opened = platform_of(vault_directory, key_store, critical_sections)
+            .and_then(|platform| Moorline::new(configuration.build()?, platform));
+        Ok(Self::of(opened.map_err(|error| ClientError::new(error, vocabulary))?, vocabulary))
+    }
+
+    pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
+        let held = RwLock::new(Held::Open(moorline));
+        Arc::new(Self { held, released: Cancellation::new(), vocabulary })
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {
@@ -366,6 +396,30 @@ impl Client {
         };
         outcome.map(Into::into).map_err(|error| self.error(error))
     }
+}
+
+/// The machine, with what the app brings.
+pub(crate) fn platform_of(
+    vault_directory: &str,
+    key_store: Result<Arc<dyn KeyStore>, Error>,
+    critical_sections: Option<Arc<dyn AppCriticalSections>>,
+) -> Result<Platform, Error> {
+    let platform = Platform::new(vault_directory, key_store?);
+    Ok(match critical_sections {
+        Some(app) => platform.with_critical_sections(Arc::new(ForeignCriticalSections::new(app))),
+        None => platform,
+    })
+}
+
+pub(crate) fn platform_key_store(
+    service: &str,
+    access_group: Option<&str>,
+) -> Result<Arc<dyn KeyStore>, Error> {
+    let opened = match access_group {
+        Some(group) => PlatformKeyStore::open_in_access_group(service, group),
+        None => PlatformKeyStore::open(service),
+    };
+    opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error))
 }
 
 /// Why the platform's key store could not be opened.

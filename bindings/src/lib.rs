@@ -6,18 +6,20 @@
 //!
 //! Rules for everything exported:
 //!
-//! - Calls are coarse and objects are few: [`Client`], [`StateWatch`], [`Cancellation`], [`LoopbackReceiver`], and
-//!   the app's own [`AppKeyStore`] and [`AppCriticalSections`].
+//! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`Cancellation`],
+//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`] and [`AppCriticalSections`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
 //! - An error crosses with all that the SDK says about it, in one direction only: see [`ClientError`].
 //! - No panic and no foreign exception crosses as anything but an error.
 
+mod accounts;
 mod cancellation;
 mod client;
 mod configuration;
 mod critical_sections;
+mod device_sign_in;
 mod error;
 mod http;
 mod key_store;
@@ -25,10 +27,12 @@ mod loopback;
 mod session;
 mod sign_in;
 
+pub use accounts::{AccountInfo, Accounts};
 pub use cancellation::Cancellation;
 pub use client::Client;
 pub use configuration::{ClientConfiguration, HostPins, Parameter};
 pub use critical_sections::{AppCriticalSections, AppCriticalSectionsError, Expiry};
+pub use device_sign_in::{DeviceAuthorization, DeviceSignInOptions};
 pub use error::{
     ClientError, ErrorKind, ReauthReason, Retry, SignedOutReason, StorageLostReason,
     StorageUnavailableReason, Vocabulary,

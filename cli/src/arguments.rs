@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "MOORLINE_PROFILE")]
     pub(crate) profile: String,
 
-    /// Print one JSON object to standard output, errors among them (`login --no-browser`: the address first, as
-    /// another).
+    /// Print one JSON object to standard output, errors among them (`login --no-browser` and `login --device`:
+    /// where to go first, as another).
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -215,6 +215,11 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) no_browser: bool,
 
+    /// Sign in on another device: print an address and a code, and wait until the code was entered there (RFC 8628).
+    /// For a machine without a browser.
+    #[arg(long, conflicts_with_all = ["login_hint", "prompt", "max_age", "redirect_host", "redirect_port"])]
+    pub(crate) device: bool,
+
     /// The host of the redirect URI: localhost for a provider that accepts no address. [default: 127.0.0.1]
     #[arg(long, value_name = "HOST")]
     pub(crate) redirect_host: Option<RedirectHost>,
@@ -223,9 +228,10 @@ pub(crate) struct Login {
     #[arg(long, value_name = "PORT")]
     pub(crate) redirect_port: Option<u16>,
 
-    /// How long to wait for the browser.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    /// How long to wait for the browser, or for the code to be entered.
+    /// [default: 300; with --device, for as long as the code is valid]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
 
     /// The user who is likely to sign in.
     #[arg(long, value_name = "NAME")]

@@ -56,6 +56,7 @@ fn login(redirect_uri: &str) -> PendingLogin {
         scope: vec![],
         resources: vec![],
         max_age: None,
+        device: None,
         subject: None,
         started_at: None,
     }

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     platform::Platform,
     session::Session,
-    sign_in::{AuthorizationRequest, SignInOptions},
+    sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions},
     state::{SessionState, SessionStates},
     step_up::StepUp,
     token_options::AccessTokenOptions,
@@ -32,6 +32,11 @@ impl Moorline {
     /// [`Error::Misconfigured`], also if this process uses the same account with another configuration.
     pub fn new(configuration: Configuration, platform: Platform) -> Result<Self, Error> {
         Ok(Self { session: Session::shared(configuration, platform)? })
+    }
+
+    /// The object of a session.
+    pub(crate) const fn of(session: Arc<Session>) -> Self {
+        Self { session }
     }
 
     /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is
@@ -88,6 +93,44 @@ impl Moorline {
     pub async fn finish_sign_in(&self, callback_url: &str) -> Result<User, Error> {
         let callback_url = callback_url.to_owned();
         self.on_own_threads(async move |session| session.sign_in.finish(&callback_url).await).await
+    }
+
+    /// Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard: returns the code
+    /// that the user enters there, and the address. Call [`finish_device_sign_in`](Self::finish_device_sign_in) next.
+    /// The sign-in is in the vault, so that the process may end meanwhile.
+    ///
+    /// # Errors
+    /// Those of the network and the storage, [`Error::Refused`] with `device_grant_not_supported` if the provider has
+    /// no device grant, or with `invalid_device_authorization` if its answer cannot be used, and
+    /// [`Error::Misconfigured`] as for [`start_sign_in`](Self::start_sign_in).
+    pub async fn start_device_sign_in(
+        &self,
+        options: DeviceSignInOptions,
+    ) -> Result<DeviceAuthorization, Error> {
+        self.on_own_threads(async move |session| session.sign_in.start_device(options).await).await
+    }
+
+    /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in with
+    /// this [`id`](DeviceAuthorization::id). Trouble of the network does not end the wait. The wait ends when the
+    /// caller stops waiting, and the sign-in goes on: call again, also in another process. Once it is finished, the
+    /// same id returns the same user.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if the user denied the request, or the sign-in was cancelled, replaced by another or never
+    /// started; [`Error::Refused`] with `expired_token` if the code has expired, or if the provider refused or its
+    /// response failed a check: then the sign-in has ended. After any other error (storage, [`Error::Untrusted`],
+    /// [`Error::ClockSkew`]) it goes on: call again.
+    pub async fn finish_device_sign_in(&self, id: &str) -> Result<User, Error> {
+        self.session.finish_device_sign_in(id).await
+    }
+
+    /// The latest sign-in on another device whose code still lives: one that another process has started, for example.
+    /// `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn pending_device_sign_in(&self) -> Result<Option<DeviceAuthorization>, Error> {
+        self.on_own_threads(async move |session| session.sign_in.pending_device().await).await
     }
 
     /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the

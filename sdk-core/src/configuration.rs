@@ -90,6 +90,12 @@ impl Configuration {
         &self.account
     }
 
+    /// The same for another account.
+    pub(crate) fn with_account(&self, account: &str) -> Result<Self, ConfigurationError> {
+        check_account(account)?;
+        Ok(Self { account: account.to_owned(), ..self.clone() })
+    }
+
     /// Whether `url` is of the issuer's origin or of one that was added with
     /// [`api_origin`](ConfigurationBuilder::api_origin): an access token is sent nowhere else.
     pub fn may_receive_tokens(&self, url: &Url) -> bool {
@@ -264,9 +270,7 @@ impl ConfigurationBuilder {
         if let Some(uri) = &self.redirect_uri {
             check_redirect_uri(uri)?;
         }
-        if self.account.is_empty() || self.account.len() > 128 || self.account.chars().any(char::is_control) {
-            return Err(ConfigurationError::Account);
-        }
+        check_account(&self.account)?;
         if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
             return Err(ConfigurationError::ZeroTimeout);
         }
@@ -305,6 +309,13 @@ impl ConfigurationBuilder {
 /// Whether `uri` can be an app's redirect URI.
 pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), ConfigurationError> {
     redirect::check(uri)
+}
+
+fn check_account(account: &str) -> Result<(), ConfigurationError> {
+    if account.is_empty() || account.len() > 128 || account.chars().any(char::is_control) {
+        return Err(ConfigurationError::Account);
+    }
+    Ok(())
 }
 
 fn check_scopes(given: Vec<String>) -> Result<Vec<String>, ConfigurationError> {

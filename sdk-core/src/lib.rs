@@ -13,6 +13,7 @@
 //! waiting never stops it half-way.
 
 mod account;
+mod accounts;
 mod api;
 mod authentication;
 mod client;
@@ -62,6 +63,7 @@ pub use account::decision;
 pub use account::{
     AccessToken, EndSessionRequest, IdToken, RevocationOutcome, SessionInfo, SignOutOptions, SignOutOutcome,
 };
+pub use accounts::{AccountInfo, Accounts};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
 pub use authentication::Authentication;
 pub use client::Moorline;
@@ -77,7 +79,7 @@ pub use platform::{
 };
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use sign_in::LoopbackReceiver;
-pub use sign_in::{AuthorizationRequest, SignInOptions};
+pub use sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
 pub use state::{SessionState, SessionStates};
 pub use step_up::StepUp;
 pub use time::{Clock, SystemClock};

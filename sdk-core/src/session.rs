@@ -21,7 +21,8 @@ use crate::{
     platform::Platform,
     provider::Provider,
     runtime::Executor,
-    sign_in::SignIn,
+    sign_in::{Polled, SignIn},
+    user::User,
     vault::{AccountId, Disk, SystemDisk, Vault},
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct Session {
     pub(crate) sign_in: SignIn,
     pub(crate) api: ApiClient,
     pub(crate) executor: Executor,
+    patience: Patience,
 }
 
 impl Session {
@@ -43,6 +45,15 @@ impl Session {
     /// # Errors
     /// [`Error::Misconfigured`] if it is in use with another configuration.
     pub(crate) fn shared(configuration: Configuration, platform: Platform) -> Result<Arc<Self>, Error> {
+        Self::shared_in(configuration, platform, None)
+    }
+
+    /// The same, in a vault that was opened already.
+    pub(crate) fn shared_in(
+        configuration: Configuration,
+        platform: Platform,
+        vault: Option<Arc<Vault>>,
+    ) -> Result<Arc<Self>, Error> {
         static SHARED: Mutex<Vec<(PathBuf, Weak<Session>)>> = Mutex::new(Vec::new());
         let folder = absolute(&platform.vault_directory);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,7 +71,10 @@ impl Session {
             }
             return Ok(session);
         }
-        let session = Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk))?;
+        let session = match vault {
+            Some(vault) => Self::open_in(configuration, platform, Patience::DEFAULT, vault),
+            None => Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk)),
+        }?;
         shared.push((folder, Arc::downgrade(&session)));
         Ok(session)
     }
@@ -73,13 +87,19 @@ impl Session {
         patience: Patience,
         disk: Arc<dyn Disk>,
     ) -> Result<Arc<Self>, Error> {
-        let id = AccountId {
-            issuer: configuration.issuer().to_owned(),
-            client_id: configuration.client_id().to_owned(),
-            account: configuration.account().to_owned(),
-        };
+        let (folder, key_store) = (platform.vault_directory.clone(), platform.key_store.clone());
+        let vault = Arc::new(Vault::new(folder, key_store, disk));
+        Self::open_in(configuration, platform, patience, vault)
+    }
+
+    fn open_in(
+        configuration: Configuration,
+        platform: Platform,
+        patience: Patience,
+        vault: Arc<Vault>,
+    ) -> Result<Arc<Self>, Error> {
+        let id = AccountId::of(&configuration);
         let executor = Executor::of(platform.runtime)?;
-        let vault = Arc::new(Vault::new(platform.vault_directory, platform.key_store, disk));
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
         let provider = Arc::new(Provider::new(configuration, platform.clock)?);
@@ -100,6 +120,7 @@ impl Session {
             refresher,
             revocations,
             executor,
+            patience,
         }))
     }
 
@@ -114,7 +135,32 @@ impl Session {
 
     /// See [`sign_out`].
     pub(crate) async fn sign_out(&self, options: &SignOutOptions) -> Result<SignOutOutcome, Error> {
-        sign_out(&self.store, &self.provider, &self.refresher, &self.revocations, options).await
+        let outcome =
+            sign_out(&self.store, &self.provider, &self.refresher, &self.revocations, options).await;
+        self.sign_in.look_again();
+        outcome
+    }
+
+    /// Polls until the user has decided on the other device, or the code has expired. The waiting ends when the caller
+    /// goes away; a poll that was sent is finished.
+    pub(crate) async fn finish_device_sign_in(self: &Arc<Self>, id: &str) -> Result<User, Error> {
+        let id: Arc<str> = id.into();
+        let (session, of) = (self.clone(), id.clone());
+        let first = async move { session.sign_in.before_first_poll(&of).await };
+        // Made before each look at the vault: no change is missed between the look and the wait.
+        let mut changed = self.sign_in.changed();
+        let mut again = self.executor.run(first).await?;
+        loop {
+            let pause = self.patience.second.mul_f64(again.after.as_secs_f64());
+            self.executor.run_here(async { Ok(tokio::time::timeout(pause, changed).await.is_ok()) }).await?;
+            changed = self.sign_in.changed();
+            let (session, of) = (self.clone(), id.clone());
+            let poll = async move { session.sign_in.poll_device(&of, again.failures).await };
+            match self.executor.run(poll).await? {
+                Polled::SignedIn(user) => return Ok(user),
+                Polled::Again(next) => again = next,
+            }
+        }
     }
 
     /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for

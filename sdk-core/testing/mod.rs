@@ -1,6 +1,7 @@
 //! What the tests share: a device with a disk and a clock, a provider for it, and servers with certificates.
 
 mod clock;
+mod devices;
 mod disk;
 mod fault;
 pub(crate) mod log;
@@ -132,6 +133,7 @@ const IMPATIENT: Patience = Patience {
     poll: Duration::from_millis(5),
     // A busy machine is no slow key store.
     first_reading: Duration::from_secs(600),
+    second: Duration::from_millis(1),
     ..Patience::DEFAULT
 };
 

@@ -13,7 +13,7 @@ use tokio::{
 };
 use url::Url;
 
-use super::{clock::TestClock, signer::Signer};
+use super::{clock::TestClock, devices::Devices, signer::Signer};
 use super::{
     fault::Fault,
     proofs::{Proofs, Proven, Refused},
@@ -46,6 +46,7 @@ pub(crate) struct State {
     pub(crate) requires_pushed_requests: bool,
     /// The status and challenge with which the API asks more of the user.
     pub(crate) challenge: Option<(u16, &'static str)>,
+    pub(crate) devices: Devices,
     /// By `request_uri`: what was pushed.
     pushed: HashMap<String, HashMap<String, String>>,
     /// Claims to put into ID tokens in place of the right ones.
@@ -107,6 +108,7 @@ impl FakeProvider {
             takes_pushed_requests: false,
             requires_pushed_requests: false,
             challenge: None,
+            devices: Devices::default(),
             pushed: HashMap::new(),
             claims: json!({}),
             requests: Vec::new(),
@@ -266,6 +268,10 @@ impl FakeProvider {
             "/token" | "/token2" if seen.form["grant_type"] == "authorization_code" => {
                 state.exchange(&self.issuer, seen)
             }
+            "/token" if seen.form.contains_key("device_code") => {
+                state.exchange_device_code(&self.issuer, seen)
+            }
+            "/device" => state.devices.authorize(&self.issuer),
             "/token" | "/token2" => state.refresh(seen),
             "/revoke" => state.revoke(seen),
             "/par" => {
@@ -294,6 +300,7 @@ impl FakeProvider {
             "jwks_uri": at("/jwks"),
             "revocation_endpoint": at("/revoke"),
             "userinfo_endpoint": at("/userinfo"),
+            "device_authorization_endpoint": state.devices.offered.then(|| at("/device")),
             "end_session_endpoint": at("/end-session"),
             "pushed_authorization_request_endpoint": state.takes_pushed_requests.then(|| at("/par")),
             "require_pushed_authorization_requests": state.requires_pushed_requests,
@@ -384,18 +391,27 @@ impl State {
                 return (400, json!({ "error": "invalid_grant" }));
             }
         }
+        let nonce = self.nonces[code].clone();
+        (200, self.begin_session(issuer, seen, Some(nonce)))
+    }
+
+    /// The tokens of a new session.
+    pub(super) fn begin_session(&mut self, issuer: &str, seen: &Seen, nonce: Option<String>) -> Value {
         self.sessions.push(Row { thumbprint: seen.thumbprint.clone(), ..Row::default() });
         let now = self.now() + self.ahead;
         let mut claims = json!({
-            "iss": issuer, "aud": form["client_id"], "sub": "ada", "name": "Ada", "nonce": self.nonces[code],
+            "iss": issuer, "aud": seen.form["client_id"], "sub": "ada", "name": "Ada",
             "iat": now, "exp": now + 300, "auth_time": now,
         });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
         let mut answer = self.tokens(self.sessions.len() - 1);
         answer["id_token"] = self.signer.sign(&claims).into();
-        (200, answer)
+        answer
     }
 
     /// The tokens of a session's present generation.

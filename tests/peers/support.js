@@ -29,10 +29,13 @@ export const user = { username: 'ada', password: 'any password will do here', ro
 
 /**
  * Starts the provider on a free port, behind `issuer` if it is known by that, with DPoP and nonces or without either, with rotation
- * or without, with pushed authorization requests 'offered', 'required' or 'unknown', and with a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers
- * what its token endpoint was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
+ * or without, with the device grant or without, with pushed authorization requests 'offered', 'required' or 'unknown', and with
+ * a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers what its token endpoint
+ * was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
  */
-export async function startProvider({ issuer: known, dpop = true, rotation = true, grace = 0, pushed = 'offered' } = {}) {
+export async function startProvider({
+  issuer: known, device = false, dpop = true, rotation = true, grace = 0, pushed = 'offered',
+} = {}) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -45,7 +48,7 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
       token_endpoint_auth_method: 'none',
       redirect_uris: ['http://127.0.0.1/callback'],
       post_logout_redirect_uris: ['com.example.notes:/signed-out'],
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', ...(device ? ['urn:ietf:params:oauth:grant-type:device_code'] : [])],
       response_types: ['code'],
     }],
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
@@ -56,6 +59,7 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },
+      deviceFlow: { enabled: device },
       revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,

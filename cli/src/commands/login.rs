@@ -1,11 +1,12 @@
 //! `moorline login`: settings, browser, callback.
 
+mod device;
 mod settings;
 
 use std::time::Duration;
 
 use moorline::{
-    AuthorizationRequest, LoopbackReceiver, Moorline, Retry, SessionInfo, SessionState, SignInOptions,
+    AuthorizationRequest, Error, LoopbackReceiver, Moorline, Retry, SessionInfo, SessionState, SignInOptions,
     TokenType, User,
 };
 use serde_json::json;
@@ -30,7 +31,11 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
         settings::refuse_to_replace(context, before, &settings).await?;
     }
     let moorline = context.open_with(&settings, &login.parameter).await?;
-    let user = sign_in(context, &moorline, &login, &settings, stored).await?;
+    let user = if login.device {
+        device::sign_in(context, &moorline, &login, &settings, stored).await?
+    } else {
+        sign_in(context, &moorline, &login, &settings, stored).await?
+    };
     // It has succeeded, so that nothing is to be put back.
     if let Some(Started { settings: Before::Aside(damage, aside), .. }) = context.sign_in.take() {
         context.output.warn(format_args!("{damage}; they are in {} now", aside.display()));
@@ -56,19 +61,11 @@ async fn sign_in(
     options.prompt.clone_from(&login.prompt);
     options.max_age = login.max_age;
     options.redirect_uri = Some(receiver.redirect_uri().to_owned());
-    let timeout = login.timeout.min(LONGEST_WAIT);
+    let timeout = login.timeout.unwrap_or(TIMEOUT).min(LONGEST_WAIT);
     let deadline = Instant::now() + timeout;
-    let makes_key_file = settings.insecure_file_key && !context.profile.file_keys().exists();
+    let makes_key_file = makes_key_file(context, settings);
     let request = moorline.start_sign_in(options).await?;
-    // If this fails, the sign-in is deleted, and the settings are not stored.
-    *context.sign_in.borrow_mut() = Some(Started { settings: before, session: moorline.session_info() });
-    if makes_key_file {
-        context.output.warn(format_args!(
-            "the key of this session is in a plain file (--insecure-file-key); whoever can read {} can use the \
-             session",
-            context.profile.file_keys().display()
-        ));
-    }
+    has_started(context, moorline, before, makes_key_file);
     let printed = show(context, &request, receiver.redirect_uri(), login.no_browser)?;
     let expected = paste::Expected::new(
         receiver.redirect_uri(),
@@ -93,7 +90,24 @@ async fn sign_in(
     }
     // Before the code is sent: a session whose settings are lost could not be used.
     store_settings(context, settings)?;
-    finish(context, moorline, &callback, deadline.min(Instant::now() + CODE_LIFETIME)).await
+    let deadline = deadline.min(Instant::now() + CODE_LIFETIME);
+    finish(context, moorline, deadline, async || moorline.finish_sign_in(&callback).await).await
+}
+
+fn makes_key_file(context: &Context<'_>, settings: &Settings) -> bool {
+    settings.insecure_file_key && !context.profile.file_keys().exists()
+}
+
+/// Notes what to put back: if the sign-in fails, it is deleted, and the settings are not stored.
+fn has_started(context: &Context<'_>, moorline: &Moorline, before: Before, made_key_file: bool) {
+    *context.sign_in.borrow_mut() = Some(Started { settings: before, session: moorline.session_info() });
+    if made_key_file {
+        context.output.warn(format_args!(
+            "the key of this session is in a plain file (--insecure-file-key); whoever can read {} can use the \
+             session",
+            context.profile.file_keys().display()
+        ));
+    }
 }
 
 /// Stores the settings; a damaged file is moved aside first.
@@ -119,12 +133,12 @@ fn unavailable(callback: &str) -> Option<Failure> {
 async fn finish(
     context: &Context<'_>,
     moorline: &Moorline,
-    callback: &str,
     deadline: Instant,
+    attempt: impl AsyncFn() -> Result<User, Error>,
 ) -> Result<User, Failure> {
     let (mut pause, mut unlikely) = (Duration::from_secs(1), 0);
     loop {
-        let failure = match moorline.finish_sign_in(callback).await {
+        let failure = match attempt().await {
             Ok(user) => return Ok(user),
             Err(error) => Failure::from(error),
         };
@@ -251,6 +265,8 @@ fn report(context: &Context<'_>, moorline: &Moorline, user: &User) -> Result<(),
     Ok(())
 }
 
+/// How long to wait for the browser, unless --timeout says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(300);
 /// The longest --timeout: a clock cannot be asked for much more than that.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 /// The receiver's own limit, after ours.

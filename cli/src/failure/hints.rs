@@ -62,6 +62,7 @@ impl Failure {
             }
             Self::Usage(_) => "See `moorline --help` and `moorline COMMAND --help`.",
             Self::TimedOut(_) => "Run `moorline login` to try again; --timeout gives more time.",
+            Self::CodeNotEntered(_) => "Run `moorline login --device` to get a new code.",
             Self::ProviderUnavailable { .. } => "Nothing is lost. Run `moorline login` again in a minute.",
             Self::ShortLived { .. } => {
                 "Ask for less with --min-validity, or for longer tokens at the provider."
@@ -150,6 +151,13 @@ fn of_refusal(code: &str) -> &'static str {
         }
         "issuer_mismatch" => {
             "Check --issuer. If it is right, the answer came from another provider: do not sign in there."
+        }
+        "device_grant_not_supported" => {
+            "Run `moorline login --no-browser` instead: the browser may be on another machine."
+        }
+        "expired_token" => "Run `moorline login --device` to get a new code.",
+        "invalid_device_authorization" => {
+            "Report it to who runs the provider, with the text above. `moorline login --no-browser` needs no code."
         }
         "invalid_id_token" | "invalid_userinfo" | "userinfo_refused" => {
             "Report it to who runs the provider, with the text above. `moorline check ISSUER` shows more."

@@ -153,18 +153,16 @@ impl Revocations {
         Ok(())
     }
 
-    /// Whether it is still queued, and leaves the current session alone. A provider that knows attempts is known to
-    /// end one session of a user and no others. With other providers, the revocation stays queued until this user
-    /// signs out, or another one signs in.
+    /// Whether it is still queued, and leaves the current session alone, and those of the other accounts of this
+    /// client. A provider that knows attempts is known to end one session of a user and no others. With other
+    /// providers, the revocation stays queued until this user signs out, or another one signs in.
     async fn may_send(&self, metadata: &Metadata, revocation: &Revocation) -> Result<bool, Error> {
         let (revocation, apart) = (revocation.clone(), metadata.refresh_attempt_supported);
-        let allowed = self.store.read(move |account| {
-            account.is_some_and(|account| {
-                account.revocations.iter().any(|queued| queued.token == revocation.token)
-                    && !revocation.may_end(&account.state, apart)
-            })
+        let allowed = self.store.read_beside(move |account, beside| {
+            account.revocations.iter().any(|queued| queued.token == revocation.token)
+                && !beside.iter().any(|account| revocation.may_end(&account.state, apart))
         });
-        allowed.await
+        Ok(allowed.await?.unwrap_or(false))
     }
 
     /// # Errors

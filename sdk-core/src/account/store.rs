@@ -230,6 +230,23 @@ impl AccountStore {
         Ok(seen)
     }
 
+    /// The same, with all accounts of the same client at the same issuer.
+    pub(super) async fn read_beside<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Account, &[&Account]) -> T + Send + 'static,
+    ) -> Result<Option<T>, Error> {
+        let id = self.id.clone();
+        let read = self.on_vault(move |vault| {
+            let snapshot = vault.read()?;
+            let beside: Vec<&Account> = snapshot.contents.beside(&id).collect();
+            let seen = snapshot.contents.account(&id).map(|account| look(account, &beside));
+            Ok((snapshot.reading, snapshot.state(&id), seen))
+        });
+        let (reading, state, seen) = read.await?;
+        self.observe(reading, &state);
+        Ok(seen)
+    }
+
     /// Changes the account in the vault, durably.
     pub(crate) async fn update<T: Send + 'static>(
         &self,

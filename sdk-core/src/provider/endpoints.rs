@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
+    device_grant::{self, DeviceAnswer, DeviceCodes},
     documents::{Documents, JwksError},
     id_token::{self, DEFAULT_LEEWAY, Expectations, IdTokenClaims, IdTokenError},
     jwks::Jwks,
@@ -224,6 +225,54 @@ impl Provider {
         proof_key: Option<&ProofKey>,
         sent: &[&Secret],
     ) -> Result<TokenResponse, NetError> {
+        let response = self.send_for_tokens(rate_limit, metadata, fields, proof_key).await?;
+        Ok(self.read_tokens(rate_limit, &response, sent))
+    }
+
+    /// Exchanges a device code (RFC 8628 §3.4), if the user has approved the device.
+    pub(crate) async fn exchange_device_code(
+        &self,
+        metadata: &Metadata,
+        device_code: &Secret,
+        proof_key: Option<&ProofKey>,
+    ) -> Result<DeviceAnswer, NetError> {
+        let fields = [
+            ("grant_type", device_grant::GRANT_TYPE),
+            ("device_code", device_code.expose()),
+            ("client_id", self.configuration.client_id()),
+        ];
+        let limit = &self.code_rate_limit;
+        let response = self.send_for_tokens(limit, metadata, fields, proof_key).await?;
+        Ok(match DeviceAnswer::without_tokens(&response) {
+            Some(answer) => answer,
+            None => DeviceAnswer::Tokens(self.read_tokens(limit, &response, &[device_code])),
+        })
+    }
+
+    /// Asks for a device code, and for a code that the user enters (RFC 8628 §3.1).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the provider refuses the request, or its answer cannot be used, and those of the network.
+    pub(crate) async fn authorize_device(
+        &self,
+        endpoint: &Url,
+        fields: &[(&str, &str)],
+    ) -> Result<DeviceCodes, Error> {
+        let request = Request::post_form(endpoint.clone(), fields.iter().copied());
+        let response = self.sender.send(&request, Credentials::default()).await?;
+        if let Some(wait) = self.wait_asked(&response) {
+            return Err(Error::RateLimited { retry_after: wait });
+        }
+        DeviceCodes::read(&response, &self.configuration)
+    }
+
+    async fn send_for_tokens<'a>(
+        &self,
+        rate_limit: &RateLimit,
+        metadata: &Metadata,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        proof_key: Option<&ProofKey>,
+    ) -> Result<Response, NetError> {
         if let Some(left) = rate_limit.remaining(self.clock.monotonic()) {
             return Err(NetError::RateLimited(left));
         }
@@ -237,7 +286,11 @@ impl Provider {
             );
             self.documents.token_endpoint_has_moved();
         }
-        let read = TokenResponse::read(&response, sent, self.clock.wall());
+        Ok(response)
+    }
+
+    fn read_tokens(&self, rate_limit: &RateLimit, response: &Response, sent: &[&Secret]) -> TokenResponse {
+        let read = TokenResponse::read(response, sent, self.clock.wall());
         match &read {
             TokenResponse::Unclear { retry_after: Some(wait), .. } => {
                 rate_limit.record(self.clock.monotonic(), *wait);
@@ -246,7 +299,7 @@ impl Provider {
             TokenResponse::Issued(_) => self.rate_limit.clear(),
             _ => {}
         }
-        Ok(read)
+        read
     }
 
     /// Asks the provider to revoke a token (RFC 7009 §2.1).
@@ -266,12 +319,13 @@ impl Provider {
         self.sender.send(&request, Credentials { key: proof_key, access_token: None }).await
     }
 
-    /// Verifies the ID token that came for an authorization code (OpenID Connect Core §3.1.3.7).
+    /// Verifies the ID token of a sign-in (OpenID Connect Core §3.1.3.7). One that came for a device code has no
+    /// `nonce`.
     pub(crate) async fn verify_id_token(
         &self,
         metadata: &Metadata,
         tokens: &Tokens,
-        nonce: &Secret,
+        nonce: Option<&Secret>,
         max_age: Option<u64>,
     ) -> Result<IdTokenClaims, Error> {
         let Some(token) = &tokens.id_token else {
@@ -286,7 +340,7 @@ impl Provider {
         let expected = Expectations {
             issuer: self.configuration.issuer(),
             client_id: self.configuration.client_id(),
-            nonce: Some(nonce.expose()),
+            nonce: nonce.map(Secret::expose),
             access_token: Some(tokens.access_token.expose()),
             subject: None,
             max_age,
@@ -300,8 +354,8 @@ impl Provider {
             token,
             |keys| {
                 match check(keys, provider_time) {
-                    // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token
-                    // is new.
+                    // The provider's `Date` may be wrong instead. Either clock will do: the token came straight
+                    // for a code that is used once, so it is new.
                     Err(IdTokenError::Clock(_)) => check(keys, device_time),
                     verdict => verdict,
                 }

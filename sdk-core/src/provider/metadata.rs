@@ -17,6 +17,8 @@ pub(crate) struct Metadata {
     pub(crate) revocation_endpoint: Option<Url>,
     /// OpenID Connect RP-Initiated Logout 1.0 §2.1.
     pub(crate) end_session_endpoint: Option<Url>,
+    /// RFC 8628 §4.
+    pub(crate) device_authorization_endpoint: Option<Url>,
     /// RFC 9126 §5.
     pub(crate) pushed_authorization_request_endpoint: Option<Url>,
     /// Whether authorization requests have to be pushed (RFC 9126 §5).
@@ -62,6 +64,7 @@ impl Metadata {
             userinfo_endpoint: optional("userinfo_endpoint"),
             revocation_endpoint: optional("revocation_endpoint"),
             end_session_endpoint: optional("end_session_endpoint"),
+            device_authorization_endpoint: optional("device_authorization_endpoint"),
             pushed_authorization_request_endpoint: optional("pushed_authorization_request_endpoint"),
             requires_pushed_requests: flag(document, "require_pushed_authorization_requests"),
             id_token_algorithms: algorithms.filter(|algorithms| !algorithms.is_empty()),
@@ -85,6 +88,7 @@ impl Metadata {
             "userinfo_endpoint": self.userinfo_endpoint.as_ref().map(Url::as_str),
             "revocation_endpoint": self.revocation_endpoint.as_ref().map(Url::as_str),
             "end_session_endpoint": self.end_session_endpoint.as_ref().map(Url::as_str),
+            "device_authorization_endpoint": self.device_authorization_endpoint.as_ref().map(Url::as_str),
             "pushed_authorization_request_endpoint":
                 self.pushed_authorization_request_endpoint.as_ref().map(Url::as_str),
             "require_pushed_authorization_requests": self.requires_pushed_requests.then_some(true),

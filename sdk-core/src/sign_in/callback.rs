@@ -156,6 +156,7 @@ mod tests {
             scope: vec![],
             resources: vec![],
             max_age: None,
+            device: None,
             subject: None,
             started_at: None,
         }

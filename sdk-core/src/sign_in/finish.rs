@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use super::{SignIn, callback::Callback, exchanged::Exchanged};
+use super::{
+    SignIn,
+    callback::Callback,
+    exchanged::{Exchanged, tokens},
+};
 use crate::{
     account::{keep, metadata},
     authentication::Authentication,
     dpop::TokenType,
     error::{Error, RESPONSE_TOO_LARGE},
-    provider::{CodeExchange, IdTokenClaims, Refusal, TokenResponse, Tokens},
+    provider::{CodeExchange, IdTokenClaims, Metadata, Tokens},
     runtime,
     secret::Secret,
     state::StateEvent,
@@ -41,23 +45,43 @@ impl SignIn {
                 "this sign-in took longer than an hour; start a new one",
             ));
         }
-        // What `start` has begun to send may end this user's earlier session, and must not find the new one.
+        self.before_exchange().await;
+        let outcome = self.checked_session(&callback, &login, &mut exchanged).await;
+        self.conclude(outcome, &login, &mut exchanged).await
+    }
+
+    /// What `start` has begun to send may end this user's earlier session, and must not find the new one.
+    pub(super) async fn before_exchange(&self) {
         self.revocations.idle(REVOCATIONS).await;
-        let outcome = match self.checked_session(&callback, &login, &mut exchanged).await {
+    }
+
+    /// Stores the session, or ends a sign-in that cannot succeed any more.
+    pub(super) async fn conclude(
+        &self,
+        checked: Result<StoredSession, Error>,
+        login: &PendingLogin,
+        exchanged: &mut Option<Exchanged>,
+    ) -> Result<User, Error> {
+        let outcome = match checked {
             Ok(stored) => {
                 self.refresher.settle_saved_session().await;
-                self.store_session(stored, &login).await
+                self.store_session(stored, login).await
             }
             Err(error) => Err(error),
         };
         match &outcome {
             Ok(_) => {
                 *exchanged = None;
+                self.changed.notify_waiters();
                 self.store.signal(StateEvent::SignInEnded);
                 self.revocations.send_later();
             }
-            Err(error) if ends_sign_in(error) => self.abandon(&login, exchanged.take()).await,
-            // The app may call again with the same callback.
+            Err(error) if ends_sign_in(error) => {
+                // Those of another sign-in are kept for it.
+                let held = exchanged.take_if(|held| held.login.state == login.state);
+                self.abandon(login, held).await;
+            }
+            // The app may call again.
             Err(_) => {}
         }
         outcome
@@ -83,12 +107,8 @@ impl SignIn {
     async fn find(&self, callback: &Callback) -> Result<Option<Found>, Error> {
         let state = callback.state.clone();
         let found = self.store.read(move |account| {
-            let account = account?;
-            if let Some(login) = account.logins.iter().find(|login| login.state == state) {
-                return Some(Found::Pending(login.clone()));
-            }
-            let finished = account.state.session().filter(|session| session.login_state == state)?;
-            Some(Found::Finished(finished.user.clone()))
+            let found = Found::of(account?, &state);
+            found.filter(|found| !matches!(found, Found::Pending(login) if login.device.is_some()))
         });
         found.await
     }
@@ -125,11 +145,20 @@ impl SignIn {
         if exchanged.as_ref().is_none_or(|held| held.login.state != login.state) {
             *exchanged = Some(self.exchange(&metadata, login, &code).await?);
         }
-        let Some(Exchanged { tokens, began, .. }) = exchanged.as_ref() else {
-            return Err(runtime::internal());
-        };
+        self.checked(&metadata, login, exchanged.as_ref()).await
+    }
+
+    /// The session of the tokens that came, if they pass all checks.
+    pub(super) async fn checked(
+        &self,
+        metadata: &Metadata,
+        login: &PendingLogin,
+        exchanged: Option<&Exchanged>,
+    ) -> Result<StoredSession, Error> {
+        let Some(Exchanged { tokens, began, .. }) = exchanged else { return Err(runtime::internal()) };
         self.check_binding(login, tokens)?;
-        let claims = self.provider.verify_id_token(&metadata, tokens, &login.nonce, login.max_age).await?;
+        let nonce = login.device.is_none().then_some(&login.nonce);
+        let claims = self.provider.verify_id_token(metadata, tokens, nonce, login.max_age).await?;
         if login.subject.as_ref().is_some_and(|subject| *subject != claims.subject) {
             return Err(Error::refused(
                 "another_user",
@@ -158,7 +187,7 @@ impl SignIn {
 
     async fn exchange(
         &self,
-        metadata: &crate::provider::Metadata,
+        metadata: &Metadata,
         login: &PendingLogin,
         code: &Secret,
     ) -> Result<Exchanged, Error> {
@@ -169,18 +198,8 @@ impl SignIn {
             redirect_uri: &login.redirect_uri,
             proof_key: login.proof_key.as_ref(),
         };
-        match self.provider.exchange_code(metadata, &exchange).await? {
-            TokenResponse::Issued(tokens) => Ok(Exchanged { login: login.clone(), tokens: *tokens, began }),
-            TokenResponse::Refused(refusal) if refusal.is_of_the_protocol() => Err(refusal.into()),
-            TokenResponse::Refused(Refusal { code, .. }) => {
-                tracing::info!(why = format!("the token endpoint answered {code:?}"), "no OAuth error");
-                Err(Error::offline())
-            }
-            TokenResponse::Unclear { why, retry_after, .. } => {
-                tracing::info!(why, "the code exchange got no clear response");
-                Err(Error::unclear(retry_after))
-            }
-        }
+        let tokens = tokens(self.provider.exchange_code(metadata, &exchange).await?)?;
+        Ok(Exchanged { login: login.clone(), tokens, began })
     }
 
     /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer
@@ -217,7 +236,7 @@ impl SignIn {
     }
 
     /// Deletes a sign-in that can't succeed any more, and queues the revocation of the tokens that came for its code.
-    async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
+    pub(super) async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
         let state = login.state.clone();
         let revocation = exchanged.map(|held| held.revocation());
         let deleted = self.store.update(WhenLost::Fail, move |account| {
@@ -233,9 +252,21 @@ impl SignIn {
     }
 }
 
-enum Found {
+/// A sign-in that somebody asks for.
+pub(super) enum Found {
     Pending(PendingLogin),
     Finished(User),
+}
+
+impl Found {
+    /// The one of this account whose `state` this is.
+    pub(super) fn of(account: &Account, state: &Secret) -> Option<Self> {
+        if let Some(login) = account.logins.iter().find(|login| login.state == *state) {
+            return Some(Self::Pending(login.clone()));
+        }
+        let finished = account.state.session().filter(|session| session.login_state == *state)?;
+        Some(Self::Finished(finished.user.clone()))
+    }
 }
 
 /// A sign-in ends only by a decision of the provider or the user, or by its expiry: not by the network, the storage, a

@@ -33,6 +33,38 @@ pub struct AuthorizationRequest {
     pub state: String,
 }
 
+/// Options of a sign-in on another device.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceSignInOptions {
+    /// Further parameters of the device authorization request, such as `acr_values`.
+    pub extra: Vec<(String, String)>,
+}
+
+/// A sign-in on another device that has started (RFC 8628 §3.2): show the user where to go, and which code to enter.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeviceAuthorization {
+    /// Names this sign-in on this device, for [`finish_device_sign_in`](crate::Moorline::finish_device_sign_in).
+    pub id: String,
+    /// The code that the user enters.
+    pub user_code: String,
+    /// The address that the user opens on the other device: `https`, or `http` on loopback if that is allowed.
+    pub verification_uri: String,
+    /// The same address with the code in it, for a QR code. Show the code beside it: the user compares the two.
+    pub verification_uri_complete: Option<String>,
+    /// How long the code can be entered: an hour at most.
+    pub expires_in: Duration,
+    /// How long the SDK waits between two polls.
+    pub interval: Duration,
+}
+
+impl fmt::Debug for DeviceAuthorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DeviceAuthorization([redacted])")
+    }
+}
+
 impl fmt::Debug for AuthorizationRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AuthorizationRequest([redacted])")

@@ -79,7 +79,7 @@ impl SignIn {
 
     /// The metadata, if a sign-in can succeed by it. What was read a while ago may be out of date: before the sign-in
     /// fails, the provider is asked again.
-    async fn suitable_metadata(&self) -> Result<Arc<Metadata>, Error> {
+    pub(super) async fn suitable_metadata(&self) -> Result<Arc<Metadata>, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         if check_metadata(&metadata, self.provider.configuration()).is_ok() {
             return Ok(metadata);
@@ -100,6 +100,7 @@ impl SignIn {
             }
         });
         let deleted = deleted.await;
+        self.changed.notify_waiters();
         // The browser is closed, whether or not the vault could be changed.
         self.store.signal(StateEvent::SignInEnded);
         deleted
@@ -128,6 +129,7 @@ fn new_login(
         resources: configuration.resources().to_vec(),
         max_age: options.max_age.map(|age| age.as_secs()),
         subject: None,
+        device: None,
         started_at: Some(started_at),
     })
 }
@@ -189,20 +191,27 @@ fn authorization_request(
     for (name, value) in configured.iter().filter(|(name, _)| !options.extra.iter().any(|(n, _)| n == name)) {
         request = request.add_extra_param(name.clone(), value.clone());
     }
+    check_extra(&options.extra)?;
     for (name, value) in &options.extra {
-        if OPTIONS_OF_THEIR_OWN.contains(&name.as_str()) || RESERVED_PARAMETERS.contains(&name.as_str()) {
-            return Err(Error::Misconfigured(format!(
-                "the SDK sets the parameter {name} itself; leave it out"
-            )));
-        }
         request = request.add_extra_param(name.clone(), value.clone());
     }
     Ok(request.url().0)
 }
 
+/// Further parameters must not replace those that the SDK sets.
+pub(super) fn check_extra(extra: &[(String, String)]) -> Result<(), Error> {
+    let is_ours = |name: &str| OPTIONS_OF_THEIR_OWN.contains(&name) || RESERVED_PARAMETERS.contains(&name);
+    match extra.iter().find(|(name, _)| is_ours(name)) {
+        Some((name, _)) => {
+            Err(Error::Misconfigured(format!("the SDK sets the parameter {name} itself; leave it out")))
+        }
+        None => Ok(()),
+    }
+}
+
 const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token \
                        could be used; if that is acceptable, set allow_bearer()";
-const MOST_LOGINS: usize = 4;
+pub(super) const MOST_LOGINS: usize = 4;
 /// How long a sign-in may take: an hour, in which a user registers, waits for a mail and finds a second factor. No
 /// code lives as long.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(3_600);

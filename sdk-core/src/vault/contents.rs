@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     authentication::Authentication,
+    configuration::Configuration,
     dpop::ProofKey,
     error::{Error, ReauthReason, SignedOutReason},
-    provider::StoredProvider,
+    provider::{DeviceGrant, StoredProvider},
     secret::Secret,
     state::SessionState,
     time::{Clock, Lifetime},
@@ -34,6 +35,11 @@ impl Contents {
         &mut self.accounts[at]
     }
 
+    /// The accounts of the same client at the same issuer, this one among them.
+    pub(crate) fn beside<'a>(&'a self, id: &'a AccountId) -> impl Iterator<Item = &'a Account> {
+        self.accounts.iter().filter(|account| account.id.is_beside(id))
+    }
+
     /// The refresh tokens of all sessions, also of those that ended by inference.
     pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
         self.accounts.iter().filter_map(|account| account.state.kept_session()?.refresh_token.as_ref())
@@ -56,6 +62,22 @@ pub(crate) struct AccountId {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) account: String,
+}
+
+impl AccountId {
+    /// The one that a configuration names.
+    pub(crate) fn of(configuration: &Configuration) -> Self {
+        Self {
+            issuer: configuration.issuer().to_owned(),
+            client_id: configuration.client_id().to_owned(),
+            account: configuration.account().to_owned(),
+        }
+    }
+
+    /// Whether both are of one client at one issuer.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        (&self.issuer, &self.client_id) == (&other.issuer, &other.client_id)
+    }
 }
 
 /// One account.
@@ -82,6 +104,10 @@ impl Account {
             revocations: Vec::new(),
             provider: None,
         }
+    }
+
+    pub(crate) const fn id(&self) -> &AccountId {
+        &self.id
     }
 
     /// Queues a revocation, unless its token is queued already.
@@ -257,6 +283,9 @@ pub(crate) struct PendingLogin {
     /// The user who has to sign in, if this answers what an API asked of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
+    /// What it waits for, if the user signs in on another device (RFC 8628); then there is no callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DeviceGrant>,
     /// When it started, and how long it may take; `None` in a vault of before.
     #[serde(default)]
     pub(crate) started_at: Option<Lifetime>,
@@ -332,6 +361,7 @@ mod tests {
             resources: vec![],
             max_age: None,
             subject: None,
+            device: None,
             started_at: None,
         };
         let key = Secret::from(login.proof_key.clone().unwrap());

@@ -278,6 +278,7 @@ fn what_the_sdk_can_do_without_never_stops_it() {
         json!("https://id.example.com/x#y"),
     ] {
         let metadata = read(json!({
+            "device_authorization_endpoint": odd,
             "end_session_endpoint": odd,
             "revocation_endpoint": odd,
             "userinfo_endpoint": odd,

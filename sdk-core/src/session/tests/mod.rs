@@ -2,6 +2,7 @@
 
 mod callers;
 mod crashes;
+mod device;
 mod documents;
 mod dpop;
 mod end_session;
