@@ -18,7 +18,7 @@ use crate::{
     api::ApiClient,
     configuration::Configuration,
     error::Error,
-    platform::Platform,
+    platform::{BoundedSigner, KEY_STORE_LIMIT, Platform},
     provider::Provider,
     runtime::Executor,
     sign_in::SignIn,
@@ -79,10 +79,15 @@ impl Session {
             account: configuration.account().to_owned(),
         };
         let executor = Executor::of(platform.runtime)?;
-        let vault = Arc::new(Vault::new(platform.vault_directory, platform.key_store, disk));
+        let signer = platform.signer.map(|signer| BoundedSigner::new(signer, KEY_STORE_LIMIT));
+        let vault = Vault::new(platform.vault_directory, platform.key_store, disk);
+        let vault = Arc::new(match &signer {
+            Some(signer) => vault.with_signer(signer.clone()),
+            None => vault,
+        });
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
-        let provider = Arc::new(Provider::new(configuration, platform.clock)?);
+        let provider = Arc::new(Provider::new(configuration, platform.clock, signer)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
             store.clone(),

@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 mod fault;
+pub(crate) mod hardware;
 pub(crate) mod log;
 mod proofs;
 mod provider;
@@ -23,6 +24,7 @@ use tempfile::TempDir;
 pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::fault::{Fault, Gate};
+pub(crate) use self::hardware::Hardware;
 pub(crate) use self::provider::FakeProvider;
 pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
@@ -39,6 +41,8 @@ pub(crate) struct Device {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) key_store: Arc<MemoryKeyStore>,
     pub(crate) disk: Arc<TestDisk>,
+    /// Of the processes that start from now on.
+    pub(crate) signer: Option<Arc<Hardware>>,
     folder: TempDir,
 }
 
@@ -51,6 +55,7 @@ impl Device {
             clock,
             key_store: Arc::default(),
             disk: Arc::default(),
+            signer: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -73,6 +78,7 @@ impl Device {
             clock: self.clock.clone(),
             runtime: None,
             critical_sections: None,
+            signer: self.signer.clone().map(|signer| signer as _),
         }
     }
 

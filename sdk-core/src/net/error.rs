@@ -6,7 +6,10 @@ use super::{
     cause::{Way, causes},
     verifier::PinMismatch,
 };
-use crate::error::{Error, RESPONSE_TOO_LARGE};
+use crate::{
+    error::{Error, RESPONSE_TOO_LARGE},
+    platform::SignerError,
+};
 
 /// Why there is no response. None of these says anything about a session: it stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +38,9 @@ pub(crate) enum NetError {
     /// The server asked to wait for longer. Nothing was sent.
     #[error("the server asked to retry in {} seconds", .0.as_secs())]
     RateLimited(Duration),
+    /// The key that the tokens are bound to signed no proof. Nothing was sent.
+    #[error("no proof could be signed: {0}")]
+    NoProof(#[from] SignerError),
 }
 
 impl NetError {
@@ -61,6 +67,7 @@ impl From<NetError> for Error {
             NetError::Untrusted { host, reason } => Self::Untrusted { host, reason },
             NetError::NotAllowed(why) => Self::Misconfigured(why),
             NetError::RateLimited(retry_after) => Self::RateLimited { retry_after },
+            NetError::NoProof(error) => error.into(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Tokens that are not in the vault yet.
 
 use crate::{
+    platform::KeyInUse,
     provider::Tokens,
     time::Lifetime,
     vault::{PendingLogin, Revocation},
@@ -13,6 +14,9 @@ pub(super) struct Exchanged {
     pub(super) login: PendingLogin,
     pub(super) tokens: Tokens,
     pub(super) began: Lifetime,
+    /// Only its key can revoke them.
+    #[expect(dead_code, reason = "it is held, not read")]
+    pub(super) key: Option<KeyInUse>,
 }
 
 impl Exchanged {

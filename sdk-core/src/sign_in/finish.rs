@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{SignIn, callback::Callback, exchanged::Exchanged};
 use crate::{
-    account::{keep, metadata},
+    account::{is_gone, keep, metadata},
     authentication::Authentication,
     dpop::TokenType,
     error::{Error, RESPONSE_TOO_LARGE},
@@ -168,8 +168,15 @@ impl SignIn {
             redirect_uri: &login.redirect_uri,
             proof_key: login.proof_key.as_ref(),
         };
-        match self.provider.exchange_code(metadata, &exchange).await? {
-            TokenResponse::Issued(tokens) => Ok(Exchanged { login: login.clone(), tokens: *tokens, began }),
+        let key = self.provider.keep_key(login.proof_key.as_ref());
+        let answer = match self.provider.exchange_code(metadata, &exchange).await {
+            Err(error) if is_gone(&error) => return Err(Error::refused("key_gone", KEY_GONE)),
+            answer => answer?,
+        };
+        match answer {
+            TokenResponse::Issued(tokens) => {
+                Ok(Exchanged { login: login.clone(), tokens: *tokens, began, key })
+            }
             TokenResponse::Refused(refusal) if refusal.is_of_the_protocol() => Err(refusal.into()),
             TokenResponse::Refused(Refusal { code, .. }) => {
                 tracing::info!(why = format!("the token endpoint answered {code:?}"), "no OAuth error");
@@ -218,7 +225,7 @@ impl SignIn {
     /// Deletes a sign-in that can't succeed any more, and queues the revocation of the tokens that came for its code.
     async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
         let state = login.state.clone();
-        let revocation = exchanged.map(|held| held.revocation());
+        let revocation = exchanged.as_ref().map(Exchanged::revocation);
         let deleted = self.store.update(WhenLost::Fail, move |account| {
             account.logins.retain(|login| login.state != state);
             account.revocations.extend(revocation);
@@ -265,6 +272,7 @@ fn user_of(claims: IdTokenClaims) -> User {
     User::from_claims(claims.subject, about_the_user)
 }
 
+const KEY_GONE: &str = "the key of this sign-in is gone from the signer; start a new sign-in";
 /// How long a code waits for revocations that are being sent.
 const REVOCATIONS: Duration = Duration::from_secs(5);
 /// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for
