@@ -11,10 +11,11 @@ use moorline::{
 };
 
 use crate::{
-    AccessToken, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration,
-    ClientError, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions,
-    SignOutOptions, SignOutOutcome, StateWatch, StepUp, User, Vocabulary, cancellation::cancelled,
-    critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
+    AccessToken, AppCriticalSections, AppKeyStore, AppSigner, AppTrust, AuthorizationRequest, Cancellation,
+    ClientConfiguration, ClientError, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState,
+    SignInOptions, SignOutOptions, SignOutOutcome, StateWatch, StepUp, User, Vocabulary,
+    cancellation::cancelled, critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
+    signer::ForeignSigner, trust::ForeignTrust,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -39,15 +40,17 @@ impl Client {
     /// # Errors
     /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong, or this process uses the same
     /// account with another one.
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(signer = None, trust = None))]
     pub fn with_app_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         key_store: Arc<dyn AppKeyStore>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
-        Self::open(configuration, &vault_directory, key_store, critical_sections)
+        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// With keys in the platform's own key store, under this service name, and on iOS in this Keychain access group.
@@ -55,20 +58,22 @@ impl Client {
     /// # Errors
     /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store, and as for
     /// [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(signer = None, trust = None))]
     pub fn with_platform_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         service: String,
         access_group: Option<String>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let opened = match access_group {
             Some(group) => PlatformKeyStore::open_in_access_group(&service, &group),
             None => PlatformKeyStore::open(&service),
         };
         let key_store = opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error));
-        Self::open(configuration, &vault_directory, key_store, critical_sections)
+        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// With keys in plain files of a folder: whoever can read it can read the vault. For development and tests on a
@@ -76,15 +81,17 @@ impl Client {
     ///
     /// # Errors
     /// As for [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(signer = None, trust = None))]
     pub fn with_insecure_file_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         key_directory: String,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
-        Self::open(configuration, &vault_directory, key_store, critical_sections)
+        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// The state; the last one, once the client was released.
@@ -312,16 +319,12 @@ impl Client {
         configuration: ClientConfiguration,
         vault_directory: &str,
         key_store: Result<Arc<dyn KeyStore>, Error>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        code: AppCode,
     ) -> Result<Arc<Self>, ClientError> {
         let vocabulary = configuration.vocabulary;
         let opened = key_store.and_then(|key_store| {
             let platform = Platform::new(vault_directory, key_store);
-            let platform = match critical_sections {
-                Some(app) => platform.with_critical_sections(Arc::new(ForeignCriticalSections::new(app))),
-                None => platform,
-            };
-            Moorline::new(configuration.build()?, platform)
+            Moorline::new(configuration.build()?, code.add_to(platform))
         });
         let moorline = opened.map_err(|error| ClientError::new(error, vocabulary))?;
         Ok(Arc::new(Self {
@@ -358,6 +361,25 @@ impl Client {
             outcome = call(moorline) => outcome,
         };
         outcome.map(Into::into).map_err(|error| self.error(error))
+    }
+}
+
+/// What the app brings beside a key store.
+struct AppCode {
+    critical_sections: Option<Arc<dyn AppCriticalSections>>,
+    signer: Option<Arc<dyn AppSigner>>,
+    trust: Option<Arc<dyn AppTrust>>,
+}
+
+impl AppCode {
+    fn add_to(self, platform: Platform) -> Platform {
+        let sections = |app| Arc::new(ForeignCriticalSections::new(app)) as _;
+        Platform {
+            critical_sections: self.critical_sections.map(sections),
+            signer: self.signer.map(|app| Arc::new(ForeignSigner(app)) as _),
+            trust: self.trust.map(|app| Arc::new(ForeignTrust(app)) as _),
+            ..platform
+        }
     }
 }
 

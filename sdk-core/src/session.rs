@@ -87,7 +87,7 @@ impl Session {
         });
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
-        let provider = Arc::new(Provider::new(configuration, platform.clock, signer)?);
+        let provider = Arc::new(Provider::new(configuration, platform.clock, signer, platform.trust)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
             store.clone(),

@@ -79,6 +79,7 @@ impl Device {
             runtime: None,
             critical_sections: None,
             signer: self.signer.clone().map(|signer| signer as _),
+            trust: None,
         }
     }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::{
     cause::{Way, causes},
+    foreign_trust::NotTrusted,
     verifier::PinMismatch,
 };
 use crate::{
     error::{Error, RESPONSE_TOO_LARGE},
-    platform::SignerError,
+    platform::{SignerError, TrustError},
 };
 
 /// Why there is no response. None of these says anything about a session: it stays as it is.
@@ -76,9 +77,18 @@ impl From<NetError> for Error {
 pub(super) fn classify(error: &reqwest::Error, host: &str, way: &Way) -> NetError {
     log(error);
     if let Some(tls) = causes(error).into_iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return match pin_mismatch(tls) {
-            Some(mismatch) => NetError::PinMismatch(mismatch.host.clone()),
-            None => NetError::Untrusted { host: host.to_owned(), reason: untrusted_reason(tls) },
+        if let Some(mismatch) = of_verifier::<PinMismatch>(tls) {
+            return NetError::PinMismatch(mismatch.host.clone());
+        }
+        let host = host.to_owned();
+        return match of_verifier::<NotTrusted>(tls) {
+            // It says nothing about the certificate.
+            Some(NotTrusted(error @ TrustError::TimedOut)) => NetError::Timeout {
+                maybe_sent: false,
+                reason: format!("{error}, so {host} was not connected to"),
+            },
+            Some(NotTrusted(error)) => NetError::Untrusted { host, reason: error.to_string() },
+            None => NetError::Untrusted { host, reason: untrusted_reason(tls) },
         };
     }
     let maybe_sent = !error.is_connect();
@@ -105,7 +115,8 @@ fn log(error: &reqwest::Error) {
     tracing::debug!(causes = causes.join(": "), "a request got no whole response");
 }
 
-fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
+/// What one of the SDK's own verifiers found.
+fn of_verifier<E: std::error::Error + 'static>(error: &rustls::Error) -> Option<&E> {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => other.0.downcast_ref(),
         _ => None,

@@ -23,7 +23,7 @@ use crate::{
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
     net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
-    platform::{BoundedSigner, KeyInUse, SignerError},
+    platform::{BoundedSigner, KeyInUse, SignerError, TrustVerifier},
     secret::{Secret, redact},
     time::{Clock, unix_seconds},
 };
@@ -76,8 +76,9 @@ impl Provider {
         configuration: Configuration,
         clock: Arc<dyn Clock>,
         signer: Option<BoundedSigner>,
+        trust: Option<Arc<dyn TrustVerifier>>,
     ) -> Result<Self, Error> {
-        let transport = Transport::new(&configuration)?;
+        let transport = Transport::new(&configuration, trust)?;
         Ok(Self {
             sender: Sender::new(transport.clone(), clock.clone(), signer),
             documents: Arc::new(Documents::new(configuration.clone(), transport.clone(), clock.clone())),

@@ -1,8 +1,9 @@
 //! Keys in the platform's signer that the vault has no use for any more.
 //!
-//! A key is deleted once no session, sign-in or revocation refers to it, and only when the vault that says so is durable.
-//! Until it is deleted, its name stays in the vault: a process that ends in between leaves it to the next one that
-//! changes the vault. A vault that was lost has its keys with it: nobody knows their names, and they stay in the signer.
+//! A key is deleted once no session, sign-in or revocation refers to it, and only when the vault that says so is
+//! durable. Until it is deleted, its name stays in the vault: a process that ends in between leaves it to the next
+//! one that changes the vault. A vault that was lost has its keys with it: nobody knows their names, and they stay in
+//! the signer.
 
 use std::{
     collections::BTreeSet,
