@@ -5,10 +5,10 @@ use std::sync::Arc;
 use moorline::{Error, InsecureFileKeyStore, KeyStore};
 
 use crate::{
-    AppCriticalSections, AppKeyStore, Cancellation, Client, ClientConfiguration, ClientError, SessionState,
-    SignOutOptions, SignOutOutcome, User, Vocabulary,
+    AppCriticalSections, AppKeyStore, AppSigner, AppTrust, Cancellation, Client, ClientConfiguration,
+    ClientError, SessionState, SignOutOptions, SignOutOutcome, User, Vocabulary,
     cancellation::cancelled,
-    client::{platform_key_store, platform_of},
+    client::{AppCode, platform_key_store, platform_of},
     key_store::ForeignKeyStore,
 };
 
@@ -42,9 +42,11 @@ impl Accounts {
         vault_directory: String,
         key_store: Arc<dyn AppKeyStore>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
-        Self::make(configuration, &vault_directory, key_store, critical_sections)
+        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// With keys in the platform's own key store: see [`Client::with_platform_key_store`].
@@ -59,9 +61,11 @@ impl Accounts {
         service: String,
         access_group: Option<String>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = platform_key_store(&service, access_group.as_deref());
-        Self::make(configuration, &vault_directory, key_store, critical_sections)
+        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// With keys in plain files of a folder: see [`Client::with_insecure_file_key_store`].
@@ -74,9 +78,11 @@ impl Accounts {
         vault_directory: String,
         key_directory: String,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
-        Self::make(configuration, &vault_directory, key_store, critical_sections)
+        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// The accounts that have ever signed in and were not removed, the oldest first.
@@ -120,10 +126,10 @@ impl Accounts {
         configuration: ClientConfiguration,
         vault_directory: &str,
         key_store: Result<Arc<dyn KeyStore>, Error>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        code: AppCode,
     ) -> Result<Arc<Self>, ClientError> {
         let vocabulary = configuration.vocabulary;
-        let made = platform_of(vault_directory, key_store, critical_sections)
+        let made = platform_of(vault_directory, key_store, code)
             .and_then(|platform| moorline::Accounts::new(configuration.build()?, platform));
         let accounts = made.map_err(|error| ClientError::new(error, vocabulary))?;
         Ok(Arc::new(Self { accounts, vocabulary }))

@@ -7,7 +7,7 @@
 //! Rules for everything exported:
 //!
 //! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`Cancellation`],
-//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`] and [`AppCriticalSections`].
+//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`] and [`AppTrust`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
@@ -26,6 +26,8 @@ mod key_store;
 mod loopback;
 mod session;
 mod sign_in;
+mod signer;
+mod trust;
 
 pub use accounts::{AccountInfo, Accounts};
 pub use cancellation::Cancellation;
@@ -48,5 +50,7 @@ pub use sign_in::{
     AuthorizationRequest, EndSessionRequest, RevocationOutcome, SignInOptions, SignOutOptions,
     SignOutOutcome, StepUp,
 };
+pub use signer::{AppSigner, AppSignerError};
+pub use trust::{AppTrust, AppTrustError};
 
 uniffi::setup_scaffolding!();

@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     platform::Platform,
     runtime::{self, Executor},
-    session::Session,
+    session::{Session, vault_of},
     state::SessionState,
     user::User,
     vault::{Account, AccountId, Change, StoredState, SystemDisk, Vault, VaultError, WhenLost},
@@ -54,8 +54,7 @@ impl Accounts {
     /// [`Error::Misconfigured`] if the platform's runtime cannot be used.
     pub fn new(configuration: Configuration, platform: Platform) -> Result<Self, Error> {
         let executor = Executor::of(platform.runtime.clone())?;
-        let (folder, key_store) = (platform.vault_directory.clone(), platform.key_store.clone());
-        let vault = Arc::new(Vault::new(folder, key_store, Arc::new(SystemDisk)));
+        let vault = vault_of(&platform, Arc::new(SystemDisk));
         Ok(Self {
             inner: Arc::new(Inner {
                 configuration,

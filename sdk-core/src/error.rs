@@ -57,7 +57,7 @@ pub enum Error {
     /// Start a sign-in with [`SignInOptions::step_up`](crate::SignInOptions::step_up), then repeat the call once.
     #[error("the API asks for more: {0}. Sign in once more to answer it")]
     StepUpRequired(StepUp),
-    /// The vault or its key store cannot be used at present. The session is unchanged.
+    /// The vault, its key store or the [signer](crate::Signer) cannot be used at present. The session is unchanged.
     #[error("the secure storage is not available: {0}")]
     StorageUnavailable(StorageUnavailableReason),
     /// What was stored cannot be read any more, and a retry will not help. A new sign-in starts with an empty vault.
@@ -363,7 +363,7 @@ impl fmt::Display for StorageUnavailableReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StorageLostReason {
-    /// The key store no longer holds the vault's key: a restored backup, or a reset of the key store.
+    /// The key store no longer holds the vault's key, or the signer the session's: a restored backup, or a reset.
     KeyGone,
     /// The vault's file is damaged. It was moved aside, not deleted.
     Damaged,

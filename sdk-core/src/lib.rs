@@ -75,7 +75,7 @@ pub use error::{
 };
 pub use platform::{
     CriticalSections, Expiry, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform,
-    PlatformKeyStore, SecretKey,
+    PlatformKeyStore, SecretKey, Signer, SignerError, TrustError, TrustVerifier,
 };
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use sign_in::LoopbackReceiver;

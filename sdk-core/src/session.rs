@@ -18,7 +18,7 @@ use crate::{
     api::ApiClient,
     configuration::Configuration,
     error::Error,
-    platform::Platform,
+    platform::{BoundedSigner, KEY_STORE_LIMIT, Platform},
     provider::Provider,
     runtime::Executor,
     sign_in::{Polled, SignIn},
@@ -87,8 +87,7 @@ impl Session {
         patience: Patience,
         disk: Arc<dyn Disk>,
     ) -> Result<Arc<Self>, Error> {
-        let (folder, key_store) = (platform.vault_directory.clone(), platform.key_store.clone());
-        let vault = Arc::new(Vault::new(folder, key_store, disk));
+        let vault = vault_of(&platform, disk);
         Self::open_in(configuration, platform, patience, vault)
     }
 
@@ -100,9 +99,10 @@ impl Session {
     ) -> Result<Arc<Self>, Error> {
         let id = AccountId::of(&configuration);
         let executor = Executor::of(platform.runtime)?;
+        let signer = vault.signer();
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
-        let provider = Arc::new(Provider::new(configuration, platform.clock)?);
+        let provider = Arc::new(Provider::new(configuration, platform.clock, signer, platform.trust)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
             store.clone(),
@@ -187,6 +187,15 @@ fn absolute(folder: &std::path::Path) -> PathBuf {
 
 /// How long the end of the process waits for the provider to revoke what this process has queued.
 const REVOCATIONS: Duration = Duration::from_secs(5);
+
+/// The vault of this platform.
+pub(crate) fn vault_of(platform: &Platform, disk: Arc<dyn Disk>) -> Arc<Vault> {
+    let vault = Vault::new(platform.vault_directory.clone(), platform.key_store.clone(), disk);
+    Arc::new(match &platform.signer {
+        Some(signer) => vault.with_signer(BoundedSigner::new(signer.clone(), KEY_STORE_LIMIT)),
+        None => vault,
+    })
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,7 @@ mod clock;
 mod devices;
 mod disk;
 mod fault;
+pub(crate) mod hardware;
 pub(crate) mod log;
 mod proofs;
 mod provider;
@@ -24,6 +25,7 @@ use tempfile::TempDir;
 pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::fault::{Fault, Gate};
+pub(crate) use self::hardware::Hardware;
 pub(crate) use self::provider::FakeProvider;
 pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
@@ -40,6 +42,8 @@ pub(crate) struct Device {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) key_store: Arc<MemoryKeyStore>,
     pub(crate) disk: Arc<TestDisk>,
+    /// Of the processes that start from now on.
+    pub(crate) signer: Option<Arc<Hardware>>,
     folder: TempDir,
 }
 
@@ -52,6 +56,7 @@ impl Device {
             clock,
             key_store: Arc::default(),
             disk: Arc::default(),
+            signer: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -74,6 +79,8 @@ impl Device {
             clock: self.clock.clone(),
             runtime: None,
             critical_sections: None,
+            signer: self.signer.clone().map(|signer| signer as _),
+            trust: None,
         }
     }
 

@@ -24,7 +24,7 @@ use crate::provider::{Provider, REDIRECT_URI};
 
 /// Keys in memory.
 #[derive(Debug, Default)]
-struct Keys(Mutex<HashMap<String, Vec<u8>>>);
+pub(crate) struct Keys(Mutex<HashMap<String, Vec<u8>>>);
 
 impl Keys {
     /// A copy in which each key has this many bytes.
@@ -126,7 +126,7 @@ impl AppCriticalSections for Phone {
     }
 }
 
-fn configuration(provider: &Provider) -> ClientConfiguration {
+pub(crate) fn configuration(provider: &Provider) -> ClientConfiguration {
     ClientConfiguration {
         vocabulary: Vocabulary::Kotlin,
         issuer: provider.issuer.clone(),
@@ -153,10 +153,10 @@ fn open(
     sections: Option<Arc<dyn AppCriticalSections>>,
 ) -> Arc<Client> {
     let folder = folder.to_str().expect("it is text").to_owned();
-    Client::with_app_key_store(configuration(provider), folder, keys, sections).expect("it opens")
+    Client::with_app_key_store(configuration(provider), folder, keys, sections, None, None).expect("it opens")
 }
 
-fn options(redirect_uri: Option<String>) -> SignInOptions {
+pub(crate) fn options(redirect_uri: Option<String>) -> SignInOptions {
     SignInOptions {
         login_hint: None,
         prompt: None,
@@ -167,7 +167,7 @@ fn options(redirect_uri: Option<String>) -> SignInOptions {
     }
 }
 
-async fn sign_in(provider: &Provider, client: &Client) {
+pub(crate) async fn sign_in(provider: &Provider, client: &Client) {
     let request = client.start_sign_in(options(None), None).await.expect("it starts");
     provider.opened(&request.url);
     let callback = format!("{REDIRECT_URI}?code=c1&state={}", request.state);

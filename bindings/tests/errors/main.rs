@@ -3,6 +3,7 @@
 
 mod app_code;
 mod documentation;
+mod hardware;
 mod provider;
 mod tls;
 

@@ -9,6 +9,7 @@ mod guard;
 mod id_token;
 mod info;
 mod issued;
+mod lost_key;
 mod patience;
 mod refresher;
 mod revocation_answer;
@@ -29,6 +30,7 @@ pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
 pub(crate) use self::{
     access_token::TokenRequest,
     documents::{keep, metadata},
+    lost_key::{end_of_lost_key, is_gone},
     patience::Patience,
     refresher::Refresher,
     revocations::Revocations,

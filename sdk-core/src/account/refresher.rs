@@ -13,6 +13,7 @@ use super::{
     evidence::{answered, end, failure_of, note, reason_of, record_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
     issued::{Issued, issued, narrowed, settle},
+    lost_key::{end_of_lost_key, is_gone},
     patience::Patience,
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
@@ -231,6 +232,7 @@ impl Refresher {
         sending: &RefreshRequest,
         guard: &mut Guard,
     ) -> Result<Settled, Error> {
+        let _in_use = self.provider.keep_key(sending.proof_key.as_ref());
         let started = self.store.clock().monotonic();
         let mut pauses = self.patience.pauses.iter();
         loop {
@@ -271,6 +273,9 @@ impl Refresher {
                 }
                 Err(error) => {
                     tracing::info!(%error, "a refresh got no response");
+                    if let Some(key) = sending.proof_key.as_ref().filter(|_| is_gone(&error)) {
+                        return Err(end_of_lost_key(&self.store, key).await);
+                    }
                     (failure_of(&error), error.into(), None)
                 }
             };

@@ -11,6 +11,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{
     documents::metadata,
+    lost_key::is_gone,
     revocation_answer::{RevocationAnswer, RevocationOutcome},
     store::AccountStore,
 };
@@ -173,7 +174,11 @@ impl Revocations {
         };
         let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
         let (token, key) = (&revocation.token, revocation.proof_key.as_ref());
-        Ok(RevocationAnswer::read(&self.provider.revoke(endpoint, token, hint, key).await?))
+        match self.provider.revoke(endpoint, token, hint, key).await {
+            // Without its proof, nobody revokes it, and nobody uses it.
+            Err(error) if is_gone(&error) => Ok(RevocationAnswer::Final(RevocationOutcome::NothingToRevoke)),
+            answer => Ok(RevocationAnswer::read(&answer?)),
+        }
     }
 
     /// Takes the revocation off the queue, or records what became of it.

@@ -7,10 +7,10 @@ use url::Url;
 
 use super::message::{HttpRequest, HttpResponse};
 use crate::{
-    account::{AccessToken, AccountStore, Refresher, TokenRequest},
+    account::{AccessToken, AccountStore, Refresher, TokenRequest, end_of_lost_key, is_gone},
     dpop::refuses_proof,
     error::Error,
-    net::{Request, Response, wants_other_token},
+    net::{NetError, Request, Response, wants_other_token},
     provider::Provider,
 };
 
@@ -68,7 +68,18 @@ impl ApiClient {
     }
 
     async fn send_with(&self, request: &Request, token: &AccessToken) -> Result<Response, Error> {
-        self.provider.send(request, token.credentials()).await.map_err(|error| error.of_app_request())
+        match self.provider.send(request, token.credentials()).await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.not_sent(token, error).await),
+        }
+    }
+
+    /// The error of a request that has no response. If the token's key is gone, the session ends.
+    pub(super) async fn not_sent(&self, token: &AccessToken, error: NetError) -> Error {
+        match token.credentials().key {
+            Some(key) if is_gone(&error) => end_of_lost_key(&self.store, key).await,
+            _ => error.of_app_request(),
+        }
     }
 
     fn checked(&self, request: HttpRequest) -> Result<Request, Error> {

@@ -42,7 +42,11 @@ impl ApiClient {
         let method = method_of(method)?;
         let token = self.refresher.access_token(TokenRequest::of(options)).await?;
         let credentials = token.credentials();
-        let (authorization, dpop) = self.provider.headers(&method, &url, credentials.key, token.as_secret());
+        let headers = self.provider.headers(&method, &url, credentials.key, token.as_secret()).await;
+        let (authorization, dpop) = match headers {
+            Ok(headers) => headers,
+            Err(error) => return Err(self.not_sent(&token, error).await),
+        };
         Ok(RequestHeaders { authorization, dpop })
     }
 

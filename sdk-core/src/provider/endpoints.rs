@@ -24,6 +24,7 @@ use crate::{
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
     net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
+    platform::{BoundedSigner, KeyInUse, SignerError, TrustVerifier},
     secret::{Secret, redact},
     time::{Clock, unix_seconds},
     token_options::Narrowing,
@@ -75,10 +76,15 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::Misconfigured`] if this machine has no certificate authority to trust.
-    pub(crate) fn new(configuration: Configuration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let transport = Transport::new(&configuration)?;
+    pub(crate) fn new(
+        configuration: Configuration,
+        clock: Arc<dyn Clock>,
+        signer: Option<BoundedSigner>,
+        trust: Option<Arc<dyn TrustVerifier>>,
+    ) -> Result<Self, Error> {
+        let transport = Transport::new(&configuration, trust)?;
         Ok(Self {
-            sender: Sender::new(transport.clone(), clock.clone()),
+            sender: Sender::new(transport.clone(), clock.clone(), signer),
             documents: Arc::new(Documents::new(configuration.clone(), transport.clone(), clock.clone())),
             transport,
             configuration,
@@ -451,14 +457,29 @@ impl Provider {
 
     /// The headers that carry an access token, for a request that the app itself sends: `Authorization`, and `DPoP` if
     /// the token is bound.
-    pub(crate) fn headers(
+    pub(crate) async fn headers(
         &self,
         method: &Method,
         url: &Url,
         key: Option<&ProofKey>,
         access_token: &Secret,
-    ) -> (Secret, Option<Secret>) {
-        self.sender.headers(method, url, key, access_token)
+    ) -> Result<(Secret, Option<Secret>), NetError> {
+        self.sender.headers(method, url, key, access_token).await
+    }
+
+    /// See [`Sender::new_key`].
+    pub(crate) async fn new_key(&self) -> Result<ProofKey, SignerError> {
+        self.sender.new_key().await
+    }
+
+    /// See [`Sender::discard_key`].
+    pub(crate) async fn discard_key(&self, key: &ProofKey) {
+        self.sender.discard_key(key).await;
+    }
+
+    /// See [`Sender::keep_key`].
+    pub(crate) fn keep_key(&self, key: Option<&ProofKey>) -> Option<KeyInUse> {
+        self.sender.keep_key(key)
     }
 
     /// Takes in a `DPoP-Nonce` that the app itself received.

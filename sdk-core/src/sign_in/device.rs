@@ -10,7 +10,6 @@ use super::{
 };
 use crate::{
     account::metadata,
-    dpop::ProofKey,
     error::{Error, RESPONSE_TOO_LARGE},
     provider::{DeviceAnswer, DeviceGrant, Metadata},
     runtime,
@@ -95,7 +94,7 @@ impl SignIn {
             state: Secret::random(),
             nonce: Secret::new(String::new()),
             code_verifier: Secret::new(String::new()),
-            proof_key: metadata.dpop_supported.then(ProofKey::generate),
+            proof_key: if metadata.dpop_supported { Some(self.provider.new_key().await?) } else { None },
             redirect_uri: String::new(),
             scope: configuration.scopes().to_vec(),
             resources: configuration.resources().to_vec(),
@@ -175,6 +174,7 @@ impl SignIn {
             let Some(grant) = &login.device else { return Err(runtime::internal()) };
             let began = Lifetime::starting_now(self.store.clock());
             let key = login.proof_key.as_ref();
+            let in_use = self.provider.keep_key(key);
             let answer = self.provider.exchange_device_code(&metadata, &grant.device_code, key).await?;
             let response = match answer {
                 DeviceAnswer::Pending => return Ok(Step::Pending),
@@ -183,8 +183,8 @@ impl SignIn {
                 DeviceAnswer::Expired => return Err(Error::refused(EXPIRED, "the code has expired")),
                 DeviceAnswer::Tokens(response) => response,
             };
-            *exchanged =
-                Some(Exchanged { login: login.clone(), tokens: super::exchanged::tokens(response)?, began });
+            let tokens = super::exchanged::tokens(response)?;
+            *exchanged = Some(Exchanged { login: login.clone(), tokens, began, key: in_use });
         }
         self.checked(&metadata, login, exchanged.as_ref())
             .await

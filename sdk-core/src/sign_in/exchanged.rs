@@ -2,6 +2,7 @@
 
 use crate::{
     error::Error,
+    platform::KeyInUse,
     provider::{Refusal, TokenResponse, Tokens},
     time::Lifetime,
     vault::{PendingLogin, Revocation},
@@ -14,6 +15,9 @@ pub(super) struct Exchanged {
     pub(super) login: PendingLogin,
     pub(super) tokens: Tokens,
     pub(super) began: Lifetime,
+    /// Only its key can revoke them.
+    #[expect(dead_code, reason = "it is held, not read")]
+    pub(super) key: Option<KeyInUse>,
 }
 
 impl Exchanged {

@@ -8,7 +8,7 @@ use super::{
     exchanged::{Exchanged, tokens},
 };
 use crate::{
-    account::{keep, metadata},
+    account::{is_gone, keep, metadata},
     authentication::Authentication,
     dpop::TokenType,
     error::{Error, RESPONSE_TOO_LARGE},
@@ -198,8 +198,12 @@ impl SignIn {
             redirect_uri: &login.redirect_uri,
             proof_key: login.proof_key.as_ref(),
         };
-        let tokens = tokens(self.provider.exchange_code(metadata, &exchange).await?)?;
-        Ok(Exchanged { login: login.clone(), tokens, began })
+        let key = self.provider.keep_key(login.proof_key.as_ref());
+        let answer = match self.provider.exchange_code(metadata, &exchange).await {
+            Err(error) if is_gone(&error) => return Err(Error::refused("key_gone", KEY_GONE)),
+            answer => answer?,
+        };
+        Ok(Exchanged { login: login.clone(), tokens: tokens(answer)?, began, key })
     }
 
     /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer
@@ -238,7 +242,7 @@ impl SignIn {
     /// Deletes a sign-in that can't succeed any more, and queues the revocation of the tokens that came for its code.
     pub(super) async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
         let state = login.state.clone();
-        let revocation = exchanged.map(|held| held.revocation());
+        let revocation = exchanged.as_ref().map(Exchanged::revocation);
         let deleted = self.store.update(WhenLost::Fail, move |account| {
             account.logins.retain(|login| login.state != state);
             account.revocations.extend(revocation);
@@ -297,6 +301,7 @@ fn user_of(claims: IdTokenClaims) -> User {
     User::from_claims(claims.subject, about_the_user)
 }
 
+const KEY_GONE: &str = "the key of this sign-in is gone from the signer; start a new sign-in";
 /// How long a code waits for revocations that are being sent.
 const REVOCATIONS: Duration = Duration::from_secs(5);
 /// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for

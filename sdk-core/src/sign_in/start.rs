@@ -35,12 +35,23 @@ impl SignIn {
         let configuration = self.provider.configuration();
         let metadata = self.suitable_metadata().await?;
         let started_at = Lifetime::starting_now(self.store.clock()).lasting(LONGEST_SIGN_IN);
-        let mut login = new_login(configuration, &metadata, &options, started_at)?;
+        let mut login = new_login(configuration, &options, started_at)?;
         if let Some(step_up) = &options.step_up {
             self.ask_for_more(&mut login, step_up).await?;
         }
-        let request = authorization_request(configuration, &metadata, &options, &login)?;
-        let url = self.provider.authorization_url(&metadata, request, login.proof_key.as_ref()).await?.into();
+        // What the tokens will be bound to. Without it, the app accepts bearer tokens.
+        if metadata.dpop_supported {
+            login.proof_key = Some(self.provider.new_key().await?);
+        }
+        let url = match self.authorization_url(&metadata, &options, &login).await {
+            Ok(url) => url,
+            Err(error) => {
+                if let Some(key) = &login.proof_key {
+                    self.provider.discard_key(key).await;
+                }
+                return Err(error);
+            }
+        };
         let state = login.state.expose().to_owned();
         // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost
         // on every phone that ends apps while the browser is open, and after a backup was restored to a new phone
@@ -58,6 +69,16 @@ impl SignIn {
             self.store.signal(StateEvent::SignInStarted);
         }
         Ok(AuthorizationRequest { url, state })
+    }
+
+    async fn authorization_url(
+        &self,
+        metadata: &Metadata,
+        options: &SignInOptions,
+        login: &PendingLogin,
+    ) -> Result<String, Error> {
+        let request = authorization_request(self.provider.configuration(), metadata, options, login)?;
+        Ok(self.provider.authorization_url(metadata, request, login.proof_key.as_ref()).await?.into())
     }
 
     /// The same user, with what was granted to them and what an API asks for.
@@ -109,7 +130,6 @@ impl SignIn {
 
 fn new_login(
     configuration: &Configuration,
-    metadata: &Metadata,
     options: &SignInOptions,
     started_at: Lifetime,
 ) -> Result<PendingLogin, Error> {
@@ -122,8 +142,7 @@ fn new_login(
         state: Secret::random(),
         nonce: Secret::random(),
         code_verifier: Secret::random(),
-        // What the tokens will be bound to. Without it, the app accepts bearer tokens.
-        proof_key: metadata.dpop_supported.then(ProofKey::generate),
+        proof_key: None,
         redirect_uri: redirect_uri.to_owned(),
         scope: configuration.scopes().to_vec(),
         resources: configuration.resources().to_vec(),

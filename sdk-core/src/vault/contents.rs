@@ -18,6 +18,9 @@ use crate::{
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contents {
     pub(crate) accounts: Vec<Account>,
+    /// Keys in the platform's signer that nothing here refers to any more, and that are still to be deleted there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) retired_keys: Vec<String>,
 }
 
 impl Contents {
@@ -43,6 +46,16 @@ impl Contents {
     /// The refresh tokens of all sessions, also of those that ended by inference.
     pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
         self.accounts.iter().filter_map(|account| account.state.kept_session()?.refresh_token.as_ref())
+    }
+
+    /// The keys that something here is bound to.
+    pub(super) fn proof_keys(&self) -> impl Iterator<Item = &ProofKey> {
+        self.accounts.iter().flat_map(|account| {
+            let session = account.state.kept_session().and_then(|session| session.proof_key.as_ref());
+            let logins = account.logins.iter().filter_map(|login| login.proof_key.as_ref());
+            let revocations = account.revocations.iter().filter_map(|queued| queued.proof_key.as_ref());
+            session.into_iter().chain(logins).chain(revocations)
+        })
     }
 
     /// The accounts whose refresh token is sent without an attempt.

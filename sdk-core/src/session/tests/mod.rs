@@ -18,6 +18,7 @@ mod revocations;
 mod secrets;
 mod shared;
 mod sign_out;
+mod signer;
 mod step_up;
 mod storage;
 mod suspension;
