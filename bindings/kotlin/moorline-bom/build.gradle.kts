@@ -1,0 +1,9 @@
+plugins {
+    `java-platform`
+}
+
+dependencies {
+    constraints {
+        api(project(":moorline"))
+    }
+}
