@@ -30,7 +30,7 @@ subprojects {
         tasks.named<KotlinCompile>("compileKotlin") {
             compilerOptions {
                 allWarningsAsErrors = true
-                freeCompilerArgs.add("-Xjdk-release=11")
+                freeCompilerArgs.addAll("-Xjdk-release=11", "-jvm-default=no-compatibility")
             }
         }
         tasks.named<KotlinCompile>("compileTestKotlin") {

@@ -13,21 +13,42 @@ package dev.moorline
 public class HttpRequest(
     public val method: String,
     public val url: String,
-    public val headers: List<Pair<String, String>> = emptyList(),
-    public val body: ByteArray = ByteArray(0),
+    public val headers: List<Pair<String, String>>,
+    public val body: ByteArray,
 ) {
     override fun toString(): String = "HttpRequest($method)"
 
     /** Short forms for common requests. */
     public companion object {
         /** A `GET`. */
-        public fun get(url: String): HttpRequest = HttpRequest("GET", url)
+        public fun get(url: String): HttpRequest = HttpRequest("GET", url, emptyList(), ByteArray(0))
 
         /** A `POST` of this JSON text. */
         public fun postJson(url: String, json: String): HttpRequest =
             HttpRequest("POST", url, listOf("Content-Type" to "application/json"), json.encodeToByteArray())
     }
 }
+
+/** Makes an [HttpRequest]. */
+@MoorlineDsl
+public class HttpRequestBuilder(private val method: String, private val url: String) {
+    private val headers = mutableListOf<Pair<String, String>>()
+
+    /** See [HttpRequest.body]. Empty if not set. */
+    public var body: ByteArray = ByteArray(0)
+
+    /** Adds a header field. */
+    public fun header(name: String, value: String) {
+        headers += name to value
+    }
+
+    /** The request as set. */
+    public fun build(): HttpRequest = HttpRequest(method, url, headers.toList(), body)
+}
+
+/** Makes a request: `HttpRequest("DELETE", url) { header("If-Match", etag) }`. */
+public fun HttpRequest(method: String, url: String, configure: HttpRequestBuilder.() -> Unit): HttpRequest =
+    HttpRequestBuilder(method, url).apply(configure).build()
 
 /**
  * The API's response, whatever its status. [toString] shows neither headers nor body.
@@ -36,7 +57,7 @@ public class HttpRequest(
  * @property headers header fields by lower-case name, in order.
  * @property body the body.
  */
-public class HttpResponse internal constructor(
+public class HttpResponse(
     public val status: Int,
     public val headers: List<Pair<String, String>>,
     public val body: ByteArray,

@@ -41,18 +41,19 @@ public interface KeyStore {
 /** Why a [KeyStore] failed. Any other exception counts as [Failed]. */
 public sealed class KeyStoreException(message: String, cause: Throwable?) : Exception(message, cause) {
     /** The device or the key store is locked: it will work once the user unlocks it. */
-    public class Locked(cause: Throwable? = null) : KeyStoreException("the key store is locked", cause)
+    public class Locked @JvmOverloads constructor(cause: Throwable? = null) : KeyStoreException("the key store is locked", cause)
 
     /**
      * There is no key store on this machine, or it is not running.
      *
      * @property reason why; may be logged.
      */
-    public class Unavailable(public val reason: String, cause: Throwable? = null) :
+    public class Unavailable @JvmOverloads constructor(public val reason: String, cause: Throwable? = null) :
         KeyStoreException("no key store is available: $reason", cause)
 
     /** The key store did not answer in time: a retry may succeed. */
-    public class TimedOut(cause: Throwable? = null) : KeyStoreException("the key store did not answer in time", cause)
+    public class TimedOut @JvmOverloads constructor(cause: Throwable? = null) :
+        KeyStoreException("the key store did not answer in time", cause)
 
     /**
      * There is an entry of this name, and it cannot be read any more: a backup was restored without the key that
@@ -60,7 +61,7 @@ public sealed class KeyStoreException(message: String, cause: Throwable?) : Exce
      *
      * @property reason why; may be logged.
      */
-    public class Damaged(public val reason: String, cause: Throwable? = null) :
+    public class Damaged @JvmOverloads constructor(public val reason: String, cause: Throwable? = null) :
         KeyStoreException("the entry in the key store cannot be read any more: $reason", cause)
 
     /**
@@ -68,6 +69,6 @@ public sealed class KeyStoreException(message: String, cause: Throwable?) : Exce
      *
      * @property reason what happened; may be logged.
      */
-    public class Failed(public val reason: String, cause: Throwable? = null) :
+    public class Failed @JvmOverloads constructor(public val reason: String, cause: Throwable? = null) :
         KeyStoreException("the key store failed: $reason", cause)
 }

@@ -18,7 +18,7 @@ import dev.moorline.ffi.LoopbackReceiver as FfiLoopbackReceiver
  *
  * ```kotlin
  * LoopbackReceiver.bind().use { receiver ->
- *     val request = moorline.startSignIn(SignInOptions(redirectUri = receiver.redirectUri))
+ *     val request = moorline.startSignIn { redirectUri = receiver.redirectUri }
  *     openInBrowser(request.url)
  *     val user = moorline.finishSignIn(receiver.wait(request))
  * }

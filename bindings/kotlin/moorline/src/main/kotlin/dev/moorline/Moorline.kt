@@ -2,23 +2,12 @@ package dev.moorline
 
 import dev.moorline.internal.AppCriticalSectionsAdapter
 import dev.moorline.internal.AppKeyStoreAdapter
+import dev.moorline.internal.NativeMoorline
 import dev.moorline.internal.Translator
-import dev.moorline.internal.toApp
-import dev.moorline.internal.toFfi
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.cancel
-import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
-import kotlinx.coroutines.flow.asStateFlow
-import kotlinx.coroutines.launch
-import kotlinx.coroutines.withContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
-import kotlin.time.toJavaDuration
 import dev.moorline.ffi.Client as FfiClient
-import dev.moorline.ffi.StateWatch as FfiStateWatch
 
 /**
  * Makes a [Moorline] for this machine. It does not use the network. The vault is read in the background: until then,
@@ -41,7 +30,8 @@ import dev.moorline.ffi.StateWatch as FfiStateWatch
  * @throws MoorlineException.StorageUnavailable if the platform's key store cannot be opened.
  */
 public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): Moorline {
-    val configuration = MoorlineBuilder().apply(configure).build()
+    val builder = MoorlineBuilder().apply(configure)
+    val configuration = builder.build()
     val translator = Translator()
     val directory = platform.vaultDirectory.path
     val sections = platform.criticalSections?.let { AppCriticalSectionsAdapter(it, translator::sectionFailed) }
@@ -58,7 +48,7 @@ public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): 
                 FfiClient.withInsecureFileKeyStore(configuration, directory, keys.directory.path, sections)
         }
     }
-    return Moorline(client, translator)
+    return NativeMoorline(client, translator, builder.tokenOrigins())
 }
 
 /**
@@ -70,36 +60,22 @@ public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): 
  * [MoorlineException.Untrusted] and [MoorlineException.PinMismatch], and "errors of the storage" are
  * [MoorlineException.StorageUnavailable] and [MoorlineException.StorageLost]. After [close], each throws
  * [MoorlineException.Misconfigured].
+ *
+ * Apps do not implement this: later versions add functions. For tests, `FakeMoorline` of `moorline-testing` is one. Java
+ * calls it through [MoorlineFutures].
  */
-public class Moorline internal constructor(
-    private val client: FfiClient,
-    private val translator: Translator,
-) : AutoCloseable {
-    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
-    private val watch: FfiStateWatch = translator.calling { client.states() }
-    private val states = MutableStateFlow(client.state().toApp())
-
+public interface Moorline : AutoCloseable {
     /**
      * The state of the session, always up to date. As with every [StateFlow], a slow collector gets the latest state
      * and may miss those between. Changes made by other processes appear the next time the vault is read.
      */
-    public val state: StateFlow<SessionState> = states.asStateFlow()
-
-    init {
-        scope.launch {
-            try {
-                while (watch.next() != null) updateState()
-            } finally {
-                watch.close()
-            }
-        }
-    }
+    public val state: StateFlow<SessionState>
 
     /**
      * Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
      * Until then, [state] is [SessionState.Locked]. Apps with a user interface collect [state] instead.
      */
-    public suspend fun opened(): Unit = call { client.opened(null) }
+    public suspend fun opened(): Unit
 
     /**
      * Starts a sign-in. Open [AuthorizationRequest.url] in a browser, not in a web view, and pass the URL that the
@@ -110,8 +86,7 @@ public class Moorline internal constructor(
      * not [allow][MoorlineBuilder.allowBearer] them.
      * @throws MoorlineException and errors of the network and the storage.
      */
-    public suspend fun startSignIn(options: SignInOptions = SignInOptions()): AuthorizationRequest =
-        call { client.startSignIn(options.toFfi(), null).toApp() }
+    public suspend fun startSignIn(options: SignInOptions): AuthorizationRequest
 
     /**
      * Finishes a sign-in that [startSignIn] started in this process or in an earlier one. The same URL given again
@@ -124,8 +99,7 @@ public class Moorline internal constructor(
      * @throws MoorlineException and errors of the network and the storage, and [MoorlineException.ClockSkew]: the
      * sign-in goes on. Call again with the same URL.
      */
-    public suspend fun finishSignIn(callbackUrl: String): User =
-        call { client.finishSignIn(callbackUrl, null).toApp() }
+    public suspend fun finishSignIn(callbackUrl: String): User
 
     /**
      * Whether [url] is the callback of a sign-in of this account: one that was started here, or the one that the session
@@ -134,14 +108,14 @@ public class Moorline internal constructor(
      *
      * @throws MoorlineException errors of the storage.
      */
-    public suspend fun isCallback(url: String): Boolean = call { client.isCallback(url, null) }
+    public suspend fun isCallback(url: String): Boolean
 
     /**
      * Deletes a sign-in that was started, because the user closed the browser, for example.
      *
      * @throws MoorlineException errors of the storage.
      */
-    public suspend fun cancelSignIn(): Unit = call { client.cancelSignIn(null) }
+    public suspend fun cancelSignIn(): Unit
 
     /**
      * Returns an access token that is valid for at least [minValidity]: from memory if there is one (in about 0.1 ms),
@@ -152,8 +126,7 @@ public class Moorline internal constructor(
      * @throws MoorlineException.NeedsReauth if the session needs a new sign-in.
      * @throws MoorlineException and errors of the network and the storage, which leave the session as it is.
      */
-    public suspend fun accessToken(minValidity: Duration = 60.seconds): AccessToken =
-        call { client.accessToken(minValidity.bounded(), null).toApp() }
+    public suspend fun accessToken(minValidity: Duration = 60.seconds): AccessToken
 
     /**
      * Returns an access token other than [rejected], which an API has rejected: the current one if it is another, a
@@ -162,8 +135,7 @@ public class Moorline internal constructor(
      *
      * @throws MoorlineException as for [accessToken].
      */
-    public suspend fun refresh(rejected: AccessToken? = null): AccessToken =
-        call { client.refresh(rejected?.secret, null).toApp() }
+    public suspend fun refresh(rejected: AccessToken? = null): AccessToken
 
     /**
      * Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
@@ -176,7 +148,7 @@ public class Moorline internal constructor(
      * @throws MoorlineException and as for [accessToken]. Check [MoorlineException.maybeSent] before you repeat a
      * request that changes something.
      */
-    public suspend fun send(request: HttpRequest): HttpResponse = call { client.send(request.toFfi(), null).toApp() }
+    public suspend fun send(request: HttpRequest): HttpResponse
 
     /**
      * Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
@@ -192,7 +164,14 @@ public class Moorline internal constructor(
         method: String,
         url: String,
         minValidity: Duration = 60.seconds,
-    ): RequestHeaders = call { client.requestHeaders(method, url, minValidity.bounded(), null).toApp() }
+    ): RequestHeaders
+
+    /**
+     * Whether the access token may be sent to this URL: its origin is the issuer's, or one that the configuration
+     * [allows][MoorlineBuilder.apiOrigin]. For an HTTP client of the app's own that also talks to others. Text that is
+     * no absolute URL is nobody's.
+     */
+    public fun mayReceiveTokens(url: String): Boolean
 
     /**
      * Takes in the `DPoP-Nonce` header of a response from [url], for the next proof that goes to the same origin.
@@ -200,7 +179,7 @@ public class Moorline internal constructor(
      *
      * @throws MoorlineException.Misconfigured if no token may be sent there.
      */
-    public suspend fun learnNonce(url: String, nonce: String): Unit = call { client.learnNonce(url, nonce) }
+    public suspend fun learnNonce(url: String, nonce: String): Unit
 
     /**
      * Asks the provider's userinfo endpoint about the user; the session's [User] has its claims from then on.
@@ -208,26 +187,23 @@ public class Moorline internal constructor(
      * @throws MoorlineException.Refused if the provider has no such endpoint, or its response is about another user.
      * @throws MoorlineException and as for [send].
      */
-    public suspend fun userInfo(): User = call { client.userInfo(null).toApp() }
+    public suspend fun userInfo(): User
 
     /** Returns what is known about the session, without asking the provider, or null if nobody is signed in. */
-    public suspend fun sessionInfo(): SessionInfo? = call { client.sessionInfo()?.toApp() }
+    public suspend fun sessionInfo(): SessionInfo?
 
     /**
      * What a response of an API asks of the user, for an HTTP client of the app's own: the response's status and the
      * values of its `WWW-Authenticate` fields. Null if it asks for nothing that a sign-in can answer. ([send] does this
      * itself, and throws [MoorlineException.StepUpRequired].)
      */
-    public suspend fun stepUpOf(status: Int, wwwAuthenticate: List<String>): StepUp? = call {
-        // A number that is no status asks for nothing.
-        client.stepUpOf(status.coerceIn(0, 999).toUShort(), wwwAuthenticate)?.toApp()
-    }
+    public suspend fun stepUpOf(status: Int, wwwAuthenticate: List<String>): StepUp?
 
     /**
      * Returns the latest ID token of the session, a JWT that says who signed in and opens no API; null if nobody is
      * signed in. Never log it. It may have expired.
      */
-    public suspend fun idToken(): String? = call { client.idToken() }
+    public suspend fun idToken(): String?
 
     /**
      * Signs out: clears the session on this device, then revokes it at the provider, which may take one request
@@ -237,8 +213,7 @@ public class Moorline internal constructor(
      * @throws MoorlineException.StorageUnavailable and then nothing has happened.
      * @throws MoorlineException.Misconfigured if the redirect URI is not one, and then nothing has happened.
      */
-    public suspend fun signOut(options: SignOutOptions = SignOutOptions()): SignOutOutcome =
-        call { client.signOut(options.toFfi(), null).toApp() }
+    public suspend fun signOut(options: SignOutOptions): SignOutOutcome
 
     /**
      * Drops connections that nobody uses, because the device's network has changed: call it when the platform says so,
@@ -246,7 +221,7 @@ public class Moorline internal constructor(
      * What is under way goes on. Without it, a request on a connection that has died quietly costs one short time-out.
      * After [close], it does nothing.
      */
-    public fun networkChanged(): Unit = client.networkChanged()
+    public fun networkChanged(): Unit
 
     /**
      * Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a sign-in
@@ -255,46 +230,20 @@ public class Moorline internal constructor(
      * @throws MoorlineException.Offline if the time did not suffice.
      * @throws MoorlineException and errors of the storage.
      */
-    public suspend fun shutdown(limit: Duration = 5.seconds): Unit = call { client.shutdown(limit.bounded(), null) }
+    public suspend fun shutdown(limit: Duration = 5.seconds): Unit
 
     /**
      * Releases the vault, the network and the key store, without waiting. Calls that are waiting throw
      * [MoorlineException.Cancelled], later calls throw [MoorlineException.Misconfigured], and [state] keeps its last
      * value. Signs nobody out.
      */
-    override fun close() {
-        // This ends the watch too, whose reader then frees it.
-        client.release()
-        scope.cancel()
-    }
-
-    /** Leaves the caller's thread before the call, and the SDK's threads after it. */
-    private suspend fun <T> call(block: suspend () -> T): T = withContext(Dispatchers.Default) {
-        try {
-            translator.calling { block() }
-        } finally {
-            updateState()
-        }
-    }
-
-    /**
-     * Copies the state, until it is the one that the native library has. It is read here and not taken from the watch,
-     * because the news of an older state can come after the news of a newer one. There is no lock, because a collector
-     * that is not dispatched runs inside the assignment.
-     */
-    private fun updateState() {
-        while (true) {
-            val before = states.value
-            val now = client.state().toApp()
-            if (now == before) return
-            states.compareAndSet(before, now)
-        }
-    }
-
-    private companion object {
-        /** Longer than any token lives, and short enough for every clock's arithmetic. */
-        val LONGEST = (400L * 24 * 3600).seconds
-
-        fun Duration.bounded(): java.time.Duration = coerceIn(Duration.ZERO, LONGEST).toJavaDuration()
-    }
+    override fun close()
 }
+
+/** Starts a sign-in with these options: `moorline.startSignIn { loginHint = "ada" }`. See [Moorline.startSignIn]. */
+public suspend fun Moorline.startSignIn(configure: SignInOptionsBuilder.() -> Unit = {}): AuthorizationRequest =
+    startSignIn(SignInOptions(configure))
+
+/** Signs out with these options: `moorline.signOut { endSession = true }`. See [Moorline.signOut]. */
+public suspend fun Moorline.signOut(configure: SignOutOptionsBuilder.() -> Unit = {}): SignOutOutcome =
+    signOut(SignOutOptions(configure))

@@ -1,6 +1,7 @@
 package dev.moorline
 
 import dev.moorline.internal.ErrorFacts
+import dev.moorline.internal.stepUpFacts
 import kotlin.time.Duration
 
 /**
@@ -91,7 +92,10 @@ public sealed class MoorlineException private constructor(facts: ErrorFacts, cau
      * @property stepUp what the API asks for.
      */
     public class StepUpRequired internal constructor(public val stepUp: StepUp, facts: ErrorFacts) :
-        MoorlineException(facts, null)
+        MoorlineException(facts, null) {
+        /** For an HTTP client of the app's own, with the result of [Moorline.stepUpOf]. */
+        public constructor(stepUp: StepUp) : this(stepUp, stepUpFacts(stepUp))
+    }
 
     /**
      * The vault or its key store cannot be used at present. The session is unchanged. If the app's own [KeyStore] or

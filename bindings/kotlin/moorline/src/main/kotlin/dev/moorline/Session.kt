@@ -15,17 +15,52 @@ import kotlin.time.Duration
  * @property picture the URL of a picture.
  * @property claims all claims about the user, these among them, as a JSON object.
  */
-public data class User(
-    val subject: String,
-    val name: String?,
-    val preferredUsername: String?,
-    val email: String?,
-    val emailVerified: Boolean?,
-    val picture: String?,
-    val claims: String,
+public class User internal constructor(
+    public val subject: String,
+    public val name: String?,
+    public val preferredUsername: String?,
+    public val email: String?,
+    public val emailVerified: Boolean?,
+    public val picture: String?,
+    public val claims: String,
 ) {
+    private val values get() = listOf(subject, name, preferredUsername, email, emailVerified, picture, claims)
+
+    override fun equals(other: Any?): Boolean = other is User && values == other.values
+
+    override fun hashCode(): Int = values.hashCode()
+
     override fun toString(): String = "User(subject=$subject)"
 }
+
+/** Makes a [User], for a test or a preview. */
+@MoorlineDsl
+public class UserBuilder(private val subject: String) {
+    /** See [User.name]. */
+    public var name: String? = null
+
+    /** See [User.preferredUsername]. */
+    public var preferredUsername: String? = null
+
+    /** See [User.email]. */
+    public var email: String? = null
+
+    /** See [User.emailVerified]. */
+    public var emailVerified: Boolean? = null
+
+    /** See [User.picture]. */
+    public var picture: String? = null
+
+    /** See [User.claims]. `{}` if not set. */
+    public var claims: String = "{}"
+
+    /** The user as set. */
+    public fun build(): User = User(subject, name, preferredUsername, email, emailVerified, picture, claims)
+}
+
+/** Makes a user, for a test or a preview: `User("u-1") { name = "Ada" }`. */
+public fun User(subject: String, configure: UserBuilder.() -> Unit): User =
+    UserBuilder(subject).apply(configure).build()
 
 /** How an access token is sent. */
 public enum class TokenType {
@@ -44,7 +79,7 @@ public enum class TokenType {
  * @property tokenType whether it is bound to a key of this session.
  * @property expiresIn remaining lifetime when returned, or null if the provider sent no `expires_in`.
  */
-public class AccessToken internal constructor(
+public class AccessToken(
     public val secret: String,
     public val tokenType: TokenType,
     public val expiresIn: Duration?,
@@ -73,7 +108,18 @@ public class RequestHeaders internal constructor(public val authorization: Strin
  * @property amr the methods that were used, such as `pwd` or `otp` (RFC 8176); empty if the provider does not say.
  * @property authTime when the user last proved who they are, by the provider's clock; null if the provider does not say.
  */
-public data class Authentication(val acr: String?, val amr: List<String>, val authTime: Instant?)
+public class Authentication internal constructor(
+    public val acr: String?,
+    public val amr: List<String>,
+    public val authTime: Instant?,
+) {
+    override fun equals(other: Any?): Boolean = other is Authentication &&
+        acr == other.acr && amr == other.amr && authTime == other.authTime
+
+    override fun hashCode(): Int = listOf(acr, amr, authTime).hashCode()
+
+    override fun toString(): String = "Authentication(acr=$acr, amr=$amr, authTime=$authTime)"
+}
 
 /**
  * What is known about the session. It holds no secret.
@@ -93,17 +139,29 @@ public data class Authentication(val acr: String?, val amr: List<String>, val au
  * @property lastRefusal the error code of the last refresh, if the provider refused it and the session goes on:
  * `invalid_client`, for example, is about the app's registration.
  */
-public data class SessionInfo(
-    val user: User,
-    val authentication: Authentication,
-    val scope: List<String>,
-    val accessTokenExpiresIn: Duration?,
-    val tokenType: TokenType,
-    val hasRefreshToken: Boolean,
-    val issuer: String,
-    val clientId: String,
-    val account: String,
-    val signedInAt: Instant,
-    val refreshes: Long,
-    val lastRefusal: String? = null,
-)
+public class SessionInfo internal constructor(
+    public val user: User,
+    public val authentication: Authentication,
+    public val scope: List<String>,
+    public val accessTokenExpiresIn: Duration?,
+    public val tokenType: TokenType,
+    public val hasRefreshToken: Boolean,
+    public val issuer: String,
+    public val clientId: String,
+    public val account: String,
+    public val signedInAt: Instant,
+    public val refreshes: Long,
+    public val lastRefusal: String?,
+) {
+    private val values
+        get() = listOf(
+            user, authentication, scope, accessTokenExpiresIn, tokenType, hasRefreshToken,
+            issuer, clientId, account, signedInAt, refreshes, lastRefusal,
+        )
+
+    override fun equals(other: Any?): Boolean = other is SessionInfo && values == other.values
+
+    override fun hashCode(): Int = values.hashCode()
+
+    override fun toString(): String = "SessionInfo(user=$user, account=$account, scope=$scope, tokenType=$tokenType)"
+}

@@ -44,6 +44,8 @@ class BoundTokensTest {
         FakeProvider().use { provider ->
             provider.moorline(folder).use { moorline ->
                 val elsewhere = "https://evil.example/notes"
+                assertFalse(moorline.mayReceiveTokens(elsewhere))
+                assertTrue(moorline.mayReceiveTokens("${provider.issuer}/notes"))
                 assertFailsWith<MoorlineException.Misconfigured> { moorline.requestHeaders("GET", elsewhere) }
                 assertFailsWith<MoorlineException.Misconfigured> { moorline.learnNonce(elsewhere, "nonce") }
                 moorline.learnNonce("${provider.issuer}/notes", "nonce")

@@ -54,10 +54,11 @@ class ErrorsTest {
         val request = HttpRequest.get("${provider.issuer}/notes")
         val error = assertFailsWith<MoorlineException.StepUpRequired> { moorline.send(request) }
         assertFacts(error, "step_up_required", Retry.Never)
-        assertEquals(StepUp(listOf("urn:mfa"), 60.seconds), error.stepUp)
+        assertEquals(StepUp { acrValues = listOf("urn:mfa"); maxAge = 60.seconds }, error.stepUp)
+        assertEquals(error.message, MoorlineException.StepUpRequired(error.stepUp).message)
         assertEquals(error.stepUp, moorline.stepUpOf(401, listOf(challenge)))
         assertEquals(null, moorline.stepUpOf(401, listOf("DPoP error=\"invalid_token\"")))
-        val answer = moorline.startSignIn(SignInOptions(stepUp = error.stepUp))
+        val answer = moorline.startSignIn { stepUp = error.stepUp }
         assertTrue("acr_values=urn%3Amfa" in answer.url && "max_age=60" in answer.url)
         assertTrue(moorline.state.value is SessionState.SignedIn)
         val now = System.currentTimeMillis() / 1000

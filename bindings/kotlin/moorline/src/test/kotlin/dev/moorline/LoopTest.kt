@@ -81,8 +81,8 @@ class LoopTest {
             assertTrue("notes.write" in info.scope, "${info.scope}")
             assertEquals(server.issuer, info.issuer)
 
-            assertEquals(SignOutOutcome(true, RevocationOutcome.Revoked), moorline.signOut())
-            assertEquals(SignOutOutcome(false, RevocationOutcome.NothingToRevoke), moorline.signOut())
+            assertEquals(RevocationOutcome.Revoked, moorline.signOut().revocation)
+            assertEquals(RevocationOutcome.NothingToRevoke, moorline.signOut().revocation)
             val gone = assertFailsWith<MoorlineException.SignedOut> { moorline.accessToken() }
             assertEquals(SignedOutReason.BY_USER, gone.reason)
             assertNull(moorline.sessionInfo())
@@ -121,7 +121,7 @@ class LoopTest {
     @Test
     fun `a user who denies the request has cancelled, and a foreign callback is refused`() = waiting {
         server.pinned(device()).use { moorline ->
-            val asked = moorline.startSignIn(SignInOptions(prompt = "consent"))
+            val asked = moorline.startSignIn { prompt = "consent" }
             val refused = assertFailsWith<MoorlineException.Refused> {
                 moorline.finishSignIn("com.example.notes:/signed-in?code=stolen&state=another&iss=${server.issuer}")
             }

@@ -63,7 +63,7 @@ class NetworkTest {
         provider.moorline(folder).use { moorline ->
             for ((origin, receiver) in receivers) receiver.use {
                 assertTrue(receiver.redirectUri.startsWith(origin), receiver.redirectUri)
-                val request = moorline.startSignIn(SignInOptions(redirectUri = receiver.redirectUri))
+                val request = moorline.startSignIn { redirectUri = receiver.redirectUri }
                 val callback = provider.callback(request, redirectUri = receiver.redirectUri)
                 val shown = async(Dispatchers.IO) { statusOf(callback) }
                 assertEquals(callback, receiver.wait(request))

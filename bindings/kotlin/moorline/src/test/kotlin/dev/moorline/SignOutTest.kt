@@ -27,13 +27,13 @@ class SignOutTest {
         provider.moorline(folder).use { moorline ->
             provider.signIn(moorline)
             val token = assertNotNull(moorline.idToken()).let { moorline.idToken()!! }
-            val outcome = moorline.signOut(SignOutOptions(endSession = true, postLogoutRedirectUri = BACK))
+            val outcome = moorline.signOut { endSession = true; postLogoutRedirectUri = BACK }
             val page = outcome.endSession!!
             assertTrue(page.url.startsWith("${provider.issuer}/end-session?id_token_hint=$token&"), page.url)
             assertTrue("&state=${page.state}" in page.url)
             assertFalse(token in page.toString())
             assertNull(moorline.idToken())
-            assertNull(moorline.signOut(SignOutOptions(endSession = true)).endSession)
+            assertNull(moorline.signOut { endSession = true }.endSession)
         }
     }
 
@@ -42,7 +42,7 @@ class SignOutTest {
         provider.moorline(folder).use { moorline ->
             provider.signIn(moorline)
             assertFailsWith<MoorlineException.Misconfigured> {
-                moorline.signOut(SignOutOptions(endSession = true, postLogoutRedirectUri = "signed-out"))
+                moorline.signOut { endSession = true; postLogoutRedirectUri = "signed-out" }
             }
             assertTrue(moorline.state.value is SessionState.SignedIn)
         }

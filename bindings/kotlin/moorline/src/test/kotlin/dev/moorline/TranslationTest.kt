@@ -24,7 +24,7 @@ class TranslationTest {
     fun `what is printed shows no secret`() {
         val token = AccessToken("secret", TokenType.BEARER, 60.seconds)
         val request = AuthorizationRequest("https://id.example.com/?code_challenge=secret", "secret")
-        val call = HttpRequest("GET", "https://id.example.com/secret", listOf("Secret" to "secret"))
+        val call = HttpRequest("GET", "https://id.example.com/secret") { header("Secret", "secret") }
         val user = User("u-1", "secret", "secret", "secret", true, "secret", "secret")
         for (printed in listOf("$token", "$request", "$call", "$user", "${SessionState.SignedIn(user)}")) {
             assertFalse(printed.contains("secret", ignoreCase = true), printed)

@@ -118,7 +118,7 @@ internal fun FfiSessionInfo.toApp(): SessionInfo = SessionInfo(
 internal fun FfiAuthorizationRequest.toApp(): AuthorizationRequest = AuthorizationRequest(url, state)
 
 internal fun FfiSignOutOutcome.toApp(): SignOutOutcome =
-    SignOutOutcome(revoked, revocation.toApp(), endSession?.let { EndSessionRequest(it.url, it.state) })
+    SignOutOutcome(revocation.toApp(), endSession?.let { EndSessionRequest(it.url, it.state) })
 
 internal fun SignOutOptions.toFfi(): FfiSignOutOptions = FfiSignOutOptions(endSession, postLogoutRedirectUri)
 
