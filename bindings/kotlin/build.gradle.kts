@@ -48,7 +48,9 @@ subprojects {
         }
         configure<SourceSetContainer> {
             named("test") {
-                extensions.getByName<SourceDirectorySet>("kotlin").srcDir(rootDir.resolve("test-support/dev"))
+                if (project.name != "moorline-testing") {
+                    extensions.getByName<SourceDirectorySet>("kotlin").srcDir(rootDir.resolve("test-support/dev"))
+                }
                 resources.srcDir(rootDir.resolve("test-support/resources"))
             }
         }

@@ -5,5 +5,7 @@ plugins {
 dependencies {
     constraints {
         api(project(":moorline"))
+        api(project(":moorline-testing"))
+        api(project(":moorline-okhttp"))
     }
 }

@@ -41,7 +41,8 @@ public interface KeyStore {
 /** Why a [KeyStore] failed. Any other exception counts as [Failed]. */
 public sealed class KeyStoreException(message: String, cause: Throwable?) : Exception(message, cause) {
     /** The device or the key store is locked: it will work once the user unlocks it. */
-    public class Locked @JvmOverloads constructor(cause: Throwable? = null) : KeyStoreException("the key store is locked", cause)
+    public class Locked @JvmOverloads constructor(cause: Throwable? = null) :
+        KeyStoreException("the key store is locked", cause)
 
     /**
      * There is no key store on this machine, or it is not running.

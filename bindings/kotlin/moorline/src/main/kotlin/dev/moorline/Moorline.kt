@@ -61,8 +61,8 @@ public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): 
  * [MoorlineException.StorageUnavailable] and [MoorlineException.StorageLost]. After [close], each throws
  * [MoorlineException.Misconfigured].
  *
- * Apps do not implement this: later versions add functions. For tests, `FakeMoorline` of `moorline-testing` is one. Java
- * calls it through [MoorlineFutures].
+ * Apps do not implement this: later versions add functions. For tests, `FakeMoorline` of `moorline-testing` is one.
+ * Java calls it through [MoorlineFutures].
  */
 public interface Moorline : AutoCloseable {
     /**
@@ -102,9 +102,9 @@ public interface Moorline : AutoCloseable {
     public suspend fun finishSignIn(callbackUrl: String): User
 
     /**
-     * Whether [url] is the callback of a sign-in of this account: one that was started here, or the one that the session
-     * came from. An app that gets URLs for several purposes asks before it calls [finishSignIn]. Text that is no URL is
-     * nobody's callback.
+     * Whether [url] is the callback of a sign-in of this account: one that was started here, or the one that the
+     * session came from. An app that gets URLs for several purposes asks before it calls [finishSignIn]. Text that is
+     * no URL is nobody's callback.
      *
      * @throws MoorlineException errors of the storage.
      */
@@ -168,8 +168,8 @@ public interface Moorline : AutoCloseable {
 
     /**
      * Whether the access token may be sent to this URL: its origin is the issuer's, or one that the configuration
-     * [allows][MoorlineBuilder.apiOrigin]. For an HTTP client of the app's own that also talks to others. Text that is
-     * no absolute URL is nobody's.
+     * [allows][MoorlineBuilder.apiOrigin]. For an HTTP client of the app's own that also talks to others. False for
+     * text that is no absolute URL.
      */
     public fun mayReceiveTokens(url: String): Boolean
 

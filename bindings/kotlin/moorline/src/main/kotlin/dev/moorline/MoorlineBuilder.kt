@@ -117,7 +117,7 @@ public class HostPinsBuilder internal constructor(private val host: String) {
         primaries += pin
     }
 
-    /** The pin of a key for later, kept off line. At least one is required: otherwise a lost key locks every app out. */
+    /** The pin of a key for later, kept off line. One is required: otherwise a lost key locks every app out. */
     public fun backup(pin: String) {
         backups += pin
     }

@@ -3,6 +3,7 @@ package dev.moorline
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.future.future
 import kotlinx.coroutines.launch
 import java.util.concurrent.CompletableFuture
@@ -44,7 +45,8 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
         future { moorline.startSignIn(options) }
 
     /** See [Moorline.finishSignIn]. */
-    public fun finishSignIn(callbackUrl: String): CompletableFuture<User> = future { moorline.finishSignIn(callbackUrl) }
+    public fun finishSignIn(callbackUrl: String): CompletableFuture<User> =
+        future { moorline.finishSignIn(callbackUrl) }
 
     /** See [Moorline.isCallback]. */
     public fun isCallback(url: String): CompletableFuture<Boolean> = future { moorline.isCallback(url) }
@@ -93,7 +95,7 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     /** See [Moorline.close]. Listeners are not called any more. */
     override fun close() {
         moorline.close()
-        scope.coroutineContext[kotlinx.coroutines.Job]?.cancel()
+        scope.cancel()
     }
 
     private fun <T> future(call: suspend () -> T): CompletableFuture<T> = scope.future { call() }

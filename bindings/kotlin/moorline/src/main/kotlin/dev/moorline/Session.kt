@@ -106,7 +106,8 @@ public class RequestHeaders internal constructor(public val authorization: Strin
  *
  * @property acr the authentication context class that was reached, by the provider's own names.
  * @property amr the methods that were used, such as `pwd` or `otp` (RFC 8176); empty if the provider does not say.
- * @property authTime when the user last proved who they are, by the provider's clock; null if the provider does not say.
+ * @property authTime when the user last proved who they are, by the provider's clock; null if the provider does not
+ * say.
  */
 public class Authentication internal constructor(
     public val acr: String?,

@@ -11,8 +11,8 @@ import kotlin.time.Duration
  * @property redirectUri the redirect URI of this sign-in, instead of the configuration's (with a loopback port, for
  * example).
  * @property extra further parameters of the authorization request.
- * @property stepUp what an API asked for ([MoorlineException.StepUpRequired]): the same user signs in once more, and the
- * session goes on until they have.
+ * @property stepUp what an API asked for ([MoorlineException.StepUpRequired]): the same user signs in once more, and
+ * the session goes on until they have.
  */
 public class SignInOptions internal constructor(
     public val loginHint: String?,

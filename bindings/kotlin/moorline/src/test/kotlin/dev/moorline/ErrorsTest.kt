@@ -48,7 +48,7 @@ class ErrorsTest {
     }
 
     @Test
-    fun `step_up_required - an API asks more of the user, who answers while the session goes on`() = signedIn { moorline ->
+    fun `step_up_required - an API asks more of the user, who answers it`() = signedIn { moorline ->
         val challenge = """DPoP error="insufficient_user_authentication", acr_values="urn:mfa", max_age=60"""
         provider.replace("/notes") { Response(401, "{}", mapOf("WWW-Authenticate" to challenge)) }
         val request = HttpRequest.get("${provider.issuer}/notes")
