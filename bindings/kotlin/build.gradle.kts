@@ -5,6 +5,12 @@ import org.jetbrains.kotlin.gradle.tasks.KotlinCompile
 
 plugins {
     alias(libs.plugins.kotlin.jvm) apply false
+    alias(libs.plugins.binary.compatibility.validator)
+}
+
+// The same dumps as `cargo xtask test --only kotlin` compares: `apiCheck` and `apiDump`.
+apiValidation {
+    ignoredPackages.addAll(listOf("dev.moorline.ffi", "uniffi"))
 }
 
 // What the modules share. Each says what it is and what it needs in its own file.
