@@ -12,6 +12,8 @@ public class Platform private constructor(
     public val vaultDirectory: File,
     internal val keys: Keys,
     internal val criticalSections: CriticalSections? = null,
+    internal val signer: Signer? = null,
+    internal val trust: TrustVerifier? = null,
 ) {
     /** With a key store that the app brings. */
     public constructor(vaultDirectory: File, keyStore: KeyStore) : this(vaultDirectory, Keys.OfApp(keyStore))
@@ -21,7 +23,18 @@ public class Platform private constructor(
      * of one process with the same vault and account use the sections of the first.
      */
     public fun withCriticalSections(criticalSections: CriticalSections): Platform =
-        Platform(vaultDirectory, keys, criticalSections)
+        Platform(vaultDirectory, keys, criticalSections, signer, trust)
+
+    /**
+     * The same machine, with hardware that holds the keys which tokens are bound to: each new sign-in generates its key
+     * there. A session whose key is in the vault keeps it until its user signs in again. All processes that share a
+     * vault need the same signer.
+     */
+    public fun withSigner(signer: Signer): Platform = Platform(vaultDirectory, keys, criticalSections, signer, trust)
+
+    /** The same machine, with trust of its own, which decides about servers instead of the roots. Pins come on top. */
+    public fun withTrust(trust: TrustVerifier): Platform =
+        Platform(vaultDirectory, keys, criticalSections, signer, trust)
 
     internal sealed interface Keys {
         class OfApp(val keyStore: KeyStore) : Keys
