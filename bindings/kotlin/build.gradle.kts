@@ -54,7 +54,7 @@ subprojects {
         }
         configure<SourceSetContainer> {
             named("test") {
-                if (project.name != "moorline-testing") {
+                if (project.name in listOf("moorline", "moorline-okhttp")) {
                     extensions.getByName<SourceDirectorySet>("kotlin").srcDir(rootDir.resolve("test-support/dev"))
                 }
                 resources.srcDir(rootDir.resolve("test-support/resources"))

@@ -7,5 +7,6 @@ dependencies {
         api(project(":moorline"))
         api(project(":moorline-testing"))
         api(project(":moorline-okhttp"))
+        api(project(":moorline-ktor"))
     }
 }
