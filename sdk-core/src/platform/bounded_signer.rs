@@ -54,8 +54,8 @@ impl BoundedSigner {
 
     /// The signature of `message`, `r ‖ s`, which the public key `point` verifies.
     ///
-    /// Each signature is verified, not only a key's first: that takes less than a tenth of a millisecond, on the thread
-    /// that has just waited tens of milliseconds for the hardware. What does not verify is reported and never sent.
+    /// Each signature is verified, not only a key's first: that takes two tenths of a millisecond, on the thread that
+    /// has just waited tens of milliseconds for the hardware. What does not verify is reported and never sent.
     pub(crate) async fn sign(
         &self,
         key_id: &str,

@@ -34,6 +34,8 @@ public final class Moorline: Sendable {
         let record = try configuration.record()
         let directory = platform.vaultDirectory.path
         let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
+        let signer = platform.signer.map(SignerAdapter.init)
+        let trust = platform.trust.map(TrustAdapter.init)
         client = try translating {
             switch platform.keys {
             case .app(let keyStore):
@@ -41,7 +43,9 @@ public final class Moorline: Sendable {
                     configuration: record,
                     vaultDirectory: directory,
                     keyStore: KeyStoreAdapter(keyStore),
-                    criticalSections: sections
+                    criticalSections: sections,
+                    signer: signer,
+                    trust: trust
                 )
             case .platform(let service, let accessGroup):
                 try .withPlatformKeyStore(
@@ -49,14 +53,18 @@ public final class Moorline: Sendable {
                     vaultDirectory: directory,
                     service: service,
                     accessGroup: accessGroup,
-                    criticalSections: sections
+                    criticalSections: sections,
+                    signer: signer,
+                    trust: trust
                 )
             case .files(let keys):
                 try .withInsecureFileKeyStore(
                     configuration: record,
                     vaultDirectory: directory,
                     keyDirectory: keys.path,
-                    criticalSections: sections
+                    criticalSections: sections,
+                    signer: signer,
+                    trust: trust
                 )
             }
         }

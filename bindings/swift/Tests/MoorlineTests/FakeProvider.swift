@@ -141,6 +141,7 @@ final class FakeProvider: @unchecked Sendable {
         in folder: URL,
         keyStore: any MoorlineKeyStore = MapKeyStore(),
         criticalSections: (any MoorlineCriticalSections)? = nil,
+        signer: (any MoorlineSigner)? = nil,
         allowsBearer: Bool = false,
         requestTimeout: Duration? = nil,
         resources: [String] = []
@@ -154,6 +155,7 @@ final class FakeProvider: @unchecked Sendable {
         configuration.requestTimeout = requestTimeout
         var platform = Moorline.Platform(vaultDirectory: folder, keyStore: keyStore)
         platform.criticalSections = criticalSections
+        platform.signer = signer
         return try Moorline(configuration, platform: platform)
     }
 
