@@ -11,10 +11,10 @@ use moorline::{
 };
 
 use crate::{
-    AccessToken, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration,
-    ClientError, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse, RequestHeaders,
-    SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch, StepUp, User,
-    Vocabulary, cancellation::cancelled, critical_sections::ForeignCriticalSections,
+    AccessToken, AccessTokenOptions, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation,
+    ClientConfiguration, ClientError, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse,
+    RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch,
+    StepUp, User, Vocabulary, cancellation::cancelled, critical_sections::ForeignCriticalSections,
     key_store::ForeignKeyStore,
 };
 
@@ -193,33 +193,40 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.cancel_sign_in().await).await
     }
 
-    /// An access token that is valid for at least `min_validity`, refreshed if needed.
+    /// An access token that is what the options ask for, refreshed if needed.
     ///
     /// # Errors
     /// Those of [`Moorline::access_token`], and as for [`opened`](Self::opened). A refresh goes on when its callers
     /// stop waiting.
     pub async fn access_token(
         &self,
-        min_validity: Duration,
+        options: AccessTokenOptions,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<AccessToken, ClientError> {
-        self.run(cancellation, async |moorline| moorline.access_token(min_validity).await).await
+        let options = moorline::AccessTokenOptions::from(options);
+        self.run(cancellation, async |moorline| moorline.access_token(options).await).await
     }
 
-    /// An access token other than the `rejected` one (its text: tokens cross by value); with `None`, a new one in any
-    /// case.
+    /// An access token of the same kind other than the `rejected` one; with `None`, a new one in any case.
     ///
     /// # Errors
     /// Those of [`Moorline::refresh`], and as for [`opened`](Self::opened).
     pub async fn refresh(
         &self,
-        rejected: Option<String>,
+        rejected: Option<AccessToken>,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<AccessToken, ClientError> {
         self.run(cancellation, async |moorline: Moorline| {
             let Some(rejected) = rejected else { return moorline.refresh(None).await };
-            let current = moorline.access_token(Duration::ZERO).await?;
-            if current.secret() == rejected { moorline.refresh(Some(&current)).await } else { Ok(current) }
+            let mut options = moorline::AccessTokenOptions::default();
+            options.resource = rejected.resource;
+            options.scope = rejected.scope;
+            let current = moorline.access_token(options).await?;
+            if current.secret() == rejected.secret {
+                moorline.refresh(Some(&current)).await
+            } else {
+                Ok(current)
+            }
         })
         .await
     }
@@ -252,11 +259,11 @@ impl Client {
         &self,
         method: String,
         url: String,
-        min_validity: Duration,
+        options: AccessTokenOptions,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<RequestHeaders, ClientError> {
-        self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, min_validity).await)
-            .await
+        let options = moorline::AccessTokenOptions::from(options);
+        self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, options).await).await
     }
 
     /// Takes in the `DPoP-Nonce` of a response from this URL.

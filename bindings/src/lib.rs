@@ -41,7 +41,8 @@ pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
 pub use session::{
-    AccessToken, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User,
+    AccessToken, AccessTokenOptions, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch,
+    TokenType, User,
 };
 pub use sign_in::{
     AuthorizationRequest, EndSessionRequest, RevocationOutcome, SignInOptions, SignOutOptions,

@@ -94,6 +94,21 @@ pub struct AccessToken {
     pub token_type: TokenType,
     /// Remaining lifetime when returned, or `None` if the provider sent no `expires_in`.
     pub expires_in: Option<Duration>,
+    /// The API that it is for, if that was asked for.
+    pub resource: Option<String>,
+    /// The scopes that it was narrowed to; empty if it has all that were granted.
+    pub scope: Vec<String>,
+}
+
+/// What an app asks of an access token. Mirrors [`moorline::AccessTokenOptions`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct AccessTokenOptions {
+    /// How long it must be valid.
+    pub min_validity: Duration,
+    /// The API that it is for (RFC 8707), or `None` for the provider's default.
+    pub resource: Option<String>,
+    /// The scopes that it has, or none for all that were granted.
+    pub scope: Vec<String>,
 }
 
 /// How an access token is to be sent. Mirrors [`moorline::TokenType`].
@@ -189,7 +204,18 @@ impl From<moorline::AccessToken> for AccessToken {
             secret: token.secret().to_owned(),
             token_type: token.token_type().into(),
             expires_in: token.expires_in(),
+            resource: token.resource().map(str::to_owned),
+            scope: token.narrowed_scope().to_vec(),
         }
+    }
+}
+
+impl From<AccessTokenOptions> for moorline::AccessTokenOptions {
+    fn from(options: AccessTokenOptions) -> Self {
+        let mut own = Self::from(options.min_validity);
+        own.resource = options.resource;
+        own.scope = options.scope;
+        own
     }
 }
 

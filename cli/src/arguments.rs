@@ -156,6 +156,11 @@ pub(crate) struct Login {
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
 
+    /// An API for which `moorline token --resource` will ask for tokens of their own (RFC 8707), as an absolute URI; more
+    /// than once for several.
+    #[arg(long, value_name = "URI")]
+    pub(crate) resource: Vec<String>,
+
     /// A pin of a key in use, on top of this machine's trust. The host is the issuer's if it is left out.
     #[arg(long, value_name = "HOST=sha256/…", requires = "backup_pin", requires = "pin_expires")]
     pub(crate) pin: Vec<String>,
@@ -251,6 +256,15 @@ pub(crate) struct Token {
     /// [default: 60, or as long as the provider's tokens live]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) min_validity: Option<Duration>,
+
+    /// A token for this API alone, one of those that were named at the login.
+    #[arg(long, value_name = "URI")]
+    pub(crate) resource: Option<String>,
+
+    /// A token with these scopes alone: once for each scope, or several in one with spaces. [default: all that were
+    /// granted]
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Vec<String>,
 
     /// Print the header fields for one request instead: `Authorization`, and `DPoP` where the token is bound. They
     /// are for one send.

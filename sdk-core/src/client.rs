@@ -12,6 +12,7 @@ use crate::{
     sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions},
     state::{SessionState, SessionStates},
     step_up::StepUp,
+    token_options::AccessTokenOptions,
     user::User,
 };
 
@@ -156,11 +157,16 @@ impl Moorline {
     /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they
     /// stop waiting.
     ///
+    /// With a [`resource`](AccessTokenOptions::resource) or a smaller [`scope`](AccessTokenOptions::scope), it is a token
+    /// for that alone: refreshed at first, then from memory, each by itself.
+    ///
     /// # Errors
     /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the storage, which leave the session
-    /// as it is.
-    pub async fn access_token(&self, min_validity: Duration) -> Result<AccessToken, Error> {
-        let request = TokenRequest { min_validity, rejected: None };
+    /// as it is. [`Error::StepUpRequired`] if a scope was not granted, [`Error::Misconfigured`] if the resource was not
+    /// named at the sign-in ([`resources`](crate::ConfigurationBuilder::resources)), and [`Error::Refused`] if the
+    /// provider has no such token (`invalid_target`).
+    pub async fn access_token(&self, options: impl Into<AccessTokenOptions>) -> Result<AccessToken, Error> {
+        let request = TokenRequest::of(&options.into());
         if let Some(token) = self.session.store.held(&request) {
             return Ok(token);
         }
@@ -201,7 +207,7 @@ impl Moorline {
 
     /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
     /// the token is bound. They are for this method and URL (its query does not matter), and for one send: request new
-    /// ones for each. The token is valid for at least `min_validity`.
+    /// ones for each.
     ///
     /// An API may answer 401 with a `DPoP-Nonce` that it wants to see in the proof: pass it to
     /// [`learn_nonce`](Self::learn_nonce), ask for the headers again, and send again.
@@ -213,13 +219,11 @@ impl Moorline {
         &self,
         method: &str,
         url: &str,
-        min_validity: Duration,
+        options: impl Into<AccessTokenOptions>,
     ) -> Result<RequestHeaders, Error> {
-        let (method, url) = (method.to_owned(), url.to_owned());
-        self.on_own_threads(async move |session| {
-            session.api.request_headers(&method, &url, min_validity).await
-        })
-        .await
+        let (method, url, options) = (method.to_owned(), url.to_owned(), options.into());
+        self.on_own_threads(async move |session| session.api.request_headers(&method, &url, &options).await)
+            .await
     }
 
     /// Takes in the `DPoP-Nonce` header of a response from `url`, for the next proof that goes to the same origin. Any

@@ -228,11 +228,12 @@ impl Vocabulary {
 }
 
 /// Each option: in Rust, on the command line, in Kotlin, in Swift.
-const OPTIONS: [[&str; 4]; 7] = [
+const OPTIONS: [[&str; 4]; 8] = [
     ["allow_bearer()", "--allow-bearer", "allowBearer()", "allowsBearer"],
     ["allow_http_on_loopback()", "--allow-http", "allowHttpOnLoopback()", "allowsHTTPOnLoopback"],
     ["api_origin()", "--api", "apiOrigin()", "apiOrigins"],
     ["extra_root_pem()", "--ca", "extraRootPem()", "extraRootPEMs"],
+    ["resources()", "--resource", "resources()", "resources"],
     ["redirect_uri()", "--redirect-port", "redirectUri", "redirectURI"],
     ["account()", "--profile", "account", "account"],
     ["scopes()", "--scope", "scopes()", "scopes"],

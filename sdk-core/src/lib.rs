@@ -33,6 +33,7 @@ mod sign_in;
 mod state;
 mod step_up;
 mod time;
+mod token_options;
 mod user;
 mod vault;
 mod wiped;
@@ -82,6 +83,7 @@ pub use sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions
 pub use state::{SessionState, SessionStates};
 pub use step_up::StepUp;
 pub use time::{Clock, SystemClock};
+pub use token_options::AccessTokenOptions;
 pub use user::User;
 
 /// The README's example compiles.

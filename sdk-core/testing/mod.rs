@@ -139,7 +139,7 @@ const IMPATIENT: Patience = Patience {
 
 /// A new token, whatever the lifetime of the current one.
 pub(crate) fn a_new_one(session: &Session) -> TokenRequest {
-    TokenRequest { min_validity: Duration::ZERO, rejected: session.latest() }
+    TokenRequest { rejected: session.latest(), ..TokenRequest::default() }
 }
 
 /// An access token of this text.
@@ -155,6 +155,7 @@ pub(crate) fn token(text: &str) -> AccessToken {
         knows_attempts: None,
         lifetime: None,
         scope: Vec::new(),
+        resources: Vec::new(),
         signed_in_at: 0,
         refreshes: 0,
         refusal: None,

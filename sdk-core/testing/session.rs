@@ -2,7 +2,7 @@
 
 use crate::{
     AccessToken, Error, SessionInfo, SessionState, SessionStates, SignOutOptions, SignOutOutcome,
-    account::{is_current, to_send},
+    account::{TokenRequest, is_current, to_send},
     provider::RefreshRequest,
     session::Session,
     vault::{Account, StoredState},
@@ -36,7 +36,7 @@ impl Session {
 
     /// Steps 2 and 3 of a refresh: what to send, journalled.
     pub(crate) async fn begin(&self, knows_attempts: bool) -> Result<Option<RefreshRequest>, Error> {
-        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?, false))
+        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?, &TokenRequest::default(), false))
     }
 
     /// Step 4 of a refresh: whether the token may be sent.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use moorline_ffi::{
-    AppCriticalSections, AppCriticalSectionsError, AppKeyStore, AppKeyStoreError, Client,
+    AccessTokenOptions, AppCriticalSections, AppCriticalSectionsError, AppKeyStore, AppKeyStoreError, Client,
     ClientConfiguration, ClientError, ErrorKind, Expiry, LoopbackHost, LoopbackReceiver, ReauthReason, Retry,
     SessionState, SignInOptions, StorageLostReason, StorageUnavailableReason, Vocabulary,
 };
@@ -132,6 +132,7 @@ fn configuration(provider: &Provider) -> ClientConfiguration {
         issuer: provider.issuer.clone(),
         client_id: "notes".into(),
         redirect_uri: Some(REDIRECT_URI.into()),
+        resources: Vec::new(),
         scopes: vec!["offline_access".into()],
         pins: vec![],
         extra_root_pems: vec![],
@@ -207,7 +208,7 @@ async fn a_stored_key_of_another_length_is_lost_storage_and_a_new_sign_in_works(
         let device = copy(&folder);
         let client = open(&provider, device.path(), keys.resized(bytes), None);
         let ClientError::Failed { kind, retry, .. } =
-            client.access_token(Duration::ZERO, None).await.expect_err("no vault opens with it");
+            client.access_token(any(), None).await.expect_err("no vault opens with it");
         let reason = StorageLostReason::KeyGone;
         assert_eq!((kind, retry), (ErrorKind::StorageLost { reason }, Retry::Never), "{bytes} bytes");
         let SessionState::NeedsReauth { reason: why } = client.state() else {
@@ -215,7 +216,7 @@ async fn a_stored_key_of_another_length_is_lost_storage_and_a_new_sign_in_works(
         };
         assert_eq!(why, ReauthReason::StorageLost { reason });
         sign_in(&provider, &client).await;
-        client.access_token(Duration::ZERO, None).await.expect("the new session has one");
+        client.access_token(any(), None).await.expect("the new session has one");
     }
 }
 
@@ -227,12 +228,12 @@ async fn a_key_store_that_hangs_is_busy_and_is_used_again_when_it_answers() {
     let client = open(&provider, device.path(), Arc::new(Hanging(Mutex::new(gate))), None);
     assert!(matches!(client.state(), SessionState::Locked), "opening waits for nothing");
     let ClientError::Failed { kind, retry, .. } =
-        client.access_token(Duration::ZERO, None).await.expect_err("it hangs");
+        client.access_token(any(), None).await.expect_err("it hangs");
     assert_eq!((kind, retry), (BUSY, Retry::Now));
     drop(open_gate);
     loop {
         let ClientError::Failed { kind, .. } =
-            client.access_token(Duration::ZERO, None).await.expect_err("the key is gone");
+            client.access_token(any(), None).await.expect_err("the key is gone");
         if kind != BUSY {
             assert_eq!(kind, ErrorKind::StorageLost { reason: StorageLostReason::KeyGone });
             break;
@@ -258,7 +259,7 @@ async fn a_refresh_begins_its_section_before_it_sends_and_each_section_ends_once
     refreshing.await.expect("it does not panic").expect("it refreshes");
     assert!(phone.ends().len() > before);
     assert!(phone.ends().iter().all(|ends| *ends == 1), "{:?}", phone.ends());
-    client.access_token(Duration::ZERO, None).await.expect("there is one in memory");
+    client.access_token(any(), None).await.expect("there is one in memory");
     assert!(phone.ends().iter().all(|ends| *ends == 1), "{:?}", phone.ends());
 }
 
@@ -281,7 +282,7 @@ async fn an_expiry_releases_the_lease_and_the_answer_is_stored_when_the_app_goes
     assert!(sent.contains(r#""suspended":true"#), "{sent}");
     held.release();
     let token = refreshing.await.expect("it does not panic").expect("it refreshes");
-    let stored = client.access_token(Duration::ZERO, None).await.expect("it was stored");
+    let stored = client.access_token(any(), None).await.expect("it was stored");
     assert_eq!(stored.secret, token.secret);
     phone.expire();
     assert!(phone.ends().iter().all(|ends| *ends == 1), "{:?}", phone.ends());
@@ -355,4 +356,9 @@ async fn a_port_that_is_in_use_is_named() {
         };
         assert!(what.contains("port"), "{what}");
     }
+}
+
+/// A token that is valid now.
+fn any() -> AccessTokenOptions {
+    AccessTokenOptions { min_validity: Duration::ZERO, resource: None, scope: Vec::new() }
 }

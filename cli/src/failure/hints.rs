@@ -120,6 +120,7 @@ fn of_tls(reason: &str) -> &'static str {
 /// For codes of OAuth (RFC 6749 §4.1.2.1 and §5.2) and of the SDK.
 fn of_refusal(code: &str) -> &'static str {
     match code {
+        "invalid_target" => "Name an API that the provider knows, with `moorline login --resource`.",
         "invalid_scope" => "Name the scopes that the provider has for this client, with --scope.",
         "invalid_client" | "unauthorized_client" => {
             "Check --client-id: it must be registered as a native (public) app, without a secret."

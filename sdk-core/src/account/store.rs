@@ -1,6 +1,7 @@
 //! What is stored of one account: in the vault, in memory, and as the state that an app sees.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
     time::Duration,
@@ -21,6 +22,7 @@ use crate::{
     secret::Secret,
     state::{SessionState, SessionStates, StateEvent, StateMachine},
     time::{Clock, from_unix_seconds},
+    token_options::Narrowing,
     vault::{
         Account, AccountId, Begun, Change, Lease, Opened, SentBefore, StoredSession, StoredState, Updated,
         Vault, VaultError, WhenLost,
@@ -47,6 +49,8 @@ pub(crate) struct AccountStore {
 /// What is kept of the session in memory.
 struct Memory {
     token: HeldToken,
+    /// Narrower tokens of the session.
+    narrowed: HashMap<Arc<Narrowing>, HeldToken>,
     session: StoredSession,
 }
 
@@ -115,7 +119,7 @@ impl AccountStore {
     /// What an app may know about the session.
     pub(crate) fn info(&self) -> Option<SessionInfo> {
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        let Memory { token, session } = memory.as_ref()?;
+        let Memory { token, session, .. } = memory.as_ref()?;
         Some(SessionInfo {
             user: session.user.clone(),
             authentication: session.authentication.clone(),
@@ -142,8 +146,27 @@ impl AccountStore {
     pub(crate) fn held(&self, request: &TokenRequest) -> Option<AccessToken> {
         let now = self.clock.monotonic();
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        let token = &memory.as_ref()?.token;
+        let memory = memory.as_ref()?;
+        let token = match &request.narrowing {
+            Some(narrowing) => memory.narrowed.get(narrowing)?,
+            None => &memory.token,
+        };
         token.fits(request, now).then(|| token.hand_out(now))
+    }
+
+    /// Keeps a narrower token in memory, for as long as the session lives. `session` has it as its own.
+    pub(super) fn keep_narrowed(&self, session: &StoredSession, narrowing: Narrowing) -> AccessToken {
+        let narrowing = Arc::new(narrowing);
+        let token = HeldToken::narrowed(session, narrowing.clone(), &*self.clock);
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(memory) =
+            memory.as_mut().filter(|memory| memory.session.login_state == session.login_state)
+        {
+            let now = self.clock.monotonic();
+            memory.narrowed.retain(|_, token| token.remaining(now) != Some(Duration::ZERO));
+            memory.narrowed.insert(narrowing, token.clone());
+        }
+        token.hand_out(self.clock.monotonic())
     }
 
     /// The access token in memory, whatever its remaining lifetime.
@@ -154,6 +177,9 @@ impl AccountStore {
 
     /// The access token of a stored session, if it fits the request.
     pub(super) fn fitting(&self, stored: &StoredSession, request: &TokenRequest) -> Option<AccessToken> {
+        if request.narrowing.is_some() {
+            return self.held(request);
+        }
         let (token, now) = (HeldToken::of(stored, &*self.clock), self.clock.monotonic());
         token.fits(request, now).then(|| token.hand_out(now))
     }
@@ -380,9 +406,11 @@ impl AccountStore {
     fn remember(&self, session: Option<&StoredSession>) {
         let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
         *memory = session.map(|session| {
-            let held = memory.take().map(|memory| memory.token).filter(|held| held.is_of(session));
+            let before = memory.take().filter(|memory| memory.session.login_state == session.login_state);
+            let (held, narrowed) = before.map(|memory| (memory.token, memory.narrowed)).unzip();
+            let held = held.filter(|held| held.is_of(session));
             let token = held.unwrap_or_else(|| HeldToken::of(session, &*self.clock));
-            Memory { token, session: session.clone() }
+            Memory { token, narrowed: narrowed.unwrap_or_default(), session: session.clone() }
         });
     }
 }

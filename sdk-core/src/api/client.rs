@@ -45,7 +45,7 @@ impl ApiClient {
     /// once more with a new one of the same user; if there is none, the API's own response is returned.
     pub(super) async fn authenticated(&self, request: Request) -> Result<Response, Error> {
         // So that it does not expire on its way.
-        let token_request = TokenRequest { min_validity: TRAVEL_TIME, rejected: None };
+        let token_request = TokenRequest { min_validity: TRAVEL_TIME, ..TokenRequest::default() };
         let token = self.refresher.access_token(token_request).await?;
         let response = self.send_with(&request, &token).await?;
         // A new token does not help against a proof that is refused, nor where more of the user is asked for.
@@ -56,8 +56,7 @@ impl ApiClient {
         {
             return Ok(response);
         }
-        let token_request = TokenRequest { min_validity: Duration::ZERO, rejected: Some(token.clone()) };
-        match self.refresher.access_token(token_request).await {
+        match self.refresher.access_token(token.clone().replacement()).await {
             Ok(newer) if newer.has_subject_of(&token) => self.send_with(&request, &newer).await,
             // Another user has signed in meanwhile, and this request is not theirs.
             Ok(_) => Ok(response),

@@ -27,6 +27,7 @@ use crate::{
     net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
     secret::{Secret, redact},
     time::{Clock, unix_seconds},
+    token_options::Narrowing,
 };
 
 /// One app's way to one provider, and to the APIs that take its tokens.
@@ -55,6 +56,8 @@ pub(crate) struct RefreshRequest {
     /// The sign-in that the token's session came from, and its user.
     pub(crate) login_state: Secret,
     pub(crate) subject: String,
+    /// What the access token is to be narrowed to.
+    pub(crate) narrowing: Option<Arc<Narrowing>>,
     /// Whether the token had been refused already when the app's call began.
     pub(crate) refused_before: bool,
 }
@@ -204,6 +207,9 @@ impl Provider {
             ("refresh_token", request.token.expose()),
             ("client_id", self.configuration.client_id()),
         ];
+        let narrowing: Vec<_> =
+            request.narrowing.iter().flat_map(|narrowing| narrowing.parameters()).collect();
+        fields.extend(narrowing.iter().map(|(name, value)| (*name, value.as_str())));
         let mut secrets = vec![&request.token];
         if let Some(attempt) = &request.attempt {
             fields.push(("refresh_attempt", attempt.expose()));

@@ -154,6 +154,7 @@ mod tests {
             proof_key: None,
             redirect_uri: redirect_uri.into(),
             scope: vec![],
+            resources: vec![],
             max_age: None,
             device: None,
             subject: None,

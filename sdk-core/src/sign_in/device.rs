@@ -85,6 +85,7 @@ impl SignIn {
         };
         let scope = configuration.scopes().join(" ");
         let mut fields = vec![("client_id", configuration.client_id()), ("scope", scope.as_str())];
+        fields.extend(configuration.resources().iter().map(|resource| ("resource", resource.as_str())));
         let configured = configuration.authorization_parameters().iter();
         let configured = configured.filter(|(name, _)| !options.extra.iter().any(|(other, _)| other == name));
         fields.extend(configured.chain(&options.extra).map(|(name, value)| (name.as_str(), value.as_str())));
@@ -97,6 +98,7 @@ impl SignIn {
             proof_key: metadata.dpop_supported.then(ProofKey::generate),
             redirect_uri: String::new(),
             scope: configuration.scopes().to_vec(),
+            resources: configuration.resources().to_vec(),
             max_age: None,
             subject: None,
             device: Some(codes.grant),

@@ -177,6 +177,7 @@ impl SignIn {
             lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
             // RFC 6749 §5.1: left out if it is what was requested.
             scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
+            resources: login.resources.clone(),
             signed_in_at: unix_seconds(self.store.clock()),
             refreshes: 0,
             refusal: None,

@@ -126,6 +126,7 @@ fn new_login(
         proof_key: metadata.dpop_supported.then(ProofKey::generate),
         redirect_uri: redirect_uri.to_owned(),
         scope: configuration.scopes().to_vec(),
+        resources: configuration.resources().to_vec(),
         max_age: options.max_age.map(|age| age.as_secs()),
         subject: None,
         device: None,
@@ -182,6 +183,9 @@ fn authorization_request(
         if let Some(value) = value {
             request = request.add_extra_param(name, value);
         }
+    }
+    for resource in &login.resources {
+        request = request.add_extra_param("resource", resource.clone());
     }
     let configured = configuration.authorization_parameters();
     for (name, value) in configured.iter().filter(|(name, _)| !options.extra.iter().any(|(n, _)| n == name)) {

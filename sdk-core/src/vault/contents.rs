@@ -246,6 +246,9 @@ pub(crate) struct StoredSession {
     /// `None` if the provider did not say how long the access token is valid.
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) scope: Vec<String>,
+    /// The APIs that were named at the sign-in (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
     /// Unix seconds, by the device's clock.
     pub(crate) signed_in_at: u64,
     pub(crate) refreshes: u64,
@@ -274,6 +277,8 @@ pub(crate) struct PendingLogin {
     pub(crate) proof_key: Option<ProofKey>,
     pub(crate) redirect_uri: String,
     pub(crate) scope: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
     pub(crate) max_age: Option<u64>,
     /// The user who has to sign in, if this answers what an API asked of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -353,6 +358,7 @@ mod tests {
             proof_key: Some(ProofKey::generate()),
             redirect_uri: "a:/b".into(),
             scope: vec![],
+            resources: vec![],
             max_age: None,
             subject: None,
             device: None,

@@ -417,6 +417,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         knows_attempts: None,
         lifetime: None,
         scope: vec![],
+        resources: Vec::new(),
         signed_in_at: 0,
         refreshes: 0,
         refusal: None,

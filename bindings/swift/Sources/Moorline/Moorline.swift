@@ -130,21 +130,29 @@ public final class Moorline: Sendable {
     /// otherwise. If all tokens of the provider are shorter, it is the freshest one; check ``AccessToken/expiresIn``.
     /// Concurrent callers share one refresh.
     ///
+    /// With a `resource` (the API that it is for, RFC 8707) or a smaller `scope`, it is a token for that alone: refreshed
+    /// at first, then from memory.
+    ///
     /// - Throws: ``MoorlineError/Kind/signedOut(_:)``, ``MoorlineError/Kind/needsReauth(_:)``, and errors of the
-    ///   network and the storage, which leave the session as it is.
-    public func accessToken(minValidity: Duration = .seconds(60)) async throws -> AccessToken {
-        let wanted = Self.bounded(minValidity)
-        return try await call { AccessToken(try await $0.accessToken(minValidity: wanted, cancellation: $1)) }
+    ///   network and the storage, which leave the session as it is; ``MoorlineError/Kind/refused(code:description:)``
+    ///   if the provider has no such token.
+    public func accessToken(
+        minValidity: Duration = .seconds(60),
+        resource: String? = nil,
+        scope: [String] = []
+    ) async throws -> AccessToken {
+        let options = Self.options(minValidity, resource, scope)
+        return try await call { AccessToken(try await $0.accessToken(options: options, cancellation: $1)) }
     }
 
     /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a
     /// new one otherwise. So any number of late rejections of one token make one refresh. Without an argument,
     /// returns a new token in any case.
     ///
-    /// - Throws: as ``accessToken(minValidity:)``.
+    /// - Throws: as ``accessToken(minValidity:resource:scope:)``.
     @discardableResult
     public func refresh(rejected: AccessToken? = nil) async throws -> AccessToken {
-        try await call { AccessToken(try await $0.refresh(rejected: rejected?.secret, cancellation: $1)) }
+        try await call { AccessToken(try await $0.refresh(rejected: rejected?.record, cancellation: $1)) }
     }
 
     /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
@@ -153,7 +161,7 @@ public final class Moorline: Sendable {
     ///
     /// - Throws: ``MoorlineError/Kind/stepUpRequired(_:)`` if the API asks more of the user;
     ///   ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
-    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``. Check ``MoorlineError/maybeSent`` before you
+    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``. Check ``MoorlineError/maybeSent`` before you
     ///   repeat a request that changes something.
     public func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
         let record = try MoorlineGenerated.HttpRequest(request)
@@ -168,20 +176,22 @@ public final class Moorline: Sendable {
     /// again.
     ///
     /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
-    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``.
+    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``.
     public func requestHeaders(
         for request: URLRequest,
-        minValidity: Duration = .seconds(60)
+        minValidity: Duration = .seconds(60),
+        resource: String? = nil,
+        scope: [String] = []
     ) async throws -> RequestHeaders {
         guard let url = request.url?.absoluteString else {
             throw MoorlineError.misconfigured("the request has no URL")
         }
-        let (method, wanted) = (request.httpMethod ?? "GET", Self.bounded(minValidity))
+        let (method, options) = (request.httpMethod ?? "GET", Self.options(minValidity, resource, scope))
         return try await call {
             let headers = try await $0.requestHeaders(
                 method: method,
                 url: url,
-                minValidity: wanted,
+                options: options,
                 cancellation: $1
             )
             return RequestHeaders(authorization: headers.authorization, dpop: headers.dpop)
@@ -262,6 +272,14 @@ public final class Moorline: Sendable {
 
     private static func bounded(_ minValidity: Duration) -> TimeInterval {
         min(max(minValidity, .zero), .longest).seconds
+    }
+
+    private static func options(
+        _ minValidity: Duration,
+        _ resource: String?,
+        _ scope: [String]
+    ) -> MoorlineGenerated.AccessTokenOptions {
+        MoorlineGenerated.AccessTokenOptions(minValidity: bounded(minValidity), resource: resource, scope: scope)
     }
 
     func call<Answer: Sendable>(

@@ -32,12 +32,16 @@ extension Moorline {
     /// An access token. Its description never shows it.
     public struct AccessToken: Sendable, Equatable {
         /// The token itself; never log it. A bound token needs a proof with each request: see
-        /// ``Moorline/requestHeaders(for:minValidity:)``.
+        /// ``Moorline/requestHeaders(for:minValidity:resource:scope:)``.
         public let secret: String
         /// Whether it is bound to a key of this session.
         public let tokenType: TokenType
         /// Remaining lifetime when returned, or `nil` if the provider sent no `expires_in`.
         public let expiresIn: Duration?
+        /// The API that it is for, if that was asked for.
+        public let resource: String?
+        /// The scopes that it was narrowed to; empty if it has all that were granted.
+        public let narrowedScope: [String]
     }
 
     /// The headers for one request that another HTTP client sends. Its description never shows them.
@@ -136,7 +140,19 @@ extension Moorline.AccessToken {
         self.init(
             secret: token.secret,
             tokenType: .init(token.tokenType),
-            expiresIn: token.expiresIn.map { .seconds($0) }
+            expiresIn: token.expiresIn.map { .seconds($0) },
+            resource: token.resource,
+            narrowedScope: token.scope
+        )
+    }
+
+    var record: MoorlineGenerated.AccessToken {
+        MoorlineGenerated.AccessToken(
+            secret: secret,
+            tokenType: tokenType == .bearer ? .bearer : .dpop,
+            expiresIn: expiresIn?.seconds,
+            resource: resource,
+            scope: narrowedScope
         )
     }
 }

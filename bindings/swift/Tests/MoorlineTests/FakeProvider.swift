@@ -145,7 +145,7 @@ final class FakeProvider: @unchecked Sendable {
     func configuration() -> Moorline.Configuration {
         var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
         configuration.redirectURI = Self.redirectURI
-        configuration.scopes = ["openid", "offline_access"]
+        configuration.scopes = ["openid", "offline_access", "notes.read"]
         configuration.allowsHTTPOnLoopback = true
         return configuration
     }
@@ -155,9 +155,11 @@ final class FakeProvider: @unchecked Sendable {
         keyStore: any MoorlineKeyStore = MapKeyStore(),
         criticalSections: (any MoorlineCriticalSections)? = nil,
         allowsBearer: Bool = false,
-        requestTimeout: Duration? = nil
+        requestTimeout: Duration? = nil,
+        resources: [String] = []
     ) throws -> Moorline {
         var configuration = configuration()
+        configuration.resources = resources
         configuration.allowsBearer = allowsBearer
         configuration.requestTimeout = requestTimeout
         var platform = Moorline.Platform(vaultDirectory: folder, keyStore: keyStore)

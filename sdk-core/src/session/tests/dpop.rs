@@ -395,15 +395,15 @@ async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
         transport.send(request).await.unwrap()
     };
     renew_nonce(&device, "nonce-2");
-    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, &Duration::ZERO.into()).await.unwrap();
     let answer = send(&headers).await;
     assert_eq!(answer.status, 401);
     session.api.learn_nonce(&url, answer.headers["dpop-nonce"].to_str().unwrap()).unwrap();
-    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, &Duration::ZERO.into()).await.unwrap();
     assert_eq!(send(&headers).await.status, 200);
     assert_eq!(send(&headers).await.status, 401);
     for url in ["https://evil.example/api", "/api"] {
-        let refused = session.api.request_headers("GET", url, Duration::ZERO).await;
+        let refused = session.api.request_headers("GET", url, &Duration::ZERO.into()).await;
         assert!(matches!(refused, Err(Error::Misconfigured(_))), "{url}");
         assert!(matches!(session.api.learn_nonce(url, "n"), Err(Error::Misconfigured(_))), "{url}");
     }

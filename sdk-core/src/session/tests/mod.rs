@@ -10,6 +10,7 @@ mod hiccups;
 mod interleavings;
 mod lost_answers;
 mod lost_vault;
+mod narrowed_tokens;
 mod odd_answers;
 mod pushed_requests;
 mod races;

@@ -18,6 +18,7 @@ import kotlinx.coroutines.withContext
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.toJavaDuration
+import dev.moorline.ffi.AccessTokenOptions as FfiAccessTokenOptions
 import dev.moorline.ffi.Client as FfiClient
 import dev.moorline.ffi.StateWatch as FfiStateWatch
 
@@ -186,12 +187,20 @@ public class Moorline internal constructor(
      * refreshed otherwise. If all tokens of the provider are shorter, it is the freshest one; check
      * [AccessToken.expiresIn]. Concurrent callers share one refresh.
      *
+     * With a [resource] or a smaller [scope], it is a token for that alone: refreshed at first, then from memory.
+     *
+     * @param resource the API that it is for, as an absolute URI without a fragment (RFC 8707).
+     * @param scope the scopes that it has, out of those that were granted. Empty for all of them.
+     * @throws MoorlineException.Refused if the provider has no such token (`invalid_target`, `invalid_scope`).
      * @throws MoorlineException.SignedOut if nobody is signed in.
      * @throws MoorlineException.NeedsReauth if the session needs a new sign-in.
      * @throws MoorlineException and errors of the network and the storage, which leave the session as it is.
      */
-    public suspend fun accessToken(minValidity: Duration = 60.seconds): AccessToken =
-        call { client.accessToken(minValidity.bounded(), null).toApp() }
+    public suspend fun accessToken(
+        minValidity: Duration = 60.seconds,
+        resource: String? = null,
+        scope: List<String> = emptyList(),
+    ): AccessToken = call { client.accessToken(tokenOptions(minValidity, resource, scope), null).toApp() }
 
     /**
      * Returns an access token other than [rejected], which an API has rejected: the current one if it is another, a
@@ -201,7 +210,7 @@ public class Moorline internal constructor(
      * @throws MoorlineException as for [accessToken].
      */
     public suspend fun refresh(rejected: AccessToken? = null): AccessToken =
-        call { client.refresh(rejected?.secret, null).toApp() }
+        call { client.refresh(rejected?.toFfi(), null).toApp() }
 
     /**
      * Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
@@ -230,7 +239,10 @@ public class Moorline internal constructor(
         method: String,
         url: String,
         minValidity: Duration = 60.seconds,
-    ): RequestHeaders = call { client.requestHeaders(method, url, minValidity.bounded(), null).toApp() }
+        resource: String? = null,
+        scope: List<String> = emptyList(),
+    ): RequestHeaders =
+        call { client.requestHeaders(method, url, tokenOptions(minValidity, resource, scope), null).toApp() }
 
     /**
      * Takes in the `DPoP-Nonce` header of a response from [url], for the next proof that goes to the same origin.
@@ -334,5 +346,8 @@ public class Moorline internal constructor(
         val LONGEST = (400L * 24 * 3600).seconds
 
         fun Duration.bounded(): java.time.Duration = coerceIn(Duration.ZERO, LONGEST).toJavaDuration()
+
+        fun tokenOptions(minValidity: Duration, resource: String?, scope: List<String>) =
+            FfiAccessTokenOptions(minValidity.bounded(), resource, scope)
     }
 }

@@ -41,6 +41,7 @@ public class MoorlineBuilder internal constructor() {
     private var allowsBearer = false
     private val extraRootPems = mutableListOf<String>()
     private val scopes = mutableListOf<String>()
+    private val resources = mutableListOf<String>()
     private val pins = mutableListOf<FfiHostPins>()
     private val apiOrigins = mutableListOf<String>()
     private val parameters = mutableListOf<FfiParameter>()
@@ -48,6 +49,14 @@ public class MoorlineBuilder internal constructor() {
     /** The scopes to request. Without `offline_access` most providers issue no refresh token: the session ends soon. */
     public fun scopes(vararg scopes: String) {
         this.scopes += scopes
+    }
+
+    /**
+     * The APIs for which the app requests tokens of their own, each as an absolute URI without a fragment (RFC 8707).
+     * They are named at the sign-in, and only these can be asked for with [Moorline.accessToken] later.
+     */
+    public fun resources(vararg resources: String) {
+        this.resources += resources
     }
 
     /** The pins of a host: connections to it need a trusted certificate and one of these keys. */
@@ -90,6 +99,7 @@ public class MoorlineBuilder internal constructor() {
         clientId = clientId ?: throw misconfigured("the clientId is missing"),
         redirectUri = redirectUri,
         scopes = scopes.toList(),
+        resources = resources.toList(),
         pins = pins.toList(),
         extraRootPems = extraRootPems.toList(),
         allowHttpOnLoopback = allowsHttpOnLoopback,

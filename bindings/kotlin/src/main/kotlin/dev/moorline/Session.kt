@@ -43,11 +43,15 @@ public enum class TokenType {
  * [Moorline.requestHeaders].
  * @property tokenType whether it is bound to a key of this session.
  * @property expiresIn remaining lifetime when returned, or null if the provider sent no `expires_in`.
+ * @property resource the API that it is for, if that was asked for.
+ * @property narrowedScope the scopes that it was narrowed to; empty if it has all that were granted.
  */
 public class AccessToken internal constructor(
     public val secret: String,
     public val tokenType: TokenType,
     public val expiresIn: Duration?,
+    public val resource: String? = null,
+    public val narrowedScope: List<String> = emptyList(),
 ) {
     override fun toString(): String = "AccessToken([redacted])"
 }

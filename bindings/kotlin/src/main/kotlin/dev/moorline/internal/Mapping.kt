@@ -91,7 +91,15 @@ internal fun FfiRetry.toApp(): Retry = when (this) {
 internal fun FfiUser.toApp(): User = User(subject, name, preferredUsername, email, emailVerified, picture, claims)
 
 internal fun FfiAccessToken.toApp(): AccessToken =
-    AccessToken(secret, tokenType.toApp(), expiresIn?.toKotlinDuration())
+    AccessToken(secret, tokenType.toApp(), expiresIn?.toKotlinDuration(), resource, scope)
+
+internal fun AccessToken.toFfi(): FfiAccessToken {
+    val type = when (tokenType) {
+        TokenType.DPOP -> FfiTokenType.DPOP
+        TokenType.BEARER -> FfiTokenType.BEARER
+    }
+    return FfiAccessToken(secret, type, expiresIn?.toJavaDuration(), resource, narrowedScope)
+}
 
 internal fun FfiTokenType.toApp(): TokenType = when (this) {
     FfiTokenType.DPOP -> TokenType.DPOP
