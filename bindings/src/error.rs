@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use moorline::Error;
 
-use crate::sign_in::StepUp;
+use crate::step_up::StepUp;
 
 /// An error of the SDK, with everything that the SDK says about it. Kotlin and Swift compute nothing of it themselves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]

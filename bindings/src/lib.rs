@@ -27,6 +27,7 @@ mod loopback;
 mod session;
 mod sign_in;
 mod signer;
+mod step_up;
 mod trust;
 
 pub use accounts::{AccountInfo, Accounts};
@@ -47,10 +48,10 @@ pub use session::{
     TokenType, User,
 };
 pub use sign_in::{
-    AuthorizationRequest, EndSessionRequest, RevocationOutcome, SignInOptions, SignOutOptions,
-    SignOutOutcome, StepUp,
+    AuthorizationRequest, EndSessionRequest, RevocationOutcome, SignInOptions, SignOutOptions, SignOutOutcome,
 };
 pub use signer::{AppSigner, AppSignerError};
+pub use step_up::StepUp;
 pub use trust::{AppTrust, AppTrustError};
 
 uniffi::setup_scaffolding!();

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::Parameter;
+use crate::{Parameter, StepUp};
 
 /// Options of a sign-in. Mirrors [`moorline::SignInOptions`].
 #[derive(Debug, Clone, uniffi::Record)]
@@ -19,17 +19,6 @@ pub struct SignInOptions {
     pub step_up: Option<StepUp>,
     /// Further parameters of the authorization request.
     pub extra: Vec<Parameter>,
-}
-
-/// What an API asks of the user beyond the session as it is. Mirrors [`moorline::StepUp`].
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
-pub struct StepUp {
-    /// The authentication context classes of which one is needed.
-    pub acr_values: Vec<String>,
-    /// How long ago the user may have authenticated at most.
-    pub max_age: Option<Duration>,
-    /// The scopes that are needed.
-    pub scope: Vec<String>,
 }
 
 /// A sign-in that has started. Its `Debug` shows nothing of it.
@@ -98,22 +87,6 @@ impl From<SignInOptions> for moorline::SignInOptions {
         own.step_up = options.step_up.map(Into::into);
         own.extra = options.extra.into_iter().map(|parameter| (parameter.name, parameter.value)).collect();
         own
-    }
-}
-
-impl From<StepUp> for moorline::StepUp {
-    fn from(step_up: StepUp) -> Self {
-        let mut own = Self::default();
-        own.acr_values = step_up.acr_values;
-        own.max_age = step_up.max_age;
-        own.scope = step_up.scope;
-        own
-    }
-}
-
-impl From<moorline::StepUp> for StepUp {
-    fn from(step_up: moorline::StepUp) -> Self {
-        Self { acr_values: step_up.acr_values, max_age: step_up.max_age, scope: step_up.scope }
     }
 }
 

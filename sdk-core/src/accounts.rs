@@ -154,7 +154,7 @@ impl Inner {
         for account in owed.into_iter().flatten() {
             // Its own session sends them if it is open with another configuration.
             let Ok(session) = self.session(&account) else { continue };
-            session.revocations.send().await;
+            session.revocations.send_all().await;
         }
         self.sweep().await
     }

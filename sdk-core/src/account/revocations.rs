@@ -59,7 +59,14 @@ impl Revocations {
         }
     }
 
-    /// The same, in the background: the network seems to work at present.
+    /// The same, and waits until also those have their answer that are being sent already.
+    pub(crate) async fn send_all(&self) {
+        let mut in_flight = self.in_flight.subscribe();
+        self.send().await;
+        let _ = in_flight.wait_for(Vec::is_empty).await;
+    }
+
+    /// Sends all that is queued in the background: the network seems to work at present.
     pub(crate) fn send_later(self: &Arc<Self>) {
         let new = self.store.take_queued();
         let mut owed = (!new.is_empty()).then(|| Counted::begin(self.clone(), |this| &this.owed));

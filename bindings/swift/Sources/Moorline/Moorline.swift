@@ -22,7 +22,7 @@ internal import MoorlineGenerated
 /// of the network" are the kinds `offline`, `rateLimited`, `untrusted` and `pinMismatch`; "errors of the storage" are
 /// `storageUnavailable` and `storageLost`. After ``close()``, each function throws `misconfigured`.
 public final class Moorline: Sendable {
-    private let client: MoorlineGenerated.Client
+    let client: MoorlineGenerated.Client
 
     /// Does not use the network. The vault is read in the background: until then, ``state`` is
     /// ``SessionState/locked``. An unreadable vault is not an error; check ``state``.
@@ -68,6 +68,10 @@ public final class Moorline: Sendable {
                 )
             }
         }
+    }
+
+    init(client: MoorlineGenerated.Client) {
+        self.client = client
     }
 
     /// The state of the session. Changes made by other processes appear the next time the vault is read.
@@ -286,7 +290,7 @@ public final class Moorline: Sendable {
         MoorlineGenerated.AccessTokenOptions(minValidity: bounded(minValidity), resource: resource, scope: scope)
     }
 
-    private func call<Answer: Sendable>(
+    func call<Answer: Sendable>(
         _ body: (MoorlineGenerated.Client, MoorlineGenerated.Cancellation) async throws -> Answer
     ) async throws -> Answer {
         try await cancellable { try await body(client, $0) }

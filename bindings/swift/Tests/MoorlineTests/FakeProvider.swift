@@ -108,6 +108,11 @@ final class FakeProvider: @unchecked Sendable {
         gate.withLock { _ = replaced.updateValue(response, forKey: path) }
     }
 
+    /// From now on, this path gets its usual response again.
+    func restore(_ path: String) {
+        gate.withLock { _ = replaced.removeValue(forKey: path) }
+    }
+
     /// From now on, token responses have this member, in JSON.
     func setTokenMember(_ name: String, to json: String) {
         gate.withLock { members[name] = json }
@@ -137,6 +142,14 @@ final class FakeProvider: @unchecked Sendable {
         close(listener)
     }
 
+    func configuration() -> Moorline.Configuration {
+        var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
+        configuration.redirectURI = Self.redirectURI
+        configuration.scopes = ["openid", "offline_access", "notes.read"]
+        configuration.allowsHTTPOnLoopback = true
+        return configuration
+    }
+
     func moorline(
         in folder: URL,
         keyStore: any MoorlineKeyStore = MapKeyStore(),
@@ -146,11 +159,8 @@ final class FakeProvider: @unchecked Sendable {
         requestTimeout: Duration? = nil,
         resources: [String] = []
     ) throws -> Moorline {
-        var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
-        configuration.redirectURI = Self.redirectURI
-        configuration.scopes = ["openid", "offline_access", "notes.read"]
+        var configuration = configuration()
         configuration.resources = resources
-        configuration.allowsHTTPOnLoopback = true
         configuration.allowsBearer = allowsBearer
         configuration.requestTimeout = requestTimeout
         var platform = Moorline.Platform(vaultDirectory: folder, keyStore: keyStore)
@@ -242,6 +252,7 @@ final class FakeProvider: @unchecked Sendable {
                 {"issuer": "\(issuer)", "authorization_endpoint": "\(issuer)/authorize",
                 "token_endpoint": "\(issuer)/token", "jwks_uri": "\(issuer)/jwks",
                 "end_session_endpoint": "\(issuer)/end-session",
+                "device_authorization_endpoint": "\(issuer)/device",
                 "response_types_supported": ["code"], "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"],
                 "scopes_supported": ["openid", "offline_access"],
@@ -250,6 +261,13 @@ final class FakeProvider: @unchecked Sendable {
             )
         case "/jwks": .json(#"{"keys":[\#(TestSignature.publicKey)]}"#)
         case "/token": .json(tokens())
+        case "/device":
+            .json(
+                """
+                {"device_code": "device-1", "user_code": "WDJB-MJHT", "verification_uri": "\(issuer)/enter",
+                "verification_uri_complete": "\(issuer)/enter?user_code=WDJB-MJHT", "expires_in": 600, "interval": 1}
+                """
+            )
         default: .json("{}", status: 404)
         }
     }

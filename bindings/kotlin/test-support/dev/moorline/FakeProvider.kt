@@ -85,6 +85,11 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
         replaced[path] = response
     }
 
+    /** From now on, this path gets its usual response again. */
+    fun restore(path: String) {
+        replaced.remove(path)
+    }
+
     /** Leaves requests waiting until [release]; what is returned counts down when one has come. */
     fun hold(): CountDownLatch {
         gate = CountDownLatch(1)
@@ -190,6 +195,7 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
             "token_endpoint": "ISSUER/token",
             "jwks_uri": "ISSUER/jwks",
             "end_session_endpoint": "ISSUER/end-session",
+            "device_authorization_endpoint": "ISSUER/device",
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],

@@ -117,6 +117,41 @@ public interface Moorline : AutoCloseable {
     public suspend fun isCallback(url: String): Boolean
 
     /**
+     * Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard. Show the code and
+     * the address, and call [finishDeviceSignIn] next. The sign-in is in the vault, so that the process may end
+     * meanwhile.
+     *
+     * @param extra further parameters of the device authorization request, such as `acr_values`.
+     * @throws MoorlineException.Refused with `device_grant_not_supported` if the provider has no device grant, or with
+     * `invalid_device_authorization` if its answer cannot be used.
+     * @throws MoorlineException and as for [startSignIn].
+     */
+    public suspend fun startDeviceSignIn(extra: Map<String, String> = emptyMap()): DeviceAuthorization
+
+    /**
+     * Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in with
+     * this [id][DeviceAuthorization.id]. Trouble of the network does not end the wait. A cancelled coroutine ends it,
+     * and the sign-in goes on: call again, also in another process. Once it is finished, the same id returns the same
+     * user.
+     *
+     * @throws MoorlineException.Cancelled if the user denied the request, or the sign-in was cancelled or replaced by
+     * another.
+     * @throws MoorlineException.Refused with `expired_token` if the code has expired, or if the provider refused or
+     * its response failed a check: it has ended.
+     * @throws MoorlineException and errors of the storage, [MoorlineException.Untrusted],
+     * [MoorlineException.PinMismatch] and [MoorlineException.ClockSkew]: the sign-in goes on. Call again.
+     */
+    public suspend fun finishDeviceSignIn(id: String): User
+
+    /**
+     * Returns the latest sign-in on another device whose code still lives: one that another process has started, for
+     * example. Null if there is none.
+     *
+     * @throws MoorlineException errors of the storage.
+     */
+    public suspend fun pendingDeviceSignIn(): DeviceAuthorization?
+
+    /**
      * Deletes a sign-in that was started, because the user closed the browser, for example.
      *
      * @throws MoorlineException errors of the storage.

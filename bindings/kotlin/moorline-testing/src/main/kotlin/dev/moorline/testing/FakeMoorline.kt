@@ -3,6 +3,7 @@ package dev.moorline.testing
 import dev.moorline.AccessToken
 import dev.moorline.Authentication
 import dev.moorline.AuthorizationRequest
+import dev.moorline.DeviceAuthorization
 import dev.moorline.EndSessionRequest
 import dev.moorline.HttpRequest
 import dev.moorline.HttpResponse
@@ -28,6 +29,7 @@ import kotlinx.coroutines.flow.asStateFlow
 import java.time.Instant
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
 
 /**
  * A [Moorline] for an app's own tests: it needs no provider, no network and no native library, and does at once what
@@ -163,6 +165,36 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     override suspend fun isCallback(url: String): Boolean =
         calling { pending?.let { "state=${it.state}" in parameters(url) } ?: false }
+
+    /** The user of [finishDeviceSignIn]; null denies the request. */
+    public fun answerDeviceSignIn(user: User?): Unit = synchronized(lock) { provider.deviceUser = user }
+
+    override suspend fun startDeviceSignIn(extra: Map<String, String>): DeviceAuthorization = calling {
+        val id = "device-${++signInsStarted}"
+        pending = Pending(id, SignInOptions {})
+        if (states.value != SessionState.SigningIn) beforeSignIn = states.value
+        states.value = SessionState.SigningIn
+        deviceAuthorization(id)
+    }
+
+    override suspend fun finishDeviceSignIn(id: String): User = calling {
+        if (pending?.state != id) throw MoorlineErrors.cancelled()
+        val user = provider.deviceUser
+        if (user == null) {
+            endSignIn()
+            throw MoorlineErrors.cancelled()
+        }
+        pending = null
+        tokens = Tokens(provider.next(), provider.now)
+        states.value = SessionState.SignedIn(user)
+        user
+    }
+
+    override suspend fun pendingDeviceSignIn(): DeviceAuthorization? =
+        calling { pending?.state?.takeIf { it.startsWith("device-") }?.let { deviceAuthorization(it) } }
+
+    private fun deviceAuthorization(id: String) =
+        DeviceAuthorization(id, "WDJB-MJHT", "$ISSUER/device", null, 10.minutes, 5.seconds)
 
     override suspend fun cancelSignIn(): Unit = calling { endSignIn() }
 
@@ -352,6 +384,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         val start: Instant = Instant.parse("2030-01-01T00:00:00Z")
         val origins = mutableListOf(ISSUER)
         val users = mutableMapOf<String, User>()
+        var deviceUser: User? = null
         val nonces = mutableMapOf<String, String>()
         var now = Duration.ZERO
         var lifetime: Duration = 15.minutes

@@ -2,6 +2,7 @@ package dev.moorline.internal
 
 import dev.moorline.AccessToken
 import dev.moorline.AuthorizationRequest
+import dev.moorline.DeviceAuthorization
 import dev.moorline.HttpRequest
 import dev.moorline.HttpResponse
 import dev.moorline.Moorline
@@ -60,6 +61,14 @@ internal class NativeMoorline(
         call { client.finishSignIn(callbackUrl, null).toApp() }
 
     override suspend fun isCallback(url: String): Boolean = call { client.isCallback(url, null) }
+
+    override suspend fun startDeviceSignIn(extra: Map<String, String>): DeviceAuthorization =
+        call { client.startDeviceSignIn(deviceSignInOptions(extra), null).toApp() }
+
+    override suspend fun finishDeviceSignIn(id: String): User = call { client.finishDeviceSignIn(id, null).toApp() }
+
+    override suspend fun pendingDeviceSignIn(): DeviceAuthorization? =
+        call { client.pendingDeviceSignIn(null)?.toApp() }
 
     override suspend fun cancelSignIn(): Unit = call { client.cancelSignIn(null) }
 
