@@ -2,23 +2,23 @@
 
 mod device;
 mod settings;
+mod steps;
 
 use std::time::Duration;
 
 use moorline::{
-    AuthorizationRequest, Error, LoopbackReceiver, Moorline, Retry, SessionInfo, SessionState, SignInOptions,
-    TokenType, User,
+    AuthorizationRequest, LoopbackReceiver, Moorline, SessionInfo, SignInOptions, TokenType, User,
 };
 use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
+use self::steps::{finish, has_started, makes_key_file, store_settings};
 use super::{Before, Context, Started, claims, named, rough, whole_seconds};
 use crate::arguments::Login;
 use crate::exit::Exit;
-use crate::failure::{Failure, whole};
+use crate::failure::Failure;
 use crate::paste;
-use crate::reasons;
 use crate::settings::{RedirectHost, Settings};
 
 pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit, Failure> {
@@ -94,32 +94,6 @@ async fn sign_in(
     finish(context, moorline, deadline, async || moorline.finish_sign_in(&callback).await).await
 }
 
-fn makes_key_file(context: &Context<'_>, settings: &Settings) -> bool {
-    settings.insecure_file_key && !context.profile.file_keys().exists()
-}
-
-/// Notes what to put back: if the sign-in fails, it is deleted, and the settings are not stored.
-fn has_started(context: &Context<'_>, moorline: &Moorline, before: Before, made_key_file: bool) {
-    *context.sign_in.borrow_mut() = Some(Started { settings: before, session: moorline.session_info() });
-    if made_key_file {
-        context.output.warn(format_args!(
-            "the key of this session is in a plain file (--insecure-file-key); whoever can read {} can use the \
-             session",
-            context.profile.file_keys().display()
-        ));
-    }
-}
-
-/// Stores the settings; a damaged file is moved aside first.
-fn store_settings(context: &Context<'_>, settings: &Settings) -> Result<(), Failure> {
-    if let Some(started) = &mut *context.sign_in.borrow_mut()
-        && let Before::Damaged(damage) = &started.settings
-    {
-        started.settings = Before::Aside(damage.clone(), context.profile.move_settings_aside()?);
-    }
-    context.profile.keep(settings)
-}
-
 /// `temporarily_unavailable` and `server_error` (RFC 6749 §4.1.2.1) say nothing about the user.
 fn unavailable(callback: &str) -> Option<Failure> {
     let url = Url::parse(callback).ok()?;
@@ -127,53 +101,6 @@ fn unavailable(callback: &str) -> Option<Failure> {
         |name: &str| url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned());
     let code = value("error").filter(|code| code == "temporarily_unavailable" || code == "server_error")?;
     Some(Failure::ProviderUnavailable { code, description: value("error_description").unwrap_or_default() })
-}
-
-/// Tries again while the SDK keeps the sign-in and the code may still live.
-async fn finish(
-    context: &Context<'_>,
-    moorline: &Moorline,
-    deadline: Instant,
-    attempt: impl AsyncFn() -> Result<User, Error>,
-) -> Result<User, Failure> {
-    let (mut pause, mut unlikely) = (Duration::from_secs(1), 0);
-    loop {
-        let failure = match attempt().await {
-            Ok(user) => return Ok(user),
-            Err(error) => Failure::from(error),
-        };
-        if !goes_on(moorline, &failure) {
-            return Err(failure);
-        }
-        let wait = match failure.retry() {
-            Retry::Now | Retry::WhenUnlocked => pause,
-            Retry::After(wait) => wait,
-            // Something has to change first: a page that answers in place of the provider, or this machine's clock.
-            _ => {
-                unlikely += 1;
-                pause
-            }
-        };
-        if unlikely > MOST_UNLIKELY {
-            return Err(Failure::CodeExpired(Box::new(failure)));
-        }
-        if Instant::now().checked_add(wait).is_none_or(|then| then > deadline) {
-            return Err(Failure::CodeExpired(Box::new(failure)));
-        }
-        context.output.hint(format_args!("{failure}. Retry in {} s; Ctrl-C ends.", whole(wait)));
-        // The user has read why.
-        reasons::forget_warnings();
-        tokio::time::sleep(wait).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Whether the same callback may still finish the sign-in. The error's advice is for a call without a change, and says
-/// less than the SDK's state.
-fn goes_on(moorline: &Moorline, failure: &Failure) -> bool {
-    // The sign-in waits for another callback.
-    let is_of_the_callback = matches!(failure.refusal(), Some("invalid_callback" | "state_mismatch"));
-    moorline.state() == SessionState::SigningIn && !is_of_the_callback
 }
 
 /// Puts everything back as it was before a sign-in that has failed.
@@ -273,6 +200,3 @@ const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 const LATE: Duration = Duration::from_secs(60);
 /// How long a code may be tried: most live for one minute (RFC 6749 §4.1.2 recommends ten at most).
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// How often to try again where the SDK advises against it.
-const MOST_UNLIKELY: u32 = 3;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    Found, SignIn,
+    SignIn,
     exchanged::Exchanged,
+    finish::Found,
     options::{DeviceAuthorization, DeviceSignInOptions},
     start::{MOST_LOGINS, check_extra},
 };

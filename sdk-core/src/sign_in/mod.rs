@@ -14,12 +14,12 @@ mod tests;
 use std::{fmt, sync::Arc};
 
 pub(crate) use self::device::Polled;
+use self::exchanged::Exchanged;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use self::loopback_receiver::LoopbackReceiver;
 pub use self::options::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::{callback::Callback, loopback_receiver::Expected};
-use self::{exchanged::Exchanged, finish::Found};
 use crate::{
     account::{AccountStore, Refresher, Revocations},
     provider::Provider,

@@ -6,7 +6,7 @@ use moorline::{DeviceAuthorization, DeviceSignInOptions, Moorline, User};
 use serde_json::json;
 use tokio::time::{Instant, interval_at, sleep_until};
 
-use super::{finish, has_started, makes_key_file, store_settings};
+use super::steps::{finish, has_started, makes_key_file, store_settings};
 use crate::arguments::Login;
 use crate::commands::{Before, Context, rough};
 use crate::failure::{Failure, whole};
