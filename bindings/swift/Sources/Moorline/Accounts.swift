@@ -17,6 +17,8 @@ extension Moorline {
             let record = try configuration.record()
             let directory = platform.vaultDirectory.path
             let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
+            let signer = platform.signer.map(SignerAdapter.init)
+            let trust = platform.trust.map(TrustAdapter.init)
             accounts = try translating {
                 switch platform.keys {
                 case .app(let keyStore):
@@ -24,7 +26,9 @@ extension Moorline {
                         configuration: record,
                         vaultDirectory: directory,
                         keyStore: KeyStoreAdapter(keyStore),
-                        criticalSections: sections
+                        criticalSections: sections,
+                        signer: signer,
+                        trust: trust
                     )
                 case .platform(let service, let accessGroup):
                     try .withPlatformKeyStore(
@@ -32,14 +36,18 @@ extension Moorline {
                         vaultDirectory: directory,
                         service: service,
                         accessGroup: accessGroup,
-                        criticalSections: sections
+                        criticalSections: sections,
+                        signer: signer,
+                        trust: trust
                     )
                 case .files(let keys):
                     try .withInsecureFileKeyStore(
                         configuration: record,
                         vaultDirectory: directory,
                         keyDirectory: keys.path,
-                        criticalSections: sections
+                        criticalSections: sections,
+                        signer: signer,
+                        trust: trust
                     )
                 }
             }
