@@ -146,6 +146,7 @@ fn of_refusal(code: &str) -> &'static str {
             "Register the redirect URI http://127.0.0.1/callback for this client, or see --redirect-host and \
              --redirect-port."
         }
+        "key_gone" => "Run `moorline login` to sign in again.",
         "another_user" => {
             "The session is unchanged. Sign in as its user, or run `moorline login` to replace it."
         }
