@@ -11,10 +11,12 @@ use moorline::{
 };
 
 use crate::{
-    AccessToken, AppCriticalSections, AppKeyStore, AuthorizationRequest, Cancellation, ClientConfiguration,
-    ClientError, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions,
-    SignOutOutcome, StateWatch, User, Vocabulary, cancellation::cancelled,
-    critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
+    AccessToken, AccessTokenOptions, AppCriticalSections, AppKeyStore, AppSigner, AppTrust,
+    AuthorizationRequest, Cancellation, ClientConfiguration, ClientError, DeviceAuthorization,
+    DeviceSignInOptions, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions,
+    SignOutOptions, SignOutOutcome, StateWatch, StepUp, User, Vocabulary, cancellation::cancelled,
+    critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore, signer::ForeignSigner,
+    trust::ForeignTrust,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -39,15 +41,17 @@ impl Client {
     /// # Errors
     /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong, or this process uses the same
     /// account with another one.
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(signer = None, trust = None))]
     pub fn with_app_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         key_store: Arc<dyn AppKeyStore>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
-        Self::open(configuration, &vault_directory, key_store, critical_sections)
+        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// With keys in the platform's own key store, under this service name, and on iOS in this Keychain access group.
@@ -55,20 +59,18 @@ impl Client {
     /// # Errors
     /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store, and as for
     /// [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(signer = None, trust = None))]
     pub fn with_platform_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         service: String,
         access_group: Option<String>,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
-        let opened = match access_group {
-            Some(group) => PlatformKeyStore::open_in_access_group(&service, &group),
-            None => PlatformKeyStore::open(&service),
-        };
-        let key_store = opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error));
-        Self::open(configuration, &vault_directory, key_store, critical_sections)
+        let key_store = platform_key_store(&service, access_group.as_deref());
+        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// With keys in plain files of a folder: whoever can read it can read the vault. For development and tests on a
@@ -76,15 +78,17 @@ impl Client {
     ///
     /// # Errors
     /// As for [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(signer = None, trust = None))]
     pub fn with_insecure_file_key_store(
         configuration: ClientConfiguration,
         vault_directory: String,
         key_directory: String,
         critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
     ) -> Result<Arc<Self>, ClientError> {
         let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
-        Self::open(configuration, &vault_directory, key_store, critical_sections)
+        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
     }
 
     /// The state; the last one, once the client was released.
@@ -149,6 +153,45 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.finish_sign_in(&callback_url).await).await
     }
 
+    /// Starts a sign-in on another device: returns the code to show.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::start_device_sign_in`], and as for [`opened`](Self::opened).
+    pub async fn start_device_sign_in(
+        &self,
+        options: DeviceSignInOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<DeviceAuthorization, ClientError> {
+        self.run(cancellation, async |moorline| moorline.start_device_sign_in(options.into()).await).await
+    }
+
+    /// Waits until the user has decided on the other device, and finishes the sign-in with this id.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::finish_device_sign_in`], and as for [`opened`](Self::opened). The sign-in goes on when the
+    /// caller stops waiting.
+    pub async fn finish_device_sign_in(
+        &self,
+        id: String,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<User, ClientError> {
+        self.run(cancellation, async |moorline| moorline.finish_device_sign_in(&id).await).await
+    }
+
+    /// The latest sign-in on another device whose code still lives.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::pending_device_sign_in`], and as for [`opened`](Self::opened).
+    pub async fn pending_device_sign_in(
+        &self,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Option<DeviceAuthorization>, ClientError> {
+        let pending: Option<moorline::DeviceAuthorization> = self
+            .run(cancellation, async |moorline: Moorline| moorline.pending_device_sign_in().await)
+            .await?;
+        Ok(pending.map(Into::into))
+    }
+
     /// Deletes a sign-in that was started.
     ///
     /// # Errors
@@ -157,33 +200,40 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.cancel_sign_in().await).await
     }
 
-    /// An access token that is valid for at least `min_validity`, refreshed if needed.
+    /// An access token that is what the options ask for, refreshed if needed.
     ///
     /// # Errors
     /// Those of [`Moorline::access_token`], and as for [`opened`](Self::opened). A refresh goes on when its callers
     /// stop waiting.
     pub async fn access_token(
         &self,
-        min_validity: Duration,
+        options: AccessTokenOptions,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<AccessToken, ClientError> {
-        self.run(cancellation, async |moorline| moorline.access_token(min_validity).await).await
+        let options = moorline::AccessTokenOptions::from(options);
+        self.run(cancellation, async |moorline| moorline.access_token(options).await).await
     }
 
-    /// An access token other than the `rejected` one (its text: tokens cross by value); with `None`, a new one in any
-    /// case.
+    /// An access token of the same kind other than the `rejected` one; with `None`, a new one in any case.
     ///
     /// # Errors
     /// Those of [`Moorline::refresh`], and as for [`opened`](Self::opened).
     pub async fn refresh(
         &self,
-        rejected: Option<String>,
+        rejected: Option<AccessToken>,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<AccessToken, ClientError> {
         self.run(cancellation, async |moorline: Moorline| {
             let Some(rejected) = rejected else { return moorline.refresh(None).await };
-            let current = moorline.access_token(Duration::ZERO).await?;
-            if current.secret() == rejected { moorline.refresh(Some(&current)).await } else { Ok(current) }
+            let mut options = moorline::AccessTokenOptions::default();
+            options.resource = rejected.resource;
+            options.scope = rejected.scope;
+            let current = moorline.access_token(options).await?;
+            if current.secret() == rejected.secret {
+                moorline.refresh(Some(&current)).await
+            } else {
+                Ok(current)
+            }
         })
         .await
     }
@@ -216,11 +266,11 @@ impl Client {
         &self,
         method: String,
         url: String,
-        min_validity: Duration,
+        options: AccessTokenOptions,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<RequestHeaders, ClientError> {
-        self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, min_validity).await)
-            .await
+        let options = moorline::AccessTokenOptions::from(options);
+        self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, options).await).await
     }
 
     /// Takes in the `DPoP-Nonce` of a response from this URL.
@@ -231,15 +281,49 @@ impl Client {
         self.moorline()?.learn_nonce(&url, &nonce).map_err(|error| self.error(error))
     }
 
+    /// What a response of an API asks of the user, if a sign-in can answer it.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn step_up_of(
+        &self,
+        status: u16,
+        www_authenticate: Vec<String>,
+    ) -> Result<Option<StepUp>, ClientError> {
+        let challenges = www_authenticate.iter().map(String::as_str);
+        Ok(self.moorline()?.step_up_of(status, challenges).map(Into::into))
+    }
+
+    /// Whether `url` is the callback of a sign-in of this account. Text that is no URL is nobody's.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::is_callback`], and as for [`opened`](Self::opened).
+    pub async fn is_callback(
+        &self,
+        url: String,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<bool, ClientError> {
+        self.run(cancellation, async |moorline| moorline.is_callback(&url).await).await
+    }
+
+    /// The latest ID token of the session, a JWT; `None` if nobody is signed in.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn id_token(&self) -> Result<Option<String>, ClientError> {
+        Ok(self.moorline()?.id_token().map(|token| token.secret().to_owned()))
+    }
+
     /// Signs out: clears the session on this device, then revokes it at the provider.
     ///
     /// # Errors
     /// Those of [`Moorline::sign_out`], and as for [`opened`](Self::opened).
     pub async fn sign_out(
         &self,
+        options: SignOutOptions,
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<SignOutOutcome, ClientError> {
-        self.run(cancellation, async |moorline| moorline.sign_out().await).await
+        self.run(cancellation, async |moorline| moorline.sign_out(options.into()).await).await
     }
 
     /// Drops idle connections, because the device's network has changed. Does nothing once the client was released.
@@ -278,23 +362,17 @@ impl Client {
         configuration: ClientConfiguration,
         vault_directory: &str,
         key_store: Result<Arc<dyn KeyStore>, Error>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        code: AppCode,
     ) -> Result<Arc<Self>, ClientError> {
         let vocabulary = configuration.vocabulary;
-        let opened = key_store.and_then(|key_store| {
-            let platform = Platform::new(vault_directory, key_store);
-            let platform = match critical_sections {
-                Some(app) => platform.with_critical_sections(Arc::new(ForeignCriticalSections::new(app))),
-                None => platform,
-            };
-            Moorline::new(configuration.build()?, platform)
-        });
-        let moorline = opened.map_err(|error| ClientError::new(error, vocabulary))?;
-        Ok(Arc::new(Self {
-            held: RwLock::new(Held::Open(moorline)),
-            released: Cancellation::new(),
-            vocabulary,
-        }))
+        let opened = platform_of(vault_directory, key_store, code)
+            .and_then(|platform| Moorline::new(configuration.build()?, platform));
+        Ok(Self::of(opened.map_err(|error| ClientError::new(error, vocabulary))?, vocabulary))
+    }
+
+    pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
+        let held = RwLock::new(Held::Open(moorline));
+        Arc::new(Self { held, released: Cancellation::new(), vocabulary })
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {
@@ -324,6 +402,45 @@ impl Client {
             outcome = call(moorline) => outcome,
         };
         outcome.map(Into::into).map_err(|error| self.error(error))
+    }
+}
+
+/// The machine, with what the app brings.
+pub(crate) fn platform_of(
+    vault_directory: &str,
+    key_store: Result<Arc<dyn KeyStore>, Error>,
+    code: AppCode,
+) -> Result<Platform, Error> {
+    Ok(code.add_to(Platform::new(vault_directory, key_store?)))
+}
+
+pub(crate) fn platform_key_store(
+    service: &str,
+    access_group: Option<&str>,
+) -> Result<Arc<dyn KeyStore>, Error> {
+    let opened = match access_group {
+        Some(group) => PlatformKeyStore::open_in_access_group(service, group),
+        None => PlatformKeyStore::open(service),
+    };
+    opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error))
+}
+
+/// What the app brings beside a key store.
+pub(crate) struct AppCode {
+    pub(crate) critical_sections: Option<Arc<dyn AppCriticalSections>>,
+    pub(crate) signer: Option<Arc<dyn AppSigner>>,
+    pub(crate) trust: Option<Arc<dyn AppTrust>>,
+}
+
+impl AppCode {
+    fn add_to(self, platform: Platform) -> Platform {
+        let sections = |app| Arc::new(ForeignCriticalSections::new(app)) as _;
+        Platform {
+            critical_sections: self.critical_sections.map(sections),
+            signer: self.signer.map(|app| Arc::new(ForeignSigner(app)) as _),
+            trust: self.trust.map(|app| Arc::new(ForeignTrust(app)) as _),
+            ..platform
+        }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ClientConfiguration {
     pub redirect_uri: Option<String>,
     /// The scopes to request.
     pub scopes: Vec<String>,
+    /// The APIs for which the app requests tokens of their own (RFC 8707).
+    pub resources: Vec<String>,
     /// The pins of each pinned host.
     pub pins: Vec<HostPins>,
     /// Further root certificates to trust, in PEM.
@@ -63,7 +65,9 @@ pub struct Parameter {
 
 impl ClientConfiguration {
     pub(crate) fn build(self) -> Result<Configuration, moorline::Error> {
-        let mut builder = Configuration::builder(&self.issuer, &self.client_id).scopes(self.scopes);
+        let mut builder = Configuration::builder(&self.issuer, &self.client_id)
+            .scopes(self.scopes)
+            .resources(self.resources);
         if let Some(uri) = &self.redirect_uri {
             builder = builder.redirect_uri(uri);
         }

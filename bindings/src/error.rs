@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use moorline::Error;
 
+use crate::step_up::StepUp;
+
 /// An error of the SDK, with everything that the SDK says about it. Kotlin and Swift compute nothing of it themselves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum ClientError {
@@ -57,6 +59,11 @@ pub enum ErrorKind {
     NeedsReauth {
         /// Why.
         reason: ReauthReason,
+    },
+    /// An API asks more of the user than the session has.
+    StepUpRequired {
+        /// What.
+        step_up: Box<StepUp>,
     },
     /// The vault or its key store cannot be used at present.
     StorageUnavailable {
@@ -192,6 +199,7 @@ impl ErrorKind {
             Error::Cancelled => Self::Cancelled,
             Error::SignedOut(reason) => Self::SignedOut { reason: reason.into() },
             Error::NeedsReauth(reason) => Self::NeedsReauth { reason: reason.into() },
+            Error::StepUpRequired(step_up) => Self::StepUpRequired { step_up: Box::new(step_up.into()) },
             Error::StorageUnavailable(reason) => Self::StorageUnavailable { reason: reason.into() },
             Error::StorageLost(reason) => Self::StorageLost { reason: reason.into() },
             Error::ClockSkew(seconds) => Self::ClockSkew { seconds },

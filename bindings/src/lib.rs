@@ -6,29 +6,36 @@
 //!
 //! Rules for everything exported:
 //!
-//! - Calls are coarse and objects are few: [`Client`], [`StateWatch`], [`Cancellation`], [`LoopbackReceiver`], and
-//!   the app's own [`AppKeyStore`] and [`AppCriticalSections`].
+//! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`Cancellation`],
+//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`] and [`AppTrust`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
 //! - An error crosses with all that the SDK says about it, in one direction only: see [`ClientError`].
 //! - No panic and no foreign exception crosses as anything but an error.
 
+mod accounts;
 mod cancellation;
 mod client;
 mod configuration;
 mod critical_sections;
+mod device_sign_in;
 mod error;
 mod http;
 mod key_store;
 mod loopback;
 mod session;
 mod sign_in;
+mod signer;
+mod step_up;
+mod trust;
 
+pub use accounts::{AccountInfo, Accounts};
 pub use cancellation::Cancellation;
 pub use client::Client;
 pub use configuration::{ClientConfiguration, HostPins, Parameter};
 pub use critical_sections::{AppCriticalSections, AppCriticalSectionsError, Expiry};
+pub use device_sign_in::{DeviceAuthorization, DeviceSignInOptions};
 pub use error::{
     ClientError, ErrorKind, ReauthReason, Retry, SignedOutReason, StorageLostReason,
     StorageUnavailableReason, Vocabulary,
@@ -36,7 +43,15 @@ pub use error::{
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
-pub use session::{AccessToken, RequestHeaders, SessionInfo, SessionState, StateWatch, TokenType, User};
-pub use sign_in::{AuthorizationRequest, RevocationOutcome, SignInOptions, SignOutOutcome};
+pub use session::{
+    AccessToken, AccessTokenOptions, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch,
+    TokenType, User,
+};
+pub use sign_in::{
+    AuthorizationRequest, EndSessionRequest, RevocationOutcome, SignInOptions, SignOutOptions, SignOutOutcome,
+};
+pub use signer::{AppSigner, AppSignerError};
+pub use step_up::StepUp;
+pub use trust::{AppTrust, AppTrustError};
 
 uniffi::setup_scaffolding!();

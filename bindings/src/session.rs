@@ -94,6 +94,21 @@ pub struct AccessToken {
     pub token_type: TokenType,
     /// Remaining lifetime when returned, or `None` if the provider sent no `expires_in`.
     pub expires_in: Option<Duration>,
+    /// The API that it is for, if that was asked for.
+    pub resource: Option<String>,
+    /// The scopes that it was narrowed to; empty if it has all that were granted.
+    pub scope: Vec<String>,
+}
+
+/// What an app asks of an access token. Mirrors [`moorline::AccessTokenOptions`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct AccessTokenOptions {
+    /// How long it must be valid.
+    pub min_validity: Duration,
+    /// The API that it is for (RFC 8707), or `None` for the provider's default.
+    pub resource: Option<String>,
+    /// The scopes that it has, or none for all that were granted.
+    pub scope: Vec<String>,
 }
 
 /// How an access token is to be sent. Mirrors [`moorline::TokenType`].
@@ -114,11 +129,24 @@ pub struct RequestHeaders {
     pub dpop: Option<String>,
 }
 
+/// How and when the user authenticated. Mirrors [`moorline::Authentication`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct Authentication {
+    /// The authentication context class that was reached (`acr`).
+    pub acr: Option<String>,
+    /// The methods that were used (`amr`).
+    pub amr: Vec<String>,
+    /// When the user last proved who they are, by the provider's clock.
+    pub auth_time: Option<SystemTime>,
+}
+
 /// What is known about the session, with nothing secret in it. Mirrors [`moorline::SessionInfo`].
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct SessionInfo {
     /// Who is signed in.
     pub user: User,
+    /// How and when the user authenticated.
+    pub authentication: Authentication,
     /// The scopes that were granted.
     pub scope: Vec<String>,
     /// Remaining lifetime of the access token: zero if it has expired, `None` if the provider sent no `expires_in`.
@@ -176,7 +204,18 @@ impl From<moorline::AccessToken> for AccessToken {
             secret: token.secret().to_owned(),
             token_type: token.token_type().into(),
             expires_in: token.expires_in(),
+            resource: token.resource().map(str::to_owned),
+            scope: token.narrowed_scope().to_vec(),
         }
+    }
+}
+
+impl From<AccessTokenOptions> for moorline::AccessTokenOptions {
+    fn from(options: AccessTokenOptions) -> Self {
+        let mut own = Self::from(options.min_validity);
+        own.resource = options.resource;
+        own.scope = options.scope;
+        own
     }
 }
 
@@ -196,10 +235,18 @@ impl From<moorline::RequestHeaders> for RequestHeaders {
     }
 }
 
+impl From<moorline::Authentication> for Authentication {
+    fn from(authentication: moorline::Authentication) -> Self {
+        let auth_time = authentication.auth_time();
+        Self { acr: authentication.acr, amr: authentication.amr, auth_time }
+    }
+}
+
 impl From<moorline::SessionInfo> for SessionInfo {
     fn from(info: moorline::SessionInfo) -> Self {
         Self {
             user: info.user.into(),
+            authentication: info.authentication.into(),
             scope: info.scope,
             access_token_expires_in: info.access_token_expires_in,
             token_type: info.token_type.into(),

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::Parameter;
+use crate::{Parameter, StepUp};
 
 /// Options of a sign-in. Mirrors [`moorline::SignInOptions`].
 #[derive(Debug, Clone, uniffi::Record)]
@@ -15,6 +15,8 @@ pub struct SignInOptions {
     pub max_age: Option<Duration>,
     /// The redirect URI of this sign-in, instead of the configuration's.
     pub redirect_uri: Option<String>,
+    /// What an API asked for: the same user signs in once more.
+    pub step_up: Option<StepUp>,
     /// Further parameters of the authorization request.
     pub extra: Vec<Parameter>,
 }
@@ -28,6 +30,24 @@ pub struct AuthorizationRequest {
     pub state: String,
 }
 
+/// Options of a sign-out. Mirrors [`moorline::SignOutOptions`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct SignOutOptions {
+    /// Whether the user is to be signed out in the browser as well: the outcome has the page to open.
+    pub end_session: bool,
+    /// Where the provider sends the user afterwards.
+    pub post_logout_redirect_uri: Option<String>,
+}
+
+/// The provider's sign-out page. Its `Debug` shows nothing of it: the URL holds the ID token.
+#[derive(Clone, uniffi::Record)]
+pub struct EndSessionRequest {
+    /// The URL to open in the browser.
+    pub url: String,
+    /// The `state` that the provider sends back with the user.
+    pub state: String,
+}
+
 /// How a sign-out went. The session is gone from this device in either case. Mirrors [`moorline::SignOutOutcome`].
 #[derive(Debug, Clone, uniffi::Record)]
 pub struct SignOutOutcome {
@@ -35,6 +55,8 @@ pub struct SignOutOutcome {
     pub revoked: bool,
     /// What became of the session at the provider.
     pub revocation: RevocationOutcome,
+    /// The provider's sign-out page to open, if that was asked for and there is one.
+    pub end_session: Option<EndSessionRequest>,
 }
 
 /// What became of a session at the provider. Mirrors [`moorline::RevocationOutcome`].
@@ -62,6 +84,7 @@ impl From<SignInOptions> for moorline::SignInOptions {
         own.prompt = options.prompt;
         own.max_age = options.max_age;
         own.redirect_uri = options.redirect_uri;
+        own.step_up = options.step_up.map(Into::into);
         own.extra = options.extra.into_iter().map(|parameter| (parameter.name, parameter.value)).collect();
         own
     }
@@ -75,7 +98,28 @@ impl From<moorline::AuthorizationRequest> for AuthorizationRequest {
 
 impl From<moorline::SignOutOutcome> for SignOutOutcome {
     fn from(outcome: moorline::SignOutOutcome) -> Self {
-        Self { revoked: outcome.revoked, revocation: outcome.revocation.into() }
+        Self {
+            revoked: outcome.revoked,
+            revocation: outcome.revocation.into(),
+            end_session: outcome
+                .end_session
+                .map(|request| EndSessionRequest { url: request.url, state: request.state }),
+        }
+    }
+}
+
+impl From<SignOutOptions> for moorline::SignOutOptions {
+    fn from(options: SignOutOptions) -> Self {
+        let mut own = Self::default();
+        own.end_session = options.end_session;
+        own.post_logout_redirect_uri = options.post_logout_redirect_uri;
+        own
+    }
+}
+
+impl fmt::Debug for EndSessionRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EndSessionRequest([redacted])")
     }
 }
 

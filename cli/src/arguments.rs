@@ -20,8 +20,8 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "NAME", default_value = "default", env = "MOORLINE_PROFILE")]
     pub(crate) profile: String,
 
-    /// Print one JSON object to standard output, errors among them (`login --no-browser`: the address first, as
-    /// another).
+    /// Print one JSON object to standard output, errors among them (`login --no-browser` and `login --device`:
+    /// where to go first, as another).
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
@@ -156,6 +156,11 @@ pub(crate) struct Login {
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
 
+    /// An API for which `moorline token --resource` will ask for tokens of their own (RFC 8707), as an absolute URI; more
+    /// than once for several.
+    #[arg(long, value_name = "URI")]
+    pub(crate) resource: Vec<String>,
+
     /// A pin of a key in use, on top of this machine's trust. The host is the issuer's if it is left out.
     #[arg(long, value_name = "HOST=sha256/…", requires = "backup_pin", requires = "pin_expires")]
     pub(crate) pin: Vec<String>,
@@ -210,6 +215,11 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) no_browser: bool,
 
+    /// Sign in on another device: print an address and a code, and wait until the code was entered there (RFC 8628).
+    /// For a machine without a browser.
+    #[arg(long, conflicts_with_all = ["login_hint", "prompt", "max_age", "redirect_host", "redirect_port"])]
+    pub(crate) device: bool,
+
     /// The host of the redirect URI: localhost for a provider that accepts no address. [default: 127.0.0.1]
     #[arg(long, value_name = "HOST")]
     pub(crate) redirect_host: Option<RedirectHost>,
@@ -218,9 +228,10 @@ pub(crate) struct Login {
     #[arg(long, value_name = "PORT")]
     pub(crate) redirect_port: Option<u16>,
 
-    /// How long to wait for the browser.
-    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    /// How long to wait for the browser, or for the code to be entered.
+    /// [default: 300; with --device, for as long as the code is valid]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
 
     /// The user who is likely to sign in.
     #[arg(long, value_name = "NAME")]
@@ -245,6 +256,15 @@ pub(crate) struct Token {
     /// [default: 60, or as long as the provider's tokens live]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) min_validity: Option<Duration>,
+
+    /// A token for this API alone, one of those that were named at the login.
+    #[arg(long, value_name = "URI")]
+    pub(crate) resource: Option<String>,
+
+    /// A token with these scopes alone: once for each scope, or several in one with spaces. [default: all that were
+    /// granted]
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) scope: Vec<String>,
 
     /// Print the header fields for one request instead: `Authorization`, and `DPoP` where the token is bound. They
     /// are for one send.

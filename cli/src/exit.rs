@@ -82,7 +82,9 @@ impl Exit {
             Self::Local => "a file of the program cannot be read or written",
             Self::Usage => "the command line is wrong",
             Self::SignedOut => "nobody is signed in with this profile",
-            Self::NeedsReauth => "the session needs a new sign-in: run `moorline login`",
+            Self::NeedsReauth => {
+                "the session needs a new sign-in, or an API asks more of the user: run `moorline login`"
+            }
             Self::Offline => "the server cannot be reached, or did not answer properly: try again",
             Self::Cancelled => "the user denied the request or nobody came back in time (`timed_out`)",
             Self::StorageUnavailable => "the key store or the vault cannot be used at present",

@@ -39,6 +39,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// Nobody came back from the browser in time.
     TimedOut(Duration),
+    /// Nobody entered the code on another device in time.
+    CodeNotEntered(Duration),
     /// The provider could not serve the authorization request (RFC 6749 §4.1.2.1).
     ProviderUnavailable { code: String, description: String },
     /// The freshest access token is valid for less time than was asked for.
@@ -84,7 +86,7 @@ impl Failure {
     /// The stable name in the JSON form.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
-            Self::TimedOut(_) => "timed_out",
+            Self::TimedOut(_) | Self::CodeNotEntered(_) => "timed_out",
             Self::Interrupted(_) => "interrupted",
             _ => self.exit().name(),
         }
@@ -101,7 +103,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
             Self::Output(_) => Exit::Output,
-            Self::TimedOut(_) | Self::Interrupted(_) => Exit::Cancelled,
+            Self::TimedOut(_) | Self::CodeNotEntered(_) | Self::Interrupted(_) => Exit::Cancelled,
             Self::ProviderUnavailable { .. } => Exit::Offline,
             Self::ShortLived { .. } => Exit::ShortLived,
             Self::Check(unjudged) => unjudged.exit,
@@ -142,7 +144,10 @@ impl Failure {
             | Self::SessionOutOfSight { .. }
             | Self::InTheWay { .. } => Retry::Now,
             Self::Check(unjudged) => unjudged.retry,
-            Self::TimedOut(_) | Self::Interrupted(_) | Self::ProviderUnavailable { .. } => Retry::Now,
+            Self::TimedOut(_)
+            | Self::CodeNotEntered(_)
+            | Self::Interrupted(_)
+            | Self::ProviderUnavailable { .. } => Retry::Now,
             _ => Retry::Never,
         }
     }
@@ -161,7 +166,7 @@ const fn exit_of(error: &Error) -> Exit {
         Error::Cancelled => Exit::Cancelled,
         Error::SignedOut(_) => Exit::SignedOut,
         Error::NeedsReauth(ReauthReason::StorageLost(_)) | Error::StorageLost(_) => Exit::StorageLost,
-        Error::NeedsReauth(_) => Exit::NeedsReauth,
+        Error::NeedsReauth(_) | Error::StepUpRequired(_) => Exit::NeedsReauth,
         Error::StorageUnavailable(_) => Exit::StorageUnavailable,
         Error::PinMismatch(_) => Exit::PinMismatch,
         Error::ClockSkew(_) => Exit::ClockSkew,
@@ -231,6 +236,9 @@ impl Display for Failure {
             Self::Output(error) => write!(f, "standard output cannot be written to: {error}"),
             Self::TimedOut(limit) => {
                 write!(f, "nobody came back from the browser within {} seconds", limit.as_secs())
+            }
+            Self::CodeNotEntered(limit) => {
+                write!(f, "nobody entered the code within {} seconds", whole(*limit))
             }
             Self::ProviderUnavailable { code, description } if description.is_empty() => {
                 write!(f, "the provider cannot sign anybody in at present ({code})")

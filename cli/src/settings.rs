@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) client_id: String,
     pub(crate) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) pins: Vec<Pins>,
     /// The PEM text itself: a file may have gone tomorrow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -67,6 +69,7 @@ impl Settings {
     pub(crate) fn configuration(&self, parameters: &[(String, String)]) -> Result<Configuration, Failure> {
         let mut builder =
             Configuration::builder(&self.issuer, &self.client_id).scopes(self.scopes.iter().cloned());
+        builder = builder.resources(&self.resources);
         if self.allow_http {
             builder = builder.allow_http_on_loopback();
         }
@@ -179,6 +182,7 @@ mod tests {
             ca_pem: None,
             allow_http: false,
             allow_bearer: false,
+            resources: Vec::new(),
             api_origins: Vec::new(),
             insecure_file_key: false,
             redirect_host: None,

@@ -5,6 +5,9 @@
 #[path = "command_line/check.rs"]
 mod check;
 #[cfg(test)]
+#[path = "command_line/device.rs"]
+mod device;
+#[cfg(test)]
 #[path = "command_line/output.rs"]
 mod output;
 #[cfg(test)]

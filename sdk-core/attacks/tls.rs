@@ -23,7 +23,7 @@ impl Scene {
             .extra_root_pem(&self.theirs.pem())
             .extra_root_pem(&self.ours.pem())
             .pins(pins(pin));
-        let transport = Transport::new(&configuration.build().unwrap()).unwrap();
+        let transport = Transport::new(&configuration.build().unwrap(), None).unwrap();
         transport.send(Request::new(Method::GET, server.url("/"))).await.map(drop)
     }
 

@@ -11,7 +11,7 @@ use url::Url;
 use super::{first_line, head_and_body};
 use crate::{
     Clock,
-    dpop::{Peers, ProofKey, Proven, refuses_proof},
+    dpop::{Peers, Proof, ProofKey, Proven, refuses_proof},
     net::Response,
     secret::Secret,
 };
@@ -51,6 +51,7 @@ pub fn proof_challenge(input: &[u8]) {
         nonce: nonce.as_deref(),
         issued_at: time.unwrap_or_default(),
     });
+    let Proof::Signed(proof) = proof else { panic!("the key is here") };
     let claims = proof.expose().split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let claims: Value = serde_json::from_slice(&claims.expect("it is a JWS")).expect("its claims are JSON");
     assert_eq!(claims.get("nonce").and_then(Value::as_str), nonce.as_deref());

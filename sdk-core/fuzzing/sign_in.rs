@@ -54,7 +54,10 @@ fn login(redirect_uri: &str) -> PendingLogin {
         proof_key: None,
         redirect_uri: redirect_uri.into(),
         scope: vec![],
+        resources: vec![],
         max_age: None,
+        device: None,
+        subject: None,
         started_at: None,
     }
 }

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use super::first_line;
 use crate::{
-    TokenType, json,
+    Configuration, TokenType, json,
     net::Response,
-    provider::{Refusal, TokenResponse, Tokens},
+    provider::{DeviceCodes, Refusal, TokenResponse, Tokens},
     secret::Secret,
 };
 
@@ -23,6 +23,7 @@ pub fn token_response(input: &[u8]) {
     let status = status.unwrap_or(StatusCode::OK);
     let wait = words.next().and_then(|word| HeaderValue::from_str(word).ok());
     let headers = HeaderMap::from_iter(wait.map(|wait| (RETRY_AFTER, wait)));
+    device(status, body);
     match (read(status, headers, body), document(body)) {
         (TokenResponse::Issued(tokens), document) => {
             assert!(status.is_success());
@@ -38,6 +39,23 @@ pub fn token_response(input: &[u8]) {
         (TokenResponse::Unclear { .. }, _) => {}
         (answer, None) => panic!("{answer:?} from what is neither a JSON object nor a form"),
     }
+}
+
+/// What the endpoint of a device grant says: what is shown to the user has no control characters, and leads to a safe
+/// address.
+fn device(status: StatusCode, body: &[u8]) {
+    let response = Response { status, headers: HeaderMap::new(), body: body.to_vec().into() };
+    let configuration = Configuration::builder("https://id.example.com", "notes").build();
+    let Ok(codes) = DeviceCodes::read(&response, &configuration.expect("it is sound")) else { return };
+    let grant = codes.grant;
+    assert!(status.is_success() && !grant.device_code.expose().is_empty());
+    assert!(!grant.user_code.expose().is_empty() && !grant.user_code.expose().chars().any(char::is_control));
+    let complete = grant.verification_uri_complete.as_ref().map(Secret::expose);
+    for uri in [Some(grant.verification_uri.as_str()), complete].into_iter().flatten() {
+        assert!(uri.starts_with("https://") && !uri.chars().any(char::is_control));
+    }
+    assert!((1..=60).contains(&grant.interval));
+    assert!(!codes.expires_in.is_zero() && codes.expires_in.as_secs() <= 3_600);
 }
 
 /// The body as a JSON object, or as a form.

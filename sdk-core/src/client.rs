@@ -3,14 +3,16 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
-    account::{AccessToken, SessionInfo, SignOutOutcome, TokenRequest},
+    account::{AccessToken, IdToken, SessionInfo, SignOutOptions, SignOutOutcome, TokenRequest},
     api::{HttpRequest, HttpResponse, RequestHeaders},
     configuration::Configuration,
     error::Error,
     platform::Platform,
     session::Session,
-    sign_in::{AuthorizationRequest, SignInOptions},
+    sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions},
     state::{SessionState, SessionStates},
+    step_up::StepUp,
+    token_options::AccessTokenOptions,
     user::User,
 };
 
@@ -30,6 +32,11 @@ impl Moorline {
     /// [`Error::Misconfigured`], also if this process uses the same account with another configuration.
     pub fn new(configuration: Configuration, platform: Platform) -> Result<Self, Error> {
         Ok(Self { session: Session::shared(configuration, platform)? })
+    }
+
+    /// The object of a session.
+    pub(crate) const fn of(session: Arc<Session>) -> Self {
+        Self { session }
     }
 
     /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is
@@ -53,6 +60,11 @@ impl Moorline {
     /// What is known about the session, or `None` if nobody is signed in.
     pub fn session_info(&self) -> Option<SessionInfo> {
         self.session.store.info()
+    }
+
+    /// The latest ID token of the session, or `None` if nobody is signed in (or the vault is older than this SDK).
+    pub fn id_token(&self) -> Option<IdToken> {
+        self.session.store.id_token()
     }
 
     /// The configuration.
@@ -83,6 +95,55 @@ impl Moorline {
         self.on_own_threads(async move |session| session.sign_in.finish(&callback_url).await).await
     }
 
+    /// Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard: returns the code
+    /// that the user enters there, and the address. Call [`finish_device_sign_in`](Self::finish_device_sign_in) next.
+    /// The sign-in is in the vault, so that the process may end meanwhile.
+    ///
+    /// # Errors
+    /// Those of the network and the storage, [`Error::Refused`] with `device_grant_not_supported` if the provider has
+    /// no device grant, or with `invalid_device_authorization` if its answer cannot be used, and
+    /// [`Error::Misconfigured`] as for [`start_sign_in`](Self::start_sign_in).
+    pub async fn start_device_sign_in(
+        &self,
+        options: DeviceSignInOptions,
+    ) -> Result<DeviceAuthorization, Error> {
+        self.on_own_threads(async move |session| session.sign_in.start_device(options).await).await
+    }
+
+    /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in with
+    /// this [`id`](DeviceAuthorization::id). Trouble of the network does not end the wait. The wait ends when the
+    /// caller stops waiting, and the sign-in goes on: call again, also in another process. Once it is finished, the
+    /// same id returns the same user.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if the user denied the request, or the sign-in was cancelled, replaced by another or never
+    /// started; [`Error::Refused`] with `expired_token` if the code has expired, or if the provider refused or its
+    /// response failed a check: then the sign-in has ended. After any other error (storage, [`Error::Untrusted`],
+    /// [`Error::ClockSkew`]) it goes on: call again.
+    pub async fn finish_device_sign_in(&self, id: &str) -> Result<User, Error> {
+        self.session.finish_device_sign_in(id).await
+    }
+
+    /// The latest sign-in on another device whose code still lives: one that another process has started, for example.
+    /// `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn pending_device_sign_in(&self) -> Result<Option<DeviceAuthorization>, Error> {
+        self.on_own_threads(async move |session| session.sign_in.pending_device().await).await
+    }
+
+    /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the
+    /// session came from. An app that gets URLs for several purposes asks before it calls
+    /// [`finish_sign_in`](Self::finish_sign_in). Text that is no URL is nobody's callback.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn is_callback(&self, url: &str) -> Result<bool, Error> {
+        let url = url.to_owned();
+        self.on_own_threads(async move |session| session.sign_in.owns(&url).await).await
+    }
+
     /// Deletes a sign-in that was started, because the user closed the browser, for example.
     ///
     /// # Errors
@@ -96,11 +157,16 @@ impl Moorline {
     /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they
     /// stop waiting.
     ///
+    /// With a [`resource`](AccessTokenOptions::resource) or a smaller [`scope`](AccessTokenOptions::scope), it is a token
+    /// for that alone: refreshed at first, then from memory, each by itself.
+    ///
     /// # Errors
     /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the storage, which leave the session
-    /// as it is.
-    pub async fn access_token(&self, min_validity: Duration) -> Result<AccessToken, Error> {
-        let request = TokenRequest { min_validity, rejected: None };
+    /// as it is. [`Error::StepUpRequired`] if a scope was not granted, [`Error::Misconfigured`] if the resource was not
+    /// named at the sign-in ([`resources`](crate::ConfigurationBuilder::resources)), and [`Error::Refused`] if the
+    /// provider has no such token (`invalid_target`).
+    pub async fn access_token(&self, options: impl Into<AccessTokenOptions>) -> Result<AccessToken, Error> {
+        let request = TokenRequest::of(&options.into());
         if let Some(token) = self.session.store.held(&request) {
             return Ok(token);
         }
@@ -131,6 +197,7 @@ impl Moorline {
     /// followed. If no new token can be had, returns the API's own response.
     ///
     /// # Errors
+    /// [`Error::StepUpRequired`] if the API asks more of the user.
     /// [`Error::Misconfigured`] if the URL is neither of the issuer's origin nor of one that the configuration allows,
     /// and as for [`access_token`](Self::access_token). Check [`maybe_sent`](Error::maybe_sent) before you repeat a
     /// request that changes something.
@@ -140,7 +207,7 @@ impl Moorline {
 
     /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
     /// the token is bound. They are for this method and URL (its query does not matter), and for one send: request new
-    /// ones for each. The token is valid for at least `min_validity`.
+    /// ones for each.
     ///
     /// An API may answer 401 with a `DPoP-Nonce` that it wants to see in the proof: pass it to
     /// [`learn_nonce`](Self::learn_nonce), ask for the headers again, and send again.
@@ -152,13 +219,11 @@ impl Moorline {
         &self,
         method: &str,
         url: &str,
-        min_validity: Duration,
+        options: impl Into<AccessTokenOptions>,
     ) -> Result<RequestHeaders, Error> {
-        let (method, url) = (method.to_owned(), url.to_owned());
-        self.on_own_threads(async move |session| {
-            session.api.request_headers(&method, &url, min_validity).await
-        })
-        .await
+        let (method, url, options) = (method.to_owned(), url.to_owned(), options.into());
+        self.on_own_threads(async move |session| session.api.request_headers(&method, &url, &options).await)
+            .await
     }
 
     /// Takes in the `DPoP-Nonce` header of a response from `url`, for the next proof that goes to the same origin. Any
@@ -170,13 +235,26 @@ impl Moorline {
         self.session.api.learn_nonce(url, nonce)
     }
 
+    /// What a response of an API asks of the user, for an HTTP client of the app's own: the response's status and the
+    /// values of its `WWW-Authenticate` fields. `None` if it asks for nothing that a sign-in can answer.
+    /// ([`send`](Self::send) does this by itself, and returns [`Error::StepUpRequired`].)
+    pub fn step_up_of<'a>(
+        &self,
+        status: u16,
+        www_authenticate: impl IntoIterator<Item = &'a str>,
+    ) -> Option<StepUp> {
+        self.session.api.step_up_of(status, www_authenticate)
+    }
+
     /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
-    /// time-out. Sends what earlier sign-outs have queued, too.
+    /// time-out. Sends what earlier sign-outs have queued, too. No browser is opened: with
+    /// [`SignOutOptions::end_session`] the outcome has the provider's sign-out page, for the app to open.
     ///
     /// # Errors
-    /// [`Error::StorageUnavailable`], and then nothing has happened.
-    pub async fn sign_out(&self) -> Result<SignOutOutcome, Error> {
-        self.on_own_threads(async move |session| session.sign_out().await).await
+    /// [`Error::StorageUnavailable`], or [`Error::Misconfigured`] if the redirect URI is not one, and then nothing has
+    /// happened.
+    pub async fn sign_out(&self, options: SignOutOptions) -> Result<SignOutOutcome, Error> {
+        self.on_own_threads(async move |session| session.sign_out(&options).await).await
     }
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says

@@ -26,6 +26,7 @@ pub struct Configuration {
     client_id: String,
     redirect_uri: Option<String>,
     scopes: Vec<String>,
+    resources: Vec<String>,
     pins: Vec<PinSet>,
     extra_roots: Vec<CertificateDer<'static>>,
     http_on_loopback: bool,
@@ -46,6 +47,7 @@ impl Configuration {
             client_id: client_id.to_owned(),
             redirect_uri: None,
             scopes: Vec::new(),
+            resources: Vec::new(),
             pins: Vec::new(),
             extra_roots: Vec::new(),
             http_on_loopback: false,
@@ -73,6 +75,11 @@ impl Configuration {
         self.redirect_uri.as_deref()
     }
 
+    /// The APIs to request tokens for.
+    pub(crate) fn resources(&self) -> &[String] {
+        &self.resources
+    }
+
     /// The scopes to request.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
@@ -81,6 +88,12 @@ impl Configuration {
     /// The name of the account in the vault.
     pub fn account(&self) -> &str {
         &self.account
+    }
+
+    /// The same for another account.
+    pub(crate) fn with_account(&self, account: &str) -> Result<Self, ConfigurationError> {
+        check_account(account)?;
+        Ok(Self { account: account.to_owned(), ..self.clone() })
     }
 
     /// Whether `url` is of the issuer's origin or of one that was added with
@@ -138,6 +151,7 @@ pub struct ConfigurationBuilder {
     client_id: String,
     redirect_uri: Option<String>,
     scopes: Vec<String>,
+    resources: Vec<String>,
     pins: Vec<HostPins>,
     extra_roots: Vec<String>,
     http_on_loopback: bool,
@@ -162,6 +176,15 @@ impl ConfigurationBuilder {
     #[must_use]
     pub fn scopes(mut self, scopes: impl IntoIterator<Item: Into<String>>) -> Self {
         self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// The APIs for which the app requests tokens of their own, each as an absolute URI without a fragment (RFC 8707 §2).
+    /// They are named at the sign-in, and only these can be asked for with
+    /// [`AccessTokenOptions::resource`](crate::AccessTokenOptions::resource) later.
+    #[must_use]
+    pub fn resources(mut self, resources: impl IntoIterator<Item: Into<String>>) -> Self {
+        self.resources.extend(resources.into_iter().map(Into::into));
         self
     }
 
@@ -247,9 +270,7 @@ impl ConfigurationBuilder {
         if let Some(uri) = &self.redirect_uri {
             check_redirect_uri(uri)?;
         }
-        if self.account.is_empty() || self.account.len() > 128 || self.account.chars().any(char::is_control) {
-            return Err(ConfigurationError::Account);
-        }
+        check_account(&self.account)?;
         if self.connect_timeout.is_zero() || self.request_timeout.is_zero() {
             return Err(ConfigurationError::ZeroTimeout);
         }
@@ -263,6 +284,7 @@ impl ConfigurationBuilder {
         }
         Ok(Configuration {
             scopes: check_scopes(self.scopes)?,
+            resources: check_resources(self.resources)?,
             extra_roots: parse_roots(&self.extra_roots)?,
             api_origins: self
                 .api_origins
@@ -289,6 +311,13 @@ pub(crate) fn check_redirect_uri(uri: &str) -> Result<(), ConfigurationError> {
     redirect::check(uri)
 }
 
+fn check_account(account: &str) -> Result<(), ConfigurationError> {
+    if account.is_empty() || account.len() > 128 || account.chars().any(char::is_control) {
+        return Err(ConfigurationError::Account);
+    }
+    Ok(())
+}
+
 fn check_scopes(given: Vec<String>) -> Result<Vec<String>, ConfigurationError> {
     let mut scopes = vec!["openid".to_owned()];
     for scope in given {
@@ -301,6 +330,18 @@ fn check_scopes(given: Vec<String>) -> Result<Vec<String>, ConfigurationError> {
         }
     }
     Ok(scopes)
+}
+
+fn check_resources(given: Vec<String>) -> Result<Vec<String>, ConfigurationError> {
+    match given.iter().find(|resource| !is_resource(resource)) {
+        Some(odd) => Err(ConfigurationError::Resource(odd.clone())),
+        None => Ok(given),
+    }
+}
+
+/// Whether this is a resource indicator (RFC 8707 §2).
+pub(crate) fn is_resource(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| url.fragment().is_none())
 }
 
 fn check_parameters(given: Vec<(String, String)>) -> Result<Vec<(String, String)>, ConfigurationError> {
@@ -339,7 +380,7 @@ const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const DEFAULT_REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Parameters that the SDK sets itself in an authorization request, and those that would replace the request.
-pub(crate) const RESERVED_PARAMETERS: [&str; 14] = [
+pub(crate) const RESERVED_PARAMETERS: [&str; 15] = [
     "client_id",
     "client_secret",
     "code_challenge",
@@ -350,6 +391,7 @@ pub(crate) const RESERVED_PARAMETERS: [&str; 14] = [
     "redirect_uri",
     "request",
     "request_uri",
+    "resource",
     "response_mode",
     "response_type",
     "scope",

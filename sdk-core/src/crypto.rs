@@ -5,6 +5,7 @@
 //! [`tls_provider`], by value.
 
 mod es256;
+mod foreign_signature;
 mod signatures;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use provider::rand::SecureRandom as _;
 use provider::{digest, rand};
 
 pub(crate) use self::es256::Es256Key;
+pub(crate) use self::foreign_signature::{P256Point, p256_point, verified_es256};
 pub use self::signatures::SIGNATURE_ALGORITHMS;
 pub(crate) use self::signatures::{Algorithm, Hash, PublicKey, verify_signature};
 

@@ -5,6 +5,8 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::step_up::StepUp;
+
 /// Everything that can go wrong, as far as an app can act on it.
 ///
 /// [`code`](Self::code) is stable, [`retry`](Self::retry) says whether the same call can succeed later, and
@@ -51,7 +53,11 @@ pub enum Error {
     /// There was a session and it needs the user: say so, and offer a sign-in.
     #[error("a new sign-in is needed ({0})")]
     NeedsReauth(ReauthReason),
-    /// The vault or its key store cannot be used at present. The session is unchanged.
+    /// An API asks more of the user than this session has. The session is unchanged, and the request had no effect.
+    /// Start a sign-in with [`SignInOptions::step_up`](crate::SignInOptions::step_up), then repeat the call once.
+    #[error("the API asks for more: {0}. Sign in once more to answer it")]
+    StepUpRequired(StepUp),
+    /// The vault, its key store or the [signer](crate::Signer) cannot be used at present. The session is unchanged.
     #[error("the secure storage is not available: {0}")]
     StorageUnavailable(StorageUnavailableReason),
     /// What was stored cannot be read any more, and a retry will not help. A new sign-in starts with an empty vault.
@@ -100,6 +106,7 @@ impl Error {
             Self::Cancelled => "cancelled",
             Self::SignedOut(_) => "signed_out",
             Self::NeedsReauth(_) => "needs_reauth",
+            Self::StepUpRequired(_) => "step_up_required",
             Self::StorageUnavailable(_) => "storage_unavailable",
             Self::StorageLost(_) => "storage_lost",
             Self::ClockSkew(_) => "clock_skew",
@@ -117,6 +124,7 @@ impl Error {
             Self::Cancelled
             | Self::SignedOut(_)
             | Self::NeedsReauth(_)
+            | Self::StepUpRequired(_)
             | Self::StorageLost(_)
             | Self::ClockSkew(_)
             | Self::Refused { .. }
@@ -220,11 +228,12 @@ impl Vocabulary {
 }
 
 /// Each option: in Rust, on the command line, in Kotlin, in Swift.
-const OPTIONS: [[&str; 4]; 7] = [
+const OPTIONS: [[&str; 4]; 8] = [
     ["allow_bearer()", "--allow-bearer", "allowBearer()", "allowsBearer"],
     ["allow_http_on_loopback()", "--allow-http", "allowHttpOnLoopback()", "allowsHTTPOnLoopback"],
     ["api_origin()", "--api", "apiOrigin()", "apiOrigins"],
     ["extra_root_pem()", "--ca", "extraRootPem()", "extraRootPEMs"],
+    ["resources()", "--resource", "resources()", "resources"],
     ["redirect_uri()", "--redirect-port", "redirectUri", "redirectURI"],
     ["account()", "--profile", "account", "account"],
     ["scopes()", "--scope", "scopes()", "scopes"],
@@ -354,7 +363,7 @@ impl fmt::Display for StorageUnavailableReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum StorageLostReason {
-    /// The key store no longer holds the vault's key: a restored backup, or a reset of the key store.
+    /// The key store no longer holds the vault's key, or the signer the session's: a restored backup, or a reset.
     KeyGone,
     /// The vault's file is damaged. It was moved aside, not deleted.
     Damaged,

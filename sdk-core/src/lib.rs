@@ -13,7 +13,9 @@
 //! waiting never stops it half-way.
 
 mod account;
+mod accounts;
 mod api;
+mod authentication;
 mod client;
 mod configuration;
 mod crypto;
@@ -29,7 +31,9 @@ mod secret;
 mod session;
 mod sign_in;
 mod state;
+mod step_up;
 mod time;
+mod token_options;
 mod user;
 mod vault;
 mod wiped;
@@ -56,8 +60,12 @@ pub mod network {
 
 #[doc(hidden)]
 pub use account::decision;
-pub use account::{AccessToken, RevocationOutcome, SessionInfo, SignOutOutcome};
+pub use account::{
+    AccessToken, EndSessionRequest, IdToken, RevocationOutcome, SessionInfo, SignOutOptions, SignOutOutcome,
+};
+pub use accounts::{AccountInfo, Accounts};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
+pub use authentication::Authentication;
 pub use client::Moorline;
 pub use configuration::{Configuration, ConfigurationBuilder, HostPins};
 pub use crypto::SIGNATURE_ALGORITHMS;
@@ -67,13 +75,15 @@ pub use error::{
 };
 pub use platform::{
     CriticalSections, Expiry, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform,
-    PlatformKeyStore, SecretKey,
+    PlatformKeyStore, SecretKey, Signer, SignerError, TrustError, TrustVerifier,
 };
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use sign_in::LoopbackReceiver;
-pub use sign_in::{AuthorizationRequest, SignInOptions};
+pub use sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
 pub use state::{SessionState, SessionStates};
+pub use step_up::StepUp;
 pub use time::{Clock, SystemClock};
+pub use token_options::AccessTokenOptions;
 pub use user::User;
 
 /// The README's example compiles.

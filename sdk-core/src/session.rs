@@ -12,15 +12,17 @@ use std::{
 
 use crate::{
     account::{
-        AccessToken, AccountStore, Patience, Refresher, Revocations, SignOutOutcome, TokenRequest, sign_out,
+        AccessToken, AccountStore, Patience, Refresher, Revocations, SignOutOptions, SignOutOutcome,
+        TokenRequest, sign_out,
     },
     api::ApiClient,
     configuration::Configuration,
     error::Error,
-    platform::Platform,
+    platform::{BoundedSigner, KEY_STORE_LIMIT, Platform},
     provider::Provider,
     runtime::Executor,
-    sign_in::SignIn,
+    sign_in::{Polled, SignIn},
+    user::User,
     vault::{AccountId, Disk, SystemDisk, Vault},
 };
 
@@ -33,6 +35,7 @@ pub(crate) struct Session {
     pub(crate) sign_in: SignIn,
     pub(crate) api: ApiClient,
     pub(crate) executor: Executor,
+    patience: Patience,
 }
 
 impl Session {
@@ -42,6 +45,15 @@ impl Session {
     /// # Errors
     /// [`Error::Misconfigured`] if it is in use with another configuration.
     pub(crate) fn shared(configuration: Configuration, platform: Platform) -> Result<Arc<Self>, Error> {
+        Self::shared_in(configuration, platform, None)
+    }
+
+    /// The same, in a vault that was opened already.
+    pub(crate) fn shared_in(
+        configuration: Configuration,
+        platform: Platform,
+        vault: Option<Arc<Vault>>,
+    ) -> Result<Arc<Self>, Error> {
         static SHARED: Mutex<Vec<(PathBuf, Weak<Session>)>> = Mutex::new(Vec::new());
         let folder = absolute(&platform.vault_directory);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +71,10 @@ impl Session {
             }
             return Ok(session);
         }
-        let session = Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk))?;
+        let session = match vault {
+            Some(vault) => Self::open_in(configuration, platform, Patience::DEFAULT, vault),
+            None => Self::open(configuration, platform, Patience::DEFAULT, Arc::new(SystemDisk)),
+        }?;
         shared.push((folder, Arc::downgrade(&session)));
         Ok(session)
     }
@@ -72,16 +87,22 @@ impl Session {
         patience: Patience,
         disk: Arc<dyn Disk>,
     ) -> Result<Arc<Self>, Error> {
-        let id = AccountId {
-            issuer: configuration.issuer().to_owned(),
-            client_id: configuration.client_id().to_owned(),
-            account: configuration.account().to_owned(),
-        };
+        let vault = vault_of(&platform, disk);
+        Self::open_in(configuration, platform, patience, vault)
+    }
+
+    fn open_in(
+        configuration: Configuration,
+        platform: Platform,
+        patience: Patience,
+        vault: Arc<Vault>,
+    ) -> Result<Arc<Self>, Error> {
+        let id = AccountId::of(&configuration);
         let executor = Executor::of(platform.runtime)?;
-        let vault = Arc::new(Vault::new(platform.vault_directory, platform.key_store, disk));
+        let signer = vault.signer();
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
-        let provider = Arc::new(Provider::new(configuration, platform.clock)?);
+        let provider = Arc::new(Provider::new(configuration, platform.clock, signer, platform.trust)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
             store.clone(),
@@ -99,6 +120,7 @@ impl Session {
             refresher,
             revocations,
             executor,
+            patience,
         }))
     }
 
@@ -112,9 +134,33 @@ impl Session {
     }
 
     /// See [`sign_out`].
-    pub(crate) async fn sign_out(&self) -> Result<SignOutOutcome, Error> {
-        let limit = self.provider.request_timeout();
-        sign_out(&self.store, &self.refresher, &self.revocations, limit).await
+    pub(crate) async fn sign_out(&self, options: &SignOutOptions) -> Result<SignOutOutcome, Error> {
+        let outcome =
+            sign_out(&self.store, &self.provider, &self.refresher, &self.revocations, options).await;
+        self.sign_in.look_again();
+        outcome
+    }
+
+    /// Polls until the user has decided on the other device, or the code has expired. The waiting ends when the caller
+    /// goes away; a poll that was sent is finished.
+    pub(crate) async fn finish_device_sign_in(self: &Arc<Self>, id: &str) -> Result<User, Error> {
+        let id: Arc<str> = id.into();
+        let (session, of) = (self.clone(), id.clone());
+        let first = async move { session.sign_in.before_first_poll(&of).await };
+        // Made before each look at the vault: no change is missed between the look and the wait.
+        let mut changed = self.sign_in.changed();
+        let mut again = self.executor.run(first).await?;
+        loop {
+            let pause = self.patience.second.mul_f64(again.after.as_secs_f64());
+            self.executor.run_here(async { Ok(tokio::time::timeout(pause, changed).await.is_ok()) }).await?;
+            changed = self.sign_in.changed();
+            let (session, of) = (self.clone(), id.clone());
+            let poll = async move { session.sign_in.poll_device(&of, again.failures).await };
+            match self.executor.run(poll).await? {
+                Polled::SignedIn(user) => return Ok(user),
+                Polled::Again(next) => again = next,
+            }
+        }
     }
 
     /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for
@@ -141,6 +187,15 @@ fn absolute(folder: &std::path::Path) -> PathBuf {
 
 /// How long the end of the process waits for the provider to revoke what this process has queued.
 const REVOCATIONS: Duration = Duration::from_secs(5);
+
+/// The vault of this platform.
+pub(crate) fn vault_of(platform: &Platform, disk: Arc<dyn Disk>) -> Arc<Vault> {
+    let vault = Vault::new(platform.vault_directory.clone(), platform.key_store.clone(), disk);
+    Arc::new(match &platform.signer {
+        Some(signer) => vault.with_signer(BoundedSigner::new(signer.clone(), KEY_STORE_LIMIT)),
+        None => vault,
+    })
+}
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,8 +1,10 @@
 //! What the tests share: a device with a disk and a clock, a provider for it, and servers with certificates.
 
 mod clock;
+mod devices;
 mod disk;
 mod fault;
+pub(crate) mod hardware;
 pub(crate) mod log;
 mod proofs;
 mod provider;
@@ -23,6 +25,7 @@ use tempfile::TempDir;
 pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::fault::{Fault, Gate};
+pub(crate) use self::hardware::Hardware;
 pub(crate) use self::provider::FakeProvider;
 pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
@@ -39,6 +42,8 @@ pub(crate) struct Device {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) key_store: Arc<MemoryKeyStore>,
     pub(crate) disk: Arc<TestDisk>,
+    /// Of the processes that start from now on.
+    pub(crate) signer: Option<Arc<Hardware>>,
     folder: TempDir,
 }
 
@@ -51,6 +56,7 @@ impl Device {
             clock,
             key_store: Arc::default(),
             disk: Arc::default(),
+            signer: None,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -73,6 +79,8 @@ impl Device {
             clock: self.clock.clone(),
             runtime: None,
             critical_sections: None,
+            signer: self.signer.clone().map(|signer| signer as _),
+            trust: None,
         }
     }
 
@@ -132,18 +140,21 @@ const IMPATIENT: Patience = Patience {
     poll: Duration::from_millis(5),
     // A busy machine is no slow key store.
     first_reading: Duration::from_secs(600),
+    second: Duration::from_millis(1),
     ..Patience::DEFAULT
 };
 
 /// A new token, whatever the lifetime of the current one.
 pub(crate) fn a_new_one(session: &Session) -> TokenRequest {
-    TokenRequest { min_validity: Duration::ZERO, rejected: session.latest() }
+    TokenRequest { rejected: session.latest(), ..TokenRequest::default() }
 }
 
 /// An access token of this text.
 pub(crate) fn token(text: &str) -> AccessToken {
     let session = StoredSession {
         user: User::from_claims("ada".into(), serde_json::Map::new()),
+        authentication: crate::authentication::Authentication::default(),
+        id_token: None,
         refresh_token: None,
         access_token: Secret::new(text.into()),
         proof_key: None,
@@ -151,6 +162,7 @@ pub(crate) fn token(text: &str) -> AccessToken {
         knows_attempts: None,
         lifetime: None,
         scope: Vec::new(),
+        resources: Vec::new(),
         signed_in_at: 0,
         refreshes: 0,
         refusal: None,

@@ -13,7 +13,7 @@ use tokio::{
 };
 use url::Url;
 
-use super::{clock::TestClock, signer::Signer};
+use super::{clock::TestClock, devices::Devices, signer::Signer};
 use super::{
     fault::Fault,
     proofs::{Proofs, Proven, Refused},
@@ -41,6 +41,14 @@ pub(crate) struct State {
     pub(crate) hung: HashSet<&'static str>,
     /// What each answer asks to wait, in seconds.
     pub(crate) retry_after: Option<u64>,
+    /// Whether it has an endpoint for pushed requests, and requires them.
+    pub(crate) takes_pushed_requests: bool,
+    pub(crate) requires_pushed_requests: bool,
+    /// The status and challenge with which the API asks more of the user.
+    pub(crate) challenge: Option<(u16, &'static str)>,
+    pub(crate) devices: Devices,
+    /// By `request_uri`: what was pushed.
+    pushed: HashMap<String, HashMap<String, String>>,
     /// Claims to put into ID tokens in place of the right ones.
     pub(crate) claims: Value,
     pub(crate) requests: Vec<Seen>,
@@ -97,6 +105,11 @@ impl FakeProvider {
             overrides: HashMap::new(),
             hung: HashSet::new(),
             retry_after: None,
+            takes_pushed_requests: false,
+            requires_pushed_requests: false,
+            challenge: None,
+            devices: Devices::default(),
+            pushed: HashMap::new(),
             claims: json!({}),
             requests: Vec::new(),
             sessions: Vec::new(),
@@ -139,9 +152,13 @@ impl FakeProvider {
     /// What the browser does: the user signs in, and comes back to this address.
     pub(crate) fn authorize(&self, url: &str) -> String {
         let url = Url::parse(url).unwrap();
-        let query: HashMap<String, String> = url.query_pairs().into_owned().collect();
-        assert_eq!(query["code_challenge_method"], "S256");
+        let mut query: HashMap<String, String> = url.query_pairs().into_owned().collect();
         let mut state = self.state();
+        if let Some(uri) = query.get("request_uri") {
+            assert_eq!(query.len(), 2, "the client and the reference");
+            query = state.pushed.remove(uri).expect("it was pushed, and is used once");
+        }
+        assert_eq!(query["code_challenge_method"], "S256");
         state.serial += 1;
         let code = format!("code-{}", state.serial);
         state.nonces.insert(code.clone(), query["nonce"].clone());
@@ -251,11 +268,21 @@ impl FakeProvider {
             "/token" | "/token2" if seen.form["grant_type"] == "authorization_code" => {
                 state.exchange(&self.issuer, seen)
             }
+            "/token" if seen.form.contains_key("device_code") => {
+                state.exchange_device_code(&self.issuer, seen)
+            }
+            "/device" => state.devices.authorize(&self.issuer),
             "/token" | "/token2" => state.refresh(seen),
             "/revoke" => state.revoke(seen),
+            "/par" => {
+                let uri = format!("urn:ietf:params:oauth:request_uri:{}", state.pushed.len());
+                state.pushed.insert(uri.clone(), seen.form.clone());
+                (201, json!({ "request_uri": uri, "expires_in": 60 }))
+            }
             "/userinfo" if state.lets_in(seen) => {
                 (200, json!({ "sub": "ada", "name": "Ada", "email": "ada@example.com" }))
             }
+            "/api" if let Some((status, _)) = state.challenge => (status, json!({})),
             "/api" if state.lets_in(seen) => (200, json!({ "hello": "ada" })),
             "/userinfo" | "/api" => (401, json!({ "error": "invalid_token" })),
             _ => (404, json!({})),
@@ -273,6 +300,10 @@ impl FakeProvider {
             "jwks_uri": at("/jwks"),
             "revocation_endpoint": at("/revoke"),
             "userinfo_endpoint": at("/userinfo"),
+            "device_authorization_endpoint": state.devices.offered.then(|| at("/device")),
+            "end_session_endpoint": at("/end-session"),
+            "pushed_authorization_request_endpoint": state.takes_pushed_requests.then(|| at("/par")),
+            "require_pushed_authorization_requests": state.requires_pushed_requests,
             "response_types_supported": ["code"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": ["ES256"],
@@ -322,7 +353,9 @@ impl State {
             let nonce = if self.restless { format!("old-{}", self.serial) } else { nonce.clone() };
             headers += &format!("DPoP-Nonce: {nonce}\r\n");
         }
-        if let (401, Some((scheme, _))) = (status, seen.access_token()) {
+        if let Some((_, challenge)) = self.challenge.filter(|_| seen.path == "/api") {
+            headers += &format!("WWW-Authenticate: {challenge}\r\n");
+        } else if let (401, Some((scheme, _))) = (status, seen.access_token()) {
             let error = serde_json::from_str::<Value>(body).unwrap_or_default()["error"].take();
             let error = error.as_str().map(|error| format!(" error=\"{error}\"")).unwrap_or_default();
             headers += &format!("WWW-Authenticate: {scheme}{error}\r\n");
@@ -358,18 +391,27 @@ impl State {
                 return (400, json!({ "error": "invalid_grant" }));
             }
         }
+        let nonce = self.nonces[code].clone();
+        (200, self.begin_session(issuer, seen, Some(nonce)))
+    }
+
+    /// The tokens of a new session.
+    pub(super) fn begin_session(&mut self, issuer: &str, seen: &Seen, nonce: Option<String>) -> Value {
         self.sessions.push(Row { thumbprint: seen.thumbprint.clone(), ..Row::default() });
         let now = self.now() + self.ahead;
         let mut claims = json!({
-            "iss": issuer, "aud": form["client_id"], "sub": "ada", "name": "Ada", "nonce": self.nonces[code],
+            "iss": issuer, "aud": seen.form["client_id"], "sub": "ada", "name": "Ada",
             "iat": now, "exp": now + 300, "auth_time": now,
         });
+        if let Some(nonce) = nonce {
+            claims["nonce"] = nonce.into();
+        }
         for (name, value) in self.claims.as_object().unwrap() {
             claims[name] = value.clone();
         }
         let mut answer = self.tokens(self.sessions.len() - 1);
         answer["id_token"] = self.signer.sign(&claims).into();
-        (200, answer)
+        answer
     }
 
     /// The tokens of a session's present generation.

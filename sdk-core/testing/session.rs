@@ -1,8 +1,8 @@
 //! Shorter ways to a session's parts.
 
 use crate::{
-    AccessToken, Error, SessionInfo, SessionState, SessionStates,
-    account::{is_current, to_send},
+    AccessToken, Error, SessionInfo, SessionState, SessionStates, SignOutOptions, SignOutOutcome,
+    account::{TokenRequest, is_current, to_send},
     provider::RefreshRequest,
     session::Session,
     vault::{Account, StoredState},
@@ -21,6 +21,11 @@ impl Session {
         self.store.info()
     }
 
+    /// Signs out on this device and at the provider, not in the browser.
+    pub(crate) async fn sign_out_here(&self) -> Result<SignOutOutcome, Error> {
+        self.sign_out(&SignOutOptions::default()).await
+    }
+
     pub(crate) fn latest(&self) -> Option<AccessToken> {
         self.store.latest()
     }
@@ -31,7 +36,7 @@ impl Session {
 
     /// Steps 2 and 3 of a refresh: what to send, journalled.
     pub(crate) async fn begin(&self, knows_attempts: bool) -> Result<Option<RefreshRequest>, Error> {
-        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?, false))
+        Ok(to_send(&self.store.begin_refresh(knows_attempts).await?, &TokenRequest::default(), false))
     }
 
     /// Step 4 of a refresh: whether the token may be sent.

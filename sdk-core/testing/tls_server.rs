@@ -6,6 +6,7 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, PublicKeyData,
 };
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{NamedGroup, ProtocolVersion, SupportedProtocolVersion};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -123,12 +124,14 @@ impl Server {
     ) -> Self {
         let chain = std::iter::once(leaf.certificate.clone()).chain(sent_along.iter().cloned()).collect();
         let key = PrivateKeyDer::Pkcs8(leaf.key.serialize_der().into());
+        let key = tls_provider().key_provider.load_private_key(key).unwrap();
+        // Unlike `with_single_cert`, it takes any key: an impostor has another one than the certificate's.
+        let certified = SingleCertAndKey::from(CertifiedKey::new(chain, key));
         let config = rustls::ServerConfig::builder_with_provider(tls_provider())
             .with_protocol_versions(versions)
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(chain, key)
-            .unwrap();
+            .with_cert_resolver(Arc::new(certified));
         let acceptor = TlsAcceptor::from(Arc::new(config));
         let (listener, server) = Self::listen().await;
         let seen = server.seen.clone();

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 
-import { startProvider, startSdk, temporaryFolder, user } from './support.js';
+import { apis, clientId, startProvider, startSdk, temporaryFolder, user } from './support.js';
 
 for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'with' : 'without'} DPoP`, { timeout: 120_000 }, () => {
   let provider;
@@ -67,9 +67,78 @@ for (const dpop of [true, false]) describe(`the SDK at oidc-provider ${dpop ? 'w
   });
 
   it('signs out at the provider too', async () => {
-    assert.deepEqual(await sdk.do('sign-out'), { revoked: true });
+    assert.deepEqual(await sdk.do('sign-out'), { revoked: true, end_session: null });
     assert.match((await sdk.do('state')).state, /^SignedOut/);
     assert.match((await sdk.do('refresh 1')).error, /nobody is signed in/);
+  });
+});
+
+for (const pushed of ['offered', 'required', 'unknown']) describe(`authorization requests that are pushed, ${pushed}`, { timeout: 120_000 }, () => {
+  it('reach the provider before the browser, where it takes them, and the user signs in', async (test) => {
+    const provider = await startProvider({ pushed });
+    const vault = temporaryFolder();
+    const sdk = startSdk(provider.issuer, vault.folder);
+    test.after(async () => {
+      await sdk.end();
+      await provider.stop();
+      vault.remove();
+    });
+    const url = new URL((await sdk.do('start-sign-in')).url);
+    const inTheBrowser = [...url.searchParams.keys()];
+    if (pushed === 'unknown') assert.ok(inTheBrowser.includes('code_challenge'));
+    else assert.deepEqual(inTheBrowser, ['client_id', 'request_uri']);
+    assert.equal((await sdk.do('sign-in')).subject, user.username);
+  });
+});
+
+describe('tokens for one API', { timeout: 120_000 }, () => {
+  it('come from the provider by its name, are kept apart, and leave the session as it is where there are none', async (test) => {
+    const provider = await startProvider();
+    const vault = temporaryFolder();
+    const sdk = startSdk(provider.issuer, vault.folder, ...apis.flatMap((api) => ['--resource', api]));
+    test.after(async () => {
+      await sdk.end();
+      await provider.stop();
+      vault.remove();
+    });
+    await sdk.do('sign-in');
+    const [pay, chat] = [await sdk.do(`token-for ${apis[0]}`), await sdk.do(`token-for ${apis[1]}`)];
+    assert.equal(pay.resource, apis[0], JSON.stringify(pay));
+    assert.notEqual(pay.token, chat.token);
+    const before = provider.heard.length;
+    assert.equal((await sdk.do(`token-for ${apis[0]}`)).token, pay.token);
+    assert.equal(provider.heard.length, before, 'from memory');
+    assert.match((await sdk.do('token-for https://nobody.example/')).error, /not named when the user signed in/);
+    assert.equal(provider.heard.length, before, 'this provider would spend the refresh token before it refuses');
+    assert.match((await sdk.do('state')).state, /^SignedIn/);
+    const refreshed = await sdk.do('refresh 1');
+    assert.equal(refreshed.tokens, 1, JSON.stringify(refreshed));
+  });
+});
+
+describe("the provider's sign-out page", { timeout: 120_000 }, () => {
+  it('takes the ID token, the client and the way back', async (test) => {
+    const provider = await startProvider();
+    const vault = temporaryFolder();
+    const sdk = startSdk(provider.issuer, vault.folder);
+    test.after(async () => {
+      await sdk.end();
+      await provider.stop();
+      vault.remove();
+    });
+    await sdk.do('sign-in');
+    const { revoked, end_session: page } = await sdk.do('sign-out com.example.notes:/signed-out');
+    assert.equal(revoked, true);
+    const asked = new URL(page.url).searchParams;
+    assert.equal(asked.get('client_id'), clientId);
+    assert.equal(asked.get('state'), page.state);
+    assert.equal(asked.get('id_token_hint').split('.').length, 3);
+    const answer = await fetch(page.url);
+    assert.equal(answer.status, 200, await answer.clone().text());
+    assert.match(await answer.text(), /session\/end\/confirm/);
+    const foreign = new URL(page.url);
+    foreign.searchParams.set('post_logout_redirect_uri', 'com.evil.app:/x');
+    assert.equal((await fetch(foreign)).status, 400, 'the provider knows the ways back of this client');
   });
 });
 

@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-import Provider from 'oidc-provider';
+import Provider, { errors } from 'oidc-provider';
 
 const repository = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const built = join(repository, 'target', 'debug');
@@ -23,14 +23,19 @@ programs.peersGo = process.env.MOORLINE_PEERS_GO_BIN ?? join(dirname(programs.cl
 programs.sdkShell = process.env.MOORLINE_SDK_SHELL_BIN ?? join(dirname(programs.browse), 'sdk-shell');
 
 export const clientId = 'native-app';
+/** The APIs for which it issues tokens of their own (RFC 8707). */
+export const apis = ['https://pay.example/v1', 'https://chat.example/'];
 export const user = { username: 'ada', password: 'any password will do here', roles: [] };
 
 /**
  * Starts the provider on a free port, behind `issuer` if it is known by that, with DPoP and nonces or without either, with rotation
- * or without, and with a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers
- * what its token endpoint was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
+ * or without, with the device grant or without, with pushed authorization requests 'offered', 'required' or 'unknown', and with
+ * a grace period of so many milliseconds in which a used refresh token is taken again. `heard` gathers what its token endpoint
+ * was sent and took, `proofs` every proof that came to it, and `schemes` how access tokens came.
  */
-export async function startProvider({ issuer: known, dpop = true, rotation = true, grace = 0 } = {}) {
+export async function startProvider({
+  issuer: known, device = false, dpop = true, rotation = true, grace = 0, pushed = 'offered',
+} = {}) {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -42,7 +47,8 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
       application_type: 'native',
       token_endpoint_auth_method: 'none',
       redirect_uris: ['http://127.0.0.1/callback'],
-      grant_types: ['authorization_code', 'refresh_token'],
+      post_logout_redirect_uris: ['com.example.notes:/signed-out'],
+      grant_types: ['authorization_code', 'refresh_token', ...(device ? ['urn:ietf:params:oauth:grant-type:device_code'] : [])],
       response_types: ['code'],
     }],
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
@@ -53,7 +59,17 @@ export async function startProvider({ issuer: known, dpop = true, rotation = tru
     issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
     features: {
       devInteractions: { enabled: true },
+      deviceFlow: { enabled: device },
       revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        useGrantedResource: () => false,
+        getResourceServerInfo: (_context, resource) => {
+          if (!apis.includes(resource)) throw new errors.InvalidTarget();
+          return { scope: 'read write', audience: resource, accessTokenFormat: 'opaque' };
+        },
+      },
+      pushedAuthorizationRequests: { enabled: pushed !== 'unknown', requirePushedAuthorizationRequests: pushed === 'required' },
       dPoP: dpop ? { enabled: true, nonceSecret: randomBytes(32), requireNonce: () => true } : { enabled: false },
     },
   });

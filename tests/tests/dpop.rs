@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use moorline::{Error, Moorline, RequestHeaders, SessionState, TokenType};
+use moorline::{Error, Moorline, RequestHeaders, SessionState, SignOutOptions, TokenType};
 use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::oauth::{Answer, HandMade, Tokens, answer, attempt};
 use moorline_tests::sdk::CLIENT;
@@ -20,7 +20,7 @@ async fn everything_that_carries_a_token_carries_a_proof_of_its_own() -> Result<
     app.refresh(None).await?;
     app.user_info().await?;
     assert_eq!(world.notes(&app).await?.status, 200);
-    assert!(app.sign_out().await?.revoked);
+    assert!(app.sign_out(SignOutOptions::default()).await?.revoked);
 
     let mut ids = HashSet::new();
     let mut proofs = 0;
@@ -144,7 +144,7 @@ async fn headers_for_a_client_of_the_apps_own_serve_once_and_end_with_the_sessio
     let (now, later) = (headers(&app, &url).await?, headers(&app, &url).await?);
     assert_eq!(send(&now).await?.status, 200);
     assert_eq!(send(&now).await?.status, 401, "it was used");
-    app.sign_out().await?;
+    app.sign_out(SignOutOptions::default()).await?;
     assert_eq!(send(&later).await?.status, 401, "signing out ends the access token too");
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use moorline::{Configuration, HttpRequest};
+use moorline::{Configuration, HttpRequest, SignOutOptions};
 use moorline_tests::oauth::{HandMade, VERIFIER, answer, attempt};
 use moorline_tests::sdk::{self, Device};
 use moorline_tests::{Server, ServerOptions, binaries};
@@ -29,7 +29,7 @@ async fn the_sdk_takes_plain_http_on_loopback_where_it_was_asked_to() -> Result<
     sdk::sign_in(&app, dev, "ada").await?;
     app.refresh(None).await?;
     assert_eq!(app.send(HttpRequest::get(&server.url("/v1/notes"))).await?.status, 200);
-    assert!(app.sign_out().await?.revoked);
+    assert!(app.sign_out(SignOutOptions::default()).await?.revoked);
     Ok(())
 }
 

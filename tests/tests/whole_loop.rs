@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use moorline::{Error, HttpRequest, SessionState, SignInOptions, SignedOutReason};
+use anyhow::{Result, bail};
+use moorline::{Error, HttpRequest, SessionState, SignInOptions, SignOutOptions, SignedOutReason};
 use moorline_tests::oauth::{self, HandMade};
 use moorline_tests::world::TOKEN;
 use moorline_tests::{Consent, Landing, World, audit};
@@ -57,14 +57,14 @@ async fn a_user_signs_in_uses_the_api_refreshes_and_signs_out() -> Result<()> {
         "no refresh without need"
     );
 
-    assert!(app.sign_out().await?.revoked);
+    assert!(app.sign_out(SignOutOptions::default()).await?.revoked);
     assert!(matches!(app.state(), SessionState::SignedOut(SignedOutReason::ByUser)), "{:?}", app.state());
     assert!(matches!(app.access_token(Duration::ZERO).await, Err(Error::SignedOut(_))));
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_without_the_scope_can_not_delete_and_another_users_note_is_not_there() -> Result<()> {
+async fn a_missing_scope_is_a_step_up_and_another_users_note_is_not_there() -> Result<()> {
     let world = World::start().await?;
     let app = world.signed_in().await?;
     let notes = format!("{}/notes", world.server.dev().api);
@@ -72,10 +72,11 @@ async fn a_token_without_the_scope_can_not_delete_and_another_users_note_is_not_
         app.send(HttpRequest::post(&notes, "application/json", r#"{"title":"Mine","body":""}"#)).await?;
     let note = Url::parse(&notes)?.join(added.header("location").expect("201 says where"))?;
 
-    let refused = app.send(HttpRequest::new("DELETE", note.as_str())).await?;
-    assert_eq!(refused.status, 403, "{}", refused.text());
-    assert!(refused.header("content-type").is_some_and(|kind| kind.starts_with("application/problem+json")));
-    assert!(refused.header("www-authenticate").is_some_and(|why| why.contains("insufficient_scope")));
+    let delete = HttpRequest::new("DELETE", note.as_str());
+    let Err(Error::StepUpRequired(step_up)) = app.send(delete.clone()).await else { bail!("no step-up") };
+    assert_eq!(step_up.scope, ["notes.delete"]);
+    assert!(matches!(app.state(), SessionState::SignedIn(_)));
+    let before = app.access_token(Duration::ZERO).await?;
 
     let grace = HandMade::new(&world.server, "grace")?;
     let token = grace.tokens().await?.access_token;
@@ -85,6 +86,16 @@ async fn a_token_without_the_scope_can_not_delete_and_another_users_note_is_not_
     let theirs = oauth::answer(client.delete(note.clone()).bearer_auth(&token)).await?;
     assert_eq!(theirs.status, 404, "{}", theirs.body);
     assert_eq!(app.send(HttpRequest::get(note.as_str())).await?.status, 200);
+
+    let mut options = SignInOptions::default();
+    options.step_up = Some(step_up);
+    let request = app.start_sign_in(options).await?;
+    assert!(matches!(app.state(), SessionState::SignedIn(_)), "the session goes on meanwhile");
+    let callback = world.browser.sign_in(&request.url, world.server.dev().user("ada")?).await?;
+    app.finish_sign_in(callback.as_str()).await?;
+    assert_ne!(app.access_token(Duration::ZERO).await?.secret(), before.secret());
+    assert_eq!(app.send(delete).await?.status, 204);
+    assert_eq!(app.send(HttpRequest::get(note.as_str())).await?.status, 404);
     Ok(())
 }
 
@@ -194,7 +205,7 @@ async fn the_keys_survive_a_restart_and_old_access_tokens_with_them() -> Result<
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_who_is_signed_in_at_the_provider_signs_in_again_without_a_password() -> Result<()> {
     let world = World::start().await?;
-    world.signed_in().await?.sign_out().await?;
+    world.signed_in().await?.sign_out(SignOutOptions::default()).await?;
     let app = world.app()?;
     let request = app.start_sign_in(SignInOptions::default()).await?;
     let mut nobody = world.server.dev().user("ada")?.clone();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use moorline_ffi::{
-    AppCriticalSections, AppCriticalSectionsError, AppKeyStore, AppKeyStoreError, Client,
+    AccessTokenOptions, AppCriticalSections, AppCriticalSectionsError, AppKeyStore, AppKeyStoreError, Client,
     ClientConfiguration, ClientError, ErrorKind, Expiry, LoopbackHost, LoopbackReceiver, ReauthReason, Retry,
     SessionState, SignInOptions, StorageLostReason, StorageUnavailableReason, Vocabulary,
 };
@@ -24,7 +24,7 @@ use crate::provider::{Provider, REDIRECT_URI};
 
 /// Keys in memory.
 #[derive(Debug, Default)]
-struct Keys(Mutex<HashMap<String, Vec<u8>>>);
+pub(crate) struct Keys(Mutex<HashMap<String, Vec<u8>>>);
 
 impl Keys {
     /// A copy in which each key has this many bytes.
@@ -126,12 +126,13 @@ impl AppCriticalSections for Phone {
     }
 }
 
-fn configuration(provider: &Provider) -> ClientConfiguration {
+pub(crate) fn configuration(provider: &Provider) -> ClientConfiguration {
     ClientConfiguration {
         vocabulary: Vocabulary::Kotlin,
         issuer: provider.issuer.clone(),
         client_id: "notes".into(),
         redirect_uri: Some(REDIRECT_URI.into()),
+        resources: Vec::new(),
         scopes: vec!["offline_access".into()],
         pins: vec![],
         extra_root_pems: vec![],
@@ -152,14 +153,21 @@ fn open(
     sections: Option<Arc<dyn AppCriticalSections>>,
 ) -> Arc<Client> {
     let folder = folder.to_str().expect("it is text").to_owned();
-    Client::with_app_key_store(configuration(provider), folder, keys, sections).expect("it opens")
+    Client::with_app_key_store(configuration(provider), folder, keys, sections, None, None).expect("it opens")
 }
 
-fn options(redirect_uri: Option<String>) -> SignInOptions {
-    SignInOptions { login_hint: None, prompt: None, max_age: None, redirect_uri, extra: vec![] }
+pub(crate) fn options(redirect_uri: Option<String>) -> SignInOptions {
+    SignInOptions {
+        login_hint: None,
+        prompt: None,
+        max_age: None,
+        redirect_uri,
+        step_up: None,
+        extra: vec![],
+    }
 }
 
-async fn sign_in(provider: &Provider, client: &Client) {
+pub(crate) async fn sign_in(provider: &Provider, client: &Client) {
     let request = client.start_sign_in(options(None), None).await.expect("it starts");
     provider.opened(&request.url);
     let callback = format!("{REDIRECT_URI}?code=c1&state={}", request.state);
@@ -200,7 +208,7 @@ async fn a_stored_key_of_another_length_is_lost_storage_and_a_new_sign_in_works(
         let device = copy(&folder);
         let client = open(&provider, device.path(), keys.resized(bytes), None);
         let ClientError::Failed { kind, retry, .. } =
-            client.access_token(Duration::ZERO, None).await.expect_err("no vault opens with it");
+            client.access_token(any(), None).await.expect_err("no vault opens with it");
         let reason = StorageLostReason::KeyGone;
         assert_eq!((kind, retry), (ErrorKind::StorageLost { reason }, Retry::Never), "{bytes} bytes");
         let SessionState::NeedsReauth { reason: why } = client.state() else {
@@ -208,7 +216,7 @@ async fn a_stored_key_of_another_length_is_lost_storage_and_a_new_sign_in_works(
         };
         assert_eq!(why, ReauthReason::StorageLost { reason });
         sign_in(&provider, &client).await;
-        client.access_token(Duration::ZERO, None).await.expect("the new session has one");
+        client.access_token(any(), None).await.expect("the new session has one");
     }
 }
 
@@ -220,12 +228,12 @@ async fn a_key_store_that_hangs_is_busy_and_is_used_again_when_it_answers() {
     let client = open(&provider, device.path(), Arc::new(Hanging(Mutex::new(gate))), None);
     assert!(matches!(client.state(), SessionState::Locked), "opening waits for nothing");
     let ClientError::Failed { kind, retry, .. } =
-        client.access_token(Duration::ZERO, None).await.expect_err("it hangs");
+        client.access_token(any(), None).await.expect_err("it hangs");
     assert_eq!((kind, retry), (BUSY, Retry::Now));
     drop(open_gate);
     loop {
         let ClientError::Failed { kind, .. } =
-            client.access_token(Duration::ZERO, None).await.expect_err("the key is gone");
+            client.access_token(any(), None).await.expect_err("the key is gone");
         if kind != BUSY {
             assert_eq!(kind, ErrorKind::StorageLost { reason: StorageLostReason::KeyGone });
             break;
@@ -251,7 +259,7 @@ async fn a_refresh_begins_its_section_before_it_sends_and_each_section_ends_once
     refreshing.await.expect("it does not panic").expect("it refreshes");
     assert!(phone.ends().len() > before);
     assert!(phone.ends().iter().all(|ends| *ends == 1), "{:?}", phone.ends());
-    client.access_token(Duration::ZERO, None).await.expect("there is one in memory");
+    client.access_token(any(), None).await.expect("there is one in memory");
     assert!(phone.ends().iter().all(|ends| *ends == 1), "{:?}", phone.ends());
 }
 
@@ -274,7 +282,7 @@ async fn an_expiry_releases_the_lease_and_the_answer_is_stored_when_the_app_goes
     assert!(sent.contains(r#""suspended":true"#), "{sent}");
     held.release();
     let token = refreshing.await.expect("it does not panic").expect("it refreshes");
-    let stored = client.access_token(Duration::ZERO, None).await.expect("it was stored");
+    let stored = client.access_token(any(), None).await.expect("it was stored");
     assert_eq!(stored.secret, token.secret);
     phone.expire();
     assert!(phone.ends().iter().all(|ends| *ends == 1), "{:?}", phone.ends());
@@ -348,4 +356,9 @@ async fn a_port_that_is_in_use_is_named() {
         };
         assert!(what.contains("port"), "{what}");
     }
+}
+
+/// A token that is valid now.
+fn any() -> AccessTokenOptions {
+    AccessTokenOptions { min_validity: Duration::ZERO, resource: None, scope: Vec::new() }
 }

@@ -3,6 +3,7 @@
 
 mod app_code;
 mod documentation;
+mod hardware;
 mod provider;
 mod tls;
 
@@ -15,7 +16,8 @@ use std::{
 
 use moorline::{
     Error, HttpRequest, KeyStore, KeyStoreError, MemoryKeyStore, Moorline, Platform, ReauthReason, Retry,
-    SecretKey, SessionState, SignInOptions, SignedOutReason, StorageLostReason, StorageUnavailableReason,
+    SecretKey, SessionState, SignInOptions, SignOutOptions, SignedOutReason, StorageLostReason,
+    StorageUnavailableReason,
 };
 use moorline_ffi::{ClientError, ErrorKind, Retry as FfiRetry, Vocabulary};
 use serde_json::json;
@@ -189,7 +191,7 @@ async fn signed_out_never_signed_in_or_by_the_user() {
     assert_eq!(error, Error::SignedOut(SignedOutReason::NeverSignedIn));
     assert_facts(&error, "signed_out", Retry::Never, false);
     provider.sign_in(&moorline).await;
-    moorline.sign_out().await.expect("it signs out");
+    moorline.sign_out(SignOutOptions::default()).await.expect("it signs out");
     assert_eq!(token(&moorline).await, Error::SignedOut(SignedOutReason::ByUser));
 }
 
@@ -232,6 +234,24 @@ fn assert_needs_reauth(moorline: &Moorline, error: Error, reason: ReauthReason) 
     assert_facts(&error, "needs_reauth", Retry::Never, false);
     assert_eq!(error, Error::NeedsReauth(reason));
     assert_eq!(moorline.state(), SessionState::NeedsReauth(reason));
+}
+
+#[tokio::test]
+async fn step_up_required_when_an_api_asks_more_of_the_user() {
+    let (_device, provider, moorline) = signed_in().await;
+    let head = "WWW-Authenticate: DPoP error=\"insufficient_user_authentication\", acr_values=\"urn:mfa\", max_age=60\r\n";
+    provider.replace("/notes", Some(Response { status: 401, head, body: Vec::new() }));
+    let request = HttpRequest::get(&format!("{}/notes", provider.issuer));
+    let error = moorline.send(request).await.expect_err("the API asks for more");
+    assert_facts(&error, "step_up_required", Retry::Never, false);
+    let (kind, text) = crossed(&error, Vocabulary::Kotlin);
+    let ErrorKind::StepUpRequired { step_up } = kind else { panic!("{kind:?}") };
+    assert_eq!(
+        (step_up.acr_values, step_up.max_age),
+        (vec!["urn:mfa".into()], Some(Duration::from_secs(60)))
+    );
+    assert!(step_up.scope.is_empty() && text.contains("urn:mfa"), "{text}");
+    assert!(matches!(moorline.state(), SessionState::SignedIn(_)));
 }
 
 #[tokio::test]

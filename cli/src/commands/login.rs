@@ -1,23 +1,24 @@
 //! `moorline login`: settings, browser, callback.
 
+mod device;
 mod settings;
+mod steps;
 
 use std::time::Duration;
 
 use moorline::{
-    AuthorizationRequest, LoopbackReceiver, Moorline, Retry, SessionInfo, SessionState, SignInOptions,
-    TokenType, User,
+    AuthorizationRequest, LoopbackReceiver, Moorline, SessionInfo, SignInOptions, TokenType, User,
 };
 use serde_json::json;
 use tokio::time::Instant;
 use url::Url;
 
+use self::steps::{finish, has_started, makes_key_file, store_settings};
 use super::{Before, Context, Started, claims, named, rough, whole_seconds};
 use crate::arguments::Login;
 use crate::exit::Exit;
-use crate::failure::{Failure, whole};
+use crate::failure::Failure;
 use crate::paste;
-use crate::reasons;
 use crate::settings::{RedirectHost, Settings};
 
 pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit, Failure> {
@@ -30,7 +31,11 @@ pub(crate) async fn run(context: &Context<'_>, login: Box<Login>) -> Result<Exit
         settings::refuse_to_replace(context, before, &settings).await?;
     }
     let moorline = context.open_with(&settings, &login.parameter).await?;
-    let user = sign_in(context, &moorline, &login, &settings, stored).await?;
+    let user = if login.device {
+        device::sign_in(context, &moorline, &login, &settings, stored).await?
+    } else {
+        sign_in(context, &moorline, &login, &settings, stored).await?
+    };
     // It has succeeded, so that nothing is to be put back.
     if let Some(Started { settings: Before::Aside(damage, aside), .. }) = context.sign_in.take() {
         context.output.warn(format_args!("{damage}; they are in {} now", aside.display()));
@@ -56,19 +61,11 @@ async fn sign_in(
     options.prompt.clone_from(&login.prompt);
     options.max_age = login.max_age;
     options.redirect_uri = Some(receiver.redirect_uri().to_owned());
-    let timeout = login.timeout.min(LONGEST_WAIT);
+    let timeout = login.timeout.unwrap_or(TIMEOUT).min(LONGEST_WAIT);
     let deadline = Instant::now() + timeout;
-    let makes_key_file = settings.insecure_file_key && !context.profile.file_keys().exists();
+    let makes_key_file = makes_key_file(context, settings);
     let request = moorline.start_sign_in(options).await?;
-    // If this fails, the sign-in is deleted, and the settings are not stored.
-    *context.sign_in.borrow_mut() = Some(Started { settings: before, session: moorline.session_info() });
-    if makes_key_file {
-        context.output.warn(format_args!(
-            "the key of this session is in a plain file (--insecure-file-key); whoever can read {} can use the \
-             session",
-            context.profile.file_keys().display()
-        ));
-    }
+    has_started(context, moorline, before, makes_key_file);
     let printed = show(context, &request, receiver.redirect_uri(), login.no_browser)?;
     let expected = paste::Expected::new(
         receiver.redirect_uri(),
@@ -93,17 +90,8 @@ async fn sign_in(
     }
     // Before the code is sent: a session whose settings are lost could not be used.
     store_settings(context, settings)?;
-    finish(context, moorline, &callback, deadline.min(Instant::now() + CODE_LIFETIME)).await
-}
-
-/// Stores the settings; a damaged file is moved aside first.
-fn store_settings(context: &Context<'_>, settings: &Settings) -> Result<(), Failure> {
-    if let Some(started) = &mut *context.sign_in.borrow_mut()
-        && let Before::Damaged(damage) = &started.settings
-    {
-        started.settings = Before::Aside(damage.clone(), context.profile.move_settings_aside()?);
-    }
-    context.profile.keep(settings)
+    let deadline = deadline.min(Instant::now() + CODE_LIFETIME);
+    finish(context, moorline, deadline, async || moorline.finish_sign_in(&callback).await).await
 }
 
 /// `temporarily_unavailable` and `server_error` (RFC 6749 §4.1.2.1) say nothing about the user.
@@ -113,53 +101,6 @@ fn unavailable(callback: &str) -> Option<Failure> {
         |name: &str| url.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned());
     let code = value("error").filter(|code| code == "temporarily_unavailable" || code == "server_error")?;
     Some(Failure::ProviderUnavailable { code, description: value("error_description").unwrap_or_default() })
-}
-
-/// Tries again while the SDK keeps the sign-in and the code may still live.
-async fn finish(
-    context: &Context<'_>,
-    moorline: &Moorline,
-    callback: &str,
-    deadline: Instant,
-) -> Result<User, Failure> {
-    let (mut pause, mut unlikely) = (Duration::from_secs(1), 0);
-    loop {
-        let failure = match moorline.finish_sign_in(callback).await {
-            Ok(user) => return Ok(user),
-            Err(error) => Failure::from(error),
-        };
-        if !goes_on(moorline, &failure) {
-            return Err(failure);
-        }
-        let wait = match failure.retry() {
-            Retry::Now | Retry::WhenUnlocked => pause,
-            Retry::After(wait) => wait,
-            // Something has to change first: a page that answers in place of the provider, or this machine's clock.
-            _ => {
-                unlikely += 1;
-                pause
-            }
-        };
-        if unlikely > MOST_UNLIKELY {
-            return Err(Failure::CodeExpired(Box::new(failure)));
-        }
-        if Instant::now().checked_add(wait).is_none_or(|then| then > deadline) {
-            return Err(Failure::CodeExpired(Box::new(failure)));
-        }
-        context.output.hint(format_args!("{failure}. Retry in {} s; Ctrl-C ends.", whole(wait)));
-        // The user has read why.
-        reasons::forget_warnings();
-        tokio::time::sleep(wait).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-/// Whether the same callback may still finish the sign-in. The error's advice is for a call without a change, and says
-/// less than the SDK's state.
-fn goes_on(moorline: &Moorline, failure: &Failure) -> bool {
-    // The sign-in waits for another callback.
-    let is_of_the_callback = matches!(failure.refusal(), Some("invalid_callback" | "state_mismatch"));
-    moorline.state() == SessionState::SigningIn && !is_of_the_callback
 }
 
 /// Puts everything back as it was before a sign-in that has failed.
@@ -251,12 +192,11 @@ fn report(context: &Context<'_>, moorline: &Moorline, user: &User) -> Result<(),
     Ok(())
 }
 
+/// How long to wait for the browser, unless --timeout says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(300);
 /// The longest --timeout: a clock cannot be asked for much more than that.
 const LONGEST_WAIT: Duration = Duration::from_secs(365 * 86_400);
 /// The receiver's own limit, after ours.
 const LATE: Duration = Duration::from_secs(60);
 /// How long a code may be tried: most live for one minute (RFC 6749 §4.1.2 recommends ten at most).
 const CODE_LIFETIME: Duration = Duration::from_secs(60);
-const LONGEST_PAUSE: Duration = Duration::from_secs(8);
-/// How often to try again where the SDK advises against it.
-const MOST_UNLIKELY: u32 = 3;

@@ -1,6 +1,6 @@
 //! `moorline logout`: deletes the session on this machine first, then revokes it at the provider.
 
-use moorline::RevocationOutcome;
+use moorline::{RevocationOutcome, SignOutOptions};
 use serde_json::json;
 
 use super::{Context, one_line};
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 pub(crate) async fn run(context: &Context<'_>) -> Result<Exit, Failure> {
     let (settings, moorline) = context.open().await?;
-    let sign_out = moorline.sign_out().await?;
+    let sign_out = moorline.sign_out(SignOutOptions::default()).await?;
     let mut json = json!({
         "profile": context.profile.name(),
         "state": "signed_out",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moorline::{Moorline, TokenType};
+use moorline::{AccessTokenOptions, Moorline, TokenType};
 use serde_json::json;
 
 use super::{Context, whole_seconds};
@@ -16,7 +16,7 @@ pub(crate) async fn run(context: &Context<'_>, token: Token) -> Result<Exit, Fai
     if let Some([method, address]) = token.request.as_deref() {
         return for_request(context, &settings, &moorline, &token, [method, address]).await;
     }
-    let found = moorline.access_token(token.min_validity.unwrap_or(DEFAULT_VALIDITY)).await?;
+    let found = moorline.access_token(options(&token)).await?;
     check_validity(token.min_validity, found.expires_in())?;
     let json = json!({
         "access_token": found.secret(),
@@ -41,6 +41,14 @@ fn check_validity(asked: Option<Duration>, left: Option<Duration>) -> Result<(),
     }
 }
 
+fn options(token: &Token) -> AccessTokenOptions {
+    let mut options = AccessTokenOptions::from(token.min_validity.unwrap_or(DEFAULT_VALIDITY));
+    options.resource.clone_from(&token.resource);
+    options.scope =
+        token.scope.iter().flat_map(|scopes| scopes.split_whitespace()).map(str::to_owned).collect();
+    options
+}
+
 /// As header fields, one a line: `curl -H @-` reads them.
 async fn for_request(
     context: &Context<'_>,
@@ -56,8 +64,7 @@ async fn for_request(
     if let Some(nonce) = &token.nonce {
         moorline.learn_nonce(url.as_str(), nonce)?;
     }
-    let validity = token.min_validity.unwrap_or(DEFAULT_VALIDITY);
-    let headers = moorline.request_headers(method, url.as_str(), validity).await?;
+    let headers = moorline.request_headers(method, url.as_str(), options(token)).await?;
     check_validity(
         token.min_validity,
         moorline.session_info().and_then(|info| info.access_token_expires_in),

@@ -62,6 +62,7 @@ impl Failure {
             }
             Self::Usage(_) => "See `moorline --help` and `moorline COMMAND --help`.",
             Self::TimedOut(_) => "Run `moorline login` to try again; --timeout gives more time.",
+            Self::CodeNotEntered(_) => "Run `moorline login --device` to get a new code.",
             Self::ProviderUnavailable { .. } => "Nothing is lost. Run `moorline login` again in a minute.",
             Self::ShortLived { .. } => {
                 "Ask for less with --min-validity, or for longer tokens at the provider."
@@ -83,6 +84,10 @@ fn of_sdk(error: &Error) -> Option<&'static str> {
         Error::Untrusted { reason, .. } => of_tls(reason),
         Error::Cancelled => "Run `moorline login` to try again.",
         Error::SignedOut(_) | Error::NeedsReauth(_) => "Run `moorline login` to sign in.",
+        Error::StepUpRequired(_) => {
+            "The session is unchanged. Run `moorline login` with what the API asks for: --scope, or --parameter \
+             acr_values=…."
+        }
         Error::StorageUnavailable(reason) => of_storage(*reason),
         Error::StorageLost(_) => "Run `moorline login` to sign in again.",
         Error::PinMismatch(_) => {
@@ -115,6 +120,7 @@ fn of_tls(reason: &str) -> &'static str {
 /// For codes of OAuth (RFC 6749 §4.1.2.1 and §5.2) and of the SDK.
 fn of_refusal(code: &str) -> &'static str {
     match code {
+        "invalid_target" => "Name an API that the provider knows, with `moorline login --resource`.",
         "invalid_scope" => "Name the scopes that the provider has for this client, with --scope.",
         "invalid_client" | "unauthorized_client" => {
             "Check --client-id: it must be registered as a native (public) app, without a secret."
@@ -140,8 +146,19 @@ fn of_refusal(code: &str) -> &'static str {
             "Register the redirect URI http://127.0.0.1/callback for this client, or see --redirect-host and \
              --redirect-port."
         }
+        "key_gone" => "Run `moorline login` to sign in again.",
+        "another_user" => {
+            "The session is unchanged. Sign in as its user, or run `moorline login` to replace it."
+        }
         "issuer_mismatch" => {
             "Check --issuer. If it is right, the answer came from another provider: do not sign in there."
+        }
+        "device_grant_not_supported" => {
+            "Run `moorline login --no-browser` instead: the browser may be on another machine."
+        }
+        "expired_token" => "Run `moorline login --device` to get a new code.",
+        "invalid_device_authorization" => {
+            "Report it to who runs the provider, with the text above. `moorline login --no-browser` needs no code."
         }
         "invalid_id_token" | "invalid_userinfo" | "userinfo_refused" => {
             "Report it to who runs the provider, with the text above. `moorline check ISSUER` shows more."

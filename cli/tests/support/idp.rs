@@ -46,6 +46,8 @@ pub(crate) struct Rules {
     /// The same, for each request of the path.
     pub(crate) always: Option<(&'static str, &'static str)>,
     pub(crate) nonce: String,
+    /// What the device authorization endpoint answers, in place of the right answer; without a grant if it is `null`.
+    pub(crate) device: Option<Value>,
     /// The error code in the answers of `next` and `always`, if it is not `invalid_grant`.
     pub(crate) error: Option<&'static str>,
     /// How many bytes longer than that these answers are.
@@ -150,6 +152,7 @@ impl Shared {
         self.changed.notify_all();
         let (head, body) = match (scripted, path.as_str()) {
             (Some(scripted), _) => scripted,
+            (None, "/device") => ("200 OK", self.device_codes()),
             (None, "/token") => self.tokens(&body),
             (None, "/jwks") => ("200 OK", self.jwks()),
             (None, "/userinfo") => {
@@ -159,7 +162,8 @@ impl Shared {
             (None, path) if path.starts_with("/.well-known/") => ("200 OK", self.metadata()),
             _ => ("404 Not Found", json!({})),
         };
-        let body = body.to_string();
+        // A text is a page.
+        let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
         let _ = write!(
             &*stream,
             "HTTP/1.1 {head}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n\
@@ -176,8 +180,24 @@ impl Shared {
             "token_endpoint": at("/token"),
             "jwks_uri": at("/jwks"),
             "userinfo_endpoint": at("/userinfo"),
+            "device_authorization_endpoint": self.offers_devices().then(|| at("/device")),
             "revocation_endpoint": at("/revoke"),
             "id_token_signing_alg_values_supported": ["ES256"],
+        })
+    }
+
+    fn offers_devices(&self) -> bool {
+        self.state.lock().unwrap().rules.device != Some(Value::Null)
+    }
+
+    fn device_codes(&self) -> Value {
+        let changed = self.state.lock().unwrap().rules.device.clone();
+        let page = format!("{}/enter", self.issuer);
+        changed.unwrap_or_else(|| {
+            json!({
+                "device_code": "d3v1ce", "user_code": "WDJB-MJHT", "verification_uri": page,
+                "verification_uri_complete": format!("{page}?user_code=WDJB-MJHT"), "expires_in": 600, "interval": 1,
+            })
         })
     }
 

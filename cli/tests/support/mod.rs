@@ -147,8 +147,14 @@ impl Said {
     /// Asserts the class of the error, in a text that the user can act on.
     pub(crate) fn failed_with(&self, code: i32, text: &str) {
         assert_eq!(self.code, code, "{}{}", self.out, self.err);
-        assert!(self.err.contains("error: ") && self.err.contains(text), "{}", self.err);
         assert!(self.out.is_empty(), "{}", self.out);
+        self.failed_after_code(code, text);
+    }
+
+    /// The same, after something was printed.
+    pub(crate) fn failed_after_code(&self, code: i32, text: &str) {
+        assert_eq!(self.code, code, "{}", self.err);
+        assert!(self.err.contains("error: ") && self.err.contains(text), "{}", self.err);
         assert!(!self.err.contains('\x1b') && !self.err.contains("panicked"), "{}", self.err);
     }
 }

@@ -6,6 +6,7 @@ use crate::{
     dpop::{Credentials, ProofKey, TokenType},
     secret::Secret,
     time::{Clock, Lifetime},
+    token_options::{AccessTokenOptions, Narrowing},
     vault::StoredSession,
 };
 
@@ -17,6 +18,8 @@ pub struct AccessToken {
     expires_in: Option<Duration>,
     lifetime: Option<Duration>,
     subject: Arc<str>,
+    /// `None` if it has all that was granted.
+    narrowing: Option<Arc<Narrowing>>,
 }
 
 impl AccessToken {
@@ -39,6 +42,21 @@ impl AccessToken {
     /// Remaining lifetime when returned, or `None` if the provider sent no `expires_in`.
     pub const fn expires_in(&self) -> Option<Duration> {
         self.expires_in
+    }
+
+    /// The API that it is for, if it was asked for by [`AccessTokenOptions::resource`].
+    pub fn resource(&self) -> Option<&str> {
+        self.narrowing.as_ref()?.resource.as_deref()
+    }
+
+    /// The scopes that it was narrowed to by [`AccessTokenOptions::scope`]; empty if it has all that were granted.
+    pub fn narrowed_scope(&self) -> &[String] {
+        self.narrowing.as_ref().map_or(&[], |narrowing| &narrowing.scope)
+    }
+
+    /// Another token of its kind.
+    pub(crate) fn replacement(self) -> TokenRequest {
+        TokenRequest { min_validity: Duration::ZERO, narrowing: self.narrowing.clone(), rejected: Some(self) }
     }
 
     /// Whether `other` belongs to the same user.
@@ -74,6 +92,7 @@ pub(super) struct HeldToken {
     subject: Arc<str>,
     ends: Option<Duration>,
     lifetime: Option<Duration>,
+    narrowing: Option<Arc<Narrowing>>,
 }
 
 impl HeldToken {
@@ -85,7 +104,13 @@ impl HeldToken {
             subject: session.user.subject.as_str().into(),
             ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
             lifetime: session.lifetime.as_ref().map(Lifetime::whole),
+            narrowing: None,
         }
+    }
+
+    /// The same for a narrower token of the session: as if it were the session's own.
+    pub(super) fn narrowed(session: &StoredSession, narrowing: Arc<Narrowing>, clock: &dyn Clock) -> Self {
+        Self { narrowing: Some(narrowing), ..Self::of(session, clock) }
     }
 
     /// The remaining lifetime, or `None` if the provider sent no `expires_in`.
@@ -119,6 +144,7 @@ impl HeldToken {
             expires_in: self.remaining(now),
             lifetime: self.lifetime,
             subject: self.subject.clone(),
+            narrowing: self.narrowing.clone(),
         }
     }
 }
@@ -130,14 +156,31 @@ pub(crate) struct TokenRequest {
     pub(crate) min_validity: Duration,
     /// Not this one: the API rejected it, or the caller wants a new one.
     pub(crate) rejected: Option<AccessToken>,
+    /// `None` for one with all that was granted.
+    pub(crate) narrowing: Option<Arc<Narrowing>>,
 }
 
 impl TokenRequest {
+    pub(crate) fn of(options: &AccessTokenOptions) -> Self {
+        let narrowing = Narrowing::of(options).map(Arc::new);
+        Self { min_validity: options.min_validity, rejected: None, narrowing }
+    }
+
+    /// Whether both ask for the same kind of token.
+    pub(super) fn asks_for_the_same(&self, other: &Self) -> bool {
+        self.narrowing == other.narrowing
+    }
+
+    /// Whether a token has just what is asked for, whatever its lifetime.
+    pub(super) fn is_for(&self, token: &AccessToken) -> bool {
+        self.narrowing == token.narrowing
+    }
+
     /// Whether a token that a refresh has just brought is good enough.
     pub(super) fn accepts(&self, token: &AccessToken) -> bool {
         let is_rejected = self.rejected.as_ref().is_some_and(|rejected| rejected.token == token.token);
         let lasts = token.expires_in.is_none_or(|left| left >= attainable(self.min_validity, token.lifetime));
-        lasts && !is_rejected
+        lasts && !is_rejected && self.is_for(token)
     }
 }
 

@@ -145,7 +145,8 @@ pub(super) const fn failure_of(error: &NetError) -> Failure {
         NetError::PinMismatch(_)
         | NetError::Untrusted { .. }
         | NetError::NotAllowed(_)
-        | NetError::RateLimited(_) => Failure::NotSent,
+        | NetError::RateLimited(_)
+        | NetError::NoProof(_) => Failure::NotSent,
     }
 }
 

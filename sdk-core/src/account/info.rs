@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{dpop::TokenType, user::User};
+use crate::{authentication::Authentication, dpop::TokenType, user::User};
 
 /// What is known about the session; nothing of it is secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,8 @@ use crate::{dpop::TokenType, user::User};
 pub struct SessionInfo {
     /// Who is signed in.
     pub user: User,
+    /// How and when the user authenticated.
+    pub authentication: Authentication,
     /// The scopes that were granted.
     pub scope: Vec<String>,
     /// Remaining lifetime of the access token: zero if it has expired, `None` if the provider sent no `expires_in`.

@@ -2,12 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{
+    decision::{Action, Verdict, decide},
+    documents::keep,
+    evidence::{answered, dropped, of_another_user},
+};
 use crate::{
+    configuration::Configuration,
     dpop::{ProofKey, TokenType},
-    provider::{Metadata, RefreshRequest, Tokens},
+    error::Error,
+    provider::{Metadata, Provider, RefreshRequest, Tokens, names_another_user},
     secret::Secret,
     time::Lifetime,
-    vault::{Revocation, StoredSession},
+    token_options::Narrowing,
+    vault::{Account, Change, Revocation, StoredSession, StoredState},
 };
 
 /// Tokens that were issued for a refresh token.
@@ -25,6 +33,9 @@ pub(super) struct Issued {
     /// The sign-in that the session came from, and its user.
     pub(super) login_state: Secret,
     pub(super) subject: String,
+    /// What the access token was narrowed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) narrowing: Option<Narrowing>,
 }
 
 impl Issued {
@@ -51,38 +62,81 @@ pub(super) fn issued(
         login_state: sending.login_state.clone(),
         subject: sending.subject.clone(),
         with_attempt: sending.attempt.is_some(),
+        narrowing: sending.narrowing.as_deref().cloned(),
     }
+}
+
+/// Steps 7 and 12, under the vault's lock: the tokens replace the token that was sent, or are dropped. Returns the
+/// session with them, or `None` if it has gone on without them.
+pub(super) fn settle(
+    account: &mut Account,
+    issued: &Issued,
+    provider: &Provider,
+) -> Change<Result<Option<Box<StoredSession>>, Error>> {
+    let action = decide(answered(&issued.sent, Verdict::Issued, account));
+    if action != Action::Store {
+        return dropped(action, account, issued.revocation(), &issued.login_state);
+    }
+    let Some(kept) = account.state.kept_session() else { return Change::Keep(Ok(None)) };
+    let configuration = provider.configuration();
+    let (issuer, client_id) = (configuration.issuer(), configuration.client_id());
+    let id_token = issued.tokens.id_token.as_ref();
+    if id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, &kept.user.subject))
+    {
+        return of_another_user(account, issued.revocation(), issued.login_state.clone());
+    }
+    let mut stored = Box::new(kept.clone());
+    put_successor(&mut stored, issued, configuration);
+    stored.refusal = None;
+    keep(provider, account);
+    account.state = StoredState::SignedIn(stored.clone());
+    Change::Write(Ok(Some(stored)))
+}
+
+/// The session as if its access token were the narrower one that has come.
+pub(super) fn narrowed(
+    stored: &StoredSession,
+    issued: &Issued,
+    configuration: &Configuration,
+) -> StoredSession {
+    let mut session = stored.clone();
+    put_access_token(&mut session, &issued.tokens, &issued.began, configuration);
+    session
+}
+
+fn put_access_token(
+    stored: &mut StoredSession,
+    tokens: &Tokens,
+    began: &Lifetime,
+    configuration: &Configuration,
+) {
+    stored.access_token = tokens.access_token.clone();
+    if let Some(token_type) = tokens.token_type {
+        stored.bearer_access_token = token_type == TokenType::Bearer && configuration.allows_bearer();
+    }
+    stored.lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
 }
 
 /// Puts the tokens into the session. A response without a refresh token leaves the old one in force (RFC 6749 §6). A
 /// bound session keeps its key whatever the token type. An access token that is now called a bearer token is sent as
 /// one only if the app accepts those; otherwise it is sent with proofs as before. (An API may refuse it then. A
-/// successor that was thrown away would cost the session.)
-pub(super) fn successor_of(
-    Issued { tokens, began, knows_attempts, .. }: &Issued,
-    bearer_accepted: bool,
-) -> impl FnOnce(&mut StoredSession) + Send + 'static {
-    let knows_attempts = *knows_attempts;
-    let token_type = tokens.token_type;
-    let (access_token, refresh_token) = (tokens.access_token.clone(), tokens.refresh_token.clone());
-    let lifetime = tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in));
-    let scope = tokens.scope.clone();
-    move |stored| {
-        stored.access_token = access_token;
-        stored.bearer_access_token = match token_type {
-            Some(token_type) => token_type == TokenType::Bearer && bearer_accepted,
-            None => stored.bearer_access_token,
-        };
-        stored.lifetime = lifetime;
-        stored.refreshes += 1;
-        if let Some(refresh_token) =
-            refresh_token.filter(|token| Some(token) != stored.refresh_token.as_ref())
-        {
-            stored.refresh_token = Some(refresh_token);
-            stored.knows_attempts = Some(knows_attempts);
+/// successor that was thrown away would cost the session.) A narrower access token leaves the session's own in place.
+fn put_successor(stored: &mut StoredSession, issued: &Issued, configuration: &Configuration) {
+    let Issued { tokens, began, knows_attempts, narrowing, .. } = issued;
+    if narrowing.is_none() {
+        put_access_token(stored, tokens, began, configuration);
+        if let Some(scope) = &tokens.scope {
+            stored.scope.clone_from(scope);
         }
-        if let Some(scope) = scope {
-            stored.scope = scope;
-        }
+    }
+    stored.refreshes += 1;
+    if let Some(refresh_token) =
+        tokens.refresh_token.as_ref().filter(|token| Some(*token) != stored.refresh_token.as_ref())
+    {
+        stored.refresh_token = Some(refresh_token.clone());
+        stored.knows_attempts = Some(*knows_attempts);
+    }
+    if tokens.id_token.is_some() {
+        stored.id_token.clone_from(&tokens.id_token);
     }
 }

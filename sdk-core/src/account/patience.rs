@@ -13,6 +13,8 @@ pub(crate) struct Patience {
     pub(crate) poll: Duration,
     /// How long the first reading of the vault may delay its caller: so short that a user does not notice.
     pub(crate) first_reading: Duration,
+    /// How long one second lasts of the time between two polls of a device grant.
+    pub(crate) second: Duration,
 }
 
 impl Patience {
@@ -22,5 +24,6 @@ impl Patience {
         longest: Duration::from_secs(5),
         poll: Duration::from_millis(50),
         first_reading: Duration::from_millis(100),
+        second: Duration::from_secs(1),
     };
 }

@@ -8,11 +8,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{
     access_token::{AccessToken, TokenRequest},
-    decision::{Action, Event, Failure, Verdict, decide},
-    documents::{keep, keep_wait, metadata},
-    evidence::{answered, dropped, end, failure_of, note, of_another_user, reason_of, record_of, verdict_of},
+    decision::{Action, Event, Failure, decide},
+    documents::{keep_wait, metadata},
+    evidence::{answered, end, failure_of, note, reason_of, record_of, verdict_of},
     guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
-    issued::{Issued, issued, successor_of},
+    issued::{Issued, issued, narrowed, settle},
+    lost_key::{end_of_lost_key, is_gone},
     patience::Patience,
     revocations::Revocations,
     single_flight::{SingleFlight, TokenSource, access_token},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     dpop::is_about_the_proof,
     error::{Error, ReauthReason, StorageLostReason},
-    provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse, names_another_user},
+    provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
@@ -99,7 +100,7 @@ impl Refresher {
             self.store.stored_state().await?;
             rejected = self.store.latest();
         }
-        self.access_token(TokenRequest { min_validity: Duration::ZERO, rejected }).await
+        self.access_token(rejected.map_or_else(TokenRequest::default, AccessToken::replacement)).await
     }
 
     /// Waits until no refresh is under way, and stores what could not be stored before.
@@ -112,6 +113,9 @@ impl Refresher {
         // Another process may have refreshed already.
         let state = self.store.stored_state().await?;
         let refused_before = state.refreshable().is_some_and(|session| session.refusal.is_some());
+        if let (Some(narrowing), Some(session)) = (&request.narrowing, state.kept_session()) {
+            narrowing.check(&session.scope, &session.resources)?;
+        }
         match state.session() {
             Some(stored) => match self.store.fitting(stored, request) {
                 Some(token) => Ok(token),
@@ -145,7 +149,10 @@ impl Refresher {
             if matches!(round, Err(Error::RateLimited { .. })) {
                 keep_wait(&self.store, &self.provider).await;
             }
-            if let Settled::Stored(token) = round? {
+            if let Settled::Stored(token) = round?
+                // What another call could not store may be for another API.
+                && request.is_for(&token)
+            {
                 if token.expires_in() != Some(Duration::ZERO) {
                     self.revocations.send_later();
                     return Ok(token);
@@ -176,7 +183,7 @@ impl Refresher {
         if let Some(token) = live.and_then(|session| self.store.fitting(session, request)) {
             return Ok(Settled::Stored(token));
         }
-        let sending = to_send(&begun, refused_before);
+        let sending = to_send(&begun, request, refused_before);
         match (decide(Event::Begun { held: stored.refresh_token.as_ref() }), sending) {
             (Action::Journal, Some(sending)) if sending.attempt.is_some() => {
                 let _critical = self.store.begin_critical();
@@ -225,6 +232,7 @@ impl Refresher {
         sending: &RefreshRequest,
         guard: &mut Guard,
     ) -> Result<Settled, Error> {
+        let _in_use = self.provider.keep_key(sending.proof_key.as_ref());
         let started = self.store.clock().monotonic();
         let mut pauses = self.patience.pauses.iter();
         loop {
@@ -241,7 +249,7 @@ impl Refresher {
             let (failure, error, asked) = match self.provider.refresh(metadata, sending).await {
                 Ok(TokenResponse::Issued(tokens)) => {
                     // A success counts even if another process sends meanwhile: it needs no lease.
-                    let settled = self.settle(issued(metadata, sending, *tokens, began)).await?;
+                    let settled = self.settle(issued(metadata, sending, *tokens, began).into()).await?;
                     if let Guard::Lease { lease, .. } = guard {
                         self.store.clear_sent(lease).await;
                     }
@@ -265,6 +273,9 @@ impl Refresher {
                 }
                 Err(error) => {
                     tracing::info!(%error, "a refresh got no response");
+                    if let Some(key) = sending.proof_key.as_ref().filter(|_| is_gone(&error)) {
+                        return Err(end_of_lost_key(&self.store, key).await);
+                    }
                     (failure_of(&error), error.into(), None)
                 }
             };
@@ -280,33 +291,18 @@ impl Refresher {
     }
 
     /// Steps 7 and 12: tokens came. Under the vault's lock, they replace the token that was sent, or are dropped.
-    async fn settle(&self, issued: Issued) -> Result<Settled, Error> {
-        let Issued { sent, login_state, tokens, .. } = &issued;
-        let (sent, login_state, revocation) = (sent.clone(), login_state.clone(), issued.revocation());
-        let unused = revocation.clone();
-        let successor = successor_of(&issued, self.provider.configuration().allows_bearer());
-        let (id_token, provider) = (tokens.id_token.clone(), self.provider.clone());
-        let settled = self.store.update_reserved(to_save(&issued), move |account| {
-            let action = decide(answered(&sent, Verdict::Issued, account));
-            if action != Action::Store {
-                return dropped(action, account, revocation, &login_state);
-            }
-            let Some(kept) = account.state.kept_session() else { return Change::Keep(Ok(None)) };
-            let configuration = provider.configuration();
-            let (issuer, client_id, subject) =
-                (configuration.issuer(), configuration.client_id(), &kept.user.subject);
-            if id_token.is_some_and(|token| names_another_user(token.expose(), issuer, client_id, subject)) {
-                return of_another_user(account, revocation, login_state);
-            }
-            let mut stored = Box::new(kept.clone());
-            successor(&mut stored);
-            stored.refusal = None;
-            keep(&provider, account);
-            account.state = StoredState::SignedIn(stored.clone());
-            Change::Write(Ok(Some(stored)))
-        });
+    async fn settle(&self, issued: Arc<Issued>) -> Result<Settled, Error> {
+        let (provider, answer) = (self.provider.clone(), issued.clone());
+        let settled =
+            self.store.update_reserved(to_save(&issued), move |account| settle(account, &answer, &provider));
         match settled.await {
-            Ok(Ok(Some(stored))) => Ok(Settled::Stored(self.store.hand_out(&stored))),
+            Ok(Ok(Some(stored))) => Ok(Settled::Stored(match &issued.narrowing {
+                Some(narrowing) => {
+                    let narrowed = narrowed(&stored, &issued, self.provider.configuration());
+                    self.store.keep_narrowed(&narrowed, narrowing.clone())
+                }
+                None => self.store.hand_out(&stored),
+            })),
             Ok(Ok(None)) => {
                 self.revocations.send_later();
                 Ok(Settled::StartOver)
@@ -317,7 +313,7 @@ impl Refresher {
             }
             // The session is gone from this device, and there is no queue.
             Err(Error::StorageLost(StorageLostReason::Damaged)) => {
-                self.revocations.send_unqueued(unused);
+                self.revocations.send_unqueued(issued.revocation());
                 Err(Error::StorageLost(StorageLostReason::Damaged))
             }
             Err(error) => {
@@ -384,6 +380,10 @@ impl Refresher {
         refusal: &Refusal,
         exclusive: bool,
     ) -> Result<Settled, Error> {
+        // About what was asked for, not about the session.
+        if sending.narrowing.is_some() && !refusal.is_invalid_grant() {
+            return Err(refusal.clone().into());
+        }
         let (sent, refused) = (sending.token.clone(), refusal.clone());
         let (record, refused_before) = (record_of(refusal, self.store.clock()), sending.refused_before);
         let settled = self.store.update(WhenLost::Fail, move |account| {
@@ -420,6 +420,9 @@ impl Refresher {
         stored: &StoredSession,
         request: &TokenRequest,
     ) -> Result<Settled, Error> {
+        if request.narrowing.is_some() {
+            return Err(Error::refused("no_refresh_token", "a narrower token needs a refresh token"));
+        }
         let token = self.store.hand_out(stored);
         if token.expires_in() != Some(Duration::ZERO) {
             if request.rejected.is_none() {
@@ -440,7 +443,7 @@ impl Refresher {
     }
 }
 
-pub(crate) fn to_send(begun: &Begun, refused_before: bool) -> Option<RefreshRequest> {
+pub(crate) fn to_send(begun: &Begun, request: &TokenRequest, refused_before: bool) -> Option<RefreshRequest> {
     let stored = begun.state.refreshable()?;
     Some(RefreshRequest {
         token: stored.refresh_token.clone()?,
@@ -448,6 +451,7 @@ pub(crate) fn to_send(begun: &Begun, refused_before: bool) -> Option<RefreshRequ
         proof_key: stored.proof_key.clone(),
         login_state: stored.login_state.clone(),
         subject: stored.user.subject.clone(),
+        narrowing: request.narrowing.clone(),
         refused_before,
     })
 }

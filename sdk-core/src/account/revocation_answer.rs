@@ -24,7 +24,7 @@ pub enum RevocationOutcome {
     Queued,
     /// The provider has no revocation endpoint: the token stays valid there until it expires.
     NotOffered,
-    /// There was no token to revoke: nobody was signed in, or the token was lost with the vault.
+    /// There was no token to revoke: nobody was signed in, or the token was lost with the vault or with its key.
     NothingToRevoke,
 }
 

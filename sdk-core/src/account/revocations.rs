@@ -11,6 +11,7 @@ use tokio::{sync::watch, time::timeout};
 
 use super::{
     documents::metadata,
+    lost_key::is_gone,
     revocation_answer::{RevocationAnswer, RevocationOutcome},
     store::AccountStore,
 };
@@ -58,7 +59,14 @@ impl Revocations {
         }
     }
 
-    /// The same, in the background: the network seems to work at present.
+    /// The same, and waits until also those have their answer that are being sent already.
+    pub(crate) async fn send_all(&self) {
+        let mut in_flight = self.in_flight.subscribe();
+        self.send().await;
+        let _ = in_flight.wait_for(Vec::is_empty).await;
+    }
+
+    /// Sends all that is queued in the background: the network seems to work at present.
     pub(crate) fn send_later(self: &Arc<Self>) {
         let new = self.store.take_queued();
         let mut owed = (!new.is_empty()).then(|| Counted::begin(self.clone(), |this| &this.owed));
@@ -153,18 +161,16 @@ impl Revocations {
         Ok(())
     }
 
-    /// Whether it is still queued, and leaves the current session alone. A provider that knows attempts is known to
-    /// end one session of a user and no others. With other providers, the revocation stays queued until this user
-    /// signs out, or another one signs in.
+    /// Whether it is still queued, and leaves the current session alone, and those of the other accounts of this
+    /// client. A provider that knows attempts is known to end one session of a user and no others. With other
+    /// providers, the revocation stays queued until this user signs out, or another one signs in.
     async fn may_send(&self, metadata: &Metadata, revocation: &Revocation) -> Result<bool, Error> {
         let (revocation, apart) = (revocation.clone(), metadata.refresh_attempt_supported);
-        let allowed = self.store.read(move |account| {
-            account.is_some_and(|account| {
-                account.revocations.iter().any(|queued| queued.token == revocation.token)
-                    && !revocation.may_end(&account.state, apart)
-            })
+        let allowed = self.store.read_beside(move |account, beside| {
+            account.revocations.iter().any(|queued| queued.token == revocation.token)
+                && !beside.iter().any(|account| revocation.may_end(&account.state, apart))
         });
-        allowed.await
+        Ok(allowed.await?.unwrap_or(false))
     }
 
     /// # Errors
@@ -175,7 +181,11 @@ impl Revocations {
         };
         let hint = if revocation.is_refresh_token { "refresh_token" } else { "access_token" };
         let (token, key) = (&revocation.token, revocation.proof_key.as_ref());
-        Ok(RevocationAnswer::read(&self.provider.revoke(endpoint, token, hint, key).await?))
+        match self.provider.revoke(endpoint, token, hint, key).await {
+            // Without its proof, nobody revokes it, and nobody uses it.
+            Err(error) if is_gone(&error) => Ok(RevocationAnswer::Final(RevocationOutcome::NothingToRevoke)),
+            answer => Ok(RevocationAnswer::read(&answer?)),
+        }
     }
 
     /// Takes the revocation off the queue, or records what became of it.

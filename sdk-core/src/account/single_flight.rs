@@ -17,7 +17,15 @@ type Outcome = Result<AccessToken, Error>;
 
 /// The refresh that is under way, if there is one.
 #[derive(Debug, Default)]
-pub(crate) struct SingleFlight(Mutex<Option<watch::Receiver<Option<Outcome>>>>);
+pub(crate) struct SingleFlight(Mutex<Option<Flight>>);
+
+/// A refresh that is under way.
+#[derive(Debug, Clone)]
+struct Flight {
+    /// What its caller asked for.
+    request: TokenRequest,
+    outcome: watch::Receiver<Option<Outcome>>,
+}
 
 /// What has at most one refresh under way.
 pub(crate) trait TokenSource: Send + Sync + 'static {
@@ -40,7 +48,7 @@ impl SingleFlight {
         let flight = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(mut flight) = flight {
             // An error means that it panicked: it is over, too.
-            let _ = flight.wait_for(Option::is_some).await;
+            let _ = flight.outcome.wait_for(Option::is_some).await;
         }
     }
 }
@@ -50,16 +58,22 @@ impl SingleFlight {
 pub(crate) async fn access_token<S: TokenSource>(source: &Arc<S>, request: TokenRequest) -> Outcome {
     // More than once: the refresh that was joined may serve a caller that accepts the token we rejected, or that needs
     // it for a shorter time.
-    for _ in 0..TRIES {
+    let mut tries = 0;
+    while tries < TRIES {
         if let Some(token) = source.held(&request).await {
             return Ok(token);
         }
         let (mut flight, ours) = join(source, &request)?;
-        let outcome = match flight.wait_for(Option::is_some).await {
+        let outcome = match flight.outcome.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone(),
             // It panicked.
             Err(_) => None,
         };
+        // What came of it is another caller's, whose token is for another API.
+        if !flight.request.asks_for_the_same(&request) {
+            continue;
+        }
+        tries += 1;
         let token = outcome.unwrap_or_else(|| Err(runtime::internal()))?;
         // A provider may answer with the token that it issued before; then there is no other.
         if ours || request.accepts(&token) {
@@ -70,16 +84,14 @@ pub(crate) async fn access_token<S: TokenSource>(source: &Arc<S>, request: Token
 }
 
 /// The refresh that is under way, or else a new one; and whether it was started for this caller.
-fn join<S: TokenSource>(
-    source: &Arc<S>,
-    request: &TokenRequest,
-) -> Result<(watch::Receiver<Option<Outcome>>, bool), Error> {
+fn join<S: TokenSource>(source: &Arc<S>, request: &TokenRequest) -> Result<(Flight, bool), Error> {
     let mut flight = source.flight().0.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(flight) = &*flight {
         return Ok((flight.clone(), false));
     }
-    let (publish, receiver) = watch::channel(None);
-    *flight = Some(receiver.clone());
+    let (publish, outcome) = watch::channel(None);
+    let ours = Flight { request: request.clone(), outcome };
+    *flight = Some(ours.clone());
     // If the work cannot be started, it is dropped, and so ends the flight.
     drop(flight);
     let landing = Landing { source: source.clone(), publish };
@@ -88,7 +100,7 @@ fn join<S: TokenSource>(
         let outcome = landing.source.refresh(&request).await;
         landing.publish(outcome);
     })?;
-    Ok((receiver, true))
+    Ok((ours, true))
 }
 
 /// Ends the flight, also if it panics.
@@ -110,7 +122,7 @@ impl<S: TokenSource> Drop for Landing<S> {
     fn drop(&mut self) {
         let mut flight = self.source.flight().0.lock().unwrap_or_else(PoisonError::into_inner);
         // Not a flight that started since.
-        if flight.as_ref().is_some_and(|flight| flight.same_channel(&self.publish.subscribe())) {
+        if flight.as_ref().is_some_and(|flight| flight.outcome.same_channel(&self.publish.subscribe())) {
             *flight = None;
         }
     }

@@ -1,6 +1,7 @@
 //! What is stored of one account: in the vault, in memory, and as the state that an app sees.
 
 use std::{
+    collections::HashMap,
     fmt,
     sync::{Arc, Mutex, PoisonError, RwLock, mpsc},
     time::Duration,
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     access_token::{AccessToken, HeldToken, TokenRequest},
+    id_token::IdToken,
     info::SessionInfo,
 };
 use crate::{
@@ -20,6 +22,7 @@ use crate::{
     secret::Secret,
     state::{SessionState, SessionStates, StateEvent, StateMachine},
     time::{Clock, from_unix_seconds},
+    token_options::Narrowing,
     vault::{
         Account, AccountId, Begun, Change, Lease, Opened, SentBefore, StoredSession, StoredState, Updated,
         Vault, VaultError, WhenLost,
@@ -46,6 +49,8 @@ pub(crate) struct AccountStore {
 /// What is kept of the session in memory.
 struct Memory {
     token: HeldToken,
+    /// Narrower tokens of the session.
+    narrowed: HashMap<Arc<Narrowing>, HeldToken>,
     session: StoredSession,
 }
 
@@ -114,9 +119,10 @@ impl AccountStore {
     /// What an app may know about the session.
     pub(crate) fn info(&self) -> Option<SessionInfo> {
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        let Memory { token, session } = memory.as_ref()?;
+        let Memory { token, session, .. } = memory.as_ref()?;
         Some(SessionInfo {
             user: session.user.clone(),
+            authentication: session.authentication.clone(),
             scope: session.scope.clone(),
             access_token_expires_in: token.remaining(self.clock.monotonic()),
             token_type: TokenType::of(session.access_token_key()),
@@ -130,12 +136,37 @@ impl AccountStore {
         })
     }
 
+    /// The ID token in memory.
+    pub(crate) fn id_token(&self) -> Option<IdToken> {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        memory.as_ref()?.session.id_token.clone().map(IdToken::new)
+    }
+
     /// The access token in memory, if it fits the request.
     pub(crate) fn held(&self, request: &TokenRequest) -> Option<AccessToken> {
         let now = self.clock.monotonic();
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
-        let token = &memory.as_ref()?.token;
+        let memory = memory.as_ref()?;
+        let token = match &request.narrowing {
+            Some(narrowing) => memory.narrowed.get(narrowing)?,
+            None => &memory.token,
+        };
         token.fits(request, now).then(|| token.hand_out(now))
+    }
+
+    /// Keeps a narrower token in memory, for as long as the session lives. `session` has it as its own.
+    pub(super) fn keep_narrowed(&self, session: &StoredSession, narrowing: Narrowing) -> AccessToken {
+        let narrowing = Arc::new(narrowing);
+        let token = HeldToken::narrowed(session, narrowing.clone(), &*self.clock);
+        let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(memory) =
+            memory.as_mut().filter(|memory| memory.session.login_state == session.login_state)
+        {
+            let now = self.clock.monotonic();
+            memory.narrowed.retain(|_, token| token.remaining(now) != Some(Duration::ZERO));
+            memory.narrowed.insert(narrowing, token.clone());
+        }
+        token.hand_out(self.clock.monotonic())
     }
 
     /// The access token in memory, whatever its remaining lifetime.
@@ -146,6 +177,9 @@ impl AccountStore {
 
     /// The access token of a stored session, if it fits the request.
     pub(super) fn fitting(&self, stored: &StoredSession, request: &TokenRequest) -> Option<AccessToken> {
+        if request.narrowing.is_some() {
+            return self.held(request);
+        }
         let (token, now) = (HeldToken::of(stored, &*self.clock), self.clock.monotonic());
         token.fits(request, now).then(|| token.hand_out(now))
     }
@@ -190,6 +224,23 @@ impl AccountStore {
         let read = self.on_vault(move |vault| {
             let snapshot = vault.read()?;
             Ok((snapshot.reading, snapshot.state(&id), look(snapshot.contents.account(&id))))
+        });
+        let (reading, state, seen) = read.await?;
+        self.observe(reading, &state);
+        Ok(seen)
+    }
+
+    /// The same, with all accounts of the same client at the same issuer.
+    pub(super) async fn read_beside<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Account, &[&Account]) -> T + Send + 'static,
+    ) -> Result<Option<T>, Error> {
+        let id = self.id.clone();
+        let read = self.on_vault(move |vault| {
+            let snapshot = vault.read()?;
+            let beside: Vec<&Account> = snapshot.contents.beside(&id).collect();
+            let seen = snapshot.contents.account(&id).map(|account| look(account, &beside));
+            Ok((snapshot.reading, snapshot.state(&id), seen))
         });
         let (reading, state, seen) = read.await?;
         self.observe(reading, &state);
@@ -355,9 +406,11 @@ impl AccountStore {
     fn remember(&self, session: Option<&StoredSession>) {
         let mut memory = self.memory.write().unwrap_or_else(PoisonError::into_inner);
         *memory = session.map(|session| {
-            let held = memory.take().map(|memory| memory.token).filter(|held| held.is_of(session));
+            let before = memory.take().filter(|memory| memory.session.login_state == session.login_state);
+            let (held, narrowed) = before.map(|memory| (memory.token, memory.narrowed)).unzip();
+            let held = held.filter(|held| held.is_of(session));
             let token = held.unwrap_or_else(|| HeldToken::of(session, &*self.clock));
-            Memory { token, session: session.clone() }
+            Memory { token, narrowed: narrowed.unwrap_or_default(), session: session.clone() }
         });
     }
 }

@@ -10,7 +10,7 @@ use crate::{error::Error, secret::Secret, wiped::WipedBytes};
 pub(super) struct Unsaved {
     store: Arc<AccountStore>,
     /// The answer that could not be saved beside the vault either.
-    memory: Mutex<Option<Issued>>,
+    memory: Mutex<Option<Arc<Issued>>>,
 }
 
 impl Unsaved {
@@ -21,7 +21,7 @@ impl Unsaved {
     /// Keeps an answer: nobody else has these tokens. Without an attempt it is saved beside the vault, where the next
     /// holder of the lease finds it. (A provider that knows attempts would send it again.) If that fails, it stays in
     /// memory.
-    pub(super) async fn keep(&self, issued: Issued) {
+    pub(super) async fn keep(&self, issued: Arc<Issued>) {
         if let Some((sent, answer)) = to_save(&issued) {
             match self.store.save_answer(&sent, answer).await {
                 Ok(()) => return,
@@ -34,15 +34,15 @@ impl Unsaved {
     }
 
     /// Takes the answer that is only in memory.
-    pub(super) fn take(&self) -> Option<Issued> {
+    pub(super) fn take(&self) -> Option<Arc<Issued>> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The answer to `sent`, a token of the vault, that was saved beside it.
-    pub(super) async fn saved(&self, sent: &Secret) -> Result<Option<Issued>, Error> {
+    pub(super) async fn saved(&self, sent: &Secret) -> Result<Option<Arc<Issued>>, Error> {
         let opened = self.store.saved_answer(sent).await?;
         let issued = opened.and_then(|opened| serde_json::from_slice::<Issued>(&opened.contents).ok());
-        Ok(issued.filter(|issued| issued.sent == *sent))
+        Ok(issued.filter(|issued| issued.sent == *sent).map(Arc::new))
     }
 
     /// Removes the answer to `sent` that was saved: it is settled.

@@ -7,10 +7,10 @@ use url::Url;
 
 use super::message::{HttpRequest, HttpResponse};
 use crate::{
-    account::{AccessToken, AccountStore, Refresher, TokenRequest},
+    account::{AccessToken, AccountStore, Refresher, TokenRequest, end_of_lost_key, is_gone},
     dpop::refuses_proof,
     error::Error,
-    net::{Request, Response, wants_other_token},
+    net::{NetError, Request, Response, wants_other_token},
     provider::Provider,
 };
 
@@ -34,14 +34,18 @@ impl ApiClient {
     /// Sends an app's request with the access token.
     pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         let request = self.checked(request)?;
-        Ok(self.authenticated(request).await?.into())
+        let response = self.authenticated(request).await?;
+        match self.step_up(response.status, &response.headers) {
+            Some(step_up) => Err(Error::StepUpRequired(step_up)),
+            None => Ok(response.into()),
+        }
     }
 
     /// Sends `request` with the access token, and a proof if it is bound. If the API wants another token, it is sent
     /// once more with a new one of the same user; if there is none, the API's own response is returned.
     pub(super) async fn authenticated(&self, request: Request) -> Result<Response, Error> {
         // So that it does not expire on its way.
-        let token_request = TokenRequest { min_validity: TRAVEL_TIME, rejected: None };
+        let token_request = TokenRequest { min_validity: TRAVEL_TIME, ..TokenRequest::default() };
         let token = self.refresher.access_token(token_request).await?;
         let response = self.send_with(&request, &token).await?;
         // A new token does not help against a proof that is refused, nor where more of the user is asked for.
@@ -52,8 +56,7 @@ impl ApiClient {
         {
             return Ok(response);
         }
-        let token_request = TokenRequest { min_validity: Duration::ZERO, rejected: Some(token.clone()) };
-        match self.refresher.access_token(token_request).await {
+        match self.refresher.access_token(token.clone().replacement()).await {
             Ok(newer) if newer.has_subject_of(&token) => self.send_with(&request, &newer).await,
             // Another user has signed in meanwhile, and this request is not theirs.
             Ok(_) => Ok(response),
@@ -65,7 +68,18 @@ impl ApiClient {
     }
 
     async fn send_with(&self, request: &Request, token: &AccessToken) -> Result<Response, Error> {
-        self.provider.send(request, token.credentials()).await.map_err(|error| error.of_app_request())
+        match self.provider.send(request, token.credentials()).await {
+            Ok(response) => Ok(response),
+            Err(error) => Err(self.not_sent(token, error).await),
+        }
+    }
+
+    /// The error of a request that has no response. If the token's key is gone, the session ends.
+    pub(super) async fn not_sent(&self, token: &AccessToken, error: NetError) -> Error {
+        match token.credentials().key {
+            Some(key) if is_gone(&error) => end_of_lost_key(&self.store, key).await,
+            _ => error.of_app_request(),
+        }
     }
 
     fn checked(&self, request: HttpRequest) -> Result<Request, Error> {

@@ -3,6 +3,7 @@
 mod client;
 mod message;
 mod request_headers;
+mod step_up;
 mod user_info;
 
 pub(crate) use self::client::ApiClient;

@@ -1,9 +1,9 @@
 //! The headers that carry the access token, for apps with an HTTP client of their own.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use super::client::{ApiClient, method_of};
-use crate::{account::TokenRequest, error::Error, secret::Secret};
+use crate::{account::TokenRequest, error::Error, secret::Secret, token_options::AccessTokenOptions};
 
 /// The header fields that authenticate one request. `Debug` never shows them.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,13 +36,17 @@ impl ApiClient {
         &self,
         method: &str,
         url: &str,
-        min_validity: Duration,
+        options: &AccessTokenOptions,
     ) -> Result<RequestHeaders, Error> {
         let url = self.address_for_tokens(url)?;
         let method = method_of(method)?;
-        let token = self.refresher.access_token(TokenRequest { min_validity, rejected: None }).await?;
+        let token = self.refresher.access_token(TokenRequest::of(options)).await?;
         let credentials = token.credentials();
-        let (authorization, dpop) = self.provider.headers(&method, &url, credentials.key, token.as_secret());
+        let headers = self.provider.headers(&method, &url, credentials.key, token.as_secret()).await;
+        let (authorization, dpop) = match headers {
+            Ok(headers) => headers,
+            Err(error) => return Err(self.not_sent(&token, error).await),
+        };
         Ok(RequestHeaders { authorization, dpop })
     }
 

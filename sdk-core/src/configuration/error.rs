@@ -28,6 +28,8 @@ pub(crate) enum ConfigurationError {
          scope as one item, without spaces"
     )]
     Scope(String),
+    #[error("the resource {0:?} is not an absolute URI without a fragment (RFC 8707 section 2)")]
+    Resource(String),
     #[error("the account name is empty, longer than 128 bytes or has control characters")]
     Account,
     #[error("a time-out of zero lets nothing through; use one second or more")]

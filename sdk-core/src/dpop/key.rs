@@ -10,7 +10,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::{
-    crypto::{self, Es256Key},
+    crypto::{self, Es256Key, P256Point},
     secret::Secret,
 };
 
@@ -20,9 +20,23 @@ use crate::{
 pub(crate) struct ProofKey(Arc<Inner>);
 
 struct Inner {
-    /// PKCS #8 in base64url: what the vault keeps.
+    /// What the vault keeps: PKCS #8 in base64url, or a [reference](SignerKey::stored).
     stored: Secret,
-    key: Es256Key,
+    key: Key,
+}
+
+enum Key {
+    /// It is here.
+    Software(Es256Key),
+    /// It is in the platform's signer.
+    InSigner(SignerKey),
+}
+
+/// A key in the platform's signer, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SignerKey {
+    pub(crate) id: String,
+    pub(crate) point: P256Point,
 }
 
 /// What a proof is for.
@@ -37,11 +51,36 @@ pub(crate) struct Proven<'a> {
     pub(crate) issued_at: i64,
 }
 
+/// A proof, as far as this process can make it.
+pub(crate) enum Proof<'a> {
+    /// For the `DPoP` header.
+    Signed(Secret),
+    /// The platform's signer has to sign it.
+    ToSign(UnsignedProof, &'a SignerKey),
+}
+
+/// A proof without its signature.
+pub(crate) struct UnsignedProof(String);
+
 impl ProofKey {
-    /// Generates a key.
+    /// Generates a key in this process.
     pub(crate) fn generate() -> Self {
         let stored = Secret::new(URL_SAFE_NO_PAD.encode(&*Es256Key::generate()));
         Self::try_from(stored).expect("a key that was just made can be read")
+    }
+
+    /// The key of this name and public key, which the platform's signer has generated.
+    pub(crate) fn in_signer(id: String, point: P256Point) -> Self {
+        let key = SignerKey { id, point };
+        Self(Arc::new(Inner { stored: key.stored(), key: Key::InSigner(key) }))
+    }
+
+    /// The key in the platform's signer, if it is there.
+    pub(crate) fn of_signer(&self) -> Option<&SignerKey> {
+        match &self.0.key {
+            Key::Software(_) => None,
+            Key::InSigner(key) => Some(key),
+        }
     }
 
     /// The public key's thumbprint, `jkt` (RFC 7638, RFC 9449 §6).
@@ -50,8 +89,19 @@ impl ProofKey {
         thumbprint_of(&x, &y)
     }
 
-    /// A fresh proof (RFC 9449 §4.2), for the `DPoP` header.
-    pub(crate) fn prove(&self, proven: &Proven<'_>) -> Secret {
+    /// A fresh proof (RFC 9449 §4.2).
+    pub(crate) fn prove(&self, proven: &Proven<'_>) -> Proof<'_> {
+        let unsigned = self.unsigned(proven);
+        match &self.0.key {
+            Key::Software(key) => {
+                let signature = key.sign(unsigned.message());
+                Proof::Signed(unsigned.signed(&signature))
+            }
+            Key::InSigner(key) => Proof::ToSign(unsigned, key),
+        }
+    }
+
+    fn unsigned(&self, proven: &Proven<'_>) -> UnsignedProof {
         let [x, y] = self.coordinates();
         let header = json!({
             "typ": "dpop+jwt", "alg": "ES256", "jwk": { "kty": "EC", "crv": "P-256", "x": x, "y": y },
@@ -69,14 +119,46 @@ impl ProofKey {
             claims["nonce"] = nonce.into();
         }
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(&claims));
-        let signature = self.0.key.sign(signed.as_bytes());
-        Secret::new(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+        UnsignedProof(format!("{}.{}", part(&header), part(&claims)))
     }
 
     fn coordinates(&self) -> [String; 2] {
-        let point = self.0.key.point();
+        let point = match &self.0.key {
+            Key::Software(key) => key.point(),
+            Key::InSigner(key) => key.point,
+        };
         [&point[1..33], &point[33..]].map(|coordinate| URL_SAFE_NO_PAD.encode(coordinate))
+    }
+}
+
+impl UnsignedProof {
+    /// What is signed (RFC 7515 §5.1).
+    pub(crate) fn message(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The proof, for the `DPoP` header.
+    pub(crate) fn signed(self, signature: &[u8; 64]) -> Secret {
+        Secret::new(format!("{}.{}", self.0, URL_SAFE_NO_PAD.encode(signature)))
+    }
+}
+
+impl SignerKey {
+    /// A name for a new key.
+    pub(crate) fn new_id() -> String {
+        format!("moorline-proof-{}", URL_SAFE_NO_PAD.encode(crypto::random::<16>()))
+    }
+
+    /// What the vault keeps: `signer:`, the public key and the name. No PKCS #8 text begins like this: base64url has no
+    /// colon.
+    fn stored(&self) -> Secret {
+        Secret::new(format!("{IN_SIGNER}{}:{}", URL_SAFE_NO_PAD.encode(self.point), self.id))
+    }
+
+    fn read(reference: &str) -> Option<Self> {
+        let (point, id) = reference.split_once(':')?;
+        let point = crypto::p256_point(&URL_SAFE_NO_PAD.decode(point).ok()?)?;
+        (!id.is_empty()).then(|| Self { id: id.to_owned(), point })
     }
 }
 
@@ -108,8 +190,12 @@ impl TryFrom<Secret> for ProofKey {
     type Error = NoKey;
 
     fn try_from(stored: Secret) -> Result<Self, NoKey> {
+        if let Some(reference) = stored.expose().strip_prefix(IN_SIGNER) {
+            let key = Key::InSigner(SignerKey::read(reference).ok_or(NoKey)?);
+            return Ok(Self(Arc::new(Inner { stored, key })));
+        }
         let pkcs8 = Zeroizing::new(URL_SAFE_NO_PAD.decode(stored.expose()).map_err(|_| NoKey)?);
-        let key = Es256Key::from_pkcs8(&pkcs8).ok_or(NoKey)?;
+        let key = Key::Software(Es256Key::from_pkcs8(&pkcs8).ok_or(NoKey)?);
         Ok(Self(Arc::new(Inner { stored, key })))
     }
 }
@@ -133,3 +219,6 @@ impl fmt::Debug for ProofKey {
         f.write_str("[redacted key]")
     }
 }
+
+/// What a reference to a key in the platform's signer begins with.
+const IN_SIGNER: &str = "signer:";

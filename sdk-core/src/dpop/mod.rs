@@ -2,8 +2,9 @@
 //! request.
 //!
 //! The key is generated when a sign-in starts and is sealed in the vault with it, then with the session, and with the
-//! revocations that a sign-out leaves behind. Each send has a new proof, also of the same request: no two share a
-//! `jti`.
+//! revocations that a sign-out leaves behind. Where the platform has a signer, the key is generated there and never
+//! leaves it: the vault then holds its name and its public key. Each send has a new proof, also of the same request: no
+//! two share a `jti`.
 
 mod key;
 mod peers;
@@ -18,4 +19,7 @@ pub(crate) use self::sender::secret_value;
 pub(crate) use self::sender::{Credentials, Sender, is_about_the_proof, refuses_proof};
 pub use self::token_type::TokenType;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::{key::Proven, peers::Peers};
+pub(crate) use self::{
+    key::{Proof, Proven},
+    peers::Peers,
+};

@@ -8,11 +8,12 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{
-    key::{ProofKey, Proven, as_sent},
+    key::{Proof, ProofKey, Proven, SignerKey, as_sent},
     peers::Peers,
 };
 use crate::{
     net::{NetError, Request, Response, Transport, challenges},
+    platform::{BoundedSigner, KeyInUse, SignerError},
     secret::Secret,
     time::{Clock, unix_seconds},
     wiped,
@@ -23,6 +24,7 @@ pub(crate) struct Sender {
     transport: Transport,
     clock: Arc<dyn Clock>,
     peers: Peers,
+    signer: Option<BoundedSigner>,
 }
 
 /// Who sends: nothing of this is sent without the rest.
@@ -42,8 +44,28 @@ struct Known {
 }
 
 impl Sender {
-    pub(crate) fn new(transport: Transport, clock: Arc<dyn Clock>) -> Self {
-        Self { transport, clock, peers: Peers::default() }
+    pub(crate) fn new(transport: Transport, clock: Arc<dyn Clock>, signer: Option<BoundedSigner>) -> Self {
+        Self { transport, clock, peers: Peers::default(), signer }
+    }
+
+    /// Generates a key for a new session: in the platform's signer if it has one.
+    pub(crate) async fn new_key(&self) -> Result<ProofKey, SignerError> {
+        let Some(signer) = &self.signer else { return Ok(ProofKey::generate()) };
+        let id = SignerKey::new_id();
+        let point = signer.generate(&id).await?;
+        Ok(ProofKey::in_signer(id, point))
+    }
+
+    /// Deletes a key that nothing refers to.
+    pub(crate) async fn discard_key(&self, key: &ProofKey) {
+        if let (Some(signer), Some(key)) = (&self.signer, key.of_signer()) {
+            signer.discard(&key.id).await;
+        }
+    }
+
+    /// Keeps a key from being deleted while the result lives. `None` if it is not in the signer.
+    pub(crate) fn keep_key(&self, key: Option<&ProofKey>) -> Option<KeyInUse> {
+        Some(self.signer.as_ref()?.keep(&key?.of_signer()?.id))
     }
 
     /// Sends `request` and reads its answer. Where that refuses the proof, and says something new to put into one (a
@@ -56,7 +78,8 @@ impl Sender {
         let mut left = SENDS_AGAIN;
         loop {
             let known = self.known(request.url());
-            let answer = self.transport.send(signed(request.clone(), credentials, &known)).await?;
+            let signed = self.signed(request.clone(), credentials, &known).await?;
+            let answer = self.transport.send(signed).await?;
             self.peers.learn(request.url(), &answer, &*self.clock);
             let again = credentials.key.is_some() && left > 0 && refuses_proof(&answer);
             if !(again && self.known(request.url()).differs_from(&known)) {
@@ -68,15 +91,18 @@ impl Sender {
 
     /// The values of the headers for a request that the app itself sends: `Authorization`, and `DPoP` if the token is
     /// bound.
-    pub(crate) fn headers(
+    pub(crate) async fn headers(
         &self,
         method: &Method,
         url: &Url,
         key: Option<&ProofKey>,
         access_token: &Secret,
-    ) -> (Secret, Option<Secret>) {
-        let proof = key.map(|key| proof(key, method, url, Some(access_token), &self.known(url)));
-        (authorization(key, access_token), proof)
+    ) -> Result<(Secret, Option<Secret>), NetError> {
+        let proof = match key {
+            Some(key) => Some(self.proof(key, method, url, Some(access_token), &self.known(url)).await?),
+            None => None,
+        };
+        Ok((authorization(key, access_token), proof))
     }
 
     /// Takes in a nonce that the app itself received.
@@ -87,6 +113,42 @@ impl Sender {
     /// The time at the server of `url`, in Unix seconds, where it has said so.
     pub(crate) fn time_at(&self, url: &Url) -> Option<i64> {
         self.peers.time(url, &*self.clock)
+    }
+
+    async fn signed(
+        &self,
+        mut request: Request,
+        Credentials { key, access_token }: Credentials<'_>,
+        known: &Known,
+    ) -> Result<Request, NetError> {
+        if let Some(key) = key {
+            let proof = self.proof(key, request.method(), request.url(), access_token, known).await?;
+            request = request.header(DPOP, secret_value(&proof));
+        }
+        if let Some(token) = access_token {
+            request = request.header(header::AUTHORIZATION, secret_value(&authorization(key, token)));
+        }
+        Ok(request)
+    }
+
+    /// A key of this process signs at once, where its caller is; one in the signer on another thread.
+    async fn proof(
+        &self,
+        key: &ProofKey,
+        method: &Method,
+        url: &Url,
+        access_token: Option<&Secret>,
+        known: &Known,
+    ) -> Result<Secret, NetError> {
+        let nonce = known.nonce.as_deref();
+        match key.prove(&Proven { method, url, access_token, nonce, issued_at: known.time }) {
+            Proof::Signed(proof) => Ok(proof),
+            Proof::ToSign(unsigned, key) => {
+                let Some(signer) = &self.signer else { return Err(NetError::NotAllowed(NO_SIGNER.into())) };
+                let signature = signer.sign(&key.id, key.point, unsigned.message().to_vec()).await?;
+                Ok(unsigned.signed(&signature))
+            }
+        }
     }
 
     fn known(&self, url: &Url) -> Known {
@@ -100,23 +162,6 @@ impl Known {
     fn differs_from(&self, other: &Self) -> bool {
         self.nonce != other.nonce || self.time.abs_diff(other.time) > NO_MATTER
     }
-}
-
-fn signed(mut request: Request, credentials: Credentials<'_>, known: &Known) -> Request {
-    let Credentials { key, access_token } = credentials;
-    if let Some(key) = key {
-        let proof = proof(key, request.method(), request.url(), access_token, known);
-        request = request.header(DPOP, secret_value(&proof));
-    }
-    if let Some(token) = access_token {
-        request = request.header(header::AUTHORIZATION, secret_value(&authorization(key, token)));
-    }
-    request
-}
-
-fn proof(key: &ProofKey, method: &Method, url: &Url, access_token: Option<&Secret>, known: &Known) -> Secret {
-    let nonce = known.nonce.as_deref();
-    key.prove(&Proven { method, url, access_token, nonce, issued_at: known.time })
 }
 
 /// A bound token goes by the scheme that asks for its proof (RFC 9449 §7.1), and never by another.
@@ -165,6 +210,8 @@ impl fmt::Debug for Sender {
 
 /// Once for the nonce, and once more where it was renewed just then.
 const SENDS_AGAIN: u32 = 2;
+const NO_SIGNER: &str = "the key of this session is in a signer, and the SDK was opened without one: open it with the \
+                         signer that the session began with, or sign in again";
 /// Seconds that no server cares about.
 const NO_MATTER: u64 = 5;
 const DPOP: ::http::HeaderName = ::http::HeaderName::from_static("dpop");

@@ -46,7 +46,7 @@ fn a_proof_is_for_one_request_and_says_so() {
         nonce,
         issued_at: 1_700_000_000,
     };
-    let [first, second] = [(); 2].map(|()| claims_of(&key.prove(&proven(Some("n-1")))));
+    let [first, second] = [(); 2].map(|()| claims_of(&signed(&key, &proven(Some("n-1")))));
     assert_eq!(
         (&first["htm"], &first["htu"]),
         (&json!("POST"), &json!("https://api.example.com:8443/v1/notes"))
@@ -55,8 +55,52 @@ fn a_proof_is_for_one_request_and_says_so() {
     assert_eq!(first["ath"], "PEaenWxYddN6Q_NT1PiOYfz4EsZu7jRXRlpAsNpBU-A");
     assert_ne!(first["jti"], second["jti"]);
     let bare = Proven { access_token: None, ..proven(None) };
-    let bare = claims_of(&key.prove(&bare));
+    let bare = claims_of(&signed(&key, &bare));
     assert!(bare.get("ath").is_none() && bare.get("nonce").is_none());
+}
+
+fn signed(key: &ProofKey, proven: &Proven<'_>) -> Secret {
+    match key.prove(proven) {
+        Proof::Signed(proof) => proof,
+        Proof::ToSign(..) => panic!("the key is here"),
+    }
+}
+
+#[test]
+fn a_key_in_the_signer_is_kept_by_name_and_is_never_taken_for_one_of_the_vault() {
+    let point = crate::crypto::Es256Key::from_pkcs8(&crate::crypto::Es256Key::generate()).unwrap().point();
+    let key = ProofKey::in_signer("moorline-proof-a:b".into(), point);
+    let stored = Secret::from(key.clone());
+    let kept: ProofKey = serde_json::from_str(&serde_json::to_string(&key).unwrap()).unwrap();
+    assert_eq!((kept.thumbprint(), &kept), (key.thumbprint(), &key));
+    assert_eq!(kept.of_signer().unwrap().id, "moorline-proof-a:b");
+    assert_eq!(ProofKey::generate().of_signer(), None);
+    let text = stored.expose();
+    let compressed = URL_SAFE_NO_PAD.encode([&[2][..], &point[1..]].concat());
+    for nonsense in [
+        "signer:".to_owned(),
+        "signer:AAAA:name".to_owned(),
+        format!("signer:{compressed}:name"),
+        text.rsplit_once(":moorline").unwrap().0.to_owned(),
+        format!("{}:", text.rsplit_once(":moorline").unwrap().0),
+        text.replace("signer:", "Signer:"),
+    ] {
+        assert!(ProofKey::try_from(Secret::new(nonsense.clone())).is_err(), "{nonsense}");
+    }
+    let url = Url::parse("https://id.example/token").unwrap();
+    let proven = Proven {
+        method: &Method::POST,
+        url: &url,
+        access_token: None,
+        nonce: None,
+        issued_at: 1_700_000_000,
+    };
+    let Proof::ToSign(unsigned, of_signer) = key.prove(&proven) else { panic!("the key is not here") };
+    assert_eq!(of_signer.point, point);
+    let message = String::from_utf8(unsigned.message().to_vec()).unwrap();
+    let proof = unsigned.signed(&[7; 64]);
+    assert_eq!(proof.expose(), format!("{message}.{}", URL_SAFE_NO_PAD.encode([7; 64])));
+    assert_eq!(claims_of(&proof)["htm"], "POST");
 }
 
 fn claims_of(proof: &Secret) -> Value {

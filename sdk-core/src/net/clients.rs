@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::proxies::Proxies;
+use super::{foreign_trust::MayBlock, proxies::Proxies};
 use crate::{configuration::Configuration, error::Error};
 
 /// How connections are watched.
@@ -30,6 +30,14 @@ impl Watch {
     };
 }
 
+/// How long the thread that makes a connection may be held by one step of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connecting {
+    Quick,
+    /// The platform's trust is asked on the way.
+    MayBlock,
+}
+
 /// One client for HTTPS, and one for plain HTTP, which only goes to this very machine.
 #[derive(Debug, Clone)]
 pub(super) struct Clients {
@@ -45,6 +53,7 @@ impl Clients {
         tls: &rustls::ClientConfig,
         configuration: &Configuration,
         watch: Watch,
+        connecting: Connecting,
     ) -> Result<Self, Error> {
         let build = |builder: reqwest::ClientBuilder| {
             let built = builder.build();
@@ -53,6 +62,10 @@ impl Clients {
         let builder = || builder(tls.clone(), configuration, watch);
         let proxies = Arc::new(Proxies::of_the_system());
         let https = if proxies.none { builder().no_proxy() } else { builder() };
+        let https = match connecting {
+            Connecting::Quick => https,
+            Connecting::MayBlock => https.connector_layer(MayBlock),
+        };
         Ok(Self { https: build(https.https_only(true))?, http: build(builder().no_proxy())?, proxies })
     }
 

@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use super::{
     cause::{Way, causes},
+    foreign_trust::NotTrusted,
     verifier::PinMismatch,
 };
-use crate::error::{Error, RESPONSE_TOO_LARGE};
+use crate::{
+    error::{Error, RESPONSE_TOO_LARGE},
+    platform::{SignerError, TrustError},
+};
 
 /// Why there is no response. None of these says anything about a session: it stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +39,9 @@ pub(crate) enum NetError {
     /// The server asked to wait for longer. Nothing was sent.
     #[error("the server asked to retry in {} seconds", .0.as_secs())]
     RateLimited(Duration),
+    /// The key that the tokens are bound to signed no proof. Nothing was sent.
+    #[error("no proof could be signed: {0}")]
+    NoProof(#[from] SignerError),
 }
 
 impl NetError {
@@ -61,6 +68,7 @@ impl From<NetError> for Error {
             NetError::Untrusted { host, reason } => Self::Untrusted { host, reason },
             NetError::NotAllowed(why) => Self::Misconfigured(why),
             NetError::RateLimited(retry_after) => Self::RateLimited { retry_after },
+            NetError::NoProof(error) => error.into(),
         }
     }
 }
@@ -69,9 +77,18 @@ impl From<NetError> for Error {
 pub(super) fn classify(error: &reqwest::Error, host: &str, way: &Way) -> NetError {
     log(error);
     if let Some(tls) = causes(error).into_iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return match pin_mismatch(tls) {
-            Some(mismatch) => NetError::PinMismatch(mismatch.host.clone()),
-            None => NetError::Untrusted { host: host.to_owned(), reason: untrusted_reason(tls) },
+        if let Some(mismatch) = of_verifier::<PinMismatch>(tls) {
+            return NetError::PinMismatch(mismatch.host.clone());
+        }
+        let host = host.to_owned();
+        return match of_verifier::<NotTrusted>(tls) {
+            // It says nothing about the certificate.
+            Some(NotTrusted(error @ TrustError::TimedOut)) => NetError::Timeout {
+                maybe_sent: false,
+                reason: format!("{error}, so {host} was not connected to"),
+            },
+            Some(NotTrusted(error)) => NetError::Untrusted { host, reason: error.to_string() },
+            None => NetError::Untrusted { host, reason: untrusted_reason(tls) },
         };
     }
     let maybe_sent = !error.is_connect();
@@ -98,7 +115,8 @@ fn log(error: &reqwest::Error) {
     tracing::debug!(causes = causes.join(": "), "a request got no whole response");
 }
 
-fn pin_mismatch(error: &rustls::Error) -> Option<&PinMismatch> {
+/// What one of the SDK's own verifiers found.
+fn of_verifier<E: std::error::Error + 'static>(error: &rustls::Error) -> Option<&E> {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other)) => other.0.downcast_ref(),
         _ => None,

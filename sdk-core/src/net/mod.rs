@@ -7,6 +7,7 @@ mod challenges;
 mod clients;
 mod encoding;
 mod error;
+mod foreign_trust;
 mod headers;
 mod proxies;
 mod roots;

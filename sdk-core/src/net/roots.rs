@@ -21,7 +21,8 @@ pub(super) fn platform_verifier(
 /// JNI environment first. A library can't rely on that, so the system's authorities are read from the folders where
 /// Android keeps them, and webpki verifies. Authorities that the user has switched off are left out; those that
 /// the user has added aren't read, as Android's own default for apps is (since 7.0). What is lost against the Java
-/// verifier is revocation, and the app's `network_security_config`: name extra roots in the configuration instead.
+/// verifier is revocation, and the app's `network_security_config`: name extra roots in the configuration, or bring
+/// the Java verifier by [`with_trust`](crate::Platform::with_trust).
 #[cfg(target_os = "android")]
 pub(super) fn platform_verifier(
     extra_roots: &[CertificateDer<'static>],

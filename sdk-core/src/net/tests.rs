@@ -1,5 +1,6 @@
 //! The transport against real servers on loopback: what it lets through, and what it calls the rest.
 
+mod foreign_trust;
 mod gzip;
 mod names;
 mod proxies;
@@ -18,7 +19,7 @@ use crate::testing::tls_server::{
 use crate::{ConfigurationBuilder, Error, HostPins};
 
 fn transport(configuration: ConfigurationBuilder) -> Transport {
-    Transport::new(&configuration.build().unwrap()).unwrap()
+    Transport::new(&configuration.build().unwrap(), None).unwrap()
 }
 
 async fn get(configuration: ConfigurationBuilder, server: &Server) -> Result<Response, NetError> {
@@ -61,7 +62,7 @@ async fn the_key_exchange_is_x25519_with_ml_kem_768() {
 fn http_2_is_offered_before_http_1_1() {
     let ca = Authority::root("CA");
     let configuration = configuration().extra_root_pem(&ca.pem()).build().unwrap();
-    let tls = super::tls::client_config(&configuration).unwrap();
+    let tls = super::tls::client_config(&configuration, None).unwrap();
     assert_eq!(tls.alpn_protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
 }
 

@@ -2,19 +2,29 @@
 
 use std::sync::Arc;
 
+use rustls::client::danger::ServerCertVerifier;
+
+use super::foreign_trust::ForeignVerifier;
 use super::roots::platform_verifier;
 use super::verifier::PinningVerifier;
-use crate::{configuration::Configuration, crypto, error::Error};
+use crate::{configuration::Configuration, crypto, error::Error, platform::BoundedTrust};
 
-/// TLS 1.3 and 1.2, the provider of the chosen feature, the platform's trust and the pins.
-pub(super) fn client_config(configuration: &Configuration) -> Result<rustls::ClientConfig, Error> {
+/// TLS 1.3 and 1.2, the provider of the chosen feature, the platform's trust (`trust` if it brings its own) and the
+/// pins.
+pub(super) fn client_config(
+    configuration: &Configuration,
+    trust: Option<BoundedTrust>,
+) -> Result<rustls::ClientConfig, Error> {
     let provider = crypto::tls_provider();
-    let platform = platform_verifier(configuration.extra_roots(), provider.clone()).map_err(|error| {
-        Error::Misconfigured(format!(
-            "no certificate authority to trust ({error}); install the system's (ca-certificates), or name a root \
-             with extra_root_pem()"
-        ))
-    })?;
+    let platform: Arc<dyn ServerCertVerifier> = match trust {
+        Some(trust) => Arc::new(ForeignVerifier::new(trust, provider.signature_verification_algorithms)),
+        None => platform_verifier(configuration.extra_roots(), provider.clone()).map_err(|error| {
+            Error::Misconfigured(format!(
+                "no certificate authority to trust ({error}); install the system's (ca-certificates), or name a root \
+                 with extra_root_pem()"
+            ))
+        })?,
+    };
     let verifier = PinningVerifier::new(
         platform,
         configuration.pins().to_vec(),

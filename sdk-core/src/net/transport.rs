@@ -15,13 +15,19 @@ use zeroize::Zeroizing;
 use super::{
     awake::while_awake,
     cause::Way,
-    clients::{Clients, Watch},
+    clients::{Clients, Connecting, Watch},
     encoding::{ACCEPTED, Body},
     error::{NetError, classify, classify_in_body},
     headers::texts,
     tls::client_config,
 };
-use crate::{configuration::Configuration, error::Error, json, wiped};
+use crate::{
+    configuration::Configuration,
+    error::Error,
+    json,
+    platform::{BoundedTrust, TrustVerifier},
+    wiped,
+};
 
 /// Default response size limit: 1 MiB.
 pub(crate) const DEFAULT_LIMIT: usize = 1024 * 1024;
@@ -39,6 +45,7 @@ struct Shared {
     configuration: Configuration,
     tls: rustls::ClientConfig,
     watch: Watch,
+    connecting: Connecting,
     clients: RwLock<Clients>,
 }
 
@@ -48,22 +55,31 @@ impl Transport {
     /// # Errors
     /// [`Error::Misconfigured`] if this machine has no certificate authority to trust and the configuration names
     /// none.
-    pub(crate) fn new(configuration: &Configuration) -> Result<Self, Error> {
-        Self::watching(configuration, Watch::DEFAULT)
+    pub(crate) fn new(
+        configuration: &Configuration,
+        trust: Option<Arc<dyn TrustVerifier>>,
+    ) -> Result<Self, Error> {
+        Self::watching(configuration, trust, Watch::DEFAULT)
     }
 
     /// The same, with connections that are watched like this.
-    pub(crate) fn watching(configuration: &Configuration, watch: Watch) -> Result<Self, Error> {
-        let tls = client_config(configuration)?;
-        let clients = RwLock::new(Clients::new(&tls, configuration, watch)?);
-        Ok(Self(Arc::new(Shared { configuration: configuration.clone(), tls, watch, clients })))
+    pub(crate) fn watching(
+        configuration: &Configuration,
+        trust: Option<Arc<dyn TrustVerifier>>,
+        watch: Watch,
+    ) -> Result<Self, Error> {
+        let connecting = if trust.is_some() { Connecting::MayBlock } else { Connecting::Quick };
+        let trust = trust.map(|trust| BoundedTrust::new(trust, configuration.connect_timeout()));
+        let tls = client_config(configuration, trust)?;
+        let clients = RwLock::new(Clients::new(&tls, configuration, watch, connecting)?);
+        Ok(Self(Arc::new(Shared { configuration: configuration.clone(), tls, watch, connecting, clients })))
     }
 
     /// Drops the connections that nobody uses: they belong to a network that is gone. What is under way goes on, on
     /// its own connection, which is not used again.
     pub(crate) fn network_changed(&self) {
-        let Shared { configuration, tls, watch, clients } = &*self.0;
-        match Clients::new(tls, configuration, *watch) {
+        let Shared { configuration, tls, watch, connecting, clients } = &*self.0;
+        match Clients::new(tls, configuration, *watch, *connecting) {
             Ok(new) => *clients.write().unwrap_or_else(PoisonError::into_inner) = new,
             Err(error) => tracing::warn!(%error, "the old connections are kept"),
         }

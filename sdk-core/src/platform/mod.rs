@@ -1,10 +1,16 @@
-//! What the SDK needs of the machine that it runs on: a key store, a folder, a clock and a runtime.
+//! What the SDK needs of the machine that it runs on: a key store, a folder, a clock and a runtime; and what it may
+//! have besides: a signer, and trust of its own.
 
+mod bounded;
 mod bounded_key_store;
+mod bounded_signer;
+mod bounded_trust;
 mod critical_sections;
 mod file_key_store;
 mod key_store;
 mod native_key_store;
+mod signer;
+mod trust;
 
 use std::{
     path::{Path, PathBuf},
@@ -17,11 +23,15 @@ use tokio::runtime::Handle;
 use crate::time::{Clock, SystemClock};
 
 pub(crate) use bounded_key_store::BoundedKeyStore;
+pub(crate) use bounded_signer::{BoundedSigner, KeyInUse};
+pub(crate) use bounded_trust::BoundedTrust;
 pub(crate) use critical_sections::CriticalSection;
 pub use critical_sections::{CriticalSections, Expiry};
 pub use file_key_store::InsecureFileKeyStore;
 pub use key_store::{KeyStore, KeyStoreError, MemoryKeyStore, SecretKey};
 pub use native_key_store::PlatformKeyStore;
+pub use signer::{Signer, SignerError};
+pub use trust::{TrustError, TrustVerifier};
 
 /// The machine, as the SDK sees it.
 #[derive(Debug, Clone)]
@@ -37,6 +47,11 @@ pub struct Platform {
     /// What keeps the process running during work that must not be interrupted; `None` where processes are not
     /// suspended. See [`with_critical_sections`](Self::with_critical_sections).
     pub critical_sections: Option<Arc<dyn CriticalSections>>,
+    /// What holds the keys that tokens are bound to; `None` to keep them in the vault. See
+    /// [`with_signer`](Self::with_signer).
+    pub signer: Option<Arc<dyn Signer>>,
+    /// What decides whether a server is trusted; `None` for the SDK's own way. See [`with_trust`](Self::with_trust).
+    pub trust: Option<Arc<dyn TrustVerifier>>,
 }
 
 impl Platform {
@@ -48,6 +63,8 @@ impl Platform {
             clock: Arc::new(SystemClock),
             runtime: None,
             critical_sections: None,
+            signer: None,
+            trust: None,
         }
     }
 
@@ -67,7 +84,23 @@ impl Platform {
     pub fn with_critical_sections(self, critical_sections: Arc<dyn CriticalSections>) -> Self {
         Self { critical_sections: Some(critical_sections), ..self }
     }
+
+    /// With keys for tokens in hardware that never shows them: each new sign-in generates its key there. A session
+    /// whose key is in the vault keeps it until its user signs in again. All processes that share a vault need the
+    /// same signer: one without it cannot use a session whose key is there.
+    #[must_use]
+    pub fn with_signer(self, signer: Arc<dyn Signer>) -> Self {
+        Self { signer: Some(signer), ..self }
+    }
+
+    /// With the platform's own trust, which decides instead of the roots that the SDK reads and of
+    /// [`extra_root_pem`](crate::ConfigurationBuilder::extra_root_pem): name further roots to the platform. Names,
+    /// pins and the signatures of the handshake are checked as without it.
+    #[must_use]
+    pub fn with_trust(self, trust: Arc<dyn TrustVerifier>) -> Self {
+        Self { trust: Some(trust), ..self }
+    }
 }
 
-/// How long the SDK waits for a key store.
+/// How long the SDK waits for a key store or a signer.
 pub(crate) const KEY_STORE_LIMIT: Duration = Duration::from_secs(10);

@@ -6,7 +6,8 @@ use keyring_core::{CredentialStore, Entry, Error};
 
 use super::{
     KEY_STORE_LIMIT,
-    bounded_key_store::within,
+    bounded::within,
+    bounded_key_store::KEYS,
     key_store::{KeyStore, KeyStoreError, SecretKey},
 };
 
@@ -39,7 +40,7 @@ impl PlatformKeyStore {
     }
 
     fn open_with(service: &str, access_group: Option<String>) -> Result<Self, KeyStoreError> {
-        let store = within(KEY_STORE_LIMIT, move || {
+        let store = within(KEY_STORE_LIMIT, KEYS, move || {
             // Where nobody waits any more, it has to go as carefully as later.
             open_store(access_group.as_deref()).map(DroppedElsewhere::new)
         })?;

@@ -1,5 +1,7 @@
 //! The provider's endpoints, one function each.
 
+mod device;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use ::http::{Method, StatusCode};
@@ -12,6 +14,7 @@ use super::{
     jwks::Jwks,
     jws::{Jws, JwsError},
     metadata::Metadata,
+    pushed_request::{self, Pushed},
     rate_limit::RateLimit,
     stored::StoredProvider,
     token_response::{TokenResponse, Tokens},
@@ -22,8 +25,10 @@ use crate::{
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
     net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
+    platform::{BoundedSigner, KeyInUse, SignerError, TrustVerifier},
     secret::{Secret, redact},
     time::{Clock, unix_seconds},
+    token_options::Narrowing,
 };
 
 /// One app's way to one provider, and to the APIs that take its tokens.
@@ -52,6 +57,8 @@ pub(crate) struct RefreshRequest {
     /// The sign-in that the token's session came from, and its user.
     pub(crate) login_state: Secret,
     pub(crate) subject: String,
+    /// What the access token is to be narrowed to.
+    pub(crate) narrowing: Option<Arc<Narrowing>>,
     /// Whether the token had been refused already when the app's call began.
     pub(crate) refused_before: bool,
 }
@@ -70,10 +77,15 @@ impl Provider {
     ///
     /// # Errors
     /// [`Error::Misconfigured`] if this machine has no certificate authority to trust.
-    pub(crate) fn new(configuration: Configuration, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let transport = Transport::new(&configuration)?;
+    pub(crate) fn new(
+        configuration: Configuration,
+        clock: Arc<dyn Clock>,
+        signer: Option<BoundedSigner>,
+        trust: Option<Arc<dyn TrustVerifier>>,
+    ) -> Result<Self, Error> {
+        let transport = Transport::new(&configuration, trust)?;
         Ok(Self {
-            sender: Sender::new(transport.clone(), clock.clone()),
+            sender: Sender::new(transport.clone(), clock.clone(), signer),
             documents: Arc::new(Documents::new(configuration.clone(), transport.clone(), clock.clone())),
             transport,
             configuration,
@@ -150,6 +162,46 @@ impl Provider {
         self.ask_for_tokens(&self.code_rate_limit, metadata, fields, exchange.proof_key, &sent).await
     }
 
+    /// The URL to open in the browser for an authorization request (RFC 6749 §4.1.1), given as the URL that would carry
+    /// it: where the provider takes requests in advance (RFC 9126), one that refers to it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the provider refuses the request, [`Error::Misconfigured`] if it wants requests in advance
+    /// and has no endpoint for them, and those of the network.
+    pub(crate) async fn authorization_url(
+        &self,
+        metadata: &Metadata,
+        request: Url,
+        proof_key: Option<&ProofKey>,
+    ) -> Result<Url, Error> {
+        let Some(endpoint) = &metadata.pushed_authorization_request_endpoint else {
+            if metadata.requires_pushed_requests {
+                return Err(Error::Misconfigured(NO_PUSH_ENDPOINT.into()));
+            }
+            return Ok(request);
+        };
+        let own = metadata.authorization_endpoint.query_pairs().count();
+        let fields: Vec<_> = request.query_pairs().skip(own).collect();
+        let form =
+            Request::post_form(endpoint.clone(), fields.iter().map(|(name, value)| (&**name, &**value)));
+        let response = self.sender.send(&form, Credentials { key: proof_key, access_token: None }).await?;
+        if let Some(wait) = self.wait_asked(&response) {
+            return Err(Error::RateLimited { retry_after: wait });
+        }
+        match Pushed::read(&response, metadata)? {
+            Pushed::Accepted(uri) => {
+                let endpoint = &metadata.authorization_endpoint;
+                Ok(pushed_request::reference(endpoint, self.configuration.client_id(), &uri))
+            }
+            Pushed::NotForThisClient => {
+                tracing::info!(
+                    "the provider takes no pushed requests of this client; the browser carries it"
+                );
+                Ok(request)
+            }
+        }
+    }
+
     /// Sends a refresh token (RFC 6749 §6), with its attempt if there is one.
     pub(crate) async fn refresh(
         &self,
@@ -161,6 +213,9 @@ impl Provider {
             ("refresh_token", request.token.expose()),
             ("client_id", self.configuration.client_id()),
         ];
+        let narrowing: Vec<_> =
+            request.narrowing.iter().flat_map(|narrowing| narrowing.parameters()).collect();
+        fields.extend(narrowing.iter().map(|(name, value)| (*name, value.as_str())));
         let mut secrets = vec![&request.token];
         if let Some(attempt) = &request.attempt {
             fields.push(("refresh_attempt", attempt.expose()));
@@ -177,6 +232,17 @@ impl Provider {
         proof_key: Option<&ProofKey>,
         sent: &[&Secret],
     ) -> Result<TokenResponse, NetError> {
+        let response = self.send_for_tokens(rate_limit, metadata, fields, proof_key).await?;
+        Ok(self.read_tokens(rate_limit, &response, sent))
+    }
+
+    async fn send_for_tokens<'a>(
+        &self,
+        rate_limit: &RateLimit,
+        metadata: &Metadata,
+        fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+        proof_key: Option<&ProofKey>,
+    ) -> Result<Response, NetError> {
         if let Some(left) = rate_limit.remaining(self.clock.monotonic()) {
             return Err(NetError::RateLimited(left));
         }
@@ -190,7 +256,11 @@ impl Provider {
             );
             self.documents.token_endpoint_has_moved();
         }
-        let read = TokenResponse::read(&response, sent, self.clock.wall());
+        Ok(response)
+    }
+
+    fn read_tokens(&self, rate_limit: &RateLimit, response: &Response, sent: &[&Secret]) -> TokenResponse {
+        let read = TokenResponse::read(response, sent, self.clock.wall());
         match &read {
             TokenResponse::Unclear { retry_after: Some(wait), .. } => {
                 rate_limit.record(self.clock.monotonic(), *wait);
@@ -199,7 +269,7 @@ impl Provider {
             TokenResponse::Issued(_) => self.rate_limit.clear(),
             _ => {}
         }
-        Ok(read)
+        read
     }
 
     /// Asks the provider to revoke a token (RFC 7009 §2.1).
@@ -219,12 +289,13 @@ impl Provider {
         self.sender.send(&request, Credentials { key: proof_key, access_token: None }).await
     }
 
-    /// Verifies the ID token that came for an authorization code (OpenID Connect Core §3.1.3.7).
+    /// Verifies the ID token of a sign-in (OpenID Connect Core §3.1.3.7). One that came for a device code has no
+    /// `nonce`.
     pub(crate) async fn verify_id_token(
         &self,
         metadata: &Metadata,
         tokens: &Tokens,
-        nonce: &Secret,
+        nonce: Option<&Secret>,
         max_age: Option<u64>,
     ) -> Result<IdTokenClaims, Error> {
         let Some(token) = &tokens.id_token else {
@@ -239,7 +310,7 @@ impl Provider {
         let expected = Expectations {
             issuer: self.configuration.issuer(),
             client_id: self.configuration.client_id(),
-            nonce: Some(nonce.expose()),
+            nonce: nonce.map(Secret::expose),
             access_token: Some(tokens.access_token.expose()),
             subject: None,
             max_age,
@@ -253,8 +324,8 @@ impl Provider {
             token,
             |keys| {
                 match check(keys, provider_time) {
-                    // The provider's `Date` may be wrong instead. Either clock will do: the nonce says that the token
-                    // is new.
+                    // The provider's `Date` may be wrong instead. Either clock will do: the token came straight
+                    // for a code that is used once, so it is new.
                     Err(IdTokenError::Clock(_)) => check(keys, device_time),
                     verdict => verdict,
                 }
@@ -350,14 +421,29 @@ impl Provider {
 
     /// The headers that carry an access token, for a request that the app itself sends: `Authorization`, and `DPoP` if
     /// the token is bound.
-    pub(crate) fn headers(
+    pub(crate) async fn headers(
         &self,
         method: &Method,
         url: &Url,
         key: Option<&ProofKey>,
         access_token: &Secret,
-    ) -> (Secret, Option<Secret>) {
-        self.sender.headers(method, url, key, access_token)
+    ) -> Result<(Secret, Option<Secret>), NetError> {
+        self.sender.headers(method, url, key, access_token).await
+    }
+
+    /// See [`Sender::new_key`].
+    pub(crate) async fn new_key(&self) -> Result<ProofKey, SignerError> {
+        self.sender.new_key().await
+    }
+
+    /// See [`Sender::discard_key`].
+    pub(crate) async fn discard_key(&self, key: &ProofKey) {
+        self.sender.discard_key(key).await;
+    }
+
+    /// See [`Sender::keep_key`].
+    pub(crate) fn keep_key(&self, key: Option<&ProofKey>) -> Option<KeyInUse> {
+        self.sender.keep_key(key)
     }
 
     /// Takes in a `DPoP-Nonce` that the app itself received.
@@ -390,6 +476,9 @@ const fn has_moved(status: StatusCode) -> bool {
             | StatusCode::PERMANENT_REDIRECT
     )
 }
+
+const NO_PUSH_ENDPOINT: &str = "the provider requires pushed authorization requests (RFC 9126), but its metadata \
+                                names no endpoint for them";
 
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

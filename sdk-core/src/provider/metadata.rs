@@ -15,6 +15,14 @@ pub(crate) struct Metadata {
     pub(crate) jwks_uri: Url,
     pub(crate) userinfo_endpoint: Option<Url>,
     pub(crate) revocation_endpoint: Option<Url>,
+    /// OpenID Connect RP-Initiated Logout 1.0 §2.1.
+    pub(crate) end_session_endpoint: Option<Url>,
+    /// RFC 8628 §4.
+    pub(crate) device_authorization_endpoint: Option<Url>,
+    /// RFC 9126 §5.
+    pub(crate) pushed_authorization_request_endpoint: Option<Url>,
+    /// Whether authorization requests have to be pushed (RFC 9126 §5).
+    pub(crate) requires_pushed_requests: bool,
     /// The names of the algorithms that ID tokens are signed with, or `None` if the provider does not say.
     pub(crate) id_token_algorithms: Option<Vec<String>>,
     /// Whether the token endpoint knows Moorline's `refresh_attempt`.
@@ -46,14 +54,19 @@ impl Metadata {
             let text = needed_text(document, name)?;
             endpoint(text, configuration).map_err(|why| DiscoveryError::BadMember { name, why })
         };
+        let optional = |name| optional_endpoint(document, name, configuration);
         let algorithms = texts(document, "id_token_signing_alg_values_supported");
         Ok(Self {
             issuer: issuer.to_owned(),
             authorization_endpoint: needed("authorization_endpoint")?,
             token_endpoint: needed("token_endpoint")?,
             jwks_uri: needed("jwks_uri")?,
-            userinfo_endpoint: optional_endpoint(document, "userinfo_endpoint", configuration),
-            revocation_endpoint: optional_endpoint(document, "revocation_endpoint", configuration),
+            userinfo_endpoint: optional("userinfo_endpoint"),
+            revocation_endpoint: optional("revocation_endpoint"),
+            end_session_endpoint: optional("end_session_endpoint"),
+            device_authorization_endpoint: optional("device_authorization_endpoint"),
+            pushed_authorization_request_endpoint: optional("pushed_authorization_request_endpoint"),
+            requires_pushed_requests: flag(document, "require_pushed_authorization_requests"),
             id_token_algorithms: algorithms.filter(|algorithms| !algorithms.is_empty()),
             refresh_attempt_supported: flag(document, "refresh_attempt_supported"),
             authorization_response_iss_parameter_supported: flag(
@@ -74,6 +87,11 @@ impl Metadata {
             "jwks_uri": self.jwks_uri.as_str(),
             "userinfo_endpoint": self.userinfo_endpoint.as_ref().map(Url::as_str),
             "revocation_endpoint": self.revocation_endpoint.as_ref().map(Url::as_str),
+            "end_session_endpoint": self.end_session_endpoint.as_ref().map(Url::as_str),
+            "device_authorization_endpoint": self.device_authorization_endpoint.as_ref().map(Url::as_str),
+            "pushed_authorization_request_endpoint":
+                self.pushed_authorization_request_endpoint.as_ref().map(Url::as_str),
+            "require_pushed_authorization_requests": self.requires_pushed_requests.then_some(true),
             "id_token_signing_alg_values_supported": self.id_token_algorithms,
             "dpop_signing_alg_values_supported": self.dpop_supported.then_some(["ES256"]),
             "refresh_attempt_supported": self.refresh_attempt_supported,

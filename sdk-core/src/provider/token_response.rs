@@ -230,7 +230,7 @@ fn tokens(body: &Map<String, Value>) -> Option<Tokens> {
 }
 
 /// A text, or a number as text. What is empty, or can be no token, is none.
-fn secret(body: &Map<String, Value>, name: &str) -> Option<Secret> {
+pub(super) fn secret(body: &Map<String, Value>, name: &str) -> Option<Secret> {
     let token = match body.get(name)? {
         // What was replaced in it because it was no text is no token any more.
         Value::String(text) if !text.is_empty() && !text.contains(char::REPLACEMENT_CHARACTER) => {
@@ -242,12 +242,12 @@ fn secret(body: &Map<String, Value>, name: &str) -> Option<Secret> {
     (token.len() <= LONGEST).then(|| Secret::new(token))
 }
 
-fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(body: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     body.get(name).and_then(Value::as_str)
 }
 
 /// A number of seconds, also as a string or with a fraction; what is negative is zero. What is none says nothing.
-fn seconds(value: &Value) -> Option<Duration> {
+pub(super) fn seconds(value: &Value) -> Option<Duration> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse::<f64>().ok(),

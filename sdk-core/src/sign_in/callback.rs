@@ -110,7 +110,7 @@ impl Callback {
 
     /// Scheme, host, port and path are the redirect URI's, and its own parameters are there. A fragment is nobody's:
     /// some providers add one.
-    fn comes_back_to(&self, redirect_uri: &str) -> bool {
+    pub(crate) fn comes_back_to(&self, redirect_uri: &str) -> bool {
         let Ok(expected) = Url::parse(redirect_uri) else { return false };
         fn place(url: &Url) -> (&str, &str, Option<u16>, &str) {
             (url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default(), url.path())
@@ -154,7 +154,10 @@ mod tests {
             proof_key: None,
             redirect_uri: redirect_uri.into(),
             scope: vec![],
+            resources: vec![],
             max_age: None,
+            device: None,
+            subject: None,
             started_at: None,
         }
     }

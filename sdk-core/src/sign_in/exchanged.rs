@@ -1,7 +1,9 @@
 //! Tokens that are not in the vault yet.
 
 use crate::{
-    provider::Tokens,
+    error::Error,
+    platform::KeyInUse,
+    provider::{Refusal, TokenResponse, Tokens},
     time::Lifetime,
     vault::{PendingLogin, Revocation},
 };
@@ -13,6 +15,9 @@ pub(super) struct Exchanged {
     pub(super) login: PendingLogin,
     pub(super) tokens: Tokens,
     pub(super) began: Lifetime,
+    /// Only its key can revoke them.
+    #[expect(dead_code, reason = "it is held, not read")]
+    pub(super) key: Option<KeyInUse>,
 }
 
 impl Exchanged {
@@ -20,5 +25,21 @@ impl Exchanged {
     pub(super) fn revocation(&self) -> Revocation {
         let Tokens { access_token, refresh_token, .. } = &self.tokens;
         Revocation::of_tokens(access_token, refresh_token.as_ref(), self.login.proof_key.as_ref())
+    }
+}
+
+/// The tokens in the answer to a code.
+pub(super) fn tokens(response: TokenResponse) -> Result<Tokens, Error> {
+    match response {
+        TokenResponse::Issued(tokens) => Ok(*tokens),
+        TokenResponse::Refused(refusal) if refusal.is_of_the_protocol() => Err(refusal.into()),
+        TokenResponse::Refused(Refusal { code, .. }) => {
+            tracing::info!(why = format!("the token endpoint answered {code:?}"), "no OAuth error");
+            Err(Error::offline())
+        }
+        TokenResponse::Unclear { why, retry_after, .. } => {
+            tracing::info!(why, "the code exchange got no clear response");
+            Err(Error::unclear(retry_after))
+        }
     }
 }

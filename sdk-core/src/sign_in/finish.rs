@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::{SignIn, callback::Callback, exchanged::Exchanged};
+use super::{
+    SignIn,
+    callback::Callback,
+    exchanged::{Exchanged, tokens},
+};
 use crate::{
-    account::{keep, metadata},
+    account::{is_gone, keep, metadata},
+    authentication::Authentication,
     dpop::TokenType,
     error::{Error, RESPONSE_TOO_LARGE},
-    provider::{CodeExchange, IdTokenClaims, Refusal, TokenResponse, Tokens},
+    provider::{CodeExchange, IdTokenClaims, Metadata, Tokens},
     runtime,
     secret::Secret,
     state::StateEvent,
@@ -25,8 +30,12 @@ impl SignIn {
         // From here on a code is spent, and what comes for it is stored.
         let _critical = self.store.begin_critical();
         let login = match self.find(&callback).await? {
-            Found::Pending(login) => login,
-            Found::Finished(user) => return Ok(user),
+            Some(Found::Pending(login)) => login,
+            Some(Found::Finished(user)) => return Ok(user),
+            None => {
+                let why = "no sign-in with this state was started here";
+                return Err(Error::refused("state_mismatch", why));
+            }
         };
         let is_exchanged = exchanged.as_ref().is_some_and(|held| held.login.state == login.state);
         if !is_exchanged && has_expired(&login, self.store.clock()) {
@@ -36,26 +45,56 @@ impl SignIn {
                 "this sign-in took longer than an hour; start a new one",
             ));
         }
-        // What `start` has begun to send may end this user's earlier session, and must not find the new one.
+        self.before_exchange().await;
+        let outcome = self.checked_session(&callback, &login, &mut exchanged).await;
+        self.conclude(outcome, &login, &mut exchanged).await
+    }
+
+    /// What `start` has begun to send may end this user's earlier session, and must not find the new one.
+    pub(super) async fn before_exchange(&self) {
         self.revocations.idle(REVOCATIONS).await;
-        let outcome = match self.checked_session(&callback, &login, &mut exchanged).await {
+    }
+
+    /// Stores the session, or ends a sign-in that cannot succeed any more.
+    pub(super) async fn conclude(
+        &self,
+        checked: Result<StoredSession, Error>,
+        login: &PendingLogin,
+        exchanged: &mut Option<Exchanged>,
+    ) -> Result<User, Error> {
+        let outcome = match checked {
             Ok(stored) => {
                 self.refresher.settle_saved_session().await;
-                self.store_session(stored, &login).await
+                self.store_session(stored, login).await
             }
             Err(error) => Err(error),
         };
         match &outcome {
             Ok(_) => {
                 *exchanged = None;
+                self.changed.notify_waiters();
                 self.store.signal(StateEvent::SignInEnded);
                 self.revocations.send_later();
             }
-            Err(error) if ends_sign_in(error) => self.abandon(&login, exchanged.take()).await,
-            // The app may call again with the same callback.
+            Err(error) if ends_sign_in(error) => {
+                // Those of another sign-in are kept for it.
+                let held = exchanged.take_if(|held| held.login.state == login.state);
+                self.abandon(login, held).await;
+            }
+            // The app may call again.
             Err(_) => {}
         }
         outcome
+    }
+
+    /// Whether a sign-in of this account awaits this callback, or has been finished by it.
+    pub(crate) async fn owns(&self, callback_url: &str) -> Result<bool, Error> {
+        let Ok(callback) = Callback::read(callback_url) else { return Ok(false) };
+        Ok(match self.find(&callback).await? {
+            Some(Found::Pending(login)) => callback.comes_back_to(&login.redirect_uri),
+            Some(Found::Finished(_)) => true,
+            None => false,
+        })
     }
 
     /// Revokes tokens that were issued and cannot be kept any more, because the process ends.
@@ -65,18 +104,13 @@ impl SignIn {
         self.abandon(&login, Some(exchanged)).await;
     }
 
-    async fn find(&self, callback: &Callback) -> Result<Found, Error> {
+    async fn find(&self, callback: &Callback) -> Result<Option<Found>, Error> {
         let state = callback.state.clone();
         let found = self.store.read(move |account| {
-            let account = account?;
-            if let Some(login) = account.logins.iter().find(|login| login.state == state) {
-                return Some(Found::Pending(login.clone()));
-            }
-            let finished = account.state.session().filter(|session| session.login_state == state)?;
-            Some(Found::Finished(finished.user.clone()))
+            let found = Found::of(account?, &state);
+            found.filter(|found| !matches!(found, Found::Pending(login) if login.device.is_some()))
         });
-        let unknown = || Error::refused("state_mismatch", "no sign-in with this state was started here");
-        found.await?.ok_or_else(unknown)
+        found.await
     }
 
     /// All checks, up to a session that may be stored. What fails for a passing reason is tried again.
@@ -111,12 +145,29 @@ impl SignIn {
         if exchanged.as_ref().is_none_or(|held| held.login.state != login.state) {
             *exchanged = Some(self.exchange(&metadata, login, &code).await?);
         }
-        let Some(Exchanged { tokens, began, .. }) = exchanged.as_ref() else {
-            return Err(runtime::internal());
-        };
+        self.checked(&metadata, login, exchanged.as_ref()).await
+    }
+
+    /// The session of the tokens that came, if they pass all checks.
+    pub(super) async fn checked(
+        &self,
+        metadata: &Metadata,
+        login: &PendingLogin,
+        exchanged: Option<&Exchanged>,
+    ) -> Result<StoredSession, Error> {
+        let Some(Exchanged { tokens, began, .. }) = exchanged else { return Err(runtime::internal()) };
         self.check_binding(login, tokens)?;
-        let claims = self.provider.verify_id_token(&metadata, tokens, &login.nonce, login.max_age).await?;
+        let nonce = login.device.is_none().then_some(&login.nonce);
+        let claims = self.provider.verify_id_token(metadata, tokens, nonce, login.max_age).await?;
+        if login.subject.as_ref().is_some_and(|subject| *subject != claims.subject) {
+            return Err(Error::refused(
+                "another_user",
+                "another user has signed in; the session is unchanged",
+            ));
+        }
         Ok(StoredSession {
+            authentication: Authentication::from_claims(&claims.claims),
+            id_token: tokens.id_token.clone(),
             user: user_of(claims),
             refresh_token: tokens.refresh_token.clone(),
             access_token: tokens.access_token.clone(),
@@ -126,6 +177,7 @@ impl SignIn {
             lifetime: tokens.expires_in.map(|expires_in| began.clone().lasting(expires_in)),
             // RFC 6749 §5.1: left out if it is what was requested.
             scope: tokens.scope.clone().unwrap_or_else(|| login.scope.clone()),
+            resources: login.resources.clone(),
             signed_in_at: unix_seconds(self.store.clock()),
             refreshes: 0,
             refusal: None,
@@ -135,7 +187,7 @@ impl SignIn {
 
     async fn exchange(
         &self,
-        metadata: &crate::provider::Metadata,
+        metadata: &Metadata,
         login: &PendingLogin,
         code: &Secret,
     ) -> Result<Exchanged, Error> {
@@ -146,18 +198,12 @@ impl SignIn {
             redirect_uri: &login.redirect_uri,
             proof_key: login.proof_key.as_ref(),
         };
-        match self.provider.exchange_code(metadata, &exchange).await? {
-            TokenResponse::Issued(tokens) => Ok(Exchanged { login: login.clone(), tokens: *tokens, began }),
-            TokenResponse::Refused(refusal) if refusal.is_of_the_protocol() => Err(refusal.into()),
-            TokenResponse::Refused(Refusal { code, .. }) => {
-                tracing::info!(why = format!("the token endpoint answered {code:?}"), "no OAuth error");
-                Err(Error::offline())
-            }
-            TokenResponse::Unclear { why, retry_after, .. } => {
-                tracing::info!(why, "the code exchange got no clear response");
-                Err(Error::unclear(retry_after))
-            }
-        }
+        let key = self.provider.keep_key(login.proof_key.as_ref());
+        let answer = match self.provider.exchange_code(metadata, &exchange).await {
+            Err(error) if is_gone(&error) => return Err(Error::refused("key_gone", KEY_GONE)),
+            answer => answer?,
+        };
+        Ok(Exchanged { login: login.clone(), tokens: tokens(answer)?, began, key })
     }
 
     /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer
@@ -194,9 +240,9 @@ impl SignIn {
     }
 
     /// Deletes a sign-in that can't succeed any more, and queues the revocation of the tokens that came for its code.
-    async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
+    pub(super) async fn abandon(&self, login: &PendingLogin, exchanged: Option<Exchanged>) {
         let state = login.state.clone();
-        let revocation = exchanged.map(|held| held.revocation());
+        let revocation = exchanged.as_ref().map(Exchanged::revocation);
         let deleted = self.store.update(WhenLost::Fail, move |account| {
             account.logins.retain(|login| login.state != state);
             account.revocations.extend(revocation);
@@ -210,9 +256,21 @@ impl SignIn {
     }
 }
 
-enum Found {
+/// A sign-in that somebody asks for.
+pub(super) enum Found {
     Pending(PendingLogin),
     Finished(User),
+}
+
+impl Found {
+    /// The one of this account whose `state` this is.
+    pub(super) fn of(account: &Account, state: &Secret) -> Option<Self> {
+        if let Some(login) = account.logins.iter().find(|login| login.state == *state) {
+            return Some(Self::Pending(login.clone()));
+        }
+        let finished = account.state.session().filter(|session| session.login_state == *state)?;
+        Some(Self::Finished(finished.user.clone()))
+    }
 }
 
 /// A sign-in ends only by a decision of the provider or the user, or by its expiry: not by the network, the storage, a
@@ -243,6 +301,7 @@ fn user_of(claims: IdTokenClaims) -> User {
     User::from_claims(claims.subject, about_the_user)
 }
 
+const KEY_GONE: &str = "the key of this sign-in is gone from the signer; start a new sign-in";
 /// How long a code waits for revocations that are being sent.
 const REVOCATIONS: Duration = Duration::from_secs(5);
 /// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for

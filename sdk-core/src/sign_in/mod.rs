@@ -1,6 +1,7 @@
 //! Sign-in: the authorization request, the callback, the code exchange.
 
 mod callback;
+mod device;
 mod exchanged;
 mod finish;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
@@ -12,10 +13,11 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::device::Polled;
 use self::exchanged::Exchanged;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use self::loopback_receiver::LoopbackReceiver;
-pub use self::options::{AuthorizationRequest, SignInOptions};
+pub use self::options::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::{callback::Callback, loopback_receiver::Expected};
 use crate::{
@@ -31,6 +33,8 @@ pub(crate) struct SignIn {
     revocations: Arc<Revocations>,
     /// One callback at a time: a code that is sent twice costs the session that it gave.
     exchanged: tokio::sync::Mutex<Option<Exchanged>>,
+    /// Sign-ins were deleted: who waits to poll for one looks again.
+    changed: tokio::sync::Notify,
 }
 
 impl SignIn {
@@ -40,7 +44,26 @@ impl SignIn {
         refresher: Arc<Refresher>,
         revocations: Arc<Revocations>,
     ) -> Self {
-        Self { store, provider, refresher, revocations, exchanged: tokio::sync::Mutex::default() }
+        Self {
+            store,
+            provider,
+            refresher,
+            revocations,
+            exchanged: tokio::sync::Mutex::default(),
+            changed: tokio::sync::Notify::new(),
+        }
+    }
+}
+
+impl SignIn {
+    /// Ends when sign-ins were deleted, from this call on.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// Who waits to poll looks at the vault again.
+    pub(crate) fn look_again(&self) {
+        self.changed.notify_waiters();
     }
 }
 

@@ -6,6 +6,8 @@ use oauth2::{
     AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope, basic::BasicClient,
 };
 
+use url::Url;
+
 use super::{
     SignIn,
     options::{AuthorizationRequest, SignInOptions},
@@ -19,6 +21,7 @@ use crate::{
     provider::Metadata,
     secret::Secret,
     state::StateEvent,
+    step_up::StepUp,
     time::Lifetime,
     vault::{Change, PendingLogin, WhenLost},
 };
@@ -32,8 +35,23 @@ impl SignIn {
         let configuration = self.provider.configuration();
         let metadata = self.suitable_metadata().await?;
         let started_at = Lifetime::starting_now(self.store.clock()).lasting(LONGEST_SIGN_IN);
-        let login = new_login(configuration, &metadata, &options, started_at)?;
-        let url = authorization_url(configuration, &metadata, &options, &login)?;
+        let mut login = new_login(configuration, &options, started_at)?;
+        if let Some(step_up) = &options.step_up {
+            self.ask_for_more(&mut login, step_up).await?;
+        }
+        // What the tokens will be bound to. Without it, the app accepts bearer tokens.
+        if metadata.dpop_supported {
+            login.proof_key = Some(self.provider.new_key().await?);
+        }
+        let url = match self.authorization_url(&metadata, &options, &login).await {
+            Ok(url) => url,
+            Err(error) => {
+                if let Some(key) = &login.proof_key {
+                    self.provider.discard_key(key).await;
+                }
+                return Err(error);
+            }
+        };
         let state = login.state.expose().to_owned();
         // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost
         // on every phone that ends apps while the browser is open, and after a backup was restored to a new phone
@@ -47,13 +65,42 @@ impl SignIn {
                 Change::Write(())
             })
             .await?;
-        self.store.signal(StateEvent::SignInStarted);
+        if options.step_up.is_none() {
+            self.store.signal(StateEvent::SignInStarted);
+        }
         Ok(AuthorizationRequest { url, state })
+    }
+
+    async fn authorization_url(
+        &self,
+        metadata: &Metadata,
+        options: &SignInOptions,
+        login: &PendingLogin,
+    ) -> Result<String, Error> {
+        let request = authorization_request(self.provider.configuration(), metadata, options, login)?;
+        Ok(self.provider.authorization_url(metadata, request, login.proof_key.as_ref()).await?.into())
+    }
+
+    /// The same user, with what was granted to them and what an API asks for.
+    async fn ask_for_more(&self, login: &mut PendingLogin, step_up: &StepUp) -> Result<(), Error> {
+        let state = self.store.stored_state().await?;
+        let Some(session) = state.session() else { return Err(state.no_session()) };
+        login.subject = Some(session.user.subject.clone());
+        let asked = login.scope.iter().chain(&session.scope).chain(&step_up.scope);
+        let mut scope: Vec<String> = Vec::new();
+        for one in asked {
+            if !scope.contains(one) {
+                scope.push(one.clone());
+            }
+        }
+        login.scope = scope;
+        login.max_age = login.max_age.or_else(|| step_up.max_age.map(|age| age.as_secs()));
+        Ok(())
     }
 
     /// The metadata, if a sign-in can succeed by it. What was read a while ago may be out of date: before the sign-in
     /// fails, the provider is asked again.
-    async fn suitable_metadata(&self) -> Result<Arc<Metadata>, Error> {
+    pub(super) async fn suitable_metadata(&self) -> Result<Arc<Metadata>, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         if check_metadata(&metadata, self.provider.configuration()).is_ok() {
             return Ok(metadata);
@@ -74,6 +121,7 @@ impl SignIn {
             }
         });
         let deleted = deleted.await;
+        self.changed.notify_waiters();
         // The browser is closed, whether or not the vault could be changed.
         self.store.signal(StateEvent::SignInEnded);
         deleted
@@ -82,7 +130,6 @@ impl SignIn {
 
 fn new_login(
     configuration: &Configuration,
-    metadata: &Metadata,
     options: &SignInOptions,
     started_at: Lifetime,
 ) -> Result<PendingLogin, Error> {
@@ -95,11 +142,13 @@ fn new_login(
         state: Secret::random(),
         nonce: Secret::random(),
         code_verifier: Secret::random(),
-        // What the tokens will be bound to. Without it, the app accepts bearer tokens.
-        proof_key: metadata.dpop_supported.then(ProofKey::generate),
+        proof_key: None,
         redirect_uri: redirect_uri.to_owned(),
         scope: configuration.scopes().to_vec(),
+        resources: configuration.resources().to_vec(),
         max_age: options.max_age.map(|age| age.as_secs()),
+        subject: None,
+        device: None,
         started_at: Some(started_at),
     })
 }
@@ -119,12 +168,13 @@ fn check_metadata(metadata: &Metadata, configuration: &Configuration) -> Result<
     Ok(())
 }
 
-fn authorization_url(
+/// The request as a URL that carries it whole.
+fn authorization_request(
     configuration: &Configuration,
     metadata: &Metadata,
     options: &SignInOptions,
     login: &PendingLogin,
-) -> Result<String, Error> {
+) -> Result<Url, Error> {
     let redirect_uri = RedirectUrl::new(login.redirect_uri.clone())
         .map_err(|error| Error::Misconfigured(format!("the redirect URI is no URI: {error}")))?;
     let client = BasicClient::new(ClientId::new(configuration.client_id().to_owned()))
@@ -136,9 +186,14 @@ fn authorization_url(
         .add_scopes(login.scope.iter().cloned().map(Scope::new))
         .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
         .add_extra_param("nonce", login.nonce.expose().to_owned());
+    let step_up = options.step_up.as_ref();
+    let acr_values = step_up.map(|step_up| step_up.acr_values.join(" ")).filter(|values| !values.is_empty());
+    // The provider must not answer by the session that it has in the browser.
+    let again = step_up.filter(|step_up| step_up.is_bare()).map(|_| "login".to_owned());
     let asked = [
+        ("acr_values", acr_values),
         ("login_hint", options.login_hint.clone()),
-        ("prompt", options.prompt.clone()),
+        ("prompt", options.prompt.clone().or(again)),
         ("max_age", login.max_age.map(|age| age.to_string())),
         // RFC 9449 §10: an intercepted code is of no use either.
         ("dpop_jkt", login.proof_key.as_ref().map(ProofKey::thumbprint)),
@@ -148,24 +203,34 @@ fn authorization_url(
             request = request.add_extra_param(name, value);
         }
     }
+    for resource in &login.resources {
+        request = request.add_extra_param("resource", resource.clone());
+    }
     let configured = configuration.authorization_parameters();
     for (name, value) in configured.iter().filter(|(name, _)| !options.extra.iter().any(|(n, _)| n == name)) {
         request = request.add_extra_param(name.clone(), value.clone());
     }
+    check_extra(&options.extra)?;
     for (name, value) in &options.extra {
-        if OPTIONS_OF_THEIR_OWN.contains(&name.as_str()) || RESERVED_PARAMETERS.contains(&name.as_str()) {
-            return Err(Error::Misconfigured(format!(
-                "the SDK sets the parameter {name} itself; leave it out"
-            )));
-        }
         request = request.add_extra_param(name.clone(), value.clone());
     }
-    Ok(request.url().0.into())
+    Ok(request.url().0)
+}
+
+/// Further parameters must not replace those that the SDK sets.
+pub(super) fn check_extra(extra: &[(String, String)]) -> Result<(), Error> {
+    let is_ours = |name: &str| OPTIONS_OF_THEIR_OWN.contains(&name) || RESERVED_PARAMETERS.contains(&name);
+    match extra.iter().find(|(name, _)| is_ours(name)) {
+        Some((name, _)) => {
+            Err(Error::Misconfigured(format!("the SDK sets the parameter {name} itself; leave it out")))
+        }
+        None => Ok(()),
+    }
 }
 
 const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token \
                        could be used; if that is acceptable, set allow_bearer()";
-const MOST_LOGINS: usize = 4;
+pub(super) const MOST_LOGINS: usize = 4;
 /// How long a sign-in may take: an hour, in which a user registers, waits for a mail and finds a second factor. No
 /// code lives as long.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(3_600);

@@ -363,7 +363,7 @@ async fn a_queued_revocation_of_the_same_user_waits_for_the_end_of_the_new_sessi
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     device.provider.state().overrides.insert("/revoke", (503, String::new()));
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     device.sign_in(&session).await.unwrap();
     device.provider.state().overrides.clear();
     device.provider.state().requests.clear();
@@ -374,7 +374,7 @@ async fn a_queued_revocation_of_the_same_user_waits_for_the_end_of_the_new_sessi
     assert_eq!(restarted.queued_revocations().await, 1, "it survives");
     assert_eq!(device.provider.count("/revoke"), 0, "it might end the new session");
     session.access_token(a_new_one(&session)).await.unwrap();
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     let state = device.provider.state();
     assert!(state.sessions[0].revoked && state.sessions[1].revoked);
 }
@@ -385,7 +385,7 @@ async fn a_queued_revocation_of_another_user_is_sent_whoever_signs_in() {
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     device.provider.state().overrides.insert("/revoke", (503, String::new()));
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     device.provider.state().claims = json!({ "sub": "eve" });
     device.sign_in(&session).await.unwrap();
     device.provider.state().overrides.clear();
@@ -401,7 +401,7 @@ async fn a_sign_in_that_starts_sends_what_is_queued_before_its_code_is_exchanged
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     device.provider.state().down = false;
     device.sign_in(&session).await.unwrap();
     let state = device.provider.state();

@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    authentication::Authentication,
+    configuration::Configuration,
     dpop::ProofKey,
     error::{Error, ReauthReason, SignedOutReason},
-    provider::StoredProvider,
+    provider::{DeviceGrant, StoredProvider},
     secret::Secret,
     state::SessionState,
     time::{Clock, Lifetime},
@@ -16,6 +18,9 @@ use crate::{
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Contents {
     pub(crate) accounts: Vec<Account>,
+    /// Keys in the platform's signer that nothing here refers to any more, and that are still to be deleted there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) retired_keys: Vec<String>,
 }
 
 impl Contents {
@@ -33,9 +38,24 @@ impl Contents {
         &mut self.accounts[at]
     }
 
+    /// The accounts of the same client at the same issuer, this one among them.
+    pub(crate) fn beside<'a>(&'a self, id: &'a AccountId) -> impl Iterator<Item = &'a Account> {
+        self.accounts.iter().filter(|account| account.id.is_beside(id))
+    }
+
     /// The refresh tokens of all sessions, also of those that ended by inference.
     pub(crate) fn refresh_tokens(&self) -> impl Iterator<Item = &Secret> {
         self.accounts.iter().filter_map(|account| account.state.kept_session()?.refresh_token.as_ref())
+    }
+
+    /// The keys that something here is bound to.
+    pub(super) fn proof_keys(&self) -> impl Iterator<Item = &ProofKey> {
+        self.accounts.iter().flat_map(|account| {
+            let session = account.state.kept_session().and_then(|session| session.proof_key.as_ref());
+            let logins = account.logins.iter().filter_map(|login| login.proof_key.as_ref());
+            let revocations = account.revocations.iter().filter_map(|queued| queued.proof_key.as_ref());
+            session.into_iter().chain(logins).chain(revocations)
+        })
     }
 
     /// The accounts whose refresh token is sent without an attempt.
@@ -55,6 +75,22 @@ pub(crate) struct AccountId {
     pub(crate) issuer: String,
     pub(crate) client_id: String,
     pub(crate) account: String,
+}
+
+impl AccountId {
+    /// The one that a configuration names.
+    pub(crate) fn of(configuration: &Configuration) -> Self {
+        Self {
+            issuer: configuration.issuer().to_owned(),
+            client_id: configuration.client_id().to_owned(),
+            account: configuration.account().to_owned(),
+        }
+    }
+
+    /// Whether both are of one client at one issuer.
+    pub(crate) fn is_beside(&self, other: &Self) -> bool {
+        (&self.issuer, &self.client_id) == (&other.issuer, &other.client_id)
+    }
 }
 
 /// One account.
@@ -81,6 +117,10 @@ impl Account {
             revocations: Vec::new(),
             provider: None,
         }
+    }
+
+    pub(crate) const fn id(&self) -> &AccountId {
+        &self.id
     }
 
     /// Queues a revocation, unless its token is queued already.
@@ -198,6 +238,11 @@ impl StoredState {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct StoredSession {
     pub(crate) user: User,
+    #[serde(default)]
+    pub(crate) authentication: Authentication,
+    /// The latest ID token: names the session at the provider when the user signs out there (`id_token_hint`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token: Option<Secret>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) access_token: Secret,
     /// What the tokens are bound to; nothing in a bearer session, which all were that format 1 holds.
@@ -214,6 +259,9 @@ pub(crate) struct StoredSession {
     /// `None` if the provider did not say how long the access token is valid.
     pub(crate) lifetime: Option<Lifetime>,
     pub(crate) scope: Vec<String>,
+    /// The APIs that were named at the sign-in (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
     /// Unix seconds, by the device's clock.
     pub(crate) signed_in_at: u64,
     pub(crate) refreshes: u64,
@@ -242,7 +290,15 @@ pub(crate) struct PendingLogin {
     pub(crate) proof_key: Option<ProofKey>,
     pub(crate) redirect_uri: String,
     pub(crate) scope: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) resources: Vec<String>,
     pub(crate) max_age: Option<u64>,
+    /// The user who has to sign in, if this answers what an API asked of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) subject: Option<String>,
+    /// What it waits for, if the user signs in on another device (RFC 8628); then there is no callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DeviceGrant>,
     /// When it started, and how long it may take; `None` in a vault of before.
     #[serde(default)]
     pub(crate) started_at: Option<Lifetime>,
@@ -315,7 +371,10 @@ mod tests {
             proof_key: Some(ProofKey::generate()),
             redirect_uri: "a:/b".into(),
             scope: vec![],
+            resources: vec![],
             max_age: None,
+            subject: None,
+            device: None,
             started_at: None,
         };
         let key = Secret::from(login.proof_key.clone().unwrap());

@@ -21,6 +21,8 @@
 //! only held within a [critical section](crate::CriticalSections): the lease is released when that expires, and
 //! `vault.lock`, which is held for milliseconds, when its change is done.
 //!
+//! The keys of sessions may be in the platform's signer: [`retired`] has when they are deleted there.
+//!
 //! All functions block: call them through [`crate::runtime::blocking`].
 
 mod answers;
@@ -32,6 +34,7 @@ mod error;
 mod folder;
 pub(crate) mod format;
 mod lease;
+mod retired;
 #[cfg(test)]
 mod tests;
 
@@ -60,9 +63,10 @@ pub(crate) use self::{
 use self::{
     folder::{Folder, Lock, LockFile},
     format::{KeyId, Kind},
+    retired::{RetiredKeys, of_signer},
 };
 use crate::{
-    platform::{BoundedKeyStore, KEY_STORE_LIMIT, KeyStore, KeyStoreError, SecretKey},
+    platform::{BoundedKeyStore, BoundedSigner, KEY_STORE_LIMIT, KeyStore, KeyStoreError, SecretKey},
     secret::Secret,
     wiped::WipedBytes,
 };
@@ -71,6 +75,7 @@ use crate::{
 pub(crate) struct Vault {
     folder: Folder,
     key_store: BoundedKeyStore,
+    retired_keys: RetiredKeys,
     /// One thread of this process at a time waits for the lock. Not under `memory`: who only reads needn't wait for
     /// it.
     turn: Mutex<()>,
@@ -83,9 +88,20 @@ impl Vault {
         Self {
             folder: Folder::new(directory, disk),
             key_store: BoundedKeyStore::new(key_store, KEY_STORE_LIMIT),
+            retired_keys: RetiredKeys::default(),
             turn: Mutex::default(),
             memory: Mutex::default(),
         }
+    }
+
+    /// The platform's signer, if it has one.
+    pub(crate) fn signer(&self) -> Option<BoundedSigner> {
+        self.retired_keys.signer()
+    }
+
+    /// The same, with keys of sessions in this signer.
+    pub(crate) fn with_signer(self, signer: BoundedSigner) -> Self {
+        Self { retired_keys: RetiredKeys::of(signer), ..self }
     }
 
     /// Reads the vault; it is empty if there is no file yet.
@@ -146,12 +162,14 @@ impl Vault {
             (snapshot, _) => snapshot?,
         };
         let (revision, reading) = (snapshot.revision, snapshot.reading);
+        let keys = of_signer(&snapshot.contents);
         let outcome = match change(&mut snapshot.contents) {
             Change::Keep(outcome) => {
                 return Ok(Updated { outcome, revision, reading });
             }
             Change::Write(outcome) => outcome,
         };
+        self.retired_keys.note(keys, &mut snapshot.contents);
         let (id, secret) = match (snapshot.key_id, &memory.key) {
             (Some(id), Some((held, secret))) if id == *held => (id, secret.clone()),
             _ => self.make_key(&mut memory)?,
@@ -170,6 +188,7 @@ impl Vault {
         // The key store may be slow, and nobody has to wait for this.
         drop((memory, alone));
         self.delete_keys(&retired);
+        self.retired_keys.delete(snapshot.contents.retired_keys);
         Ok(Updated { outcome, revision, reading })
     }
 

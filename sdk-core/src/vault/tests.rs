@@ -387,13 +387,36 @@ fn the_golden_file_of_format_2_opens_with_its_keys() {
     }
 }
 
+/// A vault with a session that a refusal has suspended, bound to the same key.
 #[test]
-fn a_vault_of_format_1_is_written_as_format_3_and_loses_nothing() {
+fn the_golden_file_of_format_3_opens_with_its_key() {
+    let home = golden(include_bytes!("golden/format-3.moorline"));
+    let state = home.open().read().unwrap().state(&id("a"));
+    let session = state.refreshable().unwrap();
+    assert!(state.session().is_none(), "it is suspended");
+    assert_eq!(session.refresh_token.as_ref().unwrap().expose(), "golden refresh token");
+    assert_eq!(session.proof_key.as_ref().unwrap().thumbprint(), GOLDEN_THUMBPRINT);
+}
+
+/// A vault with a session whose key is in a signer (its point is P-256's generator), and a key to be deleted there.
+#[test]
+fn the_golden_file_of_format_4_opens_with_the_name_of_its_key() {
+    let home = golden(include_bytes!("golden/format-4.moorline"));
+    let snapshot = home.open().read().unwrap();
+    let state = snapshot.state(&id("a"));
+    let key = state.session().unwrap().proof_key.clone().unwrap();
+    assert_eq!(key.of_signer().unwrap().id, "moorline-proof-GOLDENGOLDENGOLDENGOLA");
+    assert_eq!(key.thumbprint(), "xx0BcA-wMohw8atYDJOe6peGModklG2wRHBlXHMvl0M");
+    assert_eq!(snapshot.contents.retired_keys, ["moorline-proof-RETIRED"]);
+}
+
+#[test]
+fn a_vault_of_format_1_is_written_as_format_4_and_loses_nothing() {
     let home = golden(include_bytes!("golden/format-1.moorline"));
     let version = || std::fs::read(home.file()).unwrap()[9..11].to_vec();
     assert_eq!(version(), [0, 1]);
     queue(&home.open(), "t1").unwrap();
-    assert_eq!(version(), [0, 3]);
+    assert_eq!(version(), [0, 4]);
     let snapshot = home.open().read().unwrap();
     assert_eq!(
         snapshot.state(&id("a")).session().unwrap().refresh_token.as_ref().unwrap().expose(),
@@ -408,6 +431,8 @@ const GOLDEN_KEY_ID: &str = "moorline-vault-GOLDENGOLDENGOLDENGOLA";
 fn sign_in(vault: &Vault, refresh_token: &str) {
     let session = StoredSession {
         user: crate::User::from_claims("ada".into(), serde_json::Map::new()),
+        authentication: crate::authentication::Authentication::default(),
+        id_token: None,
         refresh_token: Some(Secret::new(refresh_token.into())),
         access_token: Secret::new("at".into()),
         proof_key: None,
@@ -415,6 +440,7 @@ fn sign_in(vault: &Vault, refresh_token: &str) {
         knows_attempts: None,
         lifetime: None,
         scope: vec![],
+        resources: Vec::new(),
         signed_in_at: 0,
         refreshes: 0,
         refusal: None,

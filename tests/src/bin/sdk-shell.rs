@@ -1,8 +1,9 @@
 //! `sdk-shell`: the SDK by commands on standard input, one answer in JSON a line. For tests that are written in other
 //! languages and bring their own provider.
 //!
-//! Commands: `sign-in`, `start-sign-in`, `finish-sign-in URL`, `state`, `user-info`, `refresh N` (N callers at once),
-//! `get URL`, `sign-out`.
+//! Commands: `sign-in`, `start-sign-in`, `finish-sign-in URL`, `start-device-sign-in`, `pending-device-sign-in`,
+//! `finish-device-sign-in ID`, `state`, `user-info`, `refresh N` (N callers at once), `token-for RESOURCE`, `get URL`,
+//! `sign-out [URI]` (with the provider's sign-out page, from which the user comes back to URI).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
 use moorline::{
-    Configuration, HttpRequest, InsecureFileKeyStore, KeyStore, MemoryKeyStore, Moorline, Platform,
-    SignInOptions,
+    AccessTokenOptions, Configuration, DeviceSignInOptions, HttpRequest, InsecureFileKeyStore, KeyStore,
+    MemoryKeyStore, Moorline, Platform, SignInOptions, SignOutOptions,
 };
 use moorline_tests::{Browser, DevFile, User, sdk};
 use serde_json::{Value, json};
@@ -49,6 +50,9 @@ struct Arguments {
     /// A PEM file with one more authority to trust.
     #[arg(long, value_name = "FILE", conflicts_with = "dev")]
     ca: Option<PathBuf>,
+    /// An API for which there are tokens of their own; more than once for several.
+    #[arg(long)]
+    resource: Vec<String>,
     /// How long one request may take.
     #[arg(long, value_name = "MILLISECONDS")]
     timeout: Option<u64>,
@@ -70,6 +74,7 @@ impl Arguments {
                 let mut builder = Configuration::builder(issuer, client_id)
                     .redirect_uri(&self.redirect_uri)
                     .scopes(self.scope.split(' '))
+                    .resources(&self.resource)
                     .allow_http_on_loopback();
                 if let Some(ca) = &ca {
                     builder = builder.extra_root_pem(ca);
@@ -127,6 +132,24 @@ async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &st
         }
         ("start-sign-in", _) => Ok(json!({ "url": app.start_sign_in(SignInOptions::default()).await?.url })),
         ("finish-sign-in", callback) => Ok(json!({ "subject": app.finish_sign_in(callback).await?.subject })),
+        ("start-device-sign-in", _) => {
+            let authorization = app.start_device_sign_in(DeviceSignInOptions::default()).await?;
+            Ok(json!({
+                "id": authorization.id,
+                "user_code": authorization.user_code,
+                "verification_uri": authorization.verification_uri,
+                "verification_uri_complete": authorization.verification_uri_complete,
+                "expires_in": authorization.expires_in.as_secs(),
+                "interval": authorization.interval.as_secs(),
+            }))
+        }
+        ("pending-device-sign-in", _) => {
+            let pending = app.pending_device_sign_in().await?;
+            Ok(json!({ "id": pending.map(|authorization| authorization.id) }))
+        }
+        ("finish-device-sign-in", id) => {
+            Ok(json!({ "subject": app.finish_device_sign_in(id).await?.subject }))
+        }
         ("state", _) => {
             let token_type = app.session_info().map(|info| info.token_type.as_str());
             Ok(json!({ "state": format!("{:?}", app.state()), "token_type": token_type }))
@@ -146,11 +169,24 @@ async fn obey(app: &Moorline, arguments: &Arguments, ca: Option<&str>, line: &st
             }
             Ok(json!({ "tokens": tokens.len() }))
         }
+        ("token-for", resource) => {
+            let mut options = AccessTokenOptions::default();
+            options.resource = Some(resource.to_owned());
+            let token = app.access_token(options).await?;
+            Ok(json!({ "token": token.secret(), "resource": token.resource() }))
+        }
         ("get", url) => {
             let answer = app.send(HttpRequest::get(url)).await?;
             Ok(json!({ "status": answer.status, "body": answer.text() }))
         }
-        ("sign-out", _) => Ok(json!({ "revoked": app.sign_out().await?.revoked })),
+        ("sign-out", back_to) => {
+            let mut options = SignOutOptions::default();
+            options.end_session = !back_to.is_empty();
+            options.post_logout_redirect_uri = (!back_to.is_empty()).then(|| back_to.to_owned());
+            let outcome = app.sign_out(options).await?;
+            let page = outcome.end_session.map(|page| json!({ "url": page.url, "state": page.state }));
+            Ok(json!({ "revoked": outcome.revoked, "end_session": page }))
+        }
         (unknown, _) => bail!("no command {unknown}"),
     }
 }

@@ -1,4 +1,6 @@
-//! The Kotlin part: generated code, the library and its tests, on the JVM, against a real server.
+//! The Kotlin part: generated code, the library's modules and their tests, on the JVM, against a real server.
+
+mod versions;
 
 use std::time::Duration;
 
@@ -21,6 +23,7 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 }
 
 fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
+    versions::check(&workspace.root().join("bindings/kotlin"))?;
     install::java(workspace, &mut step.log)?;
     // In the target folder: an IDE that has the project open is not disturbed.
     let build = workspace.target().join("kotlin");
@@ -31,7 +34,13 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     step.note(&format!("a server of its own: {}", server.issuer()));
 
     let mut maven = workspace.command("mvn");
-    maven.args(["--batch-mode", "--no-transfer-progress", "--file", "bindings/kotlin/pom.xml"]);
+    maven.args([
+        "--batch-mode",
+        "--no-transfer-progress",
+        "--fail-at-end",
+        "--file",
+        "bindings/kotlin/pom.xml",
+    ]);
     let native = library.parent().context("a file is in a folder")?;
     maven.arg(format!("-Dmoorline.build.dir={}", build.display()));
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));

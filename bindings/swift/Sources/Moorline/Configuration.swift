@@ -18,6 +18,11 @@ extension Moorline {
         /// ends soon.
         public var scopes: [String] = []
 
+        /// The APIs for which the app requests tokens of their own, each as an absolute URI without a fragment (RFC
+        /// 8707). They are named at the sign-in, and only these can be asked for with
+        /// ``Moorline/accessToken(minValidity:resource:scope:)`` later.
+        public var resources: [String] = []
+
         /// The pins of each pinned host.
         public var pins: [HostPins] = []
 
@@ -88,6 +93,7 @@ extension Moorline.Configuration {
             clientId: clientID,
             redirectUri: redirectURI,
             scopes: scopes,
+            resources: resources,
             pins: pins.map {
                 MoorlineGenerated.HostPins(
                     host: $0.host,

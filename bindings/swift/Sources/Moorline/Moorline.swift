@@ -22,7 +22,7 @@ internal import MoorlineGenerated
 /// of the network" are the kinds `offline`, `rateLimited`, `untrusted` and `pinMismatch`; "errors of the storage" are
 /// `storageUnavailable` and `storageLost`. After ``close()``, each function throws `misconfigured`.
 public final class Moorline: Sendable {
-    private let client: MoorlineGenerated.Client
+    let client: MoorlineGenerated.Client
 
     /// Does not use the network. The vault is read in the background: until then, ``state`` is
     /// ``SessionState/locked``. An unreadable vault is not an error; check ``state``.
@@ -34,6 +34,8 @@ public final class Moorline: Sendable {
         let record = try configuration.record()
         let directory = platform.vaultDirectory.path
         let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
+        let signer = platform.signer.map(SignerAdapter.init)
+        let trust = platform.trust.map(TrustAdapter.init)
         client = try translating {
             switch platform.keys {
             case .app(let keyStore):
@@ -41,7 +43,9 @@ public final class Moorline: Sendable {
                     configuration: record,
                     vaultDirectory: directory,
                     keyStore: KeyStoreAdapter(keyStore),
-                    criticalSections: sections
+                    criticalSections: sections,
+                    signer: signer,
+                    trust: trust
                 )
             case .platform(let service, let accessGroup):
                 try .withPlatformKeyStore(
@@ -49,17 +53,25 @@ public final class Moorline: Sendable {
                     vaultDirectory: directory,
                     service: service,
                     accessGroup: accessGroup,
-                    criticalSections: sections
+                    criticalSections: sections,
+                    signer: signer,
+                    trust: trust
                 )
             case .files(let keys):
                 try .withInsecureFileKeyStore(
                     configuration: record,
                     vaultDirectory: directory,
                     keyDirectory: keys.path,
-                    criticalSections: sections
+                    criticalSections: sections,
+                    signer: signer,
+                    trust: trust
                 )
             }
         }
+    }
+
+    init(client: MoorlineGenerated.Client) {
+        self.client = client
     }
 
     /// The state of the session. Changes made by other processes appear the next time the vault is read.
@@ -107,6 +119,14 @@ public final class Moorline: Sendable {
         }
     }
 
+    /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the session
+    /// came from. An app that gets URLs for several purposes asks before it calls ``finishSignIn(callbackURL:)``.
+    ///
+    /// - Throws: errors of the storage.
+    public func isCallback(_ url: URL) async throws -> Bool {
+        try await call { try await $0.isCallback(url: url.absoluteString, cancellation: $1) }
+    }
+
     /// Deletes a sign-in that was started, because the user closed the browser, for example.
     ///
     /// - Throws: errors of the storage.
@@ -118,29 +138,38 @@ public final class Moorline: Sendable {
     /// otherwise. If all tokens of the provider are shorter, it is the freshest one; check ``AccessToken/expiresIn``.
     /// Concurrent callers share one refresh.
     ///
+    /// With a `resource` (the API that it is for, RFC 8707) or a smaller `scope`, it is a token for that alone: refreshed
+    /// at first, then from memory.
+    ///
     /// - Throws: ``MoorlineError/Kind/signedOut(_:)``, ``MoorlineError/Kind/needsReauth(_:)``, and errors of the
-    ///   network and the storage, which leave the session as it is.
-    public func accessToken(minValidity: Duration = .seconds(60)) async throws -> AccessToken {
-        let wanted = Self.bounded(minValidity)
-        return try await call { AccessToken(try await $0.accessToken(minValidity: wanted, cancellation: $1)) }
+    ///   network and the storage, which leave the session as it is; ``MoorlineError/Kind/refused(code:description:)``
+    ///   if the provider has no such token.
+    public func accessToken(
+        minValidity: Duration = .seconds(60),
+        resource: String? = nil,
+        scope: [String] = []
+    ) async throws -> AccessToken {
+        let options = Self.options(minValidity, resource, scope)
+        return try await call { AccessToken(try await $0.accessToken(options: options, cancellation: $1)) }
     }
 
     /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a
     /// new one otherwise. So any number of late rejections of one token make one refresh. Without an argument,
     /// returns a new token in any case.
     ///
-    /// - Throws: as ``accessToken(minValidity:)``.
+    /// - Throws: as ``accessToken(minValidity:resource:scope:)``.
     @discardableResult
     public func refresh(rejected: AccessToken? = nil) async throws -> AccessToken {
-        try await call { AccessToken(try await $0.refresh(rejected: rejected?.secret, cancellation: $1)) }
+        try await call { AccessToken(try await $0.refresh(rejected: rejected?.record, cancellation: $1)) }
     }
 
     /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
     /// sends the request once more. Returns the response whatever its status, redirects included: they are not
     /// followed. A body must be data, not a stream, so that it can be sent twice.
     ///
-    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
-    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``. Check ``MoorlineError/maybeSent`` before you
+    /// - Throws: ``MoorlineError/Kind/stepUpRequired(_:)`` if the API asks more of the user;
+    ///   ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
+    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``. Check ``MoorlineError/maybeSent`` before you
     ///   repeat a request that changes something.
     public func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
         let record = try MoorlineGenerated.HttpRequest(request)
@@ -155,20 +184,22 @@ public final class Moorline: Sendable {
     /// again.
     ///
     /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
-    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:)``.
+    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``.
     public func requestHeaders(
         for request: URLRequest,
-        minValidity: Duration = .seconds(60)
+        minValidity: Duration = .seconds(60),
+        resource: String? = nil,
+        scope: [String] = []
     ) async throws -> RequestHeaders {
         guard let url = request.url?.absoluteString else {
             throw MoorlineError.misconfigured("the request has no URL")
         }
-        let (method, wanted) = (request.httpMethod ?? "GET", Self.bounded(minValidity))
+        let (method, options) = (request.httpMethod ?? "GET", Self.options(minValidity, resource, scope))
         return try await call {
             let headers = try await $0.requestHeaders(
                 method: method,
                 url: url,
-                minValidity: wanted,
+                options: options,
                 cancellation: $1
             )
             return RequestHeaders(authorization: headers.authorization, dpop: headers.dpop)
@@ -197,13 +228,30 @@ public final class Moorline: Sendable {
         try translating { try client.sessionInfo() }.map(SessionInfo.init)
     }
 
+    /// What a response of an API asks of the user, for an HTTP client of the app's own. `nil` if it asks for nothing that
+    /// a sign-in can answer. (``send(_:)`` does this itself, and throws ``MoorlineError/Kind/stepUpRequired(_:)``.)
+    public func stepUp(of response: HTTPURLResponse) throws -> StepUp? {
+        let challenges = response.value(forHTTPHeaderField: "WWW-Authenticate").map { [$0] } ?? []
+        let status = UInt16(clamping: response.statusCode)
+        return try translating { try client.stepUpOf(status: status, wwwAuthenticate: challenges) }.map(StepUp.init)
+    }
+
+    /// Returns the latest ID token of the session, a JWT that says who signed in and opens no API; `nil` if nobody is
+    /// signed in. Never log it. It may have expired.
+    public func idToken() throws -> String? {
+        try translating { try client.idToken() }
+    }
+
     /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
-    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same.
+    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same. No browser is
+    /// opened: with ``SignOutOptions/endSession``, the outcome has the provider's sign-out page, for the app to open.
     ///
-    /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, and then nothing has happened.
+    /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, or ``MoorlineError/Kind/misconfigured(_:)`` if the
+    ///   redirect URI is not one, and then nothing has happened.
     @discardableResult
-    public func signOut() async throws -> SignOutOutcome {
-        try await call { SignOutOutcome(try await $0.signOut(cancellation: $1)) }
+    public func signOut(_ options: SignOutOptions = SignOutOptions()) async throws -> SignOutOutcome {
+        let record = options.record
+        return try await call { SignOutOutcome(try await $0.signOut(options: record, cancellation: $1)) }
     }
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says
@@ -234,7 +282,15 @@ public final class Moorline: Sendable {
         min(max(minValidity, .zero), .longest).seconds
     }
 
-    private func call<Answer: Sendable>(
+    private static func options(
+        _ minValidity: Duration,
+        _ resource: String?,
+        _ scope: [String]
+    ) -> MoorlineGenerated.AccessTokenOptions {
+        MoorlineGenerated.AccessTokenOptions(minValidity: bounded(minValidity), resource: resource, scope: scope)
+    }
+
+    func call<Answer: Sendable>(
         _ body: (MoorlineGenerated.Client, MoorlineGenerated.Cancellation) async throws -> Answer
     ) async throws -> Answer {
         try await cancellable { try await body(client, $0) }

@@ -49,6 +49,10 @@ public struct MoorlineError: Error, Sendable, Equatable {
         case signedOut(Moorline.SignedOutReason)
         /// There was a session and it needs the user: say so, and offer a sign-in.
         case needsReauth(Moorline.ReauthReason)
+        /// An API asks more of the user than this session has: a stronger or fresher authentication, or another scope.
+        /// The session is unchanged, and the request had no effect. Start a sign-in with
+        /// ``Moorline/Moorline/SignInOptions/stepUp``, then repeat the call once.
+        case stepUpRequired(Moorline.StepUp)
         /// The vault or its key store cannot be used at present. The session is unchanged.
         case storageUnavailable(Moorline.StorageUnavailableReason)
         /// What was stored cannot be read any more, and a retry will not help. A new sign-in starts with an empty
@@ -127,6 +131,7 @@ extension MoorlineError.Kind {
         case .cancelled: self = .cancelled
         case .signedOut(let reason): self = .signedOut(.init(reason))
         case .needsReauth(let reason): self = .needsReauth(.init(reason))
+        case .stepUpRequired(let stepUp): self = .stepUpRequired(.init(stepUp))
         case .storageUnavailable(let reason): self = .storageUnavailable(.init(reason))
         case .storageLost(let reason): self = .storageLost(.init(reason))
         case .clockSkew(let seconds): self = .clockSkew(.seconds(seconds))

@@ -18,6 +18,14 @@ extension Moorline {
         /// one process with the same vault and account use the sections of the first.
         public var criticalSections: (any MoorlineCriticalSections)?
 
+        /// Hardware that holds the keys which tokens are bound to: each new sign-in generates its key there. A session
+        /// whose key is in the vault keeps it until its user signs in again. All processes that share a vault need the
+        /// same signer.
+        public var signer: (any MoorlineSigner)?
+
+        /// Trust of the app's own: it decides about servers in the place of the platform's roots. Pins come on top.
+        public var trust: (any MoorlineTrustVerifier)?
+
         private init(vaultDirectory: URL, keys: Keys) {
             self.vaultDirectory = vaultDirectory
             self.keys = keys

@@ -32,12 +32,16 @@ extension Moorline {
     /// An access token. Its description never shows it.
     public struct AccessToken: Sendable, Equatable {
         /// The token itself; never log it. A bound token needs a proof with each request: see
-        /// ``Moorline/requestHeaders(for:minValidity:)``.
+        /// ``Moorline/requestHeaders(for:minValidity:resource:scope:)``.
         public let secret: String
         /// Whether it is bound to a key of this session.
         public let tokenType: TokenType
         /// Remaining lifetime when returned, or `nil` if the provider sent no `expires_in`.
         public let expiresIn: Duration?
+        /// The API that it is for, if that was asked for.
+        public let resource: String?
+        /// The scopes that it was narrowed to; empty if it has all that were granted.
+        public let narrowedScope: [String]
     }
 
     /// The headers for one request that another HTTP client sends. Its description never shows them.
@@ -53,10 +57,22 @@ extension Moorline {
         }
     }
 
+    /// How and when the user authenticated, as the ID token of the sign-in says (OpenID Connect Core §2).
+    public struct Authentication: Sendable, Equatable {
+        /// The authentication context class that was reached, by the provider's own names.
+        public let acr: String?
+        /// The methods that were used, such as `pwd` or `otp` (RFC 8176); empty if the provider does not say.
+        public let amr: [String]
+        /// When the user last proved who they are, by the provider's clock; `nil` if the provider does not say.
+        public let authTime: Date?
+    }
+
     /// What is known about the session. It holds no secret.
     public struct SessionInfo: Sendable, Equatable {
         /// The user who is signed in.
         public let user: User
+        /// How and when the user authenticated.
+        public let authentication: Authentication
         /// The granted scopes.
         public let scope: [String]
         /// Remaining lifetime of the access token: zero if it has expired, `nil` if the provider sent no `expires_in`.
@@ -124,7 +140,19 @@ extension Moorline.AccessToken {
         self.init(
             secret: token.secret,
             tokenType: .init(token.tokenType),
-            expiresIn: token.expiresIn.map { .seconds($0) }
+            expiresIn: token.expiresIn.map { .seconds($0) },
+            resource: token.resource,
+            narrowedScope: token.scope
+        )
+    }
+
+    var record: MoorlineGenerated.AccessToken {
+        MoorlineGenerated.AccessToken(
+            secret: secret,
+            tokenType: tokenType == .bearer ? .bearer : .dpop,
+            expiresIn: expiresIn?.seconds,
+            resource: resource,
+            scope: narrowedScope
         )
     }
 }
@@ -142,6 +170,11 @@ extension Moorline.SessionInfo {
     init(_ info: MoorlineGenerated.SessionInfo) {
         self.init(
             user: .init(info.user),
+            authentication: .init(
+                acr: info.authentication.acr,
+                amr: info.authentication.amr,
+                authTime: info.authentication.authTime
+            ),
             scope: info.scope,
             accessTokenExpiresIn: info.accessTokenExpiresIn.map { .seconds($0) },
             tokenType: .init(info.tokenType),

@@ -14,8 +14,24 @@ extension Moorline {
         public var redirectURI: String?
         /// Further parameters of the authorization request.
         public var extra: [String: String] = [:]
+        /// What an API asked for (``MoorlineError/Kind/stepUpRequired(_:)``): the same user signs in once more, and the
+        /// session goes on until they have.
+        public var stepUp: StepUp?
 
         /// No options.
+        public init() {}
+    }
+
+    /// What an API asks of the user beyond the session as it is (RFC 9470, RFC 6750 §3.1).
+    public struct StepUp: Sendable, Equatable {
+        /// The authentication context classes of which one is needed, the preferred one first.
+        public var acrValues: [String] = []
+        /// How long ago the user may have authenticated at most.
+        public var maxAge: Duration?
+        /// The scopes that are needed.
+        public var scope: [String] = []
+
+        /// Nothing in particular: the user authenticates once more.
         public init() {}
     }
 
@@ -27,6 +43,27 @@ extension Moorline {
         public let state: String
     }
 
+    /// Options of a sign-out.
+    public struct SignOutOptions: Sendable, Equatable {
+        /// Whether the user is to be signed out in the browser as well, from every app that uses the provider there: see
+        /// ``SignOutOutcome/endSession``.
+        public var endSession = false
+        /// Where the provider sends the user afterwards. It has to be registered there.
+        public var postLogoutRedirectURI: String?
+
+        /// On this device and at the provider, not in the browser.
+        public init() {}
+    }
+
+    /// The provider's sign-out page: it ends the user's session in the browser. Its description shows nothing of it,
+    /// because the URL holds the ID token.
+    public struct EndSessionRequest: Sendable, Equatable {
+        /// The URL to open in the browser.
+        public let url: URL
+        /// The `state` that the provider sends back with the user.
+        public let state: String
+    }
+
     /// How a sign-out went. The session is gone from this device in either case.
     public struct SignOutOutcome: Sendable, Equatable {
         /// Whether the provider answered in this call that it has revoked the session: `revocation` is `.revoked`.
@@ -34,6 +71,9 @@ extension Moorline {
         /// What became of the session at the provider; if nobody was signed in, of earlier ones whose revocation was
         /// still queued. Of several, the one that is furthest from revoked.
         public let revocation: RevocationOutcome
+        /// The provider's sign-out page, for the app to open in the browser. `nil` unless
+        /// ``SignOutOptions/endSession`` was set, somebody was signed in, and the provider has such a page.
+        public let endSession: EndSessionRequest?
     }
 
     /// What became of a session at the provider.
@@ -61,6 +101,14 @@ extension Moorline.AuthorizationRequest: CustomStringConvertible, CustomReflecta
     public var customMirror: Mirror { Mirror(self, children: []) }
 }
 
+extension Moorline.EndSessionRequest: CustomStringConvertible, CustomReflectable {
+    /// Nothing of the request.
+    public var description: String { "EndSessionRequest([redacted])" }
+
+    /// Nothing of the request.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 extension Moorline.AuthorizationRequest {
     init(_ request: MoorlineGenerated.AuthorizationRequest) throws {
         guard let url = URL(string: request.url) else {
@@ -77,6 +125,7 @@ extension Moorline.SignInOptions {
             prompt: prompt,
             maxAge: try maxAge?.checkedSeconds("maxAge"),
             redirectUri: redirectURI,
+            stepUp: try stepUp?.record(),
             extra: extra.parameters
         )
     }
@@ -84,7 +133,33 @@ extension Moorline.SignInOptions {
 
 extension Moorline.SignOutOutcome {
     init(_ outcome: MoorlineGenerated.SignOutOutcome) {
-        self.init(revoked: outcome.revoked, revocation: .init(outcome.revocation))
+        let page = outcome.endSession.flatMap { request in
+            URL(string: request.url).map { Moorline.EndSessionRequest(url: $0, state: request.state) }
+        }
+        self.init(revoked: outcome.revoked, revocation: .init(outcome.revocation), endSession: page)
+    }
+}
+
+extension Moorline.SignOutOptions {
+    var record: MoorlineGenerated.SignOutOptions {
+        MoorlineGenerated.SignOutOptions(endSession: endSession, postLogoutRedirectUri: postLogoutRedirectURI)
+    }
+}
+
+extension Moorline.StepUp {
+    init(_ stepUp: MoorlineGenerated.StepUp) {
+        self.init()
+        acrValues = stepUp.acrValues
+        maxAge = stepUp.maxAge.map { .seconds($0) }
+        scope = stepUp.scope
+    }
+
+    func record() throws -> MoorlineGenerated.StepUp {
+        MoorlineGenerated.StepUp(
+            acrValues: acrValues,
+            maxAge: try maxAge?.checkedSeconds("maxAge"),
+            scope: scope
+        )
     }
 }
 

@@ -174,6 +174,35 @@ final class ErrorTests: FolderTestCase {
         XCTAssertEqual(moorline.state, .needsReauth(reason), line: line)
     }
 
+    func testStepUpRequiredWhenAnAPIAsksMoreOfTheUserWhoAnswersWhileTheSessionGoesOn() async throws {
+        try await signedIn { provider, moorline in
+            let challenge = #"DPoP error="insufficient_user_authentication", acr_values="urn:mfa", max_age=60"#
+            let refusal = FakeProvider.Response(status: 401, headers: ["WWW-Authenticate": challenge])
+            provider.replace("/notes", with: refusal)
+            let error = await failure { try await moorline.send(self.post(provider)) }
+            guard case .stepUpRequired(let stepUp) = error?.kind else { return XCTFail("\(String(describing: error))") }
+            assertFacts(error, .stepUpRequired(stepUp), code: "step_up_required", retry: .never)
+            XCTAssertEqual(stepUp.acrValues, ["urn:mfa"])
+            XCTAssertEqual(stepUp.maxAge, .seconds(60))
+            let url = try XCTUnwrap(URL(string: provider.issuer))
+            let head = ["WWW-Authenticate": challenge]
+            let response = HTTPURLResponse(url: url, statusCode: 401, httpVersion: nil, headerFields: head)
+            XCTAssertEqual(try moorline.stepUp(of: XCTUnwrap(response)), stepUp)
+            var options = Moorline.SignInOptions()
+            options.stepUp = stepUp
+            let answer = try await moorline.startSignIn(options)
+            XCTAssertTrue(answer.url.absoluteString.contains("max_age=60"))
+            guard case .signedIn = moorline.state else { return XCTFail("\(moorline.state)") }
+            let now = Int(Date().timeIntervalSince1970)
+            provider.claims = #","auth_time":\#(now),"acr":"urn:mfa","amr":["pwd","otp"]"#
+            try await moorline.finishSignIn(callbackURL: provider.callback(answer))
+            let authentication = try XCTUnwrap(moorline.sessionInfo()).authentication
+            XCTAssertEqual(authentication.acr, "urn:mfa")
+            XCTAssertEqual(authentication.amr, ["pwd", "otp"])
+            XCTAssertEqual(authentication.authTime, Date(timeIntervalSince1970: TimeInterval(now)))
+        }
+    }
+
     func testStorageUnavailableAdvisesAsTheKeyStoreSays() async throws {
         let cases: [(MoorlineKeyStoreError, Moorline.StorageUnavailableReason, MoorlineError.Retry)] = [
             (.locked, .locked, .whenUnlocked), (.unavailable("none"), .noKeyStore, .never),

@@ -47,6 +47,7 @@ final class FakeProvider: @unchecked Sendable {
     private var requestCount = 0
     private var keepsConnectionsOpen = false
     private var clockLeadSeconds = 0
+    private var furtherClaims = ""
     private var members = ["token_type": #""DPoP""#, "expires_in": "900", "refresh_token": #""refresh""#]
 
     init(proofAlgorithms: String = #"["ES256"]"#) throws {
@@ -96,9 +97,20 @@ final class FakeProvider: @unchecked Sendable {
         set { gate.withLock { clockLeadSeconds = newValue } }
     }
 
+    /// Further claims of ID tokens, as JSON members behind a comma.
+    var claims: String {
+        get { gate.withLock { furtherClaims } }
+        set { gate.withLock { furtherClaims = newValue } }
+    }
+
     /// From now on, this path gets this response.
     func replace(_ path: String, with response: Response?) {
         gate.withLock { _ = replaced.updateValue(response, forKey: path) }
+    }
+
+    /// From now on, this path gets its usual response again.
+    func restore(_ path: String) {
+        gate.withLock { _ = replaced.removeValue(forKey: path) }
     }
 
     /// From now on, token responses have this member, in JSON.
@@ -130,21 +142,30 @@ final class FakeProvider: @unchecked Sendable {
         close(listener)
     }
 
+    func configuration() -> Moorline.Configuration {
+        var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
+        configuration.redirectURI = Self.redirectURI
+        configuration.scopes = ["openid", "offline_access", "notes.read"]
+        configuration.allowsHTTPOnLoopback = true
+        return configuration
+    }
+
     func moorline(
         in folder: URL,
         keyStore: any MoorlineKeyStore = MapKeyStore(),
         criticalSections: (any MoorlineCriticalSections)? = nil,
+        signer: (any MoorlineSigner)? = nil,
         allowsBearer: Bool = false,
-        requestTimeout: Duration? = nil
+        requestTimeout: Duration? = nil,
+        resources: [String] = []
     ) throws -> Moorline {
-        var configuration = Moorline.Configuration(issuer: issuer, clientID: "notes")
-        configuration.redirectURI = Self.redirectURI
-        configuration.scopes = ["openid", "offline_access"]
-        configuration.allowsHTTPOnLoopback = true
+        var configuration = configuration()
+        configuration.resources = resources
         configuration.allowsBearer = allowsBearer
         configuration.requestTimeout = requestTimeout
         var platform = Moorline.Platform(vaultDirectory: folder, keyStore: keyStore)
         platform.criticalSections = criticalSections
+        platform.signer = signer
         return try Moorline(configuration, platform: platform)
     }
 
@@ -230,6 +251,8 @@ final class FakeProvider: @unchecked Sendable {
                 """
                 {"issuer": "\(issuer)", "authorization_endpoint": "\(issuer)/authorize",
                 "token_endpoint": "\(issuer)/token", "jwks_uri": "\(issuer)/jwks",
+                "end_session_endpoint": "\(issuer)/end-session",
+                "device_authorization_endpoint": "\(issuer)/device",
                 "response_types_supported": ["code"], "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": ["ES256"], "code_challenge_methods_supported": ["S256"],
                 "scopes_supported": ["openid", "offline_access"],
@@ -238,6 +261,13 @@ final class FakeProvider: @unchecked Sendable {
             )
         case "/jwks": .json(#"{"keys":[\#(TestSignature.publicKey)]}"#)
         case "/token": .json(tokens())
+        case "/device":
+            .json(
+                """
+                {"device_code": "device-1", "user_code": "WDJB-MJHT", "verification_uri": "\(issuer)/enter",
+                "verification_uri_complete": "\(issuer)/enter?user_code=WDJB-MJHT", "expires_in": 600, "interval": 1}
+                """
+            )
         default: .json("{}", status: 404)
         }
     }
@@ -248,7 +278,7 @@ final class FakeProvider: @unchecked Sendable {
             let now = Int(Date().timeIntervalSince1970) + clockLeadSeconds
             let claims =
                 #"{"iss":"\#(issuer)","sub":"ada","aud":"notes","nonce":"\#(nonce)","#
-                + #""iat":\#(now),"exp":\#(now + 600)}"#
+                + #""iat":\#(now),"exp":\#(now + 600)\#(furtherClaims)}"#
             var all = members
             all["access_token"] = #""access-\#(issued)""#
             all["id_token"] = #""\#(TestSignature.sign(claims))""#

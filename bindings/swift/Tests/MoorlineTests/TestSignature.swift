@@ -12,9 +12,16 @@ enum TestSignature {
     /// A JSON Web Signature of this payload.
     static func sign(_ payload: String) -> String {
         let signed = [#"{"alg":"ES256","kid":"k1"}"#, payload].map { base64url(Array($0.utf8)) }.joined(separator: ".")
+        return "\(signed).\(base64url(Array(signature(of: Data(signed.utf8)))))"
+    }
+
+    /// The public key, as an uncompressed point.
+    static let publicPoint = Data([4] + generatorX + generatorY)
+
+    /// The signature of a message, r and s.
+    static func signature(of message: Data) -> Data {
         // s = k⁻¹ (z + r d), with k = d = 1 and r the generator's x.
-        let s = sumModuloOrder(sha256(Array(signed.utf8)), generatorX)
-        return "\(signed).\(base64url(generatorX + s))"
+        Data(generatorX + sumModuloOrder(sha256(Array(message)), generatorX))
     }
 
     static func base64url(_ bytes: [UInt8]) -> String {

@@ -18,7 +18,13 @@ final class TranslationTests: XCTestCase {
     }
 
     func testWhatIsPrintedShowsNoSecret() throws {
-        let token = Moorline.AccessToken(secret: "secret", tokenType: .bearer, expiresIn: .seconds(60))
+        let token = Moorline.AccessToken(
+            secret: "secret",
+            tokenType: .bearer,
+            expiresIn: .seconds(60),
+            resource: nil,
+            narrowedScope: []
+        )
         let url = try XCTUnwrap(URL(string: "https://id.example.com/?code_challenge=secret"))
         let request = Moorline.AuthorizationRequest(url: url, state: "secret")
         let headers = Moorline.RequestHeaders(authorization: "secret", dpop: "secret")

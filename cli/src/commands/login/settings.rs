@@ -28,6 +28,7 @@ pub(super) fn merged(
             ca_pem: None,
             allow_http: false,
             allow_bearer: false,
+            resources: Vec::new(),
             api_origins: Vec::new(),
             insecure_file_key: false,
             redirect_host: None,
@@ -47,6 +48,9 @@ pub(super) fn merged(
     if !login.scope.is_empty() {
         settings.scopes =
             login.scope.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned).collect();
+    }
+    if !login.resource.is_empty() {
+        settings.resources.clone_from(&login.resource);
     }
     if login.no_pin {
         settings.pins.clear();

@@ -111,7 +111,7 @@ async fn a_connection_that_has_died_quietly_costs_one_short_time_out_and_is_not_
     // Nothing here waits for the time-out of a request.
     let long = Duration::from_secs(3600);
     let configuration = configuration().extra_root_pem(&ca.pem()).request_timeout(long).build().unwrap();
-    let transport = Transport::watching(&configuration, QUICK).unwrap();
+    let transport = Transport::watching(&configuration, None, QUICK).unwrap();
     let url: url::Url = format!("https://localhost:{}/", network.port).parse().unwrap();
     let get = || transport.send(Request::new(Method::GET, url.clone()));
     for _ in 0..2 {

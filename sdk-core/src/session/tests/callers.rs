@@ -63,7 +63,7 @@ fn it_works_without_any_executor_of_its_callers() {
     let answer =
         poll(moorline.send(crate::HttpRequest::get(&format!("{}/api", device.provider.issuer)))).unwrap();
     assert_eq!((answer.status, answer.text().as_str()), (200, r#"{"hello":"ada"}"#));
-    assert!(poll(moorline.sign_out()).unwrap().revoked);
+    assert!(poll(moorline.sign_out(crate::SignOutOptions::default())).unwrap().revoked);
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -113,7 +113,7 @@ async fn every_state_is_reported_once_and_the_present_one_first() {
     session.sign_in.finish(&device.provider.authorize(&request.url)).await.unwrap();
     assert!(matches!(states.next().await, Some(SessionState::SignedIn(_))));
     session.access_token(a_new_one(&session)).await.unwrap();
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     assert!(matches!(states.next().await, Some(SessionState::SignedOut(_))));
     drop(session);
     // The background task that tells revocations may hold the session a little longer.
@@ -168,8 +168,8 @@ async fn a_call_that_is_dropped_at_any_await_leaves_the_session_whole() {
         assert_eq!(moorline.session_info().unwrap().user.subject, user.subject);
         assert!((1..=2).contains(&device.provider.live_generation().unwrap()), "after {times} polls");
         assert_eq!(device.provider.state().sessions.len(), 1, "a code is sent once");
-        polled(moorline.sign_out(), times).await;
-        moorline.sign_out().await.unwrap();
+        polled(moorline.sign_out(crate::SignOutOptions::default()), times).await;
+        moorline.sign_out(crate::SignOutOptions::default()).await.unwrap();
         assert!(matches!(moorline.state(), SessionState::SignedOut(_)));
         assert_eq!(device.provider.live_generation(), None);
     }

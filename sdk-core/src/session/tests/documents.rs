@@ -190,18 +190,6 @@ async fn signed_userinfo_is_verified_and_read() {
 }
 
 #[tokio::test]
-async fn a_step_up_challenge_is_the_apis_own_answer_and_costs_no_rotation() {
-    let device = Device::new().await;
-    let session = device.signed_in().await;
-    for error in ["insufficient_user_authentication", "insufficient_scope"] {
-        device.provider.state().overrides.insert("/api", (401, json!({ "error": error }).to_string()));
-        let request = HttpRequest::get(&format!("{}/api", device.provider.issuer));
-        assert_eq!(session.api.send(request).await.unwrap().status, 401);
-        assert_eq!(device.provider.refreshes().len(), 0, "{error}");
-    }
-}
-
-#[tokio::test]
 async fn an_api_response_that_is_too_large_is_reported_as_that() {
     let device = Device::new().await;
     let session = device.signed_in().await;

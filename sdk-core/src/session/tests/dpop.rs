@@ -168,7 +168,7 @@ async fn a_bound_session_is_revoked_with_a_proof_also_later() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Queued.into()));
     device.provider.state().down = false;
     renew_nonce(&device, "nonce-2");
     let restarted = device.process();
@@ -186,7 +186,7 @@ async fn a_revocation_whose_proof_is_refused_stays_queued() {
     let session = device.signed_in().await;
     let body = r#"{"error":"invalid_dpop_proof"}"#.to_owned();
     device.provider.state().overrides.insert("/revoke", (400, body));
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Queued.into()));
     device.provider.state().overrides.clear();
     let restarted = device.process();
     assert_eq!(restarted.queued_revocations().await, 1);
@@ -200,7 +200,7 @@ async fn what_a_late_answer_brings_after_a_sign_out_is_revoked_with_the_sessions
     let device = Device::new().await;
     let session = device.signed_in().await;
     let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     gate.open();
     refreshing.await.unwrap().unwrap_err();
     session.send_revocations().await;
@@ -230,7 +230,7 @@ async fn where_the_app_accepts_bearer_tokens_a_provider_without_dpop_serves() {
     assert_eq!(token_type(&session), TokenType::Bearer);
     session.access_token(a_new_one(&session)).await.unwrap();
     assert!(session.api.send(api(&device)).await.unwrap().is_success());
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     assert_eq!(device.provider.live_generation(), None);
     assert!(device.provider.state().requests.iter().all(|seen| seen.proof.is_none()));
 }
@@ -297,7 +297,7 @@ async fn beside_a_bearer_token_the_key_stays_for_the_refresh_token() {
     restarted.access_token(a_new_one(&restarted)).await.unwrap();
     assert_eq!(token_type(&restarted), TokenType::DPoP);
     assert!(restarted.api.send(api(&device)).await.unwrap().is_success());
-    assert_eq!(restarted.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(restarted.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
     assert_eq!(device.provider.live_generation(), None);
 }
 
@@ -320,7 +320,7 @@ async fn a_bound_session_never_sends_a_token_without_a_proof_though_discovery_st
     let session = device.lenient_process();
     session.access_token(a_new_one(&session)).await.unwrap();
     session.api.send(api(&device)).await.unwrap();
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     let state = device.provider.state();
     let carries_a_token = |path: &str| ["/token", "/api", "/revoke"].contains(&path);
     for seen in state.requests.iter().filter(|seen| carries_a_token(&seen.path)) {
@@ -343,7 +343,7 @@ async fn a_session_that_was_bearer_before_goes_on_as_bearer_until_it_ends() {
     session.access_token(a_new_one(&session)).await.unwrap();
     assert_eq!(token_type(&session), TokenType::Bearer);
     assert!(session.api.send(api(&device)).await.unwrap().is_success());
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     assert_eq!(device.provider.live_generation(), None);
     device.sign_in(&session).await.unwrap();
     assert_eq!(token_type(&session), TokenType::DPoP);
@@ -375,7 +375,7 @@ async fn a_stolen_token_without_the_key_is_of_no_use_and_its_owner_goes_on() {
     let bearer = Credentials { key: None, ..credentials.credentials() };
     assert_eq!(thief.provider.send(&request, bearer).await.unwrap().status, 401);
     thief.access_token(a_new_one(&thief)).await.unwrap_err();
-    thief.sign_out().await.unwrap();
+    thief.sign_out_here().await.unwrap();
     owner.access_token(a_new_one(&owner)).await.unwrap();
     assert!(owner.api.send(api(&device)).await.unwrap().is_success());
     assert!(!device.provider.state().sessions[0].revoked);
@@ -386,7 +386,7 @@ async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let url = format!("{}/api?page=2#top", device.provider.issuer);
-    let transport = Transport::new(&device.configuration()).unwrap();
+    let transport = Transport::new(&device.configuration(), None).unwrap();
     let send = async |headers: &RequestHeaders| {
         let value = |text: &str| HeaderValue::try_from(text).unwrap();
         let request = Request::get_json(Url::parse(&url).unwrap())
@@ -395,15 +395,15 @@ async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
         transport.send(request).await.unwrap()
     };
     renew_nonce(&device, "nonce-2");
-    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, &Duration::ZERO.into()).await.unwrap();
     let answer = send(&headers).await;
     assert_eq!(answer.status, 401);
     session.api.learn_nonce(&url, answer.headers["dpop-nonce"].to_str().unwrap()).unwrap();
-    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, &Duration::ZERO.into()).await.unwrap();
     assert_eq!(send(&headers).await.status, 200);
     assert_eq!(send(&headers).await.status, 401);
     for url in ["https://evil.example/api", "/api"] {
-        let refused = session.api.request_headers("GET", url, Duration::ZERO).await;
+        let refused = session.api.request_headers("GET", url, &Duration::ZERO.into()).await;
         assert!(matches!(refused, Err(Error::Misconfigured(_))), "{url}");
         assert!(matches!(session.api.learn_nonce(url, "n"), Err(Error::Misconfigured(_))), "{url}");
     }

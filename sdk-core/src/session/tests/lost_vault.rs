@@ -42,7 +42,7 @@ async fn after_another_process_has_signed_out_of_a_lost_vault_the_old_user_is_go
     let device = Device::new().await;
     let long_lived = device.signed_in().await;
     lose_the_key(&device);
-    assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
+    assert_eq!(device.process().sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
     let error = long_lived.access_token(a_new_one(&long_lived)).await.unwrap_err();
     assert!(matches!(error, Error::SignedOut(_)), "{error:?}");
     assert!(long_lived.latest().is_none() && long_lived.info().is_none());
@@ -60,7 +60,7 @@ async fn a_broken_entry_of_the_key_store_is_lost_and_sign_in_and_sign_out_work_a
     assert_eq!((&error, error.retry()), (&Error::StorageLost(lost), Retry::Never));
     device.sign_in(&session).await.unwrap();
     session.access_token(a_new_one(&session)).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
 }
 
 /// Android's after a restored backup: the entries came back, and the key that protects them did not.

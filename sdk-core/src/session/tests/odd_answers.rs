@@ -201,7 +201,7 @@ async fn an_access_token_with_a_line_break_at_its_end_is_sent_without_it() {
         .fault(Fault::Instead(200, r#"{"access_token":"at-1\n","token_type":"DPoP","expires_in":900}"#));
     session.access_token(a_new_one(&session)).await.unwrap();
     let url = format!("{}/api", device.provider.issuer);
-    let headers = session.api.request_headers("GET", &url, std::time::Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, &std::time::Duration::ZERO.into()).await.unwrap();
     assert_eq!(headers.authorization(), "DPoP at-1");
     let claims = headers.dpop().unwrap().split('.').nth(1).unwrap();
     let claims: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();

@@ -17,7 +17,7 @@ const REFUSED: (u16, &str) = (400, r#"{"error":"login_required"}"#);
 /// What a sign-out reports if the provider answers like this.
 async fn signed_out(device: &Device, session: &Arc<Session>, status: u16, body: &str) -> RevocationOutcome {
     device.provider.state().overrides.insert("/revoke", (status, body.to_owned()));
-    let outcome = session.sign_out().await.unwrap();
+    let outcome = session.sign_out_here().await.unwrap();
     assert_eq!(outcome.revoked, outcome.revocation == RevocationOutcome::Revoked);
     outcome.revocation
 }
@@ -39,12 +39,12 @@ async fn a_queued_revocation_that_is_answered_at_the_next_sign_out_is_reported_a
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Queued.into()));
     // The old process tries no more.
     session.revocations.idle(LONG).await;
     device.provider.state().down = false;
-    assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::Revoked.into()));
-    assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
+    assert_eq!(device.process().sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(device.process().sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_page_in_place_of_the_answer_revokes_nothing() {
             assert_eq!(signed_out(&device, &session, 200, page).await, RevocationOutcome::Queued, "{page}");
         }
         device.provider.state().overrides.clear();
-        assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+        assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
         assert_eq!(device.provider.live_generation(), None);
     }
 }
@@ -111,7 +111,7 @@ async fn an_unclear_refusal_is_tried_five_times_once_in_each_call_and_then_repor
             assert_eq!(device.provider.count("/revoke"), sends, "{status} {body}");
         }
         let session = device.process();
-        assert_eq!(session.sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
+        assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
         assert_eq!((session.queued_revocations().await, device.provider.count("/revoke")), (0, 5));
     }
 }
@@ -132,7 +132,7 @@ async fn an_overloaded_provider_is_asked_again_however_often_it_is() {
             assert_eq!(signed_out(&device, &session, status, body).await, RevocationOutcome::Queued);
         }
         device.provider.state().overrides.clear();
-        assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()), "{status} {body}");
+        assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()), "{status} {body}");
     }
 }
 
@@ -149,7 +149,7 @@ async fn a_provider_without_a_revocation_endpoint_is_reported_as_that() {
     let path = "/.well-known/openid-configuration";
     device.provider.state().overrides.insert(path, (200, metadata.to_string()));
     let session = device.signed_in().await;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::NotOffered.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::NotOffered.into()));
     assert_eq!(session.queued_revocations().await, 0);
 }
 
@@ -159,7 +159,7 @@ async fn a_sign_out_whose_revocation_gets_no_answer_sends_it_once_and_ends() {
     device.provider.state().hung.insert("/revoke");
     drop(device.signed_in().await);
     let session = device.open(device.builder().request_timeout(Duration::from_secs(2)).build().unwrap());
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Queued.into()));
     session.shutdown(LONG).await.unwrap();
     assert_eq!((device.provider.count("/revoke"), session.queued_revocations().await), (1, 1));
 }
@@ -225,7 +225,7 @@ async fn a_sign_in_over_a_session_that_a_refusal_has_ended_revokes_its_tokens() 
         session.send_revocations().await;
         assert_eq!(device.provider.state().sessions[0].revoked, ended);
         assert!(!device.provider.state().sessions[1].revoked);
-        session.sign_out().await.unwrap();
+        session.sign_out_here().await.unwrap();
         assert!(device.provider.state().sessions.iter().all(|row| row.revoked));
     }
 }
@@ -323,7 +323,7 @@ async fn an_answer_whose_vaults_key_is_gone_is_revoked_at_the_sign_out() {
     gate.open();
     let gone = Error::StorageLost(StorageLostReason::KeyGone);
     assert_eq!(refreshing.await.unwrap().unwrap_err(), gone);
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
     assert_eq!((revoked(&device), device.provider.live_generation()), (vec!["seen-rt-0-1".to_owned()], None));
 }
 
@@ -350,7 +350,7 @@ async fn tokens_that_came_with_another_users_id_token_are_revoked_when_the_sessi
         assert!(revoked(&device).is_empty(), "it may be this session's own");
         assert_eq!(session.queued_revocations().await, 1, "the latest");
         session.access_token(a_new_one(&session)).await.unwrap();
-        assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+        assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
         assert!(revoked(&device).contains(&"seen-rt-2".to_owned()), "{:?}", revoked(&device));
     }
 }

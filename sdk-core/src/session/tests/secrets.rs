@@ -27,10 +27,10 @@ async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
     shown += &format!("{error:?} {error}");
     let key = begun.unwrap().proof_key.unwrap();
     let url = format!("{}/api", device.provider.issuer);
-    let headers = session.api.request_headers("GET", &url, Duration::ZERO).await.unwrap();
+    let headers = session.api.request_headers("GET", &url, &Duration::ZERO.into()).await.unwrap();
     shown += &format!("{key:?} {headers:?} {:?}", session.provider);
     assert!(headers.dpop().unwrap().starts_with("eyJ"));
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
 
     // "eyJ" begins every proof.
     let mut secrets: Vec<String> = vec!["seen-".into(), "code-1".into(), "eyJ".into()];

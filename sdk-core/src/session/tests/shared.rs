@@ -23,7 +23,7 @@ async fn two_objects_of_one_account_share_one_refresh() {
     }
     assert!(tokens.iter().all(|token| *token == tokens[0]), "{} tokens", tokens.len());
     assert_eq!(device.provider.refreshes().len(), 1);
-    one.sign_out().await.unwrap();
+    one.sign_out(crate::SignOutOptions::default()).await.unwrap();
     assert!(matches!(other.state(), SessionState::SignedOut(_)));
 }
 

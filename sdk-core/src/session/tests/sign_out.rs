@@ -13,7 +13,7 @@ const SIGNED_OUT: SessionState = SessionState::SignedOut(SignedOutReason::ByUser
 async fn a_sign_out_clears_the_session_here_and_revokes_it_there() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
     assert_eq!(device.provider.live_generation(), None);
     assert_eq!(session.state(), SIGNED_OUT);
     assert_eq!(session.info(), None);
@@ -26,7 +26,7 @@ async fn a_sign_out_without_network_is_sent_at_the_next_chance() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Queued.into()));
     assert_eq!(session.state(), SIGNED_OUT);
     // The old process tries no more.
     session.revocations.idle(Duration::from_secs(60)).await;
@@ -64,7 +64,7 @@ async fn only_an_error_of_the_protocols_takes_a_revocation_off_the_queue() {
             Some(code) if final_one => RevocationOutcome::Refused(code.to_owned()),
             _ => RevocationOutcome::Queued,
         };
-        assert_eq!(session.sign_out().await, Ok(revocation.into()), "{body}");
+        assert_eq!(session.sign_out_here().await, Ok(revocation.into()), "{body}");
         device.provider.state().overrides.clear();
         let restarted = device.process();
         restarted.send_revocations().await;
@@ -95,7 +95,7 @@ async fn an_error_with_status_200_revokes_nothing() {
         let device = Device::new().await;
         let session = device.signed_in().await;
         device.provider.state().overrides.insert("/revoke", (200, body.to_owned()));
-        assert_eq!(session.sign_out().await, Ok(revocation.clone().into()), "{body}");
+        assert_eq!(session.sign_out_here().await, Ok(revocation.clone().into()), "{body}");
         let queued = usize::from(revocation == RevocationOutcome::Queued);
         assert_eq!(session.queued_revocations().await, queued, "{body}");
     }
@@ -107,7 +107,7 @@ async fn what_is_queued_survives_a_new_sign_in() {
     device.provider.state().knows_attempts = false;
     let session = device.signed_in().await;
     device.provider.state().down = true;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Queued.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Queued.into()));
     device.provider.state().down = false;
     let restarted = device.process();
     device.sign_in(&restarted).await.unwrap();
@@ -122,7 +122,7 @@ async fn a_sign_out_over_a_lost_vault_claims_no_revocation() {
     let session = device.signed_in().await;
     put(&device.folder().join("vault.moorline"), b"damaged");
     for _again in 0..2 {
-        assert_eq!(session.sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
+        assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
         assert_eq!(session.state(), SIGNED_OUT);
     }
     assert_eq!(device.provider.count("/revoke"), 0);
@@ -139,7 +139,7 @@ async fn a_sign_out_over_a_lost_vault_shows_no_other_state_on_its_way() {
     put(&device.folder().join("vault.moorline"), b"damaged");
     let watching = tokio::spawn(async move { states.next().await });
     tokio::task::yield_now().await;
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     assert_eq!(watching.await.unwrap(), Some(SIGNED_OUT));
 }
 
@@ -151,16 +151,16 @@ async fn a_vault_that_was_lost_before_the_call_claims_no_revocation_until_the_ne
     // Another call finds it so, and one more has created a new vault.
     let session = device.process();
     session.sign_in.start(crate::SignInOptions::default()).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
     assert_eq!(device.provider.count("/revoke"), 0);
     device.sign_in(&session).await.unwrap();
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
 }
 
 #[tokio::test]
 async fn a_sign_out_where_nobody_was_signed_in_claims_no_revocation() {
     let device = Device::new().await;
-    assert_eq!(device.process().sign_out().await, Ok(RevocationOutcome::NothingToRevoke.into()));
+    assert_eq!(device.process().sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn a_sign_out_with_the_answer_of_a_refresh_on_its_way_revokes_what_it_brin
     let device = Device::new().await;
     let session = device.signed_in().await;
     let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldAnswer).await;
-    assert_eq!(session.sign_out().await, Ok(RevocationOutcome::Revoked.into()));
+    assert_eq!(session.sign_out_here().await, Ok(RevocationOutcome::Revoked.into()));
     gate.open();
     let error = refreshing.await.unwrap().unwrap_err();
     assert_eq!(error, Error::SignedOut(SignedOutReason::ByUser));
@@ -212,7 +212,7 @@ async fn a_sign_out_before_the_refresh_reaches_the_provider_leaves_nothing_alive
     let device = Device::new().await;
     let session = device.signed_in().await;
     let (gate, refreshing) = refreshing_held(&device, &session, Fault::HoldBefore).await;
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     gate.open();
     assert_eq!(refreshing.await.unwrap().unwrap_err(), Error::SignedOut(SignedOutReason::ByUser));
     assert_eq!(device.provider.live_generation(), None);
@@ -224,7 +224,10 @@ async fn a_sign_out_that_cannot_be_made_durable_has_not_happened() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.disk.fill(true);
-    assert_eq!(session.sign_out().await, Err(Error::StorageUnavailable(StorageUnavailableReason::NoSpace)));
+    assert_eq!(
+        session.sign_out_here().await,
+        Err(Error::StorageUnavailable(StorageUnavailableReason::NoSpace))
+    );
     assert!(matches!(session.state(), SessionState::SignedIn(_)));
     assert_eq!(device.provider.count("/revoke"), 0);
     device.disk.fill(false);
@@ -236,7 +239,7 @@ async fn another_process_learns_of_a_sign_out_when_it_needs_a_token() {
     let device = Device::new().await;
     let one = device.signed_in().await;
     let other = device.process();
-    one.sign_out().await.unwrap();
+    one.sign_out_here().await.unwrap();
     assert_eq!(
         other.access_token(a_new_one(&other)).await.unwrap_err(),
         Error::SignedOut(SignedOutReason::ByUser)
@@ -255,7 +258,7 @@ async fn a_provider_that_refuses_to_revoke_is_asked_once() {
         .overrides
         .insert("/revoke", (400, r#"{"error":"unsupported_token_type"}"#.into()));
     assert_eq!(
-        session.sign_out().await,
+        session.sign_out_here().await,
         Ok(RevocationOutcome::Refused("unsupported_token_type".into()).into())
     );
     session.send_revocations().await;

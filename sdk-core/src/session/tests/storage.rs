@@ -246,7 +246,7 @@ async fn a_vault_of_a_newer_sdk_is_never_overwritten() {
     let lost = Error::StorageLost(StorageLostReason::NewerVersion);
     assert_eq!(session.access_token(any()).await.unwrap_err(), lost);
     assert_eq!(device.sign_in(&session).await.unwrap_err(), lost);
-    assert_eq!(session.sign_out().await.unwrap_err(), lost);
+    assert_eq!(session.sign_out_here().await.unwrap_err(), lost);
     assert_eq!(std::fs::read(&file).unwrap(), newer);
 }
 
@@ -263,7 +263,7 @@ async fn accounts_of_one_vault_do_not_know_each_other() {
     let second = open(configuration, device.platform());
     assert!(matches!(second.state(), SessionState::SignedOut(_)));
     device.sign_in(&second).await.unwrap();
-    first.sign_out().await.unwrap();
+    first.sign_out_here().await.unwrap();
     second.access_token(a_new_one(&second)).await.unwrap();
 }
 

@@ -90,7 +90,7 @@ async fn a_refresh_and_each_change_of_the_vault_are_critical_and_nothing_else_is
     assert!(after_refresh > 0);
     session.access_token(any()).await.unwrap();
     assert_eq!(phone.count(), after_refresh, "a token in memory needs none");
-    session.sign_out().await.unwrap();
+    session.sign_out_here().await.unwrap();
     device.sign_in(&session).await.unwrap();
     assert!(phone.count() > after_refresh);
     let mut running = phone.running.subscribe();
@@ -163,7 +163,7 @@ async fn the_answer_of_a_suspended_process_never_undoes_a_sign_out() {
     let device = Device::new().await;
     let (session, phone) = on_a_phone(&device).await;
     let (gate, refresh) = suspended(&device, &session, &phone, Fault::HoldAnswer).await;
-    device.process().sign_out().await.unwrap();
+    device.process().sign_out_here().await.unwrap();
     gate.open();
     assert!(matches!(refresh.await.unwrap(), Err(Error::SignedOut(_))));
     session.send_revocations().await;

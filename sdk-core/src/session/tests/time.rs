@@ -108,9 +108,9 @@ async fn a_token_is_refreshed_when_too_little_is_left_of_it() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.clock.pass(Duration::from_secs(850));
-    let enough = TokenRequest { min_validity: Duration::from_secs(50), rejected: None };
+    let enough = TokenRequest { min_validity: Duration::from_secs(50), ..TokenRequest::default() };
     assert_eq!(session.access_token(enough).await.unwrap().expires_in(), Some(Duration::from_secs(50)));
-    let more = TokenRequest { min_validity: Duration::from_secs(51), rejected: None };
+    let more = TokenRequest { min_validity: Duration::from_secs(51), ..TokenRequest::default() };
     assert_eq!(session.access_token(more).await.unwrap().expires_in(), Some(Duration::from_secs(900)));
 }
 
@@ -118,7 +118,7 @@ async fn a_token_is_refreshed_when_too_little_is_left_of_it() {
 async fn a_provider_whose_tokens_are_shorter_than_asked_for_is_not_asked_in_a_loop() {
     let device = Device::new().await;
     let session = device.signed_in().await;
-    let need = TokenRequest { min_validity: Duration::from_secs(86_400), rejected: None };
+    let need = TokenRequest { min_validity: Duration::from_secs(86_400), ..TokenRequest::default() };
     for _ in 0..3 {
         session.access_token(need.clone()).await.unwrap();
     }

@@ -80,7 +80,7 @@ async fn an_answer_outlives_a_process_that_is_killed_while_it_waits_for_the_vaul
 async fn a_sign_out_revokes_the_successor_that_was_only_saved_beside_the_vault() {
     let (device, session) = without_attempts().await;
     drop(answered_behind_a_frozen_process(&device, session).await);
-    let outcome = device.process().sign_out().await.unwrap();
+    let outcome = device.process().sign_out_here().await.unwrap();
     assert!(outcome.revoked);
     assert_eq!(device.provider.live_generation(), None);
     assert!(device.files("answer-").is_empty());

@@ -3,7 +3,9 @@
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use moorline::{Configuration, Error, HostPins, HttpRequest, Moorline, SessionState, SignInOptions};
+use moorline::{
+    Configuration, Error, HostPins, HttpRequest, Moorline, SessionState, SignInOptions, SignOutOptions,
+};
 use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::oauth;
 use moorline_tests::sdk::{self, Device};
@@ -152,7 +154,7 @@ impl<'a> Demo<'a> {
             .find_map(|exchange| member(&exchange.answer.as_ref()?.body, "refresh_token").ok());
         let refresh_token = refresh_token.context("a refresh token was issued")?;
 
-        let outcome = self.app.sign_out().await?;
+        let outcome = self.app.sign_out(SignOutOptions::default()).await?;
         ensure!(outcome.revoked, "the server has revoked the session");
         ensure!(matches!(self.app.state(), SessionState::SignedOut(_)), "the state is SignedOut");
         let (status, error) = self.offer(&refresh_token).await?;

@@ -1,0 +1,12 @@
+plugins {
+    `java-platform`
+}
+
+dependencies {
+    constraints {
+        api(project(":moorline"))
+        api(project(":moorline-testing"))
+        api(project(":moorline-okhttp"))
+        api(project(":moorline-ktor"))
+    }
+}

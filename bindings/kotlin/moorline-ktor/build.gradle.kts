@@ -1,0 +1,10 @@
+plugins {
+    alias(libs.plugins.kotlin.jvm)
+}
+
+dependencies {
+    api(project(":moorline"))
+    api(libs.ktor.client.core)
+    testImplementation(project(":moorline-testing"))
+    testImplementation(libs.ktor.client.mock)
+}

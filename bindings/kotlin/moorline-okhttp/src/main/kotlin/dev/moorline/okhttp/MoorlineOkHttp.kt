@@ -1,0 +1,41 @@
+package dev.moorline.okhttp
+
+import dev.moorline.Moorline
+import dev.moorline.MoorlineException
+import okhttp3.OkHttpClient
+import okhttp3.Request
+import java.io.IOException
+
+/**
+ * Sends this session's access token with the calls of this client: `OkHttpClient.Builder().moorline(moorline).build()`.
+ *
+ * - A call to an origin that the configuration allows gets the token, and a proof if it is bound: a new proof for each
+ *   redirect that stays within the allowed origins. Other origins get neither, and a call that began at another origin
+ *   gets none anywhere.
+ * - If the API rejects the token or the proof, the call is sent again with new ones, as far as its body can be sent
+ *   twice and no redirect has changed it. If no newer token can be had, the API's own 401 is returned.
+ * - If the API asks more of the user, the call throws a [MoorlineIOException] with
+ *   [MoorlineException.StepUpRequired]: start a sign-in with it, then make the call again.
+ * - WebSockets are opened with the token, too.
+ * - A response in the client's cache is for the user whose call it answered.
+ *
+ * Every exception is an [IOException], as OkHttp requires. A call with an `Authorization` header of its own is left
+ * alone, and so is one that is [anonymous]. The client's certificate pinner is the app's: Moorline's pins are for its
+ * own connections.
+ */
+public fun OkHttpClient.Builder.moorline(moorline: Moorline): OkHttpClient.Builder {
+    val session = BlockingSession(moorline)
+    return addInterceptor(RetryInterceptor(session)).addNetworkInterceptor(TokenInterceptor(session))
+}
+
+/** Sends this call without a token, whatever its origin. */
+public fun Request.Builder.anonymous(): Request.Builder = tag(Anonymous::class.java, Anonymous)
+
+/**
+ * Why Moorline has no token for a call, or what the API asks of the user.
+ *
+ * @property cause the error, of which `docs/errors.md` has a section.
+ */
+public class MoorlineIOException(override val cause: MoorlineException) : IOException(cause.message, cause)
+
+internal object Anonymous

@@ -1,0 +1,412 @@
+package dev.moorline.testing
+
+import dev.moorline.AccessToken
+import dev.moorline.Authentication
+import dev.moorline.AuthorizationRequest
+import dev.moorline.DeviceAuthorization
+import dev.moorline.EndSessionRequest
+import dev.moorline.HttpRequest
+import dev.moorline.HttpResponse
+import dev.moorline.Moorline
+import dev.moorline.MoorlineException
+import dev.moorline.ReauthReason
+import dev.moorline.RequestHeaders
+import dev.moorline.RevocationOutcome
+import dev.moorline.SessionInfo
+import dev.moorline.SessionState
+import dev.moorline.SignInOptions
+import dev.moorline.SignOutOptions
+import dev.moorline.SignOutOutcome
+import dev.moorline.SignedOutReason
+import dev.moorline.StepUp
+import dev.moorline.StorageUnavailableReason
+import dev.moorline.TokenType
+import dev.moorline.User
+import dev.moorline.internal.TokenOrigins
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import java.time.Instant
+import kotlin.time.Duration
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+/**
+ * A [Moorline] for an app's own tests: it needs no provider, no network and no native library, and does at once what
+ * the test asks for. Its clock stands still until [advance].
+ *
+ * ```kotlin
+ * val fake = FakeMoorline(user("Ada"))
+ * fake.nextRefresh(NextRefresh.LosesItsAnswer)
+ * fake.expireToken()
+ * assertFailsWith<MoorlineException.Offline> { fake.accessToken() }      // the session goes on
+ * fake.accessToken()
+ * ```
+ *
+ * Nothing is checked that only a provider can check: a test of what a real provider does needs a real one.
+ * It can be used from several threads.
+ */
+public class FakeMoorline private constructor(initial: SessionState) : Moorline {
+    /** Nobody is signed in, and nobody ever was. */
+    public constructor() : this(SessionState.SignedOut(SignedOutReason.NEVER_SIGNED_IN))
+
+    /** This user is signed in. */
+    public constructor(user: User) : this(SessionState.SignedIn(user))
+
+    private val states = MutableStateFlow(initial)
+    private val script = Script()
+    private val provider = FakeProviderSide()
+
+    /** All changes happen under this lock: they are short, and nothing in them waits. */
+    private val lock = Any()
+    private var tokens = Tokens(provider.next(), provider.now)
+    private var signInsStarted = 0
+    private var pending: Pending? = null
+    private var beforeSignIn: SessionState = initial
+    private var info = Granted()
+    private var closed = false
+
+    /** The provider's issuer identifier. Its origin may receive tokens. */
+    public val issuer: String get() = ISSUER
+
+    override val state: StateFlow<SessionState> = states.asStateFlow()
+
+    /** Changes the state, as a revocation, a locked device or another process would. */
+    public fun become(state: SessionState): Unit = synchronized(lock) { states.value = state }
+
+    /** Sets how the next refreshes go, in this order. Later ones succeed. */
+    public fun nextRefresh(vararg outcomes: NextRefresh): Unit = synchronized(lock) { script.refreshes += outcomes }
+
+    /**
+     * The next call that can fail throws this: one of [MoorlineErrors]. [state] changes with an error that says so:
+     * [MoorlineException.NeedsReauth], [MoorlineException.StorageLost], [MoorlineException.SignedOut].
+     */
+    public fun failNext(error: MoorlineException): Unit = synchronized(lock) { script.errors += error }
+
+    /** Answers the requests of [send], until another handler is set. Without one, each gets an empty 200. */
+    public fun onSend(api: (HttpRequest) -> HttpResponse): Unit = synchronized(lock) { script.api = api }
+
+    /**
+     * From now on, [send] throws [MoorlineException.StepUpRequired], until the user has answered: with a sign-in whose
+     * options have this [StepUp].
+     */
+    public fun requireStepUp(stepUp: StepUp): Unit = synchronized(lock) { script.stepUp = stepUp }
+
+    /** What becomes of the session at the provider at the next sign-out; [RevocationOutcome.Revoked] if not set. */
+    public fun nextRevocation(outcome: RevocationOutcome): Unit = synchronized(lock) { script.revocation = outcome }
+
+    /** Allows tokens to be sent to one more origin, as `apiOrigin` does. Plain HTTP is for loopback. */
+    public fun apiOrigin(origin: String): Unit = synchronized(lock) { provider.origins += origin }
+
+    /** How long new tokens are valid: 15 minutes if not set. */
+    public fun tokenLifetime(lifetime: Duration): Unit = synchronized(lock) { provider.lifetime = lifetime }
+
+    /** The access token has expired: the next call that needs one refreshes. */
+    public fun expireToken(): Unit =
+        synchronized(lock) { tokens = Tokens(tokens.current, provider.now - provider.lifetime) }
+
+    /** Lets time pass. */
+    public fun advance(time: Duration): Unit = synchronized(lock) { provider.now += time }
+
+    /** The URL that the browser comes back with when [user] has allowed the request: for [finishSignIn]. */
+    public fun callback(request: AuthorizationRequest, user: User): String = synchronized(lock) {
+        provider.users[request.state] = user
+        "$REDIRECT_URI?code=code&state=${request.state}"
+    }
+
+    /** The URL that the browser comes back with when the user has denied the request: for [finishSignIn]. */
+    public fun deniedCallback(request: AuthorizationRequest): String =
+        "$REDIRECT_URI?error=access_denied&state=${request.state}"
+
+    /** How many refreshes there were, those that failed among them. */
+    public val refreshes: Int get() = synchronized(lock) { script.refreshed }
+
+    /** The requests that [send] has received. */
+    public val sent: List<HttpRequest> get() = synchronized(lock) { script.sent.toList() }
+
+    /** The nonces that [learnNonce] has received, by URL. */
+    public val nonces: Map<String, String> get() = synchronized(lock) { provider.nonces.toMap() }
+
+    /** How often [networkChanged] was called. */
+    public var networkChanges: Int = 0
+        private set
+
+    override suspend fun opened(): Unit = calling {}
+
+    override suspend fun startSignIn(options: SignInOptions): AuthorizationRequest = calling {
+        val state = "state-${++signInsStarted}"
+        pending = Pending(state, options)
+        if (states.value != SessionState.SigningIn) beforeSignIn = states.value
+        // While a step-up goes on, so does the session.
+        if (options.stepUp == null) states.value = SessionState.SigningIn
+        AuthorizationRequest("$ISSUER/authorize?state=$state", state)
+    }
+
+    override suspend fun finishSignIn(callbackUrl: String): User = calling {
+        val answered = pending?.takeIf { "state=${it.state}" in parameters(callbackUrl) }
+            ?: throw MoorlineErrors.refused("state_mismatch", "no sign-in waits for this callback")
+        val user = provider.users[answered.state].takeIf { "code=code" in parameters(callbackUrl) }
+        if (user == null) {
+            endSignIn()
+            throw MoorlineErrors.cancelled()
+        }
+        val stepUp = answered.options.stepUp
+        if (stepUp != null && (states.value as? SessionState.SignedIn)?.user?.subject != user.subject) {
+            pending = null
+            throw MoorlineErrors.refused("another_user", "another user than that of the session has answered")
+        }
+        pending = null
+        info = info.with(stepUp)
+        if (stepUp != null) script.stepUp = null
+        tokens = Tokens(provider.next(), provider.now)
+        states.value = SessionState.SignedIn(user)
+        user
+    }
+
+    override suspend fun isCallback(url: String): Boolean =
+        calling { pending?.let { "state=${it.state}" in parameters(url) } ?: false }
+
+    /** The user of [finishDeviceSignIn]; null denies the request. */
+    public fun answerDeviceSignIn(user: User?): Unit = synchronized(lock) { provider.deviceUser = user }
+
+    override suspend fun startDeviceSignIn(extra: Map<String, String>): DeviceAuthorization = calling {
+        val id = "device-${++signInsStarted}"
+        pending = Pending(id, SignInOptions {})
+        if (states.value != SessionState.SigningIn) beforeSignIn = states.value
+        states.value = SessionState.SigningIn
+        deviceAuthorization(id)
+    }
+
+    override suspend fun finishDeviceSignIn(id: String): User = calling {
+        if (pending?.state != id) throw MoorlineErrors.cancelled()
+        val user = provider.deviceUser
+        if (user == null) {
+            endSignIn()
+            throw MoorlineErrors.cancelled()
+        }
+        pending = null
+        tokens = Tokens(provider.next(), provider.now)
+        states.value = SessionState.SignedIn(user)
+        user
+    }
+
+    override suspend fun pendingDeviceSignIn(): DeviceAuthorization? =
+        calling { pending?.state?.takeIf { it.startsWith("device-") }?.let { deviceAuthorization(it) } }
+
+    private fun deviceAuthorization(id: String) =
+        DeviceAuthorization(id, "WDJB-MJHT", "$ISSUER/device", null, 10.minutes, 5.seconds)
+
+    override suspend fun cancelSignIn(): Unit = calling { endSignIn() }
+
+    override suspend fun accessToken(minValidity: Duration, resource: String?, scope: List<String>): AccessToken =
+        calling { token(minValidity).narrowedTo(resource, scope) }
+
+    override suspend fun refresh(rejected: AccessToken?): AccessToken = calling {
+        signedIn()
+        val (resource, scope) = (rejected?.resource) to rejected?.narrowedScope.orEmpty()
+        if (rejected == null || rejected.secret == handedOut().narrowedTo(resource, scope).secret) refreshNow()
+        handedOut().narrowedTo(resource, scope)
+    }
+
+    override suspend fun send(request: HttpRequest): HttpResponse {
+        val api = calling {
+            checkOrigin(request.url)
+            token(Duration.ZERO)
+            script.sent += request
+            script.stepUp?.let { throw MoorlineErrors.stepUpRequired(it) }
+            script.api
+        }
+        // Without the lock: the test's own code may call back.
+        val response = api(request)
+        if (response.status != 401) return response
+        calling { refreshNow() }
+        return api(request)
+    }
+
+    override suspend fun requestHeaders(
+        method: String,
+        url: String,
+        minValidity: Duration,
+        resource: String?,
+        scope: List<String>,
+    ): RequestHeaders = calling {
+        checkOrigin(url)
+        val nonce = provider.nonces[originOf(url)].orEmpty()
+        val token = token(minValidity).narrowedTo(resource, scope)
+        RequestHeaders("DPoP ${token.secret}", "$method ${url.substringBefore('?')} $nonce".trim())
+    }
+
+    override fun mayReceiveTokens(url: String): Boolean =
+        synchronized(lock) { url in TokenOrigins(provider.origins.toList(), true) }
+
+    override suspend fun learnNonce(url: String, nonce: String): Unit = calling {
+        checkOrigin(url)
+        provider.nonces[originOf(url)] = nonce
+    }
+
+    override suspend fun userInfo(): User = calling { signedIn() }
+
+    override suspend fun sessionInfo(): SessionInfo? = calling {
+        (states.value as? SessionState.SignedIn)?.let { infoOf(it.user) }
+    }
+
+    private fun infoOf(user: User) = SessionInfo(
+        user = user,
+        authentication = Authentication(info.acr, emptyList(), null),
+        scope = info.scope,
+        accessTokenExpiresIn = remaining().coerceAtLeast(Duration.ZERO),
+        tokenType = TokenType.DPOP,
+        hasRefreshToken = true,
+        issuer = ISSUER,
+        clientId = "fake",
+        account = "default",
+        signedInAt = provider.start,
+        refreshes = script.refreshed.toLong(),
+        lastRefusal = null,
+    )
+
+    override suspend fun stepUpOf(status: Int, wwwAuthenticate: List<String>): StepUp? = calling {
+        val asks = listOf("insufficient_user_authentication", "insufficient_scope")
+        script.stepUp.takeIf { status in listOf(401, 403) && wwwAuthenticate.any { field -> asks.any { it in field } } }
+    }
+
+    override suspend fun idToken(): String? =
+        calling { "fake.id.token".takeIf { states.value is SessionState.SignedIn } }
+
+    override suspend fun signOut(options: SignOutOptions): SignOutOutcome = calling {
+        val somebody = states.value is SessionState.SignedIn
+        states.value = SessionState.SignedOut(SignedOutReason.BY_USER)
+        val revocation = script.revocation.takeIf { somebody } ?: RevocationOutcome.NothingToRevoke
+        script.revocation = RevocationOutcome.Revoked
+        val page = EndSessionRequest("$ISSUER/end-session?state=signed-out", "signed-out")
+        SignOutOutcome(revocation, page.takeIf { options.endSession && somebody })
+    }
+
+    override fun networkChanged(): Unit = synchronized(lock) { networkChanges++ }
+
+    override suspend fun shutdown(limit: Duration): Unit = calling {}
+
+    override fun close(): Unit = synchronized(lock) { closed = true }
+
+    private fun <T> calling(work: () -> T): T = synchronized(lock) {
+        if (closed) throw MoorlineErrors.misconfigured("this Moorline was closed")
+        script.errors.removeFirstOrNull()?.let { throw noted(it) }
+        work()
+    }
+
+    /** The error, after it has had its effect on the state. */
+    private fun noted(error: MoorlineException): MoorlineException {
+        when (error) {
+            is MoorlineException.NeedsReauth -> states.value = SessionState.NeedsReauth(error.reason)
+            is MoorlineException.SignedOut -> states.value = SessionState.SignedOut(error.reason)
+            is MoorlineException.StorageLost ->
+                states.value = SessionState.NeedsReauth(ReauthReason.StorageLost(error.reason))
+            else -> {}
+        }
+        return error
+    }
+
+    private fun signedIn(): User = when (val now = states.value) {
+        is SessionState.SignedIn -> now.user
+        is SessionState.SignedOut -> throw MoorlineErrors.signedOut(now.reason)
+        is SessionState.NeedsReauth -> throw MoorlineErrors.needsReauth(now.reason)
+        SessionState.Locked ->
+            throw MoorlineErrors.storageUnavailable(StorageUnavailableReason.LOCKED)
+        SessionState.SigningIn -> throw MoorlineErrors.signedOut(SignedOutReason.NEVER_SIGNED_IN)
+    }
+
+    private fun token(minValidity: Duration): AccessToken {
+        signedIn()
+        if (remaining() <= Duration.ZERO || remaining() < minValidity.coerceAtMost(provider.lifetime)) refreshNow()
+        return handedOut()
+    }
+
+    private fun refreshNow() {
+        script.refreshed++
+        when (val outcome = script.refreshes.removeFirstOrNull() ?: NextRefresh.Succeeds) {
+            NextRefresh.Succeeds -> tokens = Tokens(provider.successor(), provider.now)
+            NextRefresh.LosesItsAnswer -> {
+                provider.loseAnswer()
+                throw MoorlineErrors.offline(maybeSent = false)
+            }
+            is NextRefresh.EndsTheSession -> throw noted(MoorlineErrors.needsReauth(outcome.reason))
+            is NextRefresh.FailsWith -> throw noted(outcome.error)
+        }
+    }
+
+    /** The fake grants every resource and scope. */
+    private fun AccessToken.narrowedTo(resource: String?, scope: List<String>): AccessToken {
+        if (resource == null && scope.isEmpty()) return this
+        return AccessToken("$secret-for-${resource.orEmpty()}-${scope.sorted()}", tokenType, expiresIn, resource, scope)
+    }
+
+    private fun handedOut() = AccessToken(tokens.current, TokenType.DPOP, remaining())
+
+    private fun remaining(): Duration = tokens.issued + provider.lifetime - provider.now
+
+    private fun endSignIn() {
+        if (pending?.options?.stepUp == null && states.value == SessionState.SigningIn) states.value = beforeSignIn
+        pending = null
+    }
+
+    private fun checkOrigin(url: String) {
+        if (!mayReceiveTokens(url)) {
+            val what = "the request goes to ${originOf(url)}, where no token may be sent; allow it with apiOrigin()"
+            throw MoorlineErrors.misconfigured(what)
+        }
+    }
+
+    private class Tokens(val current: String, val issued: Duration)
+
+    private class Pending(val state: String, val options: SignInOptions)
+
+    /** What the session was granted. */
+    private class Granted(val scope: List<String> = listOf("openid", "offline_access"), val acr: String? = null) {
+        fun with(stepUp: StepUp?): Granted {
+            val scopes = (scope + stepUp?.scope.orEmpty()).distinct()
+            return Granted(scopes, stepUp?.acrValues?.firstOrNull() ?: acr)
+        }
+    }
+
+    /** What the test has asked for, and what it may look at. */
+    private class Script {
+        val refreshes = ArrayDeque<NextRefresh>()
+        val errors = ArrayDeque<MoorlineException>()
+        val sent = mutableListOf<HttpRequest>()
+        var refreshed = 0
+        var stepUp: StepUp? = null
+        var revocation: RevocationOutcome = RevocationOutcome.Revoked
+        var api: (HttpRequest) -> HttpResponse = { HttpResponse(200, emptyList(), ByteArray(0)) }
+    }
+
+    /** The provider, as far as there is one, and its clock. */
+    private class FakeProviderSide {
+        val start: Instant = Instant.parse("2030-01-01T00:00:00Z")
+        val origins = mutableListOf(ISSUER)
+        val users = mutableMapOf<String, User>()
+        var deviceUser: User? = null
+        val nonces = mutableMapOf<String, String>()
+        var now = Duration.ZERO
+        var lifetime: Duration = 15.minutes
+        private var issued = 0
+        private var lost: String? = null
+
+        fun next(): String = "access-${++issued}"
+
+        /** A lost answer is answered again with the same successor. */
+        fun successor(): String = lost?.also { lost = null } ?: next()
+
+        fun loseAnswer() {
+            lost = lost ?: next()
+        }
+    }
+
+    private companion object {
+        private const val ISSUER = "https://id.example.com"
+        private const val REDIRECT_URI = "com.example.fake:/signed-in"
+
+        fun parameters(url: String): List<String> = url.substringAfter('?', "").split('&')
+
+        fun originOf(url: String): String = url.split('/').take(3).joinToString("/")
+    }
+}

@@ -1,0 +1,160 @@
+//! Several accounts in one vault.
+
+use std::sync::Arc;
+
+use moorline::{Error, InsecureFileKeyStore, KeyStore};
+
+use crate::{
+    AppCriticalSections, AppKeyStore, AppSigner, AppTrust, Cancellation, Client, ClientConfiguration,
+    ClientError, SessionState, SignOutOptions, SignOutOutcome, User, Vocabulary,
+    cancellation::cancelled,
+    client::{AppCode, platform_key_store, platform_of},
+    key_store::ForeignKeyStore,
+};
+
+/// The accounts of one client at one issuer, all in one vault. Mirrors [`moorline::Accounts`].
+#[derive(Debug, uniffi::Object)]
+pub struct Accounts {
+    accounts: moorline::Accounts,
+    vocabulary: Vocabulary,
+}
+
+/// An account in the vault. Mirrors [`moorline::AccountInfo`].
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct AccountInfo {
+    /// Its name.
+    pub account: String,
+    /// Who is signed in, or `None` if nobody is.
+    pub user: Option<User>,
+    /// Its state in the vault.
+    pub state: SessionState,
+}
+
+#[uniffi::export]
+impl Accounts {
+    /// With keys in a key store that the app brings. The configuration's account is not used.
+    ///
+    /// # Errors
+    /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong.
+    #[uniffi::constructor]
+    pub fn with_app_key_store(
+        configuration: ClientConfiguration,
+        vault_directory: String,
+        key_store: Arc<dyn AppKeyStore>,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
+    ) -> Result<Arc<Self>, ClientError> {
+        let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
+        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
+    }
+
+    /// With keys in the platform's own key store: see [`Client::with_platform_key_store`].
+    ///
+    /// # Errors
+    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store, and as for
+    /// [`with_app_key_store`](Self::with_app_key_store).
+    #[uniffi::constructor]
+    pub fn with_platform_key_store(
+        configuration: ClientConfiguration,
+        vault_directory: String,
+        service: String,
+        access_group: Option<String>,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
+    ) -> Result<Arc<Self>, ClientError> {
+        let key_store = platform_key_store(&service, access_group.as_deref());
+        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
+    }
+
+    /// With keys in plain files of a folder: see [`Client::with_insecure_file_key_store`].
+    ///
+    /// # Errors
+    /// As for [`with_app_key_store`](Self::with_app_key_store).
+    #[uniffi::constructor]
+    pub fn with_insecure_file_key_store(
+        configuration: ClientConfiguration,
+        vault_directory: String,
+        key_directory: String,
+        critical_sections: Option<Arc<dyn AppCriticalSections>>,
+        signer: Option<Arc<dyn AppSigner>>,
+        trust: Option<Arc<dyn AppTrust>>,
+    ) -> Result<Arc<Self>, ClientError> {
+        let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
+        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
+    }
+
+    /// The accounts that have ever signed in and were not removed, the oldest first.
+    ///
+    /// # Errors
+    /// Those of [`moorline::Accounts::list`], and [`Cancelled`](crate::ErrorKind::Cancelled) if the caller stops
+    /// waiting.
+    pub async fn list(
+        &self,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Vec<AccountInfo>, ClientError> {
+        let listed = self.run(cancellation, self.accounts.list()).await?;
+        Ok(listed.into_iter().map(Into::into).collect())
+    }
+
+    /// Opens an account: the same one twice is one session.
+    ///
+    /// # Errors
+    /// Those of [`moorline::Accounts::open`].
+    pub fn open(&self, account: String) -> Result<Arc<Client>, ClientError> {
+        let opened = self.accounts.open(&account).map_err(|error| self.error(error))?;
+        Ok(Client::of(opened, self.vocabulary))
+    }
+
+    /// Signs an account out and deletes it from the vault.
+    ///
+    /// # Errors
+    /// Those of [`moorline::Accounts::remove`], and as for [`list`](Self::list).
+    pub async fn remove(
+        &self,
+        account: String,
+        options: SignOutOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<SignOutOutcome, ClientError> {
+        Ok(self.run(cancellation, self.accounts.remove(&account, options.into())).await?.into())
+    }
+}
+
+impl Accounts {
+    fn make(
+        configuration: ClientConfiguration,
+        vault_directory: &str,
+        key_store: Result<Arc<dyn KeyStore>, Error>,
+        code: AppCode,
+    ) -> Result<Arc<Self>, ClientError> {
+        let vocabulary = configuration.vocabulary;
+        let made = platform_of(vault_directory, key_store, code)
+            .and_then(|platform| moorline::Accounts::new(configuration.build()?, platform));
+        let accounts = made.map_err(|error| ClientError::new(error, vocabulary))?;
+        Ok(Arc::new(Self { accounts, vocabulary }))
+    }
+
+    fn error(&self, error: Error) -> ClientError {
+        ClientError::new(error, self.vocabulary)
+    }
+
+    async fn run<T>(
+        &self,
+        cancellation: Option<Arc<Cancellation>>,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, ClientError> {
+        let outcome = tokio::select! {
+            biased;
+            () = cancelled(cancellation.as_deref()) => Err(Error::Cancelled),
+            outcome = call => outcome,
+        };
+        outcome.map_err(|error| self.error(error))
+    }
+}
+
+impl From<moorline::AccountInfo> for AccountInfo {
+    fn from(info: moorline::AccountInfo) -> Self {
+        Self { account: info.account, user: info.user.map(Into::into), state: info.state.into() }
+    }
+}

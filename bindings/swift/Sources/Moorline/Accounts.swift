@@ -1,0 +1,113 @@
+import Foundation
+internal import MoorlineGenerated
+
+extension Moorline {
+    /// The accounts of one client at one issuer, all in one vault. Each is a ``Moorline/Moorline`` of its own, with its
+    /// own session and its own ``Moorline/Moorline/states``; to switch, use another one.
+    ///
+    /// The name of an account is the app's: an id of its own making, not text of the provider's. Names of other issuers
+    /// and clients in the same vault are neither seen nor reached.
+    public final class Accounts: Sendable {
+        private let accounts: MoorlineGenerated.Accounts
+
+        /// Reads and sends nothing before the first call. The configuration's `account` is not used.
+        ///
+        /// - Throws: as ``Moorline/Moorline/init(_:platform:)``.
+        public init(_ configuration: Configuration, platform: Platform = .standard) throws {
+            let record = try configuration.record()
+            let directory = platform.vaultDirectory.path
+            let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
+            let signer = platform.signer.map(SignerAdapter.init)
+            let trust = platform.trust.map(TrustAdapter.init)
+            accounts = try translating {
+                switch platform.keys {
+                case .app(let keyStore):
+                    try .withAppKeyStore(
+                        configuration: record,
+                        vaultDirectory: directory,
+                        keyStore: KeyStoreAdapter(keyStore),
+                        criticalSections: sections,
+                        signer: signer,
+                        trust: trust
+                    )
+                case .platform(let service, let accessGroup):
+                    try .withPlatformKeyStore(
+                        configuration: record,
+                        vaultDirectory: directory,
+                        service: service,
+                        accessGroup: accessGroup,
+                        criticalSections: sections,
+                        signer: signer,
+                        trust: trust
+                    )
+                case .files(let keys):
+                    try .withInsecureFileKeyStore(
+                        configuration: record,
+                        vaultDirectory: directory,
+                        keyDirectory: keys.path,
+                        criticalSections: sections,
+                        signer: signer,
+                        trust: trust
+                    )
+                }
+            }
+        }
+
+        /// The accounts that have ever signed in and were not removed, the oldest first. Sends, in the background, the
+        /// revocations that accounts without a session have queued.
+        ///
+        /// - Throws: errors of the storage.
+        public func list() async throws -> [AccountInfo] {
+            try await cancellable { try await self.accounts.list(cancellation: $0).map(AccountInfo.init) }
+        }
+
+        /// Opens an account: the same one twice is one session. A name that is not in the vault yet is a new account:
+        /// sign in with it.
+        ///
+        /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the name is empty, longer than 128 bytes or has control
+        ///   characters, and as ``Moorline/Moorline/init(_:platform:)``.
+        public func open(_ account: String) throws -> Moorline {
+            try translating { Moorline(client: try accounts.open(account: account)) }
+        }
+
+        /// Signs an account out, as ``Moorline/Moorline/signOut(_:)`` does, and deletes it from the vault. What the
+        /// provider could not revoke now stays queued; a later call of this type sends it. The name can be used again.
+        ///
+        /// At a provider that may end all sessions of a user together, the revocation waits while another account of the
+        /// same user is signed in.
+        ///
+        /// - Throws: as ``open(_:)`` and ``Moorline/Moorline/signOut(_:)``.
+        @discardableResult
+        public func remove(
+            _ account: String,
+            options: SignOutOptions = SignOutOptions()
+        ) async throws -> SignOutOutcome {
+            let record = options.record
+            return try await cancellable {
+                SignOutOutcome(
+                    try await self.accounts.remove(account: account, options: record, cancellation: $0)
+                )
+            }
+        }
+    }
+
+    /// An account in the vault.
+    public struct AccountInfo: Sendable, Equatable {
+        /// Its name, for ``Moorline/Moorline/Accounts/open(_:)``.
+        public let account: String
+        /// Who is signed in, or `nil` if nobody is.
+        public let user: User?
+        /// Its state in the vault: never `signingIn` or `locked`.
+        public let state: SessionState
+    }
+}
+
+extension Moorline.AccountInfo {
+    init(_ info: MoorlineGenerated.AccountInfo) {
+        self.init(
+            account: info.account,
+            user: info.user.map(Moorline.User.init),
+            state: Moorline.SessionState(info.state)
+        )
+    }
+}
