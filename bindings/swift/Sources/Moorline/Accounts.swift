@@ -64,8 +64,8 @@ extension Moorline {
         /// Opens an account: the same one twice is one session. A name that is not in the vault yet is a new account:
         /// sign in with it.
         ///
-        /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the name is empty, longer than 128 bytes or has control
-        ///   characters, and as ``Moorline/Moorline/init(_:platform:)``.
+        /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the name is empty, longer than 128 bytes or has
+        ///   control characters, and as ``Moorline/Moorline/init(_:platform:)``.
         public func open(_ account: String) throws -> Moorline {
             try translating { Moorline(client: try accounts.open(account: account)) }
         }
@@ -73,8 +73,8 @@ extension Moorline {
         /// Signs an account out, as ``Moorline/Moorline/signOut(_:)`` does, and deletes it from the vault. What the
         /// provider could not revoke now stays queued; a later call of this type sends it. The name can be used again.
         ///
-        /// At a provider that may end all sessions of a user together, the revocation waits while another account of the
-        /// same user is signed in.
+        /// At a provider that may end all sessions of a user together, the revocation waits while another account of
+        /// the same user is signed in.
         ///
         /// - Throws: as ``open(_:)`` and ``Moorline/Moorline/signOut(_:)``.
         @discardableResult

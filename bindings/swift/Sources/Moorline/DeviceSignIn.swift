@@ -28,12 +28,12 @@ extension Moorline {
         public let interval: Duration
     }
 
-    /// Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard. Show the code and the
-    /// address, and call ``finishDeviceSignIn(id:)`` next. The sign-in is in the vault, so that the process may end
-    /// meanwhile.
+    /// Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard. Show the code and
+    /// the address, and call ``finishDeviceSignIn(id:)`` next. The sign-in is in the vault, so that the process may
+    /// end meanwhile.
     ///
-    /// - Throws: ``MoorlineError/Kind/refused(code:description:)`` with `device_grant_not_supported` if the provider has
-    ///   no device grant, or with `invalid_device_authorization` if its answer cannot be used;
+    /// - Throws: ``MoorlineError/Kind/refused(code:description:)`` with `device_grant_not_supported` if the provider
+    ///   has no device grant, or with `invalid_device_authorization` if its answer cannot be used;
     ///   ``MoorlineError/Kind/misconfigured(_:)`` as for ``startSignIn(_:)``; errors of the network and the storage.
     public func startDeviceSignIn(
         _ options: DeviceSignInOptions = DeviceSignInOptions()

@@ -119,8 +119,9 @@ public final class Moorline: Sendable {
         }
     }
 
-    /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the session
-    /// came from. An app that gets URLs for several purposes asks before it calls ``finishSignIn(callbackURL:)``.
+    /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the
+    /// session came from. An app that gets URLs for several purposes asks before it calls
+    /// ``finishSignIn(callbackURL:)``.
     ///
     /// - Throws: errors of the storage.
     public func isCallback(_ url: URL) async throws -> Bool {
@@ -138,8 +139,8 @@ public final class Moorline: Sendable {
     /// otherwise. If all tokens of the provider are shorter, it is the freshest one; check ``AccessToken/expiresIn``.
     /// Concurrent callers share one refresh.
     ///
-    /// With a `resource` (the API that it is for, RFC 8707) or a smaller `scope`, it is a token for that alone: refreshed
-    /// at first, then from memory.
+    /// With a `resource` (the API that it is for, RFC 8707) or a smaller `scope`, it is a token for that alone:
+    /// refreshed at first, then from memory.
     ///
     /// - Throws: ``MoorlineError/Kind/signedOut(_:)``, ``MoorlineError/Kind/needsReauth(_:)``, and errors of the
     ///   network and the storage, which leave the session as it is; ``MoorlineError/Kind/refused(code:description:)``
@@ -169,8 +170,8 @@ public final class Moorline: Sendable {
     ///
     /// - Throws: ``MoorlineError/Kind/stepUpRequired(_:)`` if the API asks more of the user;
     ///   ``MoorlineError/Kind/misconfigured(_:)`` if the URL is neither of the issuer's origin nor in
-    ///   ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``. Check ``MoorlineError/maybeSent`` before you
-    ///   repeat a request that changes something.
+    /// ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``. Check
+    ///   ``MoorlineError/maybeSent`` before you repeat a request that changes something.
     public func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
         let record = try MoorlineGenerated.HttpRequest(request)
         return try await call {
@@ -228,8 +229,9 @@ public final class Moorline: Sendable {
         try translating { try client.sessionInfo() }.map(SessionInfo.init)
     }
 
-    /// What a response of an API asks of the user, for an HTTP client of the app's own. `nil` if it asks for nothing that
-    /// a sign-in can answer. (``send(_:)`` does this itself, and throws ``MoorlineError/Kind/stepUpRequired(_:)``.)
+    /// What a response of an API asks of the user, for an HTTP client of the app's own. `nil` if it asks for nothing
+    /// that a sign-in can answer. (``send(_:)`` does this itself, and throws
+    /// ``MoorlineError/Kind/stepUpRequired(_:)``.)
     public func stepUp(of response: HTTPURLResponse) throws -> StepUp? {
         let challenges = response.value(forHTTPHeaderField: "WWW-Authenticate").map { [$0] } ?? []
         let status = UInt16(clamping: response.statusCode)
@@ -243,8 +245,9 @@ public final class Moorline: Sendable {
     }
 
     /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
-    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same. No browser is
-    /// opened: with ``SignOutOptions/endSession``, the outcome has the provider's sign-out page, for the app to open.
+    /// time-out. Without a network the revocation is queued, and the user is signed out here all the same. No browser
+    /// is opened: with ``SignOutOptions/endSession``, the outcome has the provider's sign-out page, for the app to
+    /// open.
     ///
     /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)``, or ``MoorlineError/Kind/misconfigured(_:)`` if the
     ///   redirect URI is not one, and then nothing has happened.

@@ -91,8 +91,8 @@ extension Moorline {
         public let signedInAt: Date
         /// How often the session was refreshed since.
         public let refreshes: UInt64
-        /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`, for
-        /// example, is about the app's registration.
+        /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`,
+        /// for example, is about the app's registration.
         public let lastRefusal: String?
     }
 }

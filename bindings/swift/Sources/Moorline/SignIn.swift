@@ -45,8 +45,8 @@ extension Moorline {
 
     /// Options of a sign-out.
     public struct SignOutOptions: Sendable, Equatable {
-        /// Whether the user is to be signed out in the browser as well, from every app that uses the provider there: see
-        /// ``SignOutOutcome/endSession``.
+        /// Whether the user is to be signed out in the browser as well, from every app that uses the provider there:
+        /// see ``SignOutOutcome/endSession``.
         public var endSession = false
         /// Where the provider sends the user afterwards. It has to be registered there.
         public var postLogoutRedirectURI: String?
