@@ -4,8 +4,6 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{provider::State, request::Seen};
-
 /// The device codes that were issued.
 pub(crate) struct Devices {
     /// Whether the metadata names the endpoint.
@@ -62,20 +60,17 @@ impl Devices {
         answer.as_object_mut().unwrap().retain(|_, value| !value.is_null());
         (200, answer)
     }
-}
 
-impl State {
-    pub(super) fn exchange_device_code(&mut self, issuer: &str, seen: &Seen) -> (u16, Value) {
-        let code = &seen.form["device_code"];
-        let error = match self.devices.codes.get(code) {
-            Some(Decision::Approved) => {
-                self.devices.codes.insert(code.clone(), Decision::Refused("invalid_grant"));
-                return (200, self.begin_session(issuer, seen, None));
+    /// Consumes a device code that the user has approved; the error with which any other is answered.
+    pub(super) fn consume(&mut self, code: &str) -> Result<(), &'static str> {
+        let decision = self.codes.get_mut(code).ok_or("invalid_grant")?;
+        match decision {
+            Decision::Approved => {
+                *decision = Decision::Refused("invalid_grant");
+                Ok(())
             }
-            Some(Decision::None) => "authorization_pending",
-            Some(Decision::Refused(error)) => error,
-            None => "invalid_grant",
-        };
-        (400, json!({ "error": error }))
+            Decision::None => Err("authorization_pending"),
+            Decision::Refused(error) => Err(error),
+        }
     }
 }

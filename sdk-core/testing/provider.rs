@@ -396,7 +396,7 @@ impl State {
     }
 
     /// The tokens of a new session.
-    pub(super) fn begin_session(&mut self, issuer: &str, seen: &Seen, nonce: Option<String>) -> Value {
+    fn begin_session(&mut self, issuer: &str, seen: &Seen, nonce: Option<String>) -> Value {
         self.sessions.push(Row { thumbprint: seen.thumbprint.clone(), ..Row::default() });
         let now = self.now() + self.ahead;
         let mut claims = json!({
@@ -429,6 +429,13 @@ impl State {
             "expires_in": self.expires_in,
             "scope": "openid offline_access",
         })
+    }
+
+    fn exchange_device_code(&mut self, issuer: &str, seen: &Seen) -> (u16, Value) {
+        match self.devices.consume(&seen.form["device_code"]) {
+            Ok(()) => (200, self.begin_session(issuer, seen, None)),
+            Err(error) => (400, json!({ "error": error })),
+        }
     }
 
     /// Rows 5, 7, 8, 11, 13, 14, 16, 17 and 20 of the server's table.

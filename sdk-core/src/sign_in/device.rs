@@ -7,7 +7,7 @@ use super::{
     exchanged::Exchanged,
     finish::Found,
     options::{DeviceAuthorization, DeviceSignInOptions},
-    start::{MOST_LOGINS, check_extra},
+    start::check_extra,
 };
 use crate::{
     account::metadata,
@@ -56,14 +56,7 @@ impl SignIn {
         let metadata = self.suitable_metadata().await?;
         let login = self.new_device_login(&metadata, &options).await?;
         let authorization = shown(&login, self.store.clock()).ok_or_else(runtime::internal)?;
-        self.store
-            .update(WhenLost::StartAnew, move |account| {
-                account.logins.push(login);
-                let surplus = account.logins.len().saturating_sub(MOST_LOGINS);
-                account.logins.drain(..surplus);
-                Change::Write(())
-            })
-            .await?;
+        self.store_login(login).await?;
         self.store.signal(StateEvent::SignInStarted);
         Ok(authorization)
     }

@@ -53,22 +53,27 @@ impl SignIn {
             }
         };
         let state = login.state.expose().to_owned();
-        // Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost
-        // on every phone that ends apps while the browser is open, and after a backup was restored to a new phone
-        // nobody could ever sign in.
-        self.store
-            .update(WhenLost::StartAnew, move |account| {
-                account.logins.push(login);
-                // A user who taps many times means the last ones.
-                let surplus = account.logins.len().saturating_sub(MOST_LOGINS);
-                account.logins.drain(..surplus);
-                Change::Write(())
-            })
-            .await?;
+        self.store_login(login).await?;
         if options.step_up.is_none() {
             self.store.signal(StateEvent::SignInStarted);
         }
         Ok(AuthorizationRequest { url, state })
+    }
+
+    /// Stores a sign-in that starts, in this browser or on another device.
+    ///
+    /// Also over a vault whose key is gone, which is moved aside: kept in memory alone, the sign-in would be lost on
+    /// every phone that ends apps while the browser is open, and after a backup was restored to a new phone nobody
+    /// could ever sign in.
+    pub(super) async fn store_login(&self, login: PendingLogin) -> Result<(), Error> {
+        let stored = self.store.update(WhenLost::StartAnew, move |account| {
+            account.logins.push(login);
+            // A user who taps many times means the last ones.
+            let surplus = account.logins.len().saturating_sub(MOST_LOGINS);
+            account.logins.drain(..surplus);
+            Change::Write(())
+        });
+        stored.await
     }
 
     async fn authorization_url(
@@ -230,7 +235,7 @@ pub(super) fn check_extra(extra: &[(String, String)]) -> Result<(), Error> {
 
 const NO_DPOP: &str = "the provider does not bind tokens to this device (DPoP with ES256), so a stolen token \
                        could be used; if that is acceptable, set allow_bearer()";
-pub(super) const MOST_LOGINS: usize = 4;
+const MOST_LOGINS: usize = 4;
 /// How long a sign-in may take: an hour, in which a user registers, waits for a mail and finds a second factor. No
 /// code lives as long.
 const LONGEST_SIGN_IN: Duration = Duration::from_secs(3_600);
