@@ -157,8 +157,8 @@ impl Moorline {
     /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they
     /// stop waiting.
     ///
-    /// With a [`resource`](AccessTokenOptions::resource) or a smaller [`scope`](AccessTokenOptions::scope), it is a token
-    /// for that alone: refreshed at first, then from memory, each by itself.
+    /// With a [`resource`](AccessTokenOptions::resource) or a smaller [`scope`](AccessTokenOptions::scope), it is
+    /// a token for that alone: refreshed at first, then from memory, each by itself.
     ///
     /// # Errors
     /// [`Error::SignedOut`], [`Error::NeedsReauth`], and those of the network and the storage, which leave the session

@@ -179,8 +179,8 @@ impl ConfigurationBuilder {
         self
     }
 
-    /// The APIs for which the app requests tokens of their own, each as an absolute URI without a fragment (RFC 8707 §2).
-    /// They are named at the sign-in, and only these can be asked for with
+    /// The APIs for which the app requests tokens of their own, each as an absolute URI without a fragment (RFC
+    /// 8707 §2). They are named at the sign-in, and only these can be asked for with
     /// [`AccessTokenOptions::resource`](crate::AccessTokenOptions::resource) later.
     #[must_use]
     pub fn resources(mut self, resources: impl IntoIterator<Item: Into<String>>) -> Self {

@@ -13,8 +13,8 @@ pub struct AccessTokenOptions {
     /// How long it must be valid.
     pub min_validity: Duration,
     /// The API that it is for, one of the configuration's
-    /// [`resources`](crate::ConfigurationBuilder::resources) (RFC 8707 §2): a token for one API is of no use at another.
-    /// `None` for the provider's default.
+    /// [`resources`](crate::ConfigurationBuilder::resources) (RFC 8707 §2): a token for one API is of no use at
+    /// another. `None` for the provider's default.
     pub resource: Option<String>,
     /// The scopes that it has, out of those that were granted (RFC 6749 §6). Empty for all of them.
     pub scope: Vec<String>,

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::secret::Secret;
 
-/// The latest ID token of a session (OpenID Connect Core §2), for a service that asks an app for one. It says who signed
-/// in, and opens no API. Its `Debug` never shows it.
+/// The latest ID token of a session (OpenID Connect Core §2), for a service that asks an app for one. It says who
+/// signed in, and opens no API. Its `Debug` never shows it.
 #[derive(Clone)]
 pub struct IdToken(Secret);
 

@@ -135,8 +135,8 @@ impl Refresher {
         }
     }
 
-    /// Refreshes until there is a token that fits. `refused_before` says whether the token had been refused when the call
-    /// began: of calls that overlap, one refusal counts.
+    /// Refreshes until there is a token that fits. `refused_before` says whether the token had been refused when
+    /// the call began: of calls that overlap, one refusal counts.
     async fn refresh_session(
         &self,
         request: &TokenRequest,

@@ -114,8 +114,8 @@ fn name_of(status: StatusCode) -> String {
 }
 
 const HTML: [&str; 2] = ["text/html", "application/xhtml+xml"];
-/// The provider would say the same again: it refused in the protocol's own words (RFC 6749 §4.1.2.1 and §5.2, RFC 6750
-/// §3.1, RFC 7009 §2.2.1).
+/// The provider would say the same again: it refused in the protocol's own words (RFC 6749 §4.1.2.1 and §5.2, RFC
+/// 6750 §3.1, RFC 7009 §2.2.1).
 const FINAL: [&str; 8] = [
     "access_denied",
     "invalid_client",

@@ -35,8 +35,8 @@ pub struct SignOutOutcome {
     /// queued. Of several, the one that is furthest from revoked.
     pub revocation: RevocationOutcome,
     /// The provider's sign-out page, for the app to open in the browser. `None` if
-    /// [`end_session`](SignOutOptions::end_session) was not asked for, nobody was signed in, or the provider has no such
-    /// page or cannot be asked for it.
+    /// [`end_session`](SignOutOptions::end_session) was not asked for, nobody was signed in, or the provider has
+    /// no such page or cannot be asked for it.
     pub end_session: Option<EndSessionRequest>,
 }
 

@@ -10,8 +10,8 @@ pub(crate) fn p256_point(bytes: &[u8]) -> Option<P256Point> {
     bytes.try_into().ok().filter(|point: &P256Point| point[0] == UNCOMPRESSED)
 }
 
-/// The signature as `r ‖ s` (RFC 7518 §3.4), if it is one of `message` by this key. It may come as `r ‖ s` or in DER
-/// (RFC 3279 §2.2.3). 64 bytes may be either: the form that verifies is the right one.
+/// The signature as `r ‖ s` (RFC 7518 §3.4), if it is one of `message` by this key. It may come as `r ‖ s` or in
+/// DER (RFC 3279 §2.2.3). 64 bytes may be either: the form that verifies is the right one.
 pub(crate) fn verified_es256(point: &P256Point, message: &[u8], signature: &[u8]) -> Option<[u8; 64]> {
     let key = PublicKey::P256(*point);
     [signature.try_into().ok(), fixed_from_der(signature)]

@@ -16,15 +16,15 @@ use crate::{
 /// this, one call at a time, and waits ten seconds at most. A call that takes longer goes on; until it is over, the
 /// SDK starts no other.
 pub trait Signer: Send + Sync + Debug {
-    /// Generates a key of this name, durably, and returns its public key: an uncompressed point, `04 ‖ x ‖ y`, of 65
-    /// bytes.
+    /// Generates a key of this name, durably, and returns its public key: an uncompressed point, `04 ‖ x ‖ y`, of
+    /// 65 bytes.
     ///
     /// # Errors
     /// Any [`SignerError`]: then no sign-in starts.
     fn generate(&self, key_id: &str) -> Result<Vec<u8>, SignerError>;
 
-    /// Signs `message` (not its hash) with the key of this name. Returns the signature either as `r ‖ s`, of 64 bytes,
-    /// or in DER, as Android's `SHA256withECDSA` and iOS's `ecdsaSignatureMessageX962SHA256` do.
+    /// Signs `message` (not its hash) with the key of this name. Returns the signature either as `r ‖ s`, of 64
+    /// bytes, or in DER, as Android's `SHA256withECDSA` and iOS's `ecdsaSignatureMessageX962SHA256` do.
     ///
     /// # Errors
     /// [`SignerError::Gone`] if the key is lost for good, which ends its session; the others if it cannot sign at

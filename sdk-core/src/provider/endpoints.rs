@@ -162,8 +162,8 @@ impl Provider {
         self.ask_for_tokens(&self.code_rate_limit, metadata, fields, exchange.proof_key, &sent).await
     }
 
-    /// The URL to open in the browser for an authorization request (RFC 6749 §4.1.1), given as the URL that would carry
-    /// it: where the provider takes requests in advance (RFC 9126), one that refers to it.
+    /// The URL to open in the browser for an authorization request (RFC 6749 §4.1.1), given as the URL that would
+    /// carry it: where the provider takes requests in advance (RFC 9126), one that refers to it.
     ///
     /// # Errors
     /// [`Error::Refused`] if the provider refuses the request, [`Error::Misconfigured`] if it wants requests in advance

@@ -16,8 +16,8 @@ pub struct SignInOptions {
     pub max_age: Option<Duration>,
     /// The redirect URI of this sign-in, instead of the configuration's (with a loopback port, for example).
     pub redirect_uri: Option<String>,
-    /// What an API asked for ([`Error::StepUpRequired`](crate::Error::StepUpRequired)): the same user signs in once more,
-    /// and the session goes on until they have. Scopes that were granted are requested again with it.
+    /// What an API asked for ([`Error::StepUpRequired`](crate::Error::StepUpRequired)): the same user signs in
+    /// once more, and the session goes on until they have. Scopes that were granted are requested again with it.
     pub step_up: Option<StepUp>,
     /// Further parameters of the authorization request.
     pub extra: Vec<(String, String)>,

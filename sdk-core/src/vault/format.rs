@@ -37,8 +37,8 @@ impl Kind {
     /// The version that is written. All before it are read.
     ///
     /// 4: a proof key may be a reference to one in the platform's signer, which an SDK that only knows version 3 would
-    /// take for damage. 3: a session that ended by inference keeps its tokens. 2: sessions, pending sign-ins and revocations may have a
-    /// proof key, which an SDK that only knows version 1 would lose when it writes.
+    /// take for damage. 3: a session that ended by inference keeps its tokens. 2: sessions, pending sign-ins and
+    /// revocations may have a proof key, which an SDK that only knows version 1 would lose when it writes.
     const fn version(self) -> u16 {
         match self {
             Self::Vault => 4,
