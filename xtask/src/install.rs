@@ -59,6 +59,10 @@ pub(crate) const KOTLIN: &[Need] = &[need("javac", "default-jdk-headless"), need
 /// What sets the Swift tool chain up.
 pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
 
+/// What compiles C for phones, and takes Debian's package of the standard library's sources apart.
+pub(crate) const MOBILE: &[Need] =
+    &[need("clang-19", "clang-19"), need("llvm-ar-19", "llvm-19"), need("dpkg-deb", "dpkg")];
+
 /// A browser to drive and the runtime of the driver.
 pub(crate) const BROWSER: &[Need] =
     &[need("chromium", "chromium"), need("node", "nodejs"), need("npm", "npm"), need("go", "golang-go")];
@@ -240,6 +244,15 @@ pub(crate) fn swift(workspace: &Workspace, log: &mut Log) -> Result<()> {
     Ok(())
 }
 
+/// Builds Rust's standard library for the phones' targets, in a folder of its own.
+pub(crate) fn mobile(workspace: &Workspace, log: &mut Log) -> Result<()> {
+    let mut setup = workspace.command("tools/mobile-targets.sh");
+    setup.arg("setup");
+    log.must(setup, COMPILE)
+        .context("can't set up Rust for Android and iOS; by hand: `tools/mobile-targets.sh setup`")?;
+    Ok(())
+}
+
 /// `PATH` with a folder before all others.
 fn path_with(folder: &Path) -> Result<OsString> {
     let path = env::var_os("PATH").unwrap_or_default();
@@ -248,7 +261,7 @@ fn path_with(folder: &Path) -> Result<OsString> {
 }
 
 /// Where in `PATH` a program is.
-fn find(program: &str) -> Option<PathBuf> {
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 

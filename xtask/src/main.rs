@@ -1,7 +1,8 @@
 //! The commands of this repository: `cargo xtask demo`, `cargo xtask test`, `cargo xtask bench`, `cargo xtask model`,
-//! `cargo xtask faults`, `cargo xtask fuzz`, `cargo xtask circles` and `cargo xtask bindings`. `cargo xtask help`
-//! lists them.
+//! `cargo xtask faults`, `cargo xtask fuzz`, `cargo xtask circles`, `cargo xtask bindings`, `cargo xtask android` and
+//! `cargo xtask ios`. `cargo xtask help` lists them.
 
+mod android;
 mod bench;
 mod bindings;
 mod circles;
@@ -11,7 +12,9 @@ mod dev_server;
 mod faults;
 mod fuzz;
 mod install;
+mod ios;
 mod model;
+mod phone_tools;
 mod process;
 mod report;
 mod scratch;
@@ -47,6 +50,8 @@ enum Command {
     Model(model::Options),
     Circles(circles::Options),
     Bindings(bindings::Options),
+    Android(android::Options),
+    Ios(ios::Options),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +88,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Model(options) => model::run(&workspace, ui, &options),
         Command::Circles(options) => circles::run(&workspace, ui, &options),
         Command::Bindings(options) => bindings::run(&workspace, ui.verbose(options.verbose), &options),
+        Command::Android(options) => android::run(&workspace, ui.verbose(options.verbose), &options),
+        Command::Ios(options) => ios::run(&workspace, ui.verbose(options.verbose), &options),
     });
     match result {
         Ok(code) => code,

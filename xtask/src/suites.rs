@@ -3,6 +3,7 @@
 mod browser;
 mod kotlin;
 mod links;
+mod mobile;
 mod rust;
 mod swift;
 
@@ -42,6 +43,8 @@ enum Part {
     Kotlin,
     /// The Swift library, on Linux, against a real server.
     Swift,
+    /// The bindings, type-checked for Android and iOS.
+    Mobile,
     /// The sign-in pages in real Chromium, and the SDK and CLI against a provider that we did not write.
     Browser,
 }
@@ -58,6 +61,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         (Part::Rust, install::RUST),
         (Part::Kotlin, install::KOTLIN),
         (Part::Swift, install::SWIFT),
+        (Part::Mobile, install::MOBILE),
         (Part::Browser, install::BROWSER),
     ] {
         if wanted(part) {
@@ -79,6 +83,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         (Part::Rust, "rust tests", rust::tests as fn(&Workspace, &mut Report)),
         (Part::Kotlin, "kotlin tests", kotlin::tests),
         (Part::Swift, "swift tests", swift::tests),
+        (Part::Mobile, "mobile check", mobile::tests),
         (Part::Browser, "browser tests", browser::tests),
     ] {
         if wanted(part) && built {

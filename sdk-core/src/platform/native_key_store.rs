@@ -11,8 +11,8 @@ use super::{
     key_store::{KeyStore, KeyStoreError, SecretKey},
 };
 
-/// The platform's own: Secret Service on Linux, the Keychain on macOS and iOS, the Credential Manager on Windows, the
-/// Keystore on Android (where the app must have initialised `ndk-context` first).
+/// The platform's own: Secret Service on Linux, the Keychain on macOS and iOS, the Credential Manager on Windows. There
+/// is none on Android, where the app brings a key store over the Android Keystore.
 #[derive(Debug, Clone)]
 pub struct PlatformKeyStore {
     service: String,
@@ -172,17 +172,12 @@ fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
     }
 }
 
+/// Kotlin has the Keystore without initialisation, and its key store is an app's own: see `moorline-android`.
 #[cfg(target_os = "android")]
 fn open_store(_: Option<&str>) -> Result<Arc<CredentialStore>, KeyStoreError> {
-    // It panics where the app has not initialised it. Inside the store, that would poison a lock, and every later call
-    // would fail too, also those after the initialisation.
-    if std::panic::catch_unwind(ndk_context::android_context).is_err() {
-        return Err(KeyStoreError::Unavailable("the app has not initialised ndk-context".into()));
-    }
-    match android_native_keyring_store::Store::new() {
-        Ok(store) => Ok(store),
-        Err(error) => Err(KeyStoreError::Unavailable(error.to_string())),
-    }
+    Err(KeyStoreError::Unavailable(
+        "on Android the app brings it: AndroidKeyStore of moorline-android".into(),
+    ))
 }
 
 #[cfg(not(any(

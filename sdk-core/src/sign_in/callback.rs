@@ -54,6 +54,7 @@ impl Callback {
     }
 
     /// Whether it brings an error, and no code.
+    #[cfg(not(any(target_os = "android", target_os = "ios")))]
     pub(crate) const fn is_error(&self) -> bool {
         matches!(self.answer, Answer::Error { .. })
     }
