@@ -24,6 +24,7 @@ mod error;
 mod http;
 mod key_store;
 mod loopback;
+mod platform;
 mod session;
 mod sign_in;
 mod signer;
@@ -43,6 +44,7 @@ pub use error::{
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
+pub use platform::{ClientPlatform, KeyLocation};
 pub use session::{
     AccessToken, AccessTokenOptions, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch,
     TokenType, User,
