@@ -43,13 +43,14 @@ extension Moorline {
             self.init(vaultDirectory: vaultDirectory, keys: .app(keyStore))
         }
 
-        /// With the platform's own key store: the Keychain on Apple platforms, Secret Service on Linux. The key is
-        /// stored there under `service`, the app's own name.
+        /// With the platform's own key store: the Keychain on Apple platforms, Secret Service on Linux.
         ///
-        /// - Parameter accessGroup: on iOS, the Keychain access group of the key (`TEAMID.com.example.shared`), which
-        ///   an app shares with its extensions and with other apps of its team. The app needs the entitlement.
-        ///   Without it, the key is in the app's first group. Other systems have no such groups and do not use the
-        ///   name.
+        /// - Parameters:
+        ///   - vaultDirectory: the folder of the vault.
+        ///   - service: the app's own name, under which the key is stored.
+        ///   - accessGroup: on iOS, the Keychain access group of the key (`TEAMID.com.example.shared`), which an app
+        ///     shares with its extensions and with other apps of its team. The app needs the entitlement. Without it,
+        ///     the key is in the app's first group. Other systems have no such groups and do not use the name.
         public init(vaultDirectory: URL, service: String, accessGroup: String? = nil) {
             self.init(vaultDirectory: vaultDirectory, keys: .platform(service: service, accessGroup: accessGroup))
         }

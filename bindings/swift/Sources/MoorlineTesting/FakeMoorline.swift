@@ -5,7 +5,7 @@ import Moorline
     import FoundationNetworking
 #endif
 
-/// A ``Moorline/Moorline`` for an app's own tests and previews: it needs no provider, no network and no key store, and
+/// A `Moorline` for an app's own tests and previews: it needs no provider, no network and no key store, and
 /// does at once what the test asks for. Its clock stands still until ``advance(by:)``.
 ///
 /// ```swift
@@ -76,7 +76,7 @@ public final class FakeMoorline: Sendable {
     /// What becomes of the session at the provider at the next sign-out; `.revoked` if not set.
     public func nextRevocation(_ outcome: Moorline.RevocationOutcome) { backend.change { $0.revocation = outcome } }
 
-    /// Allows tokens to be sent to one more origin, as ``Moorline/Moorline/Configuration/apiOrigins`` does.
+    /// Allows tokens to be sent to one more origin, as `Configuration.apiOrigins` does.
     public func apiOrigin(_ origin: String) { backend.change { $0.origins.insert(origin) } }
 
     /// How long new tokens are valid: 15 minutes if not set.

@@ -28,6 +28,7 @@
         /// - Parameters:
         ///   - accessGroup: `TEAMID.com.example.shared`, of the entitlement `keychain-access-groups`.
         ///   - appGroup: `group.com.example`, of the entitlement `com.apple.security.application-groups`.
+        ///   - unlock: when the vault's key can be read.
         /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the app is not in the app group.
         public static func shared(
             accessGroup: String,

@@ -12,6 +12,7 @@
         ///
         /// - Parameters:
         ///   - anchor: the window that the page is shown over.
+        ///   - options: of the sign-in: a user's name to fill in, another redirect URI.
         ///   - ephemeral: use a browser session without cookies, which the system deletes afterwards. The system then
         ///     asks no permission first. The price: the user has to enter their credentials each time, also if they
         ///     are signed in to the provider in Safari or in another app, and other apps cannot use this sign-in.
