@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use moorline::{Error, InsecureFileKeyStore, KeyStore};
+use moorline::Error;
 
 use crate::{
-    AppCriticalSections, AppKeyStore, AppSigner, AppTrust, Cancellation, Client, ClientConfiguration,
-    ClientError, SessionState, SignOutOptions, SignOutOutcome, User, Vocabulary,
-    cancellation::cancelled,
-    client::{AppCode, platform_key_store, platform_of},
-    key_store::ForeignKeyStore,
+    Cancellation, Client, ClientConfiguration, ClientError, ClientPlatform, SessionState, SignOutOptions,
+    SignOutOutcome, User, Vocabulary, cancellation::cancelled,
 };
 
 /// The accounts of one client at one issuer, all in one vault. Mirrors [`moorline::Accounts`].
@@ -32,57 +29,21 @@ pub struct AccountInfo {
 
 #[uniffi::export]
 impl Accounts {
-    /// With keys in a key store that the app brings. The configuration's account is not used.
+    /// The configuration's account is not used.
     ///
     /// # Errors
-    /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong.
+    /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong;
+    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store.
     #[uniffi::constructor]
-    pub fn with_app_key_store(
+    pub fn new(
         configuration: ClientConfiguration,
-        vault_directory: String,
-        key_store: Arc<dyn AppKeyStore>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
-        signer: Option<Arc<dyn AppSigner>>,
-        trust: Option<Arc<dyn AppTrust>>,
+        platform: ClientPlatform,
     ) -> Result<Arc<Self>, ClientError> {
-        let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
-        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
-    }
-
-    /// With keys in the platform's own key store: see [`Client::with_platform_key_store`].
-    ///
-    /// # Errors
-    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store, and as for
-    /// [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor]
-    pub fn with_platform_key_store(
-        configuration: ClientConfiguration,
-        vault_directory: String,
-        service: String,
-        access_group: Option<String>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
-        signer: Option<Arc<dyn AppSigner>>,
-        trust: Option<Arc<dyn AppTrust>>,
-    ) -> Result<Arc<Self>, ClientError> {
-        let key_store = platform_key_store(&service, access_group.as_deref());
-        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
-    }
-
-    /// With keys in plain files of a folder: see [`Client::with_insecure_file_key_store`].
-    ///
-    /// # Errors
-    /// As for [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor]
-    pub fn with_insecure_file_key_store(
-        configuration: ClientConfiguration,
-        vault_directory: String,
-        key_directory: String,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
-        signer: Option<Arc<dyn AppSigner>>,
-        trust: Option<Arc<dyn AppTrust>>,
-    ) -> Result<Arc<Self>, ClientError> {
-        let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
-        Self::make(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
+        let vocabulary = configuration.vocabulary;
+        let made =
+            platform.build().and_then(|platform| moorline::Accounts::new(configuration.build()?, platform));
+        let accounts = made.map_err(|error| ClientError::new(error, vocabulary))?;
+        Ok(Arc::new(Self { accounts, vocabulary }))
     }
 
     /// The accounts that have ever signed in and were not removed, the oldest first.
@@ -122,19 +83,6 @@ impl Accounts {
 }
 
 impl Accounts {
-    fn make(
-        configuration: ClientConfiguration,
-        vault_directory: &str,
-        key_store: Result<Arc<dyn KeyStore>, Error>,
-        code: AppCode,
-    ) -> Result<Arc<Self>, ClientError> {
-        let vocabulary = configuration.vocabulary;
-        let made = platform_of(vault_directory, key_store, code)
-            .and_then(|platform| moorline::Accounts::new(configuration.build()?, platform));
-        let accounts = made.map_err(|error| ClientError::new(error, vocabulary))?;
-        Ok(Arc::new(Self { accounts, vocabulary }))
-    }
-
     fn error(&self, error: Error) -> ClientError {
         ClientError::new(error, self.vocabulary)
     }

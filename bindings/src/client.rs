@@ -5,18 +5,13 @@ use std::{
     time::Duration,
 };
 
-use moorline::{
-    Error, InsecureFileKeyStore, KeyStore, KeyStoreError, Moorline, Platform, PlatformKeyStore,
-    StorageUnavailableReason,
-};
+use moorline::{Error, Moorline};
 
 use crate::{
-    AccessToken, AccessTokenOptions, AppCriticalSections, AppKeyStore, AppSigner, AppTrust,
-    AuthorizationRequest, Cancellation, ClientConfiguration, ClientError, DeviceAuthorization,
-    DeviceSignInOptions, HttpRequest, HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions,
-    SignOutOptions, SignOutOutcome, StateWatch, StepUp, User, Vocabulary, cancellation::cancelled,
-    critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore, signer::ForeignSigner,
-    trust::ForeignTrust,
+    AccessToken, AccessTokenOptions, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
+    ClientPlatform, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse, RequestHeaders,
+    SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch, StepUp, User,
+    Vocabulary, cancellation::cancelled,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -36,59 +31,18 @@ enum Held {
 
 #[uniffi::export]
 impl Client {
-    /// With keys in a key store that the app brings.
-    ///
     /// # Errors
     /// [`Misconfigured`](crate::ErrorKind::Misconfigured) if the configuration is wrong, or this process uses the same
-    /// account with another one.
-    #[uniffi::constructor(default(signer = None, trust = None))]
-    pub fn with_app_key_store(
+    /// account with another one; [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no
+    /// key store.
+    #[uniffi::constructor]
+    pub fn new(
         configuration: ClientConfiguration,
-        vault_directory: String,
-        key_store: Arc<dyn AppKeyStore>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
-        signer: Option<Arc<dyn AppSigner>>,
-        trust: Option<Arc<dyn AppTrust>>,
+        platform: ClientPlatform,
     ) -> Result<Arc<Self>, ClientError> {
-        let key_store = Ok(Arc::new(ForeignKeyStore(key_store)) as _);
-        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
-    }
-
-    /// With keys in the platform's own key store, under this service name, and on iOS in this Keychain access group.
-    ///
-    /// # Errors
-    /// [`StorageUnavailable`](crate::ErrorKind::StorageUnavailable) on a machine that has no key store, and as for
-    /// [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor(default(signer = None, trust = None))]
-    pub fn with_platform_key_store(
-        configuration: ClientConfiguration,
-        vault_directory: String,
-        service: String,
-        access_group: Option<String>,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
-        signer: Option<Arc<dyn AppSigner>>,
-        trust: Option<Arc<dyn AppTrust>>,
-    ) -> Result<Arc<Self>, ClientError> {
-        let key_store = platform_key_store(&service, access_group.as_deref());
-        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
-    }
-
-    /// With keys in plain files of a folder: whoever can read it can read the vault. For development and tests on a
-    /// machine without a key store.
-    ///
-    /// # Errors
-    /// As for [`with_app_key_store`](Self::with_app_key_store).
-    #[uniffi::constructor(default(signer = None, trust = None))]
-    pub fn with_insecure_file_key_store(
-        configuration: ClientConfiguration,
-        vault_directory: String,
-        key_directory: String,
-        critical_sections: Option<Arc<dyn AppCriticalSections>>,
-        signer: Option<Arc<dyn AppSigner>>,
-        trust: Option<Arc<dyn AppTrust>>,
-    ) -> Result<Arc<Self>, ClientError> {
-        let key_store = Ok(Arc::new(InsecureFileKeyStore::new(key_directory)) as _);
-        Self::open(configuration, &vault_directory, key_store, AppCode { critical_sections, signer, trust })
+        let vocabulary = configuration.vocabulary;
+        let opened = platform.build().and_then(|platform| Moorline::new(configuration.build()?, platform));
+        Ok(Self::of(opened.map_err(|error| ClientError::new(error, vocabulary))?, vocabulary))
     }
 
     /// The state; the last one, once the client was released.
@@ -382,18 +336,6 @@ impl Client {
 }
 
 impl Client {
-    fn open(
-        configuration: ClientConfiguration,
-        vault_directory: &str,
-        key_store: Result<Arc<dyn KeyStore>, Error>,
-        code: AppCode,
-    ) -> Result<Arc<Self>, ClientError> {
-        let vocabulary = configuration.vocabulary;
-        let opened = platform_of(vault_directory, key_store, code)
-            .and_then(|platform| Moorline::new(configuration.build()?, platform));
-        Ok(Self::of(opened.map_err(|error| ClientError::new(error, vocabulary))?, vocabulary))
-    }
-
     pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
         moorline::record_events();
         let held = RwLock::new(Held::Open(moorline));
@@ -428,53 +370,4 @@ impl Client {
         };
         outcome.map(Into::into).map_err(|error| self.error(error))
     }
-}
-
-/// The machine, with what the app brings.
-pub(crate) fn platform_of(
-    vault_directory: &str,
-    key_store: Result<Arc<dyn KeyStore>, Error>,
-    code: AppCode,
-) -> Result<Platform, Error> {
-    Ok(code.add_to(Platform::new(vault_directory, key_store?)))
-}
-
-pub(crate) fn platform_key_store(
-    service: &str,
-    access_group: Option<&str>,
-) -> Result<Arc<dyn KeyStore>, Error> {
-    let opened = match access_group {
-        Some(group) => PlatformKeyStore::open_in_access_group(service, group),
-        None => PlatformKeyStore::open(service),
-    };
-    opened.map(|store| Arc::new(store) as _).map_err(|error| unavailable(&error))
-}
-
-/// What the app brings beside a key store.
-pub(crate) struct AppCode {
-    pub(crate) critical_sections: Option<Arc<dyn AppCriticalSections>>,
-    pub(crate) signer: Option<Arc<dyn AppSigner>>,
-    pub(crate) trust: Option<Arc<dyn AppTrust>>,
-}
-
-impl AppCode {
-    fn add_to(self, platform: Platform) -> Platform {
-        let sections = |app| Arc::new(ForeignCriticalSections::new(app)) as _;
-        Platform {
-            critical_sections: self.critical_sections.map(sections),
-            signer: self.signer.map(|app| Arc::new(ForeignSigner(app)) as _),
-            trust: self.trust.map(|app| Arc::new(ForeignTrust(app)) as _),
-            ..platform
-        }
-    }
-}
-
-/// Why the platform's key store could not be opened.
-fn unavailable(error: &KeyStoreError) -> Error {
-    Error::StorageUnavailable(match error {
-        KeyStoreError::Locked => StorageUnavailableReason::Locked,
-        KeyStoreError::Unavailable(_) => StorageUnavailableReason::NoKeyStore,
-        KeyStoreError::TimedOut => StorageUnavailableReason::Busy,
-        KeyStoreError::Failed(_) | _ => StorageUnavailableReason::Failed,
-    })
 }

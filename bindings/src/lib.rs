@@ -26,6 +26,7 @@ mod http;
 mod key_store;
 mod logging;
 mod loopback;
+mod platform;
 mod session;
 mod sign_in;
 mod signer;
@@ -46,6 +47,7 @@ pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use logging::{AppLogger, AppLoggerError, LogEvent, LogField, LogLevel, set_logger};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
+pub use platform::{ClientPlatform, KeyLocation};
 pub use session::{
     AccessToken, AccessTokenOptions, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch,
     TokenType, User,

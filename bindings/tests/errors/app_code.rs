@@ -11,8 +11,9 @@ use std::{
 
 use moorline_ffi::{
     AccessTokenOptions, AppCriticalSections, AppCriticalSectionsError, AppKeyStore, AppKeyStoreError, Client,
-    ClientConfiguration, ClientError, ErrorKind, Expiry, LoopbackHost, LoopbackReceiver, ReauthReason, Retry,
-    SessionState, SignInOptions, StorageLostReason, StorageUnavailableReason, Vocabulary,
+    ClientConfiguration, ClientError, ClientPlatform, ErrorKind, Expiry, KeyLocation, LoopbackHost,
+    LoopbackReceiver, ReauthReason, Retry, SessionState, SignInOptions, StorageLostReason,
+    StorageUnavailableReason, Vocabulary,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -160,8 +161,19 @@ fn open(
     keys: Arc<dyn AppKeyStore>,
     sections: Option<Arc<dyn AppCriticalSections>>,
 ) -> Arc<Client> {
-    let folder = folder.to_str().expect("it is text").to_owned();
-    Client::with_app_key_store(configuration(provider), folder, keys, sections, None, None).expect("it opens")
+    let platform = ClientPlatform { critical_sections: sections, ..platform(folder, keys) };
+    Client::new(configuration(provider), platform).expect("it opens")
+}
+
+/// A machine with these keys.
+pub(crate) fn platform(folder: &Path, key_store: Arc<dyn AppKeyStore>) -> ClientPlatform {
+    ClientPlatform {
+        vault_directory: folder.to_str().expect("it is text").to_owned(),
+        keys: KeyLocation::OfApp { key_store },
+        critical_sections: None,
+        signer: None,
+        trust: None,
+    }
 }
 
 pub(crate) fn options(redirect_uri: Option<String>) -> SignInOptions {

@@ -12,12 +12,13 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _},
 };
 use moorline_ffi::{
-    AccessTokenOptions, AppSigner, AppSignerError, AppTrust, AppTrustError, Client, ClientError, ErrorKind,
-    ReauthReason, Retry, SessionState, SignOutOptions, StorageLostReason, StorageUnavailableReason,
+    AccessTokenOptions, AppSigner, AppSignerError, AppTrust, AppTrustError, Client, ClientError,
+    ClientPlatform, ErrorKind, ReauthReason, Retry, SessionState, SignOutOptions, StorageLostReason,
+    StorageUnavailableReason,
 };
 
 use crate::{
-    app_code::{Keys, configuration, options, sign_in},
+    app_code::{Keys, configuration, options, platform, sign_in},
     provider::Provider,
     tls,
 };
@@ -68,10 +69,8 @@ impl AppSigner for Hardware {
 }
 
 fn open(provider: &Provider, folder: &Path, keys: &Arc<Keys>, signer: &Arc<Hardware>) -> Arc<Client> {
-    let folder = folder.to_str().expect("it is text").to_owned();
-    let signer = Some(signer.clone() as _);
-    Client::with_app_key_store(configuration(provider), folder, keys.clone(), None, signer, None)
-        .expect("it opens")
+    let platform = ClientPlatform { signer: Some(signer.clone()), ..platform(folder, keys.clone()) };
+    Client::new(configuration(provider), platform).expect("it opens")
 }
 
 #[tokio::test]
@@ -147,15 +146,9 @@ async fn sign_in_at(
     let mut configuration = configuration(&provider);
     configuration.issuer.clone_from(&server.issuer);
     configuration.extra_root_pems = roots;
-    let client = Client::with_app_key_store(
-        configuration,
-        folder.path().to_str().expect("it is text").to_owned(),
-        Arc::<Keys>::default(),
-        None,
-        None,
-        Some(manager.clone()),
-    )
-    .expect("it opens");
+    let platform =
+        ClientPlatform { trust: Some(manager.clone()), ..platform(folder.path(), Arc::<Keys>::default()) };
+    let client = Client::new(configuration, platform).expect("it opens");
     let ClientError::Failed { kind, .. } =
         client.start_sign_in(options(None), None).await.expect_err("no metadata");
     let asked = manager.asked.lock().expect("no test panics with it").clone();

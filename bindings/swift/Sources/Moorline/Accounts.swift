@@ -15,42 +15,7 @@ extension Moorline {
         /// - Throws: as ``Moorline/Moorline/init(_:platform:)``.
         public init(_ configuration: Configuration, platform: Platform = .standard) throws {
             let record = try configuration.record()
-            let directory = platform.vaultDirectory.path
-            let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
-            let signer = platform.signer.map(SignerAdapter.init)
-            let trust = platform.trust.map(TrustAdapter.init)
-            accounts = try translating {
-                switch platform.keys {
-                case .app(let keyStore):
-                    try .withAppKeyStore(
-                        configuration: record,
-                        vaultDirectory: directory,
-                        keyStore: KeyStoreAdapter(keyStore),
-                        criticalSections: sections,
-                        signer: signer,
-                        trust: trust
-                    )
-                case .platform(let service, let accessGroup):
-                    try .withPlatformKeyStore(
-                        configuration: record,
-                        vaultDirectory: directory,
-                        service: service,
-                        accessGroup: accessGroup,
-                        criticalSections: sections,
-                        signer: signer,
-                        trust: trust
-                    )
-                case .files(let keys):
-                    try .withInsecureFileKeyStore(
-                        configuration: record,
-                        vaultDirectory: directory,
-                        keyDirectory: keys.path,
-                        criticalSections: sections,
-                        signer: signer,
-                        trust: trust
-                    )
-                }
-            }
+            accounts = try translating { try .init(configuration: record, platform: platform.record) }
         }
 
         /// The accounts that have ever signed in and were not removed, the oldest first. Sends, in the background, the

@@ -32,42 +32,7 @@ public final class Moorline: Sendable {
     ///   key store cannot be opened.
     public init(_ configuration: Configuration, platform: Platform = .standard) throws {
         let record = try configuration.record()
-        let directory = platform.vaultDirectory.path
-        let sections = platform.criticalSections.map(CriticalSectionsAdapter.init)
-        let signer = platform.signer.map(SignerAdapter.init)
-        let trust = platform.trust.map(TrustAdapter.init)
-        client = try translating {
-            switch platform.keys {
-            case .app(let keyStore):
-                try .withAppKeyStore(
-                    configuration: record,
-                    vaultDirectory: directory,
-                    keyStore: KeyStoreAdapter(keyStore),
-                    criticalSections: sections,
-                    signer: signer,
-                    trust: trust
-                )
-            case .platform(let service, let accessGroup):
-                try .withPlatformKeyStore(
-                    configuration: record,
-                    vaultDirectory: directory,
-                    service: service,
-                    accessGroup: accessGroup,
-                    criticalSections: sections,
-                    signer: signer,
-                    trust: trust
-                )
-            case .files(let keys):
-                try .withInsecureFileKeyStore(
-                    configuration: record,
-                    vaultDirectory: directory,
-                    keyDirectory: keys.path,
-                    criticalSections: sections,
-                    signer: signer,
-                    trust: trust
-                )
-            }
-        }
+        client = try translating { try .init(configuration: record, platform: platform.record) }
     }
 
     init(client: MoorlineGenerated.Client) {

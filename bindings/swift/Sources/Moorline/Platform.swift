@@ -1,4 +1,5 @@
 import Foundation
+internal import MoorlineGenerated
 
 extension Moorline {
     /// The machine: a folder for the vault, and a key store for the vault's key.
@@ -61,6 +62,29 @@ extension Moorline {
                 ?? URL(fileURLWithPath: NSHomeDirectory())
             let directory = support.appendingPathComponent(application).appendingPathComponent("Moorline")
             return Platform(vaultDirectory: directory, service: application)
+        }
+    }
+}
+
+extension Moorline.Platform {
+    /// The machine as the native library takes it.
+    var record: MoorlineGenerated.ClientPlatform {
+        .init(
+            vaultDirectory: vaultDirectory.path,
+            keys: keys.record,
+            criticalSections: criticalSections.map(CriticalSectionsAdapter.init),
+            signer: signer.map(SignerAdapter.init),
+            trust: trust.map(TrustAdapter.init)
+        )
+    }
+}
+
+extension Moorline.Platform.Keys {
+    fileprivate var record: MoorlineGenerated.KeyLocation {
+        switch self {
+        case .app(let keyStore): .ofApp(keyStore: KeyStoreAdapter(keyStore))
+        case .platform(let service, let accessGroup): .ofPlatform(service: service, accessGroup: accessGroup)
+        case .files(let directory): .inFiles(directory: directory.path)
         }
     }
 }

@@ -1,11 +1,8 @@
 package dev.moorline
 
-import dev.moorline.internal.AppCriticalSectionsAdapter
-import dev.moorline.internal.AppKeyStoreAdapter
-import dev.moorline.internal.AppSignerAdapter
-import dev.moorline.internal.AppTrustAdapter
 import dev.moorline.internal.NativeMoorline
 import dev.moorline.internal.Translator
+import dev.moorline.internal.toFfi
 import kotlinx.coroutines.flow.StateFlow
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
@@ -35,25 +32,7 @@ public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): 
     val builder = MoorlineBuilder().apply(configure)
     val configuration = builder.build()
     val translator = Translator()
-    val directory = platform.vaultDirectory.path
-    val sections = platform.criticalSections?.let { AppCriticalSectionsAdapter(it, translator::sectionFailed) }
-    val signer = platform.signer?.let { AppSignerAdapter(it, translator::keyStoreFailed) }
-    val trust = platform.trust?.let { AppTrustAdapter(it) }
-    val client = translator.calling {
-        when (val keys = platform.keys) {
-            is Platform.Keys.OfApp -> {
-                val keyStore = AppKeyStoreAdapter(keys.keyStore, translator::keyStoreFailed)
-                FfiClient.withAppKeyStore(configuration, directory, keyStore, sections, signer, trust)
-            }
-            // Only iOS has access groups.
-            is Platform.Keys.OfPlatform ->
-                FfiClient.withPlatformKeyStore(configuration, directory, keys.service, null, sections, signer, trust)
-            is Platform.Keys.InFiles -> {
-                val keyDirectory = keys.directory.path
-                FfiClient.withInsecureFileKeyStore(configuration, directory, keyDirectory, sections, signer, trust)
-            }
-        }
-    }
+    val client = translator.calling { FfiClient(configuration, platform.toFfi(translator)) }
     return NativeMoorline(client, translator, builder.tokenOrigins())
 }
 

@@ -1,9 +1,5 @@
 package dev.moorline
 
-import dev.moorline.internal.AppCriticalSectionsAdapter
-import dev.moorline.internal.AppKeyStoreAdapter
-import dev.moorline.internal.AppSignerAdapter
-import dev.moorline.internal.AppTrustAdapter
 import dev.moorline.internal.NativeMoorline
 import dev.moorline.internal.TokenOrigins
 import dev.moorline.internal.Translator
@@ -23,25 +19,7 @@ public fun MoorlineAccounts(platform: Platform, configure: MoorlineBuilder.() ->
     val builder = MoorlineBuilder().apply(configure)
     val configuration = builder.build()
     val translator = Translator()
-    val directory = platform.vaultDirectory.path
-    val sections = platform.criticalSections?.let { AppCriticalSectionsAdapter(it, translator::sectionFailed) }
-    val signer = platform.signer?.let { AppSignerAdapter(it, translator::keyStoreFailed) }
-    val trust = platform.trust?.let { AppTrustAdapter(it) }
-    val accounts = translator.calling {
-        when (val keys = platform.keys) {
-            is Platform.Keys.OfApp -> {
-                val keyStore = AppKeyStoreAdapter(keys.keyStore, translator::keyStoreFailed)
-                FfiAccounts.withAppKeyStore(configuration, directory, keyStore, sections, signer, trust)
-            }
-            // Only iOS has access groups.
-            is Platform.Keys.OfPlatform ->
-                FfiAccounts.withPlatformKeyStore(configuration, directory, keys.service, null, sections, signer, trust)
-            is Platform.Keys.InFiles -> {
-                val keyDirectory = keys.directory.path
-                FfiAccounts.withInsecureFileKeyStore(configuration, directory, keyDirectory, sections, signer, trust)
-            }
-        }
-    }
+    val accounts = translator.calling { FfiAccounts(configuration, platform.toFfi(translator)) }
     return MoorlineAccounts(accounts, translator, builder.tokenOrigins())
 }
 
