@@ -154,6 +154,15 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.cancel_sign_in().await).await
     }
 
+    /// Says that the user came back from the browser without a callback. The sign-in stays, for a late one.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn leave_sign_in(&self) -> Result<(), ClientError> {
+        self.moorline()?.leave_sign_in();
+        Ok(())
+    }
+
     /// An access token that is what the options ask for, refreshed if needed.
     ///
     /// # Errors

@@ -54,6 +54,9 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     /** See [Moorline.cancelSignIn]. */
     public fun cancelSignIn(): CompletableFuture<Void?> = done { moorline.cancelSignIn() }
 
+    /** See [Moorline.leaveSignIn]. */
+    public fun leaveSignIn(): CompletableFuture<Void?> = done { moorline.leaveSignIn() }
+
     /** See [Moorline.accessToken]. */
     public fun accessToken(minValiditySeconds: Long): CompletableFuture<AccessToken> =
         future { moorline.accessToken(minValiditySeconds.seconds) }

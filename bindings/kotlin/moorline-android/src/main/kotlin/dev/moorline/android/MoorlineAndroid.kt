@@ -5,7 +5,7 @@ import dev.moorline.Moorline
 import dev.moorline.MoorlineException
 import dev.moorline.Platform
 import dev.moorline.android.internal.NativeMoorlineAndroid
-import dev.moorline.android.internal.openMoorline
+import dev.moorline.openMoorline
 import dev.moorline.internal.misconfigured
 import java.io.File
 

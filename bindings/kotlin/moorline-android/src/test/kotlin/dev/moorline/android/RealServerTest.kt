@@ -34,7 +34,6 @@ class RealServerTest {
             assertEquals("ada", user.preferredUsername)
             assertEquals(SessionState.SignedIn(user), moorline.state.value)
             assertEquals(200, moorline.send(HttpRequest.get("${server.api}/notes")).status)
-            assertEquals("com.example.notes", app.packageName)
             assertTrue(app.noBackupFilesDir.resolve("moorline").list().orEmpty().isNotEmpty())
         }
     }

@@ -199,6 +199,8 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     override suspend fun cancelSignIn(): Unit = calling { endSignIn() }
 
+    override suspend fun leaveSignIn(): Unit = calling { leave() }
+
     override suspend fun accessToken(minValidity: Duration, resource: String?, scope: List<String>): AccessToken =
         calling { token(minValidity).narrowedTo(resource, scope) }
 
@@ -364,8 +366,12 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private fun remaining(): Duration = tokens.issued + provider.lifetime - provider.now
 
     private fun endSignIn() {
-        if (pending?.options?.stepUp == null && states.value == SessionState.SigningIn) states.value = beforeSignIn
+        leave()
         pending = null
+    }
+
+    private fun leave() {
+        if (states.value == SessionState.SigningIn) states.value = beforeSignIn
     }
 
     private fun checkOrigin(url: String) {

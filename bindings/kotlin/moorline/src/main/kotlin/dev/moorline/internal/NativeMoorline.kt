@@ -72,6 +72,8 @@ internal class NativeMoorline(
 
     override suspend fun cancelSignIn(): Unit = call { client.cancelSignIn(null) }
 
+    override suspend fun leaveSignIn(): Unit = call { client.leaveSignIn() }
+
     override suspend fun accessToken(minValidity: Duration, resource: String?, scope: List<String>): AccessToken =
         call { client.accessToken(tokenOptions(minValidity, resource, scope), null).toApp() }
 
