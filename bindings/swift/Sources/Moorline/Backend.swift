@@ -23,6 +23,7 @@ package protocol MoorlineBackend: Sendable {
     func startSignIn(_ options: Moorline.SignInOptions) async throws -> Moorline.AuthorizationRequest
     func finishSignIn(callbackURL: URL) async throws -> Moorline.User
     func isCallback(_ url: URL) async throws -> Bool
+    func leaveSignIn() throws
     func cancelSignIn() async throws
     func startDeviceSignIn(_ options: Moorline.DeviceSignInOptions) async throws -> Moorline.DeviceAuthorization
     func finishDeviceSignIn(id: String) async throws -> Moorline.User
@@ -40,6 +41,9 @@ package protocol MoorlineBackend: Sendable {
     func stepUp(of response: HTTPURLResponse) throws -> Moorline.StepUp?
     func idToken() throws -> String?
     func signOut(_ options: Moorline.SignOutOptions) async throws -> Moorline.SignOutOutcome
+    func lock() async throws
+    func reload() async throws -> Moorline.SessionState
+    func diagnostics() throws -> String
     func networkChanged()
     func shutdown(limit: Duration) async throws
     func close()

@@ -33,8 +33,8 @@ package enum BrowserCallback: Sendable, Equatable {
 extension Moorline {
     /// Signs in through a browser: `signIn(presenting:)`, without the platform.
     ///
-    /// The sign-in that was started stays in the vault if the browser is closed: a callback that comes late still
-    /// signs the user in, through ``finishSignIn(callbackURL:)``.
+    /// If the browser is closed, the state is what it was before, and the sign-in that was started stays in the vault: a
+    /// callback that comes late still signs the user in, through ``finishSignIn(callbackURL:)``.
     package func signIn(
         through browser: any MoorlineBrowser,
         options: SignInOptions,
@@ -45,8 +45,14 @@ extension Moorline {
         }
         _ = try BrowserCallback(redirectURI: redirectURI)
         let request = try await startSignIn(options)
-        let callback = try await (backend.browser ?? browser)
-            .visit(request.url, returningTo: redirectURI, ephemeral: ephemeral)
+        let callback: URL
+        do {
+            callback = try await (backend.browser ?? browser)
+                .visit(request.url, returningTo: redirectURI, ephemeral: ephemeral)
+        } catch {
+            try? leaveSignIn()
+            throw error
+        }
         return try await finishSignIn(comingBackWith: callback)
     }
 

@@ -16,8 +16,8 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
     private let installation: KeychainInstallation
     private let needsUser: Bool
     private let lock = NSLock()
-    /// Keys that need the user and were stored by this process. The vault checks a new key by reading it, and the user
-    /// is not asked for Face ID in the middle of a sign-in.
+    /// Keys that need the user and were just stored. The vault checks a new key by reading it once, and the user is not
+    /// asked for Face ID in the middle of a sign-in.
     private var fresh: [String: Data] = [:]
 
     package init(_ items: any SecItems, _ installation: KeychainInstallation, needsUser: Bool = false) {
@@ -42,10 +42,17 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
             }
         case .failure(.locked):
             // The item is there: it is not "not found".
-            guard let key = lock.withLock({ fresh[keyID] }) else { throw MoorlineKeyStoreError.locked }
+            let stored = lock.withLock { fresh.removeValue(forKey: keyID) }
+            guard let key = stored else { throw MoorlineKeyStoreError.locked }
             return key
         case .failure(let status): throw status.keyStoreError
         }
+    }
+
+    /// Before the first unlock, the vault's file may seem to be missing: "no vault" counts only once the Keychain can
+    /// be read.
+    package func ready() throws {
+        try installation.proveReadable(items)
     }
 
     package func storeKey(_ key: Data, named keyID: String) throws {

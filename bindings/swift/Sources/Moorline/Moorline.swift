@@ -99,6 +99,15 @@ public final class Moorline: Sendable {
         try await backend.isCallback(url)
     }
 
+    /// Says that the user came back from the browser without a callback: the state is what it was before the sign-in.
+    /// That is a hint, and no cancellation: the browser may still be open, so a late callback finishes the sign-in.
+    /// ``cancelSignIn()`` deletes it. `signIn(presenting:)` does this itself.
+    ///
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` after ``close()``.
+    public func leaveSignIn() throws {
+        try backend.leaveSignIn()
+    }
+
     /// Deletes a sign-in that was started, because the user closed the browser, for example.
     ///
     /// - Throws: errors of the storage.

@@ -25,8 +25,7 @@ struct NativeBackend: MoorlineBackend {
 
     func unlock(reason: String) async throws {
         try await unlocking?(reason)
-        // Reads the vault, and says why it cannot be read.
-        _ = try await pendingDeviceSignIn()
+        _ = try await reload()
     }
 
     func startSignIn(_ options: Moorline.SignInOptions) async throws -> Moorline.AuthorizationRequest {
@@ -40,6 +39,10 @@ struct NativeBackend: MoorlineBackend {
 
     func isCallback(_ url: URL) async throws -> Bool {
         try await call { try await $0.isCallback(url: url.absoluteString, cancellation: $1) }
+    }
+
+    func leaveSignIn() throws {
+        try translating { try client.leaveSignIn() }
     }
 
     func cancelSignIn() async throws {
@@ -118,6 +121,18 @@ struct NativeBackend: MoorlineBackend {
     func signOut(_ options: Moorline.SignOutOptions) async throws -> Moorline.SignOutOutcome {
         let record = options.record
         return try await call { .init(try await $0.signOut(options: record, cancellation: $1)) }
+    }
+
+    func lock() async throws {
+        try await call { try await $0.lock(cancellation: $1) }
+    }
+
+    func reload() async throws -> Moorline.SessionState {
+        try await call { .init(try await $0.reload(cancellation: $1)) }
+    }
+
+    func diagnostics() throws -> String {
+        try translating { try client.diagnostics() }
     }
 
     func networkChanged() {

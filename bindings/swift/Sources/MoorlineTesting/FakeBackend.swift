@@ -103,6 +103,8 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
         }
     }
 
+    func leaveSignIn() throws { try calling { $0.leaveSignIn() } }
+
     func cancelSignIn() async throws { try calling { $0.endSignIn() } }
 
     func startDeviceSignIn(_ options: Moorline.DeviceSignInOptions) async throws -> Moorline.DeviceAuthorization {
@@ -233,6 +235,12 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
             )
         }
     }
+
+    func lock() async throws { try calling { $0.become(.locked) } }
+
+    func reload() async throws -> Moorline.SessionState { try calling { $0.state } }
+
+    func diagnostics() throws -> String { try calling { _ in "{}" } }
 
     func networkChanged() { change { $0.networkChanges += 1 } }
 

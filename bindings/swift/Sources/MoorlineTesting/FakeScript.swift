@@ -127,8 +127,12 @@ struct FakeScript {
         return user
     }
 
-    mutating func endSignIn() {
+    mutating func leaveSignIn() {
         if state == .signingIn { become(beforeSignIn) }
+    }
+
+    mutating func endSignIn() {
+        leaveSignIn()
         pending = nil
     }
 

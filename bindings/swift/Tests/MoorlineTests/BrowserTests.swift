@@ -45,6 +45,7 @@ final class BrowserTests: FolderTestCase {
         }
         let error = await failure { try await moorline.signIn(through: closed, options: .init(), ephemeral: true) }
         XCTAssertEqual(error?.kind, .cancelled)
+        XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
         let page = try XCTUnwrap(error.flatMap { URL(string: $0.message) })
         let callback = try provider.callback(Self.request(at: page))
         let isMine = try await moorline.isCallback(callback)

@@ -255,11 +255,32 @@ final class KeychainTests: FolderTestCase {
         try await moorline.refresh()
         let names = keychain.names(service).filter { $0 != "moorline.canary" }
         let name = try XCTUnwrap(names.first)
-        XCTAssertNotNil(try first.loadKey(named: name))
+        // The vault has checked its key once; after that, this process needs the user, too.
+        assertLoad(first, throws: .locked, named: name)
         let next = KeychainKeyStore(keychain, installation, needsUser: true)
         assertLoad(next, throws: .locked, named: name)
         keychain.locksItemsOfTheUser = false
         XCTAssertNotNil(try next.loadKey(named: name))
+    }
+
+    func testAVaultThatSeemsToBeMissingBeforeTheFirstUnlockIsLockedAndNotSignedOut() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let keychain = FakeKeychain()
+        keychain.hidesItems = true
+        keychain.fail("add", with: -25308)
+        let moorline = try provider.moorline(in: folder, keyStore: store(keychain))
+        try await moorline.opened()
+        XCTAssertEqual(moorline.state, .locked)
+        keychain.hidesItems = false
+        keychain.fail("add", with: nil)
+        try await moorline.unlock(reason: "See your notes")
+        XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
+        try await provider.signIn(moorline)
+        try await moorline.lock()
+        XCTAssertEqual(moorline.state, .locked)
+        let state = try await moorline.reload()
+        guard case .signedIn = state else { return XCTFail("\(state)") }
     }
 
     func testASignerWithoutItsBlobIsGoneOnlyIfTheKeychainCanBeRead() throws {

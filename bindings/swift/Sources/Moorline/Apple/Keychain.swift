@@ -7,7 +7,7 @@
     final class SystemKeychain: SecItems, @unchecked Sendable {
         private let accessGroup: String?
         private let lock = NSLock()
-        /// What the user has unlocked with; without one, an item that needs the user is locked.
+        /// What the user has unlocked with, for one reading; without it, an item that needs the user is locked.
         private var authenticated: LAContext?
 
         init(accessGroup: String?) {
@@ -24,6 +24,7 @@
             query[kSecMatchLimit as String] = kSecMatchLimitOne
             var result: CFTypeRef?
             let status = SecItemCopyMatching(query as CFDictionary, &result)
+            if item.needsUser { lock.withLock { authenticated = nil } }
             return (status, result as? Data)
         }
 
