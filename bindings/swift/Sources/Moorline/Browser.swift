@@ -1,5 +1,9 @@
 import Foundation
 
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
 /// How a browser session detects that the provider has redirected.
 package enum BrowserCallback: Sendable, Equatable {
     /// A private-use scheme of the app's (RFC 8252 §7.1).
@@ -54,6 +58,22 @@ extension Moorline {
             throw error
         }
         return try await finishSignIn(comingBackWith: callback)
+    }
+
+    /// Sends a request and, if the API asks more of the user, lets them answer in a browser and sends it once more.
+    package func data(
+        for request: URLRequest,
+        steppingUpThrough browser: any MoorlineBrowser
+    ) async throws -> (Data, HTTPURLResponse) {
+        do {
+            return try await data(for: request)
+        } catch let error as MoorlineError {
+            guard case .stepUpRequired(let stepUp) = error.kind else { throw error }
+            var options = SignInOptions()
+            options.stepUp = stepUp
+            _ = try await signIn(through: browser, options: options, ephemeral: false)
+            return try await data(for: request)
+        }
     }
 
     /// Signs out, and then shows the provider's sign-out page if the options ask for it. The session is gone once the

@@ -64,7 +64,7 @@ extension Moorline {
         /// The app's application support folder. On iOS, with keys as ``keychain(unlock:)`` has them; elsewhere, with
         /// the platform's own key store under the app's bundle identifier.
         public static var standard: Platform {
-            #if os(iOS)
+            #if os(iOS) || os(visionOS)
                 return keychain()
             #else
                 return Platform(vaultDirectory: standardDirectory, service: application)

@@ -5,6 +5,10 @@ import MoorlineTesting
 import UIKit
 import XCTest
 
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
 /// The browser session of Apple's platforms, over a stub of it whose part the test plays.
 final class WebAuthenticationTests: XCTestCase {
     private struct Unknown: Error {}
@@ -81,6 +85,27 @@ final class WebAuthenticationTests: XCTestCase {
         visiting.cancel()
         let result = await visiting.value
         XCTAssertThrowsError(try result.get()) { XCTAssertTrue($0 is CancellationError) }
+    }
+
+    @MainActor func testACallThatNeedsAStepUpIsAnsweredInTheBrowserAndSentOnceMore() async throws {
+        let ada = user("Ada")
+        let fake = FakeMoorline(ada)
+        var stepUp = Moorline.StepUp()
+        stepUp.acrValues = ["urn:mfa"]
+        fake.requireStepUp(stepUp)
+        let request = URLRequest(url: try XCTUnwrap(URL(string: "\(fake.issuer)/notes")))
+        do {
+            _ = try await fake.moorline.data(for: request, presenting: UIWindow())
+            XCTFail("the user closes the page")
+        } catch let error as MoorlineError {
+            XCTAssertEqual(error.kind, .cancelled)
+        }
+        XCTAssertEqual(fake.moorline.state, .signedIn(ada))
+        XCTAssertEqual(fake.sent.count, 1)
+        fake.inBrowser(.allows(ada))
+        let (_, response) = try await fake.moorline.data(for: request, presenting: UIWindow())
+        XCTAssertEqual(response.statusCode, 200)
+        XCTAssertEqual(fake.sent.count, 3)
     }
 
     @MainActor func testAFakeSignsInStepsUpAndSignsOutThroughTheSameFunctions() async throws {

@@ -57,6 +57,7 @@
             let keys = KeychainKeyStore(keychain, installation, needsUser: unlock == .userPresence)
             var platform = Moorline.Platform(vaultDirectory: folder, keyStore: keys)
             platform.signer = SystemEnclave().map { EnclaveSigner($0, keychain, installation) }
+            // Linux has the stubs of `Tests/Stubs` here.
             #if os(iOS) || os(visionOS) || os(Linux)
                 platform.criticalSections = ExpiringSections(SystemActivities())
             #endif

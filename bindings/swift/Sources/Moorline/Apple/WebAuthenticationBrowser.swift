@@ -2,6 +2,10 @@
     import AuthenticationServices
     import Foundation
 
+    #if canImport(FoundationNetworking)
+        import FoundationNetworking
+    #endif
+
     extension Moorline {
         /// Signs in: shows the provider's page over the app's window, waits until the user is done there, and finishes
         /// the sign-in.
@@ -41,6 +45,20 @@
             var options = SignInOptions()
             options.stepUp = stepUp
             return try await signIn(presenting: anchor, options: options)
+        }
+
+        /// Sends a request as ``data(for:)`` does. If the API asks more of the user, they answer in the system's browser
+        /// session, and the request is sent once more.
+        ///
+        /// - Throws: ``MoorlineError/Kind/cancelled`` if the user closes the page: the session is unchanged, and the
+        ///   request had no effect. ``MoorlineError/Kind/stepUpRequired(_:)`` if the API asks again. As ``data(for:)``
+        ///   and ``stepUp(_:presenting:)``.
+        @MainActor
+        public func data(
+            for request: URLRequest,
+            presenting anchor: ASPresentationAnchor
+        ) async throws -> (Data, HTTPURLResponse) {
+            try await data(for: request, steppingUpThrough: WebAuthenticationBrowser(anchor))
         }
 
         /// Signs out as ``signOut(_:)`` does and, only if the options have ``SignOutOptions/endSession``, shows the
