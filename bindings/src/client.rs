@@ -289,6 +289,30 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.sign_out(options.into()).await).await
     }
 
+    /// Forgets the vault's key and the session in memory.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::lock`], and as for [`opened`](Self::opened).
+    pub async fn lock(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
+        self.run(cancellation, async |moorline| moorline.lock().await).await
+    }
+
+    /// Reads the vault again, because the key store was unlocked, and returns the state.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::reload`], and as for [`opened`](Self::opened).
+    pub async fn reload(&self, cancellation: Option<Arc<Cancellation>>) -> Result<SessionState, ClientError> {
+        self.run(cancellation, async |moorline| moorline.reload().await).await
+    }
+
+    /// A report for a bug report, in JSON and without secrets.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn diagnostics(&self) -> Result<String, ClientError> {
+        Ok(self.moorline()?.diagnostics())
+    }
+
     /// Drops idle connections, because the device's network has changed. Does nothing once the client was released.
     pub fn network_changed(&self) {
         if let Held::Open(moorline) = &*self.held.read().unwrap_or_else(PoisonError::into_inner) {
@@ -322,6 +346,7 @@ impl Client {
 
 impl Client {
     pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
+        moorline::record_events();
         let held = RwLock::new(Held::Open(moorline));
         Arc::new(Self { held, released: Cancellation::new(), vocabulary })
     }

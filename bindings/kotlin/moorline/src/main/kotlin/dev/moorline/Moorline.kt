@@ -257,6 +257,30 @@ public interface Moorline : AutoCloseable {
     public suspend fun signOut(options: SignOutOptions): SignOutOutcome
 
     /**
+     * Forgets the vault's key and the session in memory: [state] is [SessionState.Locked] until the vault is read
+     * again, which needs the key store. For a key store that asks the user: lock it first. A refresh that is under way
+     * is finished and stored before. Nobody is signed out.
+     *
+     * @throws MoorlineException errors of the storage if a token is in memory only because it could not be stored:
+     * then nothing is forgotten.
+     */
+    public suspend fun lock(): Unit
+
+    /**
+     * Reads the vault again, because the key store was unlocked, and returns the state.
+     *
+     * @throws MoorlineException errors of the storage.
+     */
+    public suspend fun reload(): SessionState
+
+    /**
+     * Returns a report to attach to a bug report, in JSON: versions, the state without the user, what is known about
+     * the session, the last refusal, the configuration without the account's name and the values of parameters, and the
+     * latest 200 events. It holds no secret. It does name the provider, the client and the scopes.
+     */
+    public suspend fun diagnostics(): String
+
+    /**
      * Drops connections that nobody uses, because the device's network has changed: call it when the platform says so,
      * on any thread (on Android, from `ConnectivityManager.NetworkCallback`). It also takes in changed proxy settings.
      * What is under way goes on. Without it, a request on a connection that has died quietly costs one short time-out.

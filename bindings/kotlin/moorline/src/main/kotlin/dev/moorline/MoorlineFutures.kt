@@ -92,6 +92,15 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     public fun signOut(options: SignOutOptions): CompletableFuture<SignOutOutcome> =
         future { moorline.signOut(options) }
 
+    /** See [Moorline.lock]. */
+    public fun lock(): CompletableFuture<Void?> = done { moorline.lock() }
+
+    /** See [Moorline.reload]. */
+    public fun reload(): CompletableFuture<SessionState> = future { moorline.reload() }
+
+    /** See [Moorline.diagnostics]. */
+    public fun diagnostics(): CompletableFuture<String> = future { moorline.diagnostics() }
+
     /** See [Moorline.shutdown]. */
     public fun shutdown(limitSeconds: Long): CompletableFuture<Void?> = done { moorline.shutdown(limitSeconds.seconds) }
 

@@ -64,6 +64,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private var pending: Pending? = null
     private var beforeSignIn: SessionState = initial
     private var info = Granted()
+    private var beforeLock: SessionState? = null
     private var closed = false
 
     /** The provider's issuer identifier. Its origin may receive tokens. */
@@ -283,6 +284,24 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         val page = EndSessionRequest("$ISSUER/end-session?state=signed-out", "signed-out")
         SignOutOutcome(revocation, page.takeIf { options.endSession && somebody })
     }
+
+    override suspend fun lock(): Unit = calling {
+        if (states.value != SessionState.Locked) beforeLock = states.value
+        states.value = SessionState.Locked
+    }
+
+    /** After [lock], returns to the state before it. After `become(Locked)`, the storage stays locked. */
+    override suspend fun reload(): SessionState = calling {
+        beforeLock?.let { states.value = it }
+        beforeLock = null
+        if (states.value == SessionState.Locked) {
+            throw MoorlineErrors.storageUnavailable(StorageUnavailableReason.LOCKED)
+        }
+        states.value
+    }
+
+    /** No events: only the state. */
+    override suspend fun diagnostics(): String = calling { """{"state":"${states.value::class.simpleName}"}""" }
 
     override fun networkChanged(): Unit = synchronized(lock) { networkChanges++ }
 

@@ -109,6 +109,12 @@ internal class NativeMoorline(
     override suspend fun signOut(options: SignOutOptions): SignOutOutcome =
         call { client.signOut(options.toFfi(), null).toApp() }
 
+    override suspend fun lock(): Unit = call { client.lock(null) }
+
+    override suspend fun reload(): SessionState = call { client.reload(null).toApp() }
+
+    override suspend fun diagnostics(): String = call { client.diagnostics() }
+
     override fun networkChanged(): Unit = client.networkChanged()
 
     override suspend fun shutdown(limit: Duration): Unit = call { client.shutdown(limit.bounded(), null) }
