@@ -3,12 +3,12 @@ package dev.moorline.android
 import android.app.Application
 import dev.moorline.DevServer
 import dev.moorline.HttpRequest
-import dev.moorline.MapKeyStore
 import dev.moorline.SessionState
 import dev.moorline.startSignIn
 import dev.moorline.waiting
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
+import org.junit.Before
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
@@ -20,6 +20,9 @@ class RealServerTest {
     private val app: Application = RuntimeEnvironment.getApplication()
     private val server = DevServer.running()
 
+    @Before
+    fun install() = FakeAndroidKeystore.install()
+
     @Test
     fun `a user signs in, and the vault is where no backup takes it`() = waiting {
         Moorline(app) {
@@ -27,8 +30,7 @@ class RealServerTest {
             clientId = "moorline-demo"
             redirectUri = "com.example.notes:/signed-in"
             scopes("openid", "profile", "offline_access", "notes.read")
-            extraRootPem(server.certificateAuthority)
-            android { keyStore = MapKeyStore() }
+            android { trust = AndroidTrust(managerOf(server)) }
         }.use { moorline ->
             val user = moorline.finishSignIn(server.browse(moorline.startSignIn().url))
             assertEquals("ada", user.preferredUsername)
