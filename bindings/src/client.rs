@@ -346,7 +346,6 @@ impl Client {
 
 impl Client {
     pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
-        moorline::record_events();
         let held = RwLock::new(Held::Open(moorline));
         Arc::new(Self { held, released: Cancellation::new(), vocabulary })
     }

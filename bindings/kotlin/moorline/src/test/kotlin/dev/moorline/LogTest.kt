@@ -51,7 +51,7 @@ class LogTest {
                 secrets += "eyJ"
 
                 provider.replace("/api") { FakeProvider.Response(401, "", mapOf("WWW-Authenticate" to "DPoP")) }
-                moorline.send(HttpRequest("GET", "${provider.issuer}/api?secret-query"))
+                moorline.send(HttpRequest.get("${provider.issuer}/api?secret-query"))
                 secrets += listOf("secret-query", moorline.accessToken().secret)
                 val echo = """{"error":"invalid_client","error_description":"secret-refresh-token is not yours"}"""
                 provider.replace("/token") { FakeProvider.Response(401, echo) }

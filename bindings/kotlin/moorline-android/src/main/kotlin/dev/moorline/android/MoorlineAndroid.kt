@@ -5,6 +5,7 @@ import android.content.Context
 import dev.moorline.Moorline
 import dev.moorline.MoorlineDsl
 import dev.moorline.MoorlineException
+import dev.moorline.MoorlineLog
 import dev.moorline.Platform
 import dev.moorline.SignInOptionsBuilder
 import dev.moorline.SignOutOptionsBuilder
@@ -12,8 +13,8 @@ import dev.moorline.SignOutOutcome
 import dev.moorline.StepUp
 import dev.moorline.User
 import dev.moorline.android.internal.BrowserMoorline
+import dev.moorline.android.internal.LockingMoorline
 import dev.moorline.android.internal.checkedRedirectUri
-import dev.moorline.internal.misconfigured
 import dev.moorline.openMoorline
 import kotlinx.coroutines.flow.Flow
 import java.io.File
@@ -32,7 +33,8 @@ import java.io.File
  * ```
  *
  * Without a [redirectUri][MoorlineAndroidBuilder.redirectUri] it is `APPLICATION_ID:/signed-in`, which the library's
- * manifest receives.
+ * manifest receives. Keys are in the Android Keystore, and Android's own trust manager decides about servers: see
+ * [AndroidOptions].
  *
  * @throws MoorlineException.Misconfigured if the configuration is wrong, also if this process uses the same account
  * with another configuration, or if the app's manifest does not receive the redirect URI. The message then has the XML
@@ -42,9 +44,15 @@ public fun Moorline(context: Context, configure: MoorlineAndroidBuilder.() -> Un
     val builder = MoorlineAndroidBuilder().apply(configure)
     val redirectUri = checkedRedirectUri(context, builder.redirectUri)
     builder.redirectUri = redirectUri
-    val keyStore = builder.androidOptions.keyStore ?: throw misconfigured("android { keyStore } is missing")
-    val platform = Platform(File(context.noBackupFilesDir, "moorline"), keyStore)
-    return BrowserMoorline(openMoorline(platform, builder), context.applicationContext, redirectUri)
+    val options = builder.androidOptions
+    options.logger?.let(MoorlineLog::set)
+    val keys = options.keys(context)
+    val signer = options.signer ?: AndroidSigner(context, options.strongBox).takeIf { options.keyStore == null }
+    val machine = Platform(File(context.noBackupFilesDir, "moorline"), options.keyStore ?: keys)
+        .withTrust(options.trust ?: AndroidTrust())
+    val platform = signer?.let(machine::withSigner) ?: machine
+    val core = LockingMoorline(context, openMoorline(platform, builder), keys)
+    return BrowserMoorline(core, context.applicationContext, redirectUri)
 }
 
 /**
@@ -102,6 +110,18 @@ public interface MoorlineAndroid : Moorline {
      * @throws MoorlineException and as for [Moorline.signOut].
      */
     public suspend fun signOut(activity: Activity, configure: SignOutOptionsBuilder.() -> Unit = {}): SignOutOutcome
+
+    /**
+     * Opens the vault, by the platform's biometric prompt if the configuration asks for it ([Unlock.Biometric]) and the
+     * vault is locked. Call it from any activity, on any thread; [Moorline.state] goes from
+     * [dev.moorline.SessionState.Locked] to what the vault says. Never deletes anything. A cancelled coroutine closes the
+     * prompt.
+     *
+     * @param reason why the user is asked, in their language: the title of the prompt.
+     * @throws MoorlineException.StorageUnavailable if the storage cannot be used for a reason other than a lock.
+     * @throws MoorlineException.StorageLost if the vault is damaged, or a newer version has written it.
+     */
+    public suspend fun unlock(activity: Activity, reason: String): UnlockOutcome
 }
 
 /**

@@ -35,8 +35,10 @@ internal class Phone(tabs: List<String>? = listOf(Device.AUTH_TAB), hasBrowser: 
         clientId = "moorline-demo"
         redirectUri = "com.example.notes:/signed-in"
         scopes("openid", "profile", "offline_access", "notes.read")
-        extraRootPem(server.certificateAuthority)
-        android { this.keyStore = keyStore }
+        android {
+            this.keyStore = keyStore
+            trust = AndroidTrust(managerOf(server))
+        }
     }
 
     fun screen(): ActivityController<Screen> = Robolectric.buildActivity(Screen::class.java).setup()

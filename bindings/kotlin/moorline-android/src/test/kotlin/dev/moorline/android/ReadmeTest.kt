@@ -44,8 +44,10 @@ class ReadmeTest {
     fun `the README's first sign-in loads the notes`() = waiting {
         val phone = Phone(tabs = emptyList())
         val notes = Notes(phone.app, phone.server.issuer) {
-            extraRootPem(phone.server.certificateAuthority)
-            android { keyStore = MapKeyStore() }
+            android {
+                keyStore = MapKeyStore()
+                trust = AndroidTrust(managerOf(phone.server))
+            }
         }
         notes.moorline.use {
             val screen = phone.screen()

@@ -13,6 +13,7 @@ import dev.moorline.User
 import dev.moorline.android.AndroidSignInBuilder
 import dev.moorline.android.Arrival
 import dev.moorline.android.MoorlineAndroid
+import dev.moorline.android.UnlockOutcome
 import dev.moorline.internal.ErrorFacts
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
@@ -59,6 +60,9 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
         )
         return wait(waiting)
     }
+
+    override suspend fun unlock(activity: Activity, reason: String): UnlockOutcome =
+        if (core is LockingMoorline) core.unlock(activity, reason) else UnlockOutcome.Unlocked(core.reload())
 
     /** If the caller stops waiting, the sign-in goes on, and [arrivals] reports it. */
     @OptIn(ExperimentalCoroutinesApi::class)
