@@ -1,5 +1,7 @@
 //! The program, as a test in another language uses it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,

@@ -26,13 +26,13 @@ impl Keys {
 
     /// Every key is gone.
     pub(crate) fn lose(&self) {
-        *self.keys.lock().unwrap() = MemoryKeyStore::new();
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = MemoryKeyStore::new();
     }
 
     fn working(&self) -> Result<std::sync::MutexGuard<'_, MemoryKeyStore>, KeyStoreError> {
-        match &*self.failure.lock().unwrap() {
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(failure) => Err(failure.clone()),
-            None => Ok(self.keys.lock().unwrap()),
+            None => Ok(self.keys.lock().unwrap_or_else(PoisonError::into_inner)),
         }
     }
 }
