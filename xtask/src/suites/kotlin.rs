@@ -51,6 +51,7 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     maven.arg("test");
     maven.env("MOORLINE_DEV_JSON", server.description());
     maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
+    maven.env("MOORLINE_TESTKIT_BIN", workspace.program("moorline-testkit"));
     let finished = step.log.run(maven, TESTING)?;
     step.counts = counts::of_surefire(&finished.output);
     finished.require()?;

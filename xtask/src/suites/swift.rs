@@ -186,9 +186,10 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     swift.env(
         "SWIFT_ENV",
         format!(
-            "MOORLINE_DEV_JSON={} MOORLINE_BROWSE_BIN={}",
+            "MOORLINE_DEV_JSON={} MOORLINE_BROWSE_BIN={} MOORLINE_TESTKIT_BIN={}",
             server.description().display(),
             workspace.program("moorline-browse").display(),
+            workspace.program("moorline-testkit").display(),
         ),
     );
     let finished = step.log.run(swift, TESTING)?;

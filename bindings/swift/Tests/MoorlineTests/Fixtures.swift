@@ -30,6 +30,11 @@ final class MapKeyStore: MoorlineKeyStore, @unchecked Sendable {
 
     func deleteKey(named keyID: String) throws { try guarded { keys[keyID] = nil } }
 
+    /// Loses every key.
+    func loseKeys() {
+        lock.withLock { keys = [:] }
+    }
+
     private func guarded<Answer>(_ call: () -> Answer) throws -> Answer {
         try lock.withLock {
             if let currentFailure { throw currentFailure }

@@ -1,4 +1,4 @@
-//! A provider's signing keys, for tests.
+//! A provider's signing keys.
 
 use std::sync::LazyLock;
 
@@ -12,10 +12,13 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 /// Generating RSA keys takes a while, so all tests share these two.
-static RSA: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).unwrap());
+static RSA: LazyLock<RsaKeyPair> =
+    LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).expect("the system has randomness"));
 
-pub(crate) struct Signer {
-    pub(crate) key_id: &'static str,
+/// A key with which a provider signs.
+pub struct Signer {
+    /// The `kid`.
+    pub key_id: String,
     key: Key,
 }
 
@@ -27,23 +30,36 @@ enum Key {
 }
 
 impl Signer {
-    pub(crate) fn rs256(key_id: &'static str) -> Self {
-        Self { key_id, key: Key::Rs256(&RSA) }
+    /// An RSA key for `RS256`. All share one: generating it takes a while.
+    pub fn rs256(key_id: &str) -> Self {
+        Self { key_id: key_id.to_owned(), key: Key::Rs256(&RSA) }
     }
 
-    pub(crate) fn ps256(key_id: &'static str) -> Self {
-        Self { key_id, key: Key::Ps256(&RSA) }
+    /// The same RSA key for `PS256`.
+    pub fn ps256(key_id: &str) -> Self {
+        Self { key_id: key_id.to_owned(), key: Key::Ps256(&RSA) }
     }
 
-    pub(crate) fn es256(key_id: &'static str) -> Self {
-        Self { key_id, key: Key::Es256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()) }
+    /// A new P-256 key.
+    pub fn es256(key_id: &str) -> Self {
+        Self {
+            key_id: key_id.to_owned(),
+            key: Key::Es256(
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("the system has randomness"),
+            ),
+        }
     }
 
-    pub(crate) fn ed25519(key_id: &'static str) -> Self {
-        Self { key_id, key: Key::EdDsa(Ed25519KeyPair::generate().unwrap()) }
+    /// A new Ed25519 key.
+    pub fn ed25519(key_id: &str) -> Self {
+        Self {
+            key_id: key_id.to_owned(),
+            key: Key::EdDsa(Ed25519KeyPair::generate().expect("the system has randomness")),
+        }
     }
 
-    pub(crate) fn algorithm(&self) -> &'static str {
+    /// Its `alg`.
+    pub fn algorithm(&self) -> &'static str {
         match self.key {
             Key::Rs256(_) => "RS256",
             Key::Ps256(_) => "PS256",
@@ -53,7 +69,7 @@ impl Signer {
     }
 
     /// The public key, as a provider publishes it.
-    pub(crate) fn jwk(&self) -> Value {
+    pub fn jwk(&self) -> Value {
         let mut jwk = match &self.key {
             Key::Rs256(pair) | Key::Ps256(pair) => {
                 let (n, e) = rsa_parts(pair);
@@ -67,14 +83,14 @@ impl Signer {
                 json!({ "kty": "OKP", "crv": "Ed25519", "x": base64url(pair.public_key().as_ref()) })
             }
         };
-        jwk["kid"] = self.key_id.into();
+        jwk["kid"] = self.key_id.as_str().into();
         jwk["use"] = "sig".into();
         jwk["alg"] = self.algorithm().into();
         jwk
     }
 
     /// What a thief of public keys has: the bytes of the public key.
-    pub(crate) fn public_bytes(&self) -> Vec<u8> {
+    pub fn public_bytes(&self) -> Vec<u8> {
         match &self.key {
             Key::Rs256(pair) | Key::Ps256(pair) => pair.public_key().as_ref().to_vec(),
             Key::Es256(pair) => pair.public_key().as_ref().to_vec(),
@@ -83,15 +99,17 @@ impl Signer {
     }
 
     /// A token of these claims, with the header that a provider writes.
-    pub(crate) fn sign(&self, claims: &Value) -> String {
+    pub fn sign(&self, claims: &Value) -> String {
         self.sign_with_header(&json!({ "alg": self.algorithm(), "kid": self.key_id, "typ": "JWT" }), claims)
     }
 
-    pub(crate) fn sign_with_header(&self, header: &Value, claims: &Value) -> String {
+    /// The same with another header.
+    pub fn sign_with_header(&self, header: &Value, claims: &Value) -> String {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 
-    pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
+    /// The same from the texts of header and claims, which need not be JSON.
+    pub fn sign_text(&self, header: &str, claims: &str) -> String {
         let signed = format!("{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()));
         let signature = self.signature(signed.as_bytes());
         format!("{signed}.{}", base64url(&signature))
@@ -102,21 +120,22 @@ impl Signer {
         match &self.key {
             Key::Rs256(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).unwrap();
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).expect("the key signs");
                 signature
             }
             Key::Ps256(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign(&RSA_PSS_SHA256, &random, message, &mut signature).unwrap();
+                pair.sign(&RSA_PSS_SHA256, &random, message, &mut signature).expect("the key signs");
                 signature
             }
-            Key::Es256(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
+            Key::Es256(pair) => pair.sign(&random, message).expect("the key signs").as_ref().to_vec(),
             Key::EdDsa(pair) => pair.sign(message).as_ref().to_vec(),
         }
     }
 }
 
-pub(crate) fn base64url(bytes: &[u8]) -> String {
+/// Base64 for URLs, without padding.
+pub fn base64url(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 

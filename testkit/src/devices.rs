@@ -1,15 +1,15 @@
-//! The device grant of the tests' provider (RFC 8628).
+//! The device grant of the provider (RFC 8628).
 
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
 /// The device codes that were issued.
-pub(crate) struct Devices {
+pub struct Devices {
     /// Whether the metadata names the endpoint.
-    pub(crate) offered: bool,
+    pub offered: bool,
     /// Members of the answer, in place of the right ones; `null` leaves one out.
-    pub(crate) answer: Value,
+    pub answer: Value,
     /// By device code: what the user has decided.
     codes: HashMap<String, Decision>,
 }
@@ -29,20 +29,20 @@ impl Default for Devices {
 
 impl Devices {
     /// The user enters the latest code, and approves the device.
-    pub(crate) fn approve(&mut self) {
+    pub fn approve(&mut self) {
         self.codes.insert(self.latest(), Decision::Approved);
     }
 
     /// The latest code is answered with this error from now on.
-    pub(crate) fn refuse(&mut self, error: &'static str) {
+    pub fn refuse(&mut self, error: &'static str) {
         self.codes.insert(self.latest(), Decision::Refused(error));
     }
 
     fn latest(&self) -> String {
-        format!("seen-device-{}", self.codes.len() - 1)
+        format!("seen-device-{}", self.codes.len().saturating_sub(1))
     }
 
-    pub(super) fn authorize(&mut self, issuer: &str) -> (u16, Value) {
+    pub(crate) fn authorize(&mut self, issuer: &str) -> (u16, Value) {
         let number = self.codes.len();
         let device_code = format!("seen-device-{number}");
         self.codes.insert(device_code.clone(), Decision::None);
@@ -54,15 +54,17 @@ impl Devices {
             "expires_in": 600,
             "interval": 5,
         });
-        for (name, value) in self.answer.as_object().unwrap() {
+        for (name, value) in self.answer.as_object().into_iter().flatten() {
             answer[name] = value.clone();
         }
-        answer.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        if let Some(members) = answer.as_object_mut() {
+            members.retain(|_, value| !value.is_null());
+        }
         (200, answer)
     }
 
     /// Consumes a device code that the user has approved; the error with which any other is answered.
-    pub(super) fn consume(&mut self, code: &str) -> Result<(), &'static str> {
+    pub(crate) fn consume(&mut self, code: &str) -> Result<(), &'static str> {
         let decision = self.codes.get_mut(code).ok_or("invalid_grant")?;
         match decision {
             Decision::Approved => {

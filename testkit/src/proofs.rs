@@ -1,18 +1,20 @@
-//! The other side of DPoP, for tests: proofs checked as RFC 9449 §4.3 says.
+//! Proofs, checked as RFC 9449 §4.3 says.
 
 use std::collections::HashSet;
 
+use aws_lc_rs::{
+    digest::{SHA256, digest},
+    signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey},
+};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use crate::crypto::{Algorithm, PublicKey, sha256, verify_signature};
-
 /// What a server knows of proofs.
-pub(crate) struct Proofs {
+pub struct Proofs {
     /// The nonces that it accepts; the last is the one that it hands out. With none, it asks for none.
-    pub(crate) nonces: Vec<String>,
+    pub nonces: Vec<String>,
     /// How old a proof may be, and how far ahead, in seconds.
-    pub(crate) window: i64,
+    pub window: i64,
     seen: HashSet<String>,
 }
 
@@ -74,9 +76,9 @@ impl Proofs {
                 URL_SAFE_NO_PAD.decode(jwk[coordinate].as_str().unwrap_or_default()).unwrap_or_default(),
             );
         }
-        let point = point.try_into().map_err(|_| Refused::Bad("jwk"))?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Refused::Bad("signature"))?;
-        if !verify_signature(Algorithm::Es256, &PublicKey::P256(point), signed.as_bytes(), &signature) {
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point);
+        if key.verify(signed.as_bytes(), &signature).is_err() {
             return Err(Refused::Bad("signature"));
         }
         if claims["htm"] != request.method || claims["htu"] != request.address {
@@ -103,6 +105,10 @@ impl Proofs {
         }
         Ok(Accepted { thumbprint: thumbprint(jwk), id })
     }
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    digest(&SHA256, bytes).as_ref().to_vec()
 }
 
 /// RFC 7638.
