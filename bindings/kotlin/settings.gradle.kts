@@ -16,4 +16,4 @@ dependencyResolutionManagement {
 
 rootProject.name = "moorline-kotlin"
 
-include(":moorline", ":moorline-testing", ":moorline-okhttp", ":moorline-ktor", ":moorline-bom")
+include(":moorline", ":moorline-testing", ":moorline-okhttp", ":moorline-ktor", ":moorline-android", ":moorline-bom")

@@ -154,6 +154,15 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.cancel_sign_in().await).await
     }
 
+    /// Says that the user came back from the browser without a callback. The sign-in stays, for a late one.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn leave_sign_in(&self) -> Result<(), ClientError> {
+        self.moorline()?.leave_sign_in();
+        Ok(())
+    }
+
     /// An access token that is what the options ask for, refreshed if needed.
     ///
     /// # Errors
@@ -278,6 +287,30 @@ impl Client {
         cancellation: Option<Arc<Cancellation>>,
     ) -> Result<SignOutOutcome, ClientError> {
         self.run(cancellation, async |moorline| moorline.sign_out(options.into()).await).await
+    }
+
+    /// Forgets the vault's key and the session in memory.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::lock`], and as for [`opened`](Self::opened).
+    pub async fn lock(&self, cancellation: Option<Arc<Cancellation>>) -> Result<(), ClientError> {
+        self.run(cancellation, async |moorline| moorline.lock().await).await
+    }
+
+    /// Reads the vault again, because the key store was unlocked, and returns the state.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::reload`], and as for [`opened`](Self::opened).
+    pub async fn reload(&self, cancellation: Option<Arc<Cancellation>>) -> Result<SessionState, ClientError> {
+        self.run(cancellation, async |moorline| moorline.reload().await).await
+    }
+
+    /// A report for a bug report, in JSON and without secrets.
+    ///
+    /// # Errors
+    /// As for [`states`](Self::states).
+    pub fn diagnostics(&self) -> Result<String, ClientError> {
+        Ok(self.moorline()?.diagnostics())
     }
 
     /// Drops idle connections, because the device's network has changed. Does nothing once the client was released.

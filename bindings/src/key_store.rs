@@ -12,6 +12,10 @@ pub trait AppKeyStore: Send + Sync {
     /// [`Damaged`](AppKeyStoreError::Damaged).
     fn load(&self, key_id: String) -> Result<Option<Vec<u8>>, AppKeyStoreError>;
 
+    /// Returns if keys can be used at present. It is called when there is no vault: on a device that was not unlocked
+    /// since it started, files seem to be missing that are there.
+    fn ready(&self) -> Result<(), AppKeyStoreError>;
+
     /// Stores a key, and replaces any of the same name.
     fn store(&self, key_id: String, key: Vec<u8>) -> Result<(), AppKeyStoreError>;
 
@@ -75,6 +79,10 @@ impl KeyStore for ForeignKeyStore {
         self.0.load(key_id.into())?.map(SecretKey::from_stored).transpose()
     }
 
+    fn ready(&self) -> Result<(), KeyStoreError> {
+        Ok(self.0.ready()?)
+    }
+
     fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
         Ok(self.0.store(key_id.into(), key.expose().to_vec())?)
     }
@@ -100,6 +108,10 @@ mod tests {
     impl AppKeyStore for Holds {
         fn load(&self, _: String) -> Result<Option<Vec<u8>>, AppKeyStoreError> {
             Ok(Some(self.0.clone()))
+        }
+
+        fn ready(&self) -> Result<(), AppKeyStoreError> {
+            Err(AppKeyStoreError::Locked)
         }
 
         fn store(&self, _: String, _: Vec<u8>) -> Result<(), AppKeyStoreError> {

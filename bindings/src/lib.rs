@@ -7,7 +7,8 @@
 //! Rules for everything exported:
 //!
 //! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`Cancellation`],
-//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`] and [`AppTrust`].
+//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`], [`AppTrust`] and
+//!   [`AppLogger`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
@@ -23,6 +24,7 @@ mod device_sign_in;
 mod error;
 mod http;
 mod key_store;
+mod logging;
 mod loopback;
 mod platform;
 mod session;
@@ -43,6 +45,7 @@ pub use error::{
 };
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
+pub use logging::{AppLogger, AppLoggerError, LogEvent, LogField, LogLevel, set_logger};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
 pub use platform::{ClientPlatform, KeyLocation};
 pub use session::{

@@ -57,6 +57,8 @@ impl ClientPlatform {
     /// # Errors
     /// [`StorageUnavailable`](Error::StorageUnavailable) on a machine that has no key store.
     pub(crate) fn build(self) -> Result<Platform, Error> {
+        // Kotlin and Swift have no subscriber of their own, and a report needs the events of the first moment, too.
+        moorline::record_events();
         let sections = |app| Arc::new(ForeignCriticalSections::new(app)) as _;
         Ok(Platform {
             critical_sections: self.critical_sections.map(sections),

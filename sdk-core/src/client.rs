@@ -152,6 +152,13 @@ impl Moorline {
         self.on_own_threads(async move |session| session.sign_in.cancel().await).await
     }
 
+    /// Says that the user came back from the browser without a callback: the state is what it was before the sign-in. That
+    /// is a hint, and no cancellation: the browser may still be open, so a late callback finishes the sign-in.
+    /// [`cancel_sign_in`](Self::cancel_sign_in) deletes it.
+    pub fn leave_sign_in(&self) {
+        self.session.sign_in.leave();
+    }
+
     /// Returns an access token that is valid for at least `min_validity`: from memory if there is one, refreshed
     /// otherwise. If all tokens of the provider are shorter, it is the freshest one; check
     /// [`expires_in`](crate::AccessToken::expires_in). Concurrent callers share one refresh, and it goes on when they
@@ -272,6 +279,36 @@ impl Moorline {
     /// [`Error::Offline`] if the time did not suffice, and those of the storage.
     pub async fn shutdown(&self, limit: Duration) -> Result<(), Error> {
         self.on_own_threads(async move |session| session.shutdown(limit).await).await
+    }
+
+    /// Forgets the vault's key and the session in memory; the [state](Self::state) is
+    /// [`Locked`](SessionState::Locked) until the vault is read again, which needs the key store. For a key store that
+    /// asks the user: lock it first. A refresh that is under way is finished and stored before. Nobody is signed out.
+    ///
+    /// # Errors
+    /// Those of the storage if a token is in memory only because it could not be stored: then nothing is forgotten.
+    pub async fn lock(&self) -> Result<(), Error> {
+        self.on_own_threads(async move |session| session.refresher.lock().await).await
+    }
+
+    /// Reads the vault again, because the key store was unlocked, and returns the state.
+    ///
+    /// # Errors
+    /// Those of the storage.
+    pub async fn reload(&self) -> Result<SessionState, Error> {
+        self.on_own_threads(async move |session| {
+            session.store.stored_state().await?;
+            Ok(session.store.state())
+        })
+        .await
+    }
+
+    /// A report to attach to a bug report, in JSON: versions, the state without the user, what is known about the
+    /// session, the last refusal, the configuration without the account's name and the values of parameters, and the
+    /// latest events of this process ([`record_events`](crate::record_events)). It holds no secret. It does name the
+    /// provider, the client and the scopes.
+    pub fn diagnostics(&self) -> String {
+        self.session.diagnostics()
     }
 
     async fn on_own_threads<T, F>(&self, work: impl FnOnce(Arc<Session>) -> F) -> Result<T, Error>

@@ -19,9 +19,11 @@ mod authentication;
 mod client;
 mod configuration;
 mod crypto;
+mod diagnostics;
 mod dpop;
 mod error;
 mod json;
+mod logging;
 mod net;
 mod platform;
 mod private_files;
@@ -73,6 +75,7 @@ pub use dpop::TokenType;
 pub use error::{
     Error, ReauthReason, Retry, SignedOutReason, StorageLostReason, StorageUnavailableReason, Vocabulary,
 };
+pub use logging::{LogEvent, LogLevel, Logger, record_events, set_logger};
 pub use platform::{
     CriticalSections, Expiry, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform,
     PlatformKeyStore, SecretKey, Signer, SignerError, TrustError, TrustVerifier,

@@ -138,8 +138,13 @@ pub(crate) fn from_unix_seconds(seconds: u64) -> SystemTime {
     UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap_or(UNIX_EPOCH)
 }
 
+/// Milliseconds since 1970; 0 before it.
+pub(crate) fn unix_millis(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, millis)
+}
+
 fn wall_millis(clock: &dyn Clock) -> u64 {
-    clock.wall().duration_since(UNIX_EPOCH).map_or(0, millis)
+    unix_millis(clock.wall())
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -63,6 +63,12 @@ impl TestClock {
     }
 }
 
+impl moorline_testkit::Time for TestClock {
+    fn now(&self) -> SystemTime {
+        self.truth()
+    }
+}
+
 impl Clock for TestClock {
     fn wall(&self) -> SystemTime {
         self.0.lock().unwrap().wall

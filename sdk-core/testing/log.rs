@@ -47,6 +47,9 @@ impl Subscriber for Recorder {
 
     fn event(&self, event: &Event<'_>) {
         write_line(event.metadata().level(), |line| event.record(line));
+        if event.metadata().target().starts_with("moorline") {
+            crate::logging::observe(event);
+        }
     }
 
     fn enter(&self, _: &Id) {}

@@ -1,17 +1,11 @@
 //! What the tests share: a device with a disk and a clock, a provider for it, and servers with certificates.
 
 mod clock;
-mod devices;
 mod disk;
-mod fault;
 pub(crate) mod hardware;
 pub(crate) mod log;
-mod proofs;
-mod provider;
 mod refreshing;
-mod request;
 mod session;
-pub(crate) mod signer;
 pub(crate) mod tls_server;
 
 use std::{
@@ -22,11 +16,11 @@ use std::{
 
 use tempfile::TempDir;
 
+pub(crate) use moorline_testkit::{Fault, Gate, Provider as FakeProvider, signer};
+
 pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
-pub(crate) use self::fault::{Fault, Gate};
 pub(crate) use self::hardware::Hardware;
-pub(crate) use self::provider::FakeProvider;
 pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
     AccessToken, Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,

@@ -11,9 +11,11 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
+mod android;
 mod go;
 mod nightly;
 
+pub(crate) use android::android;
 pub(crate) use go::go;
 pub(crate) use nightly::nightly;
 

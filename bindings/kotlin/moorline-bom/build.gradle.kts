@@ -8,5 +8,6 @@ dependencies {
         api(project(":moorline-testing"))
         api(project(":moorline-okhttp"))
         api(project(":moorline-ktor"))
+        api(project(":moorline-android"))
     }
 }

@@ -40,6 +40,10 @@ impl AppKeyStore for Keys {
         Ok(self.0.lock().expect("no test panics with it").get(&key_id).cloned())
     }
 
+    fn ready(&self) -> Result<(), AppKeyStoreError> {
+        Ok(())
+    }
+
     fn store(&self, key_id: String, key: Vec<u8>) -> Result<(), AppKeyStoreError> {
         self.0.lock().expect("no test panics with it").insert(key_id, key);
         Ok(())
@@ -59,6 +63,10 @@ impl AppKeyStore for Hanging {
     fn load(&self, _: String) -> Result<Option<Vec<u8>>, AppKeyStoreError> {
         let _ = self.0.lock().expect("no test panics with it").recv();
         Ok(None)
+    }
+
+    fn ready(&self) -> Result<(), AppKeyStoreError> {
+        Ok(())
     }
 
     fn store(&self, _: String, _: Vec<u8>) -> Result<(), AppKeyStoreError> {

@@ -109,6 +109,20 @@ impl Refresher {
         self.settle_unsaved().await.map(drop)
     }
 
+    /// Forgets the session in memory and the vault's key, while no refresh is under way: its answer could not be
+    /// stored without the key.
+    ///
+    /// # Errors
+    /// Those of the storage if a token is in memory only; nothing is forgotten then.
+    pub(crate) async fn lock(&self) -> Result<(), Error> {
+        loop {
+            self.finish().await?;
+            if self.flight.between_flights(|| self.store.lock()).is_some() {
+                return Ok(());
+            }
+        }
+    }
+
     async fn run(&self, request: &TokenRequest) -> Result<AccessToken, Error> {
         // Another process may have refreshed already.
         let state = self.store.stored_state().await?;

@@ -68,13 +68,15 @@ impl Revocations {
 
     /// Sends all that is queued in the background: the network seems to work at present.
     pub(crate) fn send_later(self: &Arc<Self>) {
+        // Counted first: else `send_owed` could find neither the tokens nor the count.
+        let owed = Counted::begin(self.clone(), |this| &this.owed);
         let new = self.store.take_queued();
-        let mut owed = (!new.is_empty()).then(|| Counted::begin(self.clone(), |this| &this.owed));
+        let mut owed = (!new.is_empty()).then_some(owed);
         let under_way = Counted::begin(self.clone(), |this| &this.under_way);
         // Without threads, the next chance comes later.
         let _ = self.executor.spawn(async move {
             let this = &under_way.revocations;
-            let answered = new.is_empty() || this.send_part(|token| new.contains(token)).await;
+            let answered = new.is_empty() || this.send_new(&new).await;
             drop(owed.take());
             if answered {
                 this.send_part(|token| !new.contains(token)).await;
@@ -88,7 +90,7 @@ impl Revocations {
         let new = self.store.take_queued();
         let mut owed = self.owed.subscribe();
         let work = async {
-            self.send_part(|token| new.contains(token)).await;
+            self.send_new(&new).await;
             let _ = owed.wait_for(|count| *count == 0).await;
         };
         if timeout(limit, work).await.is_err() {
@@ -131,6 +133,15 @@ impl Revocations {
     pub(crate) async fn idle(&self, limit: Duration) {
         let mut under_way = self.under_way.subscribe();
         let _ = timeout(limit, under_way.wait_for(|count| *count == 0)).await;
+    }
+
+    /// Sends the queued revocations of tokens that this process has queued, and waits for those that it is sending
+    /// already. `false` if the provider did not answer.
+    async fn send_new(&self, new: &[Secret]) -> bool {
+        let mut in_flight = self.in_flight.subscribe();
+        let sent = self.send_part(|token| new.contains(token)).await;
+        let _ = in_flight.wait_for(|sent| !new.iter().any(|token| sent.contains(token))).await;
+        sent
     }
 
     /// Sends the queued revocations of these tokens. `false` if the provider did not answer.
@@ -289,3 +300,26 @@ impl Drop for InFlight<'_> {
 const REMEMBERED: usize = 16;
 /// How often an unclear refusal is answered with another try, each at the next chance.
 const MOST_REFUSALS: u8 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Device;
+
+    #[tokio::test]
+    async fn the_end_of_the_process_waits_for_a_token_that_is_being_sent_already() {
+        let device = Device::new().await;
+        let session = device.signed_in().await;
+        let token = session.store.token_to_revoke().await.expect("a session has one");
+        let sign_out = session.store.update(WhenLost::Fail, |account| {
+            account.queue_revocation_of_session();
+            Change::Write(())
+        });
+        sign_out.await.unwrap();
+        let sending = InFlight::begin(&session.revocations, &token).expect("nobody else sends it");
+        let mut end = std::pin::pin!(session.revocations.send_owed(Duration::from_secs(600)));
+        assert!(timeout(Duration::from_millis(100), &mut end).await.is_err(), "it did not wait");
+        drop(sending);
+        end.await;
+    }
+}

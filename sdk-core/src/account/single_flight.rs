@@ -51,6 +51,12 @@ impl SingleFlight {
             let _ = flight.outcome.wait_for(Option::is_some).await;
         }
     }
+
+    /// Runs `work` if no refresh is under way, and lets none begin meanwhile; `None` if one is.
+    pub(crate) fn between_flights<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let flight = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        flight.is_none().then(work)
+    }
 }
 
 /// An access token that fits the request: the one in memory, or what a refresh brings. Concurrent callers share one

@@ -385,6 +385,17 @@ impl AccountStore {
         self.signal(StateEvent::VaultRead(state.shown()));
     }
 
+    /// Forgets the vault's key and what is in memory. What earlier readings saw and arrives late is ignored.
+    pub(super) fn lock(&self) {
+        let reading = self.vault.lock();
+        let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading > *seen {
+            *seen = reading;
+            self.remember(None);
+            self.signal(StateEvent::VaultRead(SessionState::Locked));
+        }
+    }
+
     /// Takes in that the vault cannot be read or written, as it was at `reading` or before. What cannot be used for
     /// now changes nothing.
     fn storage_failed(&self, error: VaultError, reading: u64) -> Error {

@@ -22,6 +22,11 @@ impl BoundedKeyStore {
         self.0.call(move |store| store.load(&key_id))
     }
 
+    /// Whether keys can be used at present.
+    pub(crate) fn ready(&self) -> Result<(), KeyStoreError> {
+        self.0.call(|store| store.ready())
+    }
+
     /// Keeps a key, in place of any of the same name.
     pub(crate) fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
         let (key_id, key) = (key_id.to_owned(), key.clone());

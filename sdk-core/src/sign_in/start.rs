@@ -115,6 +115,11 @@ impl SignIn {
         Ok(newer)
     }
 
+    /// The browser is not in front any more. The sign-ins that have started stay.
+    pub(crate) fn leave(&self) {
+        self.store.signal(StateEvent::SignInEnded);
+    }
+
     /// Deletes all sign-ins that have started.
     pub(crate) async fn cancel(&self) -> Result<(), Error> {
         let deleted = self.store.update(WhenLost::Fail, |account| {

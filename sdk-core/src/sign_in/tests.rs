@@ -453,6 +453,21 @@ async fn a_session_goes_on_while_somebody_signs_in_anew() {
 }
 
 #[tokio::test]
+async fn a_sign_in_that_the_user_has_left_can_be_finished_late() {
+    let device = Device::new().await;
+    let session = device.process();
+    let callback = callback(&device, &session).await;
+    session.sign_in.leave();
+    assert_eq!(session.state(), NEVER);
+    assert!(session.sign_in.owns(&callback).await.unwrap());
+    let user = session.sign_in.finish(&callback).await.unwrap();
+    assert_eq!(session.state(), SessionState::SignedIn(user));
+    // Nothing to leave changes nothing.
+    session.sign_in.leave();
+    assert!(matches!(session.state(), SessionState::SignedIn(_)));
+}
+
+#[tokio::test]
 async fn userinfo_about_somebody_else_is_refused() {
     let device = Device::new().await;
     let session = device.signed_in().await;

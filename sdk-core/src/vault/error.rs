@@ -30,6 +30,11 @@ pub(crate) enum VaultError {
 }
 
 impl VaultError {
+    /// The key is not in memory; the key store may have it.
+    pub(super) fn locked() -> Self {
+        KeyStoreError::Locked.into()
+    }
+
     pub(super) fn failed(details: &str) -> Self {
         Self::Unavailable { reason: StorageUnavailableReason::Failed, details: details.to_owned() }
     }

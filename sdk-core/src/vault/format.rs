@@ -41,7 +41,7 @@ impl Kind {
     /// revocations may have a proof key, which an SDK that only knows version 1 would lose when it writes.
     const fn version(self) -> u16 {
         match self {
-            Self::Vault => 4,
+            Self::Vault => VERSION,
             Self::Pending | Self::Answer => 1,
         }
     }
@@ -124,6 +124,8 @@ pub(crate) fn seal(kind: Kind, id: KeyId, key: &SecretKey, revision: u64, conten
     header
 }
 
+/// The version of the vault that is written.
+pub(crate) const VERSION: u16 = 4;
 const MAGIC: [u8; 8] = *b"MOORLINE";
 const CHECK: usize = 27;
 const PREFIX: usize = 35;

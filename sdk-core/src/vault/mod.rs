@@ -57,7 +57,7 @@ pub(crate) use self::{
     },
     disk::{Disk, SystemDisk},
     error::VaultError,
-    format::Opened,
+    format::{Opened, VERSION as FORMAT},
     lease::{Lease, SentBefore},
 };
 use self::{
@@ -280,7 +280,9 @@ impl Vault {
         sent: &Secret,
         answer: &mut WipedBytes,
     ) -> Result<(), VaultError> {
-        let Some((id, secret)) = self.memory().key.clone() else { return Err(VaultError::KeyGone) };
+        let Some((id, secret)) = self.memory().key.clone() else {
+            return Err(VaultError::locked());
+        };
         answers::save(&self.folder, &lease::slot_of_account(account), sent, (id, &secret), answer)
     }
 
@@ -288,13 +290,21 @@ impl Vault {
     pub(crate) fn saved_answer(&self, sent: &Secret) -> Result<Option<Opened>, VaultError> {
         match self.memory().key.clone() {
             Some((_, secret)) => answers::saved(&self.folder, sent, &secret),
-            None => Ok(None),
+            None => Err(VaultError::locked()),
         }
     }
 
     /// Removes the answer to `sent`: it is settled.
     pub(crate) fn remove_answer(&self, sent: &Secret) -> Result<(), VaultError> {
         Ok(self.folder.remove(&answers::file_name(sent))?)
+    }
+
+    /// Forgets the key: the next reading asks the key store again. Returns a reading's place, above all before it.
+    pub(crate) fn lock(&self) -> u64 {
+        let mut memory = self.memory();
+        (memory.key, memory.unused_key) = (None, None);
+        memory.readings += 1;
+        memory.readings
     }
 
     /// How often this process has read the vault. Every reading before this call has a lower place, or this one.
@@ -363,6 +373,7 @@ impl Vault {
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         memory.readings += 1;
         let Some(file) = self.folder.read(FILE)? else {
+            self.key_store.ready()?;
             // Once a damaged vault was moved aside, there is none; that is not the same as never having had one.
             return if self.was_lost() {
                 Err(VaultError::Damaged)

@@ -23,8 +23,10 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 }
 
 fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
-    versions::check(&workspace.root().join("bindings/kotlin"))?;
+    let sources = workspace.root().join("bindings/kotlin");
+    versions::check(&sources)?;
     install::java(workspace, &mut step.log)?;
+    let android = install::android(workspace, &mut step.log, &versions::catalog(&sources)?)?;
     // In the target folder: an IDE that has the project open is not disturbed.
     let build = workspace.target().join("kotlin");
     let generated = build.join("generated-sources").join("uniffi");
@@ -45,9 +47,11 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     maven.arg(format!("-Dmoorline.build.dir={}", build.display()));
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
+    maven.arg(format!("-Dmoorline.aar.dir={}", android.display()));
     maven.arg("test");
     maven.env("MOORLINE_DEV_JSON", server.description());
     maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
+    maven.env("MOORLINE_TESTKIT_BIN", workspace.program("moorline-testkit"));
     let finished = step.log.run(maven, TESTING)?;
     step.counts = counts::of_surefire(&finished.output);
     finished.require()?;

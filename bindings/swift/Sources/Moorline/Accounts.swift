@@ -9,12 +9,17 @@ extension Moorline {
     /// and clients in the same vault are neither seen nor reached.
     public final class Accounts: Sendable {
         private let accounts: MoorlineGenerated.Accounts
+        private let redirectURI: String?
+        private let unlocking: (@Sendable (String) async throws -> Void)?
 
         /// Reads and sends nothing before the first call. The configuration's `account` is not used.
         ///
         /// - Throws: as ``Moorline/Moorline/init(_:platform:)``.
         public init(_ configuration: Configuration, platform: Platform = .standard) throws {
+            redirectURI = configuration.redirectURI
+            unlocking = platform.unlocking
             let record = try configuration.record()
+            try platform.preparation?()
             accounts = try translating { try .init(configuration: record, platform: platform.record) }
         }
 
@@ -32,7 +37,8 @@ extension Moorline {
         /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the name is empty, longer than 128 bytes or has
         ///   control characters, and as ``Moorline/Moorline/init(_:platform:)``.
         public func open(_ account: String) throws -> Moorline {
-            try translating { Moorline(client: try accounts.open(account: account)) }
+            let client = try translating { try accounts.open(account: account) }
+            return Moorline(backend: NativeBackend(client: client, redirectURI: redirectURI, unlocking: unlocking))
         }
 
         /// Signs an account out, as ``Moorline/Moorline/signOut(_:)`` does, and deletes it from the vault. What the

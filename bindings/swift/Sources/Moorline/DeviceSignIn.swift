@@ -26,6 +26,22 @@ extension Moorline {
         public let expiresIn: Duration
         /// How long the SDK waits between two polls.
         public let interval: Duration
+
+        package init(
+            id: String,
+            userCode: String,
+            verificationURI: URL,
+            verificationURIComplete: URL?,
+            expiresIn: Duration,
+            interval: Duration
+        ) {
+            self.id = id
+            self.userCode = userCode
+            self.verificationURI = verificationURI
+            self.verificationURIComplete = verificationURIComplete
+            self.expiresIn = expiresIn
+            self.interval = interval
+        }
     }
 
     /// Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard. Show the code and
@@ -38,10 +54,7 @@ extension Moorline {
     public func startDeviceSignIn(
         _ options: DeviceSignInOptions = DeviceSignInOptions()
     ) async throws -> DeviceAuthorization {
-        let record = MoorlineGenerated.DeviceSignInOptions(extra: options.extra.parameters)
-        return try await call {
-            try DeviceAuthorization(await $0.startDeviceSignIn(options: record, cancellation: $1))
-        }
+        try await backend.startDeviceSignIn(options)
     }
 
     /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in. Trouble
@@ -54,14 +67,14 @@ extension Moorline {
     ///   storage, `untrusted`, `pinMismatch` and `clockSkew` it goes on: call again.
     @discardableResult
     public func finishDeviceSignIn(id: String) async throws -> User {
-        try await call { User(try await $0.finishDeviceSignIn(id: id, cancellation: $1)) }
+        try await backend.finishDeviceSignIn(id: id)
     }
 
     /// The latest sign-in on another device whose code still lives: one that another process has started, for example.
     ///
     /// - Throws: errors of the storage.
     public func pendingDeviceSignIn() async throws -> DeviceAuthorization? {
-        try await call { try await $0.pendingDeviceSignIn(cancellation: $1).map(DeviceAuthorization.init) }
+        try await backend.pendingDeviceSignIn()
     }
 }
 

@@ -17,11 +17,21 @@ public protocol MoorlineKeyStore: Sendable {
     /// key store cannot tell at present.
     func loadKey(named keyID: String) throws -> Data?
 
+    /// Returns if keys can be used at present. It is called when there is no vault: on a device whose user has not
+    /// unlocked it since it started, files seem to be missing that are there. Throw ``MoorlineKeyStoreError/locked``
+    /// then, so that the state is ``Moorline/SessionState/locked`` and not "signed out". Does nothing by default.
+    func ready() throws
+
     /// Stores a key of 32 bytes, and replaces any of the same name. It is durable when this returns.
     func storeKey(_ key: Data, named keyID: String) throws
 
     /// Deletes a key. A missing key is not an error.
     func deleteKey(named keyID: String) throws
+}
+
+extension MoorlineKeyStore {
+    /// Keys can always be used.
+    public func ready() throws {}
 }
 
 /// Why a ``MoorlineKeyStore`` failed.
@@ -50,6 +60,10 @@ final class KeyStoreAdapter: MoorlineGenerated.AppKeyStore {
 
     func load(keyId: String) throws -> Data? {
         try guarded { try keyStore.loadKey(named: keyId) }
+    }
+
+    func ready() throws {
+        try guarded { try keyStore.ready() }
     }
 
     func store(keyId: String, key: Data) throws {

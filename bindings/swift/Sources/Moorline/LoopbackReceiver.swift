@@ -32,7 +32,9 @@ internal import MoorlineGenerated
 
             /// Listens on a port, until this is waited for or gone. The redirect URI's path is `/callback`.
             ///
-            /// - Parameter port: 0 for a free one; another for a provider that compares the port too.
+            /// - Parameters:
+            ///   - host: how the redirect URI names this machine.
+            ///   - port: 0 for a free one; another for a provider that compares the port too.
             /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if the port cannot be listened on.
             public init(host: Host = .address, port: UInt16 = 0) async throws {
                 do {

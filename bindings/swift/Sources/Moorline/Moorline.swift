@@ -22,7 +22,7 @@ internal import MoorlineGenerated
 /// of the network" are the kinds `offline`, `rateLimited`, `untrusted` and `pinMismatch`; "errors of the storage" are
 /// `storageUnavailable` and `storageLost`. After ``close()``, each function throws `misconfigured`.
 public final class Moorline: Sendable {
-    let client: MoorlineGenerated.Client
+    package let backend: any MoorlineBackend
 
     /// Does not use the network. The vault is read in the background: until then, ``state`` is
     /// ``SessionState/locked``. An unreadable vault is not an error; check ``state``.
@@ -32,15 +32,24 @@ public final class Moorline: Sendable {
     ///   key store cannot be opened.
     public init(_ configuration: Configuration, platform: Platform = .standard) throws {
         let record = try configuration.record()
-        client = try translating { try .init(configuration: record, platform: platform.record) }
+        try platform.preparation?()
+        let client = try translating {
+            try MoorlineGenerated.Client(configuration: record, platform: platform.record)
+        }
+        backend = NativeBackend(
+            client: client,
+            redirectURI: configuration.redirectURI,
+            unlocking: platform.unlocking
+        )
     }
 
-    init(client: MoorlineGenerated.Client) {
-        self.client = client
+    /// Over another backend: the native library's session of one account, or a fake.
+    package init(backend: any MoorlineBackend) {
+        self.backend = backend
     }
 
     /// The state of the session. Changes made by other processes appear the next time the vault is read.
-    public var state: SessionState { SessionState(client.state()) }
+    public var state: SessionState { backend.state }
 
     /// The state of the session, and then each change of it, for any number of readers:
     ///
@@ -50,12 +59,12 @@ public final class Moorline: Sendable {
     ///
     /// A slow reader gets the latest state and may miss those between. The sequence ends when the reader's task is
     /// cancelled, and when this is closed.
-    public var states: SessionStates { SessionStates(client: client) }
+    public var states: SessionStates { SessionStates(backend: backend) }
 
     /// Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
     /// Until then, ``state`` is ``SessionState/locked``. Apps with a user interface read ``states`` instead.
     public func opened() async throws {
-        try await call { try await $0.opened(cancellation: $1) }
+        try await backend.opened()
     }
 
     /// Starts a sign-in. Open the request's URL in a browser, not in a web view, and pass the URL that the browser is
@@ -65,8 +74,7 @@ public final class Moorline: Sendable {
     /// - Throws: ``MoorlineError/Kind/misconfigured(_:)``, also if the provider only has bearer tokens and the
     ///   configuration does not allow them (``Configuration/allowsBearer``); errors of the network and the storage.
     public func startSignIn(_ options: SignInOptions = SignInOptions()) async throws -> AuthorizationRequest {
-        let record = try options.record()
-        return try await call { try AuthorizationRequest(await $0.startSignIn(options: record, cancellation: $1)) }
+        try await backend.startSignIn(options)
     }
 
     /// Finishes a sign-in that ``startSignIn(_:)`` started in this process or in an earlier one. The same URL given
@@ -79,9 +87,7 @@ public final class Moorline: Sendable {
     ///   after ``MoorlineError/Kind/clockSkew(_:)`` the sign-in goes on: call again with the same URL.
     @discardableResult
     public func finishSignIn(callbackURL: URL) async throws -> User {
-        try await call {
-            User(try await $0.finishSignIn(callbackUrl: callbackURL.absoluteString, cancellation: $1))
-        }
+        try await backend.finishSignIn(callbackURL: callbackURL)
     }
 
     /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the
@@ -90,14 +96,23 @@ public final class Moorline: Sendable {
     ///
     /// - Throws: errors of the storage.
     public func isCallback(_ url: URL) async throws -> Bool {
-        try await call { try await $0.isCallback(url: url.absoluteString, cancellation: $1) }
+        try await backend.isCallback(url)
+    }
+
+    /// Says that the user came back from the browser without a callback: the state is what it was before the sign-in.
+    /// That is a hint, and no cancellation: the browser may still be open, so a late callback finishes the sign-in.
+    /// ``cancelSignIn()`` deletes it. `signIn(presenting:)` does this itself.
+    ///
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` after ``close()``.
+    public func leaveSignIn() throws {
+        try backend.leaveSignIn()
     }
 
     /// Deletes a sign-in that was started, because the user closed the browser, for example.
     ///
     /// - Throws: errors of the storage.
     public func cancelSignIn() async throws {
-        try await call { try await $0.cancelSignIn(cancellation: $1) }
+        try await backend.cancelSignIn()
     }
 
     /// Returns an access token that is valid for at least `minValidity`: from memory if there is one, refreshed
@@ -115,8 +130,7 @@ public final class Moorline: Sendable {
         resource: String? = nil,
         scope: [String] = []
     ) async throws -> AccessToken {
-        let options = Self.options(minValidity, resource, scope)
-        return try await call { AccessToken(try await $0.accessToken(options: options, cancellation: $1)) }
+        try await backend.accessToken(.init(minValidity: minValidity, resource: resource, scope: scope))
     }
 
     /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a
@@ -126,7 +140,7 @@ public final class Moorline: Sendable {
     /// - Throws: as ``accessToken(minValidity:resource:scope:)``.
     @discardableResult
     public func refresh(rejected: AccessToken? = nil) async throws -> AccessToken {
-        try await call { AccessToken(try await $0.refresh(rejected: rejected?.record, cancellation: $1)) }
+        try await backend.refresh(rejected: rejected)
     }
 
     /// Sends a request with the access token, and a proof if it is bound; if the API rejects the token, refreshes and
@@ -138,10 +152,7 @@ public final class Moorline: Sendable {
     /// ``Configuration/apiOrigins``; as ``accessToken(minValidity:resource:scope:)``. Check
     ///   ``MoorlineError/maybeSent`` before you repeat a request that changes something.
     public func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse) {
-        let record = try MoorlineGenerated.HttpRequest(request)
-        return try await call {
-            try await $0.send(request: record, cancellation: $1).foundation(for: request)
-        }
+        try await backend.send(request)
     }
 
     /// Returns the headers for a request that an HTTP client of the app's own sends: `Authorization`, and `DPoP` if
@@ -157,19 +168,8 @@ public final class Moorline: Sendable {
         resource: String? = nil,
         scope: [String] = []
     ) async throws -> RequestHeaders {
-        guard let url = request.url?.absoluteString else {
-            throw MoorlineError.misconfigured("the request has no URL")
-        }
-        let (method, options) = (request.httpMethod ?? "GET", Self.options(minValidity, resource, scope))
-        return try await call {
-            let headers = try await $0.requestHeaders(
-                method: method,
-                url: url,
-                options: options,
-                cancellation: $1
-            )
-            return RequestHeaders(authorization: headers.authorization, dpop: headers.dpop)
-        }
+        let token = TokenRequest(minValidity: minValidity, resource: resource, scope: scope)
+        return try await backend.requestHeaders(for: request, token: token)
     }
 
     /// Takes in the `DPoP-Nonce` of a response, if it has one, for the next proof that goes to the same origin.
@@ -177,8 +177,7 @@ public final class Moorline: Sendable {
     ///
     /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` if no token may be sent there.
     public func learnNonce(from response: HTTPURLResponse) throws {
-        guard let url = response.url, let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce") else { return }
-        try translating { try client.learnNonce(url: url.absoluteString, nonce: nonce) }
+        try backend.learnNonce(from: response)
     }
 
     /// Asks the provider's userinfo endpoint about the user; the session's ``User`` has its claims from then on.
@@ -186,27 +185,25 @@ public final class Moorline: Sendable {
     /// - Throws: ``MoorlineError/Kind/refused(code:description:)`` if the provider has no such endpoint, or its
     ///   response is about another user; as ``send(_:)``.
     public func userInfo() async throws -> User {
-        try await call { User(try await $0.userInfo(cancellation: $1)) }
+        try await backend.userInfo()
     }
 
     /// Returns what is known about the session, without asking the provider, or `nil` if nobody is signed in.
     public func sessionInfo() throws -> SessionInfo? {
-        try translating { try client.sessionInfo() }.map(SessionInfo.init)
+        try backend.sessionInfo()
     }
 
     /// What a response of an API asks of the user, for an HTTP client of the app's own. `nil` if it asks for nothing
     /// that a sign-in can answer. (``send(_:)`` does this itself, and throws
     /// ``MoorlineError/Kind/stepUpRequired(_:)``.)
     public func stepUp(of response: HTTPURLResponse) throws -> StepUp? {
-        let challenges = response.value(forHTTPHeaderField: "WWW-Authenticate").map { [$0] } ?? []
-        let status = UInt16(clamping: response.statusCode)
-        return try translating { try client.stepUpOf(status: status, wwwAuthenticate: challenges) }.map(StepUp.init)
+        try backend.stepUp(of: response)
     }
 
     /// Returns the latest ID token of the session, a JWT that says who signed in and opens no API; `nil` if nobody is
     /// signed in. Never log it. It may have expired.
     public func idToken() throws -> String? {
-        try translating { try client.idToken() }
+        try backend.idToken()
     }
 
     /// Signs out: clears the session on this device, then revokes it at the provider, which may take one request
@@ -218,8 +215,7 @@ public final class Moorline: Sendable {
     ///   redirect URI is not one, and then nothing has happened.
     @discardableResult
     public func signOut(_ options: SignOutOptions = SignOutOptions()) async throws -> SignOutOutcome {
-        let record = options.record
-        return try await call { SignOutOutcome(try await $0.signOut(options: record, cancellation: $1)) }
+        try await backend.signOut(options)
     }
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says
@@ -227,7 +223,7 @@ public final class Moorline: Sendable {
     /// settings. What is under way goes on. Without it, a request on a connection that has died quietly costs one
     /// short time-out. After ``close()``, it does nothing.
     public func networkChanged() {
-        client.networkChanged()
+        backend.networkChanged()
     }
 
     /// Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a
@@ -236,48 +232,12 @@ public final class Moorline: Sendable {
     ///
     /// - Throws: ``MoorlineError/Kind/offline`` if the time did not suffice; errors of the storage.
     public func shutdown(limit: Duration = .seconds(5)) async throws {
-        let limit = Self.bounded(limit)
-        try await call { try await $0.shutdown(limit: limit, cancellation: $1) }
+        try await backend.shutdown(limit: limit)
     }
 
     /// Releases the vault, the network and the key store, without waiting. Calls that are waiting throw
     /// ``MoorlineError/Kind/cancelled``, ``states`` end, and ``state`` keeps its last value. Signs nobody out.
     public func close() {
-        client.release()
-    }
-
-    private static func bounded(_ minValidity: Duration) -> TimeInterval {
-        min(max(minValidity, .zero), .longest).seconds
-    }
-
-    private static func options(
-        _ minValidity: Duration,
-        _ resource: String?,
-        _ scope: [String]
-    ) -> MoorlineGenerated.AccessTokenOptions {
-        MoorlineGenerated.AccessTokenOptions(minValidity: bounded(minValidity), resource: resource, scope: scope)
-    }
-
-    func call<Answer: Sendable>(
-        _ body: (MoorlineGenerated.Client, MoorlineGenerated.Cancellation) async throws -> Answer
-    ) async throws -> Answer {
-        try await cancellable { try await body(client, $0) }
-    }
-}
-
-/// Runs a call of the native library until it returns or the task is cancelled. Swift's cancellation does not reach
-/// Rust by itself, so each call passes a handle for it.
-func cancellable<Answer: Sendable>(
-    _ body: (MoorlineGenerated.Cancellation) async throws -> Answer
-) async throws -> Answer {
-    let cancellation = MoorlineGenerated.Cancellation()
-    do {
-        return try await withTaskCancellationHandler {
-            try await body(cancellation)
-        } onCancel: {
-            cancellation.cancel()
-        }
-    } catch {
-        throw Task.isCancelled && error.meansCancelled ? CancellationError() : translated(error)
+        backend.close()
     }
 }

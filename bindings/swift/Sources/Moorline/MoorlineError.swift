@@ -28,6 +28,14 @@ public struct MoorlineError: Error, Sendable, Equatable {
     /// The error in words, for a developer's log. Options are spelt as in Swift.
     public let message: String
 
+    package init(kind: Kind, code: String, retry: Retry, maybeSent: Bool = false, message: String) {
+        self.kind = kind
+        self.code = code
+        self.retry = retry
+        self.maybeSent = maybeSent
+        self.message = message
+    }
+
     /// Everything that can go wrong, as far as an app can act on it.
     public enum Kind: Sendable, Equatable {
         /// The provider or the API cannot be reached, or something else answered in its place: no network, an outage,
@@ -106,6 +114,32 @@ extension MoorlineError {
             retry: .never,
             maybeSent: false,
             message: "the configuration is wrong: \(what)"
+        )
+    }
+
+    /// A view that signs in is outside of a window, or outside of `moorline(_:)`.
+    package static var notInAWindow: MoorlineError {
+        misconfigured("moorlineSignIn(isPresented:) needs a view in a window, below moorline(_:)")
+    }
+
+    /// The user closed the page.
+    static var cancelled: MoorlineError {
+        MoorlineError(kind: .cancelled, code: "cancelled", retry: .never, message: "the user closed the sign-in page")
+    }
+
+    /// Storage that this library itself cannot use.
+    static func storageUnavailable(_ reason: Moorline.StorageUnavailableReason, _ message: String) -> MoorlineError {
+        let retry: Retry =
+            switch reason {
+            case .locked: .whenUnlocked
+            case .noKeyStore: .never
+            case .noSpace, .busy, .failed: .now
+            }
+        return MoorlineError(
+            kind: .storageUnavailable(reason),
+            code: "storage_unavailable",
+            retry: retry,
+            message: message
         )
     }
 

@@ -27,6 +27,12 @@ extension Moorline {
         /// Trust of the app's own: it decides about servers in the place of the platform's roots. Pins come on top.
         public var trust: (any MoorlineTrustVerifier)?
 
+        /// Asks the user to unlock the key, for ``Moorline/Moorline/unlock(reason:)``.
+        var unlocking: (@Sendable (_ reason: String) async throws -> Void)?
+
+        /// What has to happen before the folder is used.
+        var preparation: (@Sendable () throws -> Void)?
+
         private init(vaultDirectory: URL, keys: Keys) {
             self.vaultDirectory = vaultDirectory
             self.keys = keys
@@ -37,13 +43,14 @@ extension Moorline {
             self.init(vaultDirectory: vaultDirectory, keys: .app(keyStore))
         }
 
-        /// With the platform's own key store: the Keychain on Apple platforms, Secret Service on Linux. The key is
-        /// stored there under `service`, the app's own name.
+        /// With the platform's own key store: the Keychain on Apple platforms, Secret Service on Linux.
         ///
-        /// - Parameter accessGroup: on iOS, the Keychain access group of the key (`TEAMID.com.example.shared`), which
-        ///   an app shares with its extensions and with other apps of its team. The app needs the entitlement.
-        ///   Without it, the key is in the app's first group. Other systems have no such groups and do not use the
-        ///   name.
+        /// - Parameters:
+        ///   - vaultDirectory: the folder of the vault.
+        ///   - service: the app's own name, under which the key is stored.
+        ///   - accessGroup: on iOS, the Keychain access group of the key (`TEAMID.com.example.shared`), which an app
+        ///     shares with its extensions and with other apps of its team. The app needs the entitlement. Without it,
+        ///     the key is in the app's first group. Other systems have no such groups and do not use the name.
         public init(vaultDirectory: URL, service: String, accessGroup: String? = nil) {
             self.init(vaultDirectory: vaultDirectory, keys: .platform(service: service, accessGroup: accessGroup))
         }
@@ -54,14 +61,23 @@ extension Moorline {
             Platform(vaultDirectory: vaultDirectory, keys: .files(keyDirectory))
         }
 
-        /// The app's application support folder, and the platform's own key store under the app's bundle identifier.
+        /// The app's application support folder. On iOS, with keys as ``keychain(unlock:)`` has them; elsewhere, with
+        /// the platform's own key store under the app's bundle identifier.
         public static var standard: Platform {
-            let application = Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName
+            #if os(iOS) || os(visionOS)
+                return keychain()
+            #else
+                return Platform(vaultDirectory: standardDirectory, service: application)
+            #endif
+        }
+
+        static var application: String { Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName }
+
+        static var standardDirectory: URL {
             let support =
                 FileManager.default.urls(for: .applicationSupportDirectory, in: .userDomainMask).first
                 ?? URL(fileURLWithPath: NSHomeDirectory())
-            let directory = support.appendingPathComponent(application).appendingPathComponent("Moorline")
-            return Platform(vaultDirectory: directory, service: application)
+            return support.appendingPathComponent(application).appendingPathComponent("Moorline")
         }
     }
 }

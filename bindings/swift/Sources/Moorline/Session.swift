@@ -19,6 +19,25 @@ extension Moorline {
         public let picture: String?
         /// All claims about the user, these among them, as a JSON object.
         public let claims: String
+
+        /// A user for previews and tests: the users of a session come from the provider.
+        public init(
+            subject: String,
+            name: String? = nil,
+            preferredUsername: String? = nil,
+            email: String? = nil,
+            emailVerified: Bool? = nil,
+            picture: String? = nil,
+            claims: String = "{}"
+        ) {
+            self.subject = subject
+            self.name = name
+            self.preferredUsername = preferredUsername
+            self.email = email
+            self.emailVerified = emailVerified
+            self.picture = picture
+            self.claims = claims
+        }
     }
 
     /// How an access token is sent.
@@ -42,6 +61,20 @@ extension Moorline {
         public let resource: String?
         /// The scopes that it was narrowed to; empty if it has all that were granted.
         public let narrowedScope: [String]
+
+        package init(
+            secret: String,
+            tokenType: TokenType,
+            expiresIn: Duration?,
+            resource: String?,
+            narrowedScope: [String]
+        ) {
+            self.secret = secret
+            self.tokenType = tokenType
+            self.expiresIn = expiresIn
+            self.resource = resource
+            self.narrowedScope = narrowedScope
+        }
     }
 
     /// The headers for one request that another HTTP client sends. Its description never shows them.
@@ -50,6 +83,11 @@ extension Moorline {
         public let authorization: String
         /// The value of `DPoP`: a proof for one request, sent once. `nil` for a bearer token.
         public let dpop: String?
+
+        package init(authorization: String, dpop: String?) {
+            self.authorization = authorization
+            self.dpop = dpop
+        }
 
         /// The header fields, by name.
         public var fields: [String: String] {
@@ -65,6 +103,12 @@ extension Moorline {
         public let amr: [String]
         /// When the user last proved who they are, by the provider's clock; `nil` if the provider does not say.
         public let authTime: Date?
+
+        package init(acr: String?, amr: [String], authTime: Date?) {
+            self.acr = acr
+            self.amr = amr
+            self.authTime = authTime
+        }
     }
 
     /// What is known about the session. It holds no secret.
@@ -94,6 +138,34 @@ extension Moorline {
         /// The error code of the last refresh, if the provider refused it and the session goes on: `invalid_client`,
         /// for example, is about the app's registration.
         public let lastRefusal: String?
+
+        package init(
+            user: User,
+            authentication: Authentication,
+            scope: [String],
+            accessTokenExpiresIn: Duration?,
+            tokenType: TokenType,
+            hasRefreshToken: Bool,
+            issuer: String,
+            clientID: String,
+            account: String,
+            signedInAt: Date,
+            refreshes: UInt64,
+            lastRefusal: String?
+        ) {
+            self.user = user
+            self.authentication = authentication
+            self.scope = scope
+            self.accessTokenExpiresIn = accessTokenExpiresIn
+            self.tokenType = tokenType
+            self.hasRefreshToken = hasRefreshToken
+            self.issuer = issuer
+            self.clientID = clientID
+            self.account = account
+            self.signedInAt = signedInAt
+            self.refreshes = refreshes
+            self.lastRefusal = lastRefusal
+        }
     }
 }
 

@@ -67,26 +67,21 @@ extension Moorline {
         /// A state.
         public typealias Element = SessionState
 
-        let client: MoorlineGenerated.Client
+        let backend: any MoorlineBackend
 
         /// Starts reading: the current state comes first.
         public func makeAsyncIterator() -> Iterator {
-            // A closed client has no more states: the sequence is empty.
-            Iterator(watch: try? client.states())
+            // A closed session has no more states: the sequence is empty.
+            Iterator(reader: backend.stateReader())
         }
 
         /// Reads the states one by one.
         public struct Iterator: AsyncIteratorProtocol {
-            let watch: MoorlineGenerated.StateWatch?
+            let reader: (any MoorlineStateReader)?
 
             /// Waits for the next state; returns `nil` at the end.
             public mutating func next() async -> SessionState? {
-                guard let watch else { return nil }
-                return await withTaskCancellationHandler {
-                    await watch.next()
-                } onCancel: {
-                    watch.stop()
-                }.map(SessionState.init)
+                await reader?.next()
             }
         }
     }

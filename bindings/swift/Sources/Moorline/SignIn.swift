@@ -41,6 +41,11 @@ extension Moorline {
         public let url: URL
         /// The `state` that the callback must carry: it distinguishes the callbacks of several sign-ins.
         public let state: String
+
+        package init(url: URL, state: String) {
+            self.url = url
+            self.state = state
+        }
     }
 
     /// Options of a sign-out.
@@ -62,6 +67,11 @@ extension Moorline {
         public let url: URL
         /// The `state` that the provider sends back with the user.
         public let state: String
+
+        package init(url: URL, state: String) {
+            self.url = url
+            self.state = state
+        }
     }
 
     /// How a sign-out went. The session is gone from this device in either case.
@@ -74,6 +84,12 @@ extension Moorline {
         /// The provider's sign-out page, for the app to open in the browser. `nil` unless
         /// ``SignOutOptions/endSession`` was set, somebody was signed in, and the provider has such a page.
         public let endSession: EndSessionRequest?
+
+        package init(revoked: Bool, revocation: RevocationOutcome, endSession: EndSessionRequest?) {
+            self.revoked = revoked
+            self.revocation = revocation
+            self.endSession = endSession
+        }
     }
 
     /// What became of a session at the provider.

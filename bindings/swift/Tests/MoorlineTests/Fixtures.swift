@@ -24,9 +24,16 @@ final class MapKeyStore: MoorlineKeyStore, @unchecked Sendable {
 
     func loadKey(named keyID: String) throws -> Data? { try guarded { keys[keyID] } }
 
+    func ready() throws { try guarded {} }
+
     func storeKey(_ key: Data, named keyID: String) throws { try guarded { keys[keyID] = key } }
 
     func deleteKey(named keyID: String) throws { try guarded { keys[keyID] = nil } }
+
+    /// Loses every key.
+    func loseKeys() {
+        lock.withLock { keys = [:] }
+    }
 
     private func guarded<Answer>(_ call: () -> Answer) throws -> Answer {
         try lock.withLock {

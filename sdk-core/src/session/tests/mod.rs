@@ -8,6 +8,7 @@ mod dpop;
 mod end_session;
 mod hiccups;
 mod interleavings;
+mod locking;
 mod lost_answers;
 mod lost_vault;
 mod narrowed_tokens;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
+async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_log_or_report() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     device.provider.fault(Fault::LoseAnswer);
@@ -42,6 +42,7 @@ async fn no_token_code_attempt_proof_or_key_shows_in_any_debug_error_or_log() {
         secrets.extend(request.proof.clone());
     }
     shown += &log::recorded();
+    shown += &session.diagnostics();
     for secret in secrets {
         assert!(!shown.contains(&secret), "{secret} shows in {shown}");
     }

@@ -20,7 +20,7 @@ async fn call(device: &Device, session: &Session) -> Result<u16, Error> {
 
 /// The API asks for `challenge`; what the app gets to know.
 async fn challenged(device: &Device, session: &Session, status: u16, challenge: &'static str) -> StepUp {
-    device.provider.state().challenge = Some((status, challenge));
+    device.provider.state().challenge = Some((status, challenge.into()));
     match call(device, session).await {
         Err(Error::StepUpRequired(step_up)) => step_up,
         other => panic!("{other:?}"),
@@ -74,7 +74,7 @@ async fn a_scope_that_was_granted_is_not_asked_for_again_and_the_app_gets_the_ap
     let device = Device::new().await;
     let session = device.signed_in().await;
     let challenge = r#"Bearer error="insufficient_scope", scope="openid""#;
-    device.provider.state().challenge = Some((403, challenge));
+    device.provider.state().challenge = Some((403, challenge.into()));
     assert_eq!(call(&device, &session).await, Ok(403));
     assert_eq!(session.api.step_up_of(403, [challenge]), None);
     let another = r#"Bearer error="insufficient_scope", scope="pay""#;

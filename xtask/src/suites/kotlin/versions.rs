@@ -22,6 +22,11 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The versions of the catalog, by name.
+pub(super) fn catalog(folder: &Path) -> Result<BTreeMap<String, String>> {
+    Ok(catalog_versions(&read(&folder.join("gradle/libs.versions.toml"))?))
+}
+
 /// The poms and Gradle files of all modules.
 fn build_files(folder: &Path) -> Result<Vec<(String, String)>> {
     let mut files =

@@ -15,6 +15,9 @@ internal class MapKeyStore(@Volatile var failure: Throwable? = null) : KeyStore 
     /** Gives each key this many bytes. */
     fun resize(bytes: Int) = keys.replaceAll { _, key -> key.copyOf(bytes) }
 
+    /** Loses every key. */
+    fun clear() = keys.clear()
+
     private inline fun <T> guarded(call: () -> T): T {
         failure?.let { throw it }
         return call()

@@ -22,6 +22,15 @@ public interface KeyStore {
     public fun load(keyId: String): ByteArray?
 
     /**
+     * Returns if keys can be used at present. It is called when there is no vault: on a device whose user has not
+     * unlocked it since it started, files seem to be missing that are there. Does nothing by default.
+     *
+     * @throws KeyStoreException.Locked then, so that the state is [SessionState.Locked] and not "signed out".
+     */
+    @Throws(KeyStoreException::class)
+    public fun ready(): Unit = Unit
+
+    /**
      * Stores a key of 32 bytes, and replaces any of the same name. It is durable when this returns.
      *
      * @throws KeyStoreException if it could not be stored.

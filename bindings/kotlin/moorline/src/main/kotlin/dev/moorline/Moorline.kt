@@ -28,8 +28,11 @@ import dev.moorline.ffi.Client as FfiClient
  * with another configuration.
  * @throws MoorlineException.StorageUnavailable if the platform's key store cannot be opened.
  */
-public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): Moorline {
-    val builder = MoorlineBuilder().apply(configure)
+public fun Moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit): Moorline =
+    openMoorline(platform, MoorlineBuilder().apply(configure))
+
+/** Makes a [Moorline] of a builder that is filled in. */
+internal fun openMoorline(platform: Platform, builder: MoorlineBuilder): Moorline {
     val configuration = builder.build()
     val translator = Translator()
     val client = translator.calling { FfiClient(configuration, platform.toFfi(translator)) }
@@ -131,11 +134,18 @@ public interface Moorline : AutoCloseable {
     public suspend fun pendingDeviceSignIn(): DeviceAuthorization?
 
     /**
-     * Deletes a sign-in that was started, because the user closed the browser, for example.
+     * Deletes a sign-in that was started. A late callback is refused then: see [leaveSignIn].
      *
      * @throws MoorlineException errors of the storage.
      */
     public suspend fun cancelSignIn(): Unit
+
+    /**
+     * Says that the user came back from the browser without a callback: [state] is what it was before the sign-in. That
+     * is a hint, and no cancellation: the browser may still be open, so [finishSignIn] finishes the sign-in if a
+     * callback comes late. [cancelSignIn] deletes it.
+     */
+    public suspend fun leaveSignIn(): Unit
 
     /**
      * Returns an access token that is valid for at least [minValidity]: from memory if there is one (in about 0.1 ms),
@@ -245,6 +255,30 @@ public interface Moorline : AutoCloseable {
      * @throws MoorlineException.Misconfigured if the redirect URI is not one, and then nothing has happened.
      */
     public suspend fun signOut(options: SignOutOptions): SignOutOutcome
+
+    /**
+     * Forgets the vault's key and the session in memory: [state] is [SessionState.Locked] until the vault is read
+     * again, which needs the key store. For a key store that asks the user: lock it first. A refresh that is under way
+     * is finished and stored before. Nobody is signed out.
+     *
+     * @throws MoorlineException errors of the storage if a token is in memory only because it could not be stored:
+     * then nothing is forgotten.
+     */
+    public suspend fun lock(): Unit
+
+    /**
+     * Reads the vault again, because the key store was unlocked, and returns the state.
+     *
+     * @throws MoorlineException errors of the storage.
+     */
+    public suspend fun reload(): SessionState
+
+    /**
+     * Returns a report to attach to a bug report, in JSON: versions, the state without the user, what is known about
+     * the session, the last refusal, the configuration without the account's name and the values of parameters, and the
+     * latest 200 events. It holds no secret. It does name the provider, the client and the scopes.
+     */
+    public suspend fun diagnostics(): String
 
     /**
      * Drops connections that nobody uses, because the device's network has changed: call it when the platform says so,

@@ -16,7 +16,7 @@ public annotation class MoorlineDsl
 
 /** Which provider, which app, which session: the block of [Moorline]. */
 @MoorlineDsl
-public class MoorlineBuilder internal constructor() {
+public open class MoorlineBuilder internal constructor() {
     /** The provider's issuer identifier: an `https` URL, exactly as its discovery document names it. Required. */
     public var issuer: String? = null
 

@@ -54,6 +54,9 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     /** See [Moorline.cancelSignIn]. */
     public fun cancelSignIn(): CompletableFuture<Void?> = done { moorline.cancelSignIn() }
 
+    /** See [Moorline.leaveSignIn]. */
+    public fun leaveSignIn(): CompletableFuture<Void?> = done { moorline.leaveSignIn() }
+
     /** See [Moorline.accessToken]. */
     public fun accessToken(minValiditySeconds: Long): CompletableFuture<AccessToken> =
         future { moorline.accessToken(minValiditySeconds.seconds) }
@@ -88,6 +91,15 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     /** See [Moorline.signOut]. */
     public fun signOut(options: SignOutOptions): CompletableFuture<SignOutOutcome> =
         future { moorline.signOut(options) }
+
+    /** See [Moorline.lock]. */
+    public fun lock(): CompletableFuture<Void?> = done { moorline.lock() }
+
+    /** See [Moorline.reload]. */
+    public fun reload(): CompletableFuture<SessionState> = future { moorline.reload() }
+
+    /** See [Moorline.diagnostics]. */
+    public fun diagnostics(): CompletableFuture<String> = future { moorline.diagnostics() }
 
     /** See [Moorline.shutdown]. */
     public fun shutdown(limitSeconds: Long): CompletableFuture<Void?> = done { moorline.shutdown(limitSeconds.seconds) }

@@ -34,7 +34,7 @@ public class SignInOptions internal constructor(
 
 /** Makes [SignInOptions]. */
 @MoorlineDsl
-public class SignInOptionsBuilder {
+public open class SignInOptionsBuilder {
     /** See [SignInOptions.loginHint]. */
     public var loginHint: String? = null
 

@@ -20,7 +20,7 @@ class ApiTest {
     private val built = File(setting("moorline.build.dir"))
 
     @ParameterizedTest
-    @ValueSource(strings = ["moorline", "moorline-testing", "moorline-okhttp", "moorline-ktor"])
+    @ValueSource(strings = ["moorline", "moorline-testing", "moorline-okhttp", "moorline-ktor", "moorline-android"])
     fun `the API is the one that is committed`(module: String) {
         val dump = dumpOf(File(built, "$module/classes"))
         assertTrue(dump.isNotEmpty(), "$module has no API: was it compiled?")

@@ -64,6 +64,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private var pending: Pending? = null
     private var beforeSignIn: SessionState = initial
     private var info = Granted()
+    private var beforeLock: SessionState? = null
     private var closed = false
 
     /** The provider's issuer identifier. Its origin may receive tokens. */
@@ -198,6 +199,8 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     override suspend fun cancelSignIn(): Unit = calling { endSignIn() }
 
+    override suspend fun leaveSignIn(): Unit = calling { leave() }
+
     override suspend fun accessToken(minValidity: Duration, resource: String?, scope: List<String>): AccessToken =
         calling { token(minValidity).narrowedTo(resource, scope) }
 
@@ -282,6 +285,24 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         SignOutOutcome(revocation, page.takeIf { options.endSession && somebody })
     }
 
+    override suspend fun lock(): Unit = calling {
+        if (states.value != SessionState.Locked) beforeLock = states.value
+        states.value = SessionState.Locked
+    }
+
+    /** After [lock], returns to the state before it. After `become(Locked)`, the storage stays locked. */
+    override suspend fun reload(): SessionState = calling {
+        beforeLock?.let { states.value = it }
+        beforeLock = null
+        if (states.value == SessionState.Locked) {
+            throw MoorlineErrors.storageUnavailable(StorageUnavailableReason.LOCKED)
+        }
+        states.value
+    }
+
+    /** No events: only the state. */
+    override suspend fun diagnostics(): String = calling { """{"state":"${states.value::class.simpleName}"}""" }
+
     override fun networkChanged(): Unit = synchronized(lock) { networkChanges++ }
 
     override suspend fun shutdown(limit: Duration): Unit = calling {}
@@ -345,8 +366,12 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private fun remaining(): Duration = tokens.issued + provider.lifetime - provider.now
 
     private fun endSignIn() {
-        if (pending?.options?.stepUp == null && states.value == SessionState.SigningIn) states.value = beforeSignIn
+        leave()
         pending = null
+    }
+
+    private fun leave() {
+        if (states.value == SessionState.SigningIn) states.value = beforeSignIn
     }
 
     private fun checkOrigin(url: String) {

@@ -10,6 +10,8 @@ internal class AppKeyStoreAdapter(private val keyStore: KeyStore, private val fa
     AppKeyStore {
     override fun load(keyId: String): ByteArray? = guarded { keyStore.load(keyId) }
 
+    override fun ready(): Unit = guarded { keyStore.ready() }
+
     override fun store(keyId: String, key: ByteArray): Unit = guarded { keyStore.store(keyId, key) }
 
     override fun delete(keyId: String): Unit = guarded { keyStore.delete(keyId) }

@@ -72,6 +72,8 @@ internal class NativeMoorline(
 
     override suspend fun cancelSignIn(): Unit = call { client.cancelSignIn(null) }
 
+    override suspend fun leaveSignIn(): Unit = call { client.leaveSignIn() }
+
     override suspend fun accessToken(minValidity: Duration, resource: String?, scope: List<String>): AccessToken =
         call { client.accessToken(tokenOptions(minValidity, resource, scope), null).toApp() }
 
@@ -106,6 +108,12 @@ internal class NativeMoorline(
 
     override suspend fun signOut(options: SignOutOptions): SignOutOutcome =
         call { client.signOut(options.toFfi(), null).toApp() }
+
+    override suspend fun lock(): Unit = call { client.lock(null) }
+
+    override suspend fun reload(): SessionState = call { client.reload(null).toApp() }
+
+    override suspend fun diagnostics(): String = call { client.diagnostics() }
 
     override fun networkChanged(): Unit = client.networkChanged()
 

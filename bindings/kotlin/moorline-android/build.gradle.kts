@@ -1,0 +1,49 @@
+plugins {
+    alias(libs.plugins.android.library)
+    `maven-publish`
+}
+
+android {
+    namespace = "dev.moorline.android"
+    compileSdk = 35
+    defaultConfig {
+        minSdk = 26
+        consumerProguardFiles("consumer-rules.pro")
+    }
+    compileOptions {
+        sourceCompatibility = JavaVersion.VERSION_11
+        targetCompatibility = JavaVersion.VERSION_11
+    }
+    publishing {
+        singleVariant("release") { withSourcesJar() }
+    }
+}
+
+kotlin {
+    explicitApi()
+    coreLibrariesVersion = libs.versions.kotlin.stdlib.get()
+    compilerOptions {
+        languageVersion = org.jetbrains.kotlin.gradle.dsl.KotlinVersion.KOTLIN_2_2
+        apiVersion = org.jetbrains.kotlin.gradle.dsl.KotlinVersion.KOTLIN_2_2
+        jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_11
+        // It makes errors and opens the native library, whose constructors are internal to the library.
+        val library = project(":moorline").layout.buildDirectory.file("libs/moorline-$version.jar")
+        freeCompilerArgs.add("-jvm-default=no-compatibility")
+        freeCompilerArgs.add(library.map { "-Xfriend-paths=${it.asFile}" })
+    }
+}
+
+dependencies {
+    // JNA's jar has the desktop's native code, its Android archive has Android's.
+    api(project(":moorline")) { exclude(group = "net.java.dev.jna", module = "jna") }
+    api(variantOf(libs.jna) { artifactType("aar") })
+}
+
+afterEvaluate {
+    publishing {
+        publications.create<MavenPublication>("maven") {
+            from(components["release"])
+            artifactId = "moorline-android"
+        }
+    }
+}

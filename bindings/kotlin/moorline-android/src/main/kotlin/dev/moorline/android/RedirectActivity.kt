@@ -1,0 +1,30 @@
+package dev.moorline.android
+
+import android.app.Activity
+import android.os.Bundle
+import dev.moorline.android.internal.BrowserActivity
+import dev.moorline.android.internal.SignIns
+
+/**
+ * Where the browser comes back to. It is in the library's manifest with the application id as its scheme; an app with
+ * another redirect URI adds an intent filter to it. It shows nothing.
+ *
+ * Every app and every page can start it, with any URL. A URL that is not the callback of a sign-in of this app is
+ * ignored: nothing is sent, and no tab is closed.
+ */
+public class RedirectActivity : Activity() {
+    override fun onCreate(savedInstanceState: Bundle?) {
+        super.onCreate(savedInstanceState)
+        val url = intent?.dataString
+        if (url == null || savedInstanceState != null) {
+            finish()
+            return
+        }
+        SignIns.deliver(url) { isOurs ->
+            runOnUiThread {
+                if (isOurs) startActivity(BrowserActivity.afterCallback(this, url))
+                finish()
+            }
+        }
+    }
+}

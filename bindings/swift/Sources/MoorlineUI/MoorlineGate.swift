@@ -1,0 +1,57 @@
+#if canImport(SwiftUI)
+    import Moorline
+    import SwiftUI
+
+    /// Shows what fits the state of the session, and follows it.
+    ///
+    /// ```swift
+    /// MoorlineGate { user in
+    ///     NotesView(user: user)
+    /// } signedOut: { reason in
+    ///     WelcomeView(mustSignInAgain: reason != nil)
+    /// } locked: {
+    ///     UnlockView()
+    /// }
+    /// ```
+    ///
+    /// While a sign-in is under way, the page for signed-out users stays: the provider's page is over it, and it is
+    /// there when the user closes that.
+    public struct MoorlineGate<SignedIn: View, SignedOut: View, Locked: View>: View {
+        @Environment(\.moorline) private var moorline
+        @State private var state: Moorline.SessionState = .locked
+
+        private let signedIn: (Moorline.User) -> SignedIn
+        private let signedOut: (Moorline.ReauthReason?) -> SignedOut
+        private let locked: () -> Locked
+
+        /// - Parameters:
+        ///   - signedIn: for a user who is signed in.
+        ///   - signedOut: for nobody; with the reason if a session has ended and its user has to sign in again.
+        ///   - locked: before the vault is read, and while it cannot be: offer `Moorline.unlock(reason:)`.
+        public init(
+            @ViewBuilder signedIn: @escaping (Moorline.User) -> SignedIn,
+            @ViewBuilder signedOut: @escaping (Moorline.ReauthReason?) -> SignedOut,
+            @ViewBuilder locked: @escaping () -> Locked
+        ) {
+            self.signedIn = signedIn
+            self.signedOut = signedOut
+            self.locked = locked
+        }
+
+        /// The view of the current state.
+        public var body: some View {
+            page.task(id: moorline.map(ObjectIdentifier.init)) {
+                guard let moorline else { return }
+                for await state in moorline.states { self.state = state }
+            }
+        }
+
+        @ViewBuilder private var page: some View {
+            switch GatePage(state) {
+            case .signedIn(let user): signedIn(user)
+            case .signedOut(let reason): signedOut(reason)
+            case .locked: locked()
+            }
+        }
+    }
+#endif

@@ -1,0 +1,46 @@
+import Moorline
+import MoorlineUI
+import SwiftUI
+
+// README.md shows what is between the marks: `ReadmeTests` compares the two.
+// --- first sign-in
+struct NotesApp: App {
+    static let moorline: Moorline = {
+        var configuration = Moorline.Configuration(issuer: "https://id.example.com", clientID: "notes-ios")
+        configuration.redirectURI = "com.example.notes:/signed-in"
+        configuration.scopes = ["openid", "profile", "offline_access", "notes.read"]
+        do {
+            return try Moorline(configuration)
+        } catch {
+            fatalError("\(error)")  // a wrong configuration: the text says which option to change
+        }
+    }()
+
+    var body: some Scene {
+        WindowGroup { RootView().moorline(Self.moorline) }
+    }
+}
+
+struct RootView: View {
+    @Environment(\.moorline) private var moorline
+    @State private var isSigningIn = false
+    @State private var failure: MoorlineError?
+
+    var body: some View {
+        MoorlineGate { user in
+            NotesView(user: user)
+        } signedOut: { reason in
+            Button(reason == nil ? "Sign in" : "Sign in again") { isSigningIn = true }
+                .moorlineSignIn(isPresented: $isSigningIn) { failure = $0 }
+        } locked: {
+            Button("Unlock") { Task { try? await moorline?.unlock(reason: "See your notes") } }
+        }
+    }
+}
+
+// --- first sign-in
+struct NotesView: View {
+    let user: Moorline.User
+
+    var body: some View { Text("Notes of \(user.name ?? user.subject)") }
+}

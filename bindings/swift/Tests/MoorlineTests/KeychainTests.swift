@@ -1,0 +1,323 @@
+import Foundation
+import Moorline
+import XCTest
+
+/// A Keychain in memory, with statuses that a test sets.
+final class FakeKeychain: SecItems, @unchecked Sendable {
+    private let lock = NSLock()
+    private var items: [KeychainItem: Data] = [:]
+    private var failing: [String: Int32] = [:]
+    private var isHidden = false
+    private var isAwayFromUser = false
+
+    /// The names of all items of a service.
+    func names(_ service: String) -> Set<String> { Set(accounts(of: service).names) }
+
+    /// Every call, or this one alone (`copy`, `add`, `update`), answers this status.
+    func fail(_ call: String = "", with status: Int32?) {
+        lock.withLock { failing[call] = status }
+    }
+
+    /// Answers "not found" to every read, as before the first unlock.
+    var hidesItems: Bool {
+        get { lock.withLock { isHidden } }
+        set { lock.withLock { isHidden = newValue } }
+    }
+
+    /// Answers "interaction not allowed" to reads of items that need the user.
+    var locksItemsOfTheUser: Bool {
+        get { lock.withLock { isAwayFromUser } }
+        set { lock.withLock { isAwayFromUser = newValue } }
+    }
+
+    func put(_ item: KeychainItem, _ data: Data) { lock.withLock { items[item.plain] = data } }
+
+    func copy(_ item: KeychainItem) -> (status: Int32, data: Data?) {
+        guarded("copy", (-25300, nil)) {
+            guard let data = items[item.plain], !isHidden else { return (-25300, nil) }
+            if item.needsUser, isAwayFromUser { return (-25308, nil) }
+            return (0, data)
+        } failed: {
+            ($0, nil)
+        }
+    }
+
+    func add(_ item: KeychainItem, _ data: Data) -> Int32 {
+        guarded("add", 0) {
+            if items[item.plain] != nil { return -25299 }
+            items[item.plain] = data
+            return 0
+        } failed: {
+            $0
+        }
+    }
+
+    func update(_ item: KeychainItem, _ data: Data) -> Int32 {
+        guarded("update", 0) {
+            if items[item.plain] == nil { return -25300 }
+            items[item.plain] = data
+            return 0
+        } failed: {
+            $0
+        }
+    }
+
+    func delete(_ item: KeychainItem) -> Int32 {
+        guarded("delete", 0) {
+            items.removeValue(forKey: item.plain) == nil ? -25300 : 0
+        } failed: {
+            $0
+        }
+    }
+
+    func accounts(of service: String) -> (status: Int32, names: [String]) {
+        guarded("accounts", (0, [])) {
+            (0, items.keys.filter { $0.service == service }.map(\.account))
+        } failed: {
+            ($0, [])
+        }
+    }
+
+    private func guarded<Answer>(
+        _ call: String,
+        _ none: Answer,
+        _ work: () -> Answer,
+        failed: (Int32) -> Answer
+    ) -> Answer {
+        lock.withLock {
+            if let status = failing[call] ?? failing[""] { return failed(status) }
+            return work()
+        }
+    }
+}
+
+extension KeychainItem {
+    /// Whether an item needs the user is no part of its name.
+    fileprivate var plain: KeychainItem { KeychainItem(service: service, account: account) }
+}
+
+/// An Enclave whose blobs hold nothing.
+private struct FakeEnclave: EnclaveKeys {
+    var failure: (any Error)?
+
+    func generate() throws -> (blob: Data, publicPoint: Data) {
+        if let failure { throw failure }
+        return (Data("blob".utf8), TestSignature.publicPoint)
+    }
+
+    func signature(of message: Data, with blob: Data) throws -> Data {
+        if let failure { throw failure }
+        return TestSignature.signature(of: message)
+    }
+}
+
+/// What becomes of each answer of the Keychain.
+final class KeychainTests: FolderTestCase {
+    private let service = "com.example.notes.moorline"
+    private let key = Data(repeating: 7, count: 32)
+
+    private var installation: KeychainInstallation { KeychainInstallation(service: service, vaultDirectory: folder) }
+
+    private func store(_ keychain: FakeKeychain) -> KeychainKeyStore { KeychainKeyStore(keychain, installation) }
+
+    private func assertLoad(
+        _ store: KeychainKeyStore,
+        throws expected: MoorlineKeyStoreError,
+        named name: String = "k1",
+        line: UInt = #line
+    ) {
+        XCTAssertThrowsError(try store.loadKey(named: name), line: line) {
+            XCTAssertEqual($0 as? MoorlineKeyStoreError, expected, line: line)
+        }
+    }
+
+    func testAKeyIsStoredReplacedReadAndDeleted() throws {
+        let keychain = FakeKeychain()
+        let store = store(keychain)
+        try store.storeKey(Data("old".utf8), named: "k1")
+        try store.storeKey(key, named: "k1")
+        XCTAssertEqual(try store.loadKey(named: "k1"), key)
+        try store.deleteKey(named: "k1")
+        try store.deleteKey(named: "k1")
+        XCTAssertNil(try store.loadKey(named: "k1"))
+    }
+
+    func testALockedKeychainIsLockedAndNeverNotFound() throws {
+        let keychain = FakeKeychain()
+        let store = store(keychain)
+        try store.storeKey(key, named: "k1")
+        for status: Int32 in [-25308, -25315, -25293, -128] {
+            keychain.fail(with: status)
+            assertLoad(store, throws: .locked)
+            XCTAssertThrowsError(try store.storeKey(key, named: "k2")) {
+                XCTAssertEqual($0 as? MoorlineKeyStoreError, .locked)
+            }
+        }
+        keychain.fail(with: nil)
+        XCTAssertEqual(try store.loadKey(named: "k1"), key)
+    }
+
+    func testAMissingCanaryIsLockedWhileTheKeychainCannotBeWritten() throws {
+        let keychain = FakeKeychain()
+        let store = store(keychain)
+        try store.storeKey(key, named: "k1")
+        // Prewarmed: the Keychain finds nothing, and takes nothing or gives nothing back.
+        keychain.hidesItems = true
+        assertLoad(store, throws: .locked)
+        keychain.fail("add", with: -25308)
+        keychain.fail("update", with: -25308)
+        assertLoad(store, throws: .locked)
+        keychain.hidesItems = false
+        XCTAssertEqual(try store.loadKey(named: "k1"), key)
+    }
+
+    func testAKeyIsLostOnlyOnceTheKeychainHasProvedThatItCanBeRead() throws {
+        let keychain = FakeKeychain()
+        let store = store(keychain)
+        // Neither key nor canary, and a probe that can be written and read: a reset Keychain.
+        XCTAssertNil(try store.loadKey(named: "k1"))
+        XCTAssertEqual(keychain.names(service), [])
+        // The canary is there and the key is not.
+        try store.storeKey(key, named: "k2")
+        XCTAssertNil(try store.loadKey(named: "k1"))
+    }
+
+    func testEveryOtherStatusIsAFailureThatSaysWhichAndLosesNothing() throws {
+        let keychain = FakeKeychain()
+        let store = store(keychain)
+        try store.storeKey(key, named: "k1")
+        for status: Int32 in [-25291, -26275, -50, -61, -67585] {
+            keychain.fail("copy", with: status)
+            assertLoad(store, throws: .failed("the Keychain answered \(status)"))
+        }
+        keychain.fail("copy", with: -34018)
+        XCTAssertThrowsError(try store.loadKey(named: "k1")) {
+            guard case .unavailable(let reason) = $0 as? MoorlineKeyStoreError else { return XCTFail("\($0)") }
+            XCTAssertTrue(reason.contains("keychain-access-groups"))
+        }
+    }
+
+    func testAReinstallThatTheKeychainSurvivesStartsClean() async throws {
+        let keychain = FakeKeychain()
+        keychain.put(.init(service: service, account: "old"), key)
+        keychain.put(.init(service: "\(service).dpop", account: "old-signer"), key)
+        keychain.put(.init(service: "com.example.other", account: "other"), key)
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let installation = installation
+        let signer = EnclaveSigner(FakeEnclave(), keychain, installation)
+        let moorline = try provider.moorline(
+            in: folder,
+            keyStore: KeychainKeyStore(keychain, installation),
+            signer: signer
+        )
+        try await provider.signIn(moorline)
+        try await moorline.refresh()
+        XCTAssertFalse(keychain.names(service).contains("old"))
+        XCTAssertEqual(keychain.names(service).count, 2, "the key and the canary")
+        XCTAssertEqual(keychain.names("\(service).dpop").count, 1)
+        XCTAssertFalse(keychain.names("\(service).dpop").contains("old-signer"))
+        XCTAssertEqual(keychain.names("com.example.other"), ["other"])
+    }
+
+    func testASessionWhoseKeychainIsLockedAtStartIsLockedAndGoesOnOnceItIsNot() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let keychain = FakeKeychain()
+        let first = try provider.moorline(in: folder, keyStore: store(keychain))
+        let user = try await provider.signIn(first)
+        first.close()
+        let device = folder.appendingPathComponent("copy")
+        try FileManager.default.createDirectory(at: device, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            at: folder.appendingPathComponent("vault.moorline"),
+            to: device.appendingPathComponent("vault.moorline")
+        )
+        keychain.hidesItems = true
+        let moorline = try provider.moorline(in: device, keyStore: store(keychain))
+        try await moorline.opened()
+        XCTAssertEqual(moorline.state, .locked)
+        let locked = await failure { try await moorline.unlock(reason: "See your notes") }
+        XCTAssertEqual(locked?.kind, .storageUnavailable(.locked))
+        keychain.hidesItems = false
+        try await moorline.unlock(reason: "See your notes")
+        XCTAssertEqual(moorline.state, .signedIn(user))
+    }
+
+    func testAKeyThatNeedsTheUserLetsThemSignInAndIsLockedFromTheNextStartOn() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let keychain = FakeKeychain()
+        keychain.locksItemsOfTheUser = true
+        let first = KeychainKeyStore(keychain, installation, needsUser: true)
+        let moorline = try provider.moorline(in: folder, keyStore: first)
+        try await provider.signIn(moorline)
+        try await moorline.refresh()
+        let names = keychain.names(service).filter { $0 != "moorline.canary" }
+        let name = try XCTUnwrap(names.first)
+        // The vault has checked its key once; after that, this process needs the user, too.
+        assertLoad(first, throws: .locked, named: name)
+        let next = KeychainKeyStore(keychain, installation, needsUser: true)
+        assertLoad(next, throws: .locked, named: name)
+        keychain.locksItemsOfTheUser = false
+        XCTAssertNotNil(try next.loadKey(named: name))
+    }
+
+    func testAVaultThatSeemsToBeMissingBeforeTheFirstUnlockIsLockedAndNotSignedOut() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let keychain = FakeKeychain()
+        keychain.hidesItems = true
+        keychain.fail("add", with: -25308)
+        let moorline = try provider.moorline(in: folder, keyStore: store(keychain))
+        try await moorline.opened()
+        XCTAssertEqual(moorline.state, .locked)
+        keychain.hidesItems = false
+        keychain.fail("add", with: nil)
+        try await moorline.unlock(reason: "See your notes")
+        XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
+        try await provider.signIn(moorline)
+        try await moorline.lock()
+        XCTAssertEqual(moorline.state, .locked)
+        let state = try await moorline.reload()
+        guard case .signedIn = state else { return XCTFail("\(state)") }
+    }
+
+    func testASignerWithoutItsBlobIsGoneOnlyIfTheKeychainCanBeRead() throws {
+        let keychain = FakeKeychain()
+        let signer = EnclaveSigner(FakeEnclave(), keychain, installation)
+        XCTAssertEqual(try signer.generateKey(named: "s1"), TestSignature.publicPoint)
+        let message = Data("a proof".utf8)
+        XCTAssertEqual(try signer.signature(of: message, withKeyNamed: "s1"), TestSignature.signature(of: message))
+        func assertSigning(_ name: String, throws expected: MoorlineSignerError, line: UInt = #line) {
+            XCTAssertThrowsError(try signer.signature(of: message, withKeyNamed: name), line: line) {
+                XCTAssertEqual($0 as? MoorlineSignerError, expected, line: line)
+            }
+        }
+        assertSigning("s2", throws: .gone)
+        keychain.hidesItems = true
+        assertSigning("s1", throws: .locked)
+        keychain.hidesItems = false
+        keychain.fail(with: -25308)
+        assertSigning("s1", throws: .locked)
+        XCTAssertThrowsError(try signer.generateKey(named: "s3")) {
+            XCTAssertEqual($0 as? MoorlineSignerError, .locked)
+        }
+        keychain.fail(with: nil)
+        try signer.deleteKey(named: "s1")
+        try signer.deleteKey(named: "s1")
+        assertSigning("s1", throws: .gone)
+    }
+
+    func testAnErrorOfTheEnclaveIsNeverALostKey() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let keychain = FakeKeychain()
+        let installation = installation
+        let keys = KeychainKeyStore(keychain, installation)
+        let signer = EnclaveSigner(FakeEnclave(failure: POSIXError(.EIO)), keychain, installation)
+        let moorline = try provider.moorline(in: folder, keyStore: keys, signer: signer)
+        let error = await failure { try await moorline.startSignIn() }
+        XCTAssertEqual(error?.kind, .storageUnavailable(.failed))
+    }
+}

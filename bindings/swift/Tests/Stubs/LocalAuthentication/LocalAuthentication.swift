@@ -1,0 +1,34 @@
+// The declarations of LocalAuthentication that Moorline uses: for type-checking on Linux. Signatures follow Apple's
+// documentation.
+@_exported import Foundation
+
+public enum LAPolicy: Int, Sendable {
+    case deviceOwnerAuthenticationWithBiometrics = 1
+    case deviceOwnerAuthentication = 2
+}
+
+public struct LAError: Error {
+    public enum Code: Int, Sendable {
+        case authenticationFailed = -1
+        case userCancel = -2
+        case userFallback = -3
+        case systemCancel = -4
+        case passcodeNotSet = -5
+        case appCancel = -9
+        case notInteractive = -1004
+    }
+
+    public let code: Code
+}
+
+open class LAContext: NSObject {
+    open var interactionNotAllowed = false
+
+    open func evaluatePolicy(
+        _ policy: LAPolicy,
+        localizedReason: String,
+        reply: @escaping (Bool, (any Error)?) -> Void
+    ) {
+        reply(false, LAError(code: .notInteractive))
+    }
+}
