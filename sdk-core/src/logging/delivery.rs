@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use super::{LogEvent, LogLevel, Logger};
+use super::event::{LogEvent, LogLevel, Logger};
 use crate::{error::Error, runtime};
 
 /// The queue to one logger. Its thread ends, once all is delivered, after this was dropped.

@@ -17,7 +17,10 @@ use tracing::{
     subscriber::Interest,
 };
 
-use super::{LONGEST, LogEvent, LogLevel, Logger, delivery::Delivery};
+use super::{
+    delivery::Delivery,
+    event::{LONGEST, LogEvent, LogLevel, Logger},
+};
 use crate::{
     error::Error,
     time::{Clock as _, SystemClock},
