@@ -228,8 +228,9 @@ mod tests {
         let section = errors.split("### Codes of").skip(1).collect::<Vec<_>>().concat();
         let codes: Vec<&str> = section
             .lines()
+            // The libraries for phones have codes of their own.
+            .filter(|line| !line.contains(" only: "))
             .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
-            .filter(|code| *code != "bad_response")
             .collect();
         assert!(codes.len() > 14 && codes.contains(&"invalid_grant"), "{codes:?}");
         let options = options();
