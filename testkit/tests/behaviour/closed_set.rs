@@ -7,7 +7,7 @@ use moorline_testkit::rows;
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 
 /// Refusal codes without a row, each with why.
-const NO_ROW: [(&str, &str); 10] = [
+const NO_ROW: [(&str, &str); 12] = [
     ("unauthorized_client", "the same as invalid_client"),
     ("invalid_client", "at a sign-in, as invalid_scope; at a refresh, it is misconfigured"),
     ("login_required", "the same as invalid_scope: the provider's own code is passed on"),
@@ -17,6 +17,8 @@ const NO_ROW: [(&str, &str); 10] = [
     ("key_gone", "it needs a signer: each language has its tests of one"),
     ("redirect_mismatch", "the browser never comes to another address here: a test of the core"),
     ("bad_response", "Foundation alone"),
+    ("browser_failed", "Apple's browser session alone"),
+    ("no_browser", "Android alone"),
     ("internal_error", "nothing that a provider does causes one"),
 ];
 
