@@ -41,7 +41,7 @@ pub struct LogEvent {
     pub fields: Vec<(String, String)>,
 }
 
-/// Receives what the SDK logs. See [`set_logger`].
+/// Receives what the SDK logs. See [`set_logger`](crate::set_logger).
 pub trait Logger: Send + Sync + Debug {
     /// Takes one event. It is called on a thread of its own, one event at a time, in their order. It may block: the SDK
     /// waits for it nowhere, and drops events if too many wait. A panic is caught.
