@@ -46,7 +46,7 @@ build_std() {
   for t in $TARGETS; do
     d=$TC/lib/rustlib/$t/lib; [ -e "$d/.ok" ] && continue
     say "std for $t"
-    (cd "$seed" && PATH=$TC/bin:$PATH RUSTC=$TC/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes \
+    (cd "$seed" && LD_LIBRARY_PATH=$TC/lib PATH=$TC/bin:$PATH RUSTC=$TC/bin/rustc RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes \
       CARGO_TARGET_DIR=$CACHE/build "$TC/bin/cargo" build -q --release --target "$t" -Zbuild-std=std,panic_unwind,test,proc_macro)
     rm -rf "$d"; mkdir -p "$d"
     for f in "$CACHE/build/$t/release/deps/"*.rlib; do case ${f##*/} in *stdseed*) ;; *) cp "$f" "$d/" ;; esac; done
@@ -69,6 +69,8 @@ E
 print_env() {
   local base="-nostdlibinc -DRING_CORE_NOSTDLIBINC=1" t k flags
   echo "export PATH=$TC/bin:$CACHE/bin:\$PATH RUSTC=$TC/bin/rustc IPHONEOS_DEPLOYMENT_TARGET=15.0"
+  # rustup names its own tool chain here, and rustc finds its standard libraries beside the compiler's library.
+  echo "export LD_LIBRARY_PATH=$TC/lib"
   for t in $TARGETS; do
     k=${t//-/_}; flags=$base
     case $t in x86_64-linux-android) flags="$flags -D__MM_MALLOC_H" ;; *-apple-*) flags="$flags -isystem $CACHE/apple" ;; esac
