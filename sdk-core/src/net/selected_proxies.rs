@@ -76,14 +76,8 @@ impl SelectedProxies {
 }
 
 /// The address without its path, query and user, which are nobody's business.
-fn server_of(url: &Url) -> Url {
-    let mut server = url.clone();
-    server.set_path("/");
-    server.set_query(None);
-    server.set_fragment(None);
-    // Only an address that cannot have them refuses this.
-    let _ = (server.set_username(""), server.set_password(None));
-    server
+fn server_of(url: &Url) -> String {
+    format!("{}/", url.origin().ascii_serialization())
 }
 
 /// The network cannot be used as the device is set. Nothing was sent.

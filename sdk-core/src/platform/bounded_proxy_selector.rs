@@ -2,8 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use url::Url;
-
 use super::{
     bounded::Bounded,
     proxy_selector::{ProxyAddress, ProxySelector, ProxySelectorError},
@@ -19,7 +17,7 @@ impl BoundedProxySelector {
     }
 
     /// Blocks. See [`ProxySelector::select`].
-    pub(crate) fn select(&self, server: Url) -> Result<Option<ProxyAddress>, ProxySelectorError> {
+    pub(crate) fn select(&self, server: String) -> Result<Option<ProxyAddress>, ProxySelectorError> {
         self.0.call(move |selector| selector.select(&server))
     }
 }

@@ -5,8 +5,6 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use url::Url;
-
 use super::bounded::NoAnswer;
 use crate::secret::Secret;
 
@@ -17,12 +15,12 @@ use crate::secret::Secret;
 /// one call at a time, and waits as long as a connection may take. An error, a panic and a call that takes too long end
 /// the request before anything is sent: without its proxy it would go another way than the user wants.
 pub trait ProxySelector: Send + Sync + Debug {
-    /// The proxy for requests to this server, or `None` to connect to it directly. `server` is an address with a scheme,
-    /// a host and a port, without a path.
+    /// The proxy for requests to this server, or `None` to connect to it directly. `server` is its address, without a
+    /// path: `https://HOST/` or `https://HOST:PORT/`.
     ///
     /// # Errors
     /// Any [`ProxySelectorError`]: then nothing is sent.
-    fn select(&self, server: &Url) -> Result<Option<ProxyAddress>, ProxySelectorError>;
+    fn select(&self, server: &str) -> Result<Option<ProxyAddress>, ProxySelectorError>;
 }
 
 /// The address of a proxy, such as `http://proxy.example.com:8080` or `socks5h://[::1]:1080`: `http`, `https`, `socks4`,

@@ -37,8 +37,8 @@ impl Settings {
 }
 
 impl ProxySelector for Settings {
-    fn select(&self, server: &url::Url) -> Selected {
-        self.asked.lock().unwrap().push(server.to_string());
+    fn select(&self, server: &str) -> Selected {
+        self.asked.lock().unwrap().push(server.to_owned());
         self.selected.lock().unwrap().clone()
     }
 }
@@ -165,7 +165,7 @@ async fn a_proxy_that_cannot_be_used_or_is_down_is_being_offline_and_its_passwor
 struct Panics;
 
 impl ProxySelector for Panics {
-    fn select(&self, _: &url::Url) -> Selected {
+    fn select(&self, _: &str) -> Selected {
         panic!("a bug of the app's")
     }
 }
@@ -175,7 +175,7 @@ impl ProxySelector for Panics {
 struct Hangs(Mutex<mpsc::Receiver<()>>);
 
 impl ProxySelector for Hangs {
-    fn select(&self, _: &url::Url) -> Selected {
+    fn select(&self, _: &str) -> Selected {
         let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).recv();
         Ok(None)
     }
