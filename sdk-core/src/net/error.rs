@@ -161,6 +161,12 @@ fn describe_certificate(certificate: &rustls::CertificateError) -> String {
             "the server's certificate is for another host".into()
         }
         Certificate::Revoked => "the server's certificate has been revoked".into(),
+        Certificate::Other(rustls::OtherError(other)) if other.to_string() == "CaUsedAsEndEntity" => {
+            "the server's certificate is an authority's own, not a server's (it may be self-signed)".into()
+        }
+        Certificate::Other(rustls::OtherError(other)) => {
+            format!("the server's certificate breaks a rule of TLS certificates ({other})")
+        }
         other => format!("the server's certificate was refused ({other})"),
     }
 }

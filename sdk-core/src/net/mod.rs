@@ -9,6 +9,7 @@ mod encoding;
 mod error;
 mod foreign_trust;
 mod headers;
+mod ingredients;
 mod proxies;
 mod roots;
 mod selected_proxies;
@@ -20,13 +21,13 @@ mod verifier;
 mod tests;
 
 pub(crate) use self::challenges::challenges;
-#[cfg(test)]
-pub(crate) use self::clients::Watch;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::encoding::Body;
 pub(crate) use self::error::NetError;
 pub use self::error::untrusted_reason;
 pub use self::headers::wait_asked;
 pub(crate) use self::headers::{LONGEST_WAIT, date, retry_after, texts, wants_other_token};
+#[cfg(test)]
+pub(crate) use self::ingredients::Watch;
 pub(crate) use self::transport::{Request, Response, Transport};
 pub use self::{cause::Way, proxies::Proxies};

@@ -8,8 +8,8 @@ use std::{
 use url::Url;
 
 use super::{
-    clients::{ClientAndProxy, Ingredients},
     error::NetError,
+    ingredients::{ClientAndProxy, Ingredients},
     proxies::proxy_authority,
 };
 use crate::platform::{BoundedProxySelector, ProxyAddress, ProxySelectorError};

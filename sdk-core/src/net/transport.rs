@@ -15,10 +15,11 @@ use zeroize::Zeroizing;
 use super::{
     awake::while_awake,
     cause::Way,
-    clients::{Clients, Connecting, Ingredients, Watch},
+    clients::Clients,
     encoding::{ACCEPTED, Body},
     error::{NetError, classify, classify_in_body},
     headers::texts,
+    ingredients::{Connecting, Ingredients, Watch},
     tls::client_config,
 };
 use crate::{

@@ -116,9 +116,9 @@ impl Platform {
         Self { trust: Some(trust), ..self }
     }
 
-    /// With the device's own proxy settings, which decide instead of the environment's variables. A proxy only passes on
-    /// what is encrypted for the host itself (CONNECT), so the host's pins hold. Plain HTTP goes to this machine alone,
-    /// without a proxy.
+    /// With the device's own proxy settings, which decide instead of the environment's variables. A proxy only passes
+    /// on what is encrypted for the host itself (CONNECT), so the host's pins hold. Plain HTTP goes to this machine
+    /// alone, without a proxy.
     #[must_use]
     pub fn with_proxy_selector(self, proxy_selector: Arc<dyn ProxySelector>) -> Self {
         Self { proxy_selector: Some(proxy_selector), ..self }

@@ -23,8 +23,9 @@ pub trait ProxySelector: Send + Sync + Debug {
     fn select(&self, server: &str) -> Result<Option<ProxyAddress>, ProxySelectorError>;
 }
 
-/// The address of a proxy, such as `http://proxy.example.com:8080` or `socks5h://[::1]:1080`: `http`, `https`, `socks4`,
-/// `socks4a`, `socks5` or `socks5h`. A user name and a password are percent-encoded in it. `Debug` does not show it.
+/// The address of a proxy, such as `http://proxy.example.com:8080` or `socks5h://[::1]:1080`: `http`, `https`,
+/// `socks4`, `socks4a`, `socks5` or `socks5h`. A user name and a password are percent-encoded in it. `Debug` does not
+/// show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyAddress(Secret);
 
