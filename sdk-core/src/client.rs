@@ -42,6 +42,7 @@ impl Moorline {
     /// Returns this process's view of the session. Changes made by other processes appear the next time the vault is
     /// read.
     pub fn state(&self) -> SessionState {
+        self.session.follow_vault();
         self.session.store.state()
     }
 
@@ -59,11 +60,13 @@ impl Moorline {
 
     /// What is known about the session, or `None` if nobody is signed in.
     pub fn session_info(&self) -> Option<SessionInfo> {
+        self.session.follow_vault();
         self.session.store.info()
     }
 
     /// The latest ID token of the session, or `None` if nobody is signed in (or the vault is older than this SDK).
     pub fn id_token(&self) -> Option<IdToken> {
+        self.session.follow_vault();
         self.session.store.id_token()
     }
 

@@ -91,6 +91,11 @@ impl Session {
         Self::open_in(configuration, platform, patience, vault)
     }
 
+    /// Reads the vault if another process has changed it, and waits for that for a moment.
+    pub(crate) fn follow_vault(&self) {
+        self.store.follow(self.patience.first_reading);
+    }
+
     fn open_in(
         configuration: Configuration,
         platform: Platform,

@@ -97,6 +97,13 @@ impl AccountStore {
         }
     }
 
+    /// Reads the vault if it is another one than before, as [`load`](Self::load) does.
+    pub(crate) fn follow(self: &Arc<Self>, patience: Duration) {
+        if *self.loaded.borrow() && !self.vault.is_as_tried() {
+            self.load(patience);
+        }
+    }
+
     /// Waits until the vault was read for the first time, or could not be.
     pub(crate) async fn loaded(&self) {
         let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
@@ -142,8 +149,12 @@ impl AccountStore {
         memory.as_ref()?.session.id_token.clone().map(IdToken::new)
     }
 
-    /// The access token in memory, if it fits the request.
+    /// The access token in memory, if it fits the request and the vault is still the one that it was read from: another
+    /// process may have signed in another user.
     pub(crate) fn held(&self, request: &TokenRequest) -> Option<AccessToken> {
+        if !self.vault.is_as_read() {
+            return None;
+        }
         let now = self.clock.monotonic();
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
         let memory = memory.as_ref()?;

@@ -1,10 +1,13 @@
 //! The file operations that the vault is made of. Tests put a disk under it that is full, loses power or has no locks.
 
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt as _;
 use std::{
     fmt::Debug,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Read as _, Write as _},
     path::Path,
+    time::SystemTime,
 };
 
 use crate::private_files::{private_file, sync_folder};
@@ -23,6 +26,15 @@ pub(crate) trait Disk: Send + Sync + Debug {
     /// Replaces the contents of a file in place, without making it larger or smaller, durably. `bytes` are as long as
     /// the file.
     fn overwrite(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+
+    /// What shows that a file of this name is still the one that was read; `None` if there is none.
+    fn stamp(&self, path: &Path) -> io::Result<Option<Stamp>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(Stamp::of(&metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
 
     /// Makes the contents of a file durable. A file that is gone is not an error.
     fn sync(&self, path: &Path) -> io::Result<()>;
@@ -48,6 +60,26 @@ pub(crate) trait Disk: Send + Sync + Debug {
     /// [`io::ErrorKind::WouldBlock`] if another process holds it, [`io::ErrorKind::Unsupported`] where there are no
     /// locks.
     fn try_lock(&self, file: &File) -> io::Result<()>;
+}
+
+/// Differs between two files of one name, and after each change of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    #[cfg(unix)]
+    file: (u64, u64),
+    modified: Option<SystemTime>,
+    length: u64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            #[cfg(unix)]
+            file: (metadata.dev(), metadata.ino()),
+            modified: metadata.modified().ok(),
+            length: metadata.len(),
+        }
+    }
 }
 
 /// The system's own file operations.

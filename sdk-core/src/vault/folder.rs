@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::disk::Disk;
+use super::disk::{Disk, Stamp};
 use crate::private_files::{make_folder, private_file};
 
 /// The vault's folder.
@@ -60,6 +60,11 @@ impl Folder {
             }
         }
         Ok(Lock::Busy)
+    }
+
+    /// What shows that a file is still the one that was read; `None` if there is none.
+    pub(super) fn stamp(&self, name: &str) -> io::Result<Option<Stamp>> {
+        self.disk.stamp(&self.path.join(name))
     }
 
     /// Reads a whole file; `None` if there is none. A folder, a pipe or the like in its place reads as empty: it holds

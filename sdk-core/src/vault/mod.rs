@@ -61,6 +61,7 @@ pub(crate) use self::{
     lease::{Lease, SentBefore},
 };
 use self::{
+    disk::Stamp,
     folder::{Folder, Lock, LockFile},
     format::{KeyId, Kind},
     retired::{RetiredKeys, of_signer},
@@ -80,7 +81,21 @@ pub(crate) struct Vault {
     /// it.
     turn: Mutex<()>,
     memory: Mutex<Memory>,
+    /// Not in `memory`, which is held while the key store is asked.
+    seen: Mutex<Seen>,
 }
+
+/// Which file this process has read or written last: another one has to be read before memory counts.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    /// The last one that could be read; a vault without a file can.
+    read: Option<FileSeen>,
+    /// The last one that was tried.
+    tried: Option<FileSeen>,
+}
+
+/// A file's stamp; `None` if there was no file.
+type FileSeen = Option<Stamp>;
 
 impl Vault {
     /// The vault in this folder of this disk. Opens nothing yet.
@@ -91,6 +106,7 @@ impl Vault {
             retired_keys: RetiredKeys::default(),
             turn: Mutex::default(),
             memory: Mutex::default(),
+            seen: Mutex::default(),
         }
     }
 
@@ -180,6 +196,7 @@ impl Vault {
         self.write(slot, &snapshot.contents, |plain| {
             format::seal(Kind::Vault, id, &secret, revision, plain)
         })?;
+        self.saw(self.folder.stamp(FILE).ok(), true);
         memory.revision = revision;
         memory.key = Some((id, secret));
         memory.unused_key = None;
@@ -307,6 +324,22 @@ impl Vault {
         memory.readings
     }
 
+    /// Whether the vault is still the one that this process has read or written last: nobody else has changed,
+    /// replaced or deleted it. A folder that cannot be looked at for now changes nothing.
+    pub(crate) fn is_as_read(&self) -> bool {
+        self.is_still(|seen| seen.read)
+    }
+
+    /// The same, where a vault that could not be read counts, too: it is not worth another try.
+    pub(crate) fn is_as_tried(&self) -> bool {
+        self.is_still(|seen| seen.tried)
+    }
+
+    fn is_still(&self, which: impl FnOnce(Seen) -> Option<FileSeen>) -> bool {
+        let seen = which(*self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+        self.folder.stamp(FILE).map_or(true, |now| seen == Some(now))
+    }
+
     /// How often this process has read the vault. Every reading before this call has a lower place, or this one.
     pub(crate) fn readings(&self) -> u64 {
         self.memory().readings
@@ -371,6 +404,22 @@ impl Vault {
     }
 
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
+        // Before the reading: what changes meanwhile is another file.
+        let stamp = self.folder.stamp(FILE).ok();
+        let snapshot = self.open_file(memory);
+        self.saw(stamp, snapshot.is_ok());
+        snapshot
+    }
+
+    fn saw(&self, file: Option<FileSeen>, could_be_read: bool) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.tried = file;
+        if could_be_read {
+            seen.read = file;
+        }
+    }
+
+    fn open_file(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         memory.readings += 1;
         let Some(file) = self.folder.read(FILE)? else {
             self.key_store.ready()?;

@@ -38,6 +38,33 @@ async fn after_another_process_has_started_anew_nobody_sees_the_old_user() {
 }
 
 #[tokio::test]
+async fn a_token_in_memory_is_not_handed_out_once_the_vault_is_another_one() {
+    type Loss = fn(&Device);
+    let losses: [(&str, Loss); 4] = [
+        ("its key is gone", lose_the_key),
+        ("its folder is gone", |device| std::fs::remove_dir_all(device.folder()).unwrap()),
+        ("it is gone", |device| std::fs::remove_file(device.folder().join("vault.moorline")).unwrap()),
+        ("it is damaged", |device| std::fs::write(device.folder().join("vault.moorline"), [7; 500]).unwrap()),
+    ];
+    for (loss, lose) in losses {
+        let device = Device::new().await;
+        let long_lived = device.signed_in().await;
+        let old = long_lived.access_token(any()).await.unwrap();
+        lose(&device);
+        device.provider.state().claims = serde_json::json!({ "sub": "eve" });
+        device.sign_in(&device.process()).await.unwrap();
+        long_lived.follow_vault();
+        let SessionState::SignedIn(user) = long_lived.state() else {
+            panic!("{loss}: {:?}", long_lived.state())
+        };
+        assert_eq!(user.subject, "eve", "{loss}");
+        let token = long_lived.access_token(any()).await.unwrap();
+        assert_ne!(token.secret(), old.secret(), "{loss}");
+        assert_eq!(token.secret(), device.process().access_token(any()).await.unwrap().secret(), "{loss}");
+    }
+}
+
+#[tokio::test]
 async fn after_another_process_has_signed_out_of_a_lost_vault_the_old_user_is_gone() {
     let device = Device::new().await;
     let long_lived = device.signed_in().await;
