@@ -185,10 +185,11 @@ impl TokenRequest {
 }
 
 /// The validity that can be had of tokens with this whole lifetime. If all tokens of the provider are shorter than the
-/// caller wants, a token is refreshed at half its lifetime, and not at each call.
+/// caller wants, a token is refreshed at half its lifetime, and not at each call. (A token that lives just as long as
+/// it has to is too short: it has aged when it comes.)
 fn attainable(min_validity: Duration, lifetime: Option<Duration>) -> Duration {
     match lifetime {
-        Some(lifetime) if min_validity > lifetime.saturating_sub(lifetime / 10) => lifetime / 2,
+        Some(lifetime) if min_validity >= lifetime => lifetime / 2,
         _ => min_validity,
     }
 }
