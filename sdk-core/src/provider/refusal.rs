@@ -17,6 +17,14 @@ pub(super) fn is_error_status(status: StatusCode) -> bool {
     status.is_success() || matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
 }
 
+/// Whether an error says of the grant, with a status of the provider's own (404, 410, 422), that it is of no use: no
+/// gateway has this code. Like any other code of a provider's own, it needs a second one later.
+pub(super) fn is_about_the_grant(code: &str, status: StatusCode) -> bool {
+    code == INVALID_GRANT && status.is_client_error()
+}
+
+pub(super) const INVALID_GRANT: &str = "invalid_grant";
+
 /// Whether an error of this code asks to come back later.
 pub(crate) fn asks_to_retry(code: &str) -> bool {
     matches!(code, "server_error" | "slow_down" | "temporarily_unavailable")

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::refusal::{asks_to_retry, is_error_status, is_protocol_error};
+use super::refusal::{INVALID_GRANT, asks_to_retry, is_about_the_grant, is_error_status, is_protocol_error};
 use crate::{
     dpop::{TokenType, refuses_proof},
     error::Error,
@@ -104,7 +104,9 @@ impl TokenResponse {
             Some(refusal) if refusal.is_of_the_protocol() => Self::Refused(refusal),
             // It is about the proof, whatever it says beside that.
             Some(_) if refuses_proof(response) => Self::unclear("the proof was refused", None),
-            Some(refusal) if is_error_status(status) => Self::Refused(refusal),
+            Some(refusal) if is_error_status(status) || is_about_the_grant(&refusal.code, status) => {
+                Self::Refused(refusal)
+            }
             Some(_) => Self::unclear("the error is a gateway's, not OAuth's", None),
             None => Self::Unclear {
                 why: "the response is neither tokens nor an OAuth error",
@@ -130,7 +132,7 @@ pub(crate) fn read_refusal(response: &Response, sent: &[&Secret]) -> Option<Refu
     Some(Refusal {
         code: redact(code, sent),
         description: redact(description.unwrap_or_default(), sent),
-        of_the_grant: code == INVALID_GRANT,
+        of_the_grant: code == INVALID_GRANT && is_protocol_error(code, response.status),
         of_the_protocol: is_protocol_error(code, response.status),
     })
 }
@@ -261,7 +263,6 @@ pub(super) fn seconds(value: &Value) -> Option<Duration> {
 const CODE_NAMES: [&str; 3] = ["error_code", "errorCode", "code"];
 /// Where the text for a developer may be.
 const DESCRIPTION_NAMES: [&str; 3] = ["error_description", "description", "message"];
-const INVALID_GRANT: &str = "invalid_grant";
 /// How long to wait after a 429 that does not say: ten seconds.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(10);
 /// Longer tokens cannot travel in a header.

@@ -108,9 +108,20 @@ fn only_a_parsed_client_error_is_a_refusal() {
         (403, ""),
         (403, r#"{"error":"Forbidden"}"#),
         (404, r#"{"error":"Not Found"}"#),
-        (404, r#"{"error":"invalid_grant"}"#),
+        (404, r#"{"error":"access_denied"}"#),
+        (404, r#"{"message":"invalid_grant"}"#),
     ] {
         assert!(matches!(read(status, body), TokenResponse::Unclear { .. }), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_refusal_of_the_grant_with_a_status_of_the_providers_own_needs_a_second_one() {
+    for status in [404, 409, 410, 422] {
+        for body in [r#"{"error":"invalid_grant"}"#, r#"{"code":"invalid_grant","status":404}"#] {
+            let TokenResponse::Refused(refusal) = read(status, body) else { panic!("{status} {body}") };
+            assert!(!refusal.is_of_the_protocol() && !refusal.is_invalid_grant(), "{status} {body}");
+        }
     }
 }
 
