@@ -88,6 +88,7 @@ impl Failure {
         match self {
             Self::TimedOut(_) | Self::CodeNotEntered(_) => "timed_out",
             Self::Interrupted(_) => "interrupted",
+            Self::Sdk(error @ Error::StepUpRequired(_)) => error.code(),
             _ => self.exit().name(),
         }
     }

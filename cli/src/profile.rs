@@ -75,8 +75,10 @@ impl Profile {
         if text.trim_ascii().is_empty() {
             return Err(Failure::DamagedProfile { file, why: "it is empty".to_owned() });
         }
-        let settings = serde_json::from_slice(&text);
-        settings.map(Some).map_err(|error| Failure::DamagedProfile { file, why: error.to_string() })
+        let read = serde_json::from_slice::<serde_json::Map<_, _>>(&text)
+            .map_err(|error| format!("it is not a JSON object (line {})", error.line()))
+            .and_then(|object| serde_json::from_value(object.into()).map_err(|error| error.to_string()));
+        read.map(Some).map_err(|why| Failure::DamagedProfile { file, why })
     }
 
     /// The file of the settings as it is.

@@ -55,7 +55,7 @@ pub enum Error {
     NeedsReauth(ReauthReason),
     /// An API asks more of the user than this session has. The session is unchanged, and the request had no effect.
     /// Start a sign-in with [`SignInOptions::step_up`](crate::SignInOptions::step_up), then repeat the call once.
-    #[error("the API asks for more: {0}. Sign in once more to answer it")]
+    #[error("more is asked for than the session has: {0}. Sign in once more to get it")]
     StepUpRequired(StepUp),
     /// The vault, its key store or the [signer](crate::Signer) cannot be used at present. The session is unchanged.
     #[error("the secure storage is not available: {0}")]

@@ -33,9 +33,7 @@ pub(crate) async fn wind_down(
     let finished = match tokio::time::timeout(NOTICEABLE, &mut finishing).await {
         Ok(finished) => finished,
         Err(_) => {
-            context
-                .output
-                .hint("Waiting for the provider's answer, so that nothing is lost. Ctrl-C ends at once.");
+            context.output.hint("Finishing what is under way, so that nothing is lost. Ctrl-C ends at once.");
             finishing.await
         }
     };

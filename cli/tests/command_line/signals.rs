@@ -30,7 +30,7 @@ fn a_refresh_that_is_interrupted_stores_its_answer() {
         let child = refreshing(&idp, &desk);
         let mut child = Watched::new(child);
         signal(child.id, name);
-        child.hears("Waiting for the provider's answer");
+        child.hears("Finishing what is under way");
         idp.release();
         let said = child.end();
         assert_eq!((said.code, said.out.as_str()), (code, ""), "{}", said.err);
@@ -46,7 +46,7 @@ fn a_second_signal_ends_at_once() {
     let desk = idp.signed_in();
     let mut child = Watched::new(refreshing(&idp, &desk));
     signal(child.id, "TERM");
-    child.hears("Waiting for the provider's answer");
+    child.hears("Finishing what is under way");
     signal(child.id, "INT");
     assert_eq!(child.end().code, 130, "the answer is still held");
     idp.release();
@@ -61,7 +61,7 @@ fn a_sign_in_that_is_interrupted_during_the_exchange_is_finished() {
     browse(&idp.callback(&waiting));
     idp.wait_for("/token", 1);
     signal(waiting.id(), "INT");
-    waiting.hears("Waiting for the provider's answer");
+    waiting.hears("Finishing what is under way");
     idp.release();
     let said = waiting.end();
     assert_eq!(said.code, 130, "{}", said.err);

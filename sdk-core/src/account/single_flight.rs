@@ -100,22 +100,22 @@ fn join<S: TokenSource>(source: &Arc<S>, request: &TokenRequest) -> Result<(Flig
     *flight = Some(ours.clone());
     // If the work cannot be started, it is dropped, and so ends the flight.
     drop(flight);
-    let landing = Landing { source: source.clone(), publish };
+    let publication = Publication { source: source.clone(), publish };
     let request = request.clone();
     source.detach(async move {
-        let outcome = landing.source.refresh(&request).await;
-        landing.publish(outcome);
+        let outcome = publication.source.refresh(&request).await;
+        publication.publish(outcome);
     })?;
     Ok((ours, true))
 }
 
 /// Ends the flight, also if it panics.
-struct Landing<S: TokenSource> {
+struct Publication<S: TokenSource> {
     source: Arc<S>,
     publish: watch::Sender<Option<Outcome>>,
 }
 
-impl<S: TokenSource> Landing<S> {
+impl<S: TokenSource> Publication<S> {
     /// A caller that comes later uses what this flight has left, or starts a new one.
     fn publish(self, outcome: Outcome) {
         let mut flight = self.source.flight().0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,7 +124,7 @@ impl<S: TokenSource> Landing<S> {
     }
 }
 
-impl<S: TokenSource> Drop for Landing<S> {
+impl<S: TokenSource> Drop for Publication<S> {
     fn drop(&mut self) {
         let mut flight = self.source.flight().0.lock().unwrap_or_else(PoisonError::into_inner);
         // Not a flight that started since.

@@ -52,7 +52,7 @@ impl LoopbackReceiver {
                     bound => bound,
                 };
                 let bound = listener.and_then(|listener| Ok((listener.local_addr()?, listener)));
-                let (address, listener) = bound.map_err(|error| no_port(&error))?;
+                let (address, listener) = bound.map_err(|error| no_port(port, &error))?;
                 Ok(Self { redirect_uri: format!("http://{address}{PATH}"), listener, second: None })
             })
             .await
@@ -77,7 +77,7 @@ impl LoopbackReceiver {
                         _ => break,
                     }
                 }
-                let (port, listener, second) = outcome.map_err(|error| no_port(&error))?;
+                let (port, listener, second) = outcome.map_err(|error| no_port(port, &error))?;
                 Ok(Self { redirect_uri: format!("http://localhost:{port}{PATH}"), listener, second })
             })
             .await
@@ -135,8 +135,12 @@ async fn bind_both(port: u16) -> std::io::Result<(u16, TcpListener, Option<TcpLi
     }
 }
 
-fn no_port(error: &std::io::Error) -> Error {
-    Error::Misconfigured(format!("no loopback port can be listened on: {error}"))
+fn no_port(wanted: u16, error: &std::io::Error) -> Error {
+    Error::Misconfigured(match (wanted, error.kind()) {
+        (0, _) => format!("no loopback port can be listened on: {error}"),
+        (_, ErrorKind::AddrInUse) => format!("the loopback port {wanted} is in use by another program"),
+        _ => format!("the loopback port {wanted} cannot be listened on: {error}"),
+    })
 }
 
 /// A connection to either listener.

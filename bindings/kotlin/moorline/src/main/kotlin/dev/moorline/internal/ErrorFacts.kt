@@ -20,7 +20,7 @@ internal fun stepUpFacts(stepUp: StepUp): ErrorFacts {
         stepUp.maxAge?.let { "max_age ${it.inWholeSeconds}" },
         stepUp.scope.takeIf { it.isNotEmpty() }?.joinToString(" ", "scope "),
     )
-    val message = "the API asks for more: ${asked.joinToString()}. Sign in once more to answer it"
+    val message = "more is asked for than the session has: ${asked.joinToString()}. Sign in once more to get it"
     return ErrorFacts("step_up_required", Retry.Never, false, message)
 }
 
