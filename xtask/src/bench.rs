@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: builds the server and the benchmark for release, then gives the terminal to the benchmark.
 
+mod bindings;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,8 +16,8 @@ use crate::workspace::Workspace;
 /// Prints refreshes a second, p50 and p99, and the server's CPU time a refresh at 1, 16 and 64 clients, beside the
 /// machine's own time for one RS256-2048 signature and one fsync: bearer and DPoP-bound sessions, on kept and on new
 /// connections, at a server on the defaults of `serve`. Then what the SDK costs, beside the same work without it and
-/// beside its goals; its CPU time for a refresh and its memory; and the bindings' library by crate. Everything runs
-/// on this machine. Close other programs first: the figures are only as quiet as the machine.
+/// beside its goals; its CPU time for a refresh and its memory; what the libraries for Kotlin and Swift cost; and the
+/// native library by crate. Everything runs on this machine. Close other programs first: the figures are only as quiet as the machine.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -25,6 +27,9 @@ pub(crate) struct Options {
     /// How long each point is measured, in seconds [default: the benchmark's own].
     #[arg(long, value_name = "N")]
     seconds: Option<f64>,
+    /// Leave out the libraries for Kotlin and Swift, which Maven and SwiftPM build first.
+    #[arg(long)]
+    no_bindings: bool,
 }
 
 /// Runs the benchmark; its exit code is the command's.
@@ -51,10 +56,15 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         bail!("the build failed: see the errors above");
     }
     let release = workspace.target().join("release");
+    let bindings = if options.no_bindings { None } else { Some(bindings::measure(workspace, ui)?) };
+    ui.heading("bench", "the server and the SDK");
     let mut bench = workspace.command(release.join("bench"));
     bench.env("MOORLINE_SERVER_BIN", release.join("moorline-server"));
     if cfg!(target_os = "linux") {
         bench.arg("--library").arg(release.join("libmoorline_ffi.so"));
+    }
+    if let Some(file) = bindings {
+        bench.arg("--bindings").arg(file);
     }
     if let Some(file) = &options.json {
         // The benchmark runs in the repository's folder; the file name is relative to the caller's folder.

@@ -1,6 +1,6 @@
 //! A `moorline-server dev` for the tests of another language: started, waited for, stopped whatever happens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
@@ -25,9 +25,14 @@ pub(crate) struct DevServer {
 impl DevServer {
     /// Starts a server on a free port, with a new folder of its own, and waits until it serves.
     pub(crate) fn start(workspace: &Workspace) -> Result<Self> {
+        Self::of_program(workspace, &workspace.program("moorline-server"))
+    }
+
+    /// The same, of another build of the server.
+    pub(crate) fn of_program(workspace: &Workspace, program: &Path) -> Result<Self> {
         let folder = Scratch::new("dev")?;
         let (reader, writer) = std::io::pipe()?;
-        let mut command = workspace.command(workspace.program("moorline-server"));
+        let mut command = workspace.command(program);
         // A suite signs in more often than a person may.
         command.args(["dev", "--limits", "off", "--port", "0", "--dir"]).arg(folder.folder("server")?);
         command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);

@@ -1,11 +1,11 @@
 //! `cargo xtask test`: sets up what is missing, runs every check and every test, and tells all of it at the end.
 
 mod browser;
-mod kotlin;
+pub(crate) mod kotlin;
 mod links;
 mod mobile;
 mod rust;
-mod swift;
+pub(crate) mod swift;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,6 +2,8 @@
 
 mod versions;
 
+use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -10,6 +12,7 @@ use crate::bindings::{generate_kotlin, native_library};
 use crate::counts;
 use crate::dev_server::DevServer;
 use crate::install;
+use crate::process::Log;
 use crate::report::{Report, Step};
 use crate::workspace::Workspace;
 
@@ -23,18 +26,31 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 }
 
 fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
+    let library = native_library(workspace)?;
+    let native = library.parent().context("a file is in a folder")?;
+    let mut maven = maven(workspace, &mut step.log, native)?;
+    let server = DevServer::start(workspace)?;
+    step.note(&format!("a server of its own: {}", server.issuer()));
+    maven.arg("test");
+    maven.env("MOORLINE_DEV_JSON", server.description());
+    let finished = step.log.run(maven, TESTING)?;
+    step.counts = counts::of_surefire(&finished.output);
+    finished.require()?;
+    ensure!(step.counts.ran() > 0, "no test ran");
+    Ok(())
+}
+
+/// Maven on the modules, with all that they need set up; the goals are still missing. The native library is in the
+/// folder `native`.
+pub(crate) fn maven(workspace: &Workspace, log: &mut Log, native: &Path) -> Result<Command> {
     let sources = workspace.root().join("bindings/kotlin");
     versions::check(&sources)?;
-    install::java(workspace, &mut step.log)?;
-    let android = install::android(workspace, &mut step.log, &versions::catalog(&sources)?)?;
+    install::java(workspace, log)?;
+    let android = install::android(workspace, log, &versions::catalog(&sources)?)?;
     // In the target folder: an IDE that has the project open is not disturbed.
     let build = workspace.target().join("kotlin");
     let generated = build.join("generated-sources").join("uniffi");
-    generate_kotlin(workspace, &mut step.log, &generated)?;
-    let library = native_library(workspace)?;
-    let server = DevServer::start(workspace)?;
-    step.note(&format!("a server of its own: {}", server.issuer()));
-
+    generate_kotlin(workspace, log, &generated)?;
     let mut maven = workspace.command("mvn");
     maven.args([
         "--batch-mode",
@@ -43,18 +59,11 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
         "--file",
         "bindings/kotlin/pom.xml",
     ]);
-    let native = library.parent().context("a file is in a folder")?;
     maven.arg(format!("-Dmoorline.build.dir={}", build.display()));
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
     maven.arg(format!("-Dmoorline.aar.dir={}", android.display()));
-    maven.arg("test");
-    maven.env("MOORLINE_DEV_JSON", server.description());
     maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
     maven.env("MOORLINE_TESTKIT_BIN", workspace.program("moorline-testkit"));
-    let finished = step.log.run(maven, TESTING)?;
-    step.counts = counts::of_surefire(&finished.output);
-    finished.require()?;
-    ensure!(step.counts.ran() > 0, "no test ran");
-    Ok(())
+    Ok(maven)
 }

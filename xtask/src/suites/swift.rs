@@ -10,6 +10,7 @@ use crate::bindings::generate_swift;
 use crate::counts;
 use crate::dev_server::DevServer;
 use crate::install;
+use crate::process::Log;
 use crate::report::{Report, Step};
 use crate::workspace::Workspace;
 
@@ -98,7 +99,11 @@ fn package(workspace: &Workspace, step: &mut Step) -> Result<()> {
 /// Compiles what is for Apple's platforms, in Swift 6 mode, against the stubs under `Tests/Stubs`, and runs its tests.
 fn apple(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut swift = swift(workspace, &[workspace.target()]);
-    swift.args(["swift", "test"]).args(build_arguments(workspace, "swift-apple"));
+    swift.args(["swift", "test"]).args(build_arguments(
+        workspace,
+        "swift-apple",
+        &workspace.target().join("debug"),
+    ));
     swift.env("SWIFT_ENV", STUBS);
     let finished = step.log.run(swift, TESTING)?;
     step.counts = counts::of_swift_test(&finished.output);
@@ -157,8 +162,7 @@ fn triple(workspace: &Workspace) -> Result<String> {
 const STUBS: &str = "MOORLINE_APPLE_STUBS=1";
 
 /// For `swift build` and `swift test`: a folder of their own, and the native library.
-fn build_arguments(workspace: &Workspace, folder: &str) -> Vec<String> {
-    let native = workspace.target().join("debug");
+fn build_arguments(workspace: &Workspace, folder: &str, native: &Path) -> Vec<String> {
     let linker = [format!("-L{}", native.display()), "-rpath".into(), native.display().to_string()];
     let scratch = workspace.target().join(folder).display().to_string();
     let linker = linker.into_iter().flat_map(|argument| ["-Xlinker".to_owned(), argument]);
@@ -182,7 +186,11 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     step.note(&format!("a server of its own: {}", server.issuer()));
 
     let mut swift = swift(workspace, &[workspace.target(), &server.folder()]);
-    swift.args(["swift", "test"]).args(build_arguments(workspace, "swift"));
+    swift.args(["swift", "test"]).args(build_arguments(
+        workspace,
+        "swift",
+        &workspace.target().join("debug"),
+    ));
     swift.env(
         "SWIFT_ENV",
         format!(
@@ -197,4 +205,17 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     finished.require()?;
     ensure!(step.counts.ran() > 0, "no test ran");
     Ok(())
+}
+
+/// The package's benchmark, compiled for release over the native library in the folder `native`. It writes its figures
+/// to `file`, which is in the target folder.
+pub(crate) fn benchmark(workspace: &Workspace, log: &mut Log, native: &Path, file: &Path) -> Result<Command> {
+    install::swift(workspace, log)?;
+    generate_swift(workspace, log)?;
+    let mut swift = swift(workspace, &[workspace.target()]);
+    swift.args(["swift", "test", "--configuration", "release", "--filter", "Benchmark"]);
+    swift.args(["-Xswiftc", "-DMOORLINE_BENCH", "-Xswiftc", "-enable-testing"]);
+    swift.args(build_arguments(workspace, "swift-bench", native));
+    swift.env("SWIFT_ENV", format!("MOORLINE_BENCH_FILE={}", file.display()));
+    Ok(swift)
 }

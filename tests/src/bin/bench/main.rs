@@ -2,6 +2,7 @@
 //! what the SDK costs, beside the same work without it; and how large it is.
 
 mod bare;
+mod bindings;
 mod library;
 mod load;
 mod machine;
@@ -19,6 +20,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
 use moorline_tests::Server;
 
+use crate::bindings::Bindings;
 use crate::library::Library;
 use crate::load::{Connection, Load};
 use crate::memory::Memory;
@@ -40,6 +42,9 @@ struct Arguments {
     /// The library that Kotlin and Swift call, built for release: also say what it is made of.
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
+    /// What the libraries for Kotlin and Swift have measured: print that as well.
+    #[arg(long, value_name = "FILE")]
+    bindings: Option<PathBuf>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -58,6 +63,7 @@ async fn main() -> Result<()> {
         moorline_tests::can_be_written(file)?;
     }
     let library = arguments.library.as_deref().map(Library::read).transpose()?;
+    let bindings = arguments.bindings.as_deref().map(Bindings::read).transpose()?;
     let mut server = Server::start()?;
     let most = CLIENTS.into_iter().max().unwrap_or_default();
     eprintln!("signing in {most} sessions of each kind …");
@@ -91,6 +97,10 @@ async fn main() -> Result<()> {
     report.print();
     figures.print();
     memory.print();
+    if let Some(bindings) = bindings {
+        bindings.print();
+        report.bindings(bindings.goals());
+    }
     if let Some(library) = library {
         library.print();
         report.library(library);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::bindings::Goal;
 use crate::library::Library;
 use crate::load::Outcome;
 use crate::machine;
@@ -29,6 +30,8 @@ pub(crate) struct Report {
     sdk: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sdk_memory: Option<Memory>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    bindings: Vec<Goal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     library: Option<Library>,
     #[serde(skip)]
@@ -97,6 +100,7 @@ impl Report {
             serve: Vec::new(),
             sdk: None,
             sdk_memory: None,
+            bindings: Vec::new(),
             library: None,
             signatures: Vec::new(),
         }
@@ -138,6 +142,11 @@ impl Report {
     pub(crate) fn sdk(&mut self, figures: serde_json::Value, memory: Memory) {
         self.sdk = Some(figures);
         self.sdk_memory = Some(memory);
+    }
+
+    /// What the libraries for Kotlin and Swift cost.
+    pub(crate) fn bindings(&mut self, goals: Vec<Goal>) {
+        self.bindings = goals;
     }
 
     /// What an app's download holds of it.

@@ -27,18 +27,11 @@ class RealServerTest {
 
     private val server = DevServer.running()
 
-    private fun client(): OkHttpClient.Builder {
-        val trusted = HandshakeCertificates.Builder()
-            .addTrustedCertificate(server.certificateAuthority.decodeCertificatePem())
-            .build()
-        return OkHttpClient.Builder().sslSocketFactory(trusted.sslSocketFactory(), trusted.trustManager)
-    }
-
     @Test
     fun `a note is added and listed with bound tokens, and not after a sign-out`() = waiting {
         server.pinned(Platform(folder, MapKeyStore())).use { moorline ->
             moorline.finishSignIn(server.browse(moorline.startSignIn().url))
-            val client = client().moorline(moorline).build()
+            val client = server.trusting().moorline(moorline).build()
             val notes = Request.Builder().url("${server.api}/notes")
             val title = "from OkHttp ${UUID.randomUUID()}"
             val body = """{"title":"$title","body":"hello"}""".toRequestBody("application/json".toMediaType())
@@ -55,4 +48,12 @@ class RealServerTest {
             assertFailsWith<MoorlineIOException> { client.newCall(signedOut).execute() }
         }
     }
+}
+
+/** A client that trusts the server's own authority. */
+internal fun DevServer.trusting(): OkHttpClient.Builder {
+    val trusted = HandshakeCertificates.Builder()
+        .addTrustedCertificate(certificateAuthority.decodeCertificatePem())
+        .build()
+    return OkHttpClient.Builder().sslSocketFactory(trusted.sslSocketFactory(), trusted.trustManager)
 }
