@@ -28,6 +28,7 @@
 mod answers;
 mod attempts;
 mod change;
+mod changes;
 mod contents;
 mod disk;
 mod error;
@@ -51,6 +52,7 @@ pub(crate) use self::{
 };
 pub(crate) use self::{
     change::{Begun, Change, Snapshot, Updated, WhenLost},
+    changes::{Seen, one_name},
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
         TokenRefusal,
@@ -60,6 +62,8 @@ pub(crate) use self::{
     format::{Opened, VERSION as FORMAT},
     lease::{Lease, SentBefore},
 };
+use tokio::sync::watch;
+
 use self::{
     folder::{Folder, Lock, LockFile},
     format::{KeyId, Kind},
@@ -80,12 +84,15 @@ pub(crate) struct Vault {
     /// it.
     turn: Mutex<()>,
     memory: Mutex<Memory>,
+    /// What this process has seen of the vault last, through any object.
+    seen: Arc<watch::Sender<Seen>>,
 }
 
 impl Vault {
     /// The vault in this folder of this disk. Opens nothing yet.
     pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>, disk: Arc<dyn Disk>) -> Self {
         Self {
+            seen: changes::of(&directory),
             folder: Folder::new(directory, disk),
             key_store: BoundedKeyStore::new(key_store, KEY_STORE_LIMIT),
             retired_keys: RetiredKeys::default(),
@@ -102,6 +109,11 @@ impl Vault {
     /// The same, with keys of sessions in this signer.
     pub(crate) fn with_signer(self, signer: BoundedSigner) -> Self {
         Self { retired_keys: RetiredKeys::of(signer), ..self }
+    }
+
+    /// Reports each change of the vault that this process makes or notices, through any object.
+    pub(crate) fn changes(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
     }
 
     /// Reads the vault; it is empty if there is no file yet.
@@ -183,6 +195,7 @@ impl Vault {
         memory.revision = revision;
         memory.key = Some((id, secret));
         memory.unused_key = None;
+        self.note(Some(revision));
         self.tidy(&alone, &snapshot.contents);
         let retired = if snapshot.key_id.is_none() { self.retired_keys(id) } else { Vec::new() };
         // The key store may be slow, and nobody has to wait for this.
@@ -371,6 +384,17 @@ impl Vault {
     }
 
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
+        let opened = self.open_file(memory);
+        self.note(opened.as_ref().ok().map(|snapshot| snapshot.revision));
+        opened
+    }
+
+    /// Reports the revision that was read or written, or `None` for a vault that could not be read.
+    fn note(&self, revision: Option<u64>) {
+        self.seen.send_if_modified(|seen| seen.note(revision));
+    }
+
+    fn open_file(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         memory.readings += 1;
         let Some(file) = self.folder.read(FILE)? else {
             self.key_store.ready()?;
