@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use moorline::{Configuration, Error, Moorline};
+use moorline::{Clock as _, Configuration, Error, Moorline, SystemClock};
 
 use crate::{
     AccessToken, AccessTokenOptions, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
@@ -243,13 +243,14 @@ impl Client {
         self.configuration.may_receive_tokens_at(url)
     }
 
-    /// Checks the pins of a host against a server's chain (in DER, its own certificate first) that the app's HTTP client
-    /// has verified.
+    /// Checks the pins of a host against a server's chain (in DER, its own certificate first) that the app's HTTP
+    /// client has verified.
     ///
     /// # Errors
-    /// Those of [`Moorline::check_pins`], and as for [`states`](Self::states).
+    /// [`PinMismatch`](crate::ErrorKind::PinMismatch), also once the client was released.
     pub fn check_pins(&self, host: &str, chain_der: Vec<Vec<u8>>) -> Result<(), ClientError> {
-        self.moorline()?.check_pins(host, &chain_der).map_err(|error| self.error(error))
+        let now = SystemClock.wall();
+        self.configuration.check_pins(host, &chain_der, now).map_err(|error| self.error(error))
     }
 
     /// Takes in the `DPoP-Nonce` of a response from this URL.

@@ -242,17 +242,6 @@ impl Moorline {
         self.session.api.learn_nonce(url, nonce)
     }
 
-    /// Checks the pins of `host`, for an HTTP client of the app's own: call it for each new connection, before anything
-    /// is sent, with the certificates of the server in DER, its own first. Pins come on top of trust: the client has
-    /// verified the chain and the host's name already. A host without pins, or whose pins have expired, passes with any
-    /// chain, also an empty one. ([`send`](Self::send) does this by itself.)
-    ///
-    /// # Errors
-    /// [`Error::PinMismatch`] if the chain does not run through a pinned key.
-    pub fn check_pins(&self, host: &str, chain_der: &[Vec<u8>]) -> Result<(), Error> {
-        self.configuration().check_pins(host, chain_der, self.session.store.clock().wall())
-    }
-
     /// What a response of an API asks of the user, for an HTTP client of the app's own: the response's status and the
     /// values of its `WWW-Authenticate` fields. `None` if it asks for nothing that a sign-in can answer.
     /// ([`send`](Self::send) does this by itself, and returns [`Error::StepUpRequired`].)

@@ -154,9 +154,14 @@ impl fmt::Debug for PinningVerifier {
 }
 
 impl Configuration {
-    /// Checks the pins of `host` against a chain that another TLS library has verified already. See
-    /// [`Moorline::check_pins`](crate::Moorline::check_pins).
-    pub(crate) fn check_pins(&self, host: &str, chain_der: &[Vec<u8>], now: SystemTime) -> Result<(), Error> {
+    /// Checks the pins of `host` at the time `now`, for an HTTP client of the app's own: call it for each new
+    /// connection, before anything is sent, with the certificates of the server in DER, its own first. Pins come on top
+    /// of trust: the client has verified the chain and the host's name already. A host without pins, or whose pins have
+    /// expired, passes with any chain, also an empty one. ([`Moorline::send`](crate::Moorline::send) does this itself.)
+    ///
+    /// # Errors
+    /// [`Error::PinMismatch`] if the chain does not run through a pinned key.
+    pub fn check_pins(&self, host: &str, chain_der: &[Vec<u8>], now: SystemTime) -> Result<(), Error> {
         let pins = Pins {
             sets: self.pins().to_vec(),
             extra_roots: self.extra_roots().to_vec(),
