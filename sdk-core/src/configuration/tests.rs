@@ -331,6 +331,7 @@ mod pins_of_another_client {
         let (leaf, thief) = (ca.leaf(), other.leaf());
         let configuration = configuration(&ca.pin()).build().unwrap();
         let mismatch = Err(Error::PinMismatch(HOST.to_owned()));
+        assert_eq!(configuration.check_pins("LocalHost.", &[], now()), mismatch);
         for chain in [
             chain(&thief, &[&other]),
             chain(&thief, &[&other, &ca]),

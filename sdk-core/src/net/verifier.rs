@@ -155,9 +155,10 @@ impl fmt::Debug for PinningVerifier {
 
 impl Configuration {
     /// Checks the pins of `host` at the time `now`, for an HTTP client of the app's own: call it for each new
-    /// connection, before anything is sent, with the certificates of the server in DER, its own first. Pins come on top
-    /// of trust: the client has verified the chain and the host's name already. A host without pins, or whose pins have
-    /// expired, passes with any chain, also an empty one. ([`Moorline::send`](crate::Moorline::send) does this itself.)
+    /// connection, before anything is sent, with the certificates of the server in DER, its own first. Pins come on
+    /// top of trust: the client has verified the chain and the host's name already. A host without pins, or whose pins
+    /// have expired, passes with any chain, also an empty one. ([`Moorline::send`](crate::Moorline::send) does this
+    /// itself.)
     ///
     /// # Errors
     /// [`Error::PinMismatch`] if the chain does not run through a pinned key.
@@ -174,14 +175,12 @@ impl Configuration {
             Err(_) => host.to_owned(),
         };
         let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-        if pins.in_force(&host, now).is_none() {
-            return Ok(());
-        }
+        let Some(in_force) = pins.in_force(&host, now) else { return Ok(()) };
         let chain: Vec<_> = chain_der.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
         // A chain that cannot be read proves no pinned key, and neither does a missing one.
         match chain.split_first() {
             Some((leaf, rest)) if pins.check(leaf, rest, &host, now).is_ok() => Ok(()),
-            _ => Err(Error::PinMismatch(host)),
+            _ => Err(Error::PinMismatch(in_force.host().to_owned())),
         }
     }
 }
