@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use moorline::Error;
+use moorline::{AccountLists, Error};
+use tokio::sync::Mutex;
 
 use crate::{
     Cancellation, Client, ClientConfiguration, ClientError, ClientPlatform, SessionState, SignOutOptions,
@@ -25,6 +26,33 @@ pub struct AccountInfo {
     pub user: Option<User>,
     /// Its state in the vault.
     pub state: SessionState,
+}
+
+/// The list of the accounts, and then each change of it. Mirrors [`moorline::AccountLists`].
+#[derive(Debug, uniffi::Object)]
+pub struct AccountWatch {
+    lists: Mutex<AccountLists>,
+    stopped: Arc<Cancellation>,
+}
+
+#[uniffi::export]
+impl AccountWatch {
+    /// Returns the current list at the first call, and then waits for another one. A slow reader gets the latest list
+    /// and may miss those between. Waits while the vault cannot be read. Returns `None` once this was stopped.
+    pub async fn next(&self) -> Option<Vec<AccountInfo>> {
+        tokio::select! {
+            biased;
+            () = self.stopped.cancelled() => None,
+            list = async { self.lists.lock().await.next().await } => {
+                Some(list.into_iter().map(Into::into).collect())
+            }
+        }
+    }
+
+    /// Ends the watch; a waiting [`next`](Self::next) returns `None`.
+    pub fn stop(&self) {
+        self.stopped.cancel();
+    }
 }
 
 #[uniffi::export]
@@ -57,6 +85,12 @@ impl Accounts {
     ) -> Result<Vec<AccountInfo>, ClientError> {
         let listed = self.run(cancellation, self.accounts.list()).await?;
         Ok(listed.into_iter().map(Into::into).collect())
+    }
+
+    /// The list, and then each change of it.
+    pub fn lists(&self) -> Arc<AccountWatch> {
+        let lists = Mutex::new(self.accounts.lists());
+        Arc::new(AccountWatch { lists, stopped: Cancellation::new() })
     }
 
     /// Opens an account: the same one twice is one session.

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use moorline::{Error, Moorline};
+use moorline::{Clock as _, Configuration, Error, Moorline, SystemClock};
 
 use crate::{
     AccessToken, AccessTokenOptions, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug, uniffi::Object)]
 pub struct Client {
     held: RwLock<Held>,
+    configuration: Configuration,
     released: Arc<Cancellation>,
     vocabulary: Vocabulary,
 }
@@ -236,6 +237,22 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, options).await).await
     }
 
+    /// Whether an access token may be sent to this URL. Text that is no absolute URL is no such place. Does not change
+    /// once the client was released.
+    pub fn may_receive_tokens(&self, url: &str) -> bool {
+        self.configuration.may_receive_tokens_at(url)
+    }
+
+    /// Checks the pins of a host against a server's chain (in DER, its own certificate first) that the app's HTTP
+    /// client has verified.
+    ///
+    /// # Errors
+    /// [`PinMismatch`](crate::ErrorKind::PinMismatch), also once the client was released.
+    pub fn check_pins(&self, host: &str, chain_der: Vec<Vec<u8>>) -> Result<(), ClientError> {
+        let now = SystemClock.wall();
+        self.configuration.check_pins(host, &chain_der, now).map_err(|error| self.error(error))
+    }
+
     /// Takes in the `DPoP-Nonce` of a response from this URL.
     ///
     /// # Errors
@@ -346,8 +363,9 @@ impl Client {
 
 impl Client {
     pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
+        let configuration = moorline.configuration().clone();
         let held = RwLock::new(Held::Open(moorline));
-        Arc::new(Self { held, released: Cancellation::new(), vocabulary })
+        Arc::new(Self { held, configuration, released: Cancellation::new(), vocabulary })
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {

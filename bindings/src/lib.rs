@@ -6,9 +6,9 @@
 //!
 //! Rules for everything exported:
 //!
-//! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`Cancellation`],
-//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`], [`AppTrust`],
-//!   [`AppProxySelector`] and [`AppLogger`].
+//! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`AccountWatch`],
+//!   [`Cancellation`], [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`],
+//!   [`AppTrust`], [`AppProxySelector`] and [`AppLogger`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
@@ -34,7 +34,7 @@ mod signer;
 mod step_up;
 mod trust;
 
-pub use accounts::{AccountInfo, Accounts};
+pub use accounts::{AccountInfo, AccountWatch, Accounts};
 pub use cancellation::Cancellation;
 pub use client::Client;
 pub use configuration::{ClientConfiguration, HostPins, Parameter};

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use tokio::sync::watch;
+
 use crate::{
     account::{SignOutOptions, SignOutOutcome},
     client::Moorline,
@@ -12,7 +14,7 @@ use crate::{
     session::{Session, vault_of},
     state::SessionState,
     user::User,
-    vault::{Account, AccountId, Change, StoredState, SystemDisk, Vault, VaultError, WhenLost},
+    vault::{Account, AccountId, Change, Seen, StoredState, SystemDisk, Vault, VaultError, WhenLost},
 };
 
 /// The accounts of one client at one issuer, all in one vault. Each is a [`Moorline`] of its own, with its own session
@@ -35,6 +37,36 @@ pub struct AccountInfo {
     pub user: Option<User>,
     /// Its state in the vault: never [`SigningIn`](SessionState::SigningIn) or [`Locked`](SessionState::Locked).
     pub state: SessionState,
+}
+
+/// The list of the accounts, and then each change of it.
+#[derive(Debug)]
+pub struct AccountLists {
+    inner: Arc<Inner>,
+    changes: watch::Receiver<Seen>,
+    shown: Option<Vec<AccountInfo>>,
+}
+
+impl AccountLists {
+    /// Returns the current list at the first call, and then waits for another one. A slow reader gets the latest list
+    /// and may miss those between. While the vault cannot be read, this waits. Dropping the future loses nothing.
+    pub async fn next(&mut self) -> Vec<AccountInfo> {
+        loop {
+            // Before the vault is read: a change that comes meanwhile is then seen below.
+            self.changes.borrow_and_update();
+            let inner = self.inner.clone();
+            match self.inner.executor.run(async move { inner.listed().await }).await {
+                Ok(list) if self.shown.as_ref() != Some(&list) => {
+                    self.shown = Some(list.clone());
+                    return list;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::debug!(%error, "the accounts cannot be listed at present"),
+            }
+            // The vault has the sender, and this has the vault, so it does not fail.
+            let _ = self.changes.changed().await;
+        }
+    }
 }
 
 struct Inner {
@@ -76,6 +108,13 @@ impl Accounts {
         self.inner.executor.run(async move { inner.list().await }).await
     }
 
+    /// The list as [`list`](Self::list) returns it, and then each change of it: a user signs in or out, or an account is
+    /// removed or needs a new sign-in. It sees what any object of this process changes. Changes made by other processes
+    /// appear the next time this process reads the vault. Sends nothing.
+    pub fn lists(&self) -> AccountLists {
+        AccountLists { inner: self.inner.clone(), changes: self.inner.vault.changes(), shown: None }
+    }
+
     /// Opens an account, as [`Moorline::new`] does: the same one twice is one session. A name that is not in the vault
     /// yet is a new account: sign in with it.
     ///
@@ -112,6 +151,10 @@ impl Inner {
             self.send_owed_later();
         }
         Ok(found.into_iter().filter_map(|(info, _)| info).collect())
+    }
+
+    async fn listed(&self) -> Result<Vec<AccountInfo>, Error> {
+        Ok(self.read(info).await?.into_iter().flatten().collect())
     }
 
     async fn remove(
@@ -209,6 +252,12 @@ fn is_empty(account: &Account) -> bool {
     matches!(account.state, StoredState::NeverSignedIn)
         && account.revocations.is_empty()
         && account.logins.is_empty()
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").field("vault", &self.vault).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Accounts {

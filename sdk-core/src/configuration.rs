@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustls_pki_types::{CertificateDer, pem::PemObject as _};
 use url::Url;
 
+pub(crate) use self::address::unambiguous_url;
 use self::address::{check_address, check_issuer, check_origin};
 pub(crate) use self::error::ConfigurationError;
 pub use self::pins::HostPins;
@@ -102,6 +103,13 @@ impl Configuration {
         self.check_address(url).is_ok()
             && (url.origin() == self.issuer_url.origin()
                 || self.api_origins.iter().any(|allowed| allowed.origin() == url.origin()))
+    }
+
+    /// The same for the text of a URL, as an HTTP client has it. `false` for text that is no absolute URL, and for a URL
+    /// whose host one client finds where another client does not: with a backslash or a percent sign in it, for
+    /// example.
+    pub fn may_receive_tokens_at(&self, url: &str) -> bool {
+        unambiguous_url(url).is_some_and(|url| self.may_receive_tokens(&url))
     }
 
     /// Whether `other` is about the same account of the same app at the same provider.

@@ -65,7 +65,7 @@ pub use account::decision;
 pub use account::{
     AccessToken, EndSessionRequest, IdToken, RevocationOutcome, SessionInfo, SignOutOptions, SignOutOutcome,
 };
-pub use accounts::{AccountInfo, Accounts};
+pub use accounts::{AccountInfo, AccountLists, Accounts};
 pub use api::{HttpRequest, HttpResponse, RequestHeaders};
 pub use authentication::Authentication;
 pub use client::Moorline;

@@ -23,7 +23,7 @@ use crate::{
     runtime::Executor,
     sign_in::{Polled, SignIn},
     user::User,
-    vault::{AccountId, Disk, SystemDisk, Vault},
+    vault::{AccountId, Disk, SystemDisk, Vault, one_name},
 };
 
 /// One account's session.
@@ -55,7 +55,7 @@ impl Session {
         vault: Option<Arc<Vault>>,
     ) -> Result<Arc<Self>, Error> {
         static SHARED: Mutex<Vec<(PathBuf, Weak<Session>)>> = Mutex::new(Vec::new());
-        let folder = absolute(&platform.vault_directory);
+        let folder = one_name(&platform.vault_directory);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|(_, session)| session.strong_count() > 0);
         let ours =
@@ -183,12 +183,6 @@ impl Session {
         };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::offline()))
     }
-}
-
-/// The folder's one name, as far as it exists.
-fn absolute(folder: &std::path::Path) -> PathBuf {
-    let named = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    named.canonicalize().unwrap_or(named)
 }
 
 /// How long the end of the process waits for the provider to revoke what this process has queued.

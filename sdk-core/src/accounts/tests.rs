@@ -1,10 +1,14 @@
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use serde_json::json;
 
 use super::*;
 use crate::{
-    ReauthReason, RevocationOutcome, SignInOptions, SignedOutReason,
+    KeyStore, KeyStoreError, MemoryKeyStore, ReauthReason, RevocationOutcome, SecretKey, SignInOptions,
+    SignedOutReason,
     testing::{Device, Fault},
 };
 
@@ -263,4 +267,67 @@ async fn a_vault_that_is_lost_is_an_error_of_the_list_and_not_an_empty_one() {
     drop(sign_in(&device, &here, "work", "ada").await);
     std::fs::write(device.folder().join("vault.moorline"), "not a vault").unwrap();
     assert!(matches!(accounts(&device).list().await, Err(Error::StorageLost(_))));
+}
+
+/// The next list of a watch: names, with who is signed in.
+async fn next(lists: &mut AccountLists) -> Vec<(String, Option<String>)> {
+    let list = lists.next().await;
+    list.into_iter().map(|info| (info.account, info.user.map(|user| user.subject))).collect()
+}
+
+#[tokio::test]
+async fn the_list_is_watched_through_sign_ins_sign_outs_and_removals_of_another_object() {
+    let device = Device::new().await;
+    let (watching, acting) = (accounts(&device), accounts(&device));
+    let mut lists = watching.lists();
+    assert_eq!(next(&mut lists).await, []);
+    let ada = sign_in(&device, &acting, "work", "ada").await;
+    assert_eq!(next(&mut lists).await, [row("work", Some("ada"))]);
+    // A refresh changes the vault, and not the list: the next one has the second account.
+    ada.refresh(None).await.unwrap();
+    let _bob = sign_in(&device, &acting, "home", "bob").await;
+    assert_eq!(next(&mut lists).await, [row("work", Some("ada")), row("home", Some("bob"))]);
+    ada.sign_out(SignOutOptions::default()).await.unwrap();
+    assert_eq!(next(&mut lists).await, [row("work", None), row("home", Some("bob"))]);
+    remove(&acting, "work").await.unwrap();
+    assert_eq!(next(&mut lists).await, [row("home", Some("bob"))]);
+    // A later watch begins with the list as it is.
+    assert_eq!(next(&mut watching.lists()).await, [row("home", Some("bob"))]);
+}
+
+/// The keys of a device that may be locked.
+#[derive(Debug)]
+struct Lockable {
+    keys: Arc<MemoryKeyStore>,
+    locked: AtomicBool,
+}
+
+impl KeyStore for Lockable {
+    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
+        if self.locked.load(Ordering::SeqCst) { Err(KeyStoreError::Locked) } else { self.keys.load(key_id) }
+    }
+
+    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
+        self.keys.store(key_id, key)
+    }
+
+    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
+        self.keys.delete(key_id)
+    }
+}
+
+#[tokio::test]
+async fn the_list_is_watched_again_once_the_key_store_is_unlocked() {
+    let device = Device::new().await;
+    drop(sign_in(&device, &accounts(&device), "work", "ada").await);
+    let key_store = Arc::new(Lockable { keys: device.key_store.clone(), locked: true.into() });
+    let platform = Platform { key_store: key_store.clone(), ..device.platform() };
+    let accounts = Accounts::new(device.configuration(), platform).unwrap();
+    let mut lists = accounts.lists();
+    let waiting = tokio::spawn(async move { next(&mut lists).await });
+    assert!(matches!(accounts.list().await, Err(Error::StorageUnavailable(_))));
+    assert!(!waiting.is_finished());
+    key_store.locked.store(false, Ordering::SeqCst);
+    accounts.list().await.unwrap();
+    assert_eq!(waiting.await.unwrap(), [row("work", Some("ada"))]);
 }

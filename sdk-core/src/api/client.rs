@@ -8,6 +8,7 @@ use url::Url;
 use super::message::{HttpRequest, HttpResponse};
 use crate::{
     account::{AccessToken, AccountStore, Refresher, TokenRequest, end_of_lost_key, is_gone},
+    configuration::unambiguous_url,
     dpop::refuses_proof,
     error::Error,
     net::{NetError, Request, Response, wants_other_token},
@@ -101,7 +102,8 @@ impl ApiClient {
     /// The address, if a token may be sent there.
     pub(super) fn address_for_tokens(&self, url: &str) -> Result<Url, Error> {
         let wrong = |what: &str| Error::Misconfigured(format!("the request {what}"));
-        let url = Url::parse(url).map_err(|_| wrong("has no absolute URL"))?;
+        let url = unambiguous_url(url)
+            .ok_or_else(|| wrong("has no absolute URL, or one whose host HTTP clients read differently"))?;
         if !self.provider.configuration().may_receive_tokens(&url) {
             let origin = url.origin().ascii_serialization();
             let what = format!("goes to {origin}, where no token may be sent; allow it with api_origin()");

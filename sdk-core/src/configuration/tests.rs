@@ -204,6 +204,173 @@ fn tokens_go_to_the_issuers_origin_and_to_those_that_were_named() {
     }
 }
 
+/// What a client of the app's asks with: text, of which parsers think differently.
+#[test]
+fn the_text_of_a_url_may_receive_tokens_only_if_every_client_finds_the_same_host() {
+    let configuration = builder()
+        .api_origin("https://api.example.com:8443")
+        .api_origin("https://bücher.example")
+        .api_origin("https://[2001:db8::1]")
+        .build()
+        .unwrap();
+    for url in [
+        "https://id.example.com",
+        "https://id.example.com/v1/notes?q=a b&x=%5C#\\",
+        "HTTPS://ID.Example.COM:443/",
+        "https://id.example.com/../..//%2e%2e/",
+        "https://id.example.com/https://evil.example/",
+        "https://api.example.com:08443/",
+        "https://bücher.example/",
+        "https://BÜCHER.example/",
+        "https://xn--bcher-kva.example/",
+        "https://[2001:DB8:0:0::1]/",
+    ] {
+        assert!(configuration.may_receive_tokens_at(url), "{url}");
+    }
+    for url in [
+        "",
+        "notes",
+        "/v1/notes",
+        "//id.example.com/",
+        "https:",
+        "https://",
+        "https:id.example.com/",
+        "https:/id.example.com/",
+        "https:///id.example.com/",
+        "https:\\\\id.example.com/",
+        // Another scheme, port or host.
+        "http://id.example.com/",
+        "http://localhost/",
+        "wss://id.example.com/",
+        "https://id.example.com:8443/",
+        "https://id.example.com:0/",
+        "https://id.example.com:70000/",
+        "https://api.example.com/",
+        "https://example.com/",
+        "https://a.id.example.com/",
+        "https://id.example.com./",
+        "https://id.example.com.evil.example/",
+        "https://bucher.example/",
+        "https://[2001:db8::2]/",
+        "https://[2001:db8::1%25eth0]/",
+        "https://2001:db8::1/",
+        // A user name, and what hides one.
+        "https://id.example.com@evil.example/",
+        "https://ada@id.example.com/",
+        "https://ada:secret@id.example.com/",
+        "https://evil.example\\@id.example.com/",
+        "https://id.example.com\\@evil.example/",
+        "https://evil.example#@id.example.com/",
+        "https://evil.example?@id.example.com/",
+        // What some parsers take out, and others keep.
+        " https://id.example.com/",
+        "https://id.exam\tple.com/",
+        "ht\ntps://id.example.com/",
+        "https://id.example.com\u{0}/",
+        "https://id.example.com /",
+        "https://id%2Eexample.com/",
+        "https://evil.example%2F@id.example.com/",
+    ] {
+        assert!(!configuration.may_receive_tokens_at(url), "{url:?}");
+    }
+}
+
+#[test]
+fn plain_http_may_receive_tokens_on_loopback_alone_and_only_if_that_is_allowed() {
+    let builder = |origin: &str| builder().allow_http_on_loopback().api_origin(origin);
+    for origin in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"] {
+        let allowed = builder(origin).build().unwrap();
+        assert!(allowed.may_receive_tokens_at(&format!("{origin}/notes")), "{origin}");
+        assert!(!allowed.may_receive_tokens_at("http://id.example.com/"));
+        assert!(!allowed.may_receive_tokens_at("http://127.0.0.1/"));
+    }
+}
+
+/// The chains that an app's HTTP client brings.
+mod pins_of_another_client {
+    use std::time::SystemTime;
+
+    use super::*;
+    use crate::testing::tls_server::{self, Authority, Leaf};
+
+    const HOST: &str = "localhost";
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_900_000_000)
+    }
+
+    fn configuration(pin: &str) -> ConfigurationBuilder {
+        builder().pins(tls_server::pins(pin))
+    }
+
+    fn chain(leaf: &Leaf, rest: &[&Authority]) -> Vec<Vec<u8>> {
+        let rest = rest.iter().map(|authority| authority.der().to_vec());
+        std::iter::once(leaf.certificate.to_vec()).chain(rest).collect()
+    }
+
+    #[test]
+    fn a_chain_through_the_servers_key_or_an_issuers_passes_for_the_host_in_any_spelling() {
+        let root = Authority::root("CA");
+        let middle = root.intermediate("Middle");
+        let leaf = middle.leaf();
+        for pin in [leaf.pin(), middle.pin(), root.pin()] {
+            let configuration = configuration(&pin).build().unwrap();
+            for host in [HOST, "LOCALHOST", "localhost."] {
+                let chain = chain(&leaf, &[&middle, &root]);
+                assert_eq!(configuration.check_pins(host, &chain, now()), Ok(()), "{host}");
+            }
+        }
+        // A root that the server does not send along, and that the configuration names.
+        let named = configuration(&root.pin()).extra_root_pem(&root.pem()).build().unwrap();
+        assert_eq!(named.check_pins(HOST, &chain(&leaf, &[&middle]), now()), Ok(()));
+    }
+
+    #[test]
+    fn another_key_a_pinned_key_that_is_only_sent_along_and_a_chain_that_cannot_be_read_are_refused() {
+        let (ca, other) = (Authority::root("CA"), Authority::root("Other"));
+        let (leaf, thief) = (ca.leaf(), other.leaf());
+        let configuration = configuration(&ca.pin()).build().unwrap();
+        let mismatch = Err(Error::PinMismatch(HOST.to_owned()));
+        assert_eq!(configuration.check_pins("LocalHost.", &[], now()), mismatch);
+        for chain in [
+            chain(&thief, &[&other]),
+            chain(&thief, &[&other, &ca]),
+            chain(&leaf, &[]),
+            vec![],
+            vec![vec![]],
+            vec![b"no certificate".to_vec(), ca.der().to_vec()],
+        ] {
+            assert_eq!(configuration.check_pins(HOST, &chain, now()), mismatch, "{} long", chain.len());
+        }
+        assert_eq!(configuration.check_pins(HOST, &chain(&leaf, &[&ca]), now()), Ok(()));
+    }
+
+    #[test]
+    fn a_host_without_pins_and_one_whose_pins_have_expired_pass_with_any_chain() {
+        let leaf = Authority::root("CA").leaf();
+        let pins = tls_server::pins(&pin(1)).expires("2030-03-17T17:46:40Z");
+        let configuration = builder().pins(pins).build().unwrap();
+        for chain in [chain(&leaf, &[]), vec![]] {
+            assert_eq!(configuration.check_pins("other.example", &chain, now()), Ok(()));
+            assert_eq!(configuration.check_pins("a.localhost", &chain, now()), Ok(()));
+            assert_eq!(configuration.check_pins(HOST, &chain, now()), Ok(()), "they have just expired");
+            let before = now() - Duration::from_secs(1);
+            let mismatch = Err(Error::PinMismatch(HOST.to_owned()));
+            assert_eq!(configuration.check_pins(HOST, &chain, before), mismatch);
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_the_same_host_with_brackets_and_without() {
+        let pins = HostPins::new("::1").primary(&pin(1)).backup(&pin(2)).expires("9999-01-01");
+        let configuration = builder().pins(pins).build().unwrap();
+        for host in ["::1", "[::1]", "[0:0::1]"] {
+            let refused = configuration.check_pins(host, &[], now());
+            assert_eq!(refused, Err(Error::PinMismatch("::1".to_owned())), "{host}");
+        }
+    }
+}
+
 #[test]
 fn an_api_origin_is_an_origin() {
     assert!(matches!(refused(builder().api_origin("https://api.example.com/v1")), E::Surplus { .. }));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::verify_server_cert_signed_by_trust_anchor;
@@ -10,7 +11,9 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::configuration::{PinSet, SpkiHash};
+use crate::configuration::{Configuration, PinSet, SpkiHash};
+use crate::crypto;
+use crate::error::Error;
 
 /// The chain is trusted but runs through none of the pinned keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,9 +25,7 @@ pub(super) struct PinMismatch {
 /// Asks the platform first; then, for a pinned host, that the chain run through a pinned key.
 pub(super) struct PinningVerifier {
     platform: Arc<dyn ServerCertVerifier>,
-    pins: Vec<PinSet>,
-    extra_roots: Vec<CertificateDer<'static>>,
-    algorithms: WebPkiSupportedAlgorithms,
+    pins: Pins,
 }
 
 impl PinningVerifier {
@@ -34,21 +35,36 @@ impl PinningVerifier {
         extra_roots: Vec<CertificateDer<'static>>,
         algorithms: WebPkiSupportedAlgorithms,
     ) -> Self {
-        Self { platform, pins, extra_roots, algorithms }
+        Self { platform, pins: Pins { sets: pins, extra_roots, algorithms } }
+    }
+}
+
+/// The pins of all hosts, and what a path to a pinned key is checked with.
+struct Pins {
+    sets: Vec<PinSet>,
+    extra_roots: Vec<CertificateDer<'static>>,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl Pins {
+    /// The pins that count for `host`: `None` if it has none, or they have expired.
+    fn in_force(&self, host: &str, now: UnixTime) -> Option<&PinSet> {
+        let pins = self.sets.iter().find(|pins| pins.is_for(host))?;
+        if pins.expired(now.as_secs()) {
+            tracing::warn!(host, "the pins of this host have expired; the platform's trust alone decides");
+            return None;
+        }
+        Some(pins)
     }
 
-    fn check_pins(
+    fn check(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         host: &str,
         now: UnixTime,
     ) -> Result<(), rustls::Error> {
-        let Some(pins) = self.pins.iter().find(|pins| pins.is_for(host)) else { return Ok(()) };
-        if pins.expired(now.as_secs()) {
-            tracing::warn!(host, "the pins of this host have expired; the platform's trust alone decides");
-            return Ok(());
-        }
+        let Some(pins) = self.in_force(host, now) else { return Ok(()) };
         let leaf = ParsedCertificate::try_from(leaf)?;
         if pins.contains(&SpkiHash::of(&leaf.subject_public_key_info())) {
             return Ok(());
@@ -104,7 +120,7 @@ impl ServerCertVerifier for PinningVerifier {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let trusted =
             self.platform.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
-        self.check_pins(end_entity, intermediates, &server_name.to_str(), now)?;
+        self.pins.check(end_entity, intermediates, &server_name.to_str(), now)?;
         Ok(trusted)
     }
 
@@ -133,6 +149,38 @@ impl ServerCertVerifier for PinningVerifier {
 
 impl fmt::Debug for PinningVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PinningVerifier").field("pins", &self.pins).finish_non_exhaustive()
+        f.debug_struct("PinningVerifier").field("pins", &self.pins.sets).finish_non_exhaustive()
+    }
+}
+
+impl Configuration {
+    /// Checks the pins of `host` at the time `now`, for an HTTP client of the app's own: call it for each new
+    /// connection, before anything is sent, with the certificates of the server in DER, its own first. Pins come on
+    /// top of trust: the client has verified the chain and the host's name already. A host without pins, or whose pins
+    /// have expired, passes with any chain, also an empty one. ([`Moorline::send`](crate::Moorline::send) does this
+    /// itself.)
+    ///
+    /// # Errors
+    /// [`Error::PinMismatch`] if the chain does not run through a pinned key.
+    pub fn check_pins(&self, host: &str, chain_der: &[Vec<u8>], now: SystemTime) -> Result<(), Error> {
+        let pins = Pins {
+            sets: self.pins().to_vec(),
+            extra_roots: self.extra_roots().to_vec(),
+            algorithms: crypto::tls_provider().signature_verification_algorithms,
+        };
+        // Clients write an IPv6 address with brackets or without.
+        let host = match url::Host::parse(host) {
+            Ok(url::Host::Ipv6(address)) => address.to_string(),
+            Ok(named) => named.to_string(),
+            Err(_) => host.to_owned(),
+        };
+        let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+        let Some(in_force) = pins.in_force(&host, now) else { return Ok(()) };
+        let chain: Vec<_> = chain_der.iter().map(|der| CertificateDer::from(der.as_slice())).collect();
+        // A chain that cannot be read proves no pinned key, and neither does a missing one.
+        match chain.split_first() {
+            Some((leaf, rest)) if pins.check(leaf, rest, &host, now).is_ok() => Ok(()),
+            _ => Err(Error::PinMismatch(in_force.host().to_owned())),
+        }
     }
 }

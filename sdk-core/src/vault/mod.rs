@@ -28,6 +28,7 @@
 mod answers;
 mod attempts;
 mod change;
+mod changes;
 mod contents;
 mod disk;
 mod error;
@@ -44,6 +45,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
+use tokio::sync::watch;
+
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use self::{
     attempts::{hash, read_record},
@@ -51,6 +54,7 @@ pub(crate) use self::{
 };
 pub(crate) use self::{
     change::{Begun, Change, Snapshot, Updated, WhenLost},
+    changes::{Seen, one_name},
     contents::{
         Account, AccountId, Contents, PendingLogin, RefusedSession, Revocation, StoredSession, StoredState,
         TokenRefusal,
@@ -82,12 +86,14 @@ pub(crate) struct Vault {
     turn: Mutex<()>,
     memory: Mutex<Memory>,
     /// Not in `memory`, which is held while the key store is asked.
-    seen: Mutex<Seen>,
+    known_file: Mutex<KnownFile>,
+    /// What this process has seen of the vault last, through any object.
+    seen: Arc<watch::Sender<Seen>>,
 }
 
 /// Which file this process has read or written last: another one has to be read before memory counts.
 #[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+struct KnownFile {
     /// The last one that could be read; a vault without a file can.
     read: Option<FileSeen>,
     /// The last one that was tried.
@@ -101,12 +107,13 @@ impl Vault {
     /// The vault in this folder of this disk. Opens nothing yet.
     pub(crate) fn new(directory: PathBuf, key_store: Arc<dyn KeyStore>, disk: Arc<dyn Disk>) -> Self {
         Self {
+            seen: changes::of(&directory),
             folder: Folder::new(directory, disk),
             key_store: BoundedKeyStore::new(key_store, KEY_STORE_LIMIT),
             retired_keys: RetiredKeys::default(),
             turn: Mutex::default(),
             memory: Mutex::default(),
-            seen: Mutex::default(),
+            known_file: Mutex::default(),
         }
     }
 
@@ -118,6 +125,11 @@ impl Vault {
     /// The same, with keys of sessions in this signer.
     pub(crate) fn with_signer(self, signer: BoundedSigner) -> Self {
         Self { retired_keys: RetiredKeys::of(signer), ..self }
+    }
+
+    /// Reports each change of the vault that this process makes or notices, through any object.
+    pub(crate) fn changes(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
     }
 
     /// Reads the vault; it is empty if there is no file yet.
@@ -196,10 +208,11 @@ impl Vault {
         self.write(slot, &snapshot.contents, |plain| {
             format::seal(Kind::Vault, id, &secret, revision, plain)
         })?;
-        self.saw(self.folder.stamp(FILE).ok(), true);
+        self.knows(self.folder.stamp(FILE).ok(), true);
         memory.revision = revision;
         memory.key = Some((id, secret));
         memory.unused_key = None;
+        self.note(Some(revision));
         self.tidy(&alone, &snapshot.contents);
         let retired = if snapshot.key_id.is_none() { self.retired_keys(id) } else { Vec::new() };
         // The key store may be slow, and nobody has to wait for this.
@@ -327,17 +340,17 @@ impl Vault {
     /// Whether the vault is still the one that this process has read or written last: nobody else has changed,
     /// replaced or deleted it. A folder that cannot be looked at for now changes nothing.
     pub(crate) fn is_as_read(&self) -> bool {
-        self.is_still(|seen| seen.read)
+        self.is_still(|known| known.read)
     }
 
     /// The same, where a vault that could not be read counts, too: it is not worth another try.
     pub(crate) fn is_as_tried(&self) -> bool {
-        self.is_still(|seen| seen.tried)
+        self.is_still(|known| known.tried)
     }
 
-    fn is_still(&self, which: impl FnOnce(Seen) -> Option<FileSeen>) -> bool {
-        let seen = which(*self.seen.lock().unwrap_or_else(PoisonError::into_inner));
-        self.folder.stamp(FILE).map_or(true, |now| seen == Some(now))
+    fn is_still(&self, which: impl FnOnce(KnownFile) -> Option<FileSeen>) -> bool {
+        let known = which(*self.known_file.lock().unwrap_or_else(PoisonError::into_inner));
+        self.folder.stamp(FILE).map_or(true, |now| known == Some(now))
     }
 
     /// How often this process has read the vault. Every reading before this call has a lower place, or this one.
@@ -406,17 +419,23 @@ impl Vault {
     fn open(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         // Before the reading: what changes meanwhile is another file.
         let stamp = self.folder.stamp(FILE).ok();
-        let snapshot = self.open_file(memory);
-        self.saw(stamp, snapshot.is_ok());
-        snapshot
+        let opened = self.open_file(memory);
+        self.knows(stamp, opened.is_ok());
+        self.note(opened.as_ref().ok().map(|snapshot| snapshot.revision));
+        opened
     }
 
-    fn saw(&self, file: Option<FileSeen>, could_be_read: bool) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.tried = file;
+    fn knows(&self, file: Option<FileSeen>, could_be_read: bool) {
+        let mut known = self.known_file.lock().unwrap_or_else(PoisonError::into_inner);
+        known.tried = file;
         if could_be_read {
-            seen.read = file;
+            known.read = file;
         }
+    }
+
+    /// Reports the revision that was read or written, or `None` for a vault that could not be read.
+    fn note(&self, revision: Option<u64>) {
+        self.seen.send_if_modified(|seen| seen.note(revision));
     }
 
     fn open_file(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {

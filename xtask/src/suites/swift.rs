@@ -96,15 +96,17 @@ fn package(workspace: &Workspace, step: &mut Step) -> Result<()> {
     Ok(())
 }
 
-/// Compiles what is for Apple's platforms, in Swift 6 mode, against the stubs under `Tests/Stubs`, and runs its tests.
+/// Compiles what is for Apple's platforms, in Swift 6 mode, against the stubs under `Tests/Stubs`, and runs its tests:
+/// the README's first sign-in among them, against a server of its own.
 fn apple(workspace: &Workspace, step: &mut Step) -> Result<()> {
-    let mut swift = swift(workspace, &[workspace.target()]);
+    let server = DevServer::start(workspace)?;
+    let mut swift = swift(workspace, &[workspace.target(), &server.folder()]);
     swift.args(["swift", "test"]).args(build_arguments(
         workspace,
         "swift-apple",
         &workspace.target().join("debug"),
     ));
-    swift.env("SWIFT_ENV", STUBS);
+    swift.env("SWIFT_ENV", format!("{STUBS} {}", programs(workspace, &server)));
     let finished = step.log.run(swift, TESTING)?;
     step.counts = counts::of_swift_test(&finished.output);
     finished.require()?;
@@ -158,6 +160,16 @@ fn triple(workspace: &Workspace) -> Result<String> {
     Ok(triple.to_string_lossy().into_owned())
 }
 
+/// Where the tests find the server and the programs that they need.
+fn programs(workspace: &Workspace, server: &DevServer) -> String {
+    format!(
+        "MOORLINE_DEV_JSON={} MOORLINE_BROWSE_BIN={} MOORLINE_TESTKIT_BIN={}",
+        server.description().display(),
+        workspace.program("moorline-browse").display(),
+        workspace.program("moorline-testkit").display(),
+    )
+}
+
 /// Adds the stubs of Apple's modules to the package.
 const STUBS: &str = "MOORLINE_APPLE_STUBS=1";
 
@@ -191,15 +203,7 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
         "swift",
         &workspace.target().join("debug"),
     ));
-    swift.env(
-        "SWIFT_ENV",
-        format!(
-            "MOORLINE_DEV_JSON={} MOORLINE_BROWSE_BIN={} MOORLINE_TESTKIT_BIN={}",
-            server.description().display(),
-            workspace.program("moorline-browse").display(),
-            workspace.program("moorline-testkit").display(),
-        ),
-    );
+    swift.env("SWIFT_ENV", programs(workspace, &server));
     let finished = step.log.run(swift, TESTING)?;
     step.counts = counts::of_swift_test(&finished.output);
     finished.require()?;

@@ -2,11 +2,11 @@ import Foundation
 internal import MoorlineGenerated
 
 extension Moorline {
-    /// The accounts of one client at one issuer, all in one vault. Each is a ``Moorline/Moorline`` of its own, with its
-    /// own session and its own ``Moorline/Moorline/states``; to switch, use another one.
+    /// The accounts of one client at one issuer, all in one vault. Each is a ``Moorline/Moorline`` of its own, with
+    /// its own session and its own ``Moorline/Moorline/states``; to switch, use another one.
     ///
-    /// The name of an account is the app's: an id of its own making, not text of the provider's. Names of other issuers
-    /// and clients in the same vault are neither seen nor reached.
+    /// The name of an account is the app's: an id of its own making, not text of the provider's. Names of other
+    /// issuers and clients in the same vault are neither seen nor reached.
     public final class Accounts: Sendable {
         private let accounts: MoorlineGenerated.Accounts
         private let redirectURI: String?
@@ -30,6 +30,14 @@ extension Moorline {
         public func list() async throws -> [AccountInfo] {
             try await cancellable { try await self.accounts.list(cancellation: $0).map(AccountInfo.init) }
         }
+
+        /// The list as ``list()`` returns it, and then each change of it, for any number of readers: a user signs in
+        /// or out, or an account is removed or needs a new sign-in.
+        ///
+        /// It sees what any object of this process changes. Changes made by other processes appear the next time this
+        /// process reads the vault. A slow reader gets the latest list and may miss those between; while the vault
+        /// cannot be read, it waits. The sequence ends when the reader's task is cancelled.
+        public var lists: AccountLists { AccountLists(accounts: accounts) }
 
         /// Opens an account: the same one twice is one session. A name that is not in the vault yet is a new account:
         /// sign in with it.
@@ -58,6 +66,32 @@ extension Moorline {
                 SignOutOutcome(
                     try await self.accounts.remove(account: account, options: record, cancellation: $0)
                 )
+            }
+        }
+    }
+
+    /// The list of the accounts, and each change of it.
+    public struct AccountLists: AsyncSequence, Sendable {
+        /// A list.
+        public typealias Element = [AccountInfo]
+
+        let accounts: MoorlineGenerated.Accounts
+
+        /// Starts reading: the current list comes first.
+        public func makeAsyncIterator() -> Iterator { Iterator(watch: accounts.lists()) }
+
+        /// Reads the lists one by one.
+        public struct Iterator: AsyncIteratorProtocol {
+            let watch: MoorlineGenerated.AccountWatch
+
+            /// Waits for the next list. Returns `nil` when the task is cancelled.
+            public mutating func next() async -> [AccountInfo]? {
+                let watch = watch
+                return await withTaskCancellationHandler {
+                    await watch.next()
+                } onCancel: {
+                    watch.stop()
+                }?.map(AccountInfo.init)
             }
         }
     }

@@ -4,8 +4,8 @@ import Foundation
     import FoundationNetworking
 #endif
 
-/// What is behind a ``Moorline/Moorline``: the native library, or the fake of `MoorlineTesting`. Its functions are those
-/// of ``Moorline/Moorline``, and are documented there.
+/// What is behind a ``Moorline/Moorline``: the native library, or the fake of `MoorlineTesting`. Its functions are
+/// those of ``Moorline/Moorline``, and are documented there.
 package protocol MoorlineBackend: Sendable {
     var state: Moorline.SessionState { get }
 
@@ -35,6 +35,9 @@ package protocol MoorlineBackend: Sendable {
         for request: URLRequest,
         token: Moorline.TokenRequest
     ) async throws -> Moorline.RequestHeaders
+    func stream(_ request: URLRequest) async throws -> (Moorline.ResponseBody, HTTPURLResponse)
+    func mayReceiveTokens(_ url: URL?) -> Bool
+    func checkPins(host: String, chain: [Data]) throws
     func learnNonce(from response: HTTPURLResponse) throws
     func userInfo() async throws -> Moorline.User
     func sessionInfo() throws -> Moorline.SessionInfo?

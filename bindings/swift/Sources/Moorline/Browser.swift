@@ -37,8 +37,8 @@ package enum BrowserCallback: Sendable, Equatable {
 extension Moorline {
     /// Signs in through a browser: `signIn(presenting:)`, without the platform.
     ///
-    /// If the browser is closed, the state is what it was before, and the sign-in that was started stays in the vault: a
-    /// callback that comes late still signs the user in, through ``finishSignIn(callbackURL:)``.
+    /// If the browser is closed, the state is what it was before, and the sign-in that was started stays in the vault:
+    /// a callback that comes late still signs the user in, through ``finishSignIn(callbackURL:)``.
     package func signIn(
         through browser: any MoorlineBrowser,
         options: SignInOptions,

@@ -11,8 +11,8 @@ extension Moorline {
         public init() {}
     }
 
-    /// A sign-in on another device that has started (RFC 8628): show the user where to go, and which code to enter. Its
-    /// description shows nothing of it.
+    /// A sign-in on another device that has started (RFC 8628): show the user where to go, and which code to enter.
+    /// Its description shows nothing of it.
     public struct DeviceAuthorization: Sendable, Equatable {
         /// Names this sign-in on this device, for ``Moorline/Moorline/finishDeviceSignIn(id:)``.
         public let id: String
@@ -57,9 +57,9 @@ extension Moorline {
         try await backend.startDeviceSignIn(options)
     }
 
-    /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in. Trouble
-    /// of the network does not end the wait. A cancelled task ends it, and the sign-in goes on: call again, also in
-    /// another process. Once it is finished, the same id returns the same user.
+    /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in.
+    /// Trouble of the network does not end the wait. A cancelled task ends it, and the sign-in goes on: call again,
+    /// also in another process. Once it is finished, the same id returns the same user.
     ///
     /// - Throws: ``MoorlineError/Kind/cancelled`` if the user denied the request, or the sign-in was cancelled or
     ///   replaced by another; ``MoorlineError/Kind/refused(code:description:)`` with `expired_token` if the code has

@@ -1,6 +1,7 @@
 import Foundation
 
-/// Makes keys of the Secure Enclave and signs with them. A key leaves it only as a blob that this Enclave alone can use.
+/// Makes keys of the Secure Enclave and signs with them. A key leaves it only as a blob that this Enclave alone can
+/// use.
 package protocol EnclaveKeys: Sendable {
     /// Returns the blob of a new key and its public point, uncompressed.
     func generate() throws -> (blob: Data, publicPoint: Data)
@@ -11,7 +12,8 @@ package protocol EnclaveKeys: Sendable {
 
 /// The keys that tokens are bound to, in the Secure Enclave; their blobs are in the Keychain.
 ///
-/// An error of the Enclave never counts as a lost key. Only a blob that is missing from a Keychain that can be read does.
+/// An error of the Enclave never counts as a lost key. Only a blob that is missing from a Keychain that can be read
+/// does.
 package final class EnclaveSigner: MoorlineSigner {
     private let enclave: any EnclaveKeys
     private let items: any SecItems

@@ -16,8 +16,8 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
     private let installation: KeychainInstallation
     private let needsUser: Bool
     private let lock = NSLock()
-    /// Keys that need the user and were just stored. The vault checks a new key by reading it once, and the user is not
-    /// asked for Face ID in the middle of a sign-in.
+    /// Keys that need the user and were just stored. The vault checks a new key by reading it once, and the user is
+    /// not asked for Face ID in the middle of a sign-in.
     private var fresh: [String: Data] = [:]
 
     package init(_ items: any SecItems, _ installation: KeychainInstallation, needsUser: Bool = false) {
@@ -126,8 +126,9 @@ package final class KeychainInstallation: @unchecked Sendable {
     /// Whether there is a vault, or one that was moved aside and may be put back. A folder that cannot be read may
     /// have one.
     private var hasVault: Bool {
-        guard FileManager.default.fileExists(atPath: vaultDirectory.path) else { return false }
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: vaultDirectory.path) else { return true }
+        let (files, folder) = (FileManager.default, vaultDirectory.path)
+        guard files.fileExists(atPath: folder) else { return false }
+        guard let names = try? files.contentsOfDirectory(atPath: folder) else { return true }
         return names.contains { $0 == "vault.moorline" || $0.hasPrefix("vault.moorline.unreadable-") }
     }
 

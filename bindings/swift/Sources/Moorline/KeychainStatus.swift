@@ -25,8 +25,8 @@ package enum KeychainStatus: Sendable, Equatable {
         }
     }
 
-    /// The error of a call that answered this. Never ``MoorlineKeyStoreError/damaged(_:)``: no status proves that a key
-    /// is lost.
+    /// The error of a call that answered this. Never ``MoorlineKeyStoreError/damaged(_:)``: no status proves that a
+    /// key is lost.
     package var keyStoreError: MoorlineKeyStoreError {
         switch self {
         case .locked: .locked

@@ -172,6 +172,23 @@ public final class Moorline: Sendable {
         return try await backend.requestHeaders(for: request, token: token)
     }
 
+    /// Whether the access token may be sent to this URL: its origin is the issuer's, or in
+    /// ``Configuration/apiOrigins``. For an HTTP client of the app's own that also talks to others. `false` for a URL
+    /// that is not absolute, and for one whose host one client finds where another client does not.
+    public func mayReceiveTokens(_ url: URL) -> Bool {
+        backend.mayReceiveTokens(url)
+    }
+
+    /// Checks the ``Configuration/pins`` of `host`, for an HTTP client of the app's own: call it for each new
+    /// connection, before anything is sent, with the `chain` of the server in DER, its own certificate first. Pins
+    /// come on top of trust: the client has verified the chain and the host's name already. A host without pins, or
+    /// whose pins have expired, passes with any chain. ``send(_:)`` does this itself.
+    ///
+    /// - Throws: ``MoorlineError/Kind/pinMismatch(host:)`` if the chain does not run through a pinned key.
+    public func checkPins(host: String, chain: [Data]) throws {
+        try backend.checkPins(host: host, chain: chain)
+    }
+
     /// Takes in the `DPoP-Nonce` of a response, if it has one, for the next proof that goes to the same origin.
     /// ``send(_:)`` does this itself.
     ///

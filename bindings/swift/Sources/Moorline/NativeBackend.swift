@@ -10,6 +10,20 @@ struct NativeBackend: MoorlineBackend {
     let client: MoorlineGenerated.Client
     let redirectURI: String?
     let unlocking: (@Sendable (_ reason: String) async throws -> Void)?
+    private let transport: StreamTransport
+
+    init(
+        client: MoorlineGenerated.Client,
+        redirectURI: String?,
+        unlocking: (@Sendable (_ reason: String) async throws -> Void)?
+    ) {
+        self.client = client
+        self.redirectURI = redirectURI
+        self.unlocking = unlocking
+        transport = StreamTransport { host, chain in
+            try translating { try client.checkPins(host: host, chainDer: chain) }
+        }
+    }
 
     var browser: (any MoorlineBrowser)? { nil }
 
@@ -94,6 +108,18 @@ struct NativeBackend: MoorlineBackend {
         }
     }
 
+    func stream(_ request: URLRequest) async throws -> (Moorline.ResponseBody, HTTPURLResponse) {
+        try await StreamedCall(backend: self, transport: transport).run(request)
+    }
+
+    func mayReceiveTokens(_ url: URL?) -> Bool {
+        client.mayReceiveTokens(url: url?.absoluteString ?? "")
+    }
+
+    func checkPins(host: String, chain: [Data]) throws {
+        try translating { try client.checkPins(host: host, chainDer: chain) }
+    }
+
     func learnNonce(from response: HTTPURLResponse) throws {
         guard let url = response.url, let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce") else { return }
         try translating { try client.learnNonce(url: url.absoluteString, nonce: nonce) }
@@ -146,6 +172,7 @@ struct NativeBackend: MoorlineBackend {
 
     func close() {
         client.release()
+        transport.close()
     }
 
     private func call<Answer: Sendable>(

@@ -14,8 +14,8 @@ extension Moorline {
         public var redirectURI: String?
         /// Further parameters of the authorization request.
         public var extra: [String: String] = [:]
-        /// What an API asked for (``MoorlineError/Kind/stepUpRequired(_:)``): the same user signs in once more, and the
-        /// session goes on until they have.
+        /// What an API asked for (``MoorlineError/Kind/stepUpRequired(_:)``): the same user signs in once more, and
+        /// the session goes on until they have.
         public var stepUp: StepUp?
 
         /// No options.

@@ -180,6 +180,17 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
         }
     }
 
+    func stream(_ request: URLRequest) async throws -> (Moorline.ResponseBody, HTTPURLResponse) {
+        let (body, response) = try await send(request)
+        return (Moorline.ResponseBody(data: body), response)
+    }
+
+    func mayReceiveTokens(_ url: URL?) -> Bool { lock.withLock { (try? script.check(origin: url)) != nil } }
+
+    func checkPins(host: String, chain: [Data]) throws {
+        if lock.withLock({ script.foreignKeys.contains(host) }) { throw MoorlineErrors.pinMismatch(host: host) }
+    }
+
     func learnNonce(from response: HTTPURLResponse) throws {
         guard let nonce = response.value(forHTTPHeaderField: "DPoP-Nonce") else { return }
         try calling { $0.nonces[try $0.check(origin: response.url)] = nonce }

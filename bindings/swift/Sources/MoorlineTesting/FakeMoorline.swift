@@ -69,8 +69,8 @@ public final class FakeMoorline: Sendable {
         backend.change { $0.api = api }
     }
 
-    /// From now on, `send` throws `stepUpRequired`, until the user has answered: with a sign-in whose options have this
-    /// step-up.
+    /// From now on, `send` throws `stepUpRequired`, until the user has answered: with a sign-in whose options have
+    /// this step-up.
     public func requireStepUp(_ stepUp: Moorline.StepUp) { backend.change { $0.stepUp = stepUp } }
 
     /// What becomes of the session at the provider at the next sign-out; `.revoked` if not set.
@@ -78,6 +78,9 @@ public final class FakeMoorline: Sendable {
 
     /// Allows tokens to be sent to one more origin, as `Configuration.apiOrigins` does.
     public func apiOrigin(_ origin: String) { backend.change { $0.origins.insert(origin) } }
+
+    /// From now on, the certificates of this host do not match its pins.
+    public func mismatchPins(of host: String) { backend.change { $0.foreignKeys.insert(host) } }
 
     /// How long new tokens are valid: 15 minutes if not set.
     public func tokenLifetime(_ lifetime: Duration) { backend.change { $0.lifetime = lifetime } }

@@ -30,6 +30,7 @@ struct FakeScript {
     var act = FakeMoorline.BrowserAct.closesThePage
 
     var origins: Set<String> = [FakeBackend.issuer]
+    var foreignKeys: Set<String> = []
     var users: [String: Moorline.User] = [:]
     var deviceUser: Moorline.User?
     var nonces: [String: String] = [:]

@@ -15,8 +15,8 @@
     }
 
     extension View {
-        /// Gives this session to the views below: ``MoorlineGate``, ``moorlineSignIn(isPresented:)``, and your own with
-        /// `@Environment(\.moorline)`. Previews and tests give the one of a `FakeMoorline`.
+        /// Gives this session to the views below: ``MoorlineGate``, ``moorlineSignIn(isPresented:)``, and your own
+        /// with `@Environment(\.moorline)`. Previews and tests give the one of a `FakeMoorline`.
         ///
         /// ```swift
         /// WindowGroup { RootView().moorline(moorline) }

@@ -4,7 +4,8 @@
     import SwiftUI
 
     extension View {
-        /// Shows the provider's sign-in page while `isPresented` is `true`, and sets it to `false` when the user is done.
+        /// Shows the provider's sign-in page while `isPresented` is `true`, and sets it to `false` when the user is
+        /// done.
         ///
         /// ```swift
         /// Button("Sign in") { isSigningIn = true }

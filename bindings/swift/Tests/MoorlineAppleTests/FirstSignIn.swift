@@ -4,13 +4,19 @@ import SwiftUI
 
 // README.md shows what is between the marks: `ReadmeTests` compares the two.
 // --- first sign-in
-struct NotesApp: App {
-    static let moorline: Moorline = {
-        var configuration = Moorline.Configuration(issuer: "https://id.example.com", clientID: "notes-ios")
+extension Moorline.Configuration {
+    static var notes: Self {
+        var configuration = Self(issuer: "https://id.example.com", clientID: "notes-ios")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.scopes = ["openid", "profile", "offline_access", "notes.read"]
+        return configuration
+    }
+}
+
+struct NotesApp: App {
+    static let moorline: Moorline = {
         do {
-            return try Moorline(configuration)
+            return try Moorline(.notes)
         } catch {
             fatalError("\(error)")  // a wrong configuration: the text says which option to change
         }

@@ -153,6 +153,25 @@ final class FakeMoorlineTests: XCTestCase {
         XCTAssertNil(try fake.moorline.idToken())
     }
 
+    func testAStreamIsAnsweredLikeAnyRequestAndAnotherKeyIsAMismatch() async throws {
+        let fake = FakeMoorline(user("Ada"))
+        fake.onSend { _ in (201, Data("made".utf8)) }
+        let notes = try XCTUnwrap(URL(string: "\(fake.issuer)/notes"))
+        let (body, response) = try await fake.moorline.stream(for: URLRequest(url: notes))
+        XCTAssertEqual(response.statusCode, 201)
+        var pieces: [Data] = []
+        for try await piece in body { pieces.append(piece) }
+        XCTAssertEqual(pieces, [Data("made".utf8)])
+        XCTAssertTrue(fake.moorline.mayReceiveTokens(notes))
+        let elsewhere = try XCTUnwrap(URL(string: "https://api.example.com/notes"))
+        XCTAssertFalse(fake.moorline.mayReceiveTokens(elsewhere))
+        fake.mismatchPins(of: "api.example.com")
+        try fake.moorline.checkPins(host: "id.example.com", chain: [])
+        XCTAssertThrowsError(try fake.moorline.checkPins(host: "api.example.com", chain: [])) {
+            XCTAssertEqual(($0 as? MoorlineError)?.kind, .pinMismatch(host: "api.example.com"))
+        }
+    }
+
     func testEachErrorCanBePlayedOnceWithItsEffect() async throws {
         let fake = FakeMoorline(ada)
         let errors = [

@@ -1,6 +1,7 @@
 import Foundation
-import Moorline
 import XCTest
+
+@testable import Moorline
 
 /// Several accounts in one vault.
 final class AccountsTests: FolderTestCase {
@@ -25,6 +26,47 @@ final class AccountsTests: FolderTestCase {
         guard case .signedIn = home.state else { return XCTFail("\(home.state)") }
         // The same account twice is one session.
         XCTAssertEqual(try accounts.open("home").state, home.state)
+    }
+
+    func testTheListIsWatchedThroughTheSignInsAndRemovalsOfAnotherObject() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let platform = Moorline.Platform(vaultDirectory: folder, keyStore: MapKeyStore())
+        let watching = try Moorline.Accounts(provider.configuration(), platform: platform)
+        let acting = try Moorline.Accounts(provider.configuration(), platform: platform)
+        var lists = watching.lists.makeAsyncIterator()
+        let none = await lists.next()
+        XCTAssertEqual(none, [])
+        let work = try acting.open("work")
+        let user = try await provider.signIn(work)
+        let one = await lists.next()
+        XCTAssertEqual(one, [.init(account: "work", user: user, state: .signedIn(user))])
+        try await work.signOut()
+        let signedOut = await lists.next()
+        XCTAssertEqual(signedOut, [.init(account: "work", user: nil, state: .signedOut(.byUser))])
+        try await acting.remove("work")
+        let removed = await lists.next()
+        XCTAssertEqual(removed, [])
+    }
+
+    func testACancelledReaderOfTheListEnds() async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        let platform = Moorline.Platform(vaultDirectory: folder, keyStore: MapKeyStore())
+        let accounts = try Moorline.Accounts(provider.configuration(), platform: platform)
+        let began = Signal()
+        let reader = Task {
+            var count = 0
+            for await _ in accounts.lists {
+                count += 1
+                began.send()
+            }
+            return count
+        }
+        await began.wait()
+        reader.cancel()
+        let count = await reader.value
+        XCTAssertEqual(count, 1)
     }
 
     func testANameThatIsNoneIsAnError() async throws {

@@ -92,7 +92,8 @@ final class BrowserTests: FolderTestCase {
     func testRedirectURIsAreReadAsTheSystemComparesThem() throws {
         XCTAssertEqual(try BrowserCallback(redirectURI: "Com.Example.notes:/in"), .scheme("com.example.notes"))
         XCTAssertEqual(try BrowserCallback(redirectURI: "https://a.example"), .https(host: "a.example", path: "/"))
-        XCTAssertEqual(try BrowserCallback(redirectURI: "https://a.example/in"), .https(host: "a.example", path: "/in"))
+        let withPath = BrowserCallback.https(host: "a.example", path: "/in")
+        XCTAssertEqual(try BrowserCallback(redirectURI: "https://a.example/in"), withPath)
     }
 
     func testTheSignOutPageIsShownOnlyIfAskedForAndClosingItIsNoError() async throws {

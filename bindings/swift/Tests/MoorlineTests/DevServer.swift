@@ -48,12 +48,18 @@ struct DevServer: Sendable {
 
     /// The demo app on this device.
     func moorline(on platform: Moorline.Platform, pins: Moorline.HostPins? = nil) throws -> Moorline {
+        var configuration = configuration()
+        configuration.pins = pins.map { [$0] } ?? configuration.pins
+        return try Moorline(configuration, platform: platform)
+    }
+
+    func configuration() -> Moorline.Configuration {
         var configuration = Moorline.Configuration(issuer: description.issuer, clientID: "moorline-demo")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.scopes = ["openid", "profile", "email", "offline_access", "notes.read", "notes.write"]
         configuration.extraRootPEMs = [description.ca_pem]
-        configuration.pins = [pins ?? self.pins]
-        return try Moorline(configuration, platform: platform)
+        configuration.pins = [pins]
+        return configuration
     }
 
     /// Fills in the server's real pages, and returns the callback URL.

@@ -180,7 +180,9 @@ final class ErrorTests: FolderTestCase {
             let refusal = FakeProvider.Response(status: 401, headers: ["WWW-Authenticate": challenge])
             provider.replace("/notes", with: refusal)
             let error = await failure { try await moorline.send(self.post(provider)) }
-            guard case .stepUpRequired(let stepUp) = error?.kind else { return XCTFail("\(String(describing: error))") }
+            guard case .stepUpRequired(let stepUp) = error?.kind else {
+                return XCTFail("\(String(describing: error))")
+            }
             assertFacts(error, .stepUpRequired(stepUp), code: "step_up_required", retry: .never)
             XCTAssertEqual(stepUp.acrValues, ["urn:mfa"])
             XCTAssertEqual(stepUp.maxAge, .seconds(60))

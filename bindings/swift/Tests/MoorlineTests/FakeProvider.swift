@@ -1,14 +1,6 @@
 import Foundation
 import Moorline
 
-#if canImport(Glibc)
-    import Glibc
-    private let stream = Int32(SOCK_STREAM.rawValue)
-#else
-    import Darwin
-    private let stream = SOCK_STREAM
-#endif
-
 /// A small provider over plain HTTP on loopback: discovery, keys, and tokens for whoever asks. A test replaces the
 /// response of a path to see what becomes of it. Pages, proofs and rotation are the real server's: see `LoopTests`.
 final class FakeProvider: @unchecked Sendable {
@@ -32,13 +24,12 @@ final class FakeProvider: @unchecked Sendable {
 
     /// The JSON of the algorithms that it accepts in proofs; `null` for a provider that cannot bind tokens.
     private let proofAlgorithms: String
-    private let listener: Int32
+    private let listener: LoopbackServer
     private let arrival: AsyncStream<Void>.Continuation
 
     /// Guards what follows.
     private let gate = NSCondition()
     private var isHolding = false
-    private var isStopped = false
     private var replaced: [String: Response?] = [:]
     private var nonce = ""
     private var issued = 0
@@ -52,28 +43,10 @@ final class FakeProvider: @unchecked Sendable {
 
     init(proofAlgorithms: String = #"["ES256"]"#) throws {
         self.proofAlgorithms = proofAlgorithms
-        // The SDK stops reading what is too large.
-        signal(SIGPIPE, SIG_IGN)
-        listener = socket(AF_INET, stream, 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let listener = listener
-        let bound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, length) == 0 && listen(listener, 16) == 0
-                    && getsockname(listener, $0, &length) == 0
-            }
-        }
-        guard bound else { throw POSIXError(.EADDRNOTAVAIL) }
-        issuer = "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))"
+        listener = try LoopbackServer()
+        issuer = "http://127.0.0.1:\(listener.port)"
         (asked, arrival) = AsyncStream.makeStream()
-        Thread.detachNewThread { [self] in
-            while case let connection = accept(listener, nil, nil), connection >= 0 {
-                Thread.detachNewThread { [self] in serve(connection) }
-            }
-        }
+        listener.serve { [self] in serve($0) }
     }
 
     /// How many requests the token endpoint has received.
@@ -133,13 +106,7 @@ final class FakeProvider: @unchecked Sendable {
     /// Closes the port. Calling it again changes nothing.
     func stop() {
         release()
-        let wasStopped = gate.withLock {
-            defer { isStopped = true }
-            return isStopped
-        }
-        if wasStopped { return }
-        shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        listener.stop()
     }
 
     func configuration() -> Moorline.Configuration {
@@ -189,11 +156,10 @@ final class FakeProvider: @unchecked Sendable {
         try await moorline.finishSignIn(callbackURL: callback(moorline.startSignIn()))
     }
 
-    private func serve(_ connection: Int32) {
-        defer { close(connection) }
+    private func serve(_ connection: LoopbackConnection) {
         gate.withLock { connectionCount += 1 }
         repeat {
-            guard let path = receive(connection) else { return }
+            guard let path = connection.receive()?.path else { return }
             gate.withLock { requestCount += 1 }
             arrival.yield()
             let replacement = gate.withLock {
@@ -206,42 +172,13 @@ final class FakeProvider: @unchecked Sendable {
         } while keepsConnections
     }
 
-    private func respond(_ response: Response, to connection: Int32) {
+    private func respond(_ response: Response, to connection: LoopbackConnection) {
         var head = "HTTP/1.1 \(response.status) Status\r\n"
         head += "Connection: \(keepsConnections ? "keep-alive" : "close")\r\n"
         head += "Content-Length: \(response.body.count)\r\n"
         for (name, value) in response.headers { head += "\(name): \(value)\r\n" }
-        Data("\(head)\r\n".utf8).withUnsafeBytes { sendAll($0, to: connection) }
-        response.body.withUnsafeBytes { sendAll($0, to: connection) }
-    }
-
-    /// Reads a request to its end, and returns its path.
-    private func receive(_ connection: Int32) -> String? {
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        var request = Data()
-        while true {
-            if let end = request.range(of: Data("\r\n\r\n".utf8)) {
-                let head = String(decoding: request[..<end.lowerBound], as: UTF8.self)
-                let lines = head.lowercased().components(separatedBy: "\r\n")
-                let length = lines.first { $0.hasPrefix("content-length:") }?.dropFirst(15)
-                if request.count >= end.upperBound + (length.flatMap { Int($0.filter(\.isNumber)) } ?? 0) {
-                    return head.split(separator: " ").dropFirst().first.map { String($0.prefix { $0 != "?" }) }
-                }
-            }
-            let count = recv(connection, &buffer, buffer.count, 0)
-            guard count > 0 else { return nil }
-            request.append(contentsOf: buffer[..<count])
-        }
-    }
-
-    private func sendAll(_ bytes: UnsafeRawBufferPointer, to connection: Int32) {
-        var rest = bytes[...]
-        while let start = UnsafeRawBufferPointer(rebasing: rest).baseAddress {
-            let count = send(connection, start, rest.count, 0)
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-            if rest.isEmpty { return }
-        }
+        connection.send("\(head)\r\n")
+        connection.send(response.body)
     }
 
     private func usual(_ path: String) -> Response? {

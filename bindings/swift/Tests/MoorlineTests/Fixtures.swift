@@ -62,6 +62,27 @@ class FolderTestCase: XCTestCase {
     }
 }
 
+extension FolderTestCase {
+    /// Runs a test with a provider of its own.
+    func withProvider(_ test: (FakeProvider) async throws -> Void) async throws {
+        let provider = try FakeProvider()
+        defer { provider.stop() }
+        try await test(provider)
+    }
+
+    /// A folder with a copy of the vault in `device` (the test's own if not set), as after a restart: this process
+    /// still uses the vault that it has read, and has not read this one.
+    func restarted(_ device: URL? = nil, as name: String = "restarted") throws -> URL {
+        let copy = folder.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: copy, withIntermediateDirectories: true)
+        try FileManager.default.copyItem(
+            at: (device ?? folder).appendingPathComponent("vault.moorline"),
+            to: copy.appendingPathComponent("vault.moorline")
+        )
+        return copy
+    }
+}
+
 /// The error that a call of Moorline's ends with.
 func failure<Answer>(of call: () async throws -> Answer) async -> MoorlineError? {
     do {

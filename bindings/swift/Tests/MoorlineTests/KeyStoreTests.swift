@@ -28,29 +28,17 @@ final class KeyStoreTests: FolderTestCase {
         func deleteKey(named keyID: String) throws { try keys.deleteKey(named: keyID) }
     }
 
-    private func withProvider(_ test: (FakeProvider) async throws -> Void) async throws {
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        try await test(provider)
-    }
-
     func testAKeyOfTheWrongLengthIsLostStorageAndANewSignInWorks() async throws {
         try await withProvider { provider in
             for bytes in [0, 31, 33, 1 << 20] {
-                // Each time another folder: this process may still use the vault that it has read.
                 let device = folder.appendingPathComponent("\(bytes)")
                 let keys = MapKeyStore()
                 let first = try provider.moorline(in: device, keyStore: keys)
                 try await provider.signIn(first)
                 first.close()
-                let restored = folder.appendingPathComponent("restored-\(bytes)")
-                try FileManager.default.createDirectory(at: restored, withIntermediateDirectories: true)
-                try FileManager.default.copyItem(
-                    at: device.appendingPathComponent("vault.moorline"),
-                    to: restored.appendingPathComponent("vault.moorline")
-                )
                 keys.resizeKeys(to: bytes)
-                let moorline = try provider.moorline(in: restored, keyStore: keys)
+                let restarted = try restarted(device, as: "restarted-\(bytes)")
+                let moorline = try provider.moorline(in: restarted, keyStore: keys)
                 let error = await failure { try await moorline.accessToken() }
                 XCTAssertEqual(error?.kind, .storageLost(.keyGone), "\(bytes) bytes")
                 XCTAssertEqual(error?.retry, .never)
@@ -67,14 +55,8 @@ final class KeyStoreTests: FolderTestCase {
             let first = try provider.moorline(in: folder, keyStore: keys)
             try await provider.signIn(first)
             first.close()
-            let device = folder.appendingPathComponent("copy")
-            try FileManager.default.createDirectory(at: device, withIntermediateDirectories: true)
-            try FileManager.default.copyItem(
-                at: folder.appendingPathComponent("vault.moorline"),
-                to: device.appendingPathComponent("vault.moorline")
-            )
             let hanging = Hanging(keys)
-            let moorline = try provider.moorline(in: device, keyStore: hanging)
+            let moorline = try provider.moorline(in: restarted(), keyStore: hanging)
             XCTAssertEqual(moorline.state, .locked)
             let error = await failure { try await moorline.accessToken() }
             XCTAssertEqual(error?.kind, .storageUnavailable(.busy))

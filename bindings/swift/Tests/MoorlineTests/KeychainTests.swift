@@ -198,89 +198,86 @@ final class KeychainTests: FolderTestCase {
     }
 
     func testAReinstallThatTheKeychainSurvivesStartsClean() async throws {
-        let keychain = FakeKeychain()
-        keychain.put(.init(service: service, account: "old"), key)
-        keychain.put(.init(service: "\(service).dpop", account: "old-signer"), key)
-        keychain.put(.init(service: "com.example.other", account: "other"), key)
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        let installation = installation
-        let signer = EnclaveSigner(FakeEnclave(), keychain, installation)
-        let moorline = try provider.moorline(
-            in: folder,
-            keyStore: KeychainKeyStore(keychain, installation),
-            signer: signer
-        )
-        try await provider.signIn(moorline)
-        try await moorline.refresh()
-        XCTAssertFalse(keychain.names(service).contains("old"))
-        XCTAssertEqual(keychain.names(service).count, 2, "the key and the canary")
-        XCTAssertEqual(keychain.names("\(service).dpop").count, 1)
-        XCTAssertFalse(keychain.names("\(service).dpop").contains("old-signer"))
-        XCTAssertEqual(keychain.names("com.example.other"), ["other"])
+        try await withProvider { provider in
+            let keychain = FakeKeychain()
+            keychain.put(.init(service: service, account: "old"), key)
+            keychain.put(.init(service: "\(service).dpop", account: "old-signer"), key)
+            keychain.put(.init(service: "com.example.other", account: "other"), key)
+            let installation = installation
+            let signer = EnclaveSigner(FakeEnclave(), keychain, installation)
+            let moorline = try provider.moorline(
+                in: folder,
+                keyStore: KeychainKeyStore(keychain, installation),
+                signer: signer
+            )
+            try await provider.signIn(moorline)
+            try await moorline.refresh()
+            XCTAssertFalse(keychain.names(service).contains("old"))
+            XCTAssertEqual(keychain.names(service).count, 2, "the key and the canary")
+            XCTAssertEqual(keychain.names("\(service).dpop").count, 1)
+            XCTAssertFalse(keychain.names("\(service).dpop").contains("old-signer"))
+            XCTAssertEqual(keychain.names("com.example.other"), ["other"])
+        }
     }
 
     func testASessionWhoseKeychainIsLockedAtStartIsLockedAndGoesOnOnceItIsNot() async throws {
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        let keychain = FakeKeychain()
-        let first = try provider.moorline(in: folder, keyStore: store(keychain))
-        let user = try await provider.signIn(first)
-        first.close()
-        let device = folder.appendingPathComponent("copy")
-        try FileManager.default.createDirectory(at: device, withIntermediateDirectories: true)
-        try FileManager.default.copyItem(
-            at: folder.appendingPathComponent("vault.moorline"),
-            to: device.appendingPathComponent("vault.moorline")
-        )
-        keychain.hidesItems = true
-        let moorline = try provider.moorline(in: device, keyStore: store(keychain))
-        try await moorline.opened()
-        XCTAssertEqual(moorline.state, .locked)
-        let locked = await failure { try await moorline.unlock(reason: "See your notes") }
-        XCTAssertEqual(locked?.kind, .storageUnavailable(.locked))
-        keychain.hidesItems = false
-        try await moorline.unlock(reason: "See your notes")
-        XCTAssertEqual(moorline.state, .signedIn(user))
+        try await withProvider { provider in
+            let keychain = FakeKeychain()
+            let first = try provider.moorline(in: folder, keyStore: store(keychain))
+            let user = try await provider.signIn(first)
+            first.close()
+            keychain.hidesItems = true
+            let moorline = try provider.moorline(in: restarted(), keyStore: store(keychain))
+            try await moorline.opened()
+            XCTAssertEqual(moorline.state, .locked)
+            let locked = await failure { try await moorline.unlock(reason: "See your notes") }
+            XCTAssertEqual(locked?.kind, .storageUnavailable(.locked))
+            keychain.hidesItems = false
+            try await moorline.unlock(reason: "See your notes")
+            XCTAssertEqual(moorline.state, .signedIn(user))
+        }
     }
 
     func testAKeyThatNeedsTheUserLetsThemSignInAndIsLockedFromTheNextStartOn() async throws {
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        let keychain = FakeKeychain()
-        keychain.locksItemsOfTheUser = true
-        let first = KeychainKeyStore(keychain, installation, needsUser: true)
-        let moorline = try provider.moorline(in: folder, keyStore: first)
-        try await provider.signIn(moorline)
-        try await moorline.refresh()
-        let names = keychain.names(service).filter { $0 != "moorline.canary" }
-        let name = try XCTUnwrap(names.first)
-        // The vault has checked its key once; after that, this process needs the user, too.
-        assertLoad(first, throws: .locked, named: name)
-        let next = KeychainKeyStore(keychain, installation, needsUser: true)
-        assertLoad(next, throws: .locked, named: name)
-        keychain.locksItemsOfTheUser = false
-        XCTAssertNotNil(try next.loadKey(named: name))
+        try await withProvider { provider in
+            let keychain = FakeKeychain()
+            keychain.locksItemsOfTheUser = true
+            let first = KeychainKeyStore(keychain, installation, needsUser: true)
+            let moorline = try provider.moorline(in: folder, keyStore: first)
+            try await provider.signIn(moorline)
+            try await moorline.refresh()
+            let names = keychain.names(service).filter { $0 != "moorline.canary" }
+            let name = try XCTUnwrap(names.first)
+            // The vault has checked its key once; after that, this process needs the user, too.
+            assertLoad(first, throws: .locked, named: name)
+            let next = KeychainKeyStore(keychain, installation, needsUser: true)
+            assertLoad(next, throws: .locked, named: name)
+            keychain.locksItemsOfTheUser = false
+            XCTAssertNotNil(try next.loadKey(named: name))
+        }
     }
 
     func testAVaultThatSeemsToBeMissingBeforeTheFirstUnlockIsLockedAndNotSignedOut() async throws {
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        let keychain = FakeKeychain()
-        keychain.hidesItems = true
-        keychain.fail("add", with: -25308)
-        let moorline = try provider.moorline(in: folder, keyStore: store(keychain))
-        try await moorline.opened()
-        XCTAssertEqual(moorline.state, .locked)
-        keychain.hidesItems = false
-        keychain.fail("add", with: nil)
-        try await moorline.unlock(reason: "See your notes")
-        XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
-        try await provider.signIn(moorline)
-        try await moorline.lock()
-        XCTAssertEqual(moorline.state, .locked)
-        let state = try await moorline.reload()
-        guard case .signedIn = state else { return XCTFail("\(state)") }
+        try await withProvider { provider in
+            let keychain = FakeKeychain()
+            keychain.hidesItems = true
+            keychain.fail("add", with: -25308)
+            let moorline = try provider.moorline(in: folder, keyStore: store(keychain))
+            try await moorline.opened()
+            XCTAssertEqual(moorline.state, .locked)
+            keychain.hidesItems = false
+            keychain.fail("add", with: nil)
+            try await moorline.unlock(reason: "See your notes")
+            XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
+            try await provider.signIn(moorline)
+            // First the key store, as an app does: whatever reads the vault in the background would unlock the session.
+            keychain.fail(with: -25308)
+            try await moorline.lock()
+            XCTAssertEqual(moorline.state, .locked)
+            keychain.fail(with: nil)
+            let state = try await moorline.reload()
+            guard case .signedIn = state else { return XCTFail("\(state)") }
+        }
     }
 
     func testASignerWithoutItsBlobIsGoneOnlyIfTheKeychainCanBeRead() throws {
@@ -310,14 +307,14 @@ final class KeychainTests: FolderTestCase {
     }
 
     func testAnErrorOfTheEnclaveIsNeverALostKey() async throws {
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        let keychain = FakeKeychain()
-        let installation = installation
-        let keys = KeychainKeyStore(keychain, installation)
-        let signer = EnclaveSigner(FakeEnclave(failure: POSIXError(.EIO)), keychain, installation)
-        let moorline = try provider.moorline(in: folder, keyStore: keys, signer: signer)
-        let error = await failure { try await moorline.startSignIn() }
-        XCTAssertEqual(error?.kind, .storageUnavailable(.failed))
+        try await withProvider { provider in
+            let keychain = FakeKeychain()
+            let installation = installation
+            let keys = KeychainKeyStore(keychain, installation)
+            let signer = EnclaveSigner(FakeEnclave(failure: POSIXError(.EIO)), keychain, installation)
+            let moorline = try provider.moorline(in: folder, keyStore: keys, signer: signer)
+            let error = await failure { try await moorline.startSignIn() }
+            XCTAssertEqual(error?.kind, .storageUnavailable(.failed))
+        }
     }
 }

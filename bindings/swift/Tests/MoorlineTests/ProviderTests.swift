@@ -8,12 +8,6 @@ import XCTest
 
 /// What needs a provider and no user: the key store, cancellation, the states.
 final class ProviderTests: FolderTestCase {
-    private func withProvider(_ test: (FakeProvider) async throws -> Void) async throws {
-        let provider = try FakeProvider()
-        defer { provider.stop() }
-        try await test(provider)
-    }
-
     func testASessionThatCannotBeReadShowsAsLockedUntilItCan() async throws {
         try await withProvider { provider in
             let keys = MapKeyStore()

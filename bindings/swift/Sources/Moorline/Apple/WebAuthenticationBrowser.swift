@@ -35,8 +35,8 @@
             return try await signIn(through: browser, options: options, ephemeral: ephemeral)
         }
 
-        /// Answers what an API asks of the user (``MoorlineError/Kind/stepUpRequired(_:)``): the same user signs in once
-        /// more, and the session goes on meanwhile. Repeat the call of the API once afterwards.
+        /// Answers what an API asks of the user (``MoorlineError/Kind/stepUpRequired(_:)``): the same user signs in
+        /// once more, and the session goes on meanwhile. Repeat the call of the API once afterwards.
         ///
         /// - Throws: as ``signIn(presenting:options:ephemeral:)``.
         @MainActor
@@ -47,8 +47,8 @@
             return try await signIn(presenting: anchor, options: options)
         }
 
-        /// Sends a request as ``data(for:)`` does. If the API asks more of the user, they answer in the system's browser
-        /// session, and the request is sent once more.
+        /// Sends a request as ``data(for:)`` does. If the API asks more of the user, they answer in the system's
+        /// browser session, and the request is sent once more.
         ///
         /// - Throws: ``MoorlineError/Kind/cancelled`` if the user closes the page: the session is unchanged, and the
         ///   request had no effect. ``MoorlineError/Kind/stepUpRequired(_:)`` if the API asks again. As ``data(for:)``

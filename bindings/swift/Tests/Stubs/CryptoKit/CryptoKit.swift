@@ -1,4 +1,5 @@
-// The declarations of CryptoKit that Moorline uses: for type-checking on Linux. Signatures follow Apple's documentation.
+// The declarations of CryptoKit that Moorline uses: for type-checking on Linux. Signatures follow Apple's
+// documentation.
 @_exported import Foundation
 import LocalAuthentication
 import Security

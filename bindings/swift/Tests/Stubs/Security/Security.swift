@@ -1,6 +1,11 @@
 // The declarations of Security (and of CoreFoundation beneath it) that Moorline uses: for type-checking on Linux.
-// Signatures follow Apple's documentation. Linux bridges nothing to CoreFoundation, so that its types are Swift's here.
+// Signatures follow Apple's documentation. Linux bridges nothing to CoreFoundation, so that its types are Swift's
+// here.
 @_exported import Foundation
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
 
 public typealias CFTypeRef = AnyObject
 public typealias CFString = String
@@ -38,6 +43,24 @@ public func SecItemAdd(_ attributes: CFDictionary, _ result: UnsafeMutablePointe
 public func SecItemUpdate(_ query: CFDictionary, _ attributesToUpdate: CFDictionary) -> OSStatus { -4 }
 
 public func SecItemDelete(_ query: CFDictionary) -> OSStatus { -4 }
+
+public final class SecTrust {}
+
+public final class SecCertificate {}
+
+public func SecTrustEvaluateWithError(_ trust: SecTrust, _ error: UnsafeMutablePointer<CFError?>?) -> Bool { false }
+
+// A CFArray, which Linux does not bridge.
+public func SecTrustCopyCertificateChain(_ trust: SecTrust) -> [AnyObject]? { nil }
+
+// A CFData, likewise.
+public func SecCertificateCopyData(_ certificate: SecCertificate) -> Data { Data() }
+
+#if canImport(FoundationNetworking)
+    extension URLProtectionSpace {
+        public var serverTrust: SecTrust? { nil }
+    }
+#endif
 
 public final class SecAccessControl {}
 

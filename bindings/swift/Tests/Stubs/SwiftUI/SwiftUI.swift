@@ -1,10 +1,19 @@
 // The declarations of SwiftUI that Moorline uses: for type-checking on Linux. Signatures follow Apple's documentation.
+// What begins with `stub` is its own: a `Screen` plays views with it.
 @_exported import Foundation
 import UIKit
 
 @MainActor @preconcurrency public protocol View {
     associatedtype Body: View
     @ViewBuilder @MainActor @preconcurrency var body: Body { get }
+    @MainActor func stubShow(on screen: Screen, at place: Place)
+}
+
+extension View {
+    public func stubShow(on screen: Screen, at place: Place) {
+        screen.connect(self, at: place)
+        body.stubShow(on: screen, at: place.below("body"))
+    }
 }
 
 extension Never: View {
@@ -19,15 +28,26 @@ extension Primitive {
 
 public struct EmptyView: Primitive {
     public nonisolated init() {}
+
+    public func stubShow(on screen: Screen, at place: Place) {}
 }
 
 public enum Either<First: View, Second: View>: Primitive {
     case first(First)
     case second(Second)
+
+    public func stubShow(on screen: Screen, at place: Place) {
+        switch self {
+        case .first(let view): view.stubShow(on: screen, at: place.below("first"))
+        case .second(let view): view.stubShow(on: screen, at: place.below("second"))
+        }
+    }
 }
 
 extension Optional: View where Wrapped: View {
     public var body: Never { fatalError() }
+
+    public func stubShow(on screen: Screen, at place: Place) { self?.stubShow(on: screen, at: place.below("some")) }
 }
 
 @resultBuilder public enum ViewBuilder {
@@ -40,11 +60,21 @@ extension Optional: View where Wrapped: View {
 }
 
 public struct Text: Primitive {
-    public init<S: StringProtocol>(_ content: S) {}
+    private let content: String
+
+    public init<S: StringProtocol>(_ content: S) {
+        self.content = String(content)
+    }
+
+    public func stubShow(on screen: Screen, at place: Place) { screen.show(text: content) }
 }
 
 public struct LocalizedStringKey: ExpressibleByStringInterpolation, Equatable {
-    public init(stringLiteral value: String) {}
+    fileprivate let key: String
+
+    public init(stringLiteral value: String) {
+        key = value
+    }
 }
 
 @MainActor @preconcurrency public protocol Scene {
@@ -71,51 +101,103 @@ public struct WindowGroup<Content: View>: Scene {
 }
 
 public struct Button<Label: View>: Primitive {
+    private let title: String
+    private let label: Label?
+    private let action: @MainActor () -> Void
+
     @_disfavoredOverload
-    public init<S: StringProtocol>(_ title: S, action: @escaping @MainActor () -> Void) where Label == Text {}
+    public init<S: StringProtocol>(_ title: S, action: @escaping @MainActor () -> Void) where Label == Text {
+        (self.title, label, self.action) = (String(title), nil, action)
+    }
 
-    public init(_ titleKey: LocalizedStringKey, action: @escaping @MainActor () -> Void) where Label == Text {}
+    public init(_ titleKey: LocalizedStringKey, action: @escaping @MainActor () -> Void) where Label == Text {
+        (title, label, self.action) = (titleKey.key, nil, action)
+    }
 
-    public init(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Label) {}
+    public init(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Label) {
+        (title, self.label, self.action) = ("", label(), action)
+    }
+
+    public func stubShow(on screen: Screen, at place: Place) {
+        screen.show(button: title, action: action)
+        label.stubShow(on: screen, at: place.below("label"))
+    }
 }
 
 public struct ProgressView: Primitive {
     public init() {}
+
+    public func stubShow(on screen: Screen, at place: Place) {}
 }
 
-@MainActor @preconcurrency public protocol DynamicProperty {}
+@MainActor @preconcurrency public protocol DynamicProperty {
+    func stubConnect(to screen: Screen, at place: Place)
+}
+
+extension DynamicProperty {
+    public func stubConnect(to screen: Screen, at place: Place) {}
+}
 
 @propertyWrapper public struct State<Value>: DynamicProperty {
-    public nonisolated init(wrappedValue: Value) {}
+    private let box: StateBox<Value>
 
-    public nonisolated init(initialValue: Value) {}
-
-    public var wrappedValue: Value {
-        get { fatalError() }
-        nonmutating set {}
+    public nonisolated init(wrappedValue: Value) {
+        box = StateBox(wrappedValue)
     }
 
-    public var projectedValue: Binding<Value> { fatalError() }
+    public nonisolated init(initialValue: Value) {
+        box = StateBox(initialValue)
+    }
+
+    public var wrappedValue: Value {
+        get { box.value }
+        nonmutating set { box.value = newValue }
+    }
+
+    public var projectedValue: Binding<Value> {
+        let box = box
+        return Binding(read: { box.value }, write: { box.value = $0 })
+    }
+
+    public func stubConnect(to screen: Screen, at place: Place) { box.connect(to: screen, at: place) }
 }
 
 @propertyWrapper public struct Binding<Value>: DynamicProperty {
+    private let read: @MainActor () -> Value
+    private let write: @MainActor (Value) -> Void
+
+    fileprivate init(read: @escaping @MainActor () -> Value, write: @escaping @MainActor (Value) -> Void) {
+        self.read = read
+        self.write = write
+    }
+
+    // Nothing plays such a binding: only an asynchronous function can call what may be isolated to any actor.
     @preconcurrency public init(
         get: @escaping @isolated(any) @Sendable () -> Value,
         set: @escaping @isolated(any) @Sendable (Value) -> Void
-    ) {}
+    ) {
+        self.init(read: { fatalError() }, write: { _ in })
+    }
 
     public var wrappedValue: Value {
-        get { fatalError() }
-        nonmutating set {}
+        get { read() }
+        nonmutating set { write(newValue) }
     }
 
     public var projectedValue: Binding<Value> { self }
 }
 
 @propertyWrapper public struct Environment<Value>: DynamicProperty {
-    public init(_ keyPath: KeyPath<EnvironmentValues, Value>) {}
+    private let keyPath: KeyPath<EnvironmentValues, Value>
+    private let box = EnvironmentBox()
 
-    public var wrappedValue: Value { fatalError() }
+    public init(_ keyPath: KeyPath<EnvironmentValues, Value>) {
+        self.keyPath = keyPath
+    }
+
+    public var wrappedValue: Value { box.values[keyPath: keyPath] }
+
+    public func stubConnect(to screen: Screen, at place: Place) { box.values = place.environment }
 }
 
 public protocol EnvironmentKey {
@@ -124,9 +206,11 @@ public protocol EnvironmentKey {
 }
 
 public struct EnvironmentValues {
+    private var values: [ObjectIdentifier: Any] = [:]
+
     public subscript<K: EnvironmentKey>(key: K.Type) -> K.Value {
-        get { K.defaultValue }
-        set {}
+        get { values[ObjectIdentifier(key)] as? K.Value ?? K.defaultValue }
+        set { values[ObjectIdentifier(key)] = newValue }
     }
 }
 
@@ -136,7 +220,11 @@ public struct EnvironmentValues {
     @ViewBuilder func body(content: Content) -> Body
 }
 
-public struct ModifierContent: Primitive {}
+public struct ModifierContent: Primitive {
+    let show: @MainActor (Screen, Place) -> Void
+
+    public func stubShow(on screen: Screen, at place: Place) { show(screen, place) }
+}
 
 public struct UIViewRepresentableContext<Representable: UIViewRepresentable> {}
 
@@ -149,26 +237,36 @@ public struct UIViewRepresentableContext<Representable: UIViewRepresentable> {}
 
 extension UIViewRepresentable {
     public var body: Never { fatalError() }
+
+    public func stubShow(on screen: Screen, at place: Place) {
+        let view = screen.kept(at: place) { makeUIView(context: Context()) }
+        view.stubWindow = screen.window
+        updateUIView(view, context: Context())
+    }
 }
 
 extension View {
-    public nonisolated func background<Background: View>(_ background: Background) -> some View { EmptyView() }
+    public nonisolated func background<Background: View>(_ background: Background) -> some View {
+        Backed(content: self, background: background)
+    }
 
-    public nonisolated func modifier<T: ViewModifier>(_ modifier: T) -> some View { EmptyView() }
+    public nonisolated func modifier<T: ViewModifier>(_ modifier: T) -> some View {
+        Modified(content: self, modifier: modifier)
+    }
 
     public nonisolated func environment<V>(
         _ keyPath: WritableKeyPath<EnvironmentValues, V>,
         _ value: V
-    ) -> some View { EmptyView() }
+    ) -> some View { WithEnvironment(content: self, keyPath: keyPath, value: value) }
 
     public nonisolated func task(
         priority: TaskPriority = .userInitiated,
         @_inheritActorContext _ action: @escaping @Sendable () async -> Void
-    ) -> some View { EmptyView() }
+    ) -> some View { WithTask(content: self, id: 0, action: action) }
 
     public nonisolated func task<T: Equatable>(
         id value: T,
         priority: TaskPriority = .userInitiated,
         @_inheritActorContext _ action: @escaping @Sendable () async -> Void
-    ) -> some View { EmptyView() }
+    ) -> some View { WithTask(content: self, id: value, action: action) }
 }

@@ -9,7 +9,10 @@
 @MainActor open class UIView: UIResponder {
     public nonisolated override init() {}
 
-    open var window: UIWindow? { nil }
+    open var window: UIWindow? { stubWindow }
+
+    // The stub's own: a screen of the SwiftUI stub puts the view into its window.
+    public weak var stubWindow: UIWindow?
 }
 
 @MainActor open class UIWindow: UIView {

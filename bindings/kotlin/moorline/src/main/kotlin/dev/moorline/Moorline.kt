@@ -36,7 +36,7 @@ internal fun openMoorline(platform: Platform, builder: MoorlineBuilder): Moorlin
     val configuration = builder.build()
     val translator = Translator()
     val client = translator.calling { FfiClient(configuration, platform.toFfi(translator)) }
-    return NativeMoorline(client, translator, builder.tokenOrigins())
+    return NativeMoorline(client, translator)
 }
 
 /**
@@ -210,9 +210,19 @@ public interface Moorline : AutoCloseable {
     /**
      * Whether the access token may be sent to this URL: its origin is the issuer's, or one that the configuration
      * [allows][MoorlineBuilder.apiOrigin]. For an HTTP client of the app's own that also talks to others. False for
-     * text that is no absolute URL.
+     * text that is no absolute URL, and for a URL whose host one client finds where another client does not.
      */
     public fun mayReceiveTokens(url: String): Boolean
+
+    /**
+     * Checks the [pins][MoorlineBuilder.pins] of [host], for an HTTP client of the app's own: call it for each new
+     * connection, before anything is sent, with the [chain] of the server in DER, its own certificate first. Pins come
+     * on top of trust: the client has verified the chain and the host's name already. A host without pins, or whose
+     * pins have expired, passes with any chain. ([send] does this itself, and so does the module for OkHttp.)
+     *
+     * @throws MoorlineException.PinMismatch if the chain does not run through a pinned key.
+     */
+    public fun checkPins(host: String, chain: List<ByteArray>): Unit
 
     /**
      * Takes in the `DPoP-Nonce` header of a response from [url], for the next proof that goes to the same origin.

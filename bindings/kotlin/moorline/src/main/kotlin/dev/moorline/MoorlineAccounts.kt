@@ -1,11 +1,17 @@
 package dev.moorline
 
 import dev.moorline.internal.NativeMoorline
-import dev.moorline.internal.TokenOrigins
 import dev.moorline.internal.Translator
 import dev.moorline.internal.toApp
 import dev.moorline.internal.toFfi
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.withContext
 import dev.moorline.ffi.Accounts as FfiAccounts
 
@@ -16,11 +22,10 @@ import dev.moorline.ffi.Accounts as FfiAccounts
  * @throws MoorlineException as for [Moorline].
  */
 public fun MoorlineAccounts(platform: Platform, configure: MoorlineBuilder.() -> Unit): MoorlineAccounts {
-    val builder = MoorlineBuilder().apply(configure)
-    val configuration = builder.build()
+    val configuration = MoorlineBuilder().apply(configure).build()
     val translator = Translator()
     val accounts = translator.calling { FfiAccounts(configuration, platform.toFfi(translator)) }
-    return MoorlineAccounts(accounts, translator, builder.tokenOrigins())
+    return MoorlineAccounts(accounts, translator)
 }
 
 /**
@@ -33,8 +38,17 @@ public fun MoorlineAccounts(platform: Platform, configure: MoorlineBuilder.() ->
 public class MoorlineAccounts internal constructor(
     private val accounts: FfiAccounts,
     private val translator: Translator,
-    private val origins: TokenOrigins,
 ) : AutoCloseable {
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+
+    /**
+     * The accounts as [list] returns them, and each change: a user signs in or out, or an account is removed or needs
+     * a new sign-in. Null until the vault was read for the first time, which the first use of this property begins. It
+     * sees what any object of this process changes. Changes made by other processes appear the next time this process
+     * reads the vault. While the vault cannot be read, and after [close], it keeps its last value.
+     */
+    public val all: StateFlow<List<AccountInfo>?> by lazy { watched() }
+
     /**
      * The accounts that have ever signed in and were not removed, the oldest first. Sends, in the background, the
      * revocations that accounts without a session have queued.
@@ -50,7 +64,7 @@ public class MoorlineAccounts internal constructor(
      * @throws MoorlineException.Misconfigured if the name is empty, longer than 128 bytes or has control characters.
      */
     public fun open(account: String): Moorline =
-        NativeMoorline(translator.calling { accounts.open(account) }, translator, origins)
+        NativeMoorline(translator.calling { accounts.open(account) }, translator)
 
     /**
      * Signs an account out, as [Moorline.signOut] does, and deletes it from the vault. What the provider could not
@@ -65,7 +79,23 @@ public class MoorlineAccounts internal constructor(
         call { accounts.remove(account, options.toFfi(), null).toApp() }
 
     /** Releases the vault. Accounts that are open stay so. */
-    override fun close(): Unit = accounts.close()
+    override fun close() {
+        scope.cancel()
+        accounts.close()
+    }
+
+    private fun watched(): StateFlow<List<AccountInfo>?> {
+        val lists = MutableStateFlow<List<AccountInfo>?>(null)
+        val watch = translator.calling { accounts.lists() }
+        scope.launch {
+            try {
+                while (true) lists.value = (watch.next() ?: break).map { it.toApp() }
+            } finally {
+                watch.close()
+            }
+        }
+        return lists.asStateFlow()
+    }
 
     private suspend fun <T> call(block: suspend () -> T): T =
         withContext(Dispatchers.Default) { translator.calling { block() } }

@@ -1,7 +1,6 @@
 package dev.moorline
 
 import dev.moorline.ffi.Vocabulary
-import dev.moorline.internal.TokenOrigins
 import dev.moorline.internal.misconfigured
 import dev.moorline.internal.toFfi
 import kotlin.time.Duration
@@ -93,8 +92,6 @@ public open class MoorlineBuilder internal constructor() {
     public fun authorizationParameter(name: String, value: String) {
         parameters += FfiParameter(name, value)
     }
-
-    internal fun tokenOrigins(): TokenOrigins = TokenOrigins(apiOrigins + listOfNotNull(issuer), allowsHttpOnLoopback)
 
     internal fun build(): FfiConfiguration = FfiConfiguration(
         vocabulary = Vocabulary.KOTLIN,

@@ -1,5 +1,7 @@
 package dev.moorline
 
+import kotlinx.coroutines.flow.filterNotNull
+import kotlinx.coroutines.flow.first
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -16,7 +18,7 @@ class AccountsTest {
 
     private val provider = FakeProvider()
 
-    private fun accounts() = MoorlineAccounts(Platform(folder, MapKeyStore())) {
+    private fun accounts(keys: KeyStore = MapKeyStore()) = MoorlineAccounts(Platform(folder, keys)) {
         issuer = provider.issuer
         clientId = "notes"
         redirectUri = "com.example.notes:/signed-in"
@@ -46,6 +48,43 @@ class AccountsTest {
                     accounts.open("home").use { assertEquals(signedIn, it.state.value) }
                 }
             }
+        }
+    }
+
+    @Test
+    fun `the list is watched through the sign-ins and removals of another object`() = waiting {
+        val keys = MapKeyStore()
+        accounts(keys).use { watching ->
+            accounts(keys).use { acting ->
+                assertEquals(emptyList<AccountInfo>(), watching.all.filterNotNull().first())
+                acting.open("work").use { work ->
+                    val user = provider.signIn(work)
+                    val signedIn = listOf(AccountInfo("work", user, SessionState.SignedIn(user)))
+                    watching.all.first { it == signedIn }
+                    work.signOut()
+                    val signedOut = SessionState.SignedOut(SignedOutReason.BY_USER)
+                    watching.all.first { it == listOf(AccountInfo("work", null, signedOut)) }
+                }
+                acting.remove("work")
+                watching.all.first { it == emptyList<AccountInfo>() }
+            }
+            watching.close()
+            assertEquals(emptyList<AccountInfo>(), watching.all.value)
+        }
+    }
+
+    @Test
+    fun `the list is not known while the key store is locked`() = waiting {
+        val keys = MapKeyStore()
+        accounts(keys).use { accounts -> accounts.open("work").use { provider.signIn(it) } }
+        keys.failure = KeyStoreException.Locked()
+        accounts(keys).use { accounts ->
+            assertEquals(null, accounts.all.value)
+            assertFailsWith<MoorlineException.StorageUnavailable> { accounts.list() }
+            assertEquals(null, accounts.all.value)
+            keys.failure = null
+            accounts.list()
+            assertEquals(listOf("work"), accounts.all.filterNotNull().first().map { it.account })
         }
     }
 

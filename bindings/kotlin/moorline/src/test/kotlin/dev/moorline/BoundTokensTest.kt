@@ -46,6 +46,13 @@ class BoundTokensTest {
                 val elsewhere = "https://evil.example/notes"
                 assertFalse(moorline.mayReceiveTokens(elsewhere))
                 assertTrue(moorline.mayReceiveTokens("${provider.issuer}/notes"))
+                val issuer = provider.issuer.removePrefix("http://")
+                val foreign = listOf(
+                    "https://$issuer/notes", "http://ada@$issuer/", "http://evil.example\\@$issuer/", " http://$issuer/",
+                    "http:$issuer/", "/notes", "", "http://127.0.0.1/",
+                )
+                for (url in foreign) assertFalse(moorline.mayReceiveTokens(url), url)
+                assertTrue(moorline.mayReceiveTokens("HTTP://$issuer/../notes?q=a b#\\"))
                 assertFailsWith<MoorlineException.Misconfigured> { moorline.requestHeaders("GET", elsewhere) }
                 assertFailsWith<MoorlineException.Misconfigured> { moorline.learnNonce(elsewhere, "nonce") }
                 moorline.learnNonce("${provider.issuer}/notes", "nonce")

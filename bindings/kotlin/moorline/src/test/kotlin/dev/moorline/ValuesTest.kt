@@ -1,15 +1,13 @@
 package dev.moorline
 
-import dev.moorline.internal.TokenOrigins
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
-import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNotEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import kotlin.time.Duration.Companion.minutes
 
-/** Values that apps make and compare, and the origins that tokens go to. */
+/** Values that apps make and compare. */
 class ValuesTest {
     @Test
     fun `options are equal if all that they hold is`() {
@@ -44,28 +42,5 @@ class ValuesTest {
         val request = HttpRequest("PUT", "https://id.example.com/") { header("A", "1"); body = byteArrayOf(1) }
         assertEquals(listOf("A" to "1"), request.headers)
         assertArrayEquals(byteArrayOf(1), request.body)
-    }
-
-    @Test
-    fun `a token goes to the origins that are allowed, however they are written, and nowhere else`() {
-        val origins = TokenOrigins(listOf("https://ID.example.com/tenant", "https://api.example.com:8443"), false)
-        val allowed = listOf(
-            "https://id.example.com:443/x?y z", "HTTPS://id.example.com", "https://api.example.com:8443/a#b",
-        )
-        for (url in allowed) assertTrue(url in origins, url)
-        val foreign = listOf(
-            "https://api.example.com/", "http://id.example.com/", "https://id.example.com.evil.example/",
-            "https://id.example.com@evil.example/", "https://evil.example/https://id.example.com", "id.example.com",
-            "wss://id.example.com/", "", "https://", "https://id example.com/", "https:id.example.com",
-        )
-        for (url in foreign) assertFalse(url in origins, url)
-    }
-
-    @Test
-    fun `plain HTTP is for loopback, and only where it was allowed`() {
-        val allowed = listOf("http://127.0.0.1:8080", "http://id.example.com")
-        assertTrue("http://127.0.0.1:8080/notes" in TokenOrigins(allowed, true))
-        assertFalse("http://id.example.com/notes" in TokenOrigins(allowed, true))
-        assertFalse("http://127.0.0.1:8080/notes" in TokenOrigins(allowed, false))
     }
 }

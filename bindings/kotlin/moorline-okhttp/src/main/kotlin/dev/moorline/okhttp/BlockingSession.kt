@@ -55,15 +55,17 @@ internal class BlockingSession(private val moorline: Moorline) {
         false
     }
 
-    private fun <T> blocking(call: suspend () -> T): T = try {
-        runBlocking { call() }
-    } catch (error: MoorlineException) {
-        throw MoorlineIOException(error)
-    } catch (_: InterruptedException) {
-        Thread.currentThread().interrupt()
-        throw InterruptedIOException("interrupted while waiting for an access token")
-    } catch (error: RuntimeException) {
-        // OkHttp lets the process end on anything else.
-        throw IOException("no access token: ${error.javaClass.simpleName}", error)
-    }
+    private fun <T> blocking(call: suspend () -> T): T = throwingIOExceptions { runBlocking { call() } }
+}
+
+/** Runs a call of Moorline's. OkHttp lets the process end on an exception that is no [IOException]. */
+internal inline fun <T> throwingIOExceptions(call: () -> T): T = try {
+    call()
+} catch (error: MoorlineException) {
+    throw MoorlineIOException(error)
+} catch (_: InterruptedException) {
+    Thread.currentThread().interrupt()
+    throw InterruptedIOException("interrupted while waiting for an access token")
+} catch (error: RuntimeException) {
+    throw IOException("Moorline failed: ${error.javaClass.simpleName}", error)
 }

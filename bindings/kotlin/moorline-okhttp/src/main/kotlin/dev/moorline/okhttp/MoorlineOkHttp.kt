@@ -19,13 +19,17 @@ import java.io.IOException
  * - WebSockets are opened with the token, too.
  * - A response in the client's cache is for the user whose call it answered.
  *
- * Every exception is an [IOException], as OkHttp requires. A call with an `Authorization` header of its own is left
- * alone, and so is one that is [anonymous]. The client's certificate pinner is the app's: Moorline's pins are for its
- * own connections.
+ * - A connection to a host for which the configuration has pins must match them, until they expire. That holds for
+ *   each call of this client, redirects and WebSockets included. Otherwise nothing is sent, and the call throws a
+ *   [MoorlineIOException] with [MoorlineException.PinMismatch]. The client's own certificate pinner is left as it is.
+ *
+ * Every exception is an [IOException], as OkHttp requires. A call with an `Authorization` header of its own is sent
+ * as it is, and so is one that is [anonymous].
  */
 public fun OkHttpClient.Builder.moorline(moorline: Moorline): OkHttpClient.Builder {
     val session = BlockingSession(moorline)
-    return addInterceptor(RetryInterceptor(session)).addNetworkInterceptor(TokenInterceptor(session))
+    val pins = PinChecks(moorline)
+    return addInterceptor(RetryInterceptor(session, pins)).addNetworkInterceptor(TokenInterceptor(session, pins))
 }
 
 /** Sends this call without a token, whatever its origin. */

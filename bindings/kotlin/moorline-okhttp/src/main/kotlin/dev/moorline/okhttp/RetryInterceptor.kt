@@ -7,18 +7,26 @@ import okhttp3.Response
 import java.io.IOException
 
 /** The application interceptor: it decides which calls get a token, and sends one again that the API has rejected. */
-internal class RetryInterceptor(private val session: BlockingSession) : Interceptor {
+internal class RetryInterceptor(private val session: BlockingSession, private val pins: PinChecks) : Interceptor {
     override fun intercept(chain: Interceptor.Chain): Response {
+        // Network interceptors do not see a WebSocket's request.
+        val isWebSocket = "websocket".equals(chain.request().header("Upgrade"), ignoreCase = true)
+        return if (isWebSocket) pins.watching(chain.call()) { run(chain, true) } else run(chain, false)
+    }
+
+    private fun run(chain: Interceptor.Chain, isWebSocket: Boolean): Response {
         val request = chain.request()
         val ofApp = request.header("Authorization") != null || request.tag(Anonymous::class.java) != null
         if (ofApp || !session.mayReceiveTokens(request)) return chain.proceed(request)
-        return Exchange(chain, request).run()
+        return Exchange(chain, request, isWebSocket).run()
     }
 
     /** A call, until a response is final. */
-    private inner class Exchange(private val chain: Interceptor.Chain, private val request: Request) {
-        /** Network interceptors do not see a WebSocket's request. */
-        private val isWebSocket = "websocket".equals(request.header("Upgrade"), ignoreCase = true)
+    private inner class Exchange(
+        private val chain: Interceptor.Chain,
+        private val request: Request,
+        private val isWebSocket: Boolean,
+    ) {
         private var nonces = 0
         private var refreshes = 0
         private var skipsCache = false

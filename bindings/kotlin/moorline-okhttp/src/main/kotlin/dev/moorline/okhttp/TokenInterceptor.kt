@@ -21,9 +21,10 @@ internal class Attempt(val account: String?) {
  * The network interceptor: it sees each hop, between the cache and the connection. So neither the cache nor the app's
  * own interceptors see a token, and a redirect never carries the one of the hop before.
  */
-internal class TokenInterceptor(private val session: BlockingSession) : Interceptor {
+internal class TokenInterceptor(private val session: BlockingSession, private val pins: PinChecks) : Interceptor {
     override fun intercept(chain: Interceptor.Chain): Response {
         val hop = chain.request()
+        chain.connection()?.let { pins.check(hop.url.host, it) }
         val attempt = hop.tag(Attempt::class.java) ?: return chain.proceed(hop)
         val clean = hop.newBuilder().removeHeader(ACCOUNT).build()
         val response = chain.proceed(prepared(clean, attempt))

@@ -22,7 +22,6 @@ import dev.moorline.StepUp
 import dev.moorline.StorageUnavailableReason
 import dev.moorline.TokenType
 import dev.moorline.User
-import dev.moorline.internal.TokenOrigins
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -96,7 +95,10 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     /** What becomes of the session at the provider at the next sign-out; [RevocationOutcome.Revoked] if not set. */
     public fun nextRevocation(outcome: RevocationOutcome): Unit = synchronized(lock) { script.revocation = outcome }
 
-    /** Allows tokens to be sent to one more origin, as `apiOrigin` does. Plain HTTP is for loopback. */
+    /** From now on, the certificates of this host do not match its pins. */
+    public fun mismatchPins(host: String): Unit = synchronized(lock) { provider.foreignKeys += host }
+
+    /** Allows tokens to be sent to one more origin, as `apiOrigin` does. Origins are compared as text. */
     public fun apiOrigin(origin: String): Unit = synchronized(lock) { provider.origins += origin }
 
     /** How long new tokens are valid: 15 minutes if not set. */
@@ -240,7 +242,11 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     }
 
     override fun mayReceiveTokens(url: String): Boolean =
-        synchronized(lock) { url in TokenOrigins(provider.origins.toList(), true) }
+        synchronized(lock) { originOf(url) in provider.origins }
+
+    override fun checkPins(host: String, chain: List<ByteArray>): Unit = synchronized(lock) {
+        if (host in provider.foreignKeys) throw MoorlineErrors.pinMismatch(host)
+    }
 
     override suspend fun learnNonce(url: String, nonce: String): Unit = calling {
         checkOrigin(url)
@@ -408,6 +414,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private class FakeProviderSide {
         val start: Instant = Instant.parse("2030-01-01T00:00:00Z")
         val origins = mutableListOf(ISSUER)
+        val foreignKeys = mutableSetOf<String>()
         val users = mutableMapOf<String, User>()
         var deviceUser: User? = null
         val nonces = mutableMapOf<String, String>()
@@ -432,6 +439,6 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
         fun parameters(url: String): List<String> = url.substringAfter('?', "").split('&')
 
-        fun originOf(url: String): String = url.split('/').take(3).joinToString("/")
+        fun originOf(url: String): String = url.substringBefore('?').split('/').take(3).joinToString("/")
     }
 }

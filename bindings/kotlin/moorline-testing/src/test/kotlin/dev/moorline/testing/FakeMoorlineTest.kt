@@ -140,7 +140,9 @@ class FakeMoorlineTest {
     fun `requests go to allowed origins, are recorded, and are sent again after a 401`() = playing {
         val elsewhere = HttpRequest.get("https://api.example.com/notes")
         assertFailsWith<MoorlineException.Misconfigured> { fake.send(elsewhere) }
+        assertFalse(fake.mayReceiveTokens(elsewhere.url))
         fake.apiOrigin("https://api.example.com")
+        assertTrue(fake.mayReceiveTokens(elsewhere.url) && fake.mayReceiveTokens("https://api.example.com?a/b"))
         val answers = ArrayDeque(listOf(401, 201))
         fake.onSend { HttpResponse(answers.removeFirst(), emptyList(), ByteArray(0)) }
         assertEquals(201, fake.send(elsewhere).status)
@@ -160,6 +162,16 @@ class FakeMoorlineTest {
         assertEquals(RevocationOutcome.NothingToRevoke, fake.signOut().revocation)
         assertNull(fake.sessionInfo())
         assertNull(fake.idToken())
+    }
+
+    @Test
+    fun `a host that shows another key is refused, and others are not`() = playing {
+        fake.mismatchPins("api.example.com")
+        assertEquals(
+            "api.example.com",
+            assertFailsWith<MoorlineException.PinMismatch> { fake.checkPins("api.example.com", emptyList()) }.host,
+        )
+        fake.checkPins("id.example.com", emptyList())
     }
 
     @Test

@@ -34,7 +34,6 @@ import dev.moorline.ffi.StateWatch as FfiStateWatch
 internal class NativeMoorline(
     private val client: FfiClient,
     private val translator: Translator,
-    private val origins: TokenOrigins,
 ) : Moorline {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val watch: FfiStateWatch = translator.calling { client.states() }
@@ -91,7 +90,10 @@ internal class NativeMoorline(
     ): RequestHeaders =
         call { client.requestHeaders(method, url, tokenOptions(minValidity, resource, scope), null).toApp() }
 
-    override fun mayReceiveTokens(url: String): Boolean = url in origins
+    override fun mayReceiveTokens(url: String): Boolean = client.mayReceiveTokens(url)
+
+    override fun checkPins(host: String, chain: List<ByteArray>): Unit =
+        translator.calling { client.checkPins(host, chain) }
 
     override suspend fun learnNonce(url: String, nonce: String): Unit = call { client.learnNonce(url, nonce) }
 

@@ -1,0 +1,1 @@
+../MoorlineTests/DevServer.swift

@@ -1,0 +1,72 @@
+import AuthenticationServices
+import Foundation
+import Moorline
+import SwiftUI
+import XCTest
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// The README's first sign-in, run against a real server. The test plays the system: it shows the views, and its
+/// browser is the one that `moorline-browse` is.
+final class FirstSignInTests: XCTestCase {
+    /// The system may call this on any thread.
+    private struct Completion: @unchecked Sendable {
+        let finish: ASWebAuthenticationSession.CompletionHandler
+    }
+
+    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+
+    override func tearDown() async throws {
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// The example's session, at the development server instead of `id.example.com`.
+    @MainActor private func moorline(_ server: DevServer) throws -> Moorline {
+        var configuration = Moorline.Configuration.notes
+        configuration.issuer = server.description.issuer
+        configuration.clientID = "moorline-demo"
+        configuration.extraRootPEMs = [server.description.ca_pem]
+        configuration.pins = [server.pins]
+        let keys = folder.appendingPathComponent("keys")
+        let vault = folder.appendingPathComponent("vault")
+        return try Moorline(configuration, platform: .insecure(vaultDirectory: vault, keyDirectory: keys))
+    }
+
+    /// The user fills in the provider's pages.
+    private func play(_ user: @escaping @Sendable (URL) async throws -> URL) {
+        ASWebAuthenticationSession.started = { session in
+            let page = session.url
+            let completion = Completion(finish: session.completionHandler)
+            Task {
+                do {
+                    completion.finish(try await user(page), nil)
+                } catch {
+                    completion.finish(nil, error)
+                }
+            }
+            return true
+        }
+    }
+
+    @MainActor func testTheFirstSignInOfTheReadmeSignsInAndShowsTheNotes() async throws {
+        let server = try DevServer.running()
+        let moorline = try moorline(server)
+        let screen = Screen(RootView().moorline(moorline))
+        defer { screen.close() }
+        await screen.wait { $0.buttons == ["Sign in"] }
+
+        play { try await server.browse($0) }
+        XCTAssertTrue(screen.press("Sign in"))
+        await screen.wait { $0.buttons.isEmpty && !$0.texts.isEmpty }
+        guard case .signedIn(let user) = moorline.state else { return XCTFail("\(moorline.state)") }
+        XCTAssertEqual(screen.texts, ["Notes of \(user.name ?? user.subject)"])
+
+        let notes = try XCTUnwrap(URL(string: "\(server.description.api)/notes"))
+        let (_, response) = try await moorline.data(for: URLRequest(url: notes))
+        XCTAssertEqual(response.statusCode, 200)
+        try await moorline.signOut()
+        await screen.wait { $0.buttons == ["Sign in"] && $0.texts.isEmpty }
+    }
+}
