@@ -1,8 +1,8 @@
 package dev.moorline
 
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
@@ -14,6 +14,7 @@ class AccountsTest {
     @TempDir(cleanup = CleanupMode.NEVER)
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
 
     private fun accounts() = MoorlineAccounts(Platform(folder, MapKeyStore())) {
@@ -22,9 +23,6 @@ class AccountsTest {
         redirectUri = "com.example.notes:/signed-in"
         allowHttpOnLoopback()
     }
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `two accounts are signed in at once, and one is removed`() = waiting {
