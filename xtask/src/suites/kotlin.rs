@@ -26,7 +26,9 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let sources = workspace.root().join("bindings/kotlin");
     versions::check(&sources)?;
     install::java(workspace, &mut step.log)?;
-    let android = install::android(workspace, &mut step.log, &versions::catalog(&sources)?)?;
+    let catalog = versions::catalog(&sources)?;
+    let android = install::android(workspace, &mut step.log, &catalog)?;
+    let androidx = install::androidx(workspace, &mut step.log, &sources, &catalog)?;
     // In the target folder: an IDE that has the project open is not disturbed.
     let build = workspace.target().join("kotlin");
     let generated = build.join("generated-sources").join("uniffi");
@@ -48,6 +50,8 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
     maven.arg(format!("-Dmoorline.aar.dir={}", android.display()));
+    maven.arg(format!("-Dmoorline.androidx.jar={}", androidx.display()));
+    maven.arg(format!("-Dmoorline.screenshots.dir={}", workspace.target().join("screenshots").display()));
     maven.arg("test");
     maven.env("MOORLINE_DEV_JSON", server.description());
     maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
