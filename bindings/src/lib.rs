@@ -7,8 +7,8 @@
 //! Rules for everything exported:
 //!
 //! - Calls are coarse and objects are few: [`Client`], [`Accounts`], [`StateWatch`], [`Cancellation`],
-//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`], [`AppTrust`] and
-//!   [`AppLogger`].
+//!   [`LoopbackReceiver`], and the app's own [`AppKeyStore`], [`AppCriticalSections`], [`AppSigner`], [`AppTrust`],
+//!   [`AppProxySelector`] and [`AppLogger`].
 //! - A caller can stop waiting for any `async` function, by dropping its future (Kotlin does) or through a
 //!   [`Cancellation`] (Swift's own cancellation does not reach Rust). The work goes on inside the SDK, so that a
 //!   refresh is never interrupted half-way.
@@ -27,6 +27,7 @@ mod key_store;
 mod logging;
 mod loopback;
 mod platform;
+mod proxy_selector;
 mod session;
 mod sign_in;
 mod signer;
@@ -48,6 +49,7 @@ pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use logging::{AppLogger, AppLoggerError, LogEvent, LogField, LogLevel, set_logger};
 pub use loopback::{LoopbackHost, LoopbackReceiver};
 pub use platform::{ClientPlatform, KeyLocation};
+pub use proxy_selector::{AppProxySelector, AppProxySelectorError};
 pub use session::{
     AccessToken, AccessTokenOptions, Authentication, RequestHeaders, SessionInfo, SessionState, StateWatch,
     TokenType, User,

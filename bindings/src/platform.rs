@@ -8,8 +8,9 @@ use moorline::{
 };
 
 use crate::{
-    AppCriticalSections, AppKeyStore, AppSigner, AppTrust, critical_sections::ForeignCriticalSections,
-    key_store::ForeignKeyStore, signer::ForeignSigner, trust::ForeignTrust,
+    AppCriticalSections, AppKeyStore, AppProxySelector, AppSigner, AppTrust,
+    critical_sections::ForeignCriticalSections, key_store::ForeignKeyStore,
+    proxy_selector::ForeignProxySelector, signer::ForeignSigner, trust::ForeignTrust,
 };
 
 /// The machine: a folder for the vault, a key store for its key, and the app's own parts. Mirrors
@@ -27,6 +28,8 @@ pub struct ClientPlatform {
     pub signer: Option<Arc<dyn AppSigner>>,
     /// Decides about servers' certificates instead of the roots.
     pub trust: Option<Arc<dyn AppTrust>>,
+    /// Chooses the proxy of a request instead of the environment's variables.
+    pub proxy_selector: Option<Arc<dyn AppProxySelector>>,
 }
 
 /// Where the key of a vault is.
@@ -64,6 +67,7 @@ impl ClientPlatform {
             critical_sections: self.critical_sections.map(sections),
             signer: self.signer.map(|app| Arc::new(ForeignSigner(app)) as _),
             trust: self.trust.map(|app| Arc::new(ForeignTrust(app)) as _),
+            proxy_selector: self.proxy_selector.map(|app| Arc::new(ForeignProxySelector(app)) as _),
             ..Platform::new(self.vault_directory, self.keys.open()?)
         })
     }

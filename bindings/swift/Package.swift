@@ -37,7 +37,7 @@ let isRelease = setting("MOORLINE_XCFRAMEWORK_URL") != nil || setting("MOORLINE_
 /// type-checked on Linux.
 let stubs =
     setting("MOORLINE_APPLE_STUBS") == nil
-    ? [] : ["UIKit", "AuthenticationServices", "Security", "LocalAuthentication", "CryptoKit", "SwiftUI"]
+    ? [] : ["UIKit", "AuthenticationServices", "Security", "LocalAuthentication", "CryptoKit", "SwiftUI", "CFNetwork"]
 let apple = stubs.map { Target.Dependency(stringLiteral: $0) }
 
 /// What a stub imports of the others.

@@ -5,6 +5,7 @@ use ::http::Method;
 use rcgen::{Issuer, KeyPair};
 
 use crate::net::{NetError, Request, Transport};
+use crate::platform::NetworkParts;
 use crate::testing::tls_server::{Authority, Server, authority_params, configuration, leaf_params, ok, pins};
 
 /// The host's real chain and the attacker's, both trusted by the platform.
@@ -23,7 +24,7 @@ impl Scene {
             .extra_root_pem(&self.theirs.pem())
             .extra_root_pem(&self.ours.pem())
             .pins(pins(pin));
-        let transport = Transport::new(&configuration.build().unwrap(), None).unwrap();
+        let transport = Transport::new(&configuration.build().unwrap(), NetworkParts::default()).unwrap();
         transport.send(Request::new(Method::GET, server.url("/"))).await.map(drop)
     }
 

@@ -78,7 +78,8 @@ pub use error::{
 pub use logging::{LogEvent, LogLevel, Logger, record_events, set_logger};
 pub use platform::{
     CriticalSections, Expiry, InsecureFileKeyStore, KeyStore, KeyStoreError, MemoryKeyStore, Platform,
-    PlatformKeyStore, SecretKey, Signer, SignerError, TrustError, TrustVerifier,
+    PlatformKeyStore, ProxyAddress, ProxySelector, ProxySelectorError, SecretKey, Signer, SignerError,
+    TrustError, TrustVerifier,
 };
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use sign_in::LoopbackReceiver;

@@ -98,11 +98,12 @@ impl Session {
         vault: Arc<Vault>,
     ) -> Result<Arc<Self>, Error> {
         let id = AccountId::of(&configuration);
+        let parts = platform.network_parts();
         let executor = Executor::of(platform.runtime)?;
         let signer = vault.signer();
         let store =
             Arc::new(AccountStore::new(id, vault, platform.clock.clone(), platform.critical_sections));
-        let provider = Arc::new(Provider::new(configuration, platform.clock, signer, platform.trust)?);
+        let provider = Arc::new(Provider::new(configuration, platform.clock, signer, parts)?);
         let revocations = Arc::new(Revocations::new(store.clone(), provider.clone(), executor.clone()));
         let refresher = Arc::new(Refresher::new(
             store.clone(),

@@ -75,6 +75,7 @@ impl Device {
             critical_sections: None,
             signer: self.signer.clone().map(|signer| signer as _),
             trust: None,
+            proxy_selector: None,
         }
     }
 

@@ -173,6 +173,7 @@ pub(crate) fn platform(folder: &Path, key_store: Arc<dyn AppKeyStore>) -> Client
         critical_sections: None,
         signer: None,
         trust: None,
+        proxy_selector: None,
     }
 }
 

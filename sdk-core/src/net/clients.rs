@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use url::Url;
 
-use super::{foreign_trust::MayBlock, proxies::Proxies};
-use crate::{configuration::Configuration, error::Error};
+use super::{error::NetError, foreign_trust::MayBlock, proxies::Proxies, selected_proxies::SelectedProxies};
+use crate::{configuration::Configuration, error::Error, platform::BoundedProxySelector};
 
 /// How connections are watched.
 #[derive(Debug, Clone, Copy)]
@@ -38,39 +38,79 @@ pub(super) enum Connecting {
     MayBlock,
 }
 
-/// One client for HTTPS, and one for plain HTTP, which only goes to this very machine.
-#[derive(Debug, Clone)]
-pub(super) struct Clients {
-    https: reqwest::Client,
-    http: reqwest::Client,
-    pub(super) proxies: Arc<Proxies>,
+/// What HTTP clients are made of.
+#[derive(Clone)]
+pub(super) struct Ingredients {
+    pub(super) tls: rustls::ClientConfig,
+    pub(super) configuration: Configuration,
+    pub(super) watch: Watch,
+    pub(super) connecting: Connecting,
+    /// `None` for the environment's proxies.
+    pub(super) proxy_selector: Option<BoundedProxySelector>,
 }
 
+/// The clients for HTTPS, and one for plain HTTP, which only goes to this very machine.
+#[derive(Clone)]
+pub(super) struct Clients {
+    https: Https,
+    http: reqwest::Client,
+}
+
+/// Proxies only pass on what is encrypted for the host itself (CONNECT), so its pins hold.
+#[derive(Clone)]
+enum Https {
+    /// The proxies are the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or what the system says on desktops.
+    OfEnvironment(reqwest::Client, Arc<Proxies>),
+    OfPlatform(SelectedProxies),
+}
+
+/// The client of a request, and the proxy that it goes through: its host and port, without its password.
+pub(super) type ClientAndProxy = (reqwest::Client, Option<String>);
+
 impl Clients {
-    /// Opens nothing yet. The proxies are the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`) or the
-    /// platform's. They only pass on what is encrypted for the host itself (CONNECT), so its pins hold.
-    pub(super) fn new(
-        tls: &rustls::ClientConfig,
-        configuration: &Configuration,
-        watch: Watch,
-        connecting: Connecting,
-    ) -> Result<Self, Error> {
-        let build = |builder: reqwest::ClientBuilder| {
-            let built = builder.build();
-            built.map_err(|error| Error::Misconfigured(format!("the HTTP client cannot be made: {error}")))
+    /// Opens nothing yet.
+    pub(super) fn new(ingredients: &Ingredients) -> Result<Self, Error> {
+        let unusable = |error| Error::Misconfigured(format!("the HTTP client cannot be made: {error}"));
+        let https = match &ingredients.proxy_selector {
+            Some(selector) => Https::OfPlatform(SelectedProxies::new(ingredients.clone(), selector.clone())),
+            None => {
+                let proxies = Proxies::of_the_system();
+                let client =
+                    ingredients.https(|builder| if proxies.none { builder.no_proxy() } else { builder });
+                Https::OfEnvironment(client.map_err(unusable)?, Arc::new(proxies))
+            }
         };
-        let builder = || builder(tls.clone(), configuration, watch);
-        let proxies = Arc::new(Proxies::of_the_system());
-        let https = if proxies.none { builder().no_proxy() } else { builder() };
-        let https = match connecting {
-            Connecting::Quick => https,
-            Connecting::MayBlock => https.connector_layer(MayBlock),
-        };
-        Ok(Self { https: build(https.https_only(true))?, http: build(builder().no_proxy())?, proxies })
+        Ok(Self { https, http: ingredients.builder().no_proxy().build().map_err(unusable)? })
     }
 
-    pub(super) fn of(&self, url: &Url) -> &reqwest::Client {
-        if url.scheme() == "https" { &self.https } else { &self.http }
+    /// The client for a request to `url`.
+    pub(super) async fn of(&self, url: &Url) -> Result<ClientAndProxy, NetError> {
+        match &self.https {
+            _ if url.scheme() != "https" => Ok((self.http.clone(), None)),
+            Https::OfEnvironment(client, proxies) => match proxies.refusal(url) {
+                Some(why) => Err(NetError::NotAllowed(why.to_owned())),
+                None => Ok((client.clone(), proxies.of(url))),
+            },
+            Https::OfPlatform(proxies) => proxies.client(url).await,
+        }
+    }
+}
+
+impl Ingredients {
+    /// A client for HTTPS, with the proxies that `proxies` sets.
+    pub(super) fn https(
+        &self,
+        proxies: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> reqwest::Result<reqwest::Client> {
+        let builder = proxies(self.builder()).https_only(true);
+        match self.connecting {
+            Connecting::Quick => builder.build(),
+            Connecting::MayBlock => builder.connector_layer(MayBlock).build(),
+        }
+    }
+
+    fn builder(&self) -> reqwest::ClientBuilder {
+        builder(self.tls.clone(), &self.configuration, self.watch)
     }
 }
 

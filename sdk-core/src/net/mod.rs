@@ -11,6 +11,7 @@ mod foreign_trust;
 mod headers;
 mod proxies;
 mod roots;
+mod selected_proxies;
 mod tls;
 mod transport;
 mod verifier;

@@ -34,7 +34,7 @@ impl Proxies {
             // Any client of a CGI program could set `HTTP_PROXY`, by a header: no variable counts there.
             || variable("REQUEST_METHOD").is_some();
         let set = [first(["HTTPS_PROXY", "https_proxy"]), first(["ALL_PROXY", "all_proxy"])];
-        let unusable = set.into_iter().flatten().find(|(_, value)| !is_usable(value)).map(|(name, _)| {
+        let unusable = set.into_iter().flatten().find(|(_, value)| value.to_str().and_then(proxy_authority).is_none()).map(|(name, _)| {
             format!(
                 "the proxy that {name} names cannot be used; write an address such as http://proxy.example.com:8080 \
                  (http, https, socks4, socks4a, socks5 or socks5h), or unset {name}"
@@ -54,24 +54,27 @@ impl Proxies {
             return None;
         }
         let found = self.matcher.intercept(&url.as_str().parse().ok()?)?;
-        let authority = found.uri().authority()?.as_str();
-        Some(authority.rsplit('@').next().unwrap_or_default().to_owned())
+        Some(without_user(found.uri().authority()?))
     }
 }
 
-/// Whether the HTTP client would use a proxy of this address. What it cannot read, it ignores.
-fn is_usable(address: &OsString) -> bool {
-    let Some(address) = address.to_str() else { return false };
+/// The host and port of a proxy's address, if the HTTP client would use it. What it cannot read, it ignores.
+pub(super) fn proxy_authority(address: &str) -> Option<String> {
     // A password with `@`, `/`, `?` or `#` has to be percent-encoded. Otherwise a part of it would be taken for the
     // host, and shown as that.
     let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.matches('@').count() > 1 || rest.matches('@').count() > authority.matches('@').count() {
-        return false;
+        return None;
     }
     let matcher = Matcher::builder().https(address).build();
-    let found = matcher.intercept(&http::Uri::from_static("https://id.example.com/"));
-    found.is_some_and(|found| found.uri().authority().is_some_and(has_port_or_none))
+    let found = matcher.intercept(&http::Uri::from_static("https://id.example.com/"))?;
+    let authority = found.uri().authority().filter(|authority| has_port_or_none(authority))?;
+    Some(without_user(authority))
+}
+
+fn without_user(authority: &http::uri::Authority) -> String {
+    authority.as_str().rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 /// Whether there is a host, and its port, if it is named, is one: the HTTP client would take what is none for a part of

@@ -1,10 +1,12 @@
 //! The transport against real servers on loopback: what it lets through, and what it calls the rest.
 
+mod connect_proxy;
 mod foreign_trust;
 mod gzip;
 mod names;
 mod proxies;
 mod quiet;
+mod selected_proxies;
 
 use std::time::Duration;
 
@@ -16,10 +18,10 @@ use super::{NetError, Request, Response, Transport};
 use crate::testing::tls_server::{
     Authority, Server, answer, configuration, leaf_params, ok, pins, unused_pin,
 };
-use crate::{ConfigurationBuilder, Error, HostPins};
+use crate::{ConfigurationBuilder, Error, HostPins, platform::NetworkParts};
 
 fn transport(configuration: ConfigurationBuilder) -> Transport {
-    Transport::new(&configuration.build().unwrap(), None).unwrap()
+    Transport::new(&configuration.build().unwrap(), NetworkParts::default()).unwrap()
 }
 
 async fn get(configuration: ConfigurationBuilder, server: &Server) -> Result<Response, NetError> {

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::{
     awake::while_awake,
     cause::Way,
-    clients::{Clients, Connecting, Watch},
+    clients::{Clients, Connecting, Ingredients, Watch},
     encoding::{ACCEPTED, Body},
     error::{NetError, classify, classify_in_body},
     headers::texts,
@@ -25,7 +25,7 @@ use crate::{
     configuration::Configuration,
     error::Error,
     json,
-    platform::{BoundedTrust, TrustVerifier},
+    platform::{BoundedProxySelector, BoundedTrust, NetworkParts},
     wiped,
 };
 
@@ -42,10 +42,7 @@ const REST: Duration = Duration::from_secs(1);
 pub(crate) struct Transport(Arc<Shared>);
 
 struct Shared {
-    configuration: Configuration,
-    tls: rustls::ClientConfig,
-    watch: Watch,
-    connecting: Connecting,
+    ingredients: Ingredients,
     clients: RwLock<Clients>,
 }
 
@@ -55,47 +52,49 @@ impl Transport {
     /// # Errors
     /// [`Error::Misconfigured`] if this machine has no certificate authority to trust and the configuration names
     /// none.
-    pub(crate) fn new(
-        configuration: &Configuration,
-        trust: Option<Arc<dyn TrustVerifier>>,
-    ) -> Result<Self, Error> {
-        Self::watching(configuration, trust, Watch::DEFAULT)
+    pub(crate) fn new(configuration: &Configuration, parts: NetworkParts) -> Result<Self, Error> {
+        Self::watching(configuration, parts, Watch::DEFAULT)
     }
 
     /// The same, with connections that are watched like this.
     pub(crate) fn watching(
         configuration: &Configuration,
-        trust: Option<Arc<dyn TrustVerifier>>,
+        parts: NetworkParts,
         watch: Watch,
     ) -> Result<Self, Error> {
-        let connecting = if trust.is_some() { Connecting::MayBlock } else { Connecting::Quick };
-        let trust = trust.map(|trust| BoundedTrust::new(trust, configuration.connect_timeout()));
-        let tls = client_config(configuration, trust)?;
-        let clients = RwLock::new(Clients::new(&tls, configuration, watch, connecting)?);
-        Ok(Self(Arc::new(Shared { configuration: configuration.clone(), tls, watch, connecting, clients })))
+        let limit = configuration.connect_timeout();
+        let connecting = if parts.trust.is_some() { Connecting::MayBlock } else { Connecting::Quick };
+        let trust = parts.trust.map(|trust| BoundedTrust::new(trust, limit));
+        let ingredients = Ingredients {
+            tls: client_config(configuration, trust)?,
+            configuration: configuration.clone(),
+            watch,
+            connecting,
+            proxy_selector: parts.proxy_selector.map(|selector| BoundedProxySelector::new(selector, limit)),
+        };
+        let clients = RwLock::new(Clients::new(&ingredients)?);
+        Ok(Self(Arc::new(Shared { ingredients, clients })))
     }
 
     /// Drops the connections that nobody uses: they belong to a network that is gone. What is under way goes on, on
     /// its own connection, which is not used again.
     pub(crate) fn network_changed(&self) {
-        let Shared { configuration, tls, watch, connecting, clients } = &*self.0;
-        match Clients::new(tls, configuration, *watch, *connecting) {
-            Ok(new) => *clients.write().unwrap_or_else(PoisonError::into_inner) = new,
+        match Clients::new(&self.0.ingredients) {
+            Ok(new) => *self.0.clients.write().unwrap_or_else(PoisonError::into_inner) = new,
             Err(error) => tracing::warn!(%error, "the old connections are kept"),
         }
     }
 
     /// Sends `request` and reads the whole response, whatever its status. Its size limit counts what was decoded.
     pub(crate) async fn send(&self, request: Request) -> Result<Response, NetError> {
-        let configuration = &self.0.configuration;
+        let configuration = &self.0.ingredients.configuration;
         configuration.check_address(&request.url).map_err(|error| NetError::NotAllowed(error.to_string()))?;
         let clients = self.0.clients.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(why) = clients.proxies.refusal(&request.url) {
-            return Err(NetError::NotAllowed(why.to_owned()));
-        }
+        let chosen = clients.of(&request.url).await;
+        let (client, proxy) = chosen.inspect_err(|error| tracing::info!(%error, "no request was sent"))?;
         let (connect, limit) = (configuration.connect_timeout(), configuration.request_timeout());
-        let way = Way::new(&request.url, clients.proxies.of(&request.url), connect, limit);
-        let received = while_awake(limit, exchange(&clients, request, &way)).await;
+        let way = Way::new(&request.url, proxy, connect, limit);
+        let received = while_awake(limit, exchange(&client, request, &way)).await;
         let slow = || Err(NetError::Timeout { maybe_sent: true, reason: way.too_slow(false) });
         received.unwrap_or_else(slow).inspect_err(|error| {
             let error = if *error == NetError::BodyCut { way.cut_off() } else { error.to_string() };
@@ -105,10 +104,10 @@ impl Transport {
 }
 
 /// One request and its response, without a limit on time.
-async fn exchange(clients: &Clients, request: Request, way: &Way) -> Result<Response, NetError> {
+async fn exchange(client: &reqwest::Client, request: Request, way: &Way) -> Result<Response, NetError> {
     let host = request.url.host_str().unwrap_or_default().to_owned();
     let (limit, is_document) = (request.limit, request.is_document);
-    let mut received = begin(clients, request).send().await.map_err(|error| classify(&error, &host, way))?;
+    let mut received = begin(client, request).send().await.map_err(|error| classify(&error, &host, way))?;
     let status = received.status();
     let mut headers = std::mem::take(received.headers_mut());
     // What is no document says enough by its status and headers: nobody needs the rest of a page.
@@ -144,16 +143,12 @@ async fn exchange(clients: &Clients, request: Request, way: &Way) -> Result<Resp
 
 /// A part of a response is not to be a part of something encoded; an app may also ask for another coding, and reads it
 /// then.
-fn begin(clients: &Clients, mut request: Request) -> reqwest::RequestBuilder {
+fn begin(client: &reqwest::Client, mut request: Request) -> reqwest::RequestBuilder {
     if !request.headers.contains_key(header::RANGE) {
         let accepted = || HeaderValue::from_static(ACCEPTED);
         request.headers.entry(header::ACCEPT_ENCODING).or_insert_with(accepted);
     }
-    clients
-        .of(&request.url)
-        .request(request.method, request.url)
-        .headers(request.headers)
-        .body(wiped::shared(request.body))
+    client.request(request.method, request.url).headers(request.headers).body(wiped::shared(request.body))
 }
 
 /// Whether this is what OAuth's and OpenID Connect's endpoints send.

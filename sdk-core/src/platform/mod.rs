@@ -1,14 +1,16 @@
 //! What the SDK needs of the machine that it runs on: a key store, a folder, a clock and a runtime; and what it may
-//! have besides: a signer, and trust of its own.
+//! have besides: a signer, and trust and proxies of its own.
 
 mod bounded;
 mod bounded_key_store;
+mod bounded_proxy_selector;
 mod bounded_signer;
 mod bounded_trust;
 mod critical_sections;
 mod file_key_store;
 mod key_store;
 mod native_key_store;
+mod proxy_selector;
 mod signer;
 mod trust;
 
@@ -23,6 +25,7 @@ use tokio::runtime::Handle;
 use crate::time::{Clock, SystemClock};
 
 pub(crate) use bounded_key_store::BoundedKeyStore;
+pub(crate) use bounded_proxy_selector::BoundedProxySelector;
 pub(crate) use bounded_signer::{BoundedSigner, KeyInUse};
 pub(crate) use bounded_trust::BoundedTrust;
 pub(crate) use critical_sections::CriticalSection;
@@ -30,6 +33,7 @@ pub use critical_sections::{CriticalSections, Expiry};
 pub use file_key_store::InsecureFileKeyStore;
 pub use key_store::{KeyStore, KeyStoreError, MemoryKeyStore, SecretKey};
 pub use native_key_store::PlatformKeyStore;
+pub use proxy_selector::{ProxyAddress, ProxySelector, ProxySelectorError};
 pub use signer::{Signer, SignerError};
 pub use trust::{TrustError, TrustVerifier};
 
@@ -52,6 +56,16 @@ pub struct Platform {
     pub signer: Option<Arc<dyn Signer>>,
     /// What decides whether a server is trusted; `None` for the SDK's own way. See [`with_trust`](Self::with_trust).
     pub trust: Option<Arc<dyn TrustVerifier>>,
+    /// What chooses the proxy of a request; `None` for the environment's. See
+    /// [`with_proxy_selector`](Self::with_proxy_selector).
+    pub proxy_selector: Option<Arc<dyn ProxySelector>>,
+}
+
+/// What of the platform the network needs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct NetworkParts {
+    pub(crate) trust: Option<Arc<dyn TrustVerifier>>,
+    pub(crate) proxy_selector: Option<Arc<dyn ProxySelector>>,
 }
 
 impl Platform {
@@ -65,6 +79,7 @@ impl Platform {
             critical_sections: None,
             signer: None,
             trust: None,
+            proxy_selector: None,
         }
     }
 
@@ -99,6 +114,18 @@ impl Platform {
     #[must_use]
     pub fn with_trust(self, trust: Arc<dyn TrustVerifier>) -> Self {
         Self { trust: Some(trust), ..self }
+    }
+
+    /// With the device's own proxy settings, which decide instead of the environment's variables. A proxy only passes on
+    /// what is encrypted for the host itself (CONNECT), so the host's pins hold. Plain HTTP goes to this machine alone,
+    /// without a proxy.
+    #[must_use]
+    pub fn with_proxy_selector(self, proxy_selector: Arc<dyn ProxySelector>) -> Self {
+        Self { proxy_selector: Some(proxy_selector), ..self }
+    }
+
+    pub(crate) fn network_parts(&self) -> NetworkParts {
+        NetworkParts { trust: self.trust.clone(), proxy_selector: self.proxy_selector.clone() }
     }
 }
 

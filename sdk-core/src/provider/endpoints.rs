@@ -25,7 +25,7 @@ use crate::{
     dpop::{Credentials, ProofKey, Sender},
     error::Error,
     net::{LONGEST_WAIT, NetError, Request, Response, Transport, wait_asked},
-    platform::{BoundedSigner, KeyInUse, SignerError, TrustVerifier},
+    platform::{BoundedSigner, KeyInUse, NetworkParts, SignerError},
     secret::{Secret, redact},
     time::{Clock, unix_seconds},
     token_options::Narrowing,
@@ -81,9 +81,9 @@ impl Provider {
         configuration: Configuration,
         clock: Arc<dyn Clock>,
         signer: Option<BoundedSigner>,
-        trust: Option<Arc<dyn TrustVerifier>>,
+        parts: NetworkParts,
     ) -> Result<Self, Error> {
-        let transport = Transport::new(&configuration, trust)?;
+        let transport = Transport::new(&configuration, parts)?;
         Ok(Self {
             sender: Sender::new(transport.clone(), clock.clone(), signer),
             documents: Arc::new(Documents::new(configuration.clone(), transport.clone(), clock.clone())),

@@ -27,6 +27,10 @@ extension Moorline {
         /// Trust of the app's own: it decides about servers in the place of the platform's roots. Pins come on top.
         public var trust: (any MoorlineTrustVerifier)?
 
+        /// What chooses the proxy of each HTTPS request: the system's settings on Apple's platforms; elsewhere `nil`, for
+        /// the environment's variables.
+        public var proxySelector: (any MoorlineProxySelector)?
+
         /// Asks the user to unlock the key, for ``Moorline/Moorline/unlock(reason:)``.
         var unlocking: (@Sendable (_ reason: String) async throws -> Void)?
 
@@ -36,6 +40,9 @@ extension Moorline {
         private init(vaultDirectory: URL, keys: Keys) {
             self.vaultDirectory = vaultDirectory
             self.keys = keys
+            #if canImport(CFNetwork)
+                proxySelector = SystemProxySelector()
+            #endif
         }
 
         /// With a key store that the app brings.
@@ -90,7 +97,8 @@ extension Moorline.Platform {
             keys: keys.record,
             criticalSections: criticalSections.map(CriticalSectionsAdapter.init),
             signer: signer.map(SignerAdapter.init),
-            trust: trust.map(TrustAdapter.init)
+            trust: trust.map(TrustAdapter.init),
+            proxySelector: proxySelector.map(ProxySelectorAdapter.init)
         )
     }
 }

@@ -11,6 +11,7 @@ use ::http::{Method, StatusCode};
 use super::{NetError, Request, Response, SOME_PIN, Transport, pins};
 use crate::{
     ConfigurationBuilder, Error, TrustError, TrustVerifier,
+    platform::NetworkParts,
     testing::tls_server::{Authority, Server, configuration, leaf_params, ok},
 };
 
@@ -44,7 +45,11 @@ impl std::fmt::Debug for Manager {
 }
 
 fn transport(configuration: ConfigurationBuilder, trust: Arc<dyn TrustVerifier>) -> Transport {
-    Transport::new(&configuration.build().unwrap(), Some(trust)).unwrap()
+    Transport::new(
+        &configuration.build().unwrap(),
+        NetworkParts { trust: Some(trust), ..NetworkParts::default() },
+    )
+    .unwrap()
 }
 
 async fn get(

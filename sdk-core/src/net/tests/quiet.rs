@@ -17,7 +17,7 @@ use super::*;
 use crate::{crypto::tls_provider, net::Watch};
 
 /// A server that speaks HTTP/2 alone, and answers each request with 200.
-async fn http_2(leaf: &crate::testing::tls_server::Leaf) -> u16 {
+pub(super) async fn http_2(leaf: &crate::testing::tls_server::Leaf) -> u16 {
     let key = PrivateKeyDer::Pkcs8(leaf.key.serialize_der().into());
     let mut config = rustls::ServerConfig::builder_with_provider(tls_provider())
         .with_safe_default_protocol_versions()
@@ -47,14 +47,14 @@ async fn http_2(leaf: &crate::testing::tls_server::Leaf) -> u16 {
 
 /// A network before the server: connections that were made before [`change`](Self::change) swallow everything after
 /// it.
-struct Network {
-    port: u16,
-    connections: Arc<AtomicUsize>,
+pub(super) struct Network {
+    pub(super) port: u16,
+    pub(super) connections: Arc<AtomicUsize>,
     current: Arc<std::sync::Mutex<Arc<AtomicBool>>>,
 }
 
 impl Network {
-    async fn before(server: u16) -> Self {
+    pub(super) async fn before(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (connections, current) =
@@ -111,7 +111,7 @@ async fn a_connection_that_has_died_quietly_costs_one_short_time_out_and_is_not_
     // Nothing here waits for the time-out of a request.
     let long = Duration::from_secs(3600);
     let configuration = configuration().extra_root_pem(&ca.pem()).request_timeout(long).build().unwrap();
-    let transport = Transport::watching(&configuration, None, QUICK).unwrap();
+    let transport = Transport::watching(&configuration, NetworkParts::default(), QUICK).unwrap();
     let url: url::Url = format!("https://localhost:{}/", network.port).parse().unwrap();
     let get = || transport.send(Request::new(Method::GET, url.clone()));
     for _ in 0..2 {

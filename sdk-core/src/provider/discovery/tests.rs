@@ -8,6 +8,7 @@ use super::*;
 use crate::{
     crypto::Algorithm,
     error::Error,
+    platform::NetworkParts,
     testing::tls_server::{Server, answer},
 };
 
@@ -170,14 +171,14 @@ async fn provider(status: impl Fn(&str, usize) -> u16 + Send + Sync + 'static) -
 async fn a_provider_that_knows_only_rfc_8414_is_found() {
     let (server, configuration) =
         provider(|line, _| if line.contains("oauth-authorization-server") { 200 } else { 404 }).await;
-    let transport = Transport::new(&configuration, None).unwrap();
+    let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
     assert!(fetch(&transport, &configuration, UNIX_EPOCH).await.is_ok());
     assert_eq!(server.seen().requests.len(), 2);
 }
 
 async fn outcome(status: impl Fn(&str, usize) -> u16 + Send + Sync + 'static) -> (DiscoveryError, usize) {
     let (server, configuration) = provider(status).await;
-    let transport = Transport::new(&configuration, None).unwrap();
+    let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
     let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
     (error, server.seen().requests.len())
 }
@@ -213,7 +214,7 @@ async fn a_redirect_is_named_with_the_host_that_it_leads_to_and_no_more() {
         b"HTTP/1.1 302 Found\r\nLocation: https://portal.example/login?mac=seen\r\nContent-Length: 0\r\n\r\n";
     let server = Server::plain(move |_, _| portal.to_vec()).await;
     let configuration = configuration(server.plain_url("/").as_str());
-    let transport = Transport::new(&configuration, None).unwrap();
+    let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
     let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
     let text = error.to_string();
     assert!(
@@ -231,7 +232,7 @@ async fn a_provider_that_asks_to_wait_is_asked_later() {
         let busy = format!("HTTP/1.1 {status} X\r\n{field}Content-Length: 0\r\nConnection: close\r\n\r\n");
         let server = Server::plain(move |_, _| busy.clone().into_bytes()).await;
         let configuration = configuration(server.plain_url("/").as_str());
-        let transport = Transport::new(&configuration, None).unwrap();
+        let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
         let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
         let retry_after = std::time::Duration::from_secs(seconds);
         assert_eq!(Error::from(error), Error::RateLimited { retry_after });
@@ -247,7 +248,7 @@ async fn a_web_site_at_every_path_does_not_hide_the_document_at_the_other_addres
     })
     .await;
     let configuration = configuration(site.plain_url("/").as_str());
-    let transport = Transport::new(&configuration, None).unwrap();
+    let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
     let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
     assert!(matches!(error, DiscoveryError::IssuerMismatch { .. }), "the second document was read");
     assert_eq!(site.seen().requests.len(), 2);
@@ -320,7 +321,7 @@ async fn what_is_no_json_is_passing_trouble_and_no_panic() {
     ] {
         let server = Server::plain(move |_, _| answer(200, body)).await;
         let configuration = configuration(server.plain_url("/").as_str());
-        let transport = Transport::new(&configuration, None).unwrap();
+        let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
         let error = fetch(&transport, &configuration, UNIX_EPOCH).await.unwrap_err();
         assert!(error.to_string().contains("not a JSON object"), "{body}");
         assert_eq!((Error::from(error), server.seen().requests.len()), (Error::offline(), 2));

@@ -5,6 +5,7 @@ use std::sync::{Mutex, OnceLock};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::platform::NetworkParts;
 use crate::testing::{
     TestClock,
     signer::Signer,
@@ -42,7 +43,7 @@ impl Scene {
 
     /// A process that has asked nothing yet.
     fn process(&self) -> Arc<Documents> {
-        let transport = Transport::new(&self.configuration, None).unwrap();
+        let transport = Transport::new(&self.configuration, NetworkParts::default()).unwrap();
         Arc::new(Documents::new(self.configuration.clone(), transport, self.clock.clone()))
     }
 
@@ -186,7 +187,7 @@ async fn a_provider_that_hangs_delays_a_call_by_a_second_once_while_there_is_som
         let stored = StoredProvider::of(&read, stored_at, None).unwrap();
         let now = Arc::new(TestClock::default());
         now.pass(age);
-        let transport = Transport::new(&configuration, None).unwrap();
+        let transport = Transport::new(&configuration, NetworkParts::default()).unwrap();
         let process = Arc::new(Documents::new(configuration.clone(), transport, now));
         process.adopt(&stored);
         for first in [true, false] {
@@ -202,7 +203,7 @@ async fn a_provider_that_hangs_delays_a_call_by_a_second_once_while_there_is_som
     }
     let process = Arc::new(Documents::new(
         configuration.clone(),
-        Transport::new(&configuration, None).unwrap(),
+        Transport::new(&configuration, NetworkParts::default()).unwrap(),
         clock.clone(),
     ));
     process.adopt(&StoredProvider::of(&read, stored_at, Some((&keys, stored_at))).unwrap());

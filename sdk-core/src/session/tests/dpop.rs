@@ -10,6 +10,7 @@ use crate::{
     Error, HttpRequest, RequestHeaders, RevocationOutcome, SessionState, TokenType,
     dpop::Credentials,
     net::{Request, Transport},
+    platform::NetworkParts,
     session::Session,
     testing::{Device, Fault, a_new_one, any, refreshing_held},
     vault::{Change, StoredState, WhenLost},
@@ -386,7 +387,7 @@ async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let url = format!("{}/api?page=2#top", device.provider.issuer);
-    let transport = Transport::new(&device.configuration(), None).unwrap();
+    let transport = Transport::new(&device.configuration(), NetworkParts::default()).unwrap();
     let send = async |headers: &RequestHeaders| {
         let value = |text: &str| HeaderValue::try_from(text).unwrap();
         let request = Request::get_json(Url::parse(&url).unwrap())

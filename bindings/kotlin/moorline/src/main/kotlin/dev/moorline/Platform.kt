@@ -1,6 +1,7 @@
 package dev.moorline
 
 import java.io.File
+import java.net.ProxySelector
 
 /**
  * The machine: a folder for the vault, and a key store for the vault's key.
@@ -14,6 +15,7 @@ public class Platform private constructor(
     internal val criticalSections: CriticalSections? = null,
     internal val signer: Signer? = null,
     internal val trust: TrustVerifier? = null,
+    internal val proxySelector: ProxySelector? = null,
 ) {
     /** With a key store that the app brings. */
     public constructor(vaultDirectory: File, keyStore: KeyStore) : this(vaultDirectory, Keys.OfApp(keyStore))
@@ -23,18 +25,32 @@ public class Platform private constructor(
      * of one process with the same vault and account use the sections of the first.
      */
     public fun withCriticalSections(criticalSections: CriticalSections): Platform =
-        Platform(vaultDirectory, keys, criticalSections, signer, trust)
+        copy(criticalSections = criticalSections)
 
     /**
      * The same machine, with hardware that holds the keys which tokens are bound to: each new sign-in generates its key
      * there. A session whose key is in the vault keeps it until its user signs in again. All processes that share a
      * vault need the same signer.
      */
-    public fun withSigner(signer: Signer): Platform = Platform(vaultDirectory, keys, criticalSections, signer, trust)
+    public fun withSigner(signer: Signer): Platform = copy(signer = signer)
 
     /** The same machine, with trust of its own, which decides about servers instead of the roots. Pins come on top. */
-    public fun withTrust(trust: TrustVerifier): Platform =
-        Platform(vaultDirectory, keys, criticalSections, signer, trust)
+    public fun withTrust(trust: TrustVerifier): Platform = copy(trust = trust)
+
+    /**
+     * The same machine, with a selector that chooses the proxy of each HTTPS request, instead of the environment's
+     * variables: `ProxySelector.getDefault()`, for example. The first proxy that it names is used. It is asked on a
+     * thread that Moorline keeps for this, and may block for as long as a connection may take; if it throws, the request
+     * fails with [MoorlineException.Offline]. Pins hold through a proxy.
+     */
+    public fun withProxySelector(selector: ProxySelector): Platform = copy(proxySelector = selector)
+
+    private fun copy(
+        criticalSections: CriticalSections? = this.criticalSections,
+        signer: Signer? = this.signer,
+        trust: TrustVerifier? = this.trust,
+        proxySelector: ProxySelector? = this.proxySelector,
+    ) = Platform(vaultDirectory, keys, criticalSections, signer, trust, proxySelector)
 
     internal sealed interface Keys {
         class OfApp(val keyStore: KeyStore) : Keys

@@ -7,6 +7,7 @@ import dev.moorline.MoorlineDsl
 import dev.moorline.MoorlineLogger
 import dev.moorline.Signer
 import dev.moorline.TrustVerifier
+import java.net.ProxySelector
 
 /** Which provider, which app, which session, and what is Android's: the block of [Moorline]. */
 @MoorlineDsl
@@ -45,6 +46,12 @@ public class AndroidOptions internal constructor() {
 
     /** Trust that the app brings, in the place of [AndroidTrust]. */
     public var trust: TrustVerifier? = null
+
+    /**
+     * What chooses the proxy of each request; by default `ProxySelector.getDefault()`, which follows the device's
+     * settings (those of the Wi-Fi, a script, an organisation's profile) as they change.
+     */
+    public var proxySelector: ProxySelector? = null
 
     internal fun keys(context: Context) = AndroidKeyStore(context, unlock, strongBox)
 }

@@ -16,4 +16,5 @@ internal fun Platform.toFfi(translator: Translator): ClientPlatform = ClientPlat
     criticalSections = criticalSections?.let { AppCriticalSectionsAdapter(it, translator::sectionFailed) },
     signer = signer?.let { AppSignerAdapter(it, translator::keyStoreFailed) },
     trust = trust?.let { AppTrustAdapter(it) },
+    proxySelector = proxySelector?.let { AppProxySelectorAdapter(it) },
 )
