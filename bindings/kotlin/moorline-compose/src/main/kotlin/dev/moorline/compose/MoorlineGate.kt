@@ -36,15 +36,15 @@ import dev.moorline.compose.internal.rememberGateMemory
  * it the user, as in `viewModel(key = user.subject) { … }`. An app with several accounts in one gate puts it into
  * `key(account) { … }`, so that accounts of different providers are apart in a new process, too.
  *
- * **Recents and screenshots** are the app's affair: the system shows the app's last picture there, also of a session that
- * was locked since. Compose follows a change that happens in the background when the app comes back. Set
+ * **Recents and screenshots** are the app's affair: the system shows the app's last picture there, also of a session
+ * that was locked since. Compose follows a change that happens in the background when the app comes back. Set
  * `WindowManager.LayoutParams.FLAG_SECURE` on the window if nobody may see the content there.
  *
  * @param moorline the session. Make it outside of the composition.
  * @param signedOut for nobody; with the reason if a session has ended and its user has to sign in again. See
  * [rememberSignIn].
  * @param locked while the vault cannot be read: offer `MoorlineAndroid.unlock`.
- * @param opening until the vault was read for the first time, which takes a moment: nothing by default.
+ * @param opening until the vault was read for the first time, which takes a moment: nothing if it is null.
  * @param content for a user who is signed in.
  */
 @Composable
@@ -52,7 +52,7 @@ public fun MoorlineGate(
     moorline: Moorline,
     signedOut: @Composable (reason: ReauthReason?) -> Unit,
     locked: @Composable () -> Unit,
-    opening: @Composable () -> Unit = {},
+    opening: (@Composable () -> Unit)? = null,
     content: @Composable (user: User) -> Unit,
 ) {
     // Of this object alone: its successor's first state is shown at once.
@@ -60,7 +60,7 @@ public fun MoorlineGate(
     val memory = rememberGateMemory(moorline)
     when (val now = state) {
         is SessionState.SignedIn -> memory.Saving(now.user) { content(now.user) }
-        SessionState.Locked -> if (memory.wasOpened || wasOpened(moorline)) locked() else opening()
+        SessionState.Locked -> if (memory.wasOpened || wasOpened(moorline)) locked() else opening?.invoke()
         // One call for the three, so that what it remembers is there after a sign-in that came to nothing.
         else -> signedOut(memory.reasonOf(now))
     }
