@@ -5,6 +5,7 @@ import org.jetbrains.kotlin.gradle.tasks.KotlinCompile
 
 plugins {
     alias(libs.plugins.android.library) apply false
+    alias(libs.plugins.compose.compiler) apply false
     alias(libs.plugins.kotlin.jvm) apply false
     alias(libs.plugins.binary.compatibility.validator)
 }
@@ -55,7 +56,7 @@ subprojects {
         }
         configure<SourceSetContainer> {
             named("test") {
-                if (project.name in listOf("moorline", "moorline-okhttp")) {
+                if (project.name in listOf("moorline", "moorline-okhttp", "moorline-ktor")) {
                     extensions.getByName<SourceDirectorySet>("kotlin").srcDir(rootDir.resolve("test-support/dev"))
                 }
                 resources.srcDir(rootDir.resolve("test-support/resources"))

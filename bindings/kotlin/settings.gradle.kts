@@ -16,4 +16,5 @@ dependencyResolutionManagement {
 
 rootProject.name = "moorline-kotlin"
 
-include(":moorline", ":moorline-testing", ":moorline-okhttp", ":moorline-ktor", ":moorline-android", ":moorline-bom")
+include(":moorline", ":moorline-testing", ":moorline-okhttp", ":moorline-ktor", ":moorline-bom")
+include(":moorline-android", ":moorline-compose")

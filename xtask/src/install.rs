@@ -12,10 +12,12 @@ use crate::process::Log;
 use crate::workspace::Workspace;
 
 mod android;
+mod androidx;
 mod go;
 mod nightly;
 
 pub(crate) use android::android;
+pub(crate) use androidx::androidx;
 pub(crate) use go::go;
 pub(crate) use nightly::nightly;
 

@@ -9,5 +9,6 @@ dependencies {
         api(project(":moorline-okhttp"))
         api(project(":moorline-ktor"))
         api(project(":moorline-android"))
+        api(project(":moorline-compose"))
     }
 }

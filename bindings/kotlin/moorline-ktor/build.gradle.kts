@@ -7,4 +7,6 @@ dependencies {
     api(libs.ktor.client.core)
     testImplementation(project(":moorline-testing"))
     testImplementation(libs.ktor.client.mock)
+    testImplementation(libs.ktor.client.okhttp)
+    testImplementation(libs.okhttp.tls)
 }

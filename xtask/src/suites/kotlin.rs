@@ -46,7 +46,9 @@ pub(crate) fn maven(workspace: &Workspace, log: &mut Log, native: &Path) -> Resu
     let sources = workspace.root().join("bindings/kotlin");
     versions::check(&sources)?;
     install::java(workspace, log)?;
-    let android = install::android(workspace, log, &versions::catalog(&sources)?)?;
+    let catalog = versions::catalog(&sources)?;
+    let android = install::android(workspace, log, &catalog)?;
+    let androidx = install::androidx(workspace, log, &sources, &catalog)?;
     // In the target folder: an IDE that has the project open is not disturbed.
     let build = workspace.target().join("kotlin");
     let generated = build.join("generated-sources").join("uniffi");
@@ -63,6 +65,8 @@ pub(crate) fn maven(workspace: &Workspace, log: &mut Log, native: &Path) -> Resu
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
     maven.arg(format!("-Dmoorline.aar.dir={}", android.display()));
+    maven.arg(format!("-Dmoorline.androidx.jar={}", androidx.display()));
+    maven.arg(format!("-Dmoorline.screenshots.dir={}", workspace.target().join("screenshots").display()));
     maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
     maven.env("MOORLINE_TESTKIT_BIN", workspace.program("moorline-testkit"));
     Ok(maven)

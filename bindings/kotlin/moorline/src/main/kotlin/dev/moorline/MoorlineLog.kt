@@ -104,18 +104,14 @@ private fun FfiLogEvent.toApp() = LogEvent(
     fields.associate { field: LogField -> field.name to field.value },
 )
 
-private fun FfiLogLevel.toApp(): LogLevel = when (this) {
-    FfiLogLevel.ERROR -> LogLevel.ERROR
-    FfiLogLevel.WARN -> LogLevel.WARN
-    FfiLogLevel.INFO -> LogLevel.INFO
-    FfiLogLevel.DEBUG -> LogLevel.DEBUG
-    FfiLogLevel.TRACE -> LogLevel.TRACE
-}
+private val LEVELS = listOf(
+    FfiLogLevel.ERROR to LogLevel.ERROR,
+    FfiLogLevel.WARN to LogLevel.WARN,
+    FfiLogLevel.INFO to LogLevel.INFO,
+    FfiLogLevel.DEBUG to LogLevel.DEBUG,
+    FfiLogLevel.TRACE to LogLevel.TRACE,
+)
 
-private fun LogLevel.toFfi(): FfiLogLevel = when (this) {
-    LogLevel.ERROR -> FfiLogLevel.ERROR
-    LogLevel.WARN -> FfiLogLevel.WARN
-    LogLevel.INFO -> FfiLogLevel.INFO
-    LogLevel.DEBUG -> FfiLogLevel.DEBUG
-    LogLevel.TRACE -> FfiLogLevel.TRACE
-}
+private fun FfiLogLevel.toApp(): LogLevel = LEVELS.first { (ffi, _) -> ffi == this }.second
+
+private fun LogLevel.toFfi(): FfiLogLevel = LEVELS.first { (_, app) -> app == this }.first

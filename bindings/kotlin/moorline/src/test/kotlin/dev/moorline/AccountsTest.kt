@@ -2,9 +2,9 @@ package dev.moorline
 
 import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
@@ -16,6 +16,7 @@ class AccountsTest {
     @TempDir(cleanup = CleanupMode.NEVER)
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
 
     private fun accounts(keys: KeyStore = MapKeyStore()) = MoorlineAccounts(Platform(folder, keys)) {
@@ -24,9 +25,6 @@ class AccountsTest {
         redirectUri = "com.example.notes:/signed-in"
         allowHttpOnLoopback()
     }
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `two accounts are signed in at once, and one is removed`() = waiting {

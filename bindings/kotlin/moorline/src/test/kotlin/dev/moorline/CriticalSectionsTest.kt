@@ -3,10 +3,10 @@ package dev.moorline
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.withContext
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
@@ -19,10 +19,8 @@ class CriticalSectionsTest {
     @TempDir
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
-
-    @AfterEach
-    fun stop() = provider.close()
 
     /** Counts its sections. */
     private class Phone : CriticalSections {

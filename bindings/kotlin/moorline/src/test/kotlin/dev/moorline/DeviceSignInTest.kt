@@ -2,10 +2,10 @@ package dev.moorline
 
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
@@ -18,6 +18,7 @@ class DeviceSignInTest {
     @TempDir(cleanup = CleanupMode.NEVER)
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider().apply {
         val codes = """{"device_code":"device-1","user_code":"WDJB-MJHT","verification_uri":"$issuer/enter",
             "verification_uri_complete":"$issuer/enter?user_code=WDJB-MJHT","expires_in":600,"interval":1}"""
@@ -26,9 +27,6 @@ class DeviceSignInTest {
 
     private fun answerPolls(error: String) =
         provider.replace("/token") { FakeProvider.Response(400, """{"error":"$error"}""") }
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `the code is shown, and the sign-in is finished once it was entered`() = waiting {

@@ -1,9 +1,9 @@
 package dev.moorline
 
 import kotlinx.coroutines.yield
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
@@ -14,10 +14,8 @@ class KeyStoreTest {
     @TempDir
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
-
-    @AfterEach
-    fun stop() = provider.close()
 
     private fun assertUnavailableBecauseOf(failure: Throwable) = waiting {
         provider.moorline(folder, MapKeyStore(failure)).use { moorline ->

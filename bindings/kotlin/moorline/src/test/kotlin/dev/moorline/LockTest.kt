@@ -1,7 +1,7 @@
 package dev.moorline
 
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
@@ -12,10 +12,8 @@ class LockTest {
     @TempDir
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `a locked session gives no token, and comes back once the key store is unlocked`() = waiting {

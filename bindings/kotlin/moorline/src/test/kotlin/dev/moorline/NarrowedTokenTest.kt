@@ -1,8 +1,8 @@
 package dev.moorline
 
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertNotEquals
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
@@ -14,10 +14,8 @@ class NarrowedTokenTest {
     @TempDir(cleanup = CleanupMode.NEVER)
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `a token for one API is cached by itself, and refreshed when that API rejects it`() = waiting {

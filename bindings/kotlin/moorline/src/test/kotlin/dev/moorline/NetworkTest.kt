@@ -3,9 +3,9 @@ package dev.moorline
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.withContext
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
@@ -20,10 +20,8 @@ class NetworkTest {
     @TempDir
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `another network means another connection, and a closed Moorline ignores it`() = waiting {

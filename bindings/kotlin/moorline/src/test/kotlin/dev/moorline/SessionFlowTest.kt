@@ -5,8 +5,8 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
@@ -16,11 +16,9 @@ class SessionFlowTest {
     @TempDir
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
     private val nobody = SessionState.SignedOut(SignedOutReason.NEVER_SIGNED_IN)
-
-    @AfterEach
-    fun stop() = provider.close()
 
     @Test
     fun `the states come in order, the present one first`() = waiting {

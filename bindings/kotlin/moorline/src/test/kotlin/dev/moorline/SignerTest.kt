@@ -1,9 +1,9 @@
 package dev.moorline
 
-import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertSame
 import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.AutoClose
 import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
@@ -61,10 +61,8 @@ class SignerTest {
     @TempDir
     lateinit var folder: File
 
+    @AutoClose
     private val provider = FakeProvider()
-
-    @AfterEach
-    fun stop() = provider.close()
 
     private fun signedIn(signer: JavaSigner, test: suspend (Moorline) -> Unit) = waiting {
         provider.moorline(Platform(folder, MapKeyStore()).withSigner(signer)).use { moorline ->

@@ -20,7 +20,11 @@ class ApiTest {
     private val built = File(setting("moorline.build.dir"))
 
     @ParameterizedTest
-    @ValueSource(strings = ["moorline", "moorline-testing", "moorline-okhttp", "moorline-ktor", "moorline-android"])
+    @ValueSource(
+        strings = [
+            "moorline", "moorline-testing", "moorline-okhttp", "moorline-ktor", "moorline-android", "moorline-compose",
+        ],
+    )
     fun `the API is the one that is committed`(module: String) {
         val dump = dumpOf(File(built, "$module/classes"))
         assertTrue(dump.isNotEmpty(), "$module has no API: was it compiled?")
@@ -57,6 +61,17 @@ class ApiTest {
         val classes = dump.lines().filter { it.endsWith("{") }
         assertFalse(classes.any { "dev/moorline/ffi" in it || "dev/moorline/internal" in it }, "$classes")
         assertTrue("public abstract interface class dev/moorline/Moorline " in dump)
+    }
+
+    /** Maven compiles it with everything that its tests need. */
+    @Test
+    fun `the module for Compose uses no more of AndroidX than its Gradle file names`() {
+        val names = Regex("androidx/[A-Za-z0-9_/]+")
+        val used = File(built, "moorline-compose/classes").walk().filter { it.extension == "class" }
+            .flatMap { names.findAll(it.readText(Charsets.ISO_8859_1)) }.map { it.value }.toSet()
+        val allowed = listOf("androidx/compose/runtime/", "androidx/compose/ui/")
+        assertEquals(emptyList<String>(), used.filter { name -> allowed.none { name.startsWith(it) } })
+        assertTrue(allowed.all { start -> used.any { it.startsWith(start) } }, "$used")
     }
 
     private fun dumpOf(classes: File): String {

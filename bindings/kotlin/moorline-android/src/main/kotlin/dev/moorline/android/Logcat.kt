@@ -9,6 +9,8 @@ import dev.moorline.MoorlineLogger
 /** A logger that writes events of this level and above to Logcat, with the tag `Moorline`. None holds a secret. */
 public fun MoorlineLog.logcat(level: LogLevel = LogLevel.INFO): MoorlineLogger = Logcat(level)
 
+internal const val LOG_TAG: String = "Moorline"
+
 private class Logcat(override val level: LogLevel) : MoorlineLogger {
     override fun log(event: LogEvent) {
         val priority = when (event.level) {
@@ -18,6 +20,6 @@ private class Logcat(override val level: LogLevel) : MoorlineLogger {
             LogLevel.DEBUG -> Log.DEBUG
             LogLevel.TRACE -> Log.VERBOSE
         }
-        Log.println(priority, "Moorline", event.toString())
+        Log.println(priority, LOG_TAG, event.toString())
     }
 }

@@ -15,6 +15,7 @@ import dev.moorline.User
 import dev.moorline.android.internal.BrowserMoorline
 import dev.moorline.android.internal.LockingMoorline
 import dev.moorline.android.internal.SystemProxySelector
+import dev.moorline.android.internal.checkInternet
 import dev.moorline.android.internal.checkedRedirectUri
 import dev.moorline.openMoorline
 import kotlinx.coroutines.flow.Flow
@@ -39,11 +40,12 @@ import java.io.File
  *
  * @throws MoorlineException.Misconfigured if the configuration is wrong, also if this process uses the same account
  * with another configuration, or if the app's manifest does not receive the redirect URI. The message then has the XML
- * to paste into it.
+ * to paste into it. Also if the app's manifest removes the permission `INTERNET`, which the library's has.
  */
 public fun Moorline(context: Context, configure: MoorlineAndroidBuilder.() -> Unit): MoorlineAndroid {
     val builder = MoorlineAndroidBuilder().apply(configure)
     val redirectUri = checkedRedirectUri(context, builder.redirectUri)
+    checkInternet(context)
     builder.redirectUri = redirectUri
     val options = builder.androidOptions
     options.logger?.let(MoorlineLog::set)

@@ -13,17 +13,31 @@ import javax.xml.parsers.DocumentBuilderFactory
 internal class Device(private val app: Application) {
     private val packages = shadowOf(app.packageManager)
 
-    /** The library's own manifest, and what a developer pastes into the app's. */
-    fun install(pasted: String = "") {
+    /** The library's own manifest, with what a developer pastes into the app's. It may remove permissions. */
+    fun install(pasted: String = "", removed: Set<String> = emptySet()) {
         val text = File(checkNotNull(System.getProperty("moorline.manifest"))).readText()
             .replace("\${applicationId}", app.packageName)
             .replace("</application>", "$pasted</application>")
         val document = DocumentBuilderFactory.newInstance().newDocumentBuilder().parse(text.byteInputStream())
+        packages.getInternalMutablePackageInfo(app.packageName).requestedPermissions =
+            document.elements("uses-permission").map { it.getAttribute("android:name") }.minus(removed).toTypedArray()
         for (activity in document.elements("activity")) {
             val name = ComponentName(app.packageName, activity.getAttribute("android:name"))
             packages.addActivityIfNotPresent(name)
             activity.elements("intent-filter").forEach { packages.addIntentFilterForActivity(name, filterOf(it)) }
         }
+    }
+
+    /** The app's own screen, as its launcher icon opens it. */
+    fun installLauncher(): ComponentName = ComponentName(app.packageName, "com.example.notes.Main").also { name ->
+        packages.addActivityIfNotPresent(name)
+        val launcher = IntentFilter(Intent.ACTION_MAIN).apply { addCategory(Intent.CATEGORY_LAUNCHER) }
+        packages.addIntentFilterForActivity(name, launcher)
+    }
+
+    /** Disables a browser. */
+    fun disableBrowser(name: String) {
+        packages.removeActivity(ComponentName(name, "$name.Main"))
     }
 
     private fun filterOf(element: Element) = IntentFilter().apply {

@@ -53,7 +53,8 @@ internal class BrowserActivity : Activity() {
             if (browser.tab == Tab.AUTH) startActivityForResult(page, AUTH_TAB) else startActivity(page)
         } catch (_: ActivityNotFoundException) {
             // It was removed or disabled a moment ago.
-            cameBack()
+            SignIns.notOpened(extra(STATE), browser.packageName)
+            finish()
         }
     }
 

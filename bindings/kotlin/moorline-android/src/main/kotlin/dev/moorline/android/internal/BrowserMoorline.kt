@@ -131,7 +131,7 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     }
 
     /** The sign-in stays in the vault: a callback may come late. */
-    fun cameBack(page: Page, isLast: Boolean) {
+    fun leave(page: Page, isLast: Boolean, why: MoorlineException) {
         val waiting = page.waiting ?: return
         scope.launch {
             try {
@@ -139,7 +139,7 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
             } catch (_: MoorlineException) {
                 // It was closed meanwhile.
             }
-            waiting.completeExceptionally(cameBack())
+            waiting.completeExceptionally(why)
         }
     }
 
@@ -150,8 +150,8 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
         scope.cancel()
     }
 
-    private companion object {
-        const val MOST_ARRIVALS = 16
+    companion object {
+        private const val MOST_ARRIVALS = 16
 
         fun cameBack(): MoorlineException {
             val message = "cancelled: the user came back from the browser without a callback. If one comes late, " +
@@ -159,8 +159,13 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
             return MoorlineException.Cancelled(ErrorFacts("cancelled", Retry.Never, false, message))
         }
 
-        fun noBrowser(): MoorlineException {
-            val description = "no app on this device can open a web page. Ask the user to install or enable a browser"
+        /** With the [browser] that was there a moment ago, if there was one. */
+        fun noBrowser(browser: String? = null): MoorlineException {
+            val description = if (browser == null) {
+                "no app on this device can open a web page. Ask the user to install or enable a browser"
+            } else {
+                "the browser $browser was removed or disabled before it could be opened. Start the sign-in again"
+            }
             val facts = ErrorFacts("refused", Retry.Never, false, "refused: no_browser: $description")
             return MoorlineException.Refused("no_browser", description, facts)
         }

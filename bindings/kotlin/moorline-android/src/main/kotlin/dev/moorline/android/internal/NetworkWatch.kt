@@ -4,6 +4,9 @@ import android.content.Context
 import android.net.ConnectivityManager
 import android.net.LinkProperties
 import android.net.Network
+import android.util.Log
+import dev.moorline.android.LOG_TAG
+import java.util.concurrent.atomic.AtomicBoolean
 
 /** Calls [changed] when the device's default network is another one, or has other addresses or another proxy. */
 internal class NetworkWatch(context: Context, private val changed: () -> Unit) : AutoCloseable {
@@ -29,14 +32,26 @@ internal class NetworkWatch(context: Context, private val changed: () -> Unit) :
         manager?.registerDefaultNetworkCallback(callback)
         manager != null
     } catch (_: SecurityException) {
-        // The app has taken the permission out of its manifest: a request on a stale connection costs a short time-out.
+        warn("the app's manifest has removed the permission ACCESS_NETWORK_STATE")
         false
-    } catch (_: RuntimeException) {
-        // Too many callbacks of this app: the same.
+    } catch (error: RuntimeException) {
+        // Too many callbacks of this app.
+        warn(error.toString())
         false
     }
 
     override fun close() {
         if (isRegistered) manager?.unregisterNetworkCallback(callback)
+    }
+
+    private companion object {
+        val warned = AtomicBoolean()
+
+        /** Says what is missing, once in each process. */
+        fun warn(why: String) {
+            if (warned.getAndSet(true)) return
+            val cost = "a request on a connection of the network before waits for one short time-out"
+            Log.w(LOG_TAG, "changes of the network are not seen, because $why: $cost. Sign-in works")
+        }
     }
 }

@@ -1,5 +1,6 @@
 package dev.moorline.android.internal
 
+import dev.moorline.MoorlineException
 import dev.moorline.User
 import kotlinx.coroutines.CompletableDeferred
 
@@ -39,12 +40,17 @@ internal object SignIns {
     fun open(page: Page): Unit = synchronized(this) { pages[page.state] = page }
 
     /** The user is back from this page without a callback. */
-    fun cameBack(state: String) {
+    fun cameBack(state: String): Unit = leave(state, BrowserMoorline.cameBack())
+
+    /** This page could not be opened, because its browser is gone. */
+    fun notOpened(state: String, browser: String): Unit = leave(state, BrowserMoorline.noBrowser(browser))
+
+    private fun leave(state: String, why: MoorlineException) {
         val (page, isLast) = synchronized(this) {
             val page = pages.remove(state) ?: return
             page to pages.values.none { it.owner === page.owner && it.waiting != null }
         }
-        page.owner.cameBack(page, isLast)
+        page.owner.leave(page, isLast, why)
     }
 
     /**
