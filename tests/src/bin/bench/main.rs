@@ -2,7 +2,6 @@
 //! what the SDK costs, beside the same work without it; and how large it is.
 
 mod bare;
-mod library;
 mod load;
 mod machine;
 mod memory;
@@ -17,9 +16,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use moorline_tests::Server;
+use moorline_tests::{Library, Server};
 
-use crate::library::Library;
 use crate::load::{Connection, Load};
 use crate::memory::Memory;
 use crate::report::{Point, Report};
@@ -92,7 +90,8 @@ async fn main() -> Result<()> {
     figures.print();
     memory.print();
     if let Some(library) = library {
-        library.print();
+        println!();
+        library.print("host, release");
         report.library(library);
     }
     if let Some(file) = arguments.json {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use moorline_tests::Library;
 use serde::Serialize;
 
-use crate::library::Library;
 use crate::load::Outcome;
 use crate::machine;
 use crate::memory::Memory;

@@ -13,7 +13,7 @@ const LINES: usize = 15;
 /// A library's size, by crate. Bytes that are loaded: what is left of the file once it is stripped of what only
 /// debuggers read.
 #[derive(Debug, Serialize)]
-pub(crate) struct Library {
+pub struct Library {
     loaded_bytes: u64,
     /// The largest first.
     crates: Vec<Part>,
@@ -30,8 +30,8 @@ struct Part {
 impl Library {
     /// Reads a library with its symbols.
     ///
-    /// Errors: when it can't be read, or was stripped of them.
-    pub(crate) fn read(file: &Path) -> Result<Self> {
+    /// Errors: if it can't be read, or was stripped of them.
+    pub fn read(file: &Path) -> Result<Self> {
         let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         let object = object::File::parse(&*bytes)?;
         let loaded = object.sections().filter(|section| is_loaded(section.flags()));
@@ -52,12 +52,13 @@ impl Library {
         Ok(Self { loaded_bytes, crates, without_symbol_bytes: loaded_bytes.saturating_sub(named) })
     }
 
-    pub(crate) fn print(&self) {
+    /// Prints a table: the largest crates, and what has no symbol.
+    pub fn print(&self, which: &str) {
         let line = |bytes: u64, name: &str| {
             let share = bytes as f64 / self.loaded_bytes as f64 * 100.0;
             println!("  {:8.1} KiB  {share:5.1} %  {name}", bytes as f64 / 1024.0);
         };
-        println!("\nThe library of the bindings (host, release), by the size of its symbols:\n");
+        println!("The library of the bindings ({which}), by the size of its symbols:\n");
         for part in self.crates.iter().take(LINES) {
             line(part.bytes, &part.name);
         }
