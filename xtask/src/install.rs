@@ -13,10 +13,12 @@ use crate::workspace::Workspace;
 
 mod android;
 mod go;
+mod musl;
 mod nightly;
 
 pub(crate) use android::android;
 pub(crate) use go::go;
+pub(crate) use musl::musl;
 pub(crate) use nightly::nightly;
 
 /// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
@@ -43,7 +45,7 @@ pub(crate) struct Need {
     package: &'static str,
 }
 
-const fn need(program: &'static str, package: &'static str) -> Need {
+pub(crate) const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
@@ -61,9 +63,13 @@ pub(crate) const KOTLIN: &[Need] = &[need("javac", "default-jdk-headless"), need
 /// What sets the Swift tool chain up.
 pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
 
-/// What compiles C for phones, and takes Debian's package of the standard library's sources apart.
-pub(crate) const MOBILE: &[Need] =
-    &[need("clang-19", "clang-19"), need("llvm-ar-19", "llvm-19"), need("dpkg-deb", "dpkg")];
+/// What compiles C for phones, takes Debian's packages apart, and runs arm64's programs.
+pub(crate) const MOBILE: &[Need] = &[
+    need("clang-19", "clang-19"),
+    need("llvm-ar-19", "llvm-19"),
+    need("dpkg-deb", "dpkg"),
+    need("qemu-aarch64-static", "qemu-user-static"),
+];
 
 /// A browser to drive and the runtime of the driver.
 pub(crate) const BROWSER: &[Need] =

@@ -17,6 +17,6 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    Library::read(&arguments.file)?.print(&arguments.build);
+    Library::read(&arguments.file)?.print_all(&arguments.build);
     Ok(())
 }

@@ -1,4 +1,10 @@
-//! The phones' part: the library of the bindings, type-checked for Android and iOS without an NDK or Xcode.
+//! The phones' part: the library of the bindings, type-checked, linked, measured and called without an NDK or Xcode.
+
+mod android;
+mod arm64;
+mod build;
+mod library;
+mod symbols;
 
 use std::time::Duration;
 
@@ -14,7 +20,7 @@ const TARGETS: [&str; 4] =
 
 const CHECKING: Duration = Duration::from_secs(30 * 60);
 
-/// Sets up the standard library of each target, and type-checks the bindings for it.
+/// Sets up the standard library of each target, type-checks the bindings for it, and links what ships.
 pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     if !report.step("mobile set up", "Rust's standard library for Android and iOS, once", |step| {
         install::mobile(workspace, &mut step.log)
@@ -25,15 +31,22 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     report.step("mobile check", "the bindings, type-checked for Android and iOS", |step| {
         check(workspace, step)
     });
+    if report.step("android library", "links it for arm64, over stubs of the system's libraries", |step| {
+        android::link(workspace, step)
+    }) {
+        report.step("android size", "what it exports, its alignment, its size by crate", |step| {
+            library::check(workspace, step)
+        });
+        report.step("android calls", "the library answers on arm64, under qemu", |step| {
+            arm64::check(workspace, step)
+        });
+    }
 }
 
 fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     for target in TARGETS {
-        let mut check = workspace.command("tools/mobile-targets.sh");
-        check.args(["run", "cargo", "check", "--locked", "--package", "moorline-ffi", "--target", target]);
-        check.args(["--no-default-features", "--features", "ring"]);
-        // Apart from the hosts' programs, which are built with other flags.
-        check.env("RUSTFLAGS", "-Dwarnings").env("CARGO_TARGET_DIR", workspace.target().join("mobile"));
+        let mut check = build::cargo(workspace, "check", target);
+        check.env("RUSTFLAGS", "-Dwarnings");
         step.log.must(check, CHECKING).with_context(|| format!("it does not compile for {target}"))?;
     }
     Ok(())
