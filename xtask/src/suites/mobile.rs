@@ -1,10 +1,17 @@
 //! The phones' part: the library of the bindings, type-checked, linked, measured and called without an NDK or Xcode.
 
 mod android;
+mod archive;
 mod arm64;
 mod build;
+mod inputs;
 mod library;
+mod lint;
+mod manifest;
+mod shrink;
 mod symbols;
+mod tools;
+mod workflows;
 
 use std::time::Duration;
 
@@ -40,7 +47,32 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
         report.step("android calls", "the library answers on arm64, under qemu", |step| {
             arm64::check(workspace, step)
         });
+        archive_checks(workspace, report);
+    } else {
+        report.cannot("android archive", "not run, because there is no library to put in");
     }
+    report.step("workflows", "those that build for phones on hosted runners, by actionlint", |step| {
+        workflows::check(workspace, step)
+    });
+}
+
+/// Puts the Android archive together, and does with it what an app's build does.
+fn archive_checks(workspace: &Workspace, report: &mut Report) {
+    if !report.step("android archive", "puts the AAR together, for the ABI that was linked", |step| {
+        archive::assemble(workspace, step)
+    }) {
+        report.cannot("android shrink", "not run, because there is no archive");
+        return;
+    }
+    report.step("android manifest", "merges into an app's, and brings nothing unexpected", |step| {
+        manifest::check(workspace, step)
+    });
+    report.step("android lint", "Android's lint, where a warning is an error", |step| {
+        lint::check(workspace, step)
+    });
+    report.step("android shrink", "an app that R8 has shrunk with the AAR's rules signs in", |step| {
+        shrink::check(workspace, step)
+    });
 }
 
 fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
