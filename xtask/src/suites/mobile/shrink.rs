@@ -31,7 +31,7 @@ const OF_THE_APP: &str = "-repackageclasses shrunk";
 /// What the test has from the library's own tests: the keys and the browsers of a phone.
 const SUPPORT: [&str; 2] = ["Device.kt", "FakeAndroidKeystore.kt"];
 
-/// Compiles the app, shrinks it, and lets it sign in.
+/// Compiles the app, shrinks it, and lets it sign in; then takes the rules away, which has to break it.
 pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let shrinker =
         Shrinker { tools: Tools::of(workspace)?, workspace, build: folder(workspace).join("shrink") };
@@ -44,6 +44,16 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let test = shrinker.test(step)?;
     let output = shrinker.run(step, &shrunk, &test)?;
     ensure!(output.contains("\nOK (1 test)"), "the shrunk app does not sign in");
+    step.counts.passed += 1;
+
+    // The check must be able to fail: without the rules, R8 leaves out what native code finds by its name.
+    let bare = shrinker.shrink(step, "without-rules", &app, "-dontwarn java.awt.**\n")?;
+    let output = shrinker.run(step, &bare, &test)?;
+    ensure!(
+        !output.contains("\nOK (1 test)"),
+        "the app signs in without the archive's rules: the check proves nothing"
+    );
+    ensure!(output.contains("\nTests run: 1,  Failures: 1"), "without the archive's rules, no test ran");
     step.counts.passed += 1;
     Ok(())
 }
