@@ -5,6 +5,7 @@ mod archive;
 mod arm64;
 mod build;
 mod inputs;
+mod ios;
 mod library;
 mod lint;
 mod manifest;
@@ -51,6 +52,9 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     } else {
         report.cannot("android archive", "not run, because there is no library to put in");
     }
+    report.step("ios library", "the static library needs nothing that was not reviewed", |step| {
+        ios::check(workspace, step)
+    });
     report.step("workflows", "those that build for phones on hosted runners, by actionlint", |step| {
         workflows::check(workspace, step)
     });

@@ -46,6 +46,11 @@ impl Reviewed {
         ensure!(old.is_empty(), "the library does not need what is in {file}: {}. Remove it", list(old));
         Ok(())
     }
+
+    /// Where the names are.
+    pub(super) fn file(&self) -> &Path {
+        &self.file
+    }
 }
 
 fn parse(text: &str) -> Result<BTreeMap<String, BTreeSet<String>>> {
