@@ -4,7 +4,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Mutex, OnceLock, PoisonError},
     task::Poll,
 };
@@ -82,7 +82,7 @@ impl Executor {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Result<JoinHandle<T>, Error> {
-        Ok(self.handle()?.spawn(work))
+        Ok(self.handle()?.spawn(boxed(work)))
     }
 
     fn handle(&self) -> Result<&Handle, Error> {
@@ -97,7 +97,14 @@ impl Executor {
 pub(crate) async fn blocking<T: Send + 'static, E: From<Panicked> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, E> {
+    let work: Box<dyn FnOnce() -> Result<T, E> + Send> = Box::new(work);
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(Panicked.into()))
+}
+
+/// All work with the same outcome has one type, so that tokio's code for a task is compiled once for it: half a hundred
+/// copies are a visible part of an app's size.
+fn boxed<T>(work: impl Future<Output = T> + Send + 'static) -> Pin<Box<dyn Future<Output = T> + Send>> {
+    Box::pin(work)
 }
 
 /// A task of the SDK panicked. The app's panic hook has the message; the panic must not unwind into the app.

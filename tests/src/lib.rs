@@ -12,6 +12,7 @@ pub mod dev_file;
 pub mod dpop;
 mod html;
 pub mod http1;
+pub mod library;
 pub mod oauth;
 pub mod proxy;
 pub mod sdk;
@@ -28,6 +29,7 @@ use anyhow::{Context as _, Result};
 
 pub use browser::{Browser, Consent, Landing, Page};
 pub use dev_file::{DevFile, User};
+pub use library::Library;
 pub use proxy::{Canned, Delivery, Exchange, Fault, Heard, LossyProxy, Weather};
 pub use server::{Server, ServerOptions};
 pub use server_clock::ServerClock;

@@ -11,14 +11,20 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
+mod actionlint;
 mod android;
 mod androidx;
 mod go;
+mod jars;
+mod musl;
 mod nightly;
 
+pub(crate) use actionlint::actionlint;
 pub(crate) use android::android;
 pub(crate) use androidx::androidx;
 pub(crate) use go::go;
+pub(crate) use jars::Jars;
+pub(crate) use musl::musl;
 pub(crate) use nightly::nightly;
 
 /// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
@@ -45,7 +51,7 @@ pub(crate) struct Need {
     package: &'static str,
 }
 
-const fn need(program: &'static str, package: &'static str) -> Need {
+pub(crate) const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
@@ -63,9 +69,17 @@ pub(crate) const KOTLIN: &[Need] = &[need("javac", "default-jdk-headless"), need
 /// What sets the Swift tool chain up.
 pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
 
-/// What compiles C for phones, and takes Debian's package of the standard library's sources apart.
-pub(crate) const MOBILE: &[Need] =
-    &[need("clang-19", "clang-19"), need("llvm-ar-19", "llvm-19"), need("dpkg-deb", "dpkg")];
+/// What compiles C for phones, takes Debian's packages apart, runs arm64's programs, and puts the archive for Android
+/// together.
+pub(crate) const MOBILE: &[Need] = &[
+    need("clang-19", "clang-19"),
+    need("llvm-ar-19", "llvm-19"),
+    need("dpkg-deb", "dpkg"),
+    need("qemu-aarch64-static", "qemu-user-static"),
+    need("javac", "default-jdk-headless"),
+    need("mvn", "maven"),
+    need("go", "golang-go"),
+];
 
 /// A browser to drive and the runtime of the driver.
 pub(crate) const BROWSER: &[Need] =

@@ -92,7 +92,8 @@ fn library(workspace: &Workspace, log: &mut Log, folder: &Path, targets: &[&str]
         let mut build = workspace.cargo();
         build.args(["rustc", "--locked", "--profile", "mobile", "--package", "moorline-ffi", "--lib"]);
         build.args(["--crate-type", "staticlib", "--target", target]);
-        build.args(["--no-default-features", "--features", "ring"]);
+        build.args(["--no-default-features", "--features", "phone"]);
+        build.env("RUSTFLAGS", phone_tools::short_paths(workspace).join(" "));
         build.envs([("IPHONEOS_DEPLOYMENT_TARGET", "16.0"), ("MACOSX_DEPLOYMENT_TARGET", "13.0")]);
         log.must(build, BUILDING)?;
         lipo.arg(workspace.target().join(target).join("mobile").join(LIBRARY));

@@ -1,5 +1,6 @@
 //! The tools that only some machines have: what is missing of them, and how to get it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -35,6 +36,16 @@ pub(crate) fn missing_targets<'a>(
     let libraries = std::path::Path::new(sysroot.trim()).join("lib/rustlib");
     let missing = targets.into_iter().filter(|target| !libraries.join(target).join("lib").is_dir());
     Ok(missing.map(|target| format!("Rust for {target}: rustup target add {target}")).collect())
+}
+
+/// Compiler flags that keep the folders of this machine out of a library, whose panic messages name source files.
+pub(crate) fn short_paths(workspace: &Workspace) -> Vec<String> {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let cargo = home.or_else(|| Some(std::env::home_dir()?.join(".cargo")));
+    let sources = cargo.map(|home| home.join("registry").join("src"));
+    let registries = sources.and_then(|sources| sources.read_dir().ok()).into_iter().flatten().flatten();
+    let folders = registries.map(|registry| registry.path()).chain([workspace.root().to_owned()]);
+    folders.map(|folder| format!("--remap-path-prefix={}=", folder.display())).collect()
 }
 
 /// # Errors

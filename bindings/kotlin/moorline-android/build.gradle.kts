@@ -9,6 +9,7 @@ android {
     defaultConfig {
         minSdk = 26
         consumerProguardFiles("consumer-rules.pro")
+        testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
     }
     compileOptions {
         sourceCompatibility = JavaVersion.VERSION_11
@@ -37,6 +38,9 @@ dependencies {
     // JNA's jar has the desktop's native code, its Android archive has Android's.
     api(project(":moorline")) { exclude(group = "net.java.dev.jna", module = "jna") }
     api(variantOf(libs.jna) { artifactType("aar") })
+    // On a device or an emulator: `connectedDebugAndroidTest`.
+    androidTestImplementation(libs.androidx.test.runner)
+    androidTestImplementation(libs.kotlin.test)
 }
 
 afterEvaluate {

@@ -1,6 +1,6 @@
 //! The Kotlin part: generated code, the library's modules and their tests, on the JVM, against a real server.
 
-mod versions;
+pub(super) mod versions;
 
 use std::path::Path;
 use std::process::Command;

@@ -3,7 +3,6 @@
 
 mod bare;
 mod bindings;
-mod library;
 mod load;
 mod machine;
 mod memory;
@@ -18,10 +17,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use moorline_tests::Server;
+use moorline_tests::{Library, Server};
 
 use crate::bindings::Bindings;
-use crate::library::Library;
 use crate::load::{Connection, Load};
 use crate::memory::Memory;
 use crate::report::{Point, Report};
@@ -102,7 +100,8 @@ async fn main() -> Result<()> {
         report.bindings(bindings.goals());
     }
     if let Some(library) = library {
-        library.print();
+        println!();
+        library.print("host, release");
         report.library(library);
     }
     if let Some(file) = arguments.json {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use moorline_tests::Library;
 use serde::Serialize;
 
 use crate::bindings::Goal;
-use crate::library::Library;
 use crate::load::Outcome;
 use crate::machine;
 use crate::memory::Memory;

@@ -23,7 +23,7 @@ pub(super) fn check(folder: &Path) -> Result<()> {
 }
 
 /// The versions of the catalog, by name.
-pub(super) fn catalog(folder: &Path) -> Result<BTreeMap<String, String>> {
+pub(in crate::suites) fn catalog(folder: &Path) -> Result<BTreeMap<String, String>> {
     Ok(catalog_versions(&read(&folder.join("gradle/libs.versions.toml"))?))
 }
 

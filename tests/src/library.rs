@@ -7,13 +7,15 @@ use anyhow::{Context as _, Result, ensure};
 use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionFlags, SymbolKind};
 use serde::Serialize;
 
-/// So many crates have a line of their own.
+/// So many crates have a line of their own in a short table.
 const LINES: usize = 15;
+/// What is smaller than this, in bytes, has no line of its own in a long one.
+const SMALL: u64 = 1024;
 
 /// A library's size, by crate. Bytes that are loaded: what is left of the file once it is stripped of what only
 /// debuggers read.
 #[derive(Debug, Serialize)]
-pub(crate) struct Library {
+pub struct Library {
     loaded_bytes: u64,
     /// The largest first.
     crates: Vec<Part>,
@@ -30,8 +32,8 @@ struct Part {
 impl Library {
     /// Reads a library with its symbols.
     ///
-    /// Errors: when it can't be read, or was stripped of them.
-    pub(crate) fn read(file: &Path) -> Result<Self> {
+    /// Errors: if it can't be read, or was stripped of them.
+    pub fn read(file: &Path) -> Result<Self> {
         let bytes = std::fs::read(file).with_context(|| format!("reading {}", file.display()))?;
         let object = object::File::parse(&*bytes)?;
         let loaded = object.sections().filter(|section| is_loaded(section.flags()));
@@ -52,16 +54,26 @@ impl Library {
         Ok(Self { loaded_bytes, crates, without_symbol_bytes: loaded_bytes.saturating_sub(named) })
     }
 
-    pub(crate) fn print(&self) {
+    /// Prints a short table: the largest crates, and what has no symbol.
+    pub fn print(&self, which: &str) {
+        self.print_first(LINES, which);
+    }
+
+    /// Prints the table of all crates but the smallest.
+    pub fn print_all(&self, which: &str) {
+        self.print_first(self.crates.iter().take_while(|part| part.bytes >= SMALL).count(), which);
+    }
+
+    fn print_first(&self, lines: usize, which: &str) {
         let line = |bytes: u64, name: &str| {
             let share = bytes as f64 / self.loaded_bytes as f64 * 100.0;
             println!("  {:8.1} KiB  {share:5.1} %  {name}", bytes as f64 / 1024.0);
         };
-        println!("\nThe library of the bindings (host, release), by the size of its symbols:\n");
-        for part in self.crates.iter().take(LINES) {
+        println!("The library of the bindings ({which}), by the size of its symbols:\n");
+        for part in self.crates.iter().take(lines) {
             line(part.bytes, &part.name);
         }
-        let others = self.crates.iter().skip(LINES);
+        let others = self.crates.iter().skip(lines);
         line(others.clone().map(|part| part.bytes).sum(), &format!("{} other crates", others.count()));
         line(self.without_symbol_bytes, "no symbol: constants, unwind tables, relocations");
         line(self.loaded_bytes, "in all, as loaded: its size once stripped");
@@ -90,12 +102,13 @@ fn crate_of(symbol: &str) -> String {
 
 /// What is not Rust, by what its names begin with.
 fn library_of(symbol: &str) -> &'static str {
-    const FAMILIES: [(&str, &str); 5] = [
+    const FAMILIES: [(&str, &str); 6] = [
         ("aws_lc", "aws-lc (C and assembly)"),
         ("uniffi_", "moorline_ffi (C functions)"),
         ("ffi_moorline", "moorline_ffi (C functions)"),
         ("UNIFFI_META", "moorline_ffi (metadata of UniFFI)"),
         ("ring_core", "ring (C and assembly)"),
+        ("ecp_nistz256", "ring (C and assembly)"),
     ];
     FAMILIES.iter().find(|(start, _)| symbol.starts_with(start)).map_or("other C", |(_, name)| name)
 }

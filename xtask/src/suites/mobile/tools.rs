@@ -1,0 +1,122 @@
+//! What checks the Android archive: the Android Gradle plugin's own tools, R8, the Kotlin compiler, Robolectric.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::install::{self, Jars};
+use crate::report::Step;
+use crate::suites::kotlin::versions;
+use crate::workspace::Workspace;
+
+/// The tools, of the versions in the catalog of the Kotlin build.
+#[derive(Debug)]
+pub(super) struct Tools {
+    versions: BTreeMap<String, String>,
+}
+
+impl Tools {
+    pub(super) fn of(workspace: &Workspace) -> Result<Self> {
+        Ok(Self { versions: versions::catalog(&workspace.root().join("bindings/kotlin"))? })
+    }
+
+    /// A version of the catalog.
+    pub(super) fn version(&self, name: &str) -> Result<&str> {
+        self.versions
+            .get(name)
+            .map(String::as_str)
+            .with_context(|| format!("the catalog has no version {name}"))
+    }
+
+    /// A Java program with the jars of some libraries.
+    pub(super) fn java(&self, workspace: &Workspace, step: &mut Step, set: &Set) -> Result<Command> {
+        let jars = self.jars(workspace, step, set)?;
+        let mut java = workspace.command("java");
+        java.args(["-Djava.awt.headless=true", "-cp"]).arg(jars.join("*"));
+        Ok(java)
+    }
+
+    /// The folder with the jars of some libraries.
+    pub(super) fn jars(&self, workspace: &Workspace, step: &mut Step, set: &Set) -> Result<PathBuf> {
+        let libraries = set.libraries.iter().map(|(library, version)| {
+            let version = version.strip_prefix('=').map_or_else(|| self.version(version), Ok)?;
+            Ok(format!("{library}:{version}"))
+        });
+        let libraries = libraries.collect::<Result<Vec<_>>>()?;
+        Jars { name: set.name, libraries: &libraries, without: set.without }.fetch(workspace, &mut step.log)
+    }
+
+    /// Android's classes.
+    pub(super) fn android(&self, workspace: &Workspace, step: &mut Step) -> Result<PathBuf> {
+        let jar = self.jars(workspace, step, &ANDROID)?;
+        let name = format!("android-all-{}.jar", self.version("android-all")?);
+        let jar = jar.join(name);
+        ensure!(jar.exists(), "{} is not there", jar.display());
+        Ok(jar)
+    }
+
+    /// What Maven cannot put on Robolectric's class path.
+    pub(super) fn archives(&self, workspace: &Workspace, step: &mut Step) -> Result<PathBuf> {
+        install::android(workspace, &mut step.log, &self.versions)
+    }
+}
+
+/// Libraries that belong on one class path, each with the name of its version in the catalog, or with `=VERSION`.
+#[derive(Debug)]
+pub(super) struct Set {
+    name: &'static str,
+    libraries: &'static [(&'static str, &'static str)],
+    without: &'static [&'static str],
+}
+
+/// The manifest merger and lint.
+pub(super) const ANDROID_TOOLS: Set = Set {
+    name: "android-tools",
+    libraries: &[
+        ("com.android.tools.build:manifest-merger", "android-tools"),
+        ("com.android.tools.lint:lint", "android-tools"),
+    ],
+    without: &[],
+};
+
+pub(super) const R8: Set = Set { name: "r8", libraries: &[("com.android.tools:r8", "r8")], without: &[] };
+
+pub(super) const KOTLIN: Set = Set {
+    name: "kotlin-compiler",
+    libraries: &[("org.jetbrains.kotlin:kotlin-compiler-embeddable", "kotlin")],
+    without: &[],
+};
+
+/// What an app has on its class path with the archive, beside JNA.
+pub(super) const APP: Set = Set {
+    name: "app",
+    libraries: &[
+        ("org.jetbrains.kotlin:kotlin-stdlib", "kotlin-stdlib"),
+        ("org.jetbrains.kotlinx:kotlinx-coroutines-core-jvm", "coroutines"),
+    ],
+    without: &[],
+};
+
+/// JNA for this machine, whose native part plays the one of Android's archive.
+pub(super) const JNA: Set = Set { name: "jna", libraries: &[("net.java.dev.jna:jna", "jna")], without: &[] };
+
+pub(super) const ROBOLECTRIC: Set = Set {
+    name: "robolectric",
+    libraries: &[
+        ("org.robolectric:robolectric", "robolectric"),
+        ("androidx.annotation:annotation-jvm", "androidx-annotation"),
+        ("junit:junit", "=4.13.2"),
+        ("org.jetbrains.kotlin:kotlin-stdlib", "kotlin-stdlib"),
+    ],
+    without: &["androidx.test:monitor", "androidx.test.espresso:espresso-idling-resource"],
+};
+
+const ANDROID: Set =
+    Set { name: "android-all", libraries: &[("org.robolectric:android-all", "android-all")], without: &[] };
+
+/// A class path.
+pub(super) fn class_path(entries: &[&Path]) -> Result<std::ffi::OsString> {
+    std::env::join_paths(entries).context("a folder with a colon in its name can't be on a class path")
+}
