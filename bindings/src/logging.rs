@@ -123,7 +123,7 @@ impl From<moorline::LogLevel> for LogLevel {
             moorline::LogLevel::Warn => Self::Warn,
             moorline::LogLevel::Info => Self::Info,
             moorline::LogLevel::Debug => Self::Debug,
-            moorline::LogLevel::Trace => Self::Trace,
+            _ => Self::Trace,
         }
     }
 }

@@ -156,8 +156,8 @@ pub(crate) struct Login {
     #[arg(long, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
 
-    /// An API for which `moorline token --resource` will ask for tokens of their own (RFC 8707), as an absolute URI; more
-    /// than once for several.
+    /// An API for which `moorline token --resource` will ask for tokens of their own (RFC 8707), as an absolute URI;
+    /// more than once for several.
     #[arg(long, value_name = "URI")]
     pub(crate) resource: Vec<String>,
 

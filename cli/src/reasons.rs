@@ -16,6 +16,8 @@ struct Seen {
     /// The folder of the profile.
     folder: Option<PathBuf>,
     warnings: Vec<Warning>,
+    /// The errors that were shown: each reading of a damaged vault reports it.
+    errors: Vec<Warning>,
 }
 
 /// A warning with a reason, which the error that ends the program may say as well.
@@ -37,7 +39,7 @@ impl Warning {
 const SHORTEST_CAUSE: usize = 16;
 
 static SEEN: Mutex<Seen> =
-    Mutex::new(Seen { network: None, storage: None, folder: None, warnings: Vec::new() });
+    Mutex::new(Seen { network: None, storage: None, folder: None, warnings: Vec::new(), errors: Vec::new() });
 
 fn seen() -> MutexGuard<'static, Seen> {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner)
@@ -107,10 +109,19 @@ impl<S> Filter<S> for HoldBack {
     }
 
     fn event_enabled(&self, event: &Event<'_>, _: &Context<'_, S>) -> bool {
-        if !self.0 || *event.metadata().level() != Level::WARN {
+        if !self.0 || *event.metadata().level() > Level::WARN {
             return true;
         }
         let found = Found::of(event);
+        if *event.metadata().level() == Level::ERROR {
+            let error = Warning { message: found.message, reason: found.details.unwrap_or_default() };
+            let mut seen = seen();
+            let is_new = !seen.errors.contains(&error);
+            if is_new {
+                seen.errors.push(error);
+            }
+            return is_new;
+        }
         let Some(reason) = found.full_reason().or_else(|| found.details.clone()) else { return true };
         let warning = Warning { message: found.message, reason };
         let mut seen = seen();

@@ -155,8 +155,8 @@ impl Moorline {
         self.on_own_threads(async move |session| session.sign_in.cancel().await).await
     }
 
-    /// Says that the user came back from the browser without a callback: the state is what it was before the sign-in. That
-    /// is a hint, and no cancellation: the browser may still be open, so a late callback finishes the sign-in.
+    /// Says that the user came back from the browser without a callback: the state is what it was before the sign-in.
+    /// That is a hint, and no cancellation: the browser may still be open, so a late callback finishes the sign-in.
     /// [`cancel_sign_in`](Self::cancel_sign_in) deletes it.
     pub fn leave_sign_in(&self) {
         self.session.sign_in.leave();

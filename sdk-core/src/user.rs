@@ -45,10 +45,15 @@ impl User {
         }
     }
 
-    /// The same user, with more claims.
-    pub(crate) fn with(&self, newer: Map<String, Value>) -> Self {
-        let mut claims = self.claims.clone();
-        claims.extend(newer);
+    /// The same user, as the ID token and the userinfo endpoint describe them now: what an earlier userinfo response
+    /// said does not count any more. Without an ID token, as vaults of before are, nobody knows what it said.
+    pub(crate) fn described_by(
+        &self,
+        id_token: Option<Map<String, Value>>,
+        userinfo: Map<String, Value>,
+    ) -> Self {
+        let mut claims = id_token.unwrap_or_else(|| self.claims.clone());
+        claims.extend(userinfo);
         Self::from_claims(self.subject.clone(), claims)
     }
 }

@@ -171,8 +171,8 @@ fn of_refusal(code: &str) -> &'static str {
         }
         "userinfo_not_supported" => "`moorline status --json` shows the claims of the sign-in.",
         "response_too_large" => {
-            "A request to an API took effect: ask it for less, or use another client with `moorline token --for METHOD \
-             URL`. An answer of the provider's is to be reported to who runs it."
+            "If it was an API's answer, the request took effect: ask for less, or use another client with `moorline \
+             token --for METHOD URL`. If it was the provider's, report it to who runs the provider."
         }
         "internal_error" => "Please report this; MOORLINE_LOG=debug shows more.",
         _ => "Try again. If it is refused again, ask who runs the provider about this code.",

@@ -279,7 +279,8 @@ impl Refresher {
                     return self.settle_refused_under(guard, sending, &refusal).await;
                 }
                 Ok(TokenResponse::Unclear { why, retry_after, succeeded }) => {
-                    tracing::info!(why, "a refresh got no clear response");
+                    let address = metadata.token_endpoint.host_str();
+                    tracing::info!(why, address, "a refresh got no clear response");
                     if succeeded {
                         guard.forbid_sending_again();
                     }

@@ -8,13 +8,13 @@ use crate::{
     account::{AccessToken, metadata},
     error::Error,
     net::{Request, Response, challenges},
-    provider::{Refusal, read_refusal},
+    provider::{Refusal, claims_of_verified, read_refusal},
     user::User,
     vault::{Change, StoredState, WhenLost},
 };
 
 impl ApiClient {
-    /// Asks the userinfo endpoint, and adds its claims to what is known about the user.
+    /// Asks the userinfo endpoint, and adds its claims to those of the ID token.
     pub(crate) async fn user_info(&self) -> Result<User, Error> {
         let metadata = metadata(&self.store, &self.provider).await?;
         let Some(endpoint) = &metadata.userinfo_endpoint else {
@@ -32,7 +32,8 @@ impl ApiClient {
             .await?;
         let updated = self.store.update(WhenLost::Fail, move |account| match &mut account.state {
             StoredState::SignedIn(stored) if Some(&stored.user.subject) == subject.as_ref() => {
-                let user = stored.user.with(claims);
+                let id_token = stored.id_token.as_ref().and_then(|token| claims_of_verified(token.expose()));
+                let user = stored.user.described_by(id_token, claims);
                 let changed = user != stored.user;
                 stored.user = user.clone();
                 if changed { Change::Write(Some(user)) } else { Change::Keep(Some(user)) }

@@ -11,6 +11,7 @@ use crate::time::unix_millis;
 
 /// How important an event is, the most important first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum LogLevel {
     /// Something is lost, or a developer has to act.
     Error,

@@ -34,7 +34,8 @@ impl Proxies {
             // Any client of a CGI program could set `HTTP_PROXY`, by a header: no variable counts there.
             || variable("REQUEST_METHOD").is_some();
         let set = [first(["HTTPS_PROXY", "https_proxy"]), first(["ALL_PROXY", "all_proxy"])];
-        let unusable = set.into_iter().flatten().find(|(_, value)| value.to_str().and_then(proxy_authority).is_none()).map(|(name, _)| {
+        let is_usable = |value: &OsString| value.to_str().and_then(proxy_authority).is_some();
+        let unusable = set.into_iter().flatten().find(|(_, value)| !is_usable(value)).map(|(name, _)| {
             format!(
                 "the proxy that {name} names cannot be used; write an address such as http://proxy.example.com:8080 \
                  (http, https, socks4, socks4a, socks5 or socks5h), or unset {name}"

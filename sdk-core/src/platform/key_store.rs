@@ -55,8 +55,8 @@ pub trait KeyStore: Send + Sync + Debug {
     /// be said at present whether there is one.
     fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError>;
 
-    /// Whether keys can be used at present. The SDK asks when it finds no vault: on a device whose user has not unlocked
-    /// it since it started, files seem to be missing that are there. Does nothing by default.
+    /// Whether keys can be used at present. The SDK asks when it finds no vault: on a device whose user has not
+    /// unlocked it since it started, files seem to be missing that are there. Does nothing by default.
     ///
     /// # Errors
     /// [`KeyStoreError::Locked`] then, so that the session's state is `Locked` and not `SignedOut`.

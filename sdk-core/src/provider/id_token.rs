@@ -145,6 +145,21 @@ pub(crate) fn names_another_user(token: &str, issuer: &str, client_id: &str, sub
     differs("iss", issuer) || differs("sub", subject) || differs("azp", client_id) || is_for_another
 }
 
+/// The claims about the user in an ID token that was verified when it came.
+pub(crate) fn claims_of_verified(token: &str) -> Option<Map<String, Value>> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    json::read_unambiguous(&payload).map(about_the_user)
+}
+
+/// Without the members of an ID token that say nothing about the user.
+pub(crate) fn about_the_user(mut claims: Map<String, Value>) -> Map<String, Value> {
+    claims.retain(|name, _| !ABOUT_THE_TOKEN.contains(&name.as_str()));
+    claims
+}
+
+const ABOUT_THE_TOKEN: [&str; 11] =
+    ["iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"];
+
 fn check_claims(
     claims: Map<String, Value>,
     algorithm: Algorithm,

@@ -30,7 +30,7 @@ pub(crate) use self::{
     userinfo::{ExpectedUserInfo, UserInfoError, parse as parse_userinfo, verify_signed as verify_userinfo},
 };
 pub(crate) use self::{
-    id_token::{IdTokenClaims, names_another_user},
+    id_token::{IdTokenClaims, about_the_user, claims_of_verified, names_another_user},
     metadata::Metadata,
     refusal::asks_to_retry,
     stored::StoredProvider,

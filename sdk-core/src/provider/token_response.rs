@@ -29,8 +29,8 @@ pub(crate) enum TokenResponse {
     Refused(Refusal),
     /// Nothing that OAuth defines, or a request to come back later.
     Unclear {
-        /// For the log.
-        why: &'static str,
+        /// For the log, with the status.
+        why: String,
         retry_after: Option<Duration>,
         /// The status says that it is a success: the token that was sent is probably spent.
         succeeded: bool,
@@ -90,7 +90,7 @@ impl TokenResponse {
         {
             let asked = retry_after(&response.headers, now);
             let asked = asked.or((status == StatusCode::TOO_MANY_REQUESTS).then_some(DEFAULT_RETRY_AFTER));
-            return Self::unclear("the status asks to retry later", asked);
+            return Self::unclear(status, "this asks to retry later", asked);
         }
         if status.is_success()
             && let Some(tokens) = read_tokens(&response.body)
@@ -99,26 +99,34 @@ impl TokenResponse {
         }
         match read_refusal(response, sent).or_else(|| unknown_refusal(response, sent)) {
             Some(refusal) if asks_to_retry(&refusal.code) => {
-                Self::unclear("the error asks to retry later", retry_after(&response.headers, now))
+                Self::unclear(status, "the error asks to retry later", retry_after(&response.headers, now))
             }
             Some(refusal) if refusal.is_of_the_protocol() => Self::Refused(refusal),
             // It is about the proof, whatever it says beside that.
-            Some(_) if refuses_proof(response) => Self::unclear("the proof was refused", None),
+            Some(_) if refuses_proof(response) => Self::unclear(status, "the proof was refused", None),
             Some(refusal) if is_error_status(status) || is_about_the_grant(&refusal.code, status) => {
                 Self::Refused(refusal)
             }
-            Some(_) => Self::unclear("the error is a gateway's, not OAuth's", None),
+            Some(_) => Self::unclear(status, "the error is a gateway's, not OAuth's", None),
             None => Self::Unclear {
-                why: "the response is neither tokens nor an OAuth error",
+                why: said(
+                    status,
+                    "neither tokens nor an OAuth error, so perhaps the page of a network's sign-in",
+                ),
                 retry_after: None,
                 succeeded: status.is_success(),
             },
         }
     }
 
-    const fn unclear(why: &'static str, retry_after: Option<Duration>) -> Self {
-        Self::Unclear { why, retry_after, succeeded: false }
+    fn unclear(status: StatusCode, why: &str, retry_after: Option<Duration>) -> Self {
+        Self::Unclear { why: said(status, why), retry_after, succeeded: false }
     }
+}
+
+/// What a response was, in words for the log.
+fn said(status: StatusCode, why: &str) -> String {
+    format!("the token endpoint answered {}: {why}", status.as_u16())
 }
 
 /// The OAuth error in a response (RFC 6749 §5.2), if there is one that can be read in one way only: it may end a

@@ -12,7 +12,7 @@ use crate::{
     authentication::Authentication,
     dpop::TokenType,
     error::{Error, RESPONSE_TOO_LARGE},
-    provider::{CodeExchange, IdTokenClaims, Metadata, Tokens},
+    provider::{CodeExchange, IdTokenClaims, Metadata, Tokens, about_the_user},
     runtime,
     secret::Secret,
     state::StateEvent,
@@ -296,9 +296,7 @@ fn has_expired(login: &PendingLogin, clock: &dyn Clock) -> bool {
 }
 
 fn user_of(claims: IdTokenClaims) -> User {
-    let mut about_the_user = claims.claims;
-    about_the_user.retain(|name, _| !ABOUT_THE_TOKEN.contains(&name.as_str()));
-    User::from_claims(claims.subject, about_the_user)
+    User::from_claims(claims.subject, about_the_user(claims.claims))
 }
 
 const KEY_GONE: &str = "the key of this sign-in is gone from the signer; start a new sign-in";
@@ -309,6 +307,3 @@ const REVOCATIONS: Duration = Duration::from_secs(5);
 const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 /// The longest pause that the provider can ask for within one call.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// Members of an ID token that say nothing about the user.
-const ABOUT_THE_TOKEN: [&str; 11] =
-    ["iss", "aud", "azp", "exp", "iat", "nbf", "jti", "nonce", "at_hash", "c_hash", "s_hash"];

@@ -468,6 +468,24 @@ async fn a_sign_in_that_the_user_has_left_can_be_finished_late() {
 }
 
 #[tokio::test]
+async fn what_the_userinfo_endpoint_no_longer_says_is_no_longer_known() {
+    let device = Device::new().await;
+    device.provider.state().claims = serde_json::json!({ "name": "Ada" });
+    let session = device.signed_in().await;
+    for (response, email, role) in [
+        (r#"{"sub":"ada","email":"old@example.com","role":"admin"}"#, Some("old@example.com"), true),
+        (r#"{"sub":"ada","preferred_username":"ada"}"#, None, false),
+    ] {
+        device.provider.state().overrides.insert("/userinfo", (200, response.into()));
+        let user = session.api.user_info().await.unwrap();
+        assert_eq!((user.email.as_deref(), user.claims.contains_key("role")), (email, role), "{response}");
+        assert_eq!(user.name.as_deref(), Some("Ada"), "the ID token said it");
+        assert!(!user.claims.contains_key("nonce"));
+        assert_eq!(device.process().state(), SessionState::SignedIn(user));
+    }
+}
+
+#[tokio::test]
 async fn userinfo_about_somebody_else_is_refused() {
     let device = Device::new().await;
     let session = device.signed_in().await;

@@ -27,8 +27,8 @@ extension Moorline {
         /// Trust of the app's own: it decides about servers in the place of the platform's roots. Pins come on top.
         public var trust: (any MoorlineTrustVerifier)?
 
-        /// What chooses the proxy of each HTTPS request: the system's settings on Apple's platforms; elsewhere `nil`, for
-        /// the environment's variables.
+        /// What chooses the proxy of each HTTPS request: the system's settings on Apple's platforms; elsewhere `nil`,
+        /// for the environment's variables.
         public var proxySelector: (any MoorlineProxySelector)?
 
         /// Asks the user to unlock the key, for ``Moorline/Moorline/unlock(reason:)``.

@@ -40,8 +40,8 @@ public class Platform private constructor(
     /**
      * The same machine, with a selector that chooses the proxy of each HTTPS request, instead of the environment's
      * variables: `ProxySelector.getDefault()`, for example. The first proxy that it names is used. It is asked on a
-     * thread that Moorline keeps for this, and may block for as long as a connection may take; if it throws, the request
-     * fails with [MoorlineException.Offline]. Pins hold through a proxy.
+     * thread that Moorline keeps for this, and may block for as long as a connection may take; if it throws, the
+     * request fails with [MoorlineException.Offline]. Pins hold through a proxy.
      */
     public fun withProxySelector(selector: ProxySelector): Platform = copy(proxySelector = selector)
 

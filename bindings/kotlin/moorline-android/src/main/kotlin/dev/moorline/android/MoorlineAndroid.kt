@@ -87,8 +87,8 @@ public interface MoorlineAndroid : Moorline {
      * @throws MoorlineException.Cancelled if the user denied the request, or came back without an answer.
      * @throws MoorlineException.Refused with `no_browser` if the device has none.
      * @throws MoorlineException.Misconfigured also if the manifest does not receive the redirect URI.
-     * @throws MoorlineException and as for [Moorline.startSignIn] and [Moorline.finishSignIn]. If the network was away when
-     * the browser came back, the sign-in is tried again when there is another, and [arrivals] reports it.
+     * @throws MoorlineException and as for [Moorline.startSignIn] and [Moorline.finishSignIn]. If the network was away
+     * when the browser came back, the sign-in is tried again when there is another, and [arrivals] reports it.
      */
     public suspend fun signIn(activity: Activity, configure: AndroidSignInBuilder.() -> Unit = {}): User
 
@@ -118,8 +118,8 @@ public interface MoorlineAndroid : Moorline {
     /**
      * Opens the vault, by the platform's biometric prompt if the configuration asks for it ([Unlock.Biometric]) and the
      * vault is locked. Call it from any activity, on any thread; [Moorline.state] goes from
-     * [dev.moorline.SessionState.Locked] to what the vault says. Never deletes anything. A cancelled coroutine closes the
-     * prompt.
+     * [dev.moorline.SessionState.Locked] to what the vault says. Never deletes anything. A cancelled coroutine closes
+     * the prompt.
      *
      * @param reason why the user is asked, in their language: the title of the prompt.
      * @throws MoorlineException.StorageUnavailable if the storage cannot be used for a reason other than a lock.

@@ -36,8 +36,8 @@ public class AndroidOptions internal constructor() {
     public var logger: MoorlineLogger? = null
 
     /**
-     * A key store that the app brings, in the place of [AndroidKeyStore]. Then [unlock] has no effect, and the keys that
-     * tokens are bound to are in the vault unless the app brings a [signer], too.
+     * A key store that the app brings, in the place of [AndroidKeyStore]. Then [unlock] has no effect, and the keys
+     * that tokens are bound to are in the vault unless the app brings a [signer], too.
      */
     public var keyStore: KeyStore? = null
 

@@ -12,8 +12,8 @@ public sealed interface Unlock {
     /**
      * The user's biometrics, by `MoorlineAndroid.unlock`: the vault's key is wrapped by a key that the Android Keystore
      * uses once for each successful prompt. It needs Android 9 (API 28) and enrolled biometrics of class 3; without
-     * them, a sign-in fails with [dev.moorline.MoorlineException.StorageUnavailable]. A new fingerprint or face ends the
-     * key for good, and the user has to sign in again.
+     * them, a sign-in fails with [dev.moorline.MoorlineException.StorageUnavailable]. A new fingerprint or face ends
+     * the key for good, and the user has to sign in again.
      *
      * @property validFor how long the session can be used after a prompt, and after a sign-in. Then the key and the
      * session are removed from memory, and the state is [SessionState.Locked].

@@ -19,8 +19,8 @@ import org.junit.jupiter.api.io.TempDir
 import java.io.File
 
 /**
- * What an app on the JVM gets, as figures in the file that `MOORLINE_BENCH_FILE` names. `cargo xtask bench` runs it with
- * the release build of the native library; its name keeps it out of the tests.
+ * What an app on the JVM gets, as figures in the file that `MOORLINE_BENCH_FILE` names. `cargo xtask bench` runs it
+ * with the release build of the native library; its name keeps it out of the tests.
  */
 class Benchmark {
     @TempDir

@@ -14,8 +14,8 @@ import java.util.UUID
 
 /**
  * The vault's keys, each wrapped by a key of the Android Keystore, in a file of its own. A file is the byte 1, the byte
- * of its [Kind], what the cipher made, and the SHA-256 of all before it: so a damaged file is known from a Keystore that
- * fails.
+ * of its [Kind], what the cipher made, and the SHA-256 of all before it: so a damaged file is known from a Keystore
+ * that fails.
  */
 internal class WrappedKeys(private val directory: File) {
     enum class Kind(val byte: Byte) { DEVICE(1), BIOMETRIC(2) }
