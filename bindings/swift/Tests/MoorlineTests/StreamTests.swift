@@ -31,6 +31,9 @@ final class StreamTests: FolderTestCase {
     }
 
     /// A signed-in session that may send its tokens to these origins.
+    /// Both accounts of a test are in one vault, which has one key.
+    private let keys = MapKeyStore()
+
     private func signedIn(
         _ origins: [String],
         account: String? = nil,
@@ -42,7 +45,7 @@ final class StreamTests: FolderTestCase {
         configuration.pins = pins
         let moorline = try Moorline(
             configuration,
-            platform: .init(vaultDirectory: folder, keyStore: MapKeyStore())
+            platform: .init(vaultDirectory: folder, keyStore: keys)
         )
         try await provider.signIn(moorline)
         return moorline
