@@ -126,6 +126,7 @@ static RustBuffer platform(const char *folder) {
     put_byte(&to, 0);                   // critical_sections
     put_byte(&to, 0);                   // signer
     put_byte(&to, 0);                   // trust
+    put_byte(&to, 0);                   // proxy_selector
     return sent(&to);
 }
 
