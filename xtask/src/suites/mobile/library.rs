@@ -11,8 +11,8 @@ use crate::workspace::Workspace;
 
 /// The most that the library may add to an installed app, and to its download: a little above what it is. Lower it
 /// whenever the library gets smaller.
-const MOST_BYTES: u64 = 3_900_000;
-const MOST_COMPRESSED: u64 = 2_050_000;
+const MOST_BYTES: u64 = 3_950_000;
+const MOST_COMPRESSED: u64 = 2_080_000;
 /// The budget, which is not kept yet. Most of the library is code, and the code alone compresses to 1.4 MB.
 const BUDGET_BYTES: u64 = 3_000_000;
 const BUDGET_COMPRESSED: u64 = 1_400_000;
@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn a_library_above_the_limit_fails_and_one_above_the_budget_says_so() {
         let error = verdict("stripped", MOST_BYTES + 1, BUDGET_BYTES, MOST_BYTES).unwrap_err().to_string();
-        assert!(error.contains("may be 3.90 MB at most"), "{error}");
+        assert!(error.contains("may be 3.95 MB at most"), "{error}");
         let above = verdict("stripped", BUDGET_BYTES + 1, BUDGET_BYTES, MOST_BYTES).unwrap();
         assert!(matches!(above, Verdict::Above(text) if text.contains("above the budget of 3.00 MB")));
         let kept = verdict("stripped", BUDGET_BYTES, BUDGET_BYTES, MOST_BYTES).unwrap();
