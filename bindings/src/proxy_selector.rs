@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use moorline::{ProxyAddress, ProxySelector, ProxySelectorError};
+
 /// Chooses the proxy of each request. Implemented in Kotlin or Swift, and called on a thread of the SDK's own, where it
 /// may block. Mirrors [`moorline::ProxySelector`].
 #[uniffi::export(rust, foreign)]
@@ -70,11 +71,10 @@ mod tests {
     #[test]
     fn an_exception_is_no_direct_connection_and_a_password_is_not_shown() {
         let selector = ForeignProxySelector(Arc::new(Settings));
-        let select = |server: &str| selector.select(server);
-        let proxy = select("https://id.example/").unwrap();
+        let proxy = selector.select("https://id.example/").unwrap();
         assert_eq!(proxy, Some("http://ada:secret@proxy.example:8080".into()));
         assert!(!format!("{proxy:?}").contains("secret"));
-        assert_eq!(select("https://other.example/"), Ok(None));
-        assert!(matches!(select("https://broken.example/"), Err(ProxySelectorError::Failed(_))));
+        assert_eq!(selector.select("https://other.example/"), Ok(None));
+        assert!(matches!(selector.select("https://broken.example/"), Err(ProxySelectorError::Failed(_))));
     }
 }

@@ -108,9 +108,9 @@ impl Accounts {
         self.inner.executor.run(async move { inner.list().await }).await
     }
 
-    /// The list as [`list`](Self::list) returns it, and then each change of it: a user signs in or out, or an account is
-    /// removed or needs a new sign-in. It sees what any object of this process changes. Changes made by other processes
-    /// appear the next time this process reads the vault. Sends nothing.
+    /// The list as [`list`](Self::list) returns it, and then each change of it: a user signs in or out, or an account
+    /// is removed or needs a new sign-in. It sees what any object of this process changes. Changes made by other
+    /// processes appear the next time this process reads the vault. Sends nothing.
     pub fn lists(&self) -> AccountLists {
         AccountLists { inner: self.inner.clone(), changes: self.inner.vault.changes(), shown: None }
     }

@@ -105,8 +105,8 @@ impl Configuration {
                 || self.api_origins.iter().any(|allowed| allowed.origin() == url.origin()))
     }
 
-    /// The same for the text of a URL, as an HTTP client has it. `false` for text that is no absolute URL, and for a URL
-    /// whose host one client finds where another client does not: with a backslash or a percent sign in it, for
+    /// The same for the text of a URL, as an HTTP client has it. `false` for text that is no absolute URL, and for a
+    /// URL whose host one client finds where another client does not: with a backslash or a percent sign in it, for
     /// example.
     pub fn may_receive_tokens_at(&self, url: &str) -> bool {
         unambiguous_url(url).is_some_and(|url| self.may_receive_tokens(&url))

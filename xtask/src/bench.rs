@@ -17,7 +17,8 @@ use crate::workspace::Workspace;
 /// machine's own time for one RS256-2048 signature and one fsync: bearer and DPoP-bound sessions, on kept and on new
 /// connections, at a server on the defaults of `serve`. Then what the SDK costs, beside the same work without it and
 /// beside its goals; its CPU time for a refresh and its memory; what the libraries for Kotlin and Swift cost; and the
-/// native library by crate. Everything runs on this machine. Close other programs first: the figures are only as quiet as the machine.
+/// native library by crate. Everything runs on this machine. Close other programs first: the figures are only
+/// as quiet as the machine.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

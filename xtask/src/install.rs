@@ -1,5 +1,6 @@
 //! Setting up what the tests need, and saying so. What can't be had is an error that names it, never a skip.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -285,6 +286,26 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 
 fn major_version(version: &str) -> u32 {
     version.split('.').next().and_then(|major| major.parse().ok()).unwrap_or(0)
+}
+
+/// Makes a file or folder of the tools. Others may make the same at the same time, so `make` gets a folder of its own,
+/// which is removed afterwards, and returns what in it becomes `target`.
+fn once(target: &Path, make: impl FnOnce(&Path) -> Result<PathBuf>) -> Result<()> {
+    let scratch = target.with_extension(std::process::id().to_string());
+    std::fs::create_dir_all(&scratch)?;
+    let made = make(&scratch).and_then(|made| {
+        // Somebody else may have been faster.
+        let renamed = std::fs::rename(made, target);
+        ensure!(renamed.is_ok() || target.exists(), "can't make {}", target.display());
+        Ok(())
+    });
+    std::fs::remove_dir_all(&scratch)?;
+    made
+}
+
+/// A version of the Kotlin build's catalog.
+pub(crate) fn version_in<'a>(versions: &'a BTreeMap<String, String>, name: &str) -> Result<&'a str> {
+    versions.get(name).map(String::as_str).with_context(|| format!("the catalog has no version {name}"))
 }
 
 #[cfg(test)]

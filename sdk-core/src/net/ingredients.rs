@@ -64,32 +64,28 @@ impl Ingredients {
     }
 
     pub(super) fn builder(&self) -> reqwest::ClientBuilder {
-        builder(self.tls.clone(), &self.configuration, self.watch)
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .user_agent(USER_AGENT)
+            .connect_timeout(self.configuration.connect_timeout())
+            .pool_idle_timeout(self.watch.idle)
+            // An odd head must not cost the tokens behind it. (RFC 9112 §5.2 has folded lines read as one.)
+            .http1_max_headers(MOST_HEADER_LINES)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http2_keep_alive_interval(self.watch.ping_interval)
+            .http2_keep_alive_timeout(self.watch.ping_timeout)
+            .http2_keep_alive_while_idle(false)
+            // The pings watch a connection while it is used, and an idle one is not to be kept alive.
+            .tcp_keepalive(None);
+        // HTTP/1.1 has no pings: there, what was sent must at least arrive.
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        let builder = builder.tcp_user_timeout(self.watch.ping_interval + self.watch.ping_timeout);
+        builder
     }
-}
-
-fn builder(tls: rustls::ClientConfig, configuration: &Configuration, watch: Watch) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .user_agent(USER_AGENT)
-        .connect_timeout(configuration.connect_timeout())
-        .pool_idle_timeout(watch.idle)
-        // An odd head must not cost the tokens behind it. (RFC 9112 §5.2 has folded lines read as one.)
-        .http1_max_headers(MOST_HEADER_LINES)
-        .http1_ignore_invalid_headers_in_responses(true)
-        .http1_allow_obsolete_multiline_headers_in_responses(true)
-        .http1_allow_spaces_after_header_name_in_responses(true)
-        .http2_keep_alive_interval(watch.ping_interval)
-        .http2_keep_alive_timeout(watch.ping_timeout)
-        .http2_keep_alive_while_idle(false)
-        // The pings watch a connection while it is used, and an idle one is not to be kept alive.
-        .tcp_keepalive(None);
-    // HTTP/1.1 has no pings: there, what was sent must at least arrive.
-    #[cfg(any(target_os = "android", target_os = "linux"))]
-    let builder = builder.tcp_user_timeout(watch.ping_interval + watch.ping_timeout);
-    builder
 }
 
 /// Gateways add many. The size of a head is limited by the HTTP client.

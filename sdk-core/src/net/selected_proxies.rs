@@ -20,7 +20,7 @@ use crate::platform::{BoundedProxySelector, ProxyAddress, ProxySelectorError};
 pub(super) struct SelectedProxies {
     ingredients: Arc<Ingredients>,
     selector: BoundedProxySelector,
-    clients: Arc<Mutex<HashMap<Option<ProxyAddress>, reqwest::Client>>>,
+    clients: Arc<Mutex<HashMap<Option<ProxyAddress>, ClientAndProxy>>>,
 }
 
 /// How many proxies are known at a time: a script could name another one for each request.
@@ -45,33 +45,32 @@ impl SelectedProxies {
                 ProxySelectorError::Failed(_) => offline(reason),
             }
         })?;
-        let authority = match &proxy {
-            Some(address) => Some(proxy_authority(address.expose()).ok_or_else(|| offline(UNUSABLE.into()))?),
-            None => None,
-        };
-        Ok((self.through(proxy)?, authority))
+        self.through(proxy)
     }
 
     /// The client of this proxy, or of none.
-    fn through(&self, proxy: Option<ProxyAddress>) -> Result<reqwest::Client, NetError> {
+    fn through(&self, proxy: Option<ProxyAddress>) -> Result<ClientAndProxy, NetError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&proxy) {
             return Ok(client.clone());
         }
-        // The error's own text may have the password.
-        let unusable = |_| offline(UNUSABLE.into());
-        let through = proxy.as_ref().map(|proxy| reqwest::Proxy::all(proxy.expose())).transpose();
-        let through = through.map_err(unusable)?;
-        let client = self.ingredients.https(|builder| match through {
-            Some(proxy) => builder.no_proxy().proxy(proxy),
-            None => builder.no_proxy(),
-        });
-        let client = client.map_err(unusable)?;
+        let client = self.make(proxy.as_ref()).ok_or_else(|| offline(UNUSABLE.into()))?;
         if clients.len() >= MOST_PROXIES {
             clients.clear();
         }
         clients.insert(proxy, client.clone());
         Ok(client)
+    }
+
+    /// `None` if the proxy cannot be used. (The errors' own texts may have its password.)
+    fn make(&self, proxy: Option<&ProxyAddress>) -> Option<ClientAndProxy> {
+        let Some(address) = proxy.map(ProxyAddress::expose) else {
+            return Some((self.ingredients.https(reqwest::ClientBuilder::no_proxy).ok()?, None));
+        };
+        let authority = proxy_authority(address)?;
+        let proxy = reqwest::Proxy::all(address).ok()?;
+        let client = self.ingredients.https(|builder| builder.no_proxy().proxy(proxy)).ok()?;
+        Some((client, Some(authority)))
     }
 }
 

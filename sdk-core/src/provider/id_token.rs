@@ -131,8 +131,7 @@ pub(crate) fn verify_with(
 /// It came from the token endpoint over TLS, so its signature is not checked (§3.1.3.7), and neither are its algorithm
 /// and its times: the session takes nothing from it. What is missing, or cannot be read, says nothing.
 pub(crate) fn names_another_user(token: &str, issuer: &str, client_id: &str, subject: &str) -> bool {
-    let Some(payload) = token.split('.').nth(1) else { return false };
-    let Ok(payload) = URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')) else { return false };
+    let Some(payload) = payload_of(token) else { return false };
     let Some(claims) = json::read_unambiguous(&payload) else {
         return json::read::<Map<String, Value>>(&payload).is_some();
     };
@@ -147,8 +146,12 @@ pub(crate) fn names_another_user(token: &str, issuer: &str, client_id: &str, sub
 
 /// The claims about the user in an ID token that was verified when it came.
 pub(crate) fn claims_of_verified(token: &str) -> Option<Map<String, Value>> {
-    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
-    json::read_unambiguous(&payload).map(about_the_user)
+    json::read_unambiguous(&payload_of(token)?).map(about_the_user)
+}
+
+/// The payload of a JWT whose signature is not looked at.
+fn payload_of(token: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()
 }
 
 /// Without the members of an ID token that say nothing about the user.

@@ -34,6 +34,7 @@ mod disk;
 mod error;
 mod folder;
 pub(crate) mod format;
+mod known_file;
 mod lease;
 mod retired;
 #[cfg(test)]
@@ -65,9 +66,9 @@ pub(crate) use self::{
     lease::{Lease, SentBefore},
 };
 use self::{
-    disk::Stamp,
     folder::{Folder, Lock, LockFile},
     format::{KeyId, Kind},
+    known_file::KnownFile,
     retired::{RetiredKeys, of_signer},
 };
 use crate::{
@@ -86,22 +87,10 @@ pub(crate) struct Vault {
     turn: Mutex<()>,
     memory: Mutex<Memory>,
     /// Not in `memory`, which is held while the key store is asked.
-    known_file: Mutex<KnownFile>,
+    known_file: KnownFile,
     /// What this process has seen of the vault last, through any object.
     seen: Arc<watch::Sender<Seen>>,
 }
-
-/// Which file this process has read or written last: another one has to be read before memory counts.
-#[derive(Debug, Default, Clone, Copy)]
-struct KnownFile {
-    /// The last one that could be read; a vault without a file can.
-    read: Option<FileSeen>,
-    /// The last one that was tried.
-    tried: Option<FileSeen>,
-}
-
-/// A file's stamp; `None` if there was no file.
-type FileSeen = Option<Stamp>;
 
 impl Vault {
     /// The vault in this folder of this disk. Opens nothing yet.
@@ -113,7 +102,7 @@ impl Vault {
             retired_keys: RetiredKeys::default(),
             turn: Mutex::default(),
             memory: Mutex::default(),
-            known_file: Mutex::default(),
+            known_file: KnownFile::default(),
         }
     }
 
@@ -208,7 +197,7 @@ impl Vault {
         self.write(slot, &snapshot.contents, |plain| {
             format::seal(Kind::Vault, id, &secret, revision, plain)
         })?;
-        self.knows(self.folder.stamp(FILE).ok(), true);
+        self.known_file.note(self.folder.stamp(FILE).ok(), true);
         memory.revision = revision;
         memory.key = Some((id, secret));
         memory.unused_key = None;
@@ -340,17 +329,12 @@ impl Vault {
     /// Whether the vault is still the one that this process has read or written last: nobody else has changed,
     /// replaced or deleted it. A folder that cannot be looked at for now changes nothing.
     pub(crate) fn is_as_read(&self) -> bool {
-        self.is_still(|known| known.read)
+        self.folder.stamp(FILE).map_or(true, |file| self.known_file.was_read(file))
     }
 
     /// The same, where a vault that could not be read counts, too: it is not worth another try.
     pub(crate) fn is_as_tried(&self) -> bool {
-        self.is_still(|known| known.tried)
-    }
-
-    fn is_still(&self, which: impl FnOnce(KnownFile) -> Option<FileSeen>) -> bool {
-        let known = which(*self.known_file.lock().unwrap_or_else(PoisonError::into_inner));
-        self.folder.stamp(FILE).map_or(true, |now| known == Some(now))
+        self.folder.stamp(FILE).map_or(true, |file| self.known_file.was_tried(file))
     }
 
     /// How often this process has read the vault. Every reading before this call has a lower place, or this one.
@@ -420,17 +404,9 @@ impl Vault {
         // Before the reading: what changes meanwhile is another file.
         let stamp = self.folder.stamp(FILE).ok();
         let opened = self.open_file(memory);
-        self.knows(stamp, opened.is_ok());
+        self.known_file.note(stamp, opened.is_ok());
         self.note(opened.as_ref().ok().map(|snapshot| snapshot.revision));
         opened
-    }
-
-    fn knows(&self, file: Option<FileSeen>, could_be_read: bool) {
-        let mut known = self.known_file.lock().unwrap_or_else(PoisonError::into_inner);
-        known.tried = file;
-        if could_be_read {
-            known.read = file;
-        }
     }
 
     /// Reports the revision that was read or written, or `None` for a vault that could not be read.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::DOWNLOAD;
+use super::{DOWNLOAD, once, version_in};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
@@ -23,17 +23,14 @@ pub(crate) fn android(
 ) -> Result<PathBuf> {
     let folder = Workspace::tools()?.join("aar");
     for (group, artifact, name) in ARCHIVES {
-        let version = versions.get(name).with_context(|| format!("the catalog has no version {name}"))?;
+        let version = version_in(versions, name)?;
         let classes = folder.join(format!("{artifact}-{version}.jar"));
         if !classes.exists() {
             log.ui().note(&format!("fetching {group}:{artifact}:{version} (once)"));
-            // Whoever fetches the same at the same time has a folder of their own.
-            let scratch = folder.join(format!("{artifact}-{version}.{}", std::process::id()));
-            std::fs::create_dir_all(&scratch)?;
-            let fetched = fetch(workspace, log, &format!("{group}:{artifact}:{version}"), &scratch)
-                .and_then(|jar| Ok(std::fs::rename(jar, &classes)?));
-            std::fs::remove_dir_all(&scratch)?;
-            fetched.with_context(|| format!("can't fetch {group}:{artifact}:{version}"))?;
+            once(&classes, |scratch| {
+                fetch(workspace, log, &format!("{group}:{artifact}:{version}"), scratch)
+            })
+            .with_context(|| format!("can't fetch {group}:{artifact}:{version}"))?;
         }
     }
     Ok(folder)

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{DOWNLOAD, QUICK};
+use super::{DOWNLOAD, QUICK, once, version_in};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
@@ -39,13 +39,8 @@ pub(crate) fn androidx(
     let jar = folder.join(format!("androidx-{:016x}.jar", hasher.finish()));
     if !jar.exists() {
         log.ui().note(&format!("fetching {} archives of AndroidX (once)", archives.len()));
-        // Whoever makes the same at the same time has a folder of their own.
-        let scratch = folder.join(format!("androidx.{}", std::process::id()));
-        std::fs::create_dir_all(&scratch)?;
-        let made =
-            make(workspace, log, &archives, &scratch).and_then(|made| Ok(std::fs::rename(made, &jar)?));
-        std::fs::remove_dir_all(&scratch)?;
-        made.context("can't make one jar of AndroidX's archives")?;
+        once(&jar, |scratch| make(workspace, log, &archives, scratch))
+            .context("can't make one jar of AndroidX's archives")?;
     }
     Ok(jar)
 }
@@ -60,7 +55,7 @@ fn archives(list: &str, versions: &BTreeMap<String, String>) -> Result<Vec<Archi
         };
         ensure!(matches!(kind, "aar" | "jar"), "`{row}` is neither an aar nor a jar");
         let version = match version.strip_prefix('{').and_then(|version| version.strip_suffix('}')) {
-            Some(name) => versions.get(name).with_context(|| format!("the catalog has no version {name}"))?,
+            Some(name) => version_in(versions, name)?,
             None => version,
         };
         let [group, name, version, kind] = [group, name, version, kind].map(str::to_owned);
@@ -158,8 +153,8 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// The source of an archive's `R` class. A row of `R.txt` is `int KIND NAME 0x0`, `int[] styleable NAME { 0x0, … }`
-    /// or `int styleable NAME_ATTRIBUTE INDEX`.
+    /// The source of an archive's `R` class. A row of `R.txt` is `int KIND NAME 0x0`,
+    /// `int[] styleable NAME { 0x0, … }` or `int styleable NAME_ATTRIBUTE INDEX`.
     fn class(&mut self, package: &str, resources: &str) -> Result<String> {
         let mut fields: BTreeMap<&str, String> = BTreeMap::new();
         for row in resources.lines() {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::DOWNLOAD;
+use super::{DOWNLOAD, once};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
@@ -32,16 +32,8 @@ impl Jars<'_> {
             return Ok(folder);
         }
         log.ui().note(&format!("fetching {} from Maven Central (once)", self.libraries.join(", ")));
-        // Whoever fetches the same at the same time has a folder of their own.
-        let scratch = folder.with_extension(std::process::id().to_string());
-        fs::create_dir_all(&scratch)?;
-        let fetched = self.copy(workspace, log, &scratch).and_then(|jars| {
-            let renamed = fs::rename(&jars, &folder);
-            ensure!(renamed.is_ok() || folder.exists(), "can't make {}", folder.display());
-            Ok(())
-        });
-        fs::remove_dir_all(&scratch)?;
-        fetched.with_context(|| format!("can't fetch {}", self.libraries.join(", ")))?;
+        once(&folder, |scratch| self.copy(workspace, log, scratch))
+            .with_context(|| format!("can't fetch {}", self.libraries.join(", ")))?;
         Ok(folder)
     }
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use super::{APT, QUICK};
+use super::{APT, QUICK, once};
 use crate::process::Log;
 use crate::workspace::Workspace;
 
@@ -19,16 +19,8 @@ pub(crate) fn musl(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
         return Ok(folder);
     }
     log.ui().note("fetching musl for arm64 from Debian (once)");
-    // Whoever fetches the same at the same time has a folder of their own.
-    let scratch = folder.with_extension(std::process::id().to_string());
-    let fetched = fetch(workspace, log, &scratch).and_then(|root| {
-        // Somebody else may have been faster.
-        let renamed = fs::rename(&root, &folder);
-        ensure!(renamed.is_ok() || folder.exists(), "can't make {}", folder.display());
-        Ok(())
-    });
-    let _ = fs::remove_dir_all(&scratch);
-    fetched.context("can't fetch Debian's musl and musl-dev for arm64")?;
+    once(&folder, |scratch| fetch(workspace, log, scratch))
+        .context("can't fetch Debian's musl and musl-dev for arm64")?;
     Ok(folder)
 }
 

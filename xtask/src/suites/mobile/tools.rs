@@ -24,10 +24,7 @@ impl Tools {
 
     /// A version of the catalog.
     pub(super) fn version(&self, name: &str) -> Result<&str> {
-        self.versions
-            .get(name)
-            .map(String::as_str)
-            .with_context(|| format!("the catalog has no version {name}"))
+        install::version_in(&self.versions, name)
     }
 
     /// A Java program with the jars of some libraries.

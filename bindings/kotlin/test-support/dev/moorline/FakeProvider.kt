@@ -153,10 +153,7 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
 
     private fun keys(): String {
         val point = (key.public as ECPublicKey).w
-        val (x, y) = listOf(point.affineX, point.affineY).map { number ->
-            val bytes = number.toByteArray()
-            BASE64.encodeToString(ByteArray(32) { bytes.getOrElse(bytes.size - 32 + it) { 0 } })
-        }
+        val (x, y) = listOf(point.affineX, point.affineY).map { BASE64.encodeToString(it.coordinate()) }
         return """{"keys":[{"kty":"EC","crv":"P-256","alg":"ES256","kid":"k1","x":"$x","y":"$y"}]}"""
     }
 

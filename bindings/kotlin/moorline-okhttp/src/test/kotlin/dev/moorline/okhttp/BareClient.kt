@@ -1,39 +1,15 @@
 package dev.moorline.okhttp
 
-import dev.moorline.Signer
+import dev.moorline.coordinate
 import okhttp3.Interceptor
 import okhttp3.Request
 import okhttp3.Response
-import java.math.BigInteger
 import java.security.KeyPair
-import java.security.KeyPairGenerator
 import java.security.MessageDigest
 import java.security.Signature
 import java.security.interfaces.ECPublicKey
-import java.security.spec.ECGenParameterSpec
 import java.util.Base64
 import java.util.UUID
-
-/** One key of `java.security`, as a hardware key store would hold it. */
-internal class JavaSigner : Signer {
-    lateinit var pair: KeyPair
-
-    override fun generate(keyId: String): ByteArray {
-        pair = KeyPairGenerator.getInstance("EC").run {
-            initialize(ECGenParameterSpec("secp256r1"))
-            generateKeyPair()
-        }
-        return byteArrayOf(4) + (pair.public as ECPublicKey).w.let { it.affineX.coordinate() + it.affineY.coordinate() }
-    }
-
-    override fun sign(keyId: String, message: ByteArray): ByteArray = Signature.getInstance("SHA256withECDSA").run {
-        initSign(pair.private)
-        update(message)
-        sign()
-    }
-
-    override fun delete(keyId: String) = Unit
-}
 
 /** Signs the proofs of RFC 9449 as an app would by hand, for a token that it got elsewhere. */
 internal class BareClient(private val token: String, private val pair: KeyPair) : Interceptor {
@@ -83,8 +59,4 @@ internal class BareClient(private val token: String, private val pair: KeyPair) 
 
         fun part(json: String): String = BASE64.encodeToString(json.encodeToByteArray())
     }
-}
-
-private fun BigInteger.coordinate(): ByteArray = toByteArray().let { bytes ->
-    ByteArray(32) { bytes.getOrElse(bytes.size - 32 + it) { 0 } }
 }

@@ -2,6 +2,7 @@ package dev.moorline.okhttp
 
 import dev.moorline.DevServer
 import dev.moorline.FakeProvider
+import dev.moorline.JavaSigner
 import dev.moorline.MapKeyStore
 import dev.moorline.Moorline
 import dev.moorline.Platform
@@ -81,7 +82,7 @@ class Benchmark {
         return bound.use {
             moorline.use {
                 for (session in listOf(bound, moorline)) signIn(session)
-                val bare = BareClient(bound.accessToken().secret, signer.pair)
+                val bare = BareClient(bound.accessToken().secret, signer.keys.values.single())
                 val clients = listOf(
                     server.trusting().addInterceptor(bare).build(),
                     server.trusting().moorline(moorline).build(),

@@ -11,7 +11,6 @@ import mockwebserver3.MockWebServer
 import okhttp3.CertificatePinner
 import okhttp3.OkHttpClient
 import okhttp3.Request
-import okhttp3.Response
 import okhttp3.WebSocket
 import okhttp3.WebSocketListener
 import okhttp3.tls.HandshakeCertificates
@@ -23,7 +22,6 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
-import java.util.concurrent.CompletableFuture
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.TimeUnit
 import javax.net.ssl.SSLPeerUnverifiedException
@@ -170,20 +168,5 @@ class PinsTest {
             refused { throw checkNotNull(failure.cause) }
         }
         assertEquals(0, api.requestCount + elsewhere.requestCount)
-    }
-
-    private fun OkHttpClient.open(request: Request.Builder): CompletableFuture<Int> {
-        val opened = CompletableFuture<Int>()
-        newWebSocket(request.build(), object : WebSocketListener() {
-            override fun onOpen(webSocket: WebSocket, response: Response) {
-                opened.complete(response.code)
-                webSocket.cancel()
-            }
-
-            override fun onFailure(webSocket: WebSocket, t: Throwable, response: Response?) {
-                opened.completeExceptionally(t)
-            }
-        })
-        return opened
     }
 }

@@ -30,21 +30,8 @@ class WebSocketTest {
         api.close()
     }
 
-    private fun open(): CompletableFuture<Int> {
-        val opened = CompletableFuture<Int>()
-        val request = Request.Builder().url(api.url("/live").toString().replace("http:", "ws:")).build()
-        client.newWebSocket(request, object : WebSocketListener() {
-            override fun onOpen(webSocket: WebSocket, response: Response) {
-                opened.complete(response.code)
-                webSocket.cancel()
-            }
-
-            override fun onFailure(webSocket: WebSocket, t: Throwable, response: Response?) {
-                opened.completeExceptionally(t)
-            }
-        })
-        return opened
-    }
+    private fun open(): CompletableFuture<Int> =
+        client.open(Request.Builder().url(api.url("/live").toString().replace("http:", "ws:")))
 
     private fun upgrade() = MockResponse.Builder().webSocketUpgrade(object : WebSocketListener() {}).build()
 
@@ -66,4 +53,20 @@ class WebSocketTest {
         assertTrue((failure as MoorlineIOException).cause is MoorlineException.Misconfigured)
         assertEquals(0, api.requestCount)
     }
+}
+
+/** Opens a WebSocket and closes it; the status of the response, or why there is none. */
+internal fun OkHttpClient.open(request: Request.Builder): CompletableFuture<Int> {
+    val opened = CompletableFuture<Int>()
+    newWebSocket(request.build(), object : WebSocketListener() {
+        override fun onOpen(webSocket: WebSocket, response: Response) {
+            opened.complete(response.code)
+            webSocket.cancel()
+        }
+
+        override fun onFailure(webSocket: WebSocket, t: Throwable, response: Response?) {
+            opened.completeExceptionally(t)
+        }
+    })
+    return opened
 }
