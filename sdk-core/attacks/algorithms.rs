@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use super::id_token::{claims, expected};
 use crate::{
     crypto,
-    provider::{IdTokenError, Jwks, verify_with},
+    provider::{
+        id_token::{IdTokenError, verify_with},
+        jwks::Jwks,
+    },
     testing::signer::base64url,
 };
 

@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{
     crypto,
-    provider::{Expectations, IdTokenClaims, IdTokenError, Jwks, JwsError, verify_with},
+    provider::{
+        IdTokenClaims,
+        id_token::{Expectations, IdTokenError, verify_with},
+        jwks::Jwks,
+        jws::JwsError,
+    },
     testing::signer::{Signer, base64url},
 };
 

@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 use super::id_token::{NOW, claims, expected, keys, refused, verdict};
 use crate::{
     User,
-    provider::{IdTokenError, Jwks, JwsError, UserInfoError, parse_userinfo, verify_with},
+    provider::{
+        id_token::{IdTokenError, verify_with},
+        jwks::Jwks,
+        jws::JwsError,
+        userinfo::{UserInfoError, parse as parse_userinfo},
+    },
     testing::signer::Signer,
 };
 

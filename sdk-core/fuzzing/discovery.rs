@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     Configuration,
     net::Response,
-    provider::{DiscoveryError, Metadata, StoredProvider},
+    provider::{Metadata, StoredProvider, discovery_error::DiscoveryError},
 };
 
 /// A document, as a provider answers it.

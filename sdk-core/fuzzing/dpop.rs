@@ -11,7 +11,12 @@ use url::Url;
 use super::{first_line, head_and_body};
 use crate::{
     Clock,
-    dpop::{Peers, Proof, ProofKey, Proven, refuses_proof},
+    dpop::{
+        ProofKey,
+        key::{Proof, Proven},
+        peers::Peers,
+        refuses_proof,
+    },
     net::Response,
     secret::Secret,
 };

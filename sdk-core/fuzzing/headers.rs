@@ -5,7 +5,9 @@ use std::time::{Duration, UNIX_EPOCH};
 use ::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::{head_and_body, place};
-use crate::net::{Body, NetError, challenges, retry_after, wants_other_token};
+use crate::net::{
+    NetError, challenges, challenges::Challenge, encoding::Body, retry_after, wants_other_token,
+};
 
 /// The values of `WWW-Authenticate` fields, a line each.
 ///
@@ -18,14 +20,24 @@ pub fn challenges_of(input: &[u8]) {
     if errors().all(|error| error == "invalid_token") {
         assert!(wants_other_token(&headers, "DPoP") && wants_other_token(&headers, "Bearer"));
     }
-    let written: Vec<String> = all.iter().map(ToString::to_string).collect();
-    for lines in [written.clone(), vec![written.join(", ")]] {
+    let lines: Vec<String> = all.iter().map(written).collect();
+    for lines in [lines.clone(), vec![lines.join(", ")]] {
         let again = fields(lines.iter().map(String::as_bytes));
         // A control character within a quoted string is not to be written.
         if again.get_all(header::WWW_AUTHENTICATE).iter().count() == lines.len() {
             assert_eq!(challenges(&again), all);
         }
     }
+}
+
+/// A challenge as the grammar has it, with every value quoted.
+fn written(challenge: &Challenge) -> String {
+    let parameters = challenge.parameters.iter().map(|(name, value)| {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("{name}=\"{value}\"")
+    });
+    let all: Vec<_> = parameters.collect();
+    if all.is_empty() { challenge.scheme.clone() } else { format!("{} {}", challenge.scheme, all.join(",")) }
 }
 
 fn fields<'a>(lines: impl Iterator<Item = &'a [u8]>) -> HeaderMap {

@@ -4,7 +4,7 @@ use url::Url;
 
 use crate::{
     secret::Secret,
-    sign_in::{Callback, Expected},
+    sign_in::{callback::Callback, loopback_receiver::Expected},
     vault::PendingLogin,
 };
 

@@ -7,7 +7,7 @@ use super::first_line;
 use crate::{
     Configuration, TokenType, json,
     net::Response,
-    provider::{DeviceCodes, Refusal, TokenResponse, Tokens},
+    provider::{Refusal, TokenResponse, Tokens, device_grant::DeviceCodes},
     secret::Secret,
 };
 

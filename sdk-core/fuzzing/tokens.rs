@@ -12,8 +12,11 @@ use crate::{
     crypto::{Algorithm, verify_signature},
     json,
     provider::{
-        Expectations, ExpectedUserInfo, IdTokenClaims, Jwks, Jws, parse_userinfo, verify_userinfo,
-        verify_with,
+        IdTokenClaims,
+        id_token::{Expectations, verify_with},
+        jwks::Jwks,
+        jws::Jws,
+        userinfo::{self, ExpectedUserInfo},
     },
 };
 
@@ -143,7 +146,7 @@ pub fn signed_userinfo(input: &[u8]) {
         now: NOW,
         leeway: LEEWAY,
     };
-    let Ok(read) = verify_userinfo(&token, &KEYS, &expected) else { return };
+    let Ok(read) = userinfo::verify_signed(&token, &KEYS, &expected) else { return };
     let said: Value = serde_json::from_slice(claims).expect("it was read");
     assert_eq!((&said["iss"], &read["sub"]), (&EXPECTED.issuer.into(), &"ada".into()));
     assert!(
@@ -153,14 +156,14 @@ pub fn signed_userinfo(input: &[u8]) {
     let at = place(input, token.len());
     let mut changed = token.clone();
     changed.replace_range(at..=at, if &token[at..=at] == "A" { "B" } else { "A" });
-    assert!(verify_userinfo(&changed, &KEYS, &expected).is_err(), "with character {at} changed");
+    assert!(userinfo::verify_signed(&changed, &KEYS, &expected).is_err(), "with character {at} changed");
 }
 
 /// A userinfo answer.
 ///
 /// It is about the user that it was requested for, and the user is the same after being stored in the vault.
 pub fn userinfo(input: &[u8]) {
-    let Ok(claims) = parse_userinfo(input, "ada") else { return };
+    let Ok(claims) = userinfo::parse(input, "ada") else { return };
     assert_eq!(claims["sub"], "ada");
     let user = User::from_claims("ada".to_owned(), claims);
     let stored = serde_json::to_vec(&user).expect("claims are JSON");

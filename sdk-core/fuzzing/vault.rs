@@ -8,9 +8,9 @@ use crate::{
     secret::Secret,
     time::from_unix_seconds,
     vault::{
-        Contents, SentBefore,
+        Contents, SentBefore, attempts,
         format::{FormatError, KeyId, Kind, key_id, open, seal},
-        hash, read_record, sent_before, sent_record,
+        lease,
     },
 };
 
@@ -31,21 +31,21 @@ pub fn vault_file(input: &[u8]) {
 
 /// The same for a pending record.
 pub fn pending_record(input: &[u8]) {
-    let hash = hash(&Secret::new("mrt1_token".into()));
+    let hash = attempts::hash(&Secret::new("mrt1_token".into()));
     match input.split_first() {
         Some((b'F', file)) => {
             opens_only_as_sealed(Kind::Pending, file);
-            let _ = read_record(file, &key(), &hash);
+            let _ = attempts::read_record(file, &key(), &hash);
         }
         Some((_, contents)) => {
             let file = seal(Kind::Pending, KeyId::random(), &key(), 0, contents);
             opens_only_as_sealed(Kind::Pending, &file);
-            let Ok(attempt) = read_record(&file, &key(), &hash) else { return };
+            let Ok(attempt) = attempts::read_record(&file, &key(), &hash) else { return };
             // What the product has no use for it skips without a look, so that this reader may know less.
             if let Ok(record @ Value::Object(_)) = serde_json::from_slice(contents) {
                 assert!(record["token_hash"] == hash && record["attempt"] == attempt.expose());
             }
-            assert!(read_record(&file, &key(), "another token's").is_err());
+            assert!(attempts::read_record(&file, &key(), "another token's").is_err());
         }
         None => {}
     }
@@ -55,8 +55,11 @@ pub fn pending_record(input: &[u8]) {
 ///
 /// Only a readable record of another token lets a token count as never sent. What we write is read as it was written.
 pub fn sent_record_of(input: &[u8]) {
-    let (ours, other) = (hash(&Secret::new("mrt1_token".into())), hash(&Secret::new("mrt1_other".into())));
-    let before = sent_before(input, &ours);
+    let (ours, other) = (
+        attempts::hash(&Secret::new("mrt1_token".into())),
+        attempts::hash(&Secret::new("mrt1_other".into())),
+    );
+    let before = lease::sent_before(input, &ours);
     let members = serde_json::from_slice::<Value>(input).ok();
     let named = members.as_ref().and_then(|members| members["token_hash"].as_str());
     match before {
@@ -65,13 +68,16 @@ pub fn sent_record_of(input: &[u8]) {
         SentBefore::Suspended => {}
     }
     let suspended = before == SentBefore::Suspended;
-    let written = sent_record(&ours, suspended);
-    assert_eq!(written.len(), sent_record(&other, !suspended).len());
+    let written = lease::record(&ours, suspended);
+    assert_eq!(written.len(), lease::record(&other, !suspended).len());
     let read = if suspended { SentBefore::Suspended } else { SentBefore::Yes };
-    assert_eq!((sent_before(&written, &ours), sent_before(&written, &other)), (read, SentBefore::No));
+    assert_eq!(
+        (lease::sent_before(&written, &ours), lease::sent_before(&written, &other)),
+        (read, SentBefore::No)
+    );
     // Cut, as a crash may leave it. Only white space follows the record.
     let end = place(input, written.len());
-    let cut = sent_before(&written[..end], &ours);
+    let cut = lease::sent_before(&written[..end], &ours);
     assert!(cut == SentBefore::Suspended || cut == read);
 }
 

@@ -6,8 +6,8 @@
 //! leaves it: the vault then holds its name and its public key. Each send has a new proof, also of the same request: no
 //! two share a `jti`.
 
-mod key;
-mod peers;
+pub(crate) mod key;
+pub(crate) mod peers;
 mod sender;
 #[cfg(test)]
 mod tests;
@@ -18,8 +18,3 @@ pub(crate) use self::key::ProofKey;
 pub(crate) use self::sender::secret_value;
 pub(crate) use self::sender::{Credentials, Sender, is_about_the_proof, refuses_proof};
 pub use self::token_type::TokenType;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::{
-    key::{Proof, Proven},
-    peers::Peers,
-};

@@ -7,7 +7,11 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{peers::Peers, *};
+use super::{
+    key::{Proof, Proven},
+    peers::Peers,
+    *,
+};
 use crate::{net::Response, secret::Secret, testing::TestClock};
 
 /// RFC 7638 has an example for RSA only; this is the key of RFC 9449 §4.1's example proof, with the `jkt` of its §6.1.

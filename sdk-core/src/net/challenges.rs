@@ -5,9 +5,9 @@ use ::http::{HeaderMap, header};
 /// One challenge. What it says is what the server said, unchecked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Challenge {
-    scheme: String,
+    pub(crate) scheme: String,
     /// The names in lower case.
-    parameters: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, String)>,
 }
 
 impl Challenge {
@@ -24,20 +24,6 @@ impl Challenge {
     /// The error that it names (RFC 6750 §3, RFC 9449 §7.1).
     pub(crate) fn error(&self) -> Option<&str> {
         self.parameter("error").filter(|code| !code.is_empty())
-    }
-}
-
-/// As the grammar has it, with every value quoted.
-#[cfg(any(test, feature = "fuzzing"))]
-impl std::fmt::Display for Challenge {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.scheme)?;
-        for (number, (name, value)) in self.parameters.iter().enumerate() {
-            let separator = if number == 0 { ' ' } else { ',' };
-            let value = value.replace('\\', "\\\\").replace('"', "\\\"");
-            write!(f, "{separator}{name}=\"{value}\"")?;
-        }
-        Ok(())
     }
 }
 

@@ -3,9 +3,9 @@
 
 mod awake;
 mod cause;
-mod challenges;
+pub(crate) mod challenges;
 mod clients;
-mod encoding;
+pub(crate) mod encoding;
 mod error;
 mod foreign_trust;
 mod headers;
@@ -21,8 +21,6 @@ mod verifier;
 mod tests;
 
 pub(crate) use self::challenges::challenges;
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::encoding::Body;
 pub(crate) use self::error::NetError;
 pub use self::error::untrusted_reason;
 pub use self::headers::wait_asked;

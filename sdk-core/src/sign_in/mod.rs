@@ -1,11 +1,11 @@
 //! Sign-in: the authorization request, the callback, the code exchange.
 
-mod callback;
+pub(crate) mod callback;
 mod device;
 mod exchanged;
 mod finish;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
-mod loopback_receiver;
+pub(crate) mod loopback_receiver;
 mod options;
 mod start;
 #[cfg(test)]
@@ -18,8 +18,6 @@ use self::exchanged::Exchanged;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use self::loopback_receiver::LoopbackReceiver;
 pub use self::options::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::{callback::Callback, loopback_receiver::Expected};
 use crate::{
     account::{AccountStore, Refresher, Revocations},
     provider::Provider,

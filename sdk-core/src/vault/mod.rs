@@ -26,7 +26,7 @@
 //! All functions block: call them through [`crate::runtime::blocking`].
 
 mod answers;
-mod attempts;
+pub(crate) mod attempts;
 mod change;
 mod changes;
 mod contents;
@@ -35,7 +35,7 @@ mod error;
 mod folder;
 pub(crate) mod format;
 mod known_file;
-mod lease;
+pub(crate) mod lease;
 mod retired;
 #[cfg(test)]
 mod tests;
@@ -48,11 +48,6 @@ use std::{
 
 use tokio::sync::watch;
 
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use self::{
-    attempts::{hash, read_record},
-    lease::{record as sent_record, sent_before},
-};
 pub(crate) use self::{
     change::{Begun, Change, Snapshot, Updated, WhenLost},
     changes::{Seen, one_name},
