@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::exit::Exit;
 use crate::settings::RedirectHost;
@@ -38,8 +39,24 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-// A usage of its own where an argument is required: clap's own would name `--home` and `--profile` as required, too,
-// whenever their variables are set.
+impl Arguments {
+    /// Reads the command line, `words` with the program's name.
+    ///
+    /// Each command has a usage of its own: clap's would name `--home` and `--profile` as if they had been given
+    /// whenever their variables are set.
+    pub(crate) fn read<W: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = W>,
+    ) -> Result<Self, clap::Error> {
+        let command = Self::command().mut_subcommands(|command| {
+            let positionals: String =
+                command.get_positionals().map(|positional| format!(" {positional}")).collect();
+            let usage = format!("moorline {} [OPTIONS]{positionals}", command.get_name());
+            command.override_usage(usage)
+        });
+        Self::from_arg_matches(&command.try_get_matches_from(words)?)
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Sign in, with the browser.
@@ -51,16 +68,12 @@ pub(crate) enum Command {
     /// Print an access token, refreshed if need be.
     Token(Token),
     /// Send a GET request with the access token.
-    #[command(override_usage = "moorline get [OPTIONS] <URL>")]
     Get(Fetch),
     /// Send a POST request with the access token.
-    #[command(override_usage = "moorline post [OPTIONS] <URL>")]
     Post(Send),
     /// Send a PUT request with the access token.
-    #[command(override_usage = "moorline put [OPTIONS] <URL>")]
     Put(Send),
     /// Send a DELETE request with the access token.
-    #[command(override_usage = "moorline delete [OPTIONS] <URL>")]
     Delete(Fetch),
     /// Get a new access token now.
     Refresh,
@@ -76,7 +89,6 @@ pub(crate) enum Command {
     /// late, a code that comes twice. Then it revokes every session that it made. Use a test account: the experiments
     /// end sessions.
     #[command(after_long_help = exits_of_check())]
-    #[command(override_usage = "moorline check [OPTIONS] <ISSUER>")]
     Check(Box<Check>),
 }
 
@@ -356,8 +368,6 @@ fn header(text: &str) -> Result<(String, String), String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -388,23 +398,21 @@ mod tests {
 
     #[test]
     fn no_usage_names_an_option_as_required_that_comes_from_the_environment() {
-        for word in ["check", "get", "post", "put", "delete"] {
-            let words = ["moorline", "--home", "/x", "--profile", "y", word];
-            let error = Arguments::try_parse_from(words).unwrap_err().to_string();
-            assert!(error.contains(&format!("Usage: moorline {word} [OPTIONS] <")), "{error}");
-        }
         for command in Arguments::command().get_subcommands() {
-            let required = command.get_positionals().any(clap::Arg::is_required_set);
-            let mut command = command.clone();
-            let own = format!("moorline {} [OPTIONS] <", command.get_name());
-            assert!(!required || command.render_usage().to_string().contains(&own), "{own}");
+            let word = command.get_name();
+            let words = ["moorline", "--home", "/x", "--profile", "y", word, "--no-such-option"];
+            let error = Arguments::read(words).unwrap_err().to_string();
+            assert!(error.contains(&format!("Usage: moorline {word} [OPTIONS]")), "{error}");
+            assert!(!error.contains("--home") && !error.contains("--profile"), "{error}");
         }
+        let error = Arguments::read(["moorline", "get"]).unwrap_err().to_string();
+        assert!(error.contains("Usage: moorline get [OPTIONS] <URL>"), "{error}");
     }
 
     #[test]
     fn a_nonce_may_begin_with_a_hyphen() {
         // As one in 64 does that is base64url.
         let words = ["moorline", "token", "--for", "GET", "https://x.example", "--nonce", "-a"];
-        Arguments::try_parse_from(words).unwrap();
+        Arguments::read(words).unwrap();
     }
 }

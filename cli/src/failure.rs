@@ -32,7 +32,7 @@ pub(crate) enum Failure {
     /// What is there is no folder, or a link that leads nowhere, and sessions are stored there.
     InTheWay { path: PathBuf, is_link: bool },
     /// A file of the program cannot be read or written.
-    Local(String),
+    Local { what: String, error: io::Error },
     /// The provider to check cannot be judged.
     Check(Unjudged),
     /// Standard output cannot be written to.
@@ -70,8 +70,8 @@ impl Failure {
         Self::Usage(text.into())
     }
 
-    pub(crate) fn local(what: impl Display, why: &dyn Display) -> Self {
-        Self::Local(format!("{what}: {why}"))
+    pub(crate) fn local(what: impl Display, error: impl Into<io::Error>) -> Self {
+        Self::Local { what: what.to_string(), error: error.into() }
     }
 
     /// The exit code.
@@ -102,7 +102,7 @@ impl Failure {
             }
             Self::NoProfile(_) => Exit::SignedOut,
             Self::Usage(_) => Exit::Usage,
-            Self::DamagedProfile { .. } | Self::Local(_) => Exit::Local,
+            Self::DamagedProfile { .. } | Self::Local { .. } => Exit::Local,
             Self::Output(_) => Exit::Output,
             Self::TimedOut(_) | Self::CodeNotEntered(_) | Self::Interrupted(_) => Exit::Cancelled,
             Self::ProviderUnavailable { .. } => Exit::Offline,
@@ -232,7 +232,8 @@ impl Display for Failure {
             Self::DamagedProfile { file, why } => {
                 write!(f, "the settings in {} cannot be read: {why}", file.display())
             }
-            Self::Usage(text) | Self::Local(text) => f.write_str(text),
+            Self::Usage(text) => f.write_str(text),
+            Self::Local { what, error } => write!(f, "{what}: {error}"),
             Self::Check(unjudged) => f.write_str(&unjudged.message),
             Self::Output(error) => write!(f, "standard output cannot be written to: {error}"),
             Self::TimedOut(limit) => {

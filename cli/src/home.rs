@@ -17,7 +17,7 @@ impl Home {
         let found = given.map(Path::to_owned).or_else(usual).filter(|home| !home.as_os_str().is_empty());
         let home = found
             .ok_or_else(|| Failure::usage("this machine has no home folder; give one with --home DIR"))?;
-        std::path::absolute(home).map(Self).map_err(|error| Failure::local("finding the home folder", &error))
+        std::path::absolute(home).map(Self).map_err(|error| Failure::local("finding the home folder", error))
     }
 
     pub(crate) fn profiles(&self) -> PathBuf {

@@ -22,7 +22,6 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tracing_subscriber::filter::{EnvFilter, FilterExt as _, LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
@@ -37,7 +36,7 @@ use crate::reasons::{HoldBack, Reasons};
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return ExitCode::from(no_command(&error)),
     };
@@ -73,7 +72,7 @@ fn run(arguments: Arguments, output: &Output) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::local("starting", &error))?;
+        .map_err(|error| Failure::local("starting", error))?;
     signals::survive_file_size_limit(&runtime)?;
     if let Command::Check(options) = arguments.command {
         // It neither reads nor writes a profile.

@@ -36,7 +36,7 @@ impl Profile {
         let entries = match fs::read_dir(home.profiles()) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Failure::local(home.profiles().display(), &error)),
+            Err(error) => return Err(Failure::local(home.profiles().display(), error)),
         };
         let mut profiles: Vec<Self> = entries
             .flatten()
@@ -92,7 +92,7 @@ impl Profile {
         match fs::read(&file) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Failure::local(file.display(), &error)),
+            Err(error) => Err(Failure::local(file.display(), error)),
         }
     }
 
@@ -100,7 +100,7 @@ impl Profile {
     pub(crate) fn keep(&self, settings: &Settings) -> Result<(), Failure> {
         let file = self.settings_file();
         let text =
-            serde_json::to_vec_pretty(settings).map_err(|error| Failure::local(file.display(), &error))?;
+            serde_json::to_vec_pretty(settings).map_err(|error| Failure::local(file.display(), error))?;
         self.restore(Some(&text))
     }
 
@@ -114,7 +114,7 @@ impl Profile {
                 _ => Ok(()),
             },
         };
-        restored.map_err(|error| Failure::local(file.display(), &error))
+        restored.map_err(|error| Failure::local(file.display(), error))
     }
 
     /// Moves damaged settings aside, and returns where they are now.
@@ -124,7 +124,7 @@ impl Profile {
             .map(|n| self.folder.join(format!("profile.damaged-{n}.json")))
             .find(|path| !path.exists());
         let aside = free.unwrap_or_else(|| self.folder.join("profile.damaged.json"));
-        fs::rename(&file, &aside).map_err(|error| Failure::local(file.display(), &error))?;
+        fs::rename(&file, &aside).map_err(|error| Failure::local(file.display(), error))?;
         Ok(aside)
     }
 
@@ -133,7 +133,7 @@ impl Profile {
         let file = self.settings_file();
         // A folder cannot replace a file.
         self.restore(None)?;
-        fs::rename(aside, &file).map_err(|error| Failure::local(file.display(), &error))
+        fs::rename(aside, &file).map_err(|error| Failure::local(file.display(), error))
     }
 
     fn settings_file(&self) -> PathBuf {

@@ -24,7 +24,7 @@ impl Signals {
     /// # Errors
     /// [`Failure::Local`] if the system refuses it.
     pub(crate) fn listen(&self) -> Result<(), Failure> {
-        let failed = |error: std::io::Error| Failure::local("listening for signals", &error);
+        let failed = |error: std::io::Error| Failure::local("listening for signals", error);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let mut sources = {
             let _entered = runtime.enter();
@@ -132,7 +132,7 @@ pub(crate) fn survive_file_size_limit(runtime: &tokio::runtime::Runtime) -> Resu
     // A handler that does nothing: it stays in place when the listener is dropped.
     tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(libc::SIGXFSZ))
         .map(drop)
-        .map_err(|error| Failure::local("ignoring SIGXFSZ", &error))
+        .map_err(|error| Failure::local("ignoring SIGXFSZ", error))
 }
 
 #[cfg(not(unix))]

@@ -22,10 +22,13 @@ mod provider;
 mod report;
 mod secret;
 mod sign_in;
+mod span;
 mod tls;
 mod tokens;
 mod trouble;
 mod with_client;
+
+use std::io;
 
 use moorline::Retry;
 use url::Url;
@@ -49,8 +52,8 @@ pub(crate) async fn run(output: &Output, options: &Options) -> Result<u8, Failur
             .map_err(|why| Failure::usage(format!("{}: {why}", file.display())))?,
         None => Vec::new(),
     };
-    let probe =
-        Probe::new(roots, options.timeout, options.allow_http).map_err(|why| Failure::local("TLS", &why))?;
+    let probe = Probe::new(roots, options.timeout, options.allow_http)
+        .map_err(|why| Failure::local("TLS", io::Error::other(why)))?;
     let signals = Signals::new();
     signals.listen()?;
     output.hint(format_args!("Checking {issuer} with at most {MOST_REQUESTS} requests…"));

@@ -16,6 +16,7 @@ use x509_parser::prelude::FromDer as _;
 use super::checks::TLS;
 use super::finding::Finding;
 use super::probe_error::ProbeError;
+use super::span::span;
 
 /// Certificate authorities on top of this machine's own.
 pub(super) type Roots = Vec<CertificateDer<'static>>;
@@ -105,8 +106,8 @@ pub(super) fn judge(facts: &Facts, now: i64) -> Finding {
         if facts.post_quantum { ", post-quantum key exchange" } else { "" },
     );
     let http = if facts.http2 { "HTTP/2" } else { "HTTP/1.1" };
-    let days = facts.validity.map(|(_, until)| (until - now).max(0) / DAY);
-    let lasts = days.map_or_else(String::new, |days| format!(", certificate valid for {days} more days"));
+    let left = facts.validity.map(|(_, until)| u64::try_from(until - now).unwrap_or(0));
+    let lasts = left.map_or_else(String::new, |left| format!(", certificate valid for {} more", span(left)));
     let found = format!("{version}{exchange}, {http}{lasts}.");
     // Short-lived certificates are replaced in the last third of their life, so days alone say little.
     let nearly_over = facts
@@ -125,7 +126,7 @@ pub(super) fn judge(facts: &Facts, now: i64) -> Finding {
 }
 
 const DAY: i64 = 86_400;
-const LAST_PART: i64 = 6;
+const LAST_PART: i64 = 3;
 
 #[cfg(test)]
 mod tests {
@@ -143,6 +144,7 @@ mod tests {
         assert_eq!(verdict(true, 50, 140), Verdict::Pass);
         assert_eq!(verdict(true, 20, 110), Verdict::Warning, "10 of 90 days are left");
         assert_eq!(verdict(true, 97, 103), Verdict::Pass, "3 of 6 days are left");
+        assert_eq!(verdict(true, 95, 101), Verdict::Warning, "1 of 6 days is left");
         assert_eq!(verdict(true, 95, 100), Verdict::Warning);
         assert_eq!(verdict(false, 50, 140), Verdict::Warning, "TLS 1.2 only");
     }

@@ -1,5 +1,7 @@
 //! What to do now: one next step for each failure. `docs/errors.md` advises apps alike.
 
+use std::io;
+
 use moorline::{Error, KeyStoreError, Retry, StorageUnavailableReason};
 
 use super::{Failure, whole};
@@ -67,9 +69,24 @@ impl Failure {
             Self::ShortLived { .. } => {
                 "Ask for less with --min-validity, or for longer tokens at the provider."
             }
-            Self::Check(_) | Self::Output(_) | Self::Local(_) | Self::Interrupted(_) => return None,
+            Self::Local { error, .. } => of_system(error.kind())?,
+            Self::Check(_) | Self::Output(_) | Self::Interrupted(_) => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+/// A file that the program itself cannot read or write. The vault is not touched by that.
+const fn of_system(kind: io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            Some("Let this user read and write it, or name another folder with --home DIR.")
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            Some("Free some disk space, and try again.")
+        }
+        io::ErrorKind::FileTooLarge => Some("Allow larger files (see `ulimit -f`), and try again."),
+        _ => None,
     }
 }
 
@@ -171,9 +188,9 @@ fn of_refusal(code: &str) -> &'static str {
         }
         "userinfo_not_supported" => "`moorline status --json` shows the claims of the sign-in.",
         "response_too_large" => {
-            "If it was an API's answer, the request took effect: ask for less, or use another client with `moorline \
-             token --for METHOD URL`. If it was the provider's, report it to who runs the provider."
+            "The request took effect: ask for less, or use another client with `moorline token --for METHOD URL`."
         }
+        "document_too_large" => "Report it to who runs the provider.",
         "internal_error" => "Please report this; MOORLINE_LOG=debug shows more.",
         _ => "Try again. If it is refused again, ask who runs the provider about this code.",
     }
@@ -258,7 +275,7 @@ mod tests {
         let hint = |error| Failure::CodeExpired(Box::new(Failure::Sdk(error))).hint().unwrap();
         assert!(hint(Error::ClockSkew(3_600)).contains("clock"));
         assert!(hint(Error::Misconfigured("x".into())).contains("Correct that"));
-        let too_large = Error::Refused { code: "response_too_large".into(), description: String::new() };
+        let too_large = Error::Refused { code: "document_too_large".into(), description: String::new() };
         for error in [too_large, Error::Offline { maybe_sent: false }] {
             assert!(hint(error).contains("Run `moorline login` again"));
         }

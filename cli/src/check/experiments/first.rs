@@ -6,6 +6,7 @@ use super::super::finding::Finding;
 use super::super::id_token::{self, Expected};
 use super::super::jwks::Keys;
 use super::super::lab::{Lab, Stop, successor};
+use super::super::span::span;
 use super::super::tokens::{Lifetime, Nonces, Reply, Tokens};
 use super::Holder;
 
@@ -100,15 +101,6 @@ fn access_lifetime(tokens: &Tokens) -> Finding {
             format!("Valid for {}.", span(seconds)),
             "A stolen one is of use for this long, also after the user signed out if it is a JWT.",
         ),
-    }
-}
-
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..=119 => format!("{seconds} seconds"),
-        120..=7_199 => format!("{} minutes", seconds / 60),
-        7_200..=172_799 => format!("{} hours", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
     }
 }
 
