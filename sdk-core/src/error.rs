@@ -188,8 +188,11 @@ impl Error {
     }
 }
 
-/// The code of [`Error::Refused`] for a response over the size limit.
+/// The code of [`Error::Refused`] for a response to the app's own request that is over the size limit.
 pub(crate) const RESPONSE_TOO_LARGE: &str = "response_too_large";
+
+/// The code of [`Error::Refused`] for a response to the SDK's own request that is over the size limit.
+pub(crate) const DOCUMENT_TOO_LARGE: &str = "document_too_large";
 
 /// Who reads a message, and so how options are spelt in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -61,6 +61,9 @@ pub struct Then {
     /// Whether the app's own request may have taken effect.
     #[serde(default)]
     pub maybe_sent: Option<bool>,
+    /// How far the device's clock is ahead, in whole hours: that of the error `clock_skew`.
+    #[serde(default)]
+    pub ahead_hours: Option<i64>,
     /// The state of the session: `signed_in`, `signed_out`, `signing_in`, `locked` or `needs_reauth`.
     pub state: String,
     /// The reason of that state.
@@ -154,8 +157,11 @@ impl Row {
             then.error.is_some() == advice,
             "an error has `retry` and `maybe_sent`, and nothing else has"
         );
-        let details = then.reason.is_some() || then.refusal.is_some();
-        ensure!(then.error.is_some() || !details, "`reason` and `refusal` are those of an error");
+        let details = then.reason.is_some() || then.refusal.is_some() || then.ahead_hours.is_some();
+        ensure!(
+            then.error.is_some() || !details,
+            "`reason`, `refusal` and `ahead_hours` are those of an error"
+        );
         Ok(())
     }
 }

@@ -64,6 +64,6 @@ fn collect(folder: &Path, found: &mut BTreeSet<String>) {
             }
         }
     }
-    // Named by a constant.
-    found.insert("response_too_large".to_owned());
+    // Named by constants.
+    found.extend(["response_too_large", "document_too_large"].map(str::to_owned));
 }

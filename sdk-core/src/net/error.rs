@@ -8,7 +8,7 @@ use super::{
     verifier::PinMismatch,
 };
 use crate::{
-    error::{Error, RESPONSE_TOO_LARGE},
+    error::{DOCUMENT_TOO_LARGE, Error, RESPONSE_TOO_LARGE},
     platform::{SignerError, TrustError},
 };
 
@@ -52,6 +52,7 @@ impl NetError {
                 Error::Offline { maybe_sent }
             }
             Self::BodyCut => Error::Offline { maybe_sent: true },
+            Self::TooLarge => Error::refused(RESPONSE_TOO_LARGE, "the response is larger than the SDK reads"),
             other => other.into(),
         }
     }
@@ -62,7 +63,7 @@ impl From<NetError> for Error {
         match error {
             NetError::Offline { .. } | NetError::Timeout { .. } | NetError::BodyCut => Self::offline(),
             NetError::TooLarge => {
-                Self::refused(RESPONSE_TOO_LARGE, "the response is larger than the SDK reads")
+                Self::refused(DOCUMENT_TOO_LARGE, "a response of the provider's is larger than the SDK reads")
             }
             NetError::PinMismatch(host) => Self::PinMismatch(host),
             NetError::Untrusted { host, reason } => Self::Untrusted { host, reason },

@@ -305,8 +305,8 @@ impl Provider {
         let token = token.expose().trim_ascii_end();
         let metadata = self.metadata_for(metadata, token).await?;
         let device_time = self.device_time();
-        // The provider's own time, from the response that the token came in: the device's may be wrong by years.
-        let provider_time = self.sender.time_at(&metadata.token_endpoint).unwrap_or(device_time);
+        // From the response that the token came in: the device's time may be wrong by years.
+        let provider_time = self.sender.time_at(&metadata.token_endpoint);
         let expected = Expectations {
             issuer: self.configuration.issuer(),
             client_id: self.configuration.client_id(),
@@ -314,16 +314,19 @@ impl Provider {
             access_token: Some(tokens.access_token.expose()),
             subject: None,
             max_age,
-            now: provider_time,
+            now: provider_time.unwrap_or(device_time),
             leeway: DEFAULT_LEEWAY,
         };
+        let clocks_agree = provider_time.is_some_and(|time| skew(device_time, time).is_none());
         let check = |keys: &Jwks, now| id_token::verify_with(token, keys, &Expectations { now, ..expected });
         let unknown = |verdict: &Result<_, _>| matches!(verdict, Err(IdTokenError::UnknownKey));
         let verdict = self.with_keys(
             &metadata,
             token,
             |keys| {
-                match check(keys, provider_time) {
+                match check(keys, expected.now) {
+                    // There is no better time to set the device to: it is the token that is wrong.
+                    Err(IdTokenError::Clock(_)) if clocks_agree => Err(IdTokenError::ProviderTime),
                     // The provider's `Date` may be wrong instead. Either clock will do: the token came straight
                     // for a code that is used once, so it is new.
                     Err(IdTokenError::Clock(_)) => check(keys, device_time),
@@ -403,11 +406,9 @@ impl Provider {
         i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX)
     }
 
-    /// By how many seconds the device's clock is ahead of the provider's, if that is far too much.
+    /// What [`skew`] says by the provider's last response.
     pub(crate) fn clock_skew(&self, metadata: &Metadata) -> Option<i64> {
-        let device_time = i64::try_from(unix_seconds(&*self.clock)).unwrap_or(i64::MAX);
-        let skew = device_time.saturating_sub(self.sender.time_at(&metadata.token_endpoint)?);
-        (skew.abs() > DEFAULT_LEEWAY).then_some(skew)
+        skew(self.device_time(), self.sender.time_at(&metadata.token_endpoint)?)
     }
 
     /// Sends a request that carries an access token.
@@ -455,6 +456,12 @@ impl Provider {
     pub(crate) const fn request_timeout(&self) -> Duration {
         self.configuration.request_timeout()
     }
+}
+
+/// By how many seconds the device's clock is ahead of the provider's, if that is far too much.
+fn skew(device_time: i64, provider_time: i64) -> Option<i64> {
+    let skew = device_time.saturating_sub(provider_time);
+    (skew.abs() > DEFAULT_LEEWAY).then_some(skew)
 }
 
 /// The error says no more than that the call may succeed later.

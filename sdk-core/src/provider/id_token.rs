@@ -85,6 +85,8 @@ pub(crate) enum IdTokenError {
     /// provider's.
     #[error("the device's clock is {0} seconds off the provider's")]
     Clock(i64),
+    #[error("the ID token is expired, or not valid yet, by the provider's own time")]
+    ProviderTime,
     #[error("the ID token is signed with {0}, which the provider's metadata does not list")]
     AlgorithmNotListed(&'static str),
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     account::metadata,
-    error::{Error, RESPONSE_TOO_LARGE},
+    error::{DOCUMENT_TOO_LARGE, Error},
     provider::{DeviceAnswer, DeviceGrant, Metadata},
     runtime,
     secret::Secret,
@@ -228,7 +228,7 @@ fn again_after(
         Error::Offline { .. } => Duration::ZERO,
         Error::RateLimited { retry_after } => *retry_after,
         // A page, whatever its size.
-        Error::Refused { code, .. } if code == RESPONSE_TOO_LARGE => Duration::ZERO,
+        Error::Refused { code, .. } if code == DOCUMENT_TOO_LARGE => Duration::ZERO,
         // Another process that polls for the same code may have its tokens, and is about to store them.
         Error::Refused { code, .. } if code == "invalid_grant" && failures == 0 => Duration::ZERO,
         _ => return None,

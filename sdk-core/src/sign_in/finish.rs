@@ -11,7 +11,7 @@ use crate::{
     account::{is_gone, keep, metadata},
     authentication::Authentication,
     dpop::TokenType,
-    error::{Error, RESPONSE_TOO_LARGE},
+    error::{DOCUMENT_TOO_LARGE, Error},
     provider::{CodeExchange, IdTokenClaims, Metadata, Tokens, about_the_user},
     runtime,
     secret::Secret,
@@ -277,7 +277,7 @@ impl Found {
 /// clock that the user can set, or a configuration.
 fn ends_sign_in(error: &Error) -> bool {
     match error {
-        Error::Refused { code, .. } => code != RESPONSE_TOO_LARGE,
+        Error::Refused { code, .. } => code != DOCUMENT_TOO_LARGE,
         other => *other == Error::Cancelled,
     }
 }

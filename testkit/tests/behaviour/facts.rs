@@ -20,11 +20,18 @@ pub(crate) fn compare(then: &Then, outcome: &Acted, state: &SessionState) -> Res
             same("refusal", then.refusal.as_deref(), error.refusal())?;
             same("retry", then.retry.as_deref(), Some(advice(error)))?;
             same("maybe_sent", then.maybe_sent, Some(error.maybe_sent()))?;
+            same("ahead_hours", then.ahead_hours, ahead_hours(error))?;
         }
     }
     let (state, reason) = named(state);
     same("state", Some(then.state.as_str()), Some(state))?;
     same("state_reason", then.state_reason.as_deref(), reason)
+}
+
+/// The seconds that a test takes do not count.
+fn ahead_hours(error: &Error) -> Option<i64> {
+    let Error::ClockSkew(seconds) = error else { return None };
+    Some((seconds + 1800).div_euclid(3600))
 }
 
 /// What the provider has seen. A member that the row does not name may be anything.

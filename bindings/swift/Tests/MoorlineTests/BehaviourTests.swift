@@ -109,6 +109,8 @@ private enum Facts {
         case .needsReauth(let reason): facts["reason"] = .text(named(reason))
         case .storageUnavailable(let reason): facts["reason"] = .text(named(reason))
         case .storageLost(let reason): facts["reason"] = .text(named(reason))
+        // The seconds that a test takes do not count.
+        case .clockSkew(let delta): facts["ahead_hours"] = .number(Int((delta / .seconds(3600)).rounded()))
         default: break
         }
         return facts

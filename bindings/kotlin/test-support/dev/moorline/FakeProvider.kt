@@ -16,7 +16,6 @@ import java.util.concurrent.ConcurrentHashMap
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executors
 import java.util.concurrent.atomic.AtomicInteger
-import kotlin.time.Duration
 
 /**
  * A small provider over plain HTTP on loopback: discovery, keys, and tokens for whoever asks. A test replaces the
@@ -40,10 +39,6 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
 
     @Volatile
     private var nonce = ""
-
-    /** How far this provider's clock is ahead of the device's. */
-    @Volatile
-    var clockLead: Duration = Duration.ZERO
 
     /** Further claims of ID tokens, as JSON members behind a comma. */
     @Volatile
@@ -164,7 +159,7 @@ internal class FakeProvider(private val proofAlgorithms: String = """["ES256"]""
     }
 
     private fun idToken(): String {
-        val now = System.currentTimeMillis() / 1000 + clockLead.inWholeSeconds
+        val now = System.currentTimeMillis() / 1000
         val signed = listOf(
             """{"alg":"ES256","kid":"k1"}""",
             """{"iss":"$issuer","sub":"ada","aud":"notes","nonce":"$nonce","iat":$now,"exp":${now + 600}$claims}""",

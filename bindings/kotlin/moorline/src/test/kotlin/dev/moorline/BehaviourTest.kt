@@ -17,6 +17,8 @@ import org.junit.jupiter.api.TestInstance
 import org.junit.jupiter.api.assertThrows
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
+import kotlin.math.roundToInt
+import kotlin.time.DurationUnit
 
 /** The behaviour table of `tests/behaviour`, run by Kotlin. Rust and Swift run the same rows. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -108,6 +110,9 @@ private fun factsOf(acted: Acted): Map<String, String> {
             Retry.WhenUnlocked -> "when_unlocked"
         },
         "maybe_sent" to error.maybeSent.toString(),
+        // The seconds that a test takes do not count.
+        "ahead_hours" to (error as? MoorlineException.ClockSkew)
+            ?.let { "${it.delta.toDouble(DurationUnit.HOURS).roundToInt()}" },
     )
     return facts.filterValues { it != null }.mapValues { (_, value) -> checkNotNull(value) }
 }

@@ -14,7 +14,6 @@ import java.nio.file.StandardCopyOption
 import java.security.MessageDigest
 import kotlin.test.assertFailsWith
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.hours
 import kotlin.time.Duration.Companion.minutes
 import kotlin.time.Duration.Companion.seconds
 
@@ -243,18 +242,6 @@ class ErrorsTest {
                 assertFacts(error, "storage_lost", Retry.Never)
                 assertEquals(SessionState.NeedsReauth(ReauthReason.StorageLost(reason)), moorline.state.value)
             }
-        }
-    }
-
-    @Test
-    fun `clock_skew - the device is an hour behind, and the sign-in goes on once it is set`() = waiting {
-        provider.moorline(folder, keys).use { moorline ->
-            provider.clockLead = 1.hours
-            val callback = provider.callback(moorline.startSignIn())
-            val error = assertFailsWith<MoorlineException.ClockSkew> { moorline.finishSignIn(callback) }
-            assertTrue(error.delta in -61.minutes..-59.minutes, "${error.delta}")
-            assertFacts(error, "clock_skew", Retry.Never)
-            assertEquals(SessionState.SigningIn, moorline.state.value)
         }
     }
 
