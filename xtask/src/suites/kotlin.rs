@@ -1,5 +1,7 @@
 //! The Kotlin part: generated code, the library's modules and their tests, on the JVM, against a real server.
 
+mod style;
+pub(super) mod tools;
 pub(super) mod versions;
 
 use std::path::Path;
@@ -20,6 +22,9 @@ const TESTING: Duration = Duration::from_secs(20 * 60);
 
 /// Compiles the Kotlin library and runs its tests.
 pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
+    report.step("kotlin style", "ktlint and detekt over the Kotlin sources", |step| {
+        style::check(workspace, step)
+    });
     report.step("kotlin tests", "the Kotlin library on the JVM, against a real server", |step| {
         run(workspace, step)
     });

@@ -4,14 +4,12 @@ mod android;
 mod archive;
 mod arm64;
 mod build;
-mod inputs;
 mod ios;
 mod library;
 mod lint;
 mod manifest;
 mod shrink;
 mod symbols;
-mod tools;
 mod workflows;
 
 use std::time::Duration;

@@ -9,9 +9,9 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::Archive;
 use super::build::folder;
-use super::inputs::{Inputs, files};
-use super::tools::{ANDROID_TOOLS, APP, Tools};
 use crate::report::Step;
+use crate::suites::inputs::{Inputs, files};
+use crate::suites::kotlin::tools::{ANDROID_TOOLS, APP, Tools};
 use crate::workspace::Workspace;
 
 const LINTING: Duration = Duration::from_secs(15 * 60);

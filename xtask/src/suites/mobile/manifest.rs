@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::Archive;
 use super::build::{QUICK, folder};
-use super::tools::{ANDROID_TOOLS, Tools};
 use crate::report::Step;
+use crate::suites::kotlin::tools::{ANDROID_TOOLS, Tools};
 use crate::workspace::Workspace;
 
 /// The app's manifest, and what comes of it: one element a line.

@@ -9,13 +9,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::{Archive, classes, jar};
 use super::build::{QUICK, folder};
-use super::inputs::{Inputs, files};
 use super::manifest;
-use super::tools::{APP, JNA, KOTLIN, R8, ROBOLECTRIC, Tools, class_path};
 use crate::bindings::native_library;
 use crate::dev_server::DevServer;
 use crate::install;
 use crate::report::Step;
+use crate::suites::inputs::{Inputs, files};
+use crate::suites::kotlin::tools::{APP, JNA, KOTLIN, R8, ROBOLECTRIC, Tools, class_path};
 use crate::workspace::Workspace;
 
 const SHRINKING: Duration = Duration::from_secs(20 * 60);

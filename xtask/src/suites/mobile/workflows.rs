@@ -3,9 +3,9 @@
 use anyhow::{Context, Result, ensure};
 
 use super::build::QUICK;
-use super::inputs::files;
 use crate::install;
 use crate::report::Step;
+use crate::suites::inputs::files;
 use crate::workspace::Workspace;
 
 /// Commands that the workflows are there for.

@@ -48,8 +48,14 @@ class BoundTokensTest {
                 assertTrue(moorline.mayReceiveTokens("${provider.issuer}/notes"))
                 val issuer = provider.issuer.removePrefix("http://")
                 val foreign = listOf(
-                    "https://$issuer/notes", "http://ada@$issuer/", "http://evil.example\\@$issuer/", " http://$issuer/",
-                    "http:$issuer/", "/notes", "", "http://127.0.0.1/",
+                    "https://$issuer/notes",
+                    "http://ada@$issuer/",
+                    "http://evil.example\\@$issuer/",
+                    " http://$issuer/",
+                    "http:$issuer/",
+                    "/notes",
+                    "",
+                    "http://127.0.0.1/",
                 )
                 for (url in foreign) assertFalse(moorline.mayReceiveTokens(url), url)
                 assertTrue(moorline.mayReceiveTokens("HTTP://$issuer/../notes?q=a b#\\"))

@@ -59,16 +59,18 @@ class NetworkTest {
             "http://localhost:" to LoopbackReceiver.bindLocalhost(),
         )
         provider.moorline(folder).use { moorline ->
-            for ((origin, receiver) in receivers) receiver.use {
-                assertTrue(receiver.redirectUri.startsWith(origin), receiver.redirectUri)
-                val request = moorline.startSignIn { redirectUri = receiver.redirectUri }
-                val callback = provider.callback(request, redirectUri = receiver.redirectUri)
-                val shown = async(Dispatchers.IO) { statusOf(callback) }
-                assertEquals(callback, receiver.wait(request))
-                assertEquals("ada", moorline.finishSignIn(callback).subject)
-                assertEquals(200, shown.await())
-                val again = assertFailsWith<MoorlineException.Misconfigured> { receiver.wait(request) }
-                assertTrue(again.what.contains("bind"), again.what)
+            for ((origin, receiver) in receivers) {
+                receiver.use {
+                    assertTrue(receiver.redirectUri.startsWith(origin), receiver.redirectUri)
+                    val request = moorline.startSignIn { redirectUri = receiver.redirectUri }
+                    val callback = provider.callback(request, redirectUri = receiver.redirectUri)
+                    val shown = async(Dispatchers.IO) { statusOf(callback) }
+                    assertEquals(callback, receiver.wait(request))
+                    assertEquals("ada", moorline.finishSignIn(callback).subject)
+                    assertEquals(200, shown.await())
+                    val again = assertFailsWith<MoorlineException.Misconfigured> { receiver.wait(request) }
+                    assertTrue(again.what.contains("bind"), again.what)
+                }
             }
             // The second sign-in revokes the first one's session meanwhile, and the folder is deleted after the test.
             moorline.shutdown()

@@ -64,11 +64,13 @@ class ProxyTest {
     @Test
     fun `a proxy that is down, and a selector that fails, are being offline`() = waiting {
         val closed = ConnectProxy().also { it.close() }
-        for (type in listOf(Proxy.Type.HTTP, Proxy.Type.SOCKS)) for (host in listOf("127.0.0.1", "::1")) {
-            moorline { listOf(proxy(type, host, closed.port)) }.use { moorline ->
-                val error = assertFailsWith<MoorlineException.Offline> { moorline.startSignIn() }
-                assertFalse(error.maybeSent)
-                assertTrue(closed.port.toString() in moorline.diagnostics(), "the log names the proxy")
+        for (type in listOf(Proxy.Type.HTTP, Proxy.Type.SOCKS)) {
+            for (host in listOf("127.0.0.1", "::1")) {
+                moorline { listOf(proxy(type, host, closed.port)) }.use { moorline ->
+                    val error = assertFailsWith<MoorlineException.Offline> { moorline.startSignIn() }
+                    assertFalse(error.maybeSent)
+                    assertTrue(closed.port.toString() in moorline.diagnostics(), "the log names the proxy")
+                }
             }
         }
         for (failure in listOf(IllegalStateException("a bug"), StackOverflowError())) {

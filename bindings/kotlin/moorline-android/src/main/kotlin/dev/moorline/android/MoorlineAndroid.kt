@@ -42,6 +42,7 @@ import java.io.File
  * with another configuration, or if the app's manifest does not receive the redirect URI. The message then has the XML
  * to paste into it. Also if the app's manifest removes the permission `INTERNET`, which the library's has.
  */
+@Suppress("ktlint:standard:function-naming", "FunctionNaming")
 public fun Moorline(context: Context, configure: MoorlineAndroidBuilder.() -> Unit): MoorlineAndroid {
     val builder = MoorlineAndroidBuilder().apply(configure)
     val redirectUri = checkedRedirectUri(context, builder.redirectUri)

@@ -14,9 +14,9 @@ import java.security.KeyPair
 import java.security.KeyPairGenerator
 import java.security.KeyPairGeneratorSpi
 import java.security.KeyStoreSpi
+import java.security.Principal
 import java.security.PrivateKey
 import java.security.Provider
-import java.security.Principal
 import java.security.PublicKey
 import java.security.SecureRandom
 import java.security.Security
@@ -123,9 +123,13 @@ internal object FakeAndroidKeystore {
         override fun getEncoded(): ByteArray? = null
     }
 
-    class HiddenSecret(override val entry: Entry) : SecretKey, Hidden
+    class HiddenSecret(override val entry: Entry) :
+        SecretKey,
+        Hidden
 
-    class HiddenPrivate(override val entry: Entry) : PrivateKey, Hidden
+    class HiddenPrivate(override val entry: Entry) :
+        PrivateKey,
+        Hidden
 }
 
 @Suppress("DEPRECATION")
@@ -148,13 +152,16 @@ private class FakeProvider : Provider("AndroidKeyStore", 1.0, "for tests") {
     }
 
     // The classes are those of the test's own class loader.
-    override fun getService(type: String, algorithm: String): Service? = super.getService(type, algorithm)?.let { found ->
+    override fun getService(
+        type: String,
+        algorithm: String,
+    ): Service? = super.getService(type, algorithm)?.let { found ->
         object : Service(this, type, algorithm, found.className, null, null) {
             override fun newInstance(parameter: Any?): Any =
                 Class.forName(className).getDeclaredConstructor().newInstance()
 
             override fun supportsParameter(parameter: Any?): Boolean =
-                type != "Cipher" && type != "Signature" || parameter is FakeAndroidKeystore.Hidden
+                (type != "Cipher" && type != "Signature") || parameter is FakeAndroidKeystore.Hidden
         }
     }
 }

@@ -71,7 +71,7 @@ internal class Phone(tabs: List<String>? = listOf(Device.AUTH_TAB), hasBrowser: 
     /** The browser is in front of the app now. */
     fun ActivityController<BrowserActivity>.goBehind(): ActivityController<BrowserActivity> = pause().stop()
 
-    /** The system destroys the activity behind the browser, and makes it anew: another instance, with what was saved. */
+    /** The system destroys the activity behind the browser and makes another instance, with what was saved. */
     fun ActivityController<BrowserActivity>.createAnew(): ActivityController<BrowserActivity> {
         val saved = Bundle()
         saveInstanceState(saved).destroy()

@@ -75,7 +75,13 @@ class RedirectUriTest {
 
     @Test
     fun `a redirect URI that no browser can come back to is refused`() {
-        for (uri in listOf("Com.Example:/signed-in", "my_app:/signed-in", "http://127.0.0.1/signed-in", "signed-in", "")) {
+        for (uri in listOf(
+            "Com.Example:/signed-in",
+            "my_app:/signed-in",
+            "http://127.0.0.1/signed-in",
+            "signed-in",
+            "",
+        )) {
             val message = refused(uri)
             assertEquals(message, uri == "Com.Example:/signed-in", "\"com.example:/signed-in\"" in message)
         }

@@ -35,7 +35,7 @@ class SignOutTest {
     }
 
     @Test
-    fun `a sign-out opens the provider's page when it is asked to, and the way back closes it`() = signedIn { moorline ->
+    fun `a sign-out opens the provider's page on request, and the way back closes it`() = signedIn { moorline ->
         val screen = phone.screen()
         val outcome = moorline.signOut(screen.get()) {
             endSession = true

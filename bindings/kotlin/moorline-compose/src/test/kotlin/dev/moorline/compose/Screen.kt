@@ -52,6 +52,7 @@ internal class Screen : TestRule {
     fun browser(): ActivityController<out Activity> {
         compose.waitUntil { next != null || peek() }
         val helper = checkNotNull(next).also { next = null }
+
         @Suppress("UNCHECKED_CAST")
         val type = Class.forName(checkNotNull(helper.component).className) as Class<Activity>
         return Robolectric.buildActivity(type, helper).setup()

@@ -231,10 +231,12 @@ class InterceptorsTest {
     @Test
     fun `a user who signs in while a call is under way does not send it`() {
         val changing = OkHttpClient.Builder().moorline(fake).build().newBuilder()
-            .addInterceptor(Interceptor { chain ->
-                fake.become(SessionState.SignedIn(user("Grace")))
-                chain.proceed(chain.request())
-            }).build()
+            .addInterceptor(
+                Interceptor { chain ->
+                    fake.become(SessionState.SignedIn(user("Grace")))
+                    chain.proceed(chain.request())
+                },
+            ).build()
         val error = assertFailsWith<IOException> { changing.newCall(get().build()).execute() }
         assertTrue(error.message.orEmpty().contains("another user"), error.message)
         assertEquals(0, api.requestCount)
@@ -244,9 +246,11 @@ class InterceptorsTest {
     fun `an app's interceptors and its response never see the token`() {
         api.answer(200)
         val seen = mutableListOf<Request>()
-        val watching = client.newBuilder().addInterceptor(Interceptor { chain ->
-            chain.proceed(chain.request()).also { seen += it.request }
-        }).build()
+        val watching = client.newBuilder().addInterceptor(
+            Interceptor { chain ->
+                chain.proceed(chain.request()).also { seen += it.request }
+            },
+        ).build()
         val response = watching.newCall(get().build()).execute()
         seen += listOfNotNull(response.request, response.networkResponse?.request)
         assertEquals(3, seen.size)

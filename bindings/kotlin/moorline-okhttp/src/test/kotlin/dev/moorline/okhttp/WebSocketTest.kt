@@ -58,15 +58,18 @@ class WebSocketTest {
 /** Opens a WebSocket and closes it; the status of the response, or why there is none. */
 internal fun OkHttpClient.open(request: Request.Builder): CompletableFuture<Int> {
     val opened = CompletableFuture<Int>()
-    newWebSocket(request.build(), object : WebSocketListener() {
-        override fun onOpen(webSocket: WebSocket, response: Response) {
-            opened.complete(response.code)
-            webSocket.cancel()
-        }
+    newWebSocket(
+        request.build(),
+        object : WebSocketListener() {
+            override fun onOpen(webSocket: WebSocket, response: Response) {
+                opened.complete(response.code)
+                webSocket.cancel()
+            }
 
-        override fun onFailure(webSocket: WebSocket, t: Throwable, response: Response?) {
-            opened.completeExceptionally(t)
-        }
-    })
+            override fun onFailure(webSocket: WebSocket, t: Throwable, response: Response?) {
+                opened.completeExceptionally(t)
+            }
+        },
+    )
     return opened
 }

@@ -31,10 +31,7 @@ import dev.moorline.ffi.Client as FfiClient
 import dev.moorline.ffi.StateWatch as FfiStateWatch
 
 /** The [Moorline] over the native library. */
-internal class NativeMoorline(
-    private val client: FfiClient,
-    private val translator: Translator,
-) : Moorline {
+internal class NativeMoorline(private val client: FfiClient, private val translator: Translator) : Moorline {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val watch: FfiStateWatch = translator.calling { client.states() }
     private val states = MutableStateFlow(client.state().toApp())

@@ -51,9 +51,11 @@ internal class BiometricUnlock(private val moorline: Moorline, private val keys:
                 keys.unlock(keyId, checkNotNull(answer.cipher) { "a success has its cipher" })
                 opened() ?: UnlockOutcome.Failed("the vault is locked again")
             }
-        } catch (trouble: Trouble) {
+        } catch (_: Trouble.Lost) {
             // What is lost is found by the key store itself at the next reading, and reported by the session's state.
-            if (trouble is Trouble.Lost) opened() ?: UnlockOutcome.KeyLost else failed(trouble)
+            opened() ?: UnlockOutcome.KeyLost
+        } catch (trouble: Trouble) {
+            failed(trouble)
         }
     }
 

@@ -100,14 +100,16 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     /** Which of these [owners] a URL is a callback of, if of any. */
     fun among(owners: List<BrowserMoorline>, url: String, found: (BrowserMoorline?) -> Unit) {
         scope.launch {
-            found(owners.firstOrNull { owner ->
-                try {
-                    owner.core.isCallback(url)
-                } catch (_: MoorlineException) {
-                    // Its vault cannot be read at present, or it was closed.
-                    false
-                }
-            })
+            found(
+                owners.firstOrNull { owner ->
+                    try {
+                        owner.core.isCallback(url)
+                    } catch (_: MoorlineException) {
+                        // Its vault cannot be read at present, or it was closed.
+                        false
+                    }
+                },
+            )
         }
     }
 

@@ -1,4 +1,5 @@
-//! What checks the Android archive: the Android Gradle plugin's own tools, R8, the Kotlin compiler, Robolectric.
+//! Java programs that check the Kotlin library: ktlint, detekt, the Android Gradle plugin's own tools, R8, the Kotlin
+//! compiler, Robolectric.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,29 +7,34 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
+use super::versions;
 use crate::install::{self, Jars};
 use crate::report::Step;
-use crate::suites::kotlin::versions;
 use crate::workspace::Workspace;
 
 /// The tools, of the versions in the catalog of the Kotlin build.
 #[derive(Debug)]
-pub(super) struct Tools {
+pub(in crate::suites) struct Tools {
     versions: BTreeMap<String, String>,
 }
 
 impl Tools {
-    pub(super) fn of(workspace: &Workspace) -> Result<Self> {
+    pub(in crate::suites) fn of(workspace: &Workspace) -> Result<Self> {
         Ok(Self { versions: versions::catalog(&workspace.root().join("bindings/kotlin"))? })
     }
 
     /// A version of the catalog.
-    pub(super) fn version(&self, name: &str) -> Result<&str> {
+    pub(in crate::suites) fn version(&self, name: &str) -> Result<&str> {
         install::version_in(&self.versions, name)
     }
 
     /// A Java program with the jars of some libraries.
-    pub(super) fn java(&self, workspace: &Workspace, step: &mut Step, set: &Set) -> Result<Command> {
+    pub(in crate::suites) fn java(
+        &self,
+        workspace: &Workspace,
+        step: &mut Step,
+        set: &Set,
+    ) -> Result<Command> {
         let jars = self.jars(workspace, step, set)?;
         let mut java = workspace.command("java");
         java.args(["-Djava.awt.headless=true", "-cp"]).arg(jars.join("*"));
@@ -36,7 +42,12 @@ impl Tools {
     }
 
     /// The folder with the jars of some libraries.
-    pub(super) fn jars(&self, workspace: &Workspace, step: &mut Step, set: &Set) -> Result<PathBuf> {
+    pub(in crate::suites) fn jars(
+        &self,
+        workspace: &Workspace,
+        step: &mut Step,
+        set: &Set,
+    ) -> Result<PathBuf> {
         let libraries = set.libraries.iter().map(|(library, version)| {
             let version = version.strip_prefix('=').map_or_else(|| self.version(version), Ok)?;
             Ok(format!("{library}:{version}"))
@@ -46,7 +57,7 @@ impl Tools {
     }
 
     /// Android's classes.
-    pub(super) fn android(&self, workspace: &Workspace, step: &mut Step) -> Result<PathBuf> {
+    pub(in crate::suites) fn android(&self, workspace: &Workspace, step: &mut Step) -> Result<PathBuf> {
         let jar = self.jars(workspace, step, &ANDROID)?;
         let name = format!("android-all-{}.jar", self.version("android-all")?);
         let jar = jar.join(name);
@@ -55,21 +66,27 @@ impl Tools {
     }
 
     /// What Maven cannot put on Robolectric's class path.
-    pub(super) fn archives(&self, workspace: &Workspace, step: &mut Step) -> Result<PathBuf> {
+    pub(in crate::suites) fn archives(&self, workspace: &Workspace, step: &mut Step) -> Result<PathBuf> {
         install::android(workspace, &mut step.log, &self.versions)
     }
 }
 
 /// Libraries that belong on one class path, each with the name of its version in the catalog, or with `=VERSION`.
 #[derive(Debug)]
-pub(super) struct Set {
+pub(in crate::suites) struct Set {
     name: &'static str,
     libraries: &'static [(&'static str, &'static str)],
     without: &'static [&'static str],
 }
 
+pub(in crate::suites) const KTLINT: Set =
+    Set { name: "ktlint", libraries: &[("com.pinterest.ktlint:ktlint-cli", "ktlint")], without: &[] };
+
+pub(in crate::suites) const DETEKT: Set =
+    Set { name: "detekt", libraries: &[("io.gitlab.arturbosch.detekt:detekt-cli", "detekt")], without: &[] };
+
 /// The manifest merger and lint.
-pub(super) const ANDROID_TOOLS: Set = Set {
+pub(in crate::suites) const ANDROID_TOOLS: Set = Set {
     name: "android-tools",
     libraries: &[
         ("com.android.tools.build:manifest-merger", "android-tools"),
@@ -78,16 +95,17 @@ pub(super) const ANDROID_TOOLS: Set = Set {
     without: &[],
 };
 
-pub(super) const R8: Set = Set { name: "r8", libraries: &[("com.android.tools:r8", "r8")], without: &[] };
+pub(in crate::suites) const R8: Set =
+    Set { name: "r8", libraries: &[("com.android.tools:r8", "r8")], without: &[] };
 
-pub(super) const KOTLIN: Set = Set {
+pub(in crate::suites) const KOTLIN: Set = Set {
     name: "kotlin-compiler",
     libraries: &[("org.jetbrains.kotlin:kotlin-compiler-embeddable", "kotlin")],
     without: &[],
 };
 
 /// What an app has on its class path with the archive, beside JNA.
-pub(super) const APP: Set = Set {
+pub(in crate::suites) const APP: Set = Set {
     name: "app",
     libraries: &[
         ("org.jetbrains.kotlin:kotlin-stdlib", "kotlin-stdlib"),
@@ -97,9 +115,10 @@ pub(super) const APP: Set = Set {
 };
 
 /// JNA for this machine, whose native part plays the one of Android's archive.
-pub(super) const JNA: Set = Set { name: "jna", libraries: &[("net.java.dev.jna:jna", "jna")], without: &[] };
+pub(in crate::suites) const JNA: Set =
+    Set { name: "jna", libraries: &[("net.java.dev.jna:jna", "jna")], without: &[] };
 
-pub(super) const ROBOLECTRIC: Set = Set {
+pub(in crate::suites) const ROBOLECTRIC: Set = Set {
     name: "robolectric",
     libraries: &[
         ("org.robolectric:robolectric", "robolectric"),
@@ -114,6 +133,6 @@ const ANDROID: Set =
     Set { name: "android-all", libraries: &[("org.robolectric:android-all", "android-all")], without: &[] };
 
 /// A class path.
-pub(super) fn class_path(entries: &[&Path]) -> Result<std::ffi::OsString> {
+pub(in crate::suites) fn class_path(entries: &[&Path]) -> Result<std::ffi::OsString> {
     std::env::join_paths(entries).context("a folder with a colon in its name can't be on a class path")
 }
