@@ -178,6 +178,13 @@ impl Client {
         self.run(cancellation, async |moorline| moorline.access_token(options).await).await
     }
 
+    /// What [`access_token`](Self::access_token) would return from memory, without the cost of an asynchronous call.
+    /// `None` if that has to be called, also for its errors.
+    pub fn held_access_token(&self, min_validity_ms: u64) -> Option<AccessToken> {
+        let moorline = self.moorline().ok()?;
+        moorline.held_access_token(Duration::from_millis(min_validity_ms)).map(Into::into)
+    }
+
     /// An access token of the same kind other than the `rejected` one; with `None`, a new one in any case.
     ///
     /// # Errors
@@ -235,6 +242,18 @@ impl Client {
     ) -> Result<RequestHeaders, ClientError> {
         let options = moorline::AccessTokenOptions::from(options);
         self.run(cancellation, async |moorline| moorline.request_headers(&method, &url, options).await).await
+    }
+
+    /// The same headers, without the cost of an asynchronous call, if the token is in memory and its key in this
+    /// process. `None` if [`request_headers`](Self::request_headers) has to be called, also for its errors.
+    pub fn held_request_headers(
+        &self,
+        method: &str,
+        url: &str,
+        min_validity_ms: u64,
+    ) -> Option<RequestHeaders> {
+        let min_validity = Duration::from_millis(min_validity_ms);
+        self.moorline().ok()?.held_request_headers(method, url, min_validity).map(Into::into)
     }
 
     /// Whether an access token may be sent to this URL. Text that is no absolute URL is no such place. Does not change

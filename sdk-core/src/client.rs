@@ -183,6 +183,13 @@ impl Moorline {
         self.on_own_threads(async move |session| session.access_token(request).await).await
     }
 
+    /// Returns what [`access_token`](Self::access_token) would return from memory, without waiting: `None` if that
+    /// function has to be called. (It looks here first. This is for callers to whom an asynchronous call is expensive,
+    /// such as the libraries for other languages.)
+    pub fn held_access_token(&self, min_validity: Duration) -> Option<AccessToken> {
+        self.session.store.held(&TokenRequest::of(&min_validity.into()))
+    }
+
     /// Returns an access token other than `rejected`, which an API has rejected: the current one if it is another, a
     /// new one otherwise. So any number of late rejections of one token make one refresh. With `None`, a new token in
     /// any case.
@@ -231,9 +238,24 @@ impl Moorline {
         url: &str,
         options: impl Into<AccessTokenOptions>,
     ) -> Result<RequestHeaders, Error> {
-        let (method, url, options) = (method.to_owned(), url.to_owned(), options.into());
+        let options = options.into();
+        if let Some(headers) = self.session.api.held_request_headers(method, url, &options) {
+            return Ok(headers);
+        }
+        let (method, url) = (method.to_owned(), url.to_owned());
         self.on_own_threads(async move |session| session.api.request_headers(&method, &url, &options).await)
             .await
+    }
+
+    /// The same headers, without waiting, where the token is in memory and its key, if it is bound, in this process:
+    /// `None` if [`request_headers`](Self::request_headers) has to be called, also for its errors.
+    pub fn held_request_headers(
+        &self,
+        method: &str,
+        url: &str,
+        min_validity: Duration,
+    ) -> Option<RequestHeaders> {
+        self.session.api.held_request_headers(method, url, &min_validity.into())
     }
 
     /// Takes in the `DPoP-Nonce` header of a response from `url`, for the next proof that goes to the same origin. Any

@@ -50,6 +50,20 @@ impl ApiClient {
         Ok(RequestHeaders { authorization, dpop })
     }
 
+    /// The same without waiting: `None` if that takes a refresh or a signer, or ends in an error.
+    pub(crate) fn held_request_headers(
+        &self,
+        method: &str,
+        url: &str,
+        options: &AccessTokenOptions,
+    ) -> Option<RequestHeaders> {
+        let url = self.address_for_tokens(url).ok()?;
+        let method = method_of(method).ok()?;
+        let token = self.store.held(&TokenRequest::of(options))?;
+        let headers = self.provider.headers_now(&method, &url, token.credentials().key, token.as_secret());
+        headers.map(|(authorization, dpop)| RequestHeaders { authorization, dpop })
+    }
+
     /// Takes in the `DPoP-Nonce` of a response.
     pub(crate) fn learn_nonce(&self, url: &str, nonce: &str) -> Result<(), Error> {
         let url = self.address_for_tokens(url)?;

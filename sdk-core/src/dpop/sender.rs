@@ -105,6 +105,29 @@ impl Sender {
         Ok((authorization(key, access_token), proof))
     }
 
+    /// The same without waiting. `None` if the key is in the signer.
+    pub(crate) fn headers_now(
+        &self,
+        method: &Method,
+        url: &Url,
+        key: Option<&ProofKey>,
+        access_token: &Secret,
+    ) -> Option<(Secret, Option<Secret>)> {
+        let Some(signing) = key else { return Some((authorization(key, access_token), None)) };
+        let Known { nonce, time } = self.known(url);
+        let proven = Proven {
+            method,
+            url,
+            access_token: Some(access_token),
+            nonce: nonce.as_deref(),
+            issued_at: time,
+        };
+        match signing.prove(&proven) {
+            Proof::Signed(proof) => Some((authorization(key, access_token), Some(proof))),
+            Proof::ToSign(..) => None,
+        }
+    }
+
     /// Takes in a nonce that the app itself received.
     pub(crate) fn learn_nonce(&self, url: &Url, nonce: &str) {
         self.peers.learn_nonce(url, nonce);

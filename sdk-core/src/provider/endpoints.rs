@@ -432,6 +432,17 @@ impl Provider {
         self.sender.headers(method, url, key, access_token).await
     }
 
+    /// See [`Sender::headers_now`].
+    pub(crate) fn headers_now(
+        &self,
+        method: &Method,
+        url: &Url,
+        key: Option<&ProofKey>,
+        access_token: &Secret,
+    ) -> Option<(Secret, Option<Secret>)> {
+        self.sender.headers_now(method, url, key, access_token)
+    }
+
     /// See [`Sender::new_key`].
     pub(crate) async fn new_key(&self) -> Result<ProofKey, SignerError> {
         self.sender.new_key().await

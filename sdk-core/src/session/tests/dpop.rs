@@ -9,7 +9,7 @@ use url::Url;
 use crate::{
     Error, HttpRequest, RequestHeaders, RevocationOutcome, SessionState, TokenType,
     dpop::Credentials,
-    net::{Request, Transport},
+    net::{Request, Response, Transport},
     platform::NetworkParts,
     session::Session,
     testing::{Device, Fault, a_new_one, any, refreshing_held},
@@ -382,19 +382,43 @@ async fn a_stolen_token_without_the_key_is_of_no_use_and_its_owner_goes_on() {
     assert!(!device.provider.state().sessions[0].revoked);
 }
 
+/// As an app's own HTTP client does.
+async fn send_by_hand(device: &Device, url: &str, headers: &RequestHeaders) -> Response {
+    let transport = Transport::new(&device.configuration(), NetworkParts::default()).unwrap();
+    let value = |text: &str| HeaderValue::try_from(text).unwrap();
+    let request = Request::get_json(Url::parse(url).unwrap())
+        .header(header::AUTHORIZATION, value(headers.authorization()))
+        .header(HeaderName::from_static("dpop"), value(headers.dpop().unwrap()));
+    transport.send(request).await.unwrap()
+}
+
+#[tokio::test]
+async fn headers_take_no_waiting_while_the_token_is_in_memory_and_its_key_in_this_process() {
+    let device = Device::new().await;
+    let session = device.process();
+    let url = format!("{}/api", device.provider.issuer);
+    let held = |method: &str, url: &str, seconds: u64| {
+        session.api.held_request_headers(method, url, &Duration::from_secs(seconds).into())
+    };
+    assert!(held("GET", &url, 0).is_none(), "nobody is signed in");
+    device.sign_in(&session).await.unwrap();
+    assert_eq!(send_by_hand(&device, &url, &held("GET", &url, 0).unwrap()).await.status, 200);
+    device.clock.pass(Duration::from_secs(1_000));
+    assert!(held("GET", &url, 0).is_none(), "the token has expired");
+    session.access_token(any()).await.unwrap();
+    assert!(held("GET", &url, 0).is_some());
+    assert!(held("GET", "https://evil.example/api", 0).is_none());
+    assert!(held("no method", &url, 0).is_none());
+    session.sign_out_here().await.unwrap();
+    assert!(held("GET", &url, 0).is_none(), "signed out");
+}
+
 #[tokio::test]
 async fn an_app_with_its_own_client_gets_headers_that_serve_once() {
     let device = Device::new().await;
     let session = device.signed_in().await;
     let url = format!("{}/api?page=2#top", device.provider.issuer);
-    let transport = Transport::new(&device.configuration(), NetworkParts::default()).unwrap();
-    let send = async |headers: &RequestHeaders| {
-        let value = |text: &str| HeaderValue::try_from(text).unwrap();
-        let request = Request::get_json(Url::parse(&url).unwrap())
-            .header(header::AUTHORIZATION, value(headers.authorization()))
-            .header(HeaderName::from_static("dpop"), value(headers.dpop().unwrap()));
-        transport.send(request).await.unwrap()
-    };
+    let send = async |headers: &RequestHeaders| send_by_hand(&device, &url, headers).await;
     renew_nonce(&device, "nonce-2");
     let headers = session.api.request_headers("GET", &url, &Duration::ZERO.into()).await.unwrap();
     let answer = send(&headers).await;

@@ -58,6 +58,9 @@ async fn a_new_session_has_its_key_in_the_signer_and_only_its_name_in_the_vault(
     for form in [Form::Der, Form::Fixed] {
         hardware.form(form);
         let session = device.signed_in().await;
+        let url = format!("{}/api", device.provider.issuer);
+        let held = session.api.held_request_headers("GET", &url, &Duration::ZERO.into());
+        assert!(held.is_none(), "the signer is on another thread");
         assert_eq!(use_key(&device, &session).await, [None, None, None]);
         let restarted = device.process();
         assert_eq!(use_key(&device, &restarted).await, [None, None, None]);
