@@ -14,11 +14,11 @@
     /// }
     /// ```
     ///
-    /// While a sign-in is under way, the page for signed-out users stays: the provider's page is over it, and it is
-    /// there when the user closes that.
+    /// While a sign-in is under way, the page for signed-out users stays, with its reason: the provider's page is over
+    /// it, and it is there when the user closes that.
     public struct MoorlineGate<SignedIn: View, SignedOut: View, Locked: View>: View {
         @Environment(\.moorline) private var moorline
-        @State private var state: Moorline.SessionState = .locked
+        @State private var page = GatePage.locked
 
         private let signedIn: (Moorline.User) -> SignedIn
         private let signedOut: (Moorline.ReauthReason?) -> SignedOut
@@ -40,14 +40,14 @@
 
         /// The view of the current state.
         public var body: some View {
-            page.task(id: moorline.map(ObjectIdentifier.init)) {
+            content.task(id: moorline.map(ObjectIdentifier.init)) {
                 guard let moorline else { return }
-                for await state in moorline.states { self.state = state }
+                for await state in moorline.states { page = GatePage(state, after: page) }
             }
         }
 
-        @ViewBuilder private var page: some View {
-            switch GatePage(state) {
+        @ViewBuilder private var content: some View {
+            switch page {
             case .signedIn(let user): signedIn(user)
             case .signedOut(let reason): signedOut(reason)
             case .locked: locked()
