@@ -62,7 +62,14 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System { started: Instant },
+    System {
+        started: Instant,
+    },
+    /// The machine's, and these milliseconds.
+    Adjustable {
+        started: Instant,
+        ahead: Arc<AtomicI64>,
+    },
     Manual(Arc<AtomicI64>),
 }
 
@@ -73,29 +80,35 @@ impl Clock {
         Self(Source::System { started: Instant::now() })
     }
 
+    /// The machine's own clock, which can be moved forward; clones move with it. For development.
+    #[must_use]
+    pub fn adjustable() -> Self {
+        Self(Source::Adjustable { started: Instant::now(), ahead: Arc::default() })
+    }
+
     /// A clock that stands still until it is told to move; clones share its hands.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(start.millis()))))
     }
 
-    /// Moves a manual clock forward. The machine's own clock can't be moved: it stays as it is.
+    /// Moves a manual or an adjustable clock forward. The machine's own clock can't be moved: it stays as it is.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(millis) = &self.0 {
-            millis.fetch_add(millis_of(by), Ordering::SeqCst);
+        match &self.0 {
+            Source::System { .. } => {}
+            Source::Adjustable { ahead: millis, .. } | Source::Manual(millis) => {
+                millis.fetch_add(millis_of(by), Ordering::SeqCst);
+            }
         }
     }
 
     /// What time it is.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the time")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Source::System { .. } => {
-                let since_epoch = std::time::SystemTime::now()
-                    .duration_since(std::time::UNIX_EPOCH)
-                    .expect("the machine's clock is later than 1970");
-                Timestamp(millis_of(since_epoch))
+            Source::System { .. } => Timestamp(millis_of(since_epoch())),
+            Source::Adjustable { ahead, .. } => {
+                Timestamp(millis_of(since_epoch()) + ahead.load(Ordering::SeqCst))
             }
             Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
         }
@@ -106,11 +119,22 @@ impl Clock {
     pub fn running(&self) -> Duration {
         match &self.0 {
             Source::System { started } => started.elapsed(),
+            Source::Adjustable { started, ahead } => {
+                let ahead = u64::try_from(ahead.load(Ordering::SeqCst)).unwrap_or(0);
+                started.elapsed() + Duration::from_millis(ahead)
+            }
             Source::Manual(millis) => {
                 Duration::from_millis(u64::try_from(millis.load(Ordering::SeqCst)).unwrap_or(0))
             }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine for the time")]
+fn since_epoch() -> Duration {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("the machine's clock is later than 1970")
 }
 
 #[cfg(test)]

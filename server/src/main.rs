@@ -182,7 +182,7 @@ async fn dev(args: DevArgs) -> Result<(), Failure> {
         limits: args.limits == Switch::On,
         fixtures,
     };
-    let server = DevServer::prepare(&options, Clock::system()).await?;
+    let server = DevServer::prepare(&options, Clock::adjustable()).await?;
     let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let style = if colour { Style::Colour } else { Style::Plain };
     let mut words = if args.json {

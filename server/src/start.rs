@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+
 use crate::clock::Clock;
 use crate::clock_guard::{ClockGuard, is_time_known};
 use crate::config::{Config, NotPrimary, Role};
@@ -109,9 +111,21 @@ pub async fn run(
     tls: Option<Arc<rustls::ServerConfig>>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let upkeep = tokio::spawn(upkeep(state.clone()));
+    let router = http::router(state.clone());
+    run_router(router, state, listener, tls, stop).await
+}
+
+/// The same, with a router of the caller's.
+pub(crate) async fn run_router(
+    router: Router,
+    state: AppState,
+    listener: Listener,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
     let settings = state.config.http.clone();
-    let result = listener.serve(tls, http::router(state), &settings, stop).await;
+    let upkeep = tokio::spawn(upkeep(state));
+    let result = listener.serve(tls, router, &settings, stop).await;
     upkeep.abort();
     result
 }

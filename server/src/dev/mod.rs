@@ -3,6 +3,7 @@
 mod certificates;
 mod der;
 mod directory;
+mod faults;
 mod population;
 mod summary;
 #[cfg(test)]
@@ -172,7 +173,11 @@ impl DevServer {
     /// # Errors
     /// [`ServeError`] when the listener breaks.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        start::run(self.state, self.listener, self.tls, stop).await
+        if !self.listener.address().ip().is_loopback() {
+            return start::run(self.state, self.listener, self.tls, stop).await;
+        }
+        let router = faults::router(self.state.clone());
+        start::run_router(router, self.state, self.listener, self.tls, stop).await
     }
 }
 

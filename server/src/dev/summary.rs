@@ -110,6 +110,19 @@ impl Summary {
             line("pins", &format!("{}  {}", pins.primary, style.dim("(leaf)")));
             line("", &format!("{}  {}", pins.backup, style.dim("(CA, backup)")));
         }
+        if self.http {
+            let port = self.listen.port();
+            let reverse = format!("adb reverse tcp:{port} tcp:{port}");
+            line(
+                "Android",
+                &format!("{reverse}  {}", style.dim("(an emulator or a phone then finds this URL)")),
+            );
+            line("iOS", &style.dim("a simulator finds this URL as it is"));
+        }
+        if self.listen.ip().is_loopback() {
+            let faults = format!("{}/dev/faults/…", self.issuer);
+            line("faults", &format!("{faults}  {}", style.dim("(see the server's README)")));
+        }
         line("all in", &file.display().to_string());
         let kind = if self.http {
             "Plain HTTP, on loopback only: for tests of clients that can't be given a CA. "

@@ -25,7 +25,12 @@ use crate::{api, identity, oauth};
 
 /// The whole server: the routes of every capability, and the layers over them.
 pub fn router(state: AppState) -> Router {
-    finish(oauth::routes().merge(identity::routes()).merge(api::routes()), state)
+    router_with(state, Router::new())
+}
+
+/// The same, with further routes under the same layers.
+pub(crate) fn router_with(state: AppState, further: Router<AppState>) -> Router {
+    finish(oauth::routes().merge(identity::routes()).merge(api::routes()).merge(further), state)
 }
 
 /// Adds the edge's own routes and every layer to the routes of the capabilities.

@@ -18,6 +18,7 @@ pub use assets::{ICON_PATH, STYLE_PATH};
 pub use errors::Surface;
 pub use headers::{ContentSecurity, RequestId};
 pub use layers::router;
+pub(crate) use layers::router_with;
 pub use problem::{ApiJson, ApiQuery, Problem, Violation};
 pub use serve::{Listener, ServeError};
 pub use tls::{TlsError, load_tls};

@@ -85,6 +85,8 @@ async fn pages_are_never_kept_and_assets_always_are() {
 async fn each_surface_answers_errors_in_its_own_form() {
     let server = TestServer::start().await;
     server.get("/nothing").await.is_page(404);
+    // Only `moorline-server dev` plays faults.
+    server.get("/dev/faults/revoke-session").await.is_page(404);
     server.get("/v1/nothing").await.is_problem(404, "not-found");
     let oauth = server.get("/oauth/nothing").await;
     assert_eq!((oauth.status.as_u16(), &oauth.json()["error"]), (404, &"invalid_request".into()));

@@ -34,6 +34,7 @@ mod tests;
 use axum::Router;
 use axum::routing::{get, post};
 
+pub(crate) use revoke::revoke_session;
 pub use settings::Settings;
 pub use sweep::sweep;
 

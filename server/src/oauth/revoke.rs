@@ -29,6 +29,14 @@ pub(super) async fn revoke(
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 
+/// Ends a session, by its id. Returns whether it was live until now.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub(crate) fn revoke_session(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+    sessions::end(tx, id, EndedBecause::Revoked, now)
+}
+
 /// What was sent; the type hint is not needed to tell.
 enum Token {
     Refresh(RefreshToken),
