@@ -31,6 +31,9 @@ pub(crate) use nightly::nightly;
 /// The checker of licences, bans and sources, of the version that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
+/// What makes a site of the guide.
+const MDBOOK: &str = "0.5.4";
+
 /// What runs the fuzz targets.
 const CARGO_FUZZ: &str = "0.13.2";
 
@@ -149,16 +152,27 @@ fn apt(workspace: &Workspace, log: &mut Log) -> Result<Command> {
 
 /// Where cargo-deny is, compiled once for this version.
 pub(crate) fn cargo_deny(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
-    cargo_install(workspace, log, "cargo-deny", CARGO_DENY)
+    cargo_install(workspace, log, "cargo-deny", CARGO_DENY, "")
 }
 
 /// Where cargo-fuzz is, compiled once for this version.
 pub(crate) fn cargo_fuzz(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
-    cargo_install(workspace, log, "cargo-fuzz", CARGO_FUZZ)
+    cargo_install(workspace, log, "cargo-fuzz", CARGO_FUZZ, "")
+}
+
+/// Where mdBook is, with its search, compiled once for this version.
+pub(crate) fn mdbook(workspace: &Workspace, log: &mut Log) -> Result<PathBuf> {
+    cargo_install(workspace, log, "mdbook", MDBOOK, "search")
 }
 
 /// Where a program of crates.io is, compiled once for this version.
-fn cargo_install(workspace: &Workspace, log: &mut Log, name: &str, version: &str) -> Result<PathBuf> {
+fn cargo_install(
+    workspace: &Workspace,
+    log: &mut Log,
+    name: &str,
+    version: &str,
+    features: &str,
+) -> Result<PathBuf> {
     let folder = Workspace::tools()?.join(format!("{name}-{version}"));
     let program = folder.join("bin").join(name);
     if program.exists() {
@@ -167,6 +181,7 @@ fn cargo_install(workspace: &Workspace, log: &mut Log, name: &str, version: &str
     log.ui().note(&format!("compiling {name} {version} (once; it is kept in {})", folder.display()));
     let mut install = workspace.cargo();
     install.args(["install", "--locked", "--debug", "--no-default-features", "--version", version]);
+    install.args(["--features", features]);
     install.arg("--root").arg(&folder).arg("--target-dir").arg(folder.join("build")).arg(name);
     // Quick to compile is what counts: it runs for a second.
     install.env("CARGO_PROFILE_DEV_DEBUG", "0").env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: sets up what is missing, runs every check and every test, and tells all of it at the end.
 
 mod browser;
+mod guide;
 mod inputs;
 pub(crate) mod kotlin;
 mod links;

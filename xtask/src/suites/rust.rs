@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::links;
+use super::{guide, links};
 use crate::circles;
 use crate::counts;
 use crate::install;
@@ -35,6 +35,9 @@ pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
     });
     report.step("links", "every link between the documents leads to a file", |step| {
         links::check(workspace, step)
+    });
+    report.step("guide", "the guide for app developers builds, and its code and links are true", |step| {
+        guide::check(workspace, step)
     });
     report.step("circles", circles::WHY, |step| circles::check(workspace, step.log.ui()));
     report.step("dependencies", "licences, bans and sources, by cargo-deny", |step| {

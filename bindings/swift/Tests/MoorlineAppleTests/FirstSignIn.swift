@@ -2,8 +2,8 @@ import Moorline
 import MoorlineUI
 import SwiftUI
 
-// README.md shows what is between the marks: `ReadmeTests` compares the two.
-// --- first sign-in
+// README.md shows what is between the anchors (`ReadmeTests` compares the two), and docs/guide includes it.
+// ANCHOR: first_sign_in
 extension Moorline.Configuration {
     static var notes: Self {
         var configuration = Self(issuer: "https://id.example.com", clientID: "notes-ios")
@@ -44,7 +44,7 @@ struct RootView: View {
     }
 }
 
-// --- first sign-in
+// ANCHOR_END: first_sign_in
 struct NotesView: View {
     let user: Moorline.User
 

@@ -8,9 +8,9 @@ final class ReadmeTests: XCTestCase {
         let code = try String(contentsOf: here.appendingPathComponent("FirstSignIn.swift"), encoding: .utf8)
         let package = here.deletingLastPathComponent().deletingLastPathComponent()
         let readme = try String(contentsOf: package.appendingPathComponent("README.md"), encoding: .utf8)
-        let example = code.components(separatedBy: "// --- first sign-in\n")
-        XCTAssertEqual(example.count, 3)
-        let shown = example[1].trimmingCharacters(in: .whitespacesAndNewlines)
+        let from = try XCTUnwrap(code.range(of: "// ANCHOR: first_sign_in\n"))
+        let to = try XCTUnwrap(code.range(of: "// ANCHOR_END: first_sign_in\n"))
+        let shown = code[from.upperBound..<to.lowerBound].trimmingCharacters(in: .whitespacesAndNewlines)
         XCTAssertTrue(readme.contains("```swift\n\(shown)\n```"), "README.md shows another first sign-in")
     }
 }

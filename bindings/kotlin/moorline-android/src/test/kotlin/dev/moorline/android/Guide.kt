@@ -1,0 +1,194 @@
+package dev.moorline.android
+
+import android.app.Activity
+import android.app.Application
+import dev.moorline.HttpRequest
+import dev.moorline.HttpResponse
+import dev.moorline.LogLevel
+import dev.moorline.Moorline
+import dev.moorline.MoorlineAccounts
+import dev.moorline.MoorlineException
+import dev.moorline.MoorlineLog
+import dev.moorline.Platform
+import dev.moorline.Retry
+import dev.moorline.SessionState
+import dev.moorline.SignOutOutcome
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.SharingStarted
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.flow.stateIn
+import kotlin.time.Duration.Companion.minutes
+
+// The code of docs/guide: each page includes what is between two anchors.
+
+// ANCHOR: application
+class NotesApplication : Application() {
+    lateinit var moorline: MoorlineAndroid
+
+    override fun onCreate() {
+        super.onCreate()
+        moorline = Moorline(this) {
+            issuer = "https://id.example.com"; clientId = "notes-android"
+            scopes("openid", "profile", "offline_access", "notes.read")
+        }
+    }
+}
+// ANCHOR_END: application
+
+// ANCHOR: sign_in
+suspend fun signIn(moorline: MoorlineAndroid, activity: Activity): String? = try {
+    moorline.signIn(activity)
+    null
+} catch (_: MoorlineException.Cancelled) {
+    null // the user came back without an answer; a late one arrives in `arrivals`
+} catch (error: MoorlineException) {
+    textOf(error)
+}
+// ANCHOR_END: sign_in
+
+// ANCHOR: arrivals
+suspend fun watch(moorline: MoorlineAndroid, show: (String) -> Unit) = moorline.arrivals.collect { arrival ->
+    when (arrival) {
+        is Arrival.SignedIn -> show("Welcome, ${arrival.user.name}")
+        is Arrival.Failed -> show(textOf(arrival.error))
+    }
+}
+// ANCHOR_END: arrivals
+
+// ANCHOR: errors
+fun textOf(error: MoorlineException): String = when (error) {
+    is MoorlineException.Offline -> "You are offline. Try again when there is a connection."
+    is MoorlineException.RateLimited -> "Too many requests. Try again in ${error.retryAfter.inWholeSeconds} seconds."
+    is MoorlineException.Untrusted, is MoorlineException.PinMismatch ->
+        "This network changes the connection. Try another one, or sign in to the Wi-Fi first."
+    is MoorlineException.NeedsReauth, is MoorlineException.SignedOut, is MoorlineException.StorageLost ->
+        "Please sign in again."
+    is MoorlineException.StepUpRequired -> "Please confirm that it is you."
+    is MoorlineException.ClockSkew -> "The clock of this device is wrong. Set it, and try again."
+    is MoorlineException.StorageUnavailable -> when (error.retry) {
+        Retry.WhenUnlocked -> "Unlock the device, and try again."
+        else -> "The device has no room for this, or no lock screen."
+    }
+    is MoorlineException.Cancelled -> "Nothing was changed."
+    is MoorlineException.Refused -> "Signing in did not work (${error.refusalCode})."
+    is MoorlineException.Misconfigured -> "This version of the app has a mistake. Please update it."
+}
+// ANCHOR_END: errors
+
+// ANCHOR: call
+suspend fun notes(moorline: Moorline): String =
+    moorline.send(HttpRequest.get("https://id.example.com/v1/notes")).text()
+
+suspend fun add(moorline: Moorline, json: String): HttpResponse = try {
+    moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", json))
+} catch (error: MoorlineException) {
+    // The note may be there already: look before it is sent a second time.
+    if (error.maybeSent) println("look first")
+    throw error
+}
+// ANCHOR_END: call
+
+// ANCHOR: offline
+class Drafts(private val moorline: Moorline) {
+    private val waiting = ArrayDeque<String>()
+    val unsent = MutableStateFlow(0)
+
+    suspend fun save(json: String) {
+        waiting += json
+        send()
+    }
+
+    /** Call it again when the network is back: the session needs nothing. */
+    suspend fun send() {
+        while (waiting.isNotEmpty()) {
+            try {
+                moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", waiting.first()))
+                waiting.removeFirst()
+            } catch (_: MoorlineException.Offline) {
+                break
+            } finally {
+                unsent.value = waiting.size
+            }
+        }
+    }
+}
+// ANCHOR_END: offline
+
+// ANCHOR: lock
+fun lockedNotes(app: Application): MoorlineAndroid = Moorline(app) {
+    issuer = "https://id.example.com"; clientId = "notes-android"
+    android { unlock = Unlock.Biometric(validFor = 5.minutes) }
+}
+
+suspend fun unlock(moorline: MoorlineAndroid, activity: Activity): String? =
+    when (val outcome = moorline.unlock(activity, "See your notes")) {
+        is UnlockOutcome.Unlocked, UnlockOutcome.Cancelled -> null
+        UnlockOutcome.KeyLost -> "Please sign in again: the fingerprints of this device have changed."
+        UnlockOutcome.NotEnrolled -> "Set up a fingerprint in the settings."
+        is UnlockOutcome.LockedOut, UnlockOutcome.DeviceLocked -> "Unlock the device with its PIN first."
+        is UnlockOutcome.Failed -> "Try again (${outcome.reason})."
+    }
+// ANCHOR_END: lock
+
+// ANCHOR: step_up
+suspend fun delete(moorline: MoorlineAndroid, activity: Activity, note: String): HttpResponse =
+    moorline.withStepUp(activity) {
+        moorline.send(HttpRequest("DELETE", "https://id.example.com/v1/notes/$note") {})
+    }
+// ANCHOR_END: step_up
+
+// ANCHOR: accounts
+class People(app: Application, platform: Platform) : AutoCloseable {
+    private val context = app
+    private val accounts = MoorlineAccounts(platform) {
+        issuer = "https://id.example.com"; clientId = "notes-android"; redirectUri = "com.example.notes:/signed-in"
+    }
+
+    val all = accounts.all
+
+    fun open(account: String): MoorlineAndroid =
+        accounts.open(account).withBrowser(context, "com.example.notes:/signed-in")
+
+    override fun close() = accounts.close()
+}
+// ANCHOR_END: accounts
+
+// ANCHOR: pins
+fun pinned(app: Application): MoorlineAndroid = Moorline(app) {
+    issuer = "https://id.example.com"; clientId = "notes-android"
+    pins("id.example.com") {
+        primary("sha256/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+        backup("sha256/BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBA=")
+        expires("2027-06-01")
+    }
+}
+// ANCHOR_END: pins
+
+// ANCHOR: logging
+fun logged(app: Application): MoorlineAndroid = Moorline(app) {
+    issuer = "https://id.example.com"; clientId = "notes-android"
+    android { logger = MoorlineLog.logcat(LogLevel.INFO) }
+}
+
+suspend fun report(moorline: Moorline): String = moorline.diagnostics()
+// ANCHOR_END: logging
+
+// ANCHOR: sign_out
+suspend fun signOut(moorline: MoorlineAndroid, activity: Activity): SignOutOutcome =
+    moorline.signOut(activity) { endSession = true }
+// ANCHOR_END: sign_out
+
+// ANCHOR: view_model
+class NotesModel(moorline: Moorline, scope: kotlinx.coroutines.CoroutineScope) {
+    val title: StateFlow<String> = moorline.state.map { state ->
+        when (state) {
+            is SessionState.SignedIn -> "Notes of ${state.user.name}"
+            SessionState.SigningIn -> "Signing in …"
+            SessionState.Locked -> "Locked"
+            is SessionState.NeedsReauth -> "Please sign in again"
+            is SessionState.SignedOut -> "Welcome"
+        }
+    }.stateIn(scope, SharingStarted.Eagerly, "")
+}
+// ANCHOR_END: view_model

@@ -1,0 +1,132 @@
+//! The guide for app developers: mdBook makes a site of it, its code is code that the tests compile, and no link leads
+//! nowhere.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::inputs::files;
+use crate::install;
+use crate::report::Step;
+use crate::workspace::Workspace;
+
+const BUILDING: Duration = Duration::from_secs(5 * 60);
+
+/// Languages whose code a test compiles.
+const COMPILED: [&str; 3] = ["kotlin", "swift", "rust"];
+
+/// Builds the site, and checks it.
+pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
+    let sources = workspace.root().join("docs/guide");
+    let written = code_of_its_own(&sources)?;
+    ensure!(
+        written.is_empty(),
+        "code of a page that no test compiles (include it from a test, by an anchor):\n{}",
+        written.join("\n"),
+    );
+    let mdbook = install::mdbook(workspace, &mut step.log)?;
+    let site = workspace.target().join("guide");
+    let mut build = workspace.command(mdbook);
+    build.arg("build").arg(&sources).arg("--dest-dir").arg(&site);
+    let finished = step.log.run(build, BUILDING)?;
+    let said: Vec<_> =
+        finished.output.lines().filter(|line| line.contains("ERROR") || line.contains("WARN")).collect();
+    ensure!(said.is_empty(), "mdBook has something to say:\n{}", said.join("\n"));
+    finished.require()?;
+    let broken = broken_links(&site)?;
+    ensure!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+    step.note(&format!("the site is in {}", site.display()));
+    Ok(())
+}
+
+/// Each block of code that is written out in a page, by page and line.
+fn code_of_its_own(sources: &Path) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for page in files(&sources.join("src"))? {
+        let text = std::fs::read_to_string(&page)?;
+        let mut lines = text.lines().enumerate();
+        while let Some((number, line)) = lines.next() {
+            let Some(language) = line.strip_prefix("```").filter(|language| COMPILED.contains(language))
+            else {
+                continue;
+            };
+            for (_, code) in lines.by_ref().take_while(|(_, code)| !code.starts_with("```")) {
+                if !code.starts_with("{{#include ") {
+                    let name = page.file_name().unwrap_or_default().to_string_lossy();
+                    found.push(format!("{name}, line {}: {language}", number + 1));
+                    break;
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Links within the site whose file or whose anchor is not there.
+fn broken_links(site: &Path) -> Result<Vec<String>> {
+    let pages = files(site)?;
+    let pages = pages.iter().filter(|file| file.extension().is_some_and(|ending| ending == "html"));
+    let mut broken = BTreeSet::new();
+    for page in pages {
+        // All chapters in one file, for a printer.
+        if page.ends_with("print.html") {
+            continue;
+        }
+        let text = std::fs::read_to_string(page).with_context(|| format!("can't read {}", page.display()))?;
+        for link in text.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            if !leads_there(site, page, link)? {
+                let name = page.strip_prefix(site).unwrap_or(page).display();
+                broken.insert(format!("{name}: {link}"));
+            }
+        }
+    }
+    Ok(broken.into_iter().collect())
+}
+
+fn leads_there(site: &Path, page: &Path, link: &str) -> Result<bool> {
+    if link.contains("://") || link.starts_with("mailto:") {
+        return Ok(true);
+    }
+    let (path, anchor) = link.split_once('#').unwrap_or((link, ""));
+    let file: PathBuf = match path {
+        "" => page.to_owned(),
+        path => page.parent().unwrap_or(site).join(path),
+    };
+    if !file.is_file() {
+        return Ok(false);
+    }
+    Ok(anchor.is_empty() || std::fs::read_to_string(&file)?.contains(&format!("id=\"{anchor}\"")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Scratch;
+
+    #[test]
+    fn a_link_needs_its_file_and_its_anchor() {
+        let scratch = Scratch::new("guide").unwrap();
+        let page = |name: &str, text: &str| std::fs::write(scratch.path().join(name), text).unwrap();
+        page("b.html", "<h1 id=\"there\">");
+        page("a.html", r##"<a href="b.html#there"> <a href="https://x.example/y"> <a href="b.html">"##);
+        assert_eq!(broken_links(scratch.path()).unwrap(), Vec::<String>::new());
+        page("a.html", r##"<a href="b.html#gone"> <a href="c.html"> <a href="#nothing">"##);
+        assert_eq!(
+            broken_links(scratch.path()).unwrap(),
+            ["a.html: #nothing", "a.html: b.html#gone", "a.html: c.html"]
+        );
+    }
+
+    #[test]
+    fn code_comes_from_a_test() {
+        let scratch = Scratch::new("guide-code").unwrap();
+        let pages = scratch.folder("src").unwrap();
+        std::fs::write(pages.join("a.md"), "```kotlin\n{{#include x.kt:y}}\n```\n```text\nls\n```\n")
+            .unwrap();
+        assert_eq!(code_of_its_own(scratch.path()).unwrap(), Vec::<String>::new());
+        std::fs::write(pages.join("a.md"), "# A\n```swift\nlet a = 1\n```\n").unwrap();
+        assert_eq!(code_of_its_own(scratch.path()).unwrap(), ["a.md, line 2: swift"]);
+    }
+}
