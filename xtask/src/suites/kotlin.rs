@@ -1,5 +1,6 @@
 //! The Kotlin part: generated code, the library's modules and their tests, on the JVM, against a real server.
 
+mod documentation;
 mod style;
 pub(super) mod tools;
 pub(super) mod versions;
@@ -25,7 +26,7 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     report.step("kotlin style", "ktlint and detekt over the Kotlin sources", |step| {
         style::check(workspace, step)
     });
-    report.step("kotlin tests", "the Kotlin library on the JVM, against a real server", |step| {
+    report.step("kotlin tests", "the Kotlin library on the JVM, against a real server, and Dokka", |step| {
         run(workspace, step)
     });
 }
@@ -36,12 +37,15 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut maven = maven(workspace, &mut step.log, native)?;
     let server = DevServer::start(workspace)?;
     step.note(&format!("a server of its own: {}", server.issuer()));
-    maven.arg("test");
+    // Dokka has no phase of its own, so that the tests of one module can run without it.
+    maven.args(["test", "org.jetbrains.dokka:dokka-maven-plugin:dokka"]);
     maven.env("MOORLINE_DEV_JSON", server.description());
     let finished = step.log.run(maven, TESTING)?;
     step.counts = counts::of_surefire(&finished.output);
     finished.require()?;
     ensure!(step.counts.ran() > 0, "no test ran");
+    let documented = documentation::check(&finished.output)?;
+    step.note(&format!("Dokka has documented {documented} modules"));
     Ok(())
 }
 

@@ -7,6 +7,7 @@ import java.net.Proxy
 import java.net.ServerSocket
 import java.net.Socket
 import java.util.concurrent.CopyOnWriteArrayList
+import java.util.concurrent.CountDownLatch
 import kotlin.concurrent.thread
 
 /** A proxy on loopback that knows CONNECT (RFC 9110 §9.3.6) alone. */
@@ -19,6 +20,19 @@ internal class ConnectProxy : AutoCloseable {
 
     /** The servers that it was asked for, as `HOST:PORT`. */
     val targets: MutableList<String> = CopyOnWriteArrayList()
+
+    /** What requests, and what answers, are lost to; null if they are passed on. */
+    @Volatile
+    private var requestsLost: CountDownLatch? = null
+
+    @Volatile
+    private var answersLost: CountDownLatch? = null
+
+    /** From now on, nothing reaches a server. What is returned counts down when something was lost. */
+    fun loseRequests(): CountDownLatch = CountDownLatch(1).also { requestsLost = it }
+
+    /** From now on, nothing comes back from a server. What is returned counts down when something was lost. */
+    fun loseAnswers(): CountDownLatch = CountDownLatch(1).also { answersLost = it }
 
     init {
         thread(isDaemon = true) {
@@ -34,14 +48,20 @@ internal class ConnectProxy : AutoCloseable {
         targets += target
         Socket("127.0.0.1", target.substringAfterLast(':').toInt()).use { server ->
             client.getOutputStream().write("HTTP/1.1 200 Connected\r\n\r\n".encodeToByteArray())
-            val answers = thread(isDaemon = true) { runCatching { carry(server, client) } }
-            carry(client, server)
+            val answers = thread(isDaemon = true) { runCatching { carry(server, client) { answersLost } } }
+            carry(client, server) { requestsLost }
             answers.join()
         }
     }
 
-    private fun carry(from: Socket, to: Socket) {
-        from.getInputStream().copyTo(to.getOutputStream())
+    private fun carry(from: Socket, to: Socket, lostTo: () -> CountDownLatch?) {
+        val buffer = ByteArray(8192)
+        while (true) {
+            val length = from.getInputStream().read(buffer)
+            if (length < 0) break
+            val lost = lostTo()
+            if (lost == null) to.getOutputStream().write(buffer, 0, length) else lost.countDown()
+        }
         to.shutdownOutput()
     }
 

@@ -218,7 +218,8 @@ public interface Moorline : AutoCloseable {
      * Checks the [pins][MoorlineBuilder.pins] of [host], for an HTTP client of the app's own: call it for each new
      * connection, before anything is sent, with the [chain] of the server in DER, its own certificate first. Pins come
      * on top of trust: the client has verified the chain and the host's name already. A host without pins, or whose
-     * pins have expired, passes with any chain. ([send] does this itself, and so does the module for OkHttp.)
+     * pins have expired, passes with any chain. ([send] does this itself, and so do the modules for OkHttp and for
+     * Ktor with OkHttp.)
      *
      * @throws MoorlineException.PinMismatch if the chain does not run through a pinned key.
      */

@@ -56,27 +56,53 @@ public class AndroidKeyStore @JvmOverloads constructor(
         if (!keystore.isUserUnlocked()) throw KeyStoreException.Locked()
     }
 
-    override fun load(keyId: String): ByteArray? = reporting {
-        held(keyId)?.let { return@reporting it }
-        val wrapped = files.read(keyId) ?: return@reporting null
-        when (wrapped.kind) {
-            Kind.DEVICE -> device.unwrap(keyId, wrapped.bytes).also { if (kind != Kind.DEVICE) keep(keyId, it) }
-            Kind.BIOMETRIC -> {
-                // A key that is lost is reported here already, and no prompt is shown for it.
-                biometric.cipher(keyId)
-                synchronized(this) { asked = keyId }
-                throw Trouble.Locked()
+    override fun load(keyId: String): ByteArray? = reporting { held(keyId) ?: stored(keyId) }
+
+    private fun stored(keyId: String): ByteArray? {
+        var wrapped = files.read(keyId) ?: return null
+        repeat(MOST_MOVES) {
+            try {
+                return unwrapped(keyId, wrapped)
+            } catch (locked: Trouble.Locked) {
+                throw locked
+            } catch (error: Exception) {
+                // Another process may have moved the key, and deleted what had wrapped it. Then it is not lost.
+                val now = files.read(keyId) ?: return null
+                if (now.isSameAs(wrapped)) throw error
+                wrapped = now
             }
+        }
+        return unwrapped(keyId, wrapped)
+    }
+
+    private fun unwrapped(keyId: String, wrapped: Wrapped): ByteArray = when (wrapped.kind) {
+        Kind.DEVICE -> device.unwrap(keyId, wrapped.bytes).also { if (kind != Kind.DEVICE) move(keyId, it, wrapped) }
+        Kind.BIOMETRIC -> {
+            // A key that is lost is reported here already, and no prompt is shown for it.
+            biometric.cipher(keyId)
+            synchronized(this) { asked = keyId }
+            throw Trouble.Locked()
         }
     }
 
-    override fun store(keyId: String, key: ByteArray): Unit = reporting { keep(keyId, key) }
+    override fun store(keyId: String, key: ByteArray): Unit = reporting {
+        files.alone { keep(keyId, key) }
+        hold(keyId, key)
+    }
 
     override fun delete(keyId: String): Unit = reporting {
         synchronized(this) { if (held?.keyId == keyId) forget() }
-        files.delete(keyId)
-        device.delete(keyId)
-        biometric.delete(keyId)
+        files.alone {
+            files.delete(keyId)
+            device.delete(keyId)
+            biometric.delete(keyId)
+        }
+    }
+
+    /** Wraps a key as [kind] says, unless another process has moved it since it was read as [from]. */
+    private fun move(keyId: String, key: ByteArray, from: Wrapped) {
+        files.alone { if (files.read(keyId)?.isSameAs(from) == true) keep(keyId, key) }
+        hold(keyId, key)
     }
 
     /** Wraps and stores a key as [kind] says. An earlier wrapping goes once this one is durable. */
@@ -84,7 +110,6 @@ public class AndroidKeyStore @JvmOverloads constructor(
         val wrapping = if (kind == Kind.BIOMETRIC) biometric else device
         files.write(keyId, Wrapped(kind, wrapping.wrap(keyId, key)))
         (if (kind == Kind.BIOMETRIC) device else biometric).delete(keyId)
-        hold(keyId, key)
     }
 
     /** The name of the key that needs a prompt, or null if none does. */
@@ -97,7 +122,7 @@ public class AndroidKeyStore @JvmOverloads constructor(
     internal fun unlock(keyId: String, cipher: Cipher): Unit = keystore.sorting {
         val wrapped = files.read(keyId) ?: throw Trouble.Lost("the wrapped key is gone")
         val key = cipher.doFinal(wrapped.bytes)
-        if (kind == Kind.BIOMETRIC) hold(keyId, key) else keep(keyId, key)
+        if (kind == Kind.BIOMETRIC) hold(keyId, key) else move(keyId, key, wrapped)
         synchronized(this) { asked = null }
     }
 
@@ -142,4 +167,9 @@ public class AndroidKeyStore @JvmOverloads constructor(
                 else -> throw KeyStoreException.Failed(trouble.message.orEmpty(), cause)
             }
         }
+
+    private companion object {
+        /** How often a key may move while it is read. */
+        const val MOST_MOVES = 3
+    }
 }

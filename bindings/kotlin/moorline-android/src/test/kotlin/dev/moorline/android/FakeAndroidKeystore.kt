@@ -3,9 +3,9 @@ package dev.moorline.android
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyPermanentlyInvalidatedException
 import android.security.keystore.StrongBoxUnavailableException
+import java.io.File
 import java.io.InputStream
 import java.io.OutputStream
-import java.math.BigInteger
 import java.security.AlgorithmParameters
 import java.security.InvalidAlgorithmParameterException
 import java.security.InvalidKeyException
@@ -14,7 +14,6 @@ import java.security.KeyPair
 import java.security.KeyPairGenerator
 import java.security.KeyPairGeneratorSpi
 import java.security.KeyStoreSpi
-import java.security.Principal
 import java.security.PrivateKey
 import java.security.Provider
 import java.security.PublicKey
@@ -24,11 +23,11 @@ import java.security.Signature
 import java.security.SignatureSpi
 import java.security.UnrecoverableKeyException
 import java.security.cert.Certificate
-import java.security.cert.X509Certificate
 import java.security.spec.AlgorithmParameterSpec
 import java.util.Collections
 import java.util.Date
 import java.util.Enumeration
+import java.util.UUID
 import java.util.concurrent.ConcurrentHashMap
 import javax.crypto.Cipher
 import javax.crypto.CipherSpi
@@ -42,17 +41,36 @@ import javax.crypto.SecretKey
  * signatures use them. A test breaks it, invalidates keys and plays the user.
  */
 internal object FakeAndroidKeystore {
-    class Entry(val spec: KeyGenParameterSpec, val key: Key, val public: PublicKey?) {
+    class Entry(
+        val spec: KeyGenParameterSpec,
+        val key: Key,
+        val public: PublicKey?,
+        val id: String = UUID.randomUUID().toString(),
+    ) {
         @Volatile
         var invalidated = false
 
         /** How many uses the prompt has allowed. */
-        @Volatile
-        var authorized = 0
+        var authorized: Int
+            get() = allowed[id] ?: 0
+            set(uses) {
+                allowed[id] = uses
+            }
     }
 
-    /** By alias. */
+    /** By alias, of this process alone. */
     val entries = ConcurrentHashMap<String, Entry>()
+
+    /** What has the keys in the place of [entries], where several processes are to see them. */
+    @Volatile
+    private var shared: SharedKeystore? = null
+
+    /** By the key's own name: how many uses the prompt has allowed in this process. */
+    private val allowed = ConcurrentHashMap<String, Int>()
+
+    /** What another process does just before the next key is looked up. */
+    @Volatile
+    var meanwhile: (() -> Unit)? = null
 
     /** What every call throws. */
     @Volatile
@@ -68,9 +86,11 @@ internal object FakeAndroidKeystore {
     @Volatile
     var biometricsEnrolled = true
 
-    /** As the device comes from the factory. */
-    fun install() {
+    /** As the device comes from the factory; with a folder, as the processes before this one have left it. */
+    fun install(folder: File? = null) {
         entries.clear()
+        meanwhile = null
+        shared = folder?.let(::SharedKeystore)
         failure = null
         forgetful = false
         hasStrongBox = true
@@ -80,14 +100,27 @@ internal object FakeAndroidKeystore {
     }
 
     /** A new fingerprint: keys that need biometrics are gone for good. */
-    fun enrollAnotherFingerprint() =
-        entries.values.filter { it.spec.isUserAuthenticationRequired }.forEach { it.invalidated = true }
+    fun enrollAnotherFingerprint() {
+        for (entry in aliases().mapNotNull(::find).filter { it.spec.isUserAuthenticationRequired }) {
+            entry.invalidated = true
+            shared?.put(entry.spec.keystoreAlias, entry)
+        }
+    }
 
     /** The user has touched the sensor: each key that needs it can be used once. */
-    fun authenticate() = entries.values.filter { it.spec.isUserAuthenticationRequired }.forEach { it.authorized = 1 }
+    fun authenticate() =
+        aliases().mapNotNull(::find).filter { it.spec.isUserAuthenticationRequired }.forEach { it.authorized = 1 }
 
     fun check() {
         failure?.let { throw it }
+    }
+
+    fun aliases(): Set<String> = shared?.aliases() ?: entries.keys
+
+    fun find(alias: String): Entry? = shared.let { if (it == null) entries[alias] else it.find(alias) }
+
+    fun remove(alias: String) {
+        shared.let { if (it == null) entries.remove(alias) else it.remove(alias) }
     }
 
     fun generated(spec: KeyGenParameterSpec, key: Key, public: PublicKey?): Entry {
@@ -96,14 +129,19 @@ internal object FakeAndroidKeystore {
         if (spec.isUserAuthenticationRequired && !biometricsEnrolled) {
             throw InvalidAlgorithmParameterException(IllegalStateException("At least one biometric must be enrolled"))
         }
-        return Entry(spec, key, public).also { entries[spec.keystoreAlias] = it }
+        val entry = Entry(spec, key, public)
+        shared.let { if (it == null) entries[spec.keystoreAlias] = entry else it.put(spec.keystoreAlias, entry) }
+        return entry
     }
 
     /** The key itself, for a use of it. */
     fun Key.opened(): Entry {
         val entry = (this as? Hidden)?.entry ?: throw InvalidKeyException("not a key of this provider")
         check()
-        if (entry.invalidated) throw KeyPermanentlyInvalidatedException()
+        val now = shared.let { if (it == null) entry else it.find(entry.spec.keystoreAlias) }
+        // Another process has deleted or replaced it.
+        if (now?.id != entry.id) throw InvalidKeyException("Key not found")
+        if (now.invalidated) throw KeyPermanentlyInvalidatedException()
         return entry
     }
 
@@ -169,10 +207,14 @@ private class FakeProvider : Provider("AndroidKeyStore", 1.0, "for tests") {
 internal class FakeKeyStoreSpi : KeyStoreSpi() {
     private fun entry(alias: String): FakeAndroidKeystore.Entry? {
         FakeAndroidKeystore.check()
-        return if (FakeAndroidKeystore.forgetful) null else FakeAndroidKeystore.entries[alias]
+        return if (FakeAndroidKeystore.forgetful) null else FakeAndroidKeystore.find(alias)
     }
 
     override fun engineGetKey(alias: String, password: CharArray?): Key? {
+        FakeAndroidKeystore.meanwhile?.let { other ->
+            FakeAndroidKeystore.meanwhile = null
+            other()
+        }
         val entry = entry(alias) ?: return null
         // As Android's does: the cause says what happened.
         if (entry.invalidated) {
@@ -191,12 +233,12 @@ internal class FakeKeyStoreSpi : KeyStoreSpi() {
 
     override fun engineDeleteEntry(alias: String) {
         FakeAndroidKeystore.check()
-        FakeAndroidKeystore.entries.remove(alias)
+        FakeAndroidKeystore.remove(alias)
     }
 
-    override fun engineAliases(): Enumeration<String> = Collections.enumeration(FakeAndroidKeystore.entries.keys)
+    override fun engineAliases(): Enumeration<String> = Collections.enumeration(FakeAndroidKeystore.aliases())
 
-    override fun engineSize(): Int = FakeAndroidKeystore.entries.size
+    override fun engineSize(): Int = FakeAndroidKeystore.aliases().size
 
     override fun engineIsKeyEntry(alias: String): Boolean = engineContainsAlias(alias)
 
@@ -219,7 +261,7 @@ internal class FakeKeyStoreSpi : KeyStoreSpi() {
     override fun engineStore(stream: OutputStream?, password: CharArray?) = throw unsupported()
 }
 
-private fun unsupported() = UnsupportedOperationException("no test needs it")
+internal fun unsupported() = UnsupportedOperationException("no test needs it")
 
 internal class FakeAesGenerator : KeyGeneratorSpi() {
     private lateinit var spec: KeyGenParameterSpec
@@ -340,61 +382,4 @@ internal class FakeEcdsa : SignatureSpi() {
 
     @Deprecated("it is abstract")
     override fun engineGetParameter(name: String): Any = throw unsupported()
-}
-
-/** The certificate of a key, of which only the key is of use. */
-private class BareCertificate(private val key: PublicKey) : X509Certificate() {
-    override fun getPublicKey(): PublicKey = key
-
-    override fun getEncoded(): ByteArray = key.encoded
-
-    override fun toString(): String = "the certificate of a test's key"
-
-    override fun verify(key: PublicKey) = Unit
-
-    override fun verify(key: PublicKey, provider: String) = Unit
-
-    override fun checkValidity() = Unit
-
-    override fun checkValidity(date: Date) = Unit
-
-    override fun getVersion(): Int = 3
-
-    override fun getSerialNumber(): BigInteger = BigInteger.ONE
-
-    @Deprecated("it is abstract")
-    override fun getIssuerDN(): Principal = throw unsupported()
-
-    @Deprecated("it is abstract")
-    override fun getSubjectDN(): Principal = throw unsupported()
-
-    override fun getNotBefore(): Date = throw unsupported()
-
-    override fun getNotAfter(): Date = throw unsupported()
-
-    override fun getTBSCertificate(): ByteArray = throw unsupported()
-
-    override fun getSignature(): ByteArray = throw unsupported()
-
-    override fun getSigAlgName(): String = throw unsupported()
-
-    override fun getSigAlgOID(): String = throw unsupported()
-
-    override fun getSigAlgParams(): ByteArray? = null
-
-    override fun getBasicConstraints(): Int = -1
-
-    override fun getKeyUsage(): BooleanArray? = null
-
-    override fun getIssuerUniqueID(): BooleanArray? = null
-
-    override fun getSubjectUniqueID(): BooleanArray? = null
-
-    override fun getCriticalExtensionOIDs(): Set<String>? = null
-
-    override fun getNonCriticalExtensionOIDs(): Set<String>? = null
-
-    override fun getExtensionValue(oid: String): ByteArray? = null
-
-    override fun hasUnsupportedCriticalExtension(): Boolean = false
 }

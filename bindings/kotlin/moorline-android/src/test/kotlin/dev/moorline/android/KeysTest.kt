@@ -18,6 +18,7 @@ import org.robolectric.Shadows.shadowOf
 import java.io.File
 import java.security.ProviderException
 import kotlin.test.assertFailsWith
+import kotlin.time.Duration.Companion.minutes
 
 /** Which of the many ways in which the Android Keystore fails is a loss, and which is none. */
 @RunWith(RobolectricTestRunner::class)
@@ -65,6 +66,29 @@ class KeysTest {
         second.store("vault-2", key.reversedArray())
         assertArrayEquals(key, second.load("vault-1"))
         assertArrayEquals(key.reversedArray(), first.load("vault-2"))
+    }
+
+    @Test
+    fun `a key that another process moves to another wrapping meanwhile is not lost`() {
+        stored()
+        val biometric = Unlock.Biometric(5.minutes)
+        FakeAndroidKeystore.meanwhile = { AndroidKeyStore(app, biometric).load("vault-1") }
+        // What it has read is out of date; what is there now needs a prompt.
+        assertFailsWith<KeyStoreException.Locked> { load() }
+        assertFailsWith<KeyStoreException.Locked> { AndroidKeyStore(app, biometric).load("vault-1") }
+
+        val keys = AndroidKeyStore(app).apply { assertFailsWith<KeyStoreException.Locked> { load("vault-1") } }
+        val cipher = keys.cipher("vault-1")
+        FakeAndroidKeystore.authenticate()
+        keys.unlock("vault-1", cipher)
+        assertArrayEquals("it is with the device's own key again", key, load())
+    }
+
+    @Test
+    fun `a key that another process deletes meanwhile is not there`() {
+        stored()
+        FakeAndroidKeystore.meanwhile = { AndroidKeyStore(app).delete("vault-1") }
+        assertNull(load())
     }
 
     @Test

@@ -18,6 +18,7 @@ import io.ktor.util.AttributeKey
 /** One hop of a request, until its response is final. A redirect is another hop, of which Ktor keeps the attributes. */
 internal class AuthorizedSend(
     private val moorline: Moorline,
+    private val engine: CheckedEngine,
     private val request: HttpRequestBuilder,
     private val proceed: suspend () -> HttpClientCall,
 ) {
@@ -29,7 +30,8 @@ internal class AuthorizedSend(
         val mayReceive = moorline.mayReceiveTokens(url)
         val ofApp = HttpHeaders.Authorization in request.headers || Anonymous in request.attributes
         val beganHere = request.attributes.computeIfAbsent(BeganHere) { mayReceive && !ofApp }
-        if (!beganHere || !mayReceive) return proceed()
+        if (!beganHere || !mayReceive) return engine.send(proceed)
+        engine.check(request)
         while (true) {
             val user = user()
             val headers = moorline.requestHeaders(request.method.value, url)
@@ -40,15 +42,13 @@ internal class AuthorizedSend(
         }
     }
 
-    /** The headers are there for this sending only: a redirect copies those that it finds. */
+    /** Without a place in a cache, which does not know whose response it is. */
     private suspend fun sent(headers: RequestHeaders): HttpClientCall {
         val cacheControl = request.headers.getAll(HttpHeaders.CacheControl).orEmpty()
-        headers.fields.forEach { (name, value) -> request.headers[name] = value }
         request.headers.append(HttpHeaders.CacheControl, "no-store")
         try {
-            return proceed()
+            return engine.send(request, headers, proceed)
         } finally {
-            headers.fields.forEach { (name, _) -> request.headers.remove(name) }
             request.headers.remove(HttpHeaders.CacheControl)
             cacheControl.forEach { request.headers.append(HttpHeaders.CacheControl, it) }
         }

@@ -12,6 +12,13 @@ import io.ktor.util.AttributeKey
 public class MoorlinePluginConfig {
     /** The session whose token is sent. Required. */
     public var session: Moorline? = null
+
+    /**
+     * Whether the app checks [pins][dev.moorline.MoorlineBuilder.pins] itself, for each connection of the client's
+     * engine ([Moorline.checkPins]). With the OkHttp engine it need not: the plugin does. With another engine, a host
+     * that has pins gets no token unless this is set.
+     */
+    public var engineChecksPins: Boolean = false
 }
 
 /**
@@ -28,6 +35,11 @@ public class MoorlinePluginConfig {
  *   newer token can be had, the API's own 401 is returned.
  * - If the API asks more of the user, [MoorlineException.StepUpRequired] is thrown: start a sign-in with it, then send
  *   the request again.
+ * - A connection to a host for which the configuration has pins must match them, until they expire. With the OkHttp
+ *   engine the plugin checks that for each connection, also for requests without a token. Otherwise nothing is sent,
+ *   and [MoorlineException.PinMismatch] is thrown. Ktor's other engines show nobody their connections: with them, a
+ *   request that would carry a token to such a host throws an [IllegalStateException] that says what to do, unless the
+ *   app checks pins itself ([MoorlinePluginConfig.engineChecksPins]).
  * - `HttpCache` stores no response to a request with a token, because it does not know whose it is.
  *
  * A request with an `Authorization` header of its own is left alone, and so is one that is [anonymous].
@@ -37,7 +49,8 @@ public class MoorlinePluginConfig {
 public val MoorlinePlugin: ClientPlugin<MoorlinePluginConfig> =
     createClientPlugin("Moorline", ::MoorlinePluginConfig) {
         val moorline = requireNotNull(pluginConfig.session) { "MoorlinePlugin has no session; set `session`" }
-        on(Send) { request -> AuthorizedSend(moorline, request) { proceed(request) }.run() }
+        val engine = CheckedEngine(client.engine, moorline, pluginConfig.engineChecksPins)
+        on(Send) { request -> AuthorizedSend(moorline, engine, request) { proceed(request) }.run() }
     }
 
 /** Sends this request without a token, whatever its origin. */

@@ -20,10 +20,34 @@ import java.util.UUID
 internal class WrappedKeys(private val directory: File) {
     enum class Kind(val byte: Byte) { DEVICE(1), BIOMETRIC(2) }
 
-    class Wrapped(val kind: Kind, val bytes: ByteArray)
+    class Wrapped(val kind: Kind, val bytes: ByteArray) {
+        fun isSameAs(other: Wrapped): Boolean = kind == other.kind && bytes.contentEquals(other.bytes)
+    }
 
     /** What is stored is no wrapped key. */
     class Damaged : Exception("the wrapped key is damaged")
+
+    private val lock = File(directory.path + ".lock")
+
+    /**
+     * Runs [change] while no other thread and no other process of the app changes a key: two that generate the key of
+     * one alias would replace each other's, and what one of them has wrapped would be lost.
+     */
+    fun <T> alone(change: () -> T): T = synchronized(turn) {
+        FileChannel.open(lock.toPath(), StandardOpenOption.CREATE, StandardOpenOption.WRITE).use { file ->
+            val held = try {
+                file.lock()
+            } catch (_: IOException) {
+                // This file system has no locks.
+                null
+            }
+            try {
+                change()
+            } finally {
+                held?.release()
+            }
+        }
+    }
 
     /** Null if there is none. */
     fun read(keyId: String): Wrapped? {
@@ -81,6 +105,8 @@ internal class WrappedKeys(private val directory: File) {
         MessageDigest.getInstance("SHA-256").apply { update(bytes, 0, length) }.digest()
 
     private companion object {
+        /** A process has one lock of a file, whichever thread it is for. */
+        val turn = Any()
         const val VERSION: Byte = 1
         const val HEADER = 2
         const val DIGEST = 32
