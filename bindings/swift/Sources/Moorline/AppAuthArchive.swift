@@ -95,8 +95,8 @@ extension AppAuthArchive {
         required init?(coder: NSCoder) {
             refreshToken = coder.text("refreshToken")
             scope = coder.text("scope")
-            tokenResponse = coder.decodeObject(of: Response.self, forKey: "lastTokenResponse")
-            authorizationResponse = coder.decodeObject(of: Response.self, forKey: "lastAuthorizationResponse")
+            tokenResponse = coder.object(Response.self, "lastTokenResponse")
+            authorizationResponse = coder.object(Response.self, "lastAuthorizationResponse")
             super.init(coder: coder)
         }
     }
@@ -110,7 +110,7 @@ extension AppAuthArchive {
 
         required init?(coder: NSCoder) {
             refreshToken = coder.text("refresh_token")
-            request = coder.decodeObject(of: Request.self, forKey: "request")
+            request = coder.object(Request.self, "request")
             super.init(coder: coder)
         }
     }
@@ -125,7 +125,7 @@ extension AppAuthArchive {
         required init?(coder: NSCoder) {
             clientID = coder.text("client_id")
             scope = coder.text("scope")
-            configuration = coder.decodeObject(of: ServiceConfiguration.self, forKey: "configuration")
+            configuration = coder.object(ServiceConfiguration.self, "configuration")
             super.init(coder: coder)
         }
     }
@@ -137,7 +137,7 @@ extension AppAuthArchive {
         private(set) var tokenEndpoint: String?
 
         required init?(coder: NSCoder) {
-            let discovery = coder.decodeObject(of: Discovery.self, forKey: "discoveryDocument")
+            let discovery = coder.object(Discovery.self, "discoveryDocument")
             issuer = discovery?.issuer ?? coder.url("issuer")
             tokenEndpoint = coder.url("tokenEndpoint")
             super.init(coder: coder)
@@ -151,19 +151,25 @@ extension AppAuthArchive {
 
         required init?(coder: NSCoder) {
             let plain: [AnyClass] = [NSDictionary.self, NSArray.self, NSString.self, NSNumber.self, NSNull.self]
-            let members = coder.decodeObject(of: plain, forKey: "discoveryDictionary") as? [String: Any]
-            issuer = members?["issuer"] as? String
+            let key = "discoveryDictionary"
+            let members = coder.containsValue(forKey: key) ? coder.decodeObject(of: plain, forKey: key) : nil
+            issuer = (members as? [String: Any])?["issuer"] as? String
             super.init(coder: coder)
         }
     }
 }
 
 extension NSCoder {
+    /// `nil` if there is none: that is no error of the archive.
+    fileprivate func object<Kind: NSObject & NSCoding>(_ kind: Kind.Type, _ key: String) -> Kind? {
+        containsValue(forKey: key) ? decodeObject(of: kind, forKey: key) : nil
+    }
+
     fileprivate func text(_ key: String) -> String? {
-        decodeObject(of: NSString.self, forKey: key).map { String(describing: $0) }
+        object(NSString.self, key).map { String(describing: $0) }
     }
 
     fileprivate func url(_ key: String) -> String? {
-        decodeObject(of: NSURL.self, forKey: key)?.absoluteString
+        object(NSURL.self, key)?.absoluteString
     }
 }
