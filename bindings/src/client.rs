@@ -8,10 +8,10 @@ use std::{
 use moorline::{Clock as _, Configuration, Error, Moorline, SystemClock};
 
 use crate::{
-    AccessToken, AccessTokenOptions, AuthorizationRequest, Cancellation, ClientConfiguration, ClientError,
-    ClientPlatform, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse, RequestHeaders,
-    SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch, StepUp, User,
-    Vocabulary, cancellation::cancelled,
+    AccessToken, AccessTokenOptions, AdoptOptions, AuthorizationRequest, Cancellation, ClientConfiguration,
+    ClientError, ClientPlatform, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse,
+    RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch,
+    StepUp, User, Vocabulary, cancellation::cancelled,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -145,6 +145,49 @@ impl Client {
             .run(cancellation, async |moorline: Moorline| moorline.pending_device_sign_in().await)
             .await?;
         Ok(pending.map(Into::into))
+    }
+
+    /// Adopts the session of another library, by its refresh token.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::adopt`], and as for [`opened`](Self::opened). The adoption goes on when the caller stops
+    /// waiting.
+    pub async fn adopt(
+        &self,
+        refresh_token: String,
+        options: AdoptOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<User, ClientError> {
+        self.run(cancellation, async |moorline| moorline.adopt(&refresh_token, options.into()).await).await
+    }
+
+    /// Goes on with an adoption that has begun, and returns its user, also if it is done; `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::resume_adoption`], and as for [`opened`](Self::opened).
+    pub async fn resume_adoption(
+        &self,
+        options: AdoptOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<Option<User>, ClientError> {
+        let user: Option<moorline::User> = self
+            .run(cancellation, async |moorline: Moorline| moorline.resume_adoption(options.into()).await)
+            .await?;
+        Ok(user.map(Into::into))
+    }
+
+    /// The same with the serialised `AuthState` of AppAuth for Android.
+    ///
+    /// # Errors
+    /// Those of [`Moorline::adopt_app_auth`], and as for [`opened`](Self::opened).
+    pub async fn adopt_app_auth(
+        &self,
+        auth_state: String,
+        options: AdoptOptions,
+        cancellation: Option<Arc<Cancellation>>,
+    ) -> Result<User, ClientError> {
+        self.run(cancellation, async |moorline| moorline.adopt_app_auth(&auth_state, options.into()).await)
+            .await
     }
 
     /// Deletes a sign-in that was started.

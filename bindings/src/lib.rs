@@ -16,6 +16,7 @@
 //! - No panic and no foreign exception crosses as anything but an error.
 
 mod accounts;
+mod adopt;
 mod cancellation;
 mod client;
 mod configuration;
@@ -35,6 +36,7 @@ mod step_up;
 mod trust;
 
 pub use accounts::{AccountInfo, AccountWatch, Accounts};
+pub use adopt::AdoptOptions;
 pub use cancellation::Cancellation;
 pub use client::Client;
 pub use configuration::{ClientConfiguration, HostPins, Parameter};

@@ -79,7 +79,7 @@ fn what_is_almost_json_is_read_and_what_is_cut_is_refused_without_a_panic() {
         |text: &str| format!("{text}<!-- served by x -->\0"),
     ] {
         assert_eq!(Jwks::parse(change(&keys).as_bytes()), Jwks::parse(keys.as_bytes()));
-        assert_eq!(parse_userinfo(change(&person).as_bytes(), "ada").unwrap()["sub"], "ada");
+        assert_eq!(parse_userinfo(change(&person).as_bytes(), Some("ada")).unwrap()["sub"], "ada");
     }
     for change in [
         |text: &str| text[..text.len() - 1].to_owned(),
@@ -87,10 +87,10 @@ fn what_is_almost_json_is_read_and_what_is_cut_is_refused_without_a_panic() {
         |text: &str| text.replace('"', "'"),
     ] {
         assert_eq!(Jwks::parse(change(&keys).as_bytes()), None);
-        assert_eq!(parse_userinfo(change(&person).as_bytes(), "ada"), Err(UserInfoError::NotJson));
+        assert_eq!(parse_userinfo(change(&person).as_bytes(), Some("ada")), Err(UserInfoError::NotJson));
     }
     let twice = format!("{person}{person}");
-    assert_eq!(parse_userinfo(twice.as_bytes(), "ada"), Err(UserInfoError::NotJson), "which one?");
+    assert_eq!(parse_userinfo(twice.as_bytes(), Some("ada")), Err(UserInfoError::NotJson), "which one?");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_byte_order_mark_and_an_odd_charset_cost_nothing() {
         |text: &str| [&text.as_bytes()[..text.len() - 1], b",\"x\":\"\xff\"}"].concat(),
     ] {
         assert_eq!(Jwks::parse(&change(&keys)), Jwks::parse(keys.as_bytes()));
-        assert_eq!(parse_userinfo(&change(&user), "ada").unwrap()["sub"], "ada");
+        assert_eq!(parse_userinfo(&change(&user), Some("ada")).unwrap()["sub"], "ada");
     }
 }
 
@@ -110,7 +110,7 @@ fn a_byte_order_mark_and_an_odd_charset_cost_nothing() {
 fn a_users_numbers_come_out_of_the_vault_as_they_went_in() {
     let claims =
         br#"{"sub":"ada","a":-92233.19888888888888888888888888888817691250,"b":0.1,"c":1e300,"d":-0.0}"#;
-    let user = User::from_claims("ada".to_owned(), parse_userinfo(claims, "ada").unwrap());
+    let user = User::from_claims("ada".to_owned(), parse_userinfo(claims, Some("ada")).unwrap());
     let stored = serde_json::to_vec(&user).unwrap();
     assert_eq!(serde_json::from_slice::<User>(&stored).unwrap(), user);
 }
@@ -118,6 +118,6 @@ fn a_users_numbers_come_out_of_the_vault_as_they_went_in() {
 #[test]
 fn a_user_with_odd_claims_is_still_a_user() {
     let odd = r#"{"sub":"ada","name":null,"email":7,"email_verified":"true","picture":[],"updated_at":"1700000000"}"#;
-    let user = User::from_claims("ada".to_owned(), parse_userinfo(odd.as_bytes(), "ada").unwrap());
+    let user = User::from_claims("ada".to_owned(), parse_userinfo(odd.as_bytes(), Some("ada")).unwrap());
     assert_eq!((user.name, user.email, user.picture, user.email_verified), (None, None, None, Some(true)));
 }

@@ -4,6 +4,7 @@
 //! hold for any input: not only that nothing panics, but that what is accepted is what was said. The tests replay the
 //! committed corpora, without a fuzzer and on any tool chain.
 
+mod adoption;
 mod discovery;
 mod dpop;
 mod headers;
@@ -18,6 +19,7 @@ mod token_response;
 mod tokens;
 mod vault;
 
+pub use self::adoption::auth_state;
 pub use self::discovery::{discovery, stored_provider};
 pub use self::dpop::proof_challenge;
 pub use self::headers::{challenges_of as challenges, content_coding, retry_after_of as retry_after};
@@ -33,6 +35,7 @@ pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in `fuzz/fuzz_targets` and of its folder in `fuzz/corpus`.
 pub const TARGETS: &[(&str, Target)] = &[
+    ("auth_state", auth_state),
     ("callback", callback),
     ("challenges", challenges),
     ("content_coding", content_coding),

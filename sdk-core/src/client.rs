@@ -8,8 +8,12 @@ use crate::{
     configuration::Configuration,
     error::Error,
     platform::Platform,
+    secret::Secret,
     session::Session,
-    sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions},
+    sign_in::{
+        AdoptOptions, AuthState, AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, Offer,
+        SignInOptions,
+    },
     state::{SessionState, SessionStates},
     step_up::StepUp,
     token_options::AccessTokenOptions,
@@ -134,6 +138,55 @@ impl Moorline {
     /// Those of the storage.
     pub async fn pending_device_sign_in(&self) -> Result<Option<DeviceAuthorization>, Error> {
         self.on_own_threads(async move |session| session.sign_in.pending_device().await).await
+    }
+
+    /// Adopts the session of another library, so that nobody has to sign in again: refreshes its refresh token once,
+    /// bound to this device's key if the provider can, and stores what comes. Call it at each start of the app for as
+    /// long as the other library's token is there, and delete that when it returns a user: the provider may have
+    /// replaced it.
+    ///
+    /// The token is in the vault before it is sent. After an error with a [`retry`](Error::retry), call again with the
+    /// same token: it goes on where it stopped, also in another process. Once the session is there, the same token
+    /// returns its user and sends nothing. After a sign-out, it does not bring the session back.
+    ///
+    /// # Errors
+    /// [`Error::Refused`]: with the provider's code if it refused the token (`invalid_grant`), with `already_signed_in`
+    /// if another session is there, `another_user` if the token is another user's than the
+    /// [options](AdoptOptions::subject) say, `no_subject` if the provider does not say whose it is, `unbound_token` if
+    /// it offers DPoP and issued a bearer token, and `invalid_refresh_token` for text that is none. The state is
+    /// unchanged then. [`Error::SignedOut`] or [`Error::NeedsReauth`] if the session of this token has ended. Those of
+    /// the network and the storage, and [`Error::Misconfigured`] as for [`start_sign_in`](Self::start_sign_in).
+    pub async fn adopt(&self, refresh_token: &str, options: AdoptOptions) -> Result<User, Error> {
+        let refresh_token = Secret::new(refresh_token.to_owned());
+        self.take_over(Offer { refresh_token, options, token_endpoint: None }).await
+    }
+
+    /// The same with the serialised `AuthState` of AppAuth for Android (`jsonSerializeString()`): its refresh token is
+    /// adopted if its issuer and client are those of the configuration. The scopes are its own, unless the options have
+    /// some.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] with `invalid_auth_state` if the text cannot be read or has no refresh token, with
+    /// `auth_state_mismatch` if it is of another issuer or client (nothing was sent), and as for
+    /// [`adopt`](Self::adopt).
+    pub async fn adopt_app_auth(&self, auth_state: &str, options: AdoptOptions) -> Result<User, Error> {
+        let offer = AuthState::read(auth_state)?.offer(self.configuration(), options)?;
+        self.take_over(offer).await
+    }
+
+    /// Goes on with an adoption that has begun, and returns its user, also if it is done already; `None` if there is
+    /// none. For a library that gives its token only together with a refresh of its own: call this first, and ask that
+    /// library for its token only if this returns `None`. The token that was handed over may be spent, and a provider
+    /// may take another use of it for a theft.
+    ///
+    /// # Errors
+    /// As for [`adopt`](Self::adopt).
+    pub async fn resume_adoption(&self, options: AdoptOptions) -> Result<Option<User>, Error> {
+        self.on_own_threads(async move |session| session.sign_in.resume_adoption(&options).await).await
+    }
+
+    async fn take_over(&self, offer: Offer) -> Result<User, Error> {
+        self.on_own_threads(async move |session| session.sign_in.adopt(offer).await).await
     }
 
     /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the

@@ -83,7 +83,9 @@ pub use platform::{
 };
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use sign_in::LoopbackReceiver;
-pub use sign_in::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
+pub use sign_in::{
+    AdoptOptions, AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions,
+};
 pub use state::{SessionState, SessionStates};
 pub use step_up::StepUp;
 pub use time::{Clock, SystemClock};

@@ -178,8 +178,9 @@ impl Session {
         let work = async {
             let refreshed = self.refresher.finish().await;
             self.sign_in.give_up().await;
+            let adopted = self.sign_in.keep_adopted().await;
             self.revocations.send_owed(REVOCATIONS).await;
-            refreshed
+            refreshed.and(adopted)
         };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::offline()))
     }

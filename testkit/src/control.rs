@@ -63,6 +63,8 @@ enum Command {
     RotateNonce { provider: usize },
     /// Ends every session.
     RevokeSessions { provider: usize },
+    /// Begins a session of another library's: its refresh token, `seen-rt-0-0` if it is the first.
+    IssueRefreshToken { provider: usize },
     /// The API rejects the access tokens that were issued so far.
     RefuseAccessTokens { provider: usize },
     /// The API asks more of the user.
@@ -229,6 +231,7 @@ impl Providers {
             | Command::RotateKeys { provider, .. }
             | Command::RotateNonce { provider }
             | Command::RevokeSessions { provider }
+            | Command::IssueRefreshToken { provider }
             | Command::RefuseAccessTokens { provider }
             | Command::Challenge { provider, .. }
             | Command::Device { provider, .. }
@@ -269,6 +272,9 @@ fn apply(provider: &Provider, command: Command) -> Result<Value> {
         Command::RotateKeys { hidden, .. } => state.rotate_keys(hidden),
         Command::RotateNonce { .. } => state.rotate_nonce(),
         Command::RevokeSessions { .. } => state.revoke_sessions(),
+        Command::IssueRefreshToken { .. } => {
+            return Ok(json!({ "refresh_token": state.issue_refresh_token() }));
+        }
         Command::RefuseAccessTokens { .. } => state.refuse_access_tokens(),
         Command::Challenge { status, header, .. } => {
             ensure!(!header.contains(['\r', '\n']), "the challenge has a line break");

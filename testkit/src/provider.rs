@@ -229,7 +229,7 @@ impl Provider {
                 state.exchange_device_code(&self.issuer, seen)
             }
             "/device" => state.devices.authorize(&self.issuer),
-            "/token" | "/token2" => state.refresh(seen),
+            "/token" | "/token2" => state.refresh(&self.issuer, seen),
             "/revoke" => state.revoke(seen),
             "/par" => (201, state.push(seen)),
             "/userinfo" if state.lets_in(seen) => {

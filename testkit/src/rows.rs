@@ -81,7 +81,7 @@ pub struct Then {
 pub const LEAST: usize = 60;
 
 /// What a step of an app may be.
-pub const APP_WORDS: [&str; 21] = [
+pub const APP_WORDS: [&str; 23] = [
     "start_sign_in",
     "browse",
     "finish_sign_in",
@@ -90,6 +90,8 @@ pub const APP_WORDS: [&str; 21] = [
     "cancel_sign_in",
     "start_device_sign_in",
     "finish_device_sign_in",
+    "adopt",
+    "resume_adoption",
     "access_token",
     "refresh",
     "request_headers",
@@ -133,7 +135,8 @@ pub fn all() -> Result<Vec<Row>> {
 }
 
 /// The files of `tests/behaviour`.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
+    ("adopt.toml", include_str!("../../tests/behaviour/adopt.toml")),
     ("sign_in.toml", include_str!("../../tests/behaviour/sign_in.toml")),
     ("tokens.toml", include_str!("../../tests/behaviour/tokens.toml")),
     ("requests.toml", include_str!("../../tests/behaviour/requests.toml")),

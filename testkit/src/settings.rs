@@ -19,6 +19,10 @@ pub(crate) struct Settings {
     binds: Option<bool>,
     says_that_it_binds: Option<bool>,
     binds_refresh_tokens_alone: Option<bool>,
+    /// Whether a bearer session whose refresh has a proof is bound from then on.
+    binds_at_refresh: Option<bool>,
+    /// Whether the answer to a refresh has an ID token.
+    id_token_at_refresh: Option<bool>,
     token_type: Option<Value>,
     /// Seconds; 0 for none.
     retry_after: Option<u64>,
@@ -51,6 +55,8 @@ impl Settings {
         set(&mut state.binds, self.binds);
         set(&mut state.says_that_it_binds, self.says_that_it_binds);
         set(&mut state.binds_refresh_tokens_alone, self.binds_refresh_tokens_alone);
+        set(&mut state.binds_at_refresh, self.binds_at_refresh);
+        set(&mut state.id_token_at_refresh, self.id_token_at_refresh);
         set(&mut state.token_type, self.token_type.map(Some));
         set(
             &mut state.retry_after,

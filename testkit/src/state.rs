@@ -71,6 +71,10 @@ pub struct State {
     pub says_that_it_binds: bool,
     /// Whether only refresh tokens are bound, and access tokens are bearer tokens (RFC 9449 §5).
     pub binds_refresh_tokens_alone: bool,
+    /// Whether a bearer session whose refresh has a proof is bound to its key from then on (RFC 9449 §5).
+    pub binds_at_refresh: bool,
+    /// Whether the answer to a refresh has an ID token.
+    pub id_token_at_refresh: bool,
     /// The `token_type` to say in place of the right one.
     pub token_type: Option<Value>,
     /// The proofs that it has seen, and its nonces.
@@ -137,6 +141,8 @@ impl State {
             binds: true,
             says_that_it_binds: true,
             binds_refresh_tokens_alone: false,
+            binds_at_refresh: true,
+            id_token_at_refresh: false,
             token_type: None,
             proofs: Proofs::default(),
             restless: false,
@@ -156,6 +162,13 @@ impl State {
         self.serial += 1;
         self.signer = Signer::es256(&format!("k{}", self.serial + 1));
         self.hides_key = hidden;
+    }
+
+    /// Begins a session of another library's, with bearer tokens, and returns its refresh token: `seen-rt-0-0` if it
+    /// is the first.
+    pub fn issue_refresh_token(&mut self) -> String {
+        self.sessions.push(Row::default());
+        format!("seen-rt-{}-0", self.sessions.len() - 1)
     }
 
     /// Ends every session, as an administrator or another device would.

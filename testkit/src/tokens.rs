@@ -38,6 +38,13 @@ impl State {
     /// The tokens of a new session.
     fn begin_session(&mut self, issuer: &str, seen: &Seen, nonce: Option<String>) -> Value {
         self.sessions.push(Row { thumbprint: seen.thumbprint.clone(), ..Row::default() });
+        let id_token = self.id_token(issuer, seen, nonce);
+        let mut answer = self.tokens(self.sessions.len() - 1);
+        answer["id_token"] = id_token.into();
+        answer
+    }
+
+    fn id_token(&self, issuer: &str, seen: &Seen, nonce: Option<String>) -> String {
         let now = self.now() + self.ahead;
         let mut claims = json!({
             "iss": issuer, "aud": seen.form.get("client_id"), "sub": "ada", "name": "Ada",
@@ -49,9 +56,7 @@ impl State {
         for (name, value) in self.claims.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
-        let mut answer = self.tokens(self.sessions.len() - 1);
-        answer["id_token"] = self.signer.sign(&claims).into();
-        answer
+        self.signer.sign(&claims)
     }
 
     /// The tokens of a session's present generation.
@@ -79,7 +84,7 @@ impl State {
     }
 
     /// Rows 5, 7, 8, 11, 13, 14, 16, 17 and 20 of the server's table.
-    pub(crate) fn refresh(&mut self, seen: &Seen) -> (u16, Value) {
+    pub(crate) fn refresh(&mut self, issuer: &str, seen: &Seen) -> (u16, Value) {
         let form = &seen.form;
         let gone = (400, json!({ "error": "invalid_grant" }));
         let Some((row, generation)) = form.get("refresh_token").and_then(|token| self.parse(token)) else {
@@ -99,7 +104,13 @@ impl State {
             let session = &mut self.sessions[row];
             session.generation += 1;
             session.attempts.push(attempt);
-            let tokens = self.tokens(row);
+            if session.thumbprint.is_none() && self.binds_at_refresh {
+                session.thumbprint.clone_from(&seen.thumbprint);
+            }
+            let mut tokens = self.tokens(row);
+            if self.id_token_at_refresh {
+                tokens["id_token"] = self.id_token(issuer, seen, None).into();
+            }
             self.sessions[row].answer = Some(tokens.clone());
             return (200, tokens);
         }

@@ -180,6 +180,11 @@ fn of_refusal(code: &str) -> &'static str {
         "invalid_id_token" | "invalid_userinfo" | "userinfo_refused" => {
             "Report it to who runs the provider, with the text above. `moorline check ISSUER` shows more."
         }
+        "already_signed_in"
+        | "invalid_refresh_token"
+        | "no_subject"
+        | "invalid_auth_state"
+        | "auth_state_mismatch" => "Run `moorline login` to sign in.",
         "unbound_token" => "If bearer tokens are acceptable, run `moorline login --allow-bearer`.",
         "expired_access_token" => "Ask who runs the provider to correct the lifetime of access tokens.",
         "no_refresh_token" => {

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, StorageUnavailableReason},
     platform::CriticalSection,
     secret::Secret,
-    vault::{Lease, SentBefore},
+    vault::{Adoption, Lease, SentBefore},
 };
 
 /// What makes sure that a token is sent only once, as far as the provider can tell.
@@ -64,6 +64,35 @@ impl Guard {
     }
 }
 
+/// What is sent under a lease.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Leased<'a> {
+    /// The refresh token of the session.
+    Session(&'a Secret),
+    /// That of another library's session.
+    Adoption(&'a Adoption),
+}
+
+impl Leased<'_> {
+    /// Whether it is still to be sent.
+    ///
+    /// # Errors
+    /// Those of [`is_current`].
+    pub(crate) async fn is_current(self, store: &AccountStore) -> Result<bool, Error> {
+        match self {
+            Self::Session(token) => is_current(store, token).await,
+            Self::Adoption(adoption) => {
+                let (token_hash, token) = (adoption.token_hash.clone(), adoption.token.clone());
+                let found = store.read(move |account| {
+                    let found = account?.adoption(&token_hash)?;
+                    Some(found.token == token && found.answer.is_none())
+                });
+                Ok(found.await? == Some(true))
+            }
+        }
+    }
+}
+
 /// How to wait for the account's lease.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Waiting {
@@ -94,7 +123,7 @@ pub(crate) async fn is_current(store: &AccountStore, token: &Secret) -> Result<b
     }
 }
 
-/// Waits for the account's lease, to send `token` or to settle its refusal. `None` if another process has replaced the
+/// Waits for the account's lease, to send a token or to settle its refusal. `None` if another process has replaced the
 /// token meanwhile. A frozen holder keeps the lease: to take it away would lose the session.
 ///
 /// # Errors
@@ -103,7 +132,7 @@ pub(crate) async fn is_current(store: &AccountStore, token: &Secret) -> Result<b
 pub(super) async fn take_lease(
     store: &AccountStore,
     waiting: Waiting,
-    token: &Secret,
+    sending: Leased<'_>,
 ) -> Result<Option<(CriticalSection, Lease)>, Error> {
     // Before the lease is taken: a process that is suspended while it holds a lock would keep the others out.
     let critical = store.begin_critical();
@@ -118,7 +147,7 @@ pub(super) async fn take_lease(
         }
         tokio::time::sleep(waiting.poll).await;
         waited += waiting.poll;
-        if !is_current(store, token).await? {
+        if !sending.is_current(store).await? {
             return Ok(None);
         }
     };

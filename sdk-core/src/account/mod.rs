@@ -30,6 +30,7 @@ pub(crate) use self::single_flight::{SingleFlight, TokenSource, access_token};
 pub(crate) use self::{
     access_token::TokenRequest,
     documents::{keep, metadata},
+    guard::Leased,
     lost_key::{end_of_lost_key, is_gone},
     patience::Patience,
     refresher::Refresher,

@@ -11,7 +11,7 @@ use super::{
     decision::{Action, Event, Failure, decide},
     documents::{keep_wait, metadata},
     evidence::{answered, end, failure_of, note, reason_of, record_of, verdict_of},
-    guard::{BUSY, Guard, Waiting, is_current, take_lease, wait_for_lost_holder},
+    guard::{BUSY, Guard, Leased, Waiting, is_current, take_lease, wait_for_lost_holder},
     issued::{Issued, issued, narrowed, settle},
     lost_key::{end_of_lost_key, is_gone},
     patience::Patience,
@@ -23,11 +23,12 @@ use super::{
 use crate::{
     dpop::is_about_the_proof,
     error::{Error, ReauthReason, StorageLostReason},
+    platform::CriticalSection,
     provider::{Metadata, Provider, RefreshRequest, Refusal, TokenResponse},
     runtime::Executor,
     secret::Secret,
     time::Lifetime,
-    vault::{Begun, Change, SentBefore, StoredSession, StoredState, WhenLost},
+    vault::{Adoption, Begun, Change, Lease, SentBefore, StoredSession, StoredState, WhenLost},
 };
 
 /// The one owner of an account's refreshes.
@@ -101,6 +102,18 @@ impl Refresher {
             rejected = self.store.latest();
         }
         self.access_token(rejected.map_or_else(TokenRequest::default, AccessToken::replacement)).await
+    }
+
+    /// Waits for the account's lease, to send the token of an adoption; `None` if that has gone on meanwhile.
+    ///
+    /// # Errors
+    /// [`StorageUnavailableReason::Busy`](crate::StorageUnavailableReason::Busy) if the holder takes too long, and
+    /// those of the storage.
+    pub(crate) async fn lease_for(
+        &self,
+        adoption: &Adoption,
+    ) -> Result<Option<(CriticalSection, Lease)>, Error> {
+        take_lease(&self.store, self.waiting(), Leased::Adoption(adoption)).await
     }
 
     /// Waits until no refresh is under way, and stores what could not be stored before.
@@ -215,7 +228,9 @@ impl Refresher {
         metadata: &Metadata,
         sending: &RefreshRequest,
     ) -> Result<Settled, Error> {
-        let Some((_critical, lease)) = take_lease(&self.store, self.waiting(), &sending.token).await? else {
+        let Some((_critical, lease)) =
+            take_lease(&self.store, self.waiting(), Leased::Session(&sending.token)).await?
+        else {
             return Ok(Settled::StartOver);
         };
         if !is_current(&self.store, &sending.token).await? {
@@ -381,7 +396,9 @@ impl Refresher {
         if !lease.is_suspended() {
             return self.settle_refused(sending, refusal, guard.is_exclusive()).await;
         }
-        let Some((_critical, _lease)) = take_lease(&self.store, self.waiting(), &sending.token).await? else {
+        let Some((_critical, _lease)) =
+            take_lease(&self.store, self.waiting(), Leased::Session(&sending.token)).await?
+        else {
             return Ok(Settled::StartOver);
         };
         self.settle_refused(sending, refusal, false).await

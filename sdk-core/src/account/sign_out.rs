@@ -107,6 +107,7 @@ struct Cleared {
 fn clear_session(account: &mut Account) -> Cleared {
     account.logins.clear();
     let earlier = queued_tokens(account);
+    account.revoke_adoptions();
     let token = account.queue_revocation_of_session();
     let session = account.state.kept_session().cloned();
     account.state = StoredState::SignedOut;

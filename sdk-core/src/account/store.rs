@@ -274,7 +274,7 @@ impl AccountStore {
     /// Changes the account durably, in the space that [`prepare_exchange`](Self::prepare_exchange) has secured, if it
     /// has. If others change the vault, the answer to a token, the one that this change stores, is first saved beside
     /// it: this process may be killed while it waits.
-    pub(super) async fn update_reserved<T: Send + 'static>(
+    pub(crate) async fn update_reserved<T: Send + 'static>(
         &self,
         answer: Option<(Secret, WipedBytes)>,
         change: impl FnOnce(&mut Account) -> Change<T> + Send + 'static,
@@ -308,13 +308,13 @@ impl AccountStore {
 
     /// Secures space for the successor of the current refresh token, and records that it is about to be sent. Returns
     /// whether the token was sent before without a stored answer.
-    pub(super) async fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, Error> {
+    pub(crate) async fn prepare_exchange(&self, lease: &Lease, token: &Secret) -> Result<SentBefore, Error> {
         let (lease, token) = (lease.clone(), token.clone());
         self.change_vault(move |vault| vault.prepare_exchange(&lease, &token)).await
     }
 
     /// Records that an answer to the token was stored.
-    pub(super) async fn clear_sent(&self, lease: &Lease) {
+    pub(crate) async fn clear_sent(&self, lease: &Lease) {
         let lease = lease.clone();
         if let Err(error) = self.on_vault(move |_| lease.clear_sent()).await {
             tracing::info!(%error, "the record of a token that was sent stays");

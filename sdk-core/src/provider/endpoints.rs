@@ -1,5 +1,6 @@
 //! The provider's endpoints, one function each.
 
+mod ask_userinfo;
 mod device;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -30,6 +31,8 @@ use crate::{
     time::{Clock, unix_seconds},
     token_options::Narrowing,
 };
+
+pub(crate) use self::ask_userinfo::userinfo_request;
 
 /// One app's way to one provider, and to the APIs that take its tokens.
 pub(crate) struct Provider {
@@ -371,13 +374,14 @@ impl Provider {
         Ok(verdict)
     }
 
-    /// The claims in a response of the userinfo endpoint (OpenID Connect Core §5.3.2), which must be about `subject`.
+    /// The claims in a response of the userinfo endpoint (OpenID Connect Core §5.3.2), which must be about `subject`
+    /// if the user is known already.
     pub(crate) async fn read_userinfo(
         &self,
         metadata: &Metadata,
         endpoint: &Url,
         response: &Response,
-        subject: &str,
+        subject: Option<&str>,
     ) -> Result<Map<String, Value>, Error> {
         if response.media_type().as_deref() != Some("application/jwt") {
             return Ok(userinfo::parse(&response.body, subject)?);

@@ -18,7 +18,7 @@ mod token_response;
 pub(crate) mod userinfo;
 
 pub(crate) use self::device_grant::{DeviceAnswer, DeviceGrant};
-pub(crate) use self::endpoints::{CodeExchange, Provider, RefreshRequest};
+pub(crate) use self::endpoints::{CodeExchange, Provider, RefreshRequest, userinfo_request};
 pub(crate) use self::{
     id_token::{IdTokenClaims, about_the_user, claims_of_verified, names_another_user},
     metadata::Metadata,

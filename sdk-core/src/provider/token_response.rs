@@ -38,7 +38,7 @@ pub(crate) enum TokenResponse {
 }
 
 /// A token response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3).
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     pub(crate) access_token: Secret,
     /// The access token's, where the provider says it: bound to the key that the request was proved with (RFC 9449

@@ -15,6 +15,11 @@ pub(crate) enum UserInfoError {
     NotJson,
     #[error("the provider's userinfo does not say whom it is about")]
     NoSubject,
+    /// The same, where nothing else says it either.
+    #[error(
+        "neither an ID token nor the provider's userinfo says who the user is; the token needs the scope openid"
+    )]
+    Anonymous,
     #[error("the provider's userinfo is about another user")]
     Subject,
     #[error("the provider's signed userinfo cannot be read: {0}")]
@@ -49,6 +54,7 @@ impl From<UserInfoError> for Error {
             UserInfoError::NotJson => Self::offline(),
             // As with an ID token: the keys may be a cache's.
             UserInfoError::UnknownKey => Self::offline(),
+            error @ UserInfoError::Anonymous => Self::refused("no_subject", error.to_string()),
             error => Self::refused("invalid_userinfo", error.to_string()),
         }
     }
@@ -59,16 +65,17 @@ impl From<UserInfoError> for Error {
 pub(crate) struct ExpectedUserInfo<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) client_id: &'a str,
-    pub(crate) subject: &'a str,
+    /// The user, if they are known already.
+    pub(crate) subject: Option<&'a str>,
     /// Unix seconds.
     pub(crate) now: i64,
     /// How far the clock may be off, in seconds.
     pub(crate) leeway: i64,
 }
 
-/// The claims in `body`, which must be about `subject`: the response is not signed, and a token of another user could
-/// have been slipped in (§5.3.2).
-pub(crate) fn parse(body: &[u8], subject: &str) -> Result<Map<String, Value>, UserInfoError> {
+/// The claims in `body`, which must be about `subject` if the user is known already: the response is not signed, and a
+/// token of another user could have been slipped in (§5.3.2).
+pub(crate) fn parse(body: &[u8], subject: Option<&str>) -> Result<Map<String, Value>, UserInfoError> {
     about(read_unambiguous(body).ok_or(UserInfoError::NotJson)?, subject)
 }
 
@@ -112,14 +119,18 @@ pub(crate) fn verify_signed(
     about(claims, expected.subject)
 }
 
-fn about(claims: Map<String, Value>, subject: &str) -> Result<Map<String, Value>, UserInfoError> {
+fn about(claims: Map<String, Value>, subject: Option<&str>) -> Result<Map<String, Value>, UserInfoError> {
+    let nobody = if subject.is_some() { UserInfoError::NoSubject } else { UserInfoError::Anonymous };
     match claims.get("sub").and_then(Value::as_str) {
-        None => Err(UserInfoError::NoSubject),
-        Some(found) if found != subject => Err(UserInfoError::Subject),
+        None => Err(nobody),
+        Some(found) if subject.is_some_and(|subject| found != subject) => Err(UserInfoError::Subject),
+        Some(found) if found.is_empty() || found.len() > LONGEST_SUBJECT => Err(nobody),
         Some(_) => Ok(claims),
     }
 }
 
+/// As for an ID token.
+const LONGEST_SUBJECT: usize = 1024;
 /// Claims that say nothing about the user.
 const ABOUT_THE_TOKEN: [&str; 6] = ["iss", "aud", "exp", "iat", "nbf", "jti"];
 
@@ -129,18 +140,18 @@ mod tests {
 
     #[test]
     fn claims_about_the_same_user_come_through() {
-        let claims = parse(br#"{"sub":"ada","name":"Ada","unknown":{"x":[1]}}"#, "ada").unwrap();
+        let claims = parse(br#"{"sub":"ada","name":"Ada","unknown":{"x":[1]}}"#, Some("ada")).unwrap();
         assert_eq!(claims["name"], "Ada");
-        let marked = parse("\u{feff}{\"sub\":\"ada\"}\r\n".as_bytes(), "ada");
+        let marked = parse("\u{feff}{\"sub\":\"ada\"}\r\n".as_bytes(), Some("ada"));
         assert_eq!(marked.unwrap()["sub"], "ada");
     }
 
     #[test]
     fn another_user_nobody_and_no_json_are_refused() {
-        assert_eq!(parse(br#"{"sub":"eve"}"#, "ada"), Err(UserInfoError::Subject));
-        assert_eq!(parse(br#"{"name":"Ada"}"#, "ada"), Err(UserInfoError::NoSubject));
-        assert_eq!(parse(br#"{"sub":7}"#, "ada"), Err(UserInfoError::NoSubject));
-        assert_eq!(parse(br#"{"sub":"eve","sub":"ada"}"#, "ada"), Err(UserInfoError::NotJson));
-        assert_eq!(parse(b"eyJhbGciOiJSUzI1NiJ9.e30.x", "ada"), Err(UserInfoError::NotJson));
+        assert_eq!(parse(br#"{"sub":"eve"}"#, Some("ada")), Err(UserInfoError::Subject));
+        assert_eq!(parse(br#"{"name":"Ada"}"#, Some("ada")), Err(UserInfoError::NoSubject));
+        assert_eq!(parse(br#"{"sub":7}"#, Some("ada")), Err(UserInfoError::NoSubject));
+        assert_eq!(parse(br#"{"sub":"eve","sub":"ada"}"#, Some("ada")), Err(UserInfoError::NotJson));
+        assert_eq!(parse(b"eyJhbGciOiJSUzI1NiJ9.e30.x", Some("ada")), Err(UserInfoError::NotJson));
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     platform::KeyInUse,
     provider::{Refusal, TokenResponse, Tokens},
     time::Lifetime,
-    vault::{PendingLogin, Revocation},
+    vault::{Adoption, PendingLogin, Revocation},
 };
 
 /// Tokens that came for a code and are not in the vault yet. They are kept while the provider's keys or the storage
@@ -26,6 +26,15 @@ impl Exchanged {
         let Tokens { access_token, refresh_token, .. } = &self.tokens;
         Revocation::of_tokens(access_token, refresh_token.as_ref(), self.login.proof_key.as_ref())
     }
+}
+
+/// The answer to a token that is adopted, and in no vault yet. It waits here for the storage: the token that it came for may be spent.
+#[derive(Debug)]
+pub(super) struct Unkept {
+    pub(super) adoption: Adoption,
+    /// Only its key can use the tokens.
+    #[expect(dead_code, reason = "it is held, not read")]
+    pub(super) key: Option<KeyInUse>,
 }
 
 /// The tokens in the answer to a code.

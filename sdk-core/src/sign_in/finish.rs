@@ -10,7 +10,7 @@ use super::{
 use crate::{
     account::{is_gone, keep, metadata},
     authentication::Authentication,
-    dpop::TokenType,
+    dpop::{ProofKey, TokenType},
     error::{DOCUMENT_TOO_LARGE, Error},
     provider::{CodeExchange, IdTokenClaims, Metadata, Tokens, about_the_user},
     runtime,
@@ -156,7 +156,7 @@ impl SignIn {
         exchanged: Option<&Exchanged>,
     ) -> Result<StoredSession, Error> {
         let Some(Exchanged { tokens, began, .. }) = exchanged else { return Err(runtime::internal()) };
-        self.check_binding(login, tokens)?;
+        self.check_binding(login.proof_key.as_ref(), tokens)?;
         let nonce = login.device.is_none().then_some(&login.nonce);
         let claims = self.provider.verify_id_token(metadata, tokens, nonce, login.max_age).await?;
         if login.subject.as_ref().is_some_and(|subject| *subject != claims.subject) {
@@ -209,8 +209,8 @@ impl SignIn {
     /// A provider that was asked to bind the access token and did not is accepted only if the app accepts bearer
     /// tokens; one that bound it to nobody's key gave nothing that could be used. Whether the refresh token is bound,
     /// it does not say: the key stays, and every refresh proves it (RFC 9449 §5).
-    fn check_binding(&self, login: &PendingLogin, tokens: &Tokens) -> Result<(), Error> {
-        match (&login.proof_key, tokens.token_type == Some(TokenType::DPoP)) {
+    pub(super) fn check_binding(&self, proof_key: Option<&ProofKey>, tokens: &Tokens) -> Result<(), Error> {
+        match (proof_key, tokens.token_type == Some(TokenType::DPoP)) {
             (Some(_), true) | (None, false) => Ok(()),
             (Some(_), false) if self.provider.configuration().allows_bearer() => Ok(()),
             (Some(_), false) => Err(Error::refused(
@@ -285,8 +285,9 @@ fn ends_sign_in(error: &Error) -> bool {
 /// Puts the new session in the place of an old one, which is to be revoked, also if a refusal has ended it here: its
 /// tokens may still be valid. [`Revocations`](crate::account::Revocations) knows when that leaves the new one alone.
 /// What was queued before stays queued.
-fn replace(account: &mut Account, stored: StoredSession) {
+pub(super) fn replace(account: &mut Account, stored: StoredSession) {
     account.logins.clear();
+    account.end_adoptions();
     account.queue_revocation_of_session();
     account.state = StoredState::SignedIn(Box::new(stored));
 }
@@ -295,7 +296,7 @@ fn has_expired(login: &PendingLogin, clock: &dyn Clock) -> bool {
     login.started_at.as_ref().is_some_and(|started| started.remaining(clock).is_zero())
 }
 
-fn user_of(claims: IdTokenClaims) -> User {
+pub(super) fn user_of(claims: IdTokenClaims) -> User {
     User::from_claims(claims.subject, about_the_user(claims.claims))
 }
 
@@ -304,6 +305,7 @@ const KEY_GONE: &str = "the key of this sign-in is gone from the signer; start a
 const REVOCATIONS: Duration = Duration::from_secs(5);
 /// The pauses before what failed for a passing reason is tried again. A code lives for ten minutes at most, mostly for
 /// one.
-const PAUSES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
+pub(super) const PAUSES: [Duration; 3] =
+    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
 /// The longest pause that the provider can ask for within one call.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);

@@ -1,9 +1,15 @@
 //! Sign-in: the authorization request, the callback, the code exchange.
 
+mod adopt;
+mod adoption_sends;
+#[cfg(test)]
+mod adoption_tests;
+pub(crate) mod app_auth;
 pub(crate) mod callback;
 mod device;
 mod exchanged;
 mod finish;
+mod known;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub(crate) mod loopback_receiver;
 mod options;
@@ -13,11 +19,13 @@ mod tests;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use self::device::Polled;
-use self::exchanged::Exchanged;
+use self::exchanged::{Exchanged, Unkept};
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 pub use self::loopback_receiver::LoopbackReceiver;
-pub use self::options::{AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions};
+pub use self::options::{
+    AdoptOptions, AuthorizationRequest, DeviceAuthorization, DeviceSignInOptions, SignInOptions,
+};
+pub(crate) use self::{adopt::Offer, app_auth::AuthState, device::Polled};
 use crate::{
     account::{AccountStore, Refresher, Revocations},
     provider::Provider,
@@ -31,6 +39,8 @@ pub(crate) struct SignIn {
     revocations: Arc<Revocations>,
     /// One callback at a time: a code that is sent twice costs the session that it gave.
     exchanged: tokio::sync::Mutex<Option<Exchanged>>,
+    /// One adoption at a time: a token that is sent twice may cost the session.
+    unkept: tokio::sync::Mutex<Vec<Unkept>>,
     /// Sign-ins were deleted: who waits to poll for one looks again.
     changed: tokio::sync::Notify,
 }
@@ -48,6 +58,7 @@ impl SignIn {
             refresher,
             revocations,
             exchanged: tokio::sync::Mutex::default(),
+            unkept: tokio::sync::Mutex::default(),
             changed: tokio::sync::Notify::new(),
         }
     }

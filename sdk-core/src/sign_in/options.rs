@@ -41,6 +41,17 @@ pub struct DeviceSignInOptions {
     pub extra: Vec<(String, String)>,
 }
 
+/// Options of an adoption.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AdoptOptions {
+    /// The scopes that the refresh token was granted, if the other library knows them. They are not sent: they count if
+    /// the provider's answer names none. `None`: those of the configuration.
+    pub scopes: Option<Vec<String>>,
+    /// The user (`sub`) whose session it has to be, if the app knows.
+    pub subject: Option<String>,
+}
+
 /// A sign-in on another device that has started (RFC 8628 §3.2): show the user where to go, and which code to enter.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]

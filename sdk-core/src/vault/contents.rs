@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::adoption::{Adopted, Adoption};
 use crate::{
     authentication::Authentication,
     configuration::Configuration,
@@ -53,17 +54,19 @@ impl Contents {
         self.accounts.iter().flat_map(|account| {
             let session = account.state.kept_session().and_then(|session| session.proof_key.as_ref());
             let logins = account.logins.iter().filter_map(|login| login.proof_key.as_ref());
+            let adoptions = account.adoptions.iter().filter_map(|adoption| adoption.proof_key.as_ref());
             let revocations = account.revocations.iter().filter_map(|queued| queued.proof_key.as_ref());
-            session.into_iter().chain(logins).chain(revocations)
+            session.into_iter().chain(logins).chain(adoptions).chain(revocations)
         })
     }
 
     /// The accounts whose refresh token is sent without an attempt.
     pub(super) fn accounts_that_need_a_lease(&self) -> impl Iterator<Item = &AccountId> {
         let needs_it = |account: &&Account| {
-            account.state.kept_session().is_some_and(|session| {
+            let of_session = account.state.kept_session().is_some_and(|session| {
                 session.refresh_token.is_some() && session.knows_attempts != Some(true)
-            })
+            });
+            of_session || account.adoptions.iter().any(|adoption| adoption.attempt.is_none())
         };
         self.accounts.iter().filter(needs_it).map(|account| &account.id)
     }
@@ -103,6 +106,12 @@ pub(crate) struct Account {
     pub(crate) logins: Vec<PendingLogin>,
     /// Tokens that the provider has yet to revoke.
     pub(crate) revocations: Vec<Revocation>,
+    /// Adoptions of another library's session that have begun, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) adoptions: Vec<Adoption>,
+    /// The latest tokens that are not adopted any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) adopted: Vec<Adopted>,
     /// The provider's documents, as they were when a session was last written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) provider: Option<StoredProvider>,
@@ -115,6 +124,8 @@ impl Account {
             state: StoredState::NeverSignedIn,
             logins: Vec::new(),
             revocations: Vec::new(),
+            adoptions: Vec::new(),
+            adopted: Vec::new(),
             provider: None,
         }
     }

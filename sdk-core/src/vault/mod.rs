@@ -25,6 +25,8 @@
 //!
 //! All functions block: call them through [`crate::runtime::blocking`].
 
+mod adoption;
+mod adoptions;
 mod answers;
 pub(crate) mod attempts;
 mod change;
@@ -49,6 +51,8 @@ use std::{
 use tokio::sync::watch;
 
 pub(crate) use self::{
+    adoption::{Adoption, AdoptionAnswer},
+    attempts::hash as token_hash,
     change::{Begun, Change, Snapshot, Updated, WhenLost},
     changes::{Seen, one_name},
     contents::{

@@ -3,8 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use moorline::{
-    AccessToken, AccessTokenOptions, Configuration, DeviceSignInOptions, Error, HostPins, HttpRequest,
-    Moorline, Platform, SessionState, SignInOptions, SignOutOptions, StepUp, TokenType,
+    AccessToken, AccessTokenOptions, AdoptOptions, Configuration, DeviceSignInOptions, Error, HostPins,
+    HttpRequest, Moorline, Platform, SessionState, SignInOptions, SignOutOptions, StepUp, TokenType,
 };
 use moorline_testkit::rows::Step;
 use serde_json::{Map, Value, json};
@@ -124,6 +124,12 @@ impl App {
                 let id = self.device_sign_in.as_ref().expect("a sign-in on another device has started");
                 done(self.moorline().finish_device_sign_in(id).await)
             }
+            "adopt" => {
+                let mut options = AdoptOptions::default();
+                options.subject = step.arguments.get("subject").map(text);
+                done(self.moorline().adopt(&text(&step.arguments["token"]), options).await)
+            }
+            "resume_adoption" => done(self.moorline().resume_adoption(AdoptOptions::default()).await),
             "access_token" => self.access_token(step).await,
             "refresh" => self.refresh(step).await,
             "request_headers" => {

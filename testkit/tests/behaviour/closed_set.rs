@@ -7,13 +7,18 @@ use moorline_testkit::rows;
 const ERRORS: &str = include_str!("../../../docs/errors.md");
 
 /// Refusal codes without a row, each with why.
-const NO_ROW: [(&str, &str); 12] = [
+const NO_ROW: [(&str, &str); 14] = [
     ("unauthorized_client", "the same as invalid_client"),
     ("invalid_client", "at a sign-in, as invalid_scope; at a refresh, it is misconfigured"),
     ("login_required", "the same as invalid_scope: the provider's own code is passed on"),
     ("interaction_required", "the same"),
     ("consent_required", "the same"),
     ("sign_in_expired", "it takes an hour: a test of the core has a clock for it"),
+    (
+        "invalid_auth_state",
+        "each platform has AppAuth's state in a form of its own: each language has its tests",
+    ),
+    ("auth_state_mismatch", "the same"),
     ("key_gone", "it needs a signer: each language has its tests of one"),
     ("redirect_mismatch", "the browser never comes to another address here: a test of the core"),
     ("bad_response", "Foundation alone"),

@@ -28,6 +28,9 @@ package protocol MoorlineBackend: Sendable {
     func startDeviceSignIn(_ options: Moorline.DeviceSignInOptions) async throws -> Moorline.DeviceAuthorization
     func finishDeviceSignIn(id: String) async throws -> Moorline.User
     func pendingDeviceSignIn() async throws -> Moorline.DeviceAuthorization?
+    func adopt(refreshToken: String, _ options: Moorline.AdoptOptions) async throws -> Moorline.User
+    func adoptAppAuth(_ authState: String, _ options: Moorline.AdoptOptions) async throws -> Moorline.User
+    func resumeAdoption(_ options: Moorline.AdoptOptions) async throws -> Moorline.User?
     func accessToken(_ request: Moorline.TokenRequest) async throws -> Moorline.AccessToken
     func refresh(rejected: Moorline.AccessToken?) async throws -> Moorline.AccessToken
     func send(_ request: URLRequest) async throws -> (Data, HTTPURLResponse)

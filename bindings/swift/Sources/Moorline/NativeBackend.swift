@@ -76,6 +76,25 @@ struct NativeBackend: MoorlineBackend {
         try await call { try await $0.pendingDeviceSignIn(cancellation: $1).map(Moorline.DeviceAuthorization.init) }
     }
 
+    func adopt(refreshToken: String, _ options: Moorline.AdoptOptions) async throws -> Moorline.User {
+        let record = options.record
+        return try await call {
+            .init(try await $0.adopt(refreshToken: refreshToken, options: record, cancellation: $1))
+        }
+    }
+
+    func adoptAppAuth(_ authState: String, _ options: Moorline.AdoptOptions) async throws -> Moorline.User {
+        let record = options.record
+        return try await call {
+            .init(try await $0.adoptAppAuth(authState: authState, options: record, cancellation: $1))
+        }
+    }
+
+    func resumeAdoption(_ options: Moorline.AdoptOptions) async throws -> Moorline.User? {
+        let record = options.record
+        return try await call { try await $0.resumeAdoption(options: record, cancellation: $1).map(Moorline.User.init) }
+    }
+
     func accessToken(_ request: Moorline.TokenRequest) async throws -> Moorline.AccessToken {
         try Task.checkCancellation()
         // An asynchronous call costs ten times as much.

@@ -131,6 +131,19 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
         }
     }
 
+    func adopt(refreshToken: String, _ options: Moorline.AdoptOptions) async throws -> Moorline.User {
+        try calling { try $0.adopt(refreshToken, options) }
+    }
+
+    func adoptAppAuth(_ authState: String, _ options: Moorline.AdoptOptions) async throws -> Moorline.User {
+        try calling { try $0.adopt(authState, options) }
+    }
+
+    func resumeAdoption(_ options: Moorline.AdoptOptions) async throws -> Moorline.User? {
+        // An adoption of the fake is done, or it has not begun.
+        try calling { $0.adopted == nil ? nil : try? $0.user() }
+    }
+
     func accessToken(_ request: Moorline.TokenRequest) async throws -> Moorline.AccessToken {
         try calling {
             try $0.ensureToken(request.minValidity)

@@ -108,6 +108,9 @@ public final class FakeMoorline: Sendable {
     /// The user of `finishDeviceSignIn`; `nil` denies the request.
     public func answerDeviceSignIn(_ user: Moorline.User?) { backend.change { $0.deviceUser = user } }
 
+    /// The user of `adopt` and `adoptAppAuth`; `nil`, as at first, refuses the token with `invalid_grant`.
+    public func answerAdoption(_ user: Moorline.User?) { backend.change { $0.adoptedUser = user } }
+
     /// What the user does in the browser.
     public enum BrowserAct: Sendable {
         /// Signs in as this user, and allows the request.

@@ -33,6 +33,8 @@ struct FakeScript {
     var foreignKeys: Set<String> = []
     var users: [String: Moorline.User] = [:]
     var deviceUser: Moorline.User?
+    var adoptedUser: Moorline.User?
+    var adopted: String?
     var nonces: [String: String] = [:]
     var now = Duration.zero
     var lifetime = Duration.seconds(15 * 60)
@@ -126,6 +128,22 @@ struct FakeScript {
         issue(next())
         become(.signedIn(user))
         return user
+    }
+
+    mutating func adopt(_ offered: String, _ options: Moorline.AdoptOptions) throws -> Moorline.User {
+        // The session of this token, or the error that says how it has ended.
+        if offered == adopted { return try user() }
+        if case .signedIn = state {
+            throw MoorlineErrors.refused(code: "already_signed_in", description: "another session is there")
+        }
+        guard let user = adoptedUser else {
+            throw MoorlineErrors.refused(code: "invalid_grant", description: "the token was refused")
+        }
+        if let subject = options.subject, subject != user.subject {
+            throw MoorlineErrors.refused(code: "another_user", description: "the token is another user's")
+        }
+        adopted = offered
+        return signedIn(user)
     }
 
     mutating func leaveSignIn() {

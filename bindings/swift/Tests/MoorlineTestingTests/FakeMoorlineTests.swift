@@ -7,6 +7,12 @@ import XCTest
     import FoundationNetworking
 #endif
 
+extension MoorlineError {
+    fileprivate var refusal: String? {
+        if case .refused(let code, _) = kind { code } else { nil }
+    }
+}
+
 /// The fake itself.
 final class FakeMoorlineTests: XCTestCase {
     private let ada = user("Ada")
@@ -22,6 +28,29 @@ final class FakeMoorlineTests: XCTestCase {
 
     private func request(_ url: String) throws -> URLRequest {
         URLRequest(url: try XCTUnwrap(URL(string: url)))
+    }
+
+    func testATokenOfAnotherLibraryIsAdoptedRefusedOrOfNoUseAfterASignOut() async throws {
+        let fake = FakeMoorline()
+        let refused = await failure { try await fake.moorline.adopt(refreshToken: "t") }
+        XCTAssertEqual(refused?.refusal, "invalid_grant")
+        fake.answerAdoption(ada)
+        var options = Moorline.AdoptOptions()
+        options.subject = "eve"
+        let other = await failure { [options] in try await fake.moorline.adopt(refreshToken: "t", options: options) }
+        XCTAssertEqual(other?.refusal, "another_user")
+        for _ in 0..<2 {
+            let user = try await fake.moorline.adopt(refreshToken: "t")
+            XCTAssertEqual(user, ada)
+        }
+        let resumed = try await fake.moorline.resumeAdoption()
+        XCTAssertEqual(resumed, ada)
+        XCTAssertEqual(fake.moorline.state, .signedIn(ada))
+        let taken = await failure { try await fake.moorline.adopt(refreshToken: "u") }
+        XCTAssertEqual(taken?.refusal, "already_signed_in")
+        try await fake.moorline.signOut()
+        let ended = await failure { try await fake.moorline.adopt(refreshToken: "t") }
+        XCTAssertEqual(ended?.code, "signed_out")
     }
 
     func testARefreshThatLosesItsAnswerKeepsTheSessionAndTheNextOneGetsTheSameToken() async throws {

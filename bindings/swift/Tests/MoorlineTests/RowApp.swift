@@ -127,6 +127,11 @@ final class RowApp {
         case "cancel_sign_in": try await moorline.cancelSignIn()
         case "start_device_sign_in": deviceSignIn = try await moorline.startDeviceSignIn().id
         case "finish_device_sign_in": _ = try await moorline.finishDeviceSignIn(id: deviceSignIn)
+        case "adopt":
+            var options = Moorline.AdoptOptions()
+            options.subject = step["subject"]?.text
+            try await moorline.adopt(refreshToken: step["token"]?.text ?? "", options: options)
+        case "resume_adoption": _ = try await moorline.resumeAdoption()
         case "access_token": try await accessToken(moorline, step)
         case "refresh": try await refresh(moorline, step)
         case "request_headers": _ = try await moorline.requestHeaders(for: target(step))

@@ -152,7 +152,7 @@ async fn signed_userinfo_is_verified_and_read() {
     let read = async |media_type: &'static str, token: String, subject: &str| {
         let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(media_type))]);
         let response = Response { status: StatusCode::OK, headers, body: token.into_bytes().into() };
-        session.provider.read_userinfo(&metadata, &endpoint, &response, subject).await
+        session.provider.read_userinfo(&metadata, &endpoint, &response, Some(subject)).await
     };
     for media_type in ["application/jwt", "Application/JWT ; charset=utf-8"] {
         let claims = read(media_type, signer.sign(&claims) + "\r\n", "ada").await.unwrap();

@@ -134,6 +134,50 @@ public interface Moorline : AutoCloseable {
     public suspend fun pendingDeviceSignIn(): DeviceAuthorization?
 
     /**
+     * Adopts the session of another library, so that nobody has to sign in again: refreshes its refresh token once,
+     * bound to this device's key if the provider can, and stores what comes. Call it at each start of the app for as
+     * long as the other library's token is there, and delete that when it returns a user: the provider may have
+     * replaced it.
+     *
+     * The token is in the vault before it is sent. After an error that can be [retried][MoorlineException.retry], call
+     * again with the same token: it goes on where it stopped, also in another process. Once the session is there, the
+     * same token returns its user and sends nothing. After a sign-out, it does not bring the session back.
+     *
+     * @param refreshToken the token that the other library returns.
+     * @param scopes the scopes that it was granted, if the other library knows them. They are not sent. Null for those
+     * of the configuration.
+     * @param subject the user (`sub`) whose session it has to be, if the app knows.
+     * @throws MoorlineException.Refused with the provider's code if it refused the token (`invalid_grant`), with
+     * `already_signed_in` if another session is there, `another_user`, `no_subject` if the provider does not say whose
+     * the token is, `unbound_token` if it does not bind the token and bearer tokens are not
+     * [allowed][MoorlineBuilder.allowBearer], or `invalid_refresh_token` for text that is none. [state] is unchanged.
+     * @throws MoorlineException.SignedOut if the user has signed out of the session that came of this token.
+     * @throws MoorlineException.NeedsReauth if that session has ended.
+     * @throws MoorlineException and as for [startSignIn].
+     */
+    public suspend fun adopt(refreshToken: String, scopes: List<String>? = null, subject: String? = null): User
+
+    /**
+     * The same with the serialised state of AppAuth (`AuthState.jsonSerializeString()`): its refresh token is adopted
+     * if its issuer and client are those of the configuration. The app needs no AppAuth any more.
+     *
+     * @throws MoorlineException.Refused with `invalid_auth_state` if the text cannot be read or has no refresh token,
+     * or with `auth_state_mismatch` if it is of another issuer or client: nothing was sent.
+     * @throws MoorlineException and as for [adopt].
+     */
+    public suspend fun adoptAppAuth(authState: String, subject: String? = null): User
+
+    /**
+     * Goes on with an adoption that has begun, and returns its user, also if it is done already; null if there is none.
+     * For a library that gives its token only together with a refresh of its own: call this first, and ask that library
+     * for its token only if this returns null. The token that was handed over may be spent, and a provider may take
+     * another use of it for a theft.
+     *
+     * @throws MoorlineException as for [adopt].
+     */
+    public suspend fun resumeAdoption(scopes: List<String>? = null, subject: String? = null): User?
+
+    /**
      * Deletes a sign-in that was started. A late callback is refused then: see [leaveSignIn].
      *
      * @throws MoorlineException errors of the storage.

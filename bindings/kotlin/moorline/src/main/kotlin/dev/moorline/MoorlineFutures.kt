@@ -51,6 +51,15 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     /** See [Moorline.isCallback]. */
     public fun isCallback(url: String): CompletableFuture<Boolean> = future { moorline.isCallback(url) }
 
+    /** See [Moorline.adopt]. */
+    public fun adopt(refreshToken: String): CompletableFuture<User> = future { moorline.adopt(refreshToken) }
+
+    /** See [Moorline.adoptAppAuth]. */
+    public fun adoptAppAuth(authState: String): CompletableFuture<User> = future { moorline.adoptAppAuth(authState) }
+
+    /** See [Moorline.resumeAdoption]. */
+    public fun resumeAdoption(): CompletableFuture<User?> = future { moorline.resumeAdoption() }
+
     /** See [Moorline.cancelSignIn]. */
     public fun cancelSignIn(): CompletableFuture<Void?> = done { moorline.cancelSignIn() }
 

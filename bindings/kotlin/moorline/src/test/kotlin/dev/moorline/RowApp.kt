@@ -111,6 +111,8 @@ internal class RowApp(
             "cancel_sign_in" -> moorline.cancelSignIn()
             "start_device_sign_in" -> deviceSignIn = moorline.startDeviceSignIn().id
             "finish_device_sign_in" -> moorline.finishDeviceSignIn(deviceSignIn)
+            "adopt" -> moorline.adopt(step.text("token"), subject = step["subject"]?.jsonPrimitive?.content)
+            "resume_adoption" -> moorline.resumeAdoption()
             "access_token" -> accessToken(moorline, step)
             "refresh" -> refresh(moorline, step)
             "request_headers" -> moorline.requestHeaders("GET", target(step))

@@ -61,6 +61,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private var tokens = Tokens(provider.next(), provider.now)
     private var signInsStarted = 0
     private var pending: Pending? = null
+    private var adopted: String? = null
     private var beforeSignIn: SessionState = initial
     private var info = Granted()
     private var beforeLock: SessionState? = null
@@ -195,6 +196,36 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     override suspend fun pendingDeviceSignIn(): DeviceAuthorization? =
         calling { pending?.state?.takeIf { it.startsWith("device-") }?.let { deviceAuthorization(it) } }
+
+    /** The user of [adopt] and [adoptAppAuth]; null, as at first, refuses the token with `invalid_grant`. */
+    public fun answerAdoption(user: User?): Unit = synchronized(lock) { provider.adoptedUser = user }
+
+    override suspend fun adopt(refreshToken: String, scopes: List<String>?, subject: String?): User =
+        calling { adopted(refreshToken, subject) }
+
+    override suspend fun adoptAppAuth(authState: String, subject: String?): User =
+        calling { adopted(authState, subject) }
+
+    /** The user of an adoption that is done: one of the fake never stops half-way. */
+    override suspend fun resumeAdoption(scopes: List<String>?, subject: String?): User? =
+        calling { (states.value as? SessionState.SignedIn)?.user.takeIf { adopted != null } }
+
+    private fun adopted(offered: String, subject: String?): User {
+        // The session of this token, or the error that says how it has ended.
+        if (offered == adopted) return signedIn()
+        if (states.value is SessionState.SignedIn) {
+            throw MoorlineErrors.refused("already_signed_in", "another session is there")
+        }
+        val user = provider.adoptedUser ?: throw MoorlineErrors.refused("invalid_grant", "the token was refused")
+        if (subject != null && subject != user.subject) {
+            throw MoorlineErrors.refused("another_user", "the token is another user's")
+        }
+        adopted = offered
+        pending = null
+        tokens = Tokens(provider.next(), provider.now)
+        states.value = SessionState.SignedIn(user)
+        return user
+    }
 
     private fun deviceAuthorization(id: String) =
         DeviceAuthorization(id, "WDJB-MJHT", "$ISSUER/device", null, 10.minutes, 5.seconds)
@@ -417,6 +448,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         val foreignKeys = mutableSetOf<String>()
         val users = mutableMapOf<String, User>()
         var deviceUser: User? = null
+        var adoptedUser: User? = null
         val nonces = mutableMapOf<String, String>()
         var now = Duration.ZERO
         var lifetime: Duration = 15.minutes

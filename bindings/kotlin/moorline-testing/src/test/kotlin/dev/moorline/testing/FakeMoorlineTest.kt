@@ -46,6 +46,23 @@ class FakeMoorlineTest {
     }
 
     @Test
+    fun `a token of another library is adopted, refused, or of no use after a sign-out`() = playing {
+        val fake = FakeMoorline()
+        assertEquals("invalid_grant", assertFailsWith<MoorlineException.Refused> { fake.adopt("t") }.refusalCode)
+        fake.answerAdoption(ada)
+        val other = assertFailsWith<MoorlineException.Refused> { fake.adopt("t", subject = "eve") }
+        assertEquals("another_user", other.refusalCode)
+        assertNull(fake.resumeAdoption())
+        repeat(2) { assertEquals(ada, fake.adopt("t")) }
+        assertEquals(ada, fake.resumeAdoption())
+        assertEquals(SessionState.SignedIn(ada), fake.state.value)
+        val taken = assertFailsWith<MoorlineException.Refused> { fake.adoptAppAuth("{}") }
+        assertEquals("already_signed_in", taken.refusalCode)
+        fake.signOut()
+        assertFailsWith<MoorlineException.SignedOut> { fake.adopt("t") }
+    }
+
+    @Test
     fun `a refresh that loses its answer keeps the session, and the next one gets the same token`() = playing {
         val before = fake.accessToken().secret
         fake.nextRefresh(LosesItsAnswer, LosesItsAnswer)

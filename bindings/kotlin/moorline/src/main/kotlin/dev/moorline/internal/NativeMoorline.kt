@@ -29,6 +29,7 @@ import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlin.time.toJavaDuration
 import dev.moorline.ffi.AccessTokenOptions as FfiAccessTokenOptions
+import dev.moorline.ffi.AdoptOptions as FfiAdoptOptions
 import dev.moorline.ffi.Client as FfiClient
 import dev.moorline.ffi.StateWatch as FfiStateWatch
 
@@ -67,6 +68,15 @@ internal class NativeMoorline(private val client: FfiClient, private val transla
 
     override suspend fun pendingDeviceSignIn(): DeviceAuthorization? =
         call { client.pendingDeviceSignIn(null)?.toApp() }
+
+    override suspend fun adopt(refreshToken: String, scopes: List<String>?, subject: String?): User =
+        call { client.adopt(refreshToken, FfiAdoptOptions(scopes, subject), null).toApp() }
+
+    override suspend fun adoptAppAuth(authState: String, subject: String?): User =
+        call { client.adoptAppAuth(authState, FfiAdoptOptions(null, subject), null).toApp() }
+
+    override suspend fun resumeAdoption(scopes: List<String>?, subject: String?): User? =
+        call { client.resumeAdoption(FfiAdoptOptions(scopes, subject), null)?.toApp() }
 
     override suspend fun cancelSignIn(): Unit = call { client.cancelSignIn(null) }
 
