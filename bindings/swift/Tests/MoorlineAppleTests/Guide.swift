@@ -139,3 +139,40 @@ func signOut(_ moorline: Moorline, from window: ASPresentationAnchor) async thro
     return try await moorline.signOut(presenting: window, options: options).revocation == .revoked
 }
 // ANCHOR_END: sign_out
+
+// ANCHOR: app_auth
+func takeOver(_ moorline: Moorline) async {
+    guard let archive = UserDefaults.standard.data(forKey: "authState") else { return }
+    do {
+        _ = try await moorline.adoptAppAuth(archive)
+        UserDefaults.standard.removeObject(forKey: "authState")  // done: the session is Moorline's now
+    } catch let error as MoorlineError {
+        if case .refused(let code, _) = error.kind, ofNoUse.contains(code) {
+            UserDefaults.standard.removeObject(forKey: "authState")
+        } else {
+            report(error)  // the next start goes on
+        }
+    } catch {}  // the task was cancelled
+}
+
+/// The old state is of no use any more: show the sign-in.
+let ofNoUse: Set = ["invalid_grant", "invalid_auth_state", "already_signed_in"]
+// ANCHOR_END: app_auth
+
+private func report(_ error: MoorlineError) { print(error.code) }
+
+/// What Auth0's credentials manager has.
+protocol OldManager: Sendable {
+    func refreshToken() async throws -> String?
+    func clear() -> Bool
+}
+
+// ANCHOR: auth0
+func takeOver(_ moorline: Moorline, from manager: some OldManager) async throws {
+    if try await moorline.resumeAdoption() == nil {  // what an earlier start has begun
+        guard let token = try await manager.refreshToken() else { return }  // offline_access was not requested
+        _ = try await moorline.adopt(refreshToken: token)
+    }
+    _ = manager.clear()
+}
+// ANCHOR_END: auth0

@@ -2,6 +2,7 @@ package dev.moorline.android
 
 import android.app.Activity
 import android.app.Application
+import android.content.SharedPreferences
 import dev.moorline.HttpRequest
 import dev.moorline.HttpResponse
 import dev.moorline.LogLevel
@@ -13,6 +14,7 @@ import dev.moorline.Platform
 import dev.moorline.Retry
 import dev.moorline.SessionState
 import dev.moorline.SignOutOutcome
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharingStarted
 import kotlinx.coroutines.flow.StateFlow
@@ -48,12 +50,13 @@ suspend fun signIn(moorline: MoorlineAndroid, activity: Activity): String? = try
 // ANCHOR_END: sign_in
 
 // ANCHOR: arrivals
-suspend fun watch(moorline: MoorlineAndroid, show: (String) -> Unit) = moorline.arrivals.collect { arrival ->
-    when (arrival) {
-        is Arrival.SignedIn -> show("Welcome, ${arrival.user.name}")
-        is Arrival.Failed -> show(textOf(arrival.error))
+suspend fun watch(moorline: MoorlineAndroid, show: (String) -> Unit) =
+    moorline.arrivals.collect { arrival ->
+        when (arrival) {
+            is Arrival.SignedIn -> show("Welcome, ${arrival.user.name}")
+            is Arrival.Failed -> show(textOf(arrival.error))
+        }
     }
-}
 // ANCHOR_END: arrivals
 
 // ANCHOR: errors
@@ -80,12 +83,12 @@ fun textOf(error: MoorlineException): String = when (error) {
 suspend fun notes(moorline: Moorline): String =
     moorline.send(HttpRequest.get("https://id.example.com/v1/notes")).text()
 
-suspend fun add(moorline: Moorline, json: String): HttpResponse = try {
+/** False if nobody knows whether the note is there: look before it is sent again. */
+suspend fun add(moorline: Moorline, json: String): Boolean = try {
     moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", json))
+        .isSuccess
 } catch (error: MoorlineException) {
-    // The note may be there already: look before it is sent a second time.
-    if (error.maybeSent) println("look first")
-    throw error
+    if (error.maybeSent) false else throw error
 }
 // ANCHOR_END: call
 
@@ -180,7 +183,7 @@ suspend fun signOut(moorline: MoorlineAndroid, activity: Activity): SignOutOutco
 // ANCHOR_END: sign_out
 
 // ANCHOR: view_model
-class NotesModel(moorline: Moorline, scope: kotlinx.coroutines.CoroutineScope) {
+class NotesModel(moorline: Moorline, scope: CoroutineScope) {
     val title: StateFlow<String> = moorline.state.map { state ->
         when (state) {
             is SessionState.SignedIn -> "Notes of ${state.user.name}"
@@ -192,3 +195,43 @@ class NotesModel(moorline: Moorline, scope: kotlinx.coroutines.CoroutineScope) {
     }.stateIn(scope, SharingStarted.Eagerly, "")
 }
 // ANCHOR_END: view_model
+
+// ANCHOR: app_auth
+suspend fun takeOver(moorline: Moorline, preferences: SharedPreferences) {
+    val state = preferences.getString("state", null) ?: return
+    try {
+        moorline.adoptAppAuth(state)
+        preferences.edit().remove("state").apply() // done: the session is Moorline's now
+    } catch (error: MoorlineException.Refused) {
+        if (error.refusalCode in OF_NO_USE) {
+            preferences.edit().remove("state").apply()
+        } else {
+            report(error) // for you: see the table below
+        }
+    } catch (error: MoorlineException) {
+        report(error) // the next start goes on
+    }
+}
+
+/** The old state is of no use any more: show the sign-in. */
+private val OF_NO_USE = setOf("invalid_grant", "invalid_auth_state", "already_signed_in")
+// ANCHOR_END: app_auth
+
+private fun report(error: MoorlineException) = println(error.code)
+
+/** What Auth0's credentials managers have. */
+interface OldManager {
+    suspend fun refreshToken(): String?
+
+    fun clearCredentials()
+}
+
+// ANCHOR: auth0
+suspend fun takeOver(moorline: Moorline, manager: OldManager) {
+    if (moorline.resumeAdoption() == null) { // what an earlier start has begun
+        val token = manager.refreshToken() ?: return // the scope offline_access was not requested
+        moorline.adopt(token)
+    }
+    manager.clearCredentials()
+}
+// ANCHOR_END: auth0
