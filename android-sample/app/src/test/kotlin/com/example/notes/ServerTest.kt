@@ -52,6 +52,37 @@ class ServerTest {
     }
 
     @Test
+    fun `a token that has expired and an answer that is lost cost nothing`() {
+        signIn()
+        write(title, "Still there")
+        phone.sees(title)
+        phone.opens("Diagnostics")
+        for (fault in listOf("Lose the next answer", "Expire the access token")) {
+            phone.taps(fault)
+            phone.finds("Done. Go back and pull to refresh your notes.")
+        }
+        phone.goesBack()
+        phone.pulls()
+        phone.sees(title)
+        phone.seesNo("You are offline")
+    }
+
+    @Test
+    fun `a session that was revoked asks for a new sign-in, and the notes are there again`() {
+        signIn()
+        write(title, "Still there")
+        phone.sees(title)
+        phone.opens("Diagnostics")
+        phone.taps("Revoke the session")
+        phone.finds("Done. Go back and pull to refresh your notes.")
+        phone.goesBack()
+        phone.pulls()
+        phone.sees("Sign in")
+        signIn()
+        phone.sees(title)
+    }
+
+    @Test
     fun `a draft survives the end of the process`() {
         signIn()
         phone.taps("New note")

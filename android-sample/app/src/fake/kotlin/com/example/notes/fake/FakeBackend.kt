@@ -4,11 +4,14 @@ import android.content.Context
 import com.example.notes.notes.NotesApi
 import com.example.notes.session.Account
 import com.example.notes.session.Backend
+import com.example.notes.session.Fault
+import dev.moorline.ReauthReason
 import dev.moorline.SessionState
 import dev.moorline.User
 import dev.moorline.android.MoorlineAndroid
 import dev.moorline.okhttp.moorline
 import dev.moorline.testing.FakeMoorline
+import dev.moorline.testing.NextRefresh
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -41,6 +44,18 @@ class FakeBackend(private val context: Context) : Backend {
     override fun notesApi(moorline: MoorlineAndroid): NotesApi {
         val client = OkHttpClient.Builder().moorline(moorline).addInterceptor(FakeNotesServer(moorline))
         return NotesApi(client.build(), ADDRESS.toHttpUrl())
+    }
+
+    override val faults: List<Fault> get() = Fault.entries - Fault.SKEW_CLOCK
+
+    override suspend fun play(fault: Fault, moorline: MoorlineAndroid) {
+        val fake = known.value.values.first { it.state === moorline.state }
+        fake.expireToken()
+        when (fault) {
+            Fault.LOSE_ANSWER -> fake.nextRefresh(NextRefresh.LosesItsAnswer)
+            Fault.REVOKE_SESSION -> fake.nextRefresh(NextRefresh.EndsTheSession(ReauthReason.Revoked))
+            else -> {}
+        }
     }
 
     override suspend fun remove(account: String) {

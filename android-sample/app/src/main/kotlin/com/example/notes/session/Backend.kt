@@ -16,6 +16,12 @@ interface Backend {
     /** The notes of whoever is signed in there. */
     fun notesApi(moorline: MoorlineAndroid): NotesApi
 
+    /** What it can break on request; a server that users have breaks nothing. */
+    val faults: List<Fault> get() = emptyList()
+
+    /** Breaks this once. Throws what a call to the server throws. */
+    suspend fun play(fault: Fault, moorline: MoorlineAndroid): Unit = error("$fault is none of its faults")
+
     /** Signs an account out and removes it from this device. */
     suspend fun remove(account: String)
 }

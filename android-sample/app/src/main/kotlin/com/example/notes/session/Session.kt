@@ -35,6 +35,12 @@ class Session(val account: String, private val backend: Backend, private val fol
         return made
     }
 
+    /** See [Backend.faults]. */
+    val faults: List<Fault> get() = backend.faults
+
+    /** See [Backend.play]. */
+    suspend fun play(fault: Fault): Unit = backend.play(fault, moorline)
+
     /** Deletes what the device has of the notes: after a sign-out. */
     fun deleteNotes() {
         notes = null

@@ -6,11 +6,15 @@ import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.text.selection.SelectionContainer
 import androidx.compose.material3.Button
 import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedButton
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
+import androidx.compose.runtime.rememberCoroutineScope
+import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.testTag
@@ -26,7 +30,9 @@ import dev.moorline.MoorlineException
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.launch
 import org.json.JSONObject
+import java.io.IOException
 
 /** The report, or why there is none. */
 data class DiagnosticsState(val report: String? = null, val error: MoorlineException? = null)
@@ -57,6 +63,7 @@ fun DiagnosticsScreen(session: Session, back: () -> Unit) {
         state.error?.let { ErrorCard(userMessageOf(it)) }
         val report = state.report ?: return@Page
         Button({ share(context, subject, report) }, Modifier.fillMaxWidth()) { Text(stringResource(R.string.share)) }
+        if (session.faults.isNotEmpty()) Faults(session)
         SelectionContainer {
             Text(
                 report,
@@ -66,6 +73,35 @@ fun DiagnosticsScreen(session: Session, back: () -> Unit) {
             )
         }
     }
+}
+
+/** Buttons that break something, in development. */
+@Composable
+private fun Faults(session: Session) {
+    val scope = rememberCoroutineScope()
+    var played by remember { mutableStateOf(false) }
+    var error by remember { mutableStateOf<Exception?>(null) }
+    Heading(R.string.faults)
+    Text(stringResource(if (played) R.string.fault_played else R.string.faults_text))
+    error?.let { ErrorCard(userMessageOf(it)) }
+    for (fault in session.faults) {
+        val play: () -> Unit = {
+            scope.launch {
+                error = failureOf { session.play(fault) }
+                played = error == null
+            }
+        }
+        OutlinedButton(play, Modifier.fillMaxWidth()) { Text(stringResource(fault.label)) }
+    }
+}
+
+private suspend fun failureOf(call: suspend () -> Unit): Exception? = try {
+    call()
+    null
+} catch (error: MoorlineException) {
+    error
+} catch (error: IOException) {
+    error
 }
 
 private fun share(context: Context, subject: String, report: String) {

@@ -1,10 +1,13 @@
 package com.example.notes.server
 
 import android.content.Context
+import com.example.notes.notes.ApiException
 import com.example.notes.notes.NotesApi
 import com.example.notes.session.Account
 import com.example.notes.session.Backend
+import com.example.notes.session.Fault
 import com.example.notes.session.Settings
+import dev.moorline.HttpRequest
 import dev.moorline.LogLevel
 import dev.moorline.MoorlineAccounts
 import dev.moorline.MoorlineBuilder
@@ -52,16 +55,25 @@ class ServerBackend(private val context: Context, private val settings: Settings
     override fun notesApi(moorline: MoorlineAndroid): NotesApi =
         NotesApi(OkHttpClient.Builder().moorline(moorline).build(), "$issuer/v1/notes".toHttpUrl())
 
+    override val faults: List<Fault> get() = if (isDevelopment) Fault.entries else emptyList()
+
+    override suspend fun play(fault: Fault, moorline: MoorlineAndroid) {
+        val answer = moorline.send(HttpRequest("POST", "$issuer/dev/faults/${fault.path}") {})
+        if (!answer.isSuccess) throw ApiException(answer.status)
+    }
+
     override suspend fun remove(account: String) {
         all.remove(account)
     }
+
+    /** `moorline-server dev --http`. A release build's network security configuration forbids plain HTTP. */
+    private val isDevelopment: Boolean get() = issuer.startsWith("http://127.0.0.1:")
 
     private fun MoorlineBuilder.notes() {
         issuer = this@ServerBackend.issuer
         clientId = "moorline-demo"
         redirectUri = "com.example.notes:/signed-in"
         scopes("openid", "profile", "email", "offline_access", "notes.read", "notes.write")
-        // `moorline-server dev --http`. A release build's network security configuration forbids plain HTTP.
-        if (this@ServerBackend.issuer.startsWith("http://127.0.0.1:")) allowHttpOnLoopback()
+        if (isDevelopment) allowHttpOnLoopback()
     }
 }
