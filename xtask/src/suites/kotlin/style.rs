@@ -1,4 +1,4 @@
-//! How the Kotlin sources read: ktlint for the form (`.editorconfig`), detekt for the rest of the library
+//! How the Kotlin sources read, the sample's too: ktlint for the form (`.editorconfig`), detekt for the rest
 //! (`detekt.yml`).
 
 use std::fs;
@@ -55,7 +55,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut detekt = tools.java(workspace, step, &DETEKT)?;
     detekt.current_dir(&sources);
     detekt.args(["io.gitlab.arturbosch.detekt.cli.Main", "--build-upon-default-config"]);
-    detekt.args(["--input", ".", "--excludes", "**/build/**", "--config", "detekt.yml"]);
+    detekt.args(["--input", ".,../../android-sample", "--excludes", "**/build/**", "--config", "detekt.yml"]);
     step.log.run(detekt, READING)?.require().context("detekt has something to say")?;
     work.done()
 }

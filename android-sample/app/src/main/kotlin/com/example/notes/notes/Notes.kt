@@ -90,8 +90,10 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
                 load()
             }
             shown.update { it.copy(isOffline = false, error = null) }
+        } catch (_: MoorlineException.Offline) {
+            shown.update { it.copy(isOffline = true, error = null) }
         } catch (error: MoorlineException) {
-            shown.update { it.copy(isOffline = error is MoorlineException.Offline, error = error.unlessOffline()) }
+            shown.update { it.copy(isOffline = false, error = error) }
         } catch (error: ApiException) {
             shown.update { it.copy(isOffline = false, error = error) }
         } catch (_: IOException) {
@@ -105,8 +107,6 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
         val notes = api.list()
         change { it.copy(notes = notes) }
     }
-
-    private fun MoorlineException.unlessOffline() = takeIf { it !is MoorlineException.Offline }
 
     private suspend fun send(edit: Edit) {
         // A new note whose answer was lost may be there already: look before it is sent again.

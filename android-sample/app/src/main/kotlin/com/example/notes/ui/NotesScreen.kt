@@ -120,7 +120,7 @@ private fun NotesList(state: NotesState, modifier: Modifier, open: (ShownNote) -
 private fun ShowNewest(list: LazyListState, newest: String?) {
     var shown by rememberSaveable { mutableStateOf(newest) }
     LaunchedEffect(newest) {
-        if (newest != shown) list.scrollToItem(0)
+        if (newest != shown) list.requestScrollToItem(0)
         shown = newest
     }
 }
