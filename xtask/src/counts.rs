@@ -53,6 +53,17 @@ pub(crate) fn of_surefire(output: &str) -> Counts {
     counts
 }
 
+/// JUnit 4's own runner: `OK (3 tests)`, or the numbers of a run that failed.
+pub(crate) fn of_junit(output: &str) -> Counts {
+    let ok = output.lines().rev().find_map(|line| line.strip_prefix("OK ("));
+    if let Some(passed) = ok.and_then(|rest| rest.split(' ').next()?.parse().ok()) {
+        return Counts { passed, failed: 0, skipped: 0 };
+    }
+    let failed = output.lines().rev().find(|line| line.starts_with("Tests run: ")).unwrap_or_default();
+    let (run, failures) = (number_after(failed, "Tests run: "), number_after(failed, "Failures: "));
+    Counts { passed: run.saturating_sub(failures), failed: failures, skipped: 0 }
+}
+
 /// `swift test`: XCTest prints a total for each suite and the one of all last; Swift Testing prints one line.
 pub(crate) fn of_swift_test(output: &str) -> Counts {
     let mut counts = Counts::default();
@@ -117,6 +128,17 @@ fn number_after(line: &str, word: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn junit_prints_one_line_for_all() {
+        let counts = |output| {
+            let Counts { passed, failed, skipped } = of_junit(output);
+            [passed, failed, skipped]
+        };
+        assert_eq!(counts("JUnit version 4.13.2\n...\n\nOK (18 tests)\n"), [18, 0, 0]);
+        assert_eq!(counts("FAILURES!!!\nTests run: 18,  Failures: 2\n"), [16, 2, 0]);
+        assert_eq!(counts("Error: could not find or load main class"), [0, 0, 0]);
+    }
 
     #[test]
     fn cargo_tests_are_summed_over_the_programs() {

@@ -22,7 +22,7 @@ mod nightly;
 
 pub(crate) use actionlint::actionlint;
 pub(crate) use android::android;
-pub(crate) use androidx::androidx;
+pub(crate) use androidx::{AndroidX, androidx};
 pub(crate) use go::go;
 pub(crate) use jars::Jars;
 pub(crate) use musl::musl;
@@ -83,6 +83,7 @@ pub(crate) const MOBILE: &[Need] = &[
     need("javac", "default-jdk-headless"),
     need("mvn", "maven"),
     need("go", "golang-go"),
+    need("aapt2", "aapt"),
 ];
 
 /// A browser to drive and the runtime of the driver.

@@ -7,6 +7,7 @@ pub(crate) mod kotlin;
 mod links;
 mod mobile;
 mod rust;
+mod sample;
 pub(crate) mod swift;
 
 use std::process::ExitCode;
@@ -45,7 +46,7 @@ enum Part {
     Kotlin,
     /// The Swift library, on Linux, against a real server.
     Swift,
-    /// The bindings, type-checked for Android and iOS.
+    /// The bindings, type-checked for Android and iOS, and the Android sample on the archive that comes of them.
     Mobile,
     /// The sign-in pages in real Chromium, and the SDK and CLI against a provider that we did not write.
     Browser,
@@ -86,6 +87,7 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         (Part::Kotlin, "kotlin tests", kotlin::tests),
         (Part::Swift, "swift tests", swift::tests),
         (Part::Mobile, "mobile check", mobile::tests),
+        (Part::Mobile, "sample build", sample::tests),
         (Part::Browser, "browser tests", browser::tests),
     ] {
         if wanted(part) && built {

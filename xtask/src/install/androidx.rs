@@ -23,26 +23,49 @@ struct Archive {
     kind: String,
 }
 
-/// The jar with everything that `gradle/androidx.txt` names. It is made once for each list.
+/// Everything that `gradle/androidx.txt` names.
+#[derive(Debug)]
+pub(crate) struct AndroidX {
+    /// All classes in one jar.
+    pub(crate) jar: PathBuf,
+    resources: PathBuf,
+}
+
+impl AndroidX {
+    /// The packages of the archives that have an `R` class, each with the folder of its resources if it has some.
+    pub(crate) fn packages(&self) -> Result<Vec<(String, Option<PathBuf>)>> {
+        let mut packages = Vec::new();
+        for entry in self.resources.read_dir()? {
+            let folder = entry?.path();
+            let name = folder.file_name().context("a folder has a name")?.to_string_lossy().into_owned();
+            let resources = folder.join("res");
+            packages.push((name, resources.is_dir().then_some(resources)));
+        }
+        packages.sort();
+        Ok(packages)
+    }
+}
+
+/// Fetches the archives. It is done once for each list.
 pub(crate) fn androidx(
     workspace: &Workspace,
     log: &mut Log,
     sources: &Path,
     versions: &BTreeMap<String, String>,
-) -> Result<PathBuf> {
+) -> Result<AndroidX> {
     let list = sources.join("gradle/androidx.txt");
     let text = std::fs::read_to_string(&list).with_context(|| format!("can't read {}", list.display()))?;
     let archives = archives(&text, versions).with_context(|| format!("in {}", list.display()))?;
     let mut hasher = DefaultHasher::new();
     archives.hash(&mut hasher);
     let folder = Workspace::tools()?.join("aar");
-    let jar = folder.join(format!("androidx-{:016x}.jar", hasher.finish()));
-    if !jar.exists() {
+    let made = folder.join(format!("androidx-{:016x}", hasher.finish()));
+    if !made.exists() {
         log.ui().note(&format!("fetching {} archives of AndroidX (once)", archives.len()));
-        once(&jar, |scratch| make(workspace, log, &archives, scratch))
+        once(&made, |scratch| make(workspace, log, &archives, scratch))
             .context("can't make one jar of AndroidX's archives")?;
     }
-    Ok(jar)
+    Ok(AndroidX { jar: made.join("androidx.jar"), resources: made.join("resources") })
 }
 
 /// The rows of the list. A version in braces is one of the catalog.
@@ -64,7 +87,7 @@ fn archives(list: &str, versions: &BTreeMap<String, String>) -> Result<Vec<Archi
     .collect()
 }
 
-/// Fetches the archives into this folder and packs their classes.
+/// Fetches the archives into this folder, packs their classes and keeps their resources.
 fn make(workspace: &Workspace, log: &mut Log, archives: &[Archive], folder: &Path) -> Result<PathBuf> {
     let pom = folder.join("pom.xml");
     std::fs::write(&pom, copying(archives, folder))?;
@@ -74,7 +97,11 @@ fn make(workspace: &Workspace, log: &mut Log, archives: &[Archive], folder: &Pat
         .arg("dependency:copy");
     log.must(copy, DOWNLOAD)?;
     let (classes, sources) = (folder.join("classes"), folder.join("sources"));
-    std::fs::create_dir_all(&classes)?;
+    let made = folder.join("made");
+    let resources_of = made.join("resources");
+    for needed in [&classes, &resources_of] {
+        std::fs::create_dir_all(needed)?;
+    }
     let mut numbers = Numbers::default();
     let mut java = Vec::new();
     for archive in archives {
@@ -100,16 +127,21 @@ fn make(workspace: &Workspace, log: &mut Log, archives: &[Archive], folder: &Pat
             std::fs::create_dir_all(source.parent().context("a file is in a folder")?)?;
             std::fs::write(&source, numbers.class(&package, &resources)?)?;
             java.push(source);
+            let kept = resources_of.join(&package);
+            std::fs::create_dir_all(&kept)?;
+            if parts.join("res").is_dir() && !kept.join("res").exists() {
+                std::fs::rename(parts.join("res"), kept.join("res"))?;
+            }
         }
     }
     let mut compile = workspace.command("javac");
     compile.args(["--release", "11", "-d"]).arg(&classes).args(java);
     log.must(compile, PACK)?;
-    let jar = folder.join("androidx.jar");
+    let jar = made.join("androidx.jar");
     let mut pack = workspace.command("jar");
     pack.args(["--create", "--no-manifest", "--file"]).arg(&jar).arg("-C").arg(&classes).arg(".");
     log.must(pack, PACK)?;
-    Ok(jar)
+    Ok(made)
 }
 
 /// A project that copies each archive alone, without what it depends on.

@@ -74,7 +74,7 @@ pub(crate) fn maven(workspace: &Workspace, log: &mut Log, native: &Path) -> Resu
     maven.arg(format!("-Dmoorline.generated.dir={}", generated.display()));
     maven.arg(format!("-Dmoorline.native.dir={}", native.display()));
     maven.arg(format!("-Dmoorline.aar.dir={}", android.display()));
-    maven.arg(format!("-Dmoorline.androidx.jar={}", androidx.display()));
+    maven.arg(format!("-Dmoorline.androidx.jar={}", androidx.jar.display()));
     maven.arg(format!("-Dmoorline.screenshots.dir={}", workspace.target().join("screenshots").display()));
     maven.env("MOORLINE_BROWSE_BIN", workspace.program("moorline-browse"));
     maven.env("MOORLINE_TESTKIT_BIN", workspace.program("moorline-testkit"));

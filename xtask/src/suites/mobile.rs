@@ -1,13 +1,13 @@
 //! The phones' part: the library of the bindings, type-checked, linked, measured and called without an NDK or Xcode.
 
 mod android;
-mod archive;
+pub(super) mod archive;
 mod arm64;
 mod build;
 mod ios;
 mod library;
 mod lint;
-mod manifest;
+pub(super) mod manifest;
 mod shrink;
 mod symbols;
 mod workflows;

@@ -1,4 +1,5 @@
-//! How the Kotlin sources read: ktlint for the form (`.editorconfig`), detekt for the rest (`detekt.yml`).
+//! How the Kotlin sources read, the sample's too: ktlint for the form (`.editorconfig`), detekt for the rest
+//! (`detekt.yml`).
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +12,9 @@ use crate::report::Step;
 use crate::suites::inputs::{Inputs, files};
 use crate::workspace::Workspace;
 
+/// The Android sample has the same form.
+const SAMPLE: &str = "android-sample";
+
 /// With this variable, ktlint corrects what it can.
 const CORRECT: &str = "MOORLINE_FORMAT";
 
@@ -22,7 +26,8 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let sources = workspace.root().join("bindings/kotlin");
     let mut inputs = Inputs::default().word(tools.version("ktlint")?).word(tools.version("detekt")?);
     let mut read = 0;
-    for file in files(&sources)? {
+    let sample = workspace.root().join(SAMPLE);
+    for file in files(&sources)?.into_iter().chain(files(&sample)?) {
         if is_read(&file) {
             inputs = inputs.word(&file.display().to_string()).path(&file)?;
             read += 1;
@@ -40,6 +45,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut ktlint = tools.java(workspace, step, &KTLINT)?;
     ktlint.current_dir(&sources);
     ktlint.args(["com.pinterest.ktlint.Main", "--relative", "**/*.kt", "**/*.kts", "!**/build/**"]);
+    ktlint.arg(format!("{}/**/*.kt", sample.display()));
     if std::env::var_os(CORRECT).is_some() {
         ktlint.arg("--format");
     }
@@ -49,7 +55,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let mut detekt = tools.java(workspace, step, &DETEKT)?;
     detekt.current_dir(&sources);
     detekt.args(["io.gitlab.arturbosch.detekt.cli.Main", "--build-upon-default-config"]);
-    detekt.args(["--input", ".", "--excludes", "**/build/**", "--config", "detekt.yml"]);
+    detekt.args(["--input", ".,../../android-sample", "--excludes", "**/build/**", "--config", "detekt.yml"]);
     step.log.run(detekt, READING)?.require().context("detekt has something to say")?;
     work.done()
 }

@@ -2,15 +2,20 @@
 //! compiler, Robolectric.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use super::versions;
 use crate::install::{self, Jars};
 use crate::report::Step;
+use crate::suites::inputs::Inputs;
 use crate::workspace::Workspace;
+
+const COMPILING: Duration = Duration::from_secs(20 * 60);
 
 /// The tools, of the versions in the catalog of the Kotlin build.
 #[derive(Debug)]
@@ -54,6 +59,39 @@ impl Tools {
         });
         let libraries = libraries.collect::<Result<Vec<_>>>()?;
         Jars { name: set.name, libraries: &libraries, without: set.without }.fetch(workspace, &mut step.log)
+    }
+
+    /// The versions of the catalog.
+    pub(in crate::suites) const fn versions(&self) -> &BTreeMap<String, String> {
+        &self.versions
+    }
+
+    /// Compiles Kotlin (the sources, the class path, the options) into a folder, unless the same was compiled before.
+    pub(in crate::suites) fn compile(
+        &self,
+        workspace: &Workspace,
+        step: &mut Step,
+        (sources, path, options): (&[PathBuf], &[PathBuf], &[String]),
+        out: &Path,
+    ) -> Result<()> {
+        let mut inputs = Inputs::default().word(&options.join(" "));
+        for file in sources.iter().chain(path) {
+            inputs = inputs.path(file)?;
+        }
+        let work = inputs.of(out.with_extension("compiled"));
+        if work.is_done() && out.exists() {
+            return Ok(());
+        }
+        if out.exists() {
+            fs::remove_dir_all(out)?;
+        }
+        let mut kotlin = self.java(workspace, step, &KOTLIN)?;
+        kotlin.arg("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler");
+        let path: Vec<_> = path.iter().map(PathBuf::as_path).collect();
+        kotlin.args(["-no-stdlib", "-no-reflect", "-jvm-target", "17"]).args(options);
+        kotlin.arg("-classpath").arg(class_path(&path)?).arg("-d").arg(out).args(sources);
+        step.log.must(kotlin, COMPILING)?;
+        work.done()
     }
 
     /// Android's classes.
@@ -102,6 +140,39 @@ pub(in crate::suites) const KOTLIN: Set = Set {
     name: "kotlin-compiler",
     libraries: &[("org.jetbrains.kotlin:kotlin-compiler-embeddable", "kotlin")],
     without: &[],
+};
+
+/// What makes composables of functions.
+pub(in crate::suites) const COMPOSE_PLUGIN: Set = Set {
+    name: "compose-plugin",
+    libraries: &[("org.jetbrains.kotlin:kotlin-compose-compiler-plugin-embeddable", "kotlin")],
+    without: &[],
+};
+
+/// What the Android sample has on its class path, beside the library and AndroidX.
+pub(in crate::suites) const SAMPLE: Set = Set {
+    name: "sample",
+    libraries: &[
+        ("org.jetbrains.kotlin:kotlin-stdlib", "kotlin-stdlib"),
+        ("org.jetbrains.kotlinx:kotlinx-coroutines-android", "coroutines"),
+        ("com.squareup.okhttp3:okhttp-jvm", "okhttp"),
+        ("net.java.dev.jna:jna", "jna"),
+    ],
+    without: &[],
+};
+
+/// What its tests need besides: what has to come as an Android archive is in AndroidX's jar.
+pub(in crate::suites) const SAMPLE_TESTS: Set = Set {
+    name: "sample-tests",
+    libraries: &[
+        ("org.robolectric:robolectric", "robolectric"),
+        ("org.jetbrains.kotlin:kotlin-stdlib", "kotlin-stdlib"),
+        ("org.jetbrains.kotlinx:kotlinx-coroutines-test-jvm", "coroutines"),
+        ("org.jetbrains.kotlinx:kotlinx-serialization-json-jvm", "serialization"),
+        ("org.hamcrest:hamcrest-library", "hamcrest"),
+        ("junit:junit", "=4.13.2"),
+    ],
+    without: &["androidx.test:monitor", "androidx.test.espresso:espresso-idling-resource"],
 };
 
 /// What an app has on its class path with the archive, beside JNA.

@@ -37,15 +37,15 @@ coreLibraryDesugaringEnabled=false
 
 /// Where the archive's parts and the archive are.
 #[derive(Debug)]
-pub(super) struct Archive(PathBuf);
+pub(in crate::suites) struct Archive(PathBuf);
 
 impl Archive {
-    pub(super) fn of(workspace: &Workspace) -> Self {
+    pub(in crate::suites) fn of(workspace: &Workspace) -> Self {
         Self(folder(workspace).join("aar"))
     }
 
     /// The archive's file of this name.
-    pub(super) fn part(&self, name: &str) -> PathBuf {
+    pub(in crate::suites) fn part(&self, name: &str) -> PathBuf {
         self.0.join("parts").join(name)
     }
 
@@ -55,7 +55,7 @@ impl Archive {
 }
 
 /// The compiled classes of a module of the Kotlin library.
-pub(super) fn classes(workspace: &Workspace, module: &str) -> PathBuf {
+pub(in crate::suites) fn classes(workspace: &Workspace, module: &str) -> PathBuf {
     workspace.target().join("kotlin").join(module).join("classes")
 }
 

@@ -30,7 +30,7 @@ pub(super) fn merged(workspace: &Workspace) -> PathBuf {
 /// Merges, and compares every element and attribute with what was reviewed.
 pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let merged = merged(workspace);
-    merge(workspace, step, &workspace.root().join(APP), &merged)?;
+    merge(workspace, step, &workspace.root().join(APP), &[], &merged)?;
     let found = elements(&fs::read_to_string(&merged)?).join("\n") + "\n";
     let expected = workspace.root().join(MERGED);
     if std::env::var_os("MOORLINE_RENEW_MANIFEST").is_some() {
@@ -45,7 +45,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
 
     let bare = folder(workspace).join("aar").join("bare.xml");
     fs::write(&bare, BARE)?;
-    merge(workspace, step, &bare, &bare.with_extension("merged.xml"))?;
+    merge(workspace, step, &bare, &[], &bare.with_extension("merged.xml"))?;
     let elements = elements(&fs::read_to_string(bare.with_extension("merged.xml"))?);
     ensure!(
         elements.iter().any(|element| element == "application"),
@@ -55,10 +55,20 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     Ok(())
 }
 
-fn merge(workspace: &Workspace, step: &mut Step, app: &Path, merged: &Path) -> Result<()> {
+/// Merges an app's manifest with those of its variant and the archive's.
+pub(in crate::suites) fn merge(
+    workspace: &Workspace,
+    step: &mut Step,
+    app: &Path,
+    variant: &[PathBuf],
+    merged: &Path,
+) -> Result<()> {
     let tools = Tools::of(workspace)?;
     let mut merger = tools.java(workspace, step, &ANDROID_TOOLS)?;
     merger.args(["com.android.manifmerger.Merger", "--main"]).arg(app);
+    if !variant.is_empty() {
+        merger.arg("--overlays").arg(std::env::join_paths(variant)?);
+    }
     merger.arg("--libs").arg(Archive::of(workspace).part("AndroidManifest.xml"));
     // The merger replaces `${applicationId}` by the package.
     for property in [&format!("PACKAGE={ID}"), "MIN_SDK_VERSION=26", "TARGET_SDK_VERSION=35"] {

@@ -15,7 +15,7 @@ use crate::dev_server::DevServer;
 use crate::install;
 use crate::report::Step;
 use crate::suites::inputs::{Inputs, files};
-use crate::suites::kotlin::tools::{APP, JNA, KOTLIN, R8, ROBOLECTRIC, Tools, class_path};
+use crate::suites::kotlin::tools::{APP, JNA, R8, ROBOLECTRIC, Tools, class_path};
 use crate::workspace::Workspace;
 
 const SHRINKING: Duration = Duration::from_secs(20 * 60);
@@ -92,24 +92,7 @@ impl Shrinker<'_> {
     /// Compiles, unless these sources were compiled over this class path before.
     fn kotlin(&self, step: &mut Step, what: &str, sources: &[PathBuf], path: &[PathBuf]) -> Result<PathBuf> {
         let out = self.build.join(what);
-        let mut inputs = Inputs::default();
-        for file in sources.iter().chain(path) {
-            inputs = inputs.path(file)?;
-        }
-        let work = inputs.of(self.build.join(format!("{what}.compiled")));
-        if work.is_done() && out.exists() {
-            return Ok(out);
-        }
-        if out.exists() {
-            fs::remove_dir_all(&out)?;
-        }
-        let mut kotlin = self.tools.java(self.workspace, step, &KOTLIN)?;
-        kotlin.arg("org.jetbrains.kotlin.cli.jvm.K2JVMCompiler");
-        let path: Vec<_> = path.iter().map(PathBuf::as_path).collect();
-        kotlin.args(["-no-stdlib", "-no-reflect", "-nowarn", "-jvm-target", "17"]);
-        kotlin.arg("-classpath").arg(class_path(&path)?).arg("-d").arg(&out).args(sources);
-        step.log.must(kotlin, SHRINKING)?;
-        work.done()?;
+        self.tools.compile(self.workspace, step, (sources, path, &[]), &out)?;
         Ok(out)
     }
 

@@ -15,7 +15,7 @@ internal class DevServer private constructor(private val file: String, private v
     val issuer: String = json.text("issuer")
     val api: String = json.text("api")
     val certificateAuthority: String = json.text("ca_pem")
-    val pins: JsonObject = json.getValue("pins").jsonObject
+    val pins: JsonObject by lazy { json.getValue("pins").jsonObject }
 
     /** The demo app on this device. */
     fun moorline(platform: Platform, configure: MoorlineBuilder.() -> Unit = {}): Moorline = Moorline(platform) {
@@ -49,7 +49,10 @@ internal class DevServer private constructor(private val file: String, private v
 
     companion object {
         /** From the environment. Tests without it fail. */
-        fun running(): DevServer = DevServer(setting("MOORLINE_DEV_JSON"), setting("MOORLINE_BROWSE_BIN"))
+        fun running(): DevServer = at(setting("MOORLINE_DEV_JSON"))
+
+        /** One that a test has started: with its `moorline-dev.json`. */
+        fun at(file: String): DevServer = DevServer(file, setting("MOORLINE_BROWSE_BIN"))
 
         private fun setting(name: String): String = System.getenv(name)?.takeIf(String::isNotEmpty)
             ?: throw AssertionError(

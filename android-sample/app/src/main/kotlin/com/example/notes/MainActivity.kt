@@ -1,0 +1,20 @@
+package com.example.notes
+
+import android.os.Bundle
+import androidx.activity.ComponentActivity
+import androidx.activity.compose.setContent
+import androidx.activity.enableEdgeToEdge
+import com.example.notes.ui.NotesApp
+import com.example.notes.ui.NotesTheme
+
+/** The one activity: everything else is Compose. */
+class MainActivity : ComponentActivity() {
+    override fun onCreate(savedInstanceState: Bundle?) {
+        enableEdgeToEdge()
+        super.onCreate(savedInstanceState)
+        val sessions = (application as NotesApplication).sessions
+        setContent {
+            NotesTheme { NotesApp(sessions) }
+        }
+    }
+}

@@ -1,0 +1,25 @@
+package com.example.notes
+
+import android.app.Application
+import com.example.notes.session.Backend
+import com.example.notes.session.Sessions
+import com.example.notes.session.Settings
+
+/**
+ * The app. It opens its sessions here and not in the activity: the system may end the process while the browser is
+ * open, and starts it anew for the browser's answer. Each flavour says where the sessions come from.
+ */
+abstract class NotesApplication : Application() {
+    /** The accounts on this device. */
+    lateinit var sessions: Sessions
+        private set
+
+    /** Makes the flavour's backend. It must not use the network yet. */
+    protected abstract fun backend(settings: Settings): Backend
+
+    override fun onCreate() {
+        super.onCreate()
+        val settings = Settings(this)
+        sessions = Sessions(backend(settings), settings, noBackupFilesDir)
+    }
+}

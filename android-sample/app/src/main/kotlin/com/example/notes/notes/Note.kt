@@ -1,0 +1,67 @@
+package com.example.notes.notes
+
+import org.json.JSONObject
+import java.time.Instant
+
+/**
+ * A note as the server has it.
+ *
+ * @property id the server's name for it.
+ * @property updatedAt when it was last changed, as the server writes it.
+ */
+data class Note(val id: String, val title: String, val body: String, val updatedAt: String) {
+    fun toJson(): JSONObject =
+        JSONObject().put("id", id).put("title", title).put("body", body).put("updated_at", updatedAt)
+
+    companion object {
+        fun of(json: JSONObject) = Note(
+            json.getString("id"),
+            json.getString("title"),
+            json.getString("body"),
+            json.getString("updated_at"),
+        )
+    }
+}
+
+/**
+ * An edit that has not reached the server yet.
+ *
+ * @property key the app's own name for it.
+ * @property base the note that was changed, as it was then; null for a new note.
+ * @property mayHaveArrived whether it was sent once and no answer came.
+ */
+data class Edit(
+    val key: String,
+    val base: Note?,
+    val title: String,
+    val body: String,
+    val mayHaveArrived: Boolean = false,
+) {
+    fun toJson(): JSONObject = JSONObject().put("key", key).put("title", title).put("body", body)
+        .put("may_have_arrived", mayHaveArrived).put("base", base?.toJson())
+
+    companion object {
+        fun of(json: JSONObject) = Edit(
+            json.getString("key"),
+            json.optJSONObject("base")?.let(Note::of),
+            json.getString("title"),
+            json.getString("body"),
+            json.getBoolean("may_have_arrived"),
+        )
+    }
+}
+
+/**
+ * A note as the user sees it: with the edit, if there is one.
+ *
+ * @property id of the note, or of the edit that will make it.
+ * @property updatedAt null for what the server does not have yet.
+ * @property isQueued whether an edit of it waits for the network.
+ */
+data class ShownNote(
+    val id: String,
+    val title: String,
+    val body: String,
+    val updatedAt: Instant?,
+    val isQueued: Boolean,
+)

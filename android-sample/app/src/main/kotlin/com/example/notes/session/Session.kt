@@ -1,0 +1,54 @@
+package com.example.notes.session
+
+import com.example.notes.notes.Notes
+import com.example.notes.notes.NotesFile
+import dev.moorline.RevocationOutcome
+import dev.moorline.User
+import dev.moorline.android.MoorlineAndroid
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
+import java.io.File
+
+/**
+ * One account, for as long as the process runs. It outlives activities, so a request goes on while the screen turns.
+ *
+ * @property account its name.
+ * @property moorline who is signed in.
+ */
+class Session(val account: String, private val backend: Backend, private val folder: File) : AutoCloseable {
+    val moorline: MoorlineAndroid = backend.open(account)
+
+    /** Work that must not end with a screen: queued edits are sent here. */
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+    private var notes: Pair<String, Notes>? = null
+
+    /** What became of the session at the server at the latest sign-out, for the screen after it. */
+    var lastRevocation: RevocationOutcome? = null
+
+    /** The notes of this user. Another user of the same account finds nothing of them. */
+    fun notesOf(user: User): Notes {
+        notes?.takeIf { (owner, _) -> owner == user.subject }?.let { (_, those) -> return those }
+        val made = Notes(backend.notesApi(moorline), NotesFile(File(folder, "notes.json"), user.subject), scope)
+        notes = user.subject to made
+        return made
+    }
+
+    /** See [Backend.faults]. */
+    val faults: List<Fault> get() = backend.faults
+
+    /** See [Backend.play]. */
+    suspend fun play(fault: Fault): Unit = backend.play(fault, moorline)
+
+    /** Deletes what the device has of the notes: after a sign-out. */
+    fun deleteNotes() {
+        notes = null
+        folder.deleteRecursively()
+    }
+
+    override fun close() {
+        scope.cancel()
+        moorline.close()
+    }
+}

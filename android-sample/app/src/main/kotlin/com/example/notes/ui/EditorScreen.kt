@@ -1,0 +1,102 @@
+package com.example.notes.ui
+
+import androidx.activity.compose.LocalActivity
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.heightIn
+import androidx.compose.foundation.text.KeyboardOptions
+import androidx.compose.material3.Button
+import androidx.compose.material3.OutlinedTextField
+import androidx.compose.material3.Text
+import androidx.compose.material3.TextButton
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.rememberCoroutineScope
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.text.input.KeyboardCapitalization
+import androidx.compose.ui.unit.dp
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import com.example.notes.R
+import com.example.notes.errors.UserMessage
+import com.example.notes.errors.userMessageOf
+import com.example.notes.notes.Notes
+import com.example.notes.session.Session
+import dev.moorline.MoorlineException
+import dev.moorline.android.withStepUp
+import kotlinx.coroutines.launch
+import java.io.IOException
+
+private const val LONGEST_TITLE = 200
+
+/** A note, or a new one. What the user types survives a rotation, a lock and the end of the process. */
+@Composable
+fun EditorScreen(session: Session, notes: Notes, id: String?, back: () -> Unit) {
+    val state by notes.state.collectAsStateWithLifecycle()
+    val note = state.notes.orEmpty().find { it.id == id }
+    // After the end of the process, the note itself is read a moment later.
+    var typedTitle by rememberSaveable { mutableStateOf<String?>(null) }
+    var typedBody by rememberSaveable { mutableStateOf<String?>(null) }
+    val title = typedTitle ?: note?.title.orEmpty()
+    val body = typedBody ?: note?.body.orEmpty()
+    Page(if (id == null) R.string.new_note else R.string.edit_note, back) {
+        OutlinedTextField(
+            title,
+            { typedTitle = it.take(LONGEST_TITLE) },
+            Modifier.fillMaxWidth(),
+            label = { Text(stringResource(R.string.note_title)) },
+            singleLine = true,
+            keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences),
+        )
+        OutlinedTextField(
+            body,
+            { typedBody = it },
+            Modifier.fillMaxWidth().heightIn(min = 160.dp),
+            label = { Text(stringResource(R.string.note_text)) },
+            keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences),
+        )
+        Button(
+            {
+                notes.save(id, title.trim(), body)
+                back()
+            },
+            Modifier.fillMaxWidth(),
+            enabled = title.isNotBlank(),
+        ) { Text(stringResource(R.string.save)) }
+        if (id != null) DeleteButton(session, notes, id, back)
+    }
+}
+
+/** The API wants the scope `notes.delete` for it, which the sign-in did not ask for: the user allows it here. */
+@Composable
+private fun DeleteButton(session: Session, notes: Notes, id: String, deleted: () -> Unit) {
+    val activity = checkNotNull(LocalActivity.current)
+    val scope = rememberCoroutineScope()
+    var isRunning by remember { mutableStateOf(false) }
+    var message by remember { mutableStateOf<UserMessage?>(null) }
+    message?.let { ErrorCard(it) }
+    Text(stringResource(R.string.delete_text))
+    TextButton(
+        {
+            isRunning = true
+            scope.launch {
+                message = try {
+                    session.moorline.withStepUp(activity) { notes.delete(id) }
+                    deleted()
+                    null
+                } catch (error: MoorlineException) {
+                    userMessageOf(error)
+                } catch (error: IOException) {
+                    userMessageOf(error)
+                } finally {
+                    isRunning = false
+                }
+            }
+        },
+        Modifier.fillMaxWidth(),
+        enabled = !isRunning,
+    ) { Text(stringResource(R.string.delete)) }
+}

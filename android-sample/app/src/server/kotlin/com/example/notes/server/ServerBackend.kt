@@ -1,0 +1,79 @@
+package com.example.notes.server
+
+import android.content.Context
+import com.example.notes.notes.ApiException
+import com.example.notes.notes.NotesApi
+import com.example.notes.session.Account
+import com.example.notes.session.Backend
+import com.example.notes.session.Fault
+import com.example.notes.session.Settings
+import dev.moorline.HttpRequest
+import dev.moorline.LogLevel
+import dev.moorline.MoorlineAccounts
+import dev.moorline.MoorlineBuilder
+import dev.moorline.MoorlineLog
+import dev.moorline.Platform
+import dev.moorline.android.AndroidKeyStore
+import dev.moorline.android.AndroidSigner
+import dev.moorline.android.AndroidTrust
+import dev.moorline.android.Moorline
+import dev.moorline.android.MoorlineAndroid
+import dev.moorline.android.Unlock
+import dev.moorline.android.logcat
+import dev.moorline.okhttp.moorline
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.map
+import okhttp3.HttpUrl.Companion.toHttpUrl
+import okhttp3.OkHttpClient
+import java.io.File
+import java.net.ProxySelector
+import kotlin.time.Duration.Companion.minutes
+
+/** Sessions at a real provider, which has the notes, too. */
+class ServerBackend(private val context: Context, private val settings: Settings, private val issuer: String) :
+    Backend {
+    /** In the same vault as [open]'s: the folder and the keys are those that `Moorline(context)` uses. */
+    private val all = MoorlineAccounts(
+        Platform(File(context.noBackupFilesDir, "moorline"), AndroidKeyStore(context))
+            .withSigner(AndroidSigner(context))
+            .withTrust(AndroidTrust())
+            .withProxySelector(ProxySelector.getDefault()),
+    ) { notes() }
+
+    override val accounts: Flow<List<Account>?> =
+        all.all.map { list -> list?.map { Account(it.account, it.user) } }
+
+    override fun open(account: String): MoorlineAndroid = Moorline(context) {
+        notes()
+        this.account = account
+        android {
+            unlock = if (settings.locksWithBiometrics) Unlock.Biometric(5.minutes) else Unlock.WithDevice
+            logger = MoorlineLog.logcat(LogLevel.INFO)
+        }
+    }
+
+    override fun notesApi(moorline: MoorlineAndroid): NotesApi =
+        NotesApi(OkHttpClient.Builder().moorline(moorline).build(), "$issuer/v1/notes".toHttpUrl())
+
+    override val faults: List<Fault> get() = if (isDevelopment) Fault.entries else emptyList()
+
+    override suspend fun play(fault: Fault, moorline: MoorlineAndroid) {
+        val answer = moorline.send(HttpRequest("POST", "$issuer/dev/faults/${fault.path}") {})
+        if (!answer.isSuccess) throw ApiException(answer.status)
+    }
+
+    override suspend fun remove(account: String) {
+        all.remove(account)
+    }
+
+    /** `moorline-server dev --http`. A release build's network security configuration forbids plain HTTP. */
+    private val isDevelopment: Boolean get() = issuer.startsWith("http://127.0.0.1:")
+
+    private fun MoorlineBuilder.notes() {
+        issuer = this@ServerBackend.issuer
+        clientId = "moorline-demo"
+        redirectUri = "com.example.notes:/signed-in"
+        scopes("openid", "profile", "email", "offline_access", "notes.read", "notes.write")
+        if (isDevelopment) allowHttpOnLoopback()
+    }
+}

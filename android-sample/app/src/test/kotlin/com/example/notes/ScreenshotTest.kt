@@ -1,0 +1,79 @@
+package com.example.notes
+
+import com.example.notes.fake.FakeNotesApplication
+import dev.moorline.ReauthReason
+import dev.moorline.SessionState
+import dev.moorline.testing.MoorlineErrors
+import org.junit.Rule
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.RuntimeEnvironment
+import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
+
+/** Every screen of the app, as pictures. */
+@RunWith(RobolectricTestRunner::class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+@Config(application = FakeNotesApplication::class, qualifiers = "w360dp-h720dp-xhdpi")
+class ScreenshotTest {
+    @get:Rule
+    internal val phone = Phone()
+
+    private fun drawThree(kind: String) {
+        phone.sees("Groceries")
+        phone.draws("notes-$kind")
+        phone.opens("Security")
+        phone.sees("Where your keys are")
+        phone.draws("security-$kind")
+        phone.goesBack()
+        phone.become(SessionState.NeedsReauth(ReauthReason.Revoked))
+        phone.draws("welcome-$kind")
+    }
+
+    @Test
+    fun light() {
+        phone.sees("Groceries")
+        phone.draws("notes")
+        phone.taps("Groceries")
+        phone.draws("editor")
+        phone.goesBack()
+        phone.taps("New note")
+        phone.types("Written in a tunnel", into = "Title")
+        // For sending the note, and for the list that is loaded after that.
+        repeat(2) { phone.fake.failNext(MoorlineErrors.offline(maybeSent = false)) }
+        phone.taps("Save")
+        phone.sees("Not sent yet")
+        phone.draws("offline")
+        for (screen in listOf("Profile", "Accounts", "Security", "Diagnostics")) {
+            phone.opens(screen)
+            phone.compose.waitForIdle()
+            phone.sees(if (screen == "Security") "Where your keys are" else screen)
+            phone.draws(screen.lowercase())
+            phone.goesBack()
+        }
+        phone.opens("Sign out")
+        phone.draws("sign-out")
+        phone.confirms("Sign out")
+        phone.draws("welcome")
+        phone.become(SessionState.NeedsReauth(ReauthReason.Revoked))
+        phone.draws("session-ended")
+        phone.become(SessionState.Locked)
+        phone.draws("locked")
+    }
+
+    @Test
+    @Config(qualifiers = "+night")
+    fun dark() = drawThree("dark")
+
+    @Test
+    @Config(qualifiers = "+ar-ldrtl")
+    fun `right to left`() = drawThree("rtl")
+
+    @Test
+    fun `large type`() {
+        RuntimeEnvironment.setFontScale(2f)
+        phone.turns()
+        drawThree("large")
+    }
+}

@@ -1,0 +1,203 @@
+package com.example.notes
+
+import android.content.Intent
+import android.hardware.biometrics.BiometricManager
+import org.junit.Rule
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+import org.robolectric.shadow.api.Shadow
+import org.robolectric.shadows.ShadowBiometricManager
+import java.util.UUID
+
+/** The app with the real library and the real server, as a user has it. */
+@RunWith(RobolectricTestRunner::class)
+@Config(application = PhoneApplication::class, qualifiers = "w360dp-h720dp-xhdpi")
+class ServerTest {
+    @get:Rule
+    internal val phone = Phone()
+
+    /** Of this test alone: all tests share one server. */
+    private val title = "Note ${UUID.randomUUID()}"
+
+    private fun signIn(user: String = "ada", name: String = "Ada Lovelace") {
+        phone.taps("Sign in")
+        phone.signsInAs(user)
+        phone.sees("Notes of $name")
+    }
+
+    private fun write(title: String, text: String) {
+        phone.taps("New note")
+        phone.types(title, into = "Title")
+        phone.types(text, into = "Text")
+        phone.taps("Save")
+    }
+
+    @Test
+    fun `a note survives a turned phone while it is written, and the end of the process after that`() {
+        signIn()
+        phone.taps("New note")
+        phone.types(title, into = "Title")
+        phone.turns()
+        phone.sees(title)
+        phone.types("Milk, bread", into = "Text")
+        phone.taps("Save")
+        phone.sees(title)
+        phone.seesNo("Not sent yet")
+        phone.comesBackAfterTheEndOfTheProcess()
+        phone.sees("Notes of Ada Lovelace")
+        phone.sees(title)
+    }
+
+    @Test
+    fun `a token that has expired and an answer that is lost cost nothing`() {
+        signIn()
+        write(title, "Still there")
+        phone.sees(title)
+        phone.opens("Diagnostics")
+        for (fault in listOf("Lose the next answer", "Expire the access token")) {
+            phone.taps(fault)
+            phone.finds("Done. Go back and pull to refresh your notes.")
+        }
+        phone.goesBack()
+        phone.pulls()
+        phone.sees(title)
+        phone.seesNo("You are offline")
+    }
+
+    @Test
+    fun `a session that was revoked asks for a new sign-in, and the notes are there again`() {
+        signIn()
+        write(title, "Still there")
+        phone.sees(title)
+        phone.opens("Diagnostics")
+        phone.taps("Revoke the session")
+        phone.finds("Done. Go back and pull to refresh your notes.")
+        phone.goesBack()
+        phone.pulls()
+        phone.sees("Sign in")
+        signIn()
+        phone.sees(title)
+    }
+
+    @Test
+    fun `a draft survives the end of the process`() {
+        signIn()
+        phone.taps("New note")
+        phone.types(title, into = "Title")
+        phone.comesBackAfterTheEndOfTheProcess()
+        phone.sees(title)
+        phone.taps("Save")
+        phone.seesNo("Not sent yet")
+        phone.sees(title)
+    }
+
+    @Test
+    fun `an edit without a network waits in the queue, also for the next process, and is sent later`() {
+        signIn()
+        TestServer.stop()
+        try {
+            write(title, "Written in a tunnel")
+            phone.sees("You are offline. Changes are sent when you are connected again. 1 change waits.")
+            phone.comesBackAfterTheEndOfTheProcess()
+            phone.sees("1 change waits.")
+        } finally {
+            TestServer.running()
+        }
+        phone.pulls()
+        phone.seesNo("Not sent yet")
+        phone.seesNo("You are offline")
+    }
+
+    @Test
+    fun `a change of a note is shown and stored`() {
+        signIn()
+        write(title, "Old")
+        phone.seesNo("Not sent yet")
+        phone.taps(title)
+        phone.types("New", into = "Text")
+        phone.taps("Save")
+        phone.seesNo("Not sent yet")
+        phone.comesBackAfterTheEndOfTheProcess()
+        phone.sees("New")
+    }
+
+    @Test
+    fun `a deletion asks for one more permission in the browser, and then goes on by itself`() {
+        signIn()
+        write(title, "Gone soon")
+        phone.seesNo("Not sent yet")
+        phone.taps(title)
+        phone.taps("Delete")
+        phone.signsInAs("ada")
+        phone.sees("Notes of Ada Lovelace")
+        phone.seesNo(title)
+        phone.opens("Profile")
+        phone.finds("delete your notes")
+        phone.finds("Bound to a key of this device")
+    }
+
+    @Test
+    fun `two accounts are side by side, and one is removed without the other`() {
+        signIn()
+        write(title, "Ada's")
+        phone.opens("Accounts")
+        phone.sees("ada@example.com")
+        phone.taps("Add an account")
+        phone.sees("Go on as Ada Lovelace")
+        signIn("grace", "Grace Hopper")
+        phone.seesNo(title)
+        phone.opens("Accounts")
+        phone.taps("Ada Lovelace")
+        phone.sees("Notes of Ada Lovelace")
+        phone.sees(title)
+        phone.opens("Accounts")
+        phone.sees("Grace Hopper")
+        phone.taps("Remove")
+        phone.seesNo("Grace Hopper")
+        phone.goesBack()
+        phone.sees("Notes of Ada Lovelace")
+    }
+
+    @Test
+    fun `after a sign-out nothing of the notes is left on the device`() {
+        signIn()
+        write(title, "Private")
+        phone.seesNo("Not sent yet")
+        phone.opens("Sign out")
+        phone.sees("Your notes stay on the server")
+        phone.compose.waitForIdle()
+        phone.confirms("Sign out")
+        phone.sees("Keep your notes with you")
+        phone.seesNo(title)
+        check(phone.app.noBackupFilesDir.resolve("notes").walk().none { it.isFile }) { "a file of the notes is left" }
+    }
+
+    @Test
+    fun `a session that is locked with biometrics shows nothing of the notes in the next process`() {
+        Shadow.extract<ShadowBiometricManager>(
+            phone.app.getSystemService(BiometricManager::class.java),
+        ).setCanAuthenticate(true)
+        signIn()
+        phone.opens("Security")
+        phone.taps("Lock with biometrics")
+        phone.sees("Notes of Ada Lovelace")
+        phone.comesBackAfterTheEndOfTheProcess()
+        phone.sees("Your notes are locked")
+        phone.seesNo("Notes of Ada Lovelace")
+    }
+
+    @Test
+    fun `the report can be shared, and says nothing of the notes`() {
+        signIn()
+        write(title, "Private")
+        phone.opens("Diagnostics")
+        phone.finds("\"issuer\"")
+        phone.seesNo(title)
+        phone.taps("Share the report")
+        val chooser = checkNotNull(shadowOf(phone.compose.activity).nextStartedActivity)
+        check(chooser.action == Intent.ACTION_CHOOSER)
+    }
+}
