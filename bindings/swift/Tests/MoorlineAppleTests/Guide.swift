@@ -42,13 +42,12 @@ func text(of error: MoorlineError) -> String {
 // ANCHOR_END: errors
 
 // ANCHOR: call
-func notes(_ moorline: Moorline) async throws -> Data {
-    let url = URL(string: "https://id.example.com/v1/notes")!
-    return try await moorline.data(for: URLRequest(url: url)).0
+func notes(at url: URL, _ moorline: Moorline) async throws -> Data {
+    try await moorline.data(for: URLRequest(url: url)).0
 }
 
-func add(_ moorline: Moorline, json: Data) async throws {
-    var request = URLRequest(url: URL(string: "https://id.example.com/v1/notes")!)
+func add(_ json: Data, to url: URL, _ moorline: Moorline) async throws {
+    var request = URLRequest(url: url)
     request.httpMethod = "POST"
     request.setValue("application/json", forHTTPHeaderField: "Content-Type")
     request.httpBody = json
@@ -64,9 +63,10 @@ func add(_ moorline: Moorline, json: Data) async throws {
 // ANCHOR: offline
 actor Drafts {
     private let moorline: Moorline
+    private let url: URL
     private var waiting: [Data] = []
 
-    init(_ moorline: Moorline) { self.moorline = moorline }
+    init(to url: URL, _ moorline: Moorline) { (self.url, self.moorline) = (url, moorline) }
 
     func save(_ json: Data) async throws {
         waiting.append(json)
@@ -77,7 +77,7 @@ actor Drafts {
     func send() async throws {
         while let next = waiting.first {
             do {
-                try await add(moorline, json: next)
+                try await add(next, to: url, moorline)
                 waiting.removeFirst()
             } catch let error as MoorlineError where error.kind == .offline {
                 return
@@ -98,8 +98,8 @@ func unlock(_ moorline: Moorline) async throws {
 // ANCHOR_END: lock
 
 // ANCHOR: step_up
-func delete(_ note: String, _ moorline: Moorline, from window: ASPresentationAnchor) async throws {
-    var request = URLRequest(url: URL(string: "https://id.example.com/v1/notes/\(note)")!)
+func delete(_ note: URL, _ moorline: Moorline, from window: ASPresentationAnchor) async throws {
+    var request = URLRequest(url: note)
     request.httpMethod = "DELETE"
     _ = try await moorline.data(for: request, presenting: window)
 }

@@ -11,8 +11,8 @@ use crate::workspace::Workspace;
 
 /// The most that the library may add to an installed app, and to its download: a little above what it is. Lower it
 /// whenever the library gets smaller.
-const MOST_BYTES: u64 = 3_950_000;
-const MOST_COMPRESSED: u64 = 2_080_000;
+const MOST_BYTES: u64 = 4_120_000;
+const MOST_COMPRESSED: u64 = 2_160_000;
 /// The goal, which is not reached: see `docs/adr/0014-size.md`.
 const BUDGET_BYTES: u64 = 3_000_000;
 const BUDGET_COMPRESSED: u64 = 1_400_000;

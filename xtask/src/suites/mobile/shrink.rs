@@ -29,7 +29,7 @@ const TEST: &str = "dev.moorline.android.ShrunkAppTest";
 const OF_THE_APP: &str = "-repackageclasses shrunk";
 
 /// What the test has from the library's own tests: the keys and the browsers of a phone.
-const SUPPORT: [&str; 2] = ["Device.kt", "FakeAndroidKeystore.kt"];
+const SUPPORT: [&str; 4] = ["Device.kt", "FakeAndroidKeystore.kt", "SharedKeystore.kt", "BareCertificate.kt"];
 
 /// Compiles the app, shrinks it, and lets it sign in; then takes the rules away, which has to break it.
 pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {

@@ -24,11 +24,13 @@ const APP: [&str; 3] = ["main", "server", "fake"];
 const MODULES: [&str; 4] = ["moorline", "moorline-compose", "moorline-okhttp", "moorline-testing"];
 
 /// What the tests have from the library's own tests: a server, a phone's keys and browsers.
-const SUPPORT: [&str; 4] = [
+const SUPPORT: [&str; 6] = [
     "test-support/dev/moorline/DevServer.kt",
     "test-support/dev/moorline/Waiting.kt",
     "moorline-android/src/test/kotlin/dev/moorline/android/Device.kt",
     "moorline-android/src/test/kotlin/dev/moorline/android/FakeAndroidKeystore.kt",
+    "moorline-android/src/test/kotlin/dev/moorline/android/SharedKeystore.kt",
+    "moorline-android/src/test/kotlin/dev/moorline/android/BareCertificate.kt",
 ];
 
 /// Compiles the library's modules, the app and its tests.
