@@ -45,9 +45,11 @@ import java.io.File
 
 /** The app with the server of the tests, on a phone with a Keystore. */
 internal class PhoneApplication : ServerNotesApplication() {
-    override val issuer: String get() = TestServer.running().issuer
+    // Also while the server is down.
+    override val issuer: String get() = TestServer.issuer
 
     override fun onCreate() {
+        TestServer.running()
         FakeAndroidKeystore.install()
         super.onCreate()
     }

@@ -11,6 +11,9 @@ internal object TestServer {
     private val port = ServerSocket(0).use { it.localPort }
     private var process: Process? = null
 
+    /** As an app is configured with it. */
+    val issuer = "http://127.0.0.1:$port"
+
     init {
         Runtime.getRuntime().addShutdownHook(
             Thread {

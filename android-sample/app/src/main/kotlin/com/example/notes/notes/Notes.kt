@@ -34,6 +34,7 @@ data class NotesState(
  */
 class Notes(private val api: NotesApi, private val file: NotesFile, private val scope: CoroutineScope) {
     private var content = NotesFile.Content()
+    private var isRead = false
     private val shown = MutableStateFlow(NotesState())
 
     /** Only one of these is under way at a time. */
@@ -42,7 +43,7 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
     val state: StateFlow<NotesState> = shown.asStateFlow()
 
     init {
-        scope.launch(Dispatchers.IO) { requests.withLock { change { file.read() } } }
+        scope.launch(Dispatchers.IO) { change { it } }
     }
 
     /** Sends what is queued and loads the notes, in the background. */
@@ -136,7 +137,10 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
 
     private fun Edit.isSameTextAs(other: Edit) = title == other.title && body == other.body
 
+    /** The file is read before the first change: an edit at the very start must not replace what waits in it. */
     private fun change(how: (NotesFile.Content) -> NotesFile.Content) = synchronized(file) {
+        if (!isRead) content = file.read()
+        isRead = true
         val changed = how(content)
         if (changed != content) file.write(changed)
         content = changed
