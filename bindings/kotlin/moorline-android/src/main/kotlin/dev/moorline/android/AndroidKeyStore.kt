@@ -170,6 +170,6 @@ public class AndroidKeyStore @JvmOverloads constructor(
 
     private companion object {
         /** How often a key may move while it is read. */
-        const val MOST_MOVES = 3
+        private const val MOST_MOVES = 3
     }
 }
