@@ -28,7 +28,7 @@ internal class RunningApp : AutoCloseable {
         return answer()
     }
 
-    /** As the system does it: at once, and without a word to the process. */
+    /** As the system does it: at once, and the process is not notified. */
     fun kill() {
         process.destroyForcibly().waitFor()
     }
