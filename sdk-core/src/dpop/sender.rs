@@ -114,15 +114,7 @@ impl Sender {
         access_token: &Secret,
     ) -> Option<(Secret, Option<Secret>)> {
         let Some(signing) = key else { return Some((authorization(key, access_token), None)) };
-        let Known { nonce, time } = self.known(url);
-        let proven = Proven {
-            method,
-            url,
-            access_token: Some(access_token),
-            nonce: nonce.as_deref(),
-            issued_at: time,
-        };
-        match signing.prove(&proven) {
+        match self.known(url).prove(signing, method, url, Some(access_token)) {
             Proof::Signed(proof) => Some((authorization(key, access_token), Some(proof))),
             Proof::ToSign(..) => None,
         }
@@ -163,8 +155,7 @@ impl Sender {
         access_token: Option<&Secret>,
         known: &Known,
     ) -> Result<Secret, NetError> {
-        let nonce = known.nonce.as_deref();
-        match key.prove(&Proven { method, url, access_token, nonce, issued_at: known.time }) {
+        match known.prove(key, method, url, access_token) {
             Proof::Signed(proof) => Ok(proof),
             Proof::ToSign(unsigned, key) => {
                 let Some(signer) = &self.signer else { return Err(NetError::NotAllowed(NO_SIGNER.into())) };
@@ -181,6 +172,17 @@ impl Sender {
 }
 
 impl Known {
+    /// A proof that says this.
+    fn prove<'a>(
+        &self,
+        key: &'a ProofKey,
+        method: &Method,
+        url: &Url,
+        access_token: Option<&Secret>,
+    ) -> Proof<'a> {
+        key.prove(&Proven { method, url, access_token, nonce: self.nonce.as_deref(), issued_at: self.time })
+    }
+
     /// Whether a proof that says this may fare better than one that said `other`.
     fn differs_from(&self, other: &Self) -> bool {
         self.nonce != other.nonce || self.time.abs_diff(other.time) > NO_MATTER
