@@ -9,9 +9,9 @@ use moorline::{Clock as _, Configuration, Error, Moorline, SystemClock};
 
 use crate::{
     AccessToken, AccessTokenOptions, AdoptOptions, AuthorizationRequest, Cancellation, ClientConfiguration,
-    ClientError, ClientPlatform, DeviceAuthorization, DeviceSignInOptions, HttpRequest, HttpResponse,
-    RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome, StateWatch,
-    StepUp, User, Vocabulary, cancellation::cancelled,
+    ClientError, ClientPlatform, DeviceAuthorization, DeviceSignInOptions, HeldAccessToken, HttpRequest,
+    HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome,
+    StateWatch, StepUp, User, Vocabulary, cancellation::cancelled, held_token::Entry,
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -21,6 +21,7 @@ pub struct Client {
     configuration: Configuration,
     released: Arc<Cancellation>,
     vocabulary: Vocabulary,
+    entry: Entry,
 }
 
 #[derive(Debug)]
@@ -223,9 +224,14 @@ impl Client {
 
     /// What [`access_token`](Self::access_token) would return from memory, without the cost of an asynchronous call.
     /// `None` if that has to be called, also for its errors.
-    pub fn held_access_token(&self, min_validity_ms: u64) -> Option<AccessToken> {
-        let moorline = self.moorline().ok()?;
-        moorline.held_access_token(Duration::from_millis(min_validity_ms)).map(Into::into)
+    pub fn held_access_token(&self, min_validity_ms: u64) -> Option<HeldAccessToken> {
+        let held = self.held(min_validity_ms)?;
+        Some(HeldAccessToken { serial: held.serial(), token: held.into() })
+    }
+
+    /// The number of this client in this process.
+    pub fn id(&self) -> u64 {
+        self.entry.id()
     }
 
     /// An access token of the same kind other than the `rejected` one; with `None`, a new one in any case.
@@ -427,7 +433,18 @@ impl Client {
     pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
         let configuration = moorline.configuration().clone();
         let held = RwLock::new(Held::Open(moorline));
-        Arc::new(Self { held, configuration, released: Cancellation::new(), vocabulary })
+        Arc::new_cyclic(|this| Self {
+            held,
+            configuration,
+            released: Cancellation::new(),
+            vocabulary,
+            entry: Entry::of(this),
+        })
+    }
+
+    /// The access token in memory; none once the client was released.
+    pub(crate) fn held(&self, min_validity_ms: u64) -> Option<moorline::AccessToken> {
+        self.moorline().ok()?.held_access_token(Duration::from_millis(min_validity_ms))
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {

@@ -23,6 +23,7 @@ mod configuration;
 mod critical_sections;
 mod device_sign_in;
 mod error;
+mod held_token;
 mod http;
 mod key_store;
 mod logging;
@@ -46,6 +47,7 @@ pub use error::{
     ClientError, ErrorKind, ReauthReason, Retry, SignedOutReason, StorageLostReason,
     StorageUnavailableReason, Vocabulary,
 };
+pub use held_token::{HeldAccessToken, held_token_lifetime_ms};
 pub use http::{HeaderField, HttpRequest, HttpResponse};
 pub use key_store::{AppKeyStore, AppKeyStoreError};
 pub use logging::{AppLogger, AppLoggerError, LogEvent, LogField, LogLevel, set_logger};

@@ -1,6 +1,13 @@
 //! Access tokens: as an app gets them, and as this process holds them.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     dpop::{Credentials, ProofKey, TokenType},
@@ -20,6 +27,7 @@ pub struct AccessToken {
     subject: Arc<str>,
     /// `None` if it has all that was granted.
     narrowing: Option<Arc<Narrowing>>,
+    serial: u64,
 }
 
 impl AccessToken {
@@ -52,6 +60,12 @@ impl AccessToken {
     /// The scopes that it was narrowed to by [`AccessTokenOptions::scope`]; empty if it has all that were granted.
     pub fn narrowed_scope(&self) -> &[String] {
         self.narrowing.as_ref().map_or(&[], |narrowing| &narrowing.scope)
+    }
+
+    /// A number that no other token of this process has, for callers that keep what they made of a token. The same
+    /// token may get another one when the vault is read again.
+    pub const fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// Another token of its kind.
@@ -93,10 +107,12 @@ pub(super) struct HeldToken {
     ends: Option<Duration>,
     lifetime: Option<Duration>,
     narrowing: Option<Arc<Narrowing>>,
+    serial: u64,
 }
 
 impl HeldToken {
     pub(super) fn of(session: &StoredSession, clock: &dyn Clock) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         let now = clock.monotonic();
         Self {
             token: Arc::new(session.access_token.clone()),
@@ -105,6 +121,7 @@ impl HeldToken {
             ends: session.lifetime.as_ref().map(|lifetime| now.saturating_add(lifetime.remaining(clock))),
             lifetime: session.lifetime.as_ref().map(Lifetime::whole),
             narrowing: None,
+            serial: NEXT.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -145,6 +162,7 @@ impl HeldToken {
             lifetime: self.lifetime,
             subject: self.subject.clone(),
             narrowing: self.narrowing.clone(),
+            serial: self.serial,
         }
     }
 }

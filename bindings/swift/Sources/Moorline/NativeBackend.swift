@@ -11,6 +11,7 @@ struct NativeBackend: MoorlineBackend {
     let redirectURI: String?
     let unlocking: (@Sendable (_ reason: String) async throws -> Void)?
     private let transport: StreamTransport
+    private let heldToken: HeldToken
 
     init(
         client: MoorlineGenerated.Client,
@@ -20,6 +21,7 @@ struct NativeBackend: MoorlineBackend {
         self.client = client
         self.redirectURI = redirectURI
         self.unlocking = unlocking
+        heldToken = HeldToken(client: client)
         transport = StreamTransport { host, chain in
             try translating { try client.checkPins(host: host, chainDer: chain) }
         }
@@ -98,9 +100,7 @@ struct NativeBackend: MoorlineBackend {
     func accessToken(_ request: Moorline.TokenRequest) async throws -> Moorline.AccessToken {
         try Task.checkCancellation()
         // An asynchronous call costs ten times as much.
-        if request.isForAll, let held = client.heldAccessToken(minValidityMs: request.milliseconds) {
-            return .init(held)
-        }
+        if request.isForAll, let held = heldToken.read(minValidityMs: request.milliseconds) { return held }
         return try await call { .init(try await $0.accessToken(options: request.record, cancellation: $1)) }
     }
 
@@ -176,10 +176,12 @@ struct NativeBackend: MoorlineBackend {
 
     func signOut(_ options: Moorline.SignOutOptions) async throws -> Moorline.SignOutOutcome {
         let record = options.record
+        heldToken.forget()
         return try await call { .init(try await $0.signOut(options: record, cancellation: $1)) }
     }
 
     func lock() async throws {
+        heldToken.forget()
         try await call { try await $0.lock(cancellation: $1) }
     }
 
@@ -202,6 +204,7 @@ struct NativeBackend: MoorlineBackend {
 
     func close() {
         client.release()
+        heldToken.forget()
         transport.close()
     }
 

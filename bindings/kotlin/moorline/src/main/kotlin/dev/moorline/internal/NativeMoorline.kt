@@ -38,6 +38,7 @@ internal class NativeMoorline(private val client: FfiClient, private val transla
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val watch: FfiStateWatch = translator.calling { client.states() }
     private val states = MutableStateFlow(client.state().toApp())
+    private val heldToken = HeldToken(client)
 
     override val state: StateFlow<SessionState> = states.asStateFlow()
 
@@ -83,7 +84,7 @@ internal class NativeMoorline(private val client: FfiClient, private val transla
     override suspend fun leaveSignIn(): Unit = call { client.leaveSignIn() }
 
     override suspend fun accessToken(minValidity: Duration, resource: String?, scope: List<String>): AccessToken =
-        held(resource, scope) { client.heldAccessToken(minValidity.boundedMillis())?.toApp() }
+        held(resource, scope) { heldToken.read(minValidity.boundedMillis()) }
             ?: call { client.accessToken(tokenOptions(minValidity, resource, scope), null).toApp() }
 
     override suspend fun refresh(rejected: AccessToken?): AccessToken =
@@ -136,6 +137,7 @@ internal class NativeMoorline(private val client: FfiClient, private val transla
     override fun close() {
         // This ends the watch too, whose reader then frees it.
         client.release()
+        heldToken.forget()
         scope.cancel()
     }
 
@@ -167,6 +169,7 @@ internal class NativeMoorline(private val client: FfiClient, private val transla
             val before = states.value
             val now = client.state().toApp()
             if (now == before) return
+            if (now !is SessionState.SignedIn) heldToken.forget()
             states.compareAndSet(before, now)
         }
     }
