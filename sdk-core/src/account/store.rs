@@ -407,18 +407,22 @@ impl AccountStore {
         }
     }
 
-    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. What cannot be used for
-    /// now changes nothing.
+    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. A locked vault is not the
+    /// one that was read last, whose key is in memory: another process has replaced that one, or it was lost. What
+    /// else cannot be used for now changes nothing.
     fn storage_failed(&self, error: VaultError, reading: u64) -> Error {
+        let is_locked = error == VaultError::Locked;
         let error = Error::from(error);
-        if let Error::StorageLost(reason) = error {
-            let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-            if reading > *seen {
-                *seen = reading;
-                self.remember(None);
-                let ended = SessionState::NeedsReauth(ReauthReason::StorageLost(reason));
-                self.signal(StateEvent::VaultRead(ended));
-            }
+        let state = match error {
+            Error::StorageLost(reason) => SessionState::NeedsReauth(ReauthReason::StorageLost(reason)),
+            _ if is_locked => SessionState::Locked,
+            _ => return error,
+        };
+        let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading > *seen {
+            *seen = reading;
+            self.remember(None);
+            self.signal(StateEvent::VaultRead(state));
         }
         error
     }
