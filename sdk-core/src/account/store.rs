@@ -109,6 +109,11 @@ impl AccountStore {
         let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
     }
 
+    /// Whether both have the same object of a vault, and so the same key in memory.
+    pub(crate) fn shares_vault_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.vault, &other.vault)
+    }
+
     /// The state as this process knows it.
     pub(crate) fn state(&self) -> SessionState {
         self.state.borrow().shown()
@@ -397,7 +402,7 @@ impl AccountStore {
     }
 
     /// Forgets the vault's key and what is in memory. What earlier readings saw and arrives late is ignored.
-    pub(super) fn lock(&self) {
+    pub(crate) fn lock(&self) {
         let reading = self.vault.lock();
         let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if reading > *seen {

@@ -32,7 +32,7 @@ async fn a_locked_session_gives_no_token_and_comes_back_once_the_key_store_is_un
 
     keys.lock(true);
     session.store.stored_state().await.expect("the key is still in memory");
-    session.refresher.lock().await.unwrap();
+    session.lock().await.unwrap();
     assert_eq!(session.state(), SessionState::Locked);
     assert!(session.latest().is_none() && session.info().is_none());
     assert_eq!(session.access_token(any()).await.err(), Some(LOCKED));
@@ -54,7 +54,7 @@ async fn a_refresh_that_is_under_way_is_stored_before_the_session_is_locked() {
     keys.lock(true);
     let locking = tokio::spawn({
         let session = session.clone();
-        async move { session.refresher.lock().await }
+        async move { session.lock().await }
     });
     gate.open();
     let token = refresh.await.unwrap().unwrap();
@@ -83,7 +83,7 @@ async fn lost(device: &Device, keys: &Arc<Lockable>) -> Arc<Session> {
     let session = process(device, keys);
     device.sign_in(&session).await.unwrap();
     device.lose_the_key();
-    session.refresher.lock().await.unwrap();
+    session.lock().await.unwrap();
     assert_eq!(session.access_token(any()).await.err(), Some(Error::StorageLost(GONE)));
     assert_eq!(session.state(), SessionState::NeedsReauth(ReauthReason::StorageLost(GONE)));
     session
