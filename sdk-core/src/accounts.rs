@@ -102,7 +102,9 @@ impl Accounts {
     /// revocations that accounts without a session have queued.
     ///
     /// # Errors
-    /// Those of the storage.
+    /// Those of the storage: the names are in the vault, so a locked key store is
+    /// [`StorageUnavailable`](Error::StorageUnavailable). Once it is unlocked, also by one of the accounts, they are
+    /// listed.
     pub async fn list(&self) -> Result<Vec<AccountInfo>, Error> {
         let inner = self.inner.clone();
         self.inner.executor.run(async move { inner.list().await }).await

@@ -362,11 +362,12 @@ impl Moorline {
     /// Forgets the vault's key and the session in memory; the [state](Self::state) is
     /// [`Locked`](SessionState::Locked) until the vault is read again, which needs the key store. For a key store that
     /// asks the user: lock it first. A refresh that is under way is finished and stored before. Nobody is signed out.
+    /// Accounts that one [`Accounts`](crate::Accounts) has opened have one key: all of them are locked.
     ///
     /// # Errors
     /// Those of the storage if a token is in memory only because it could not be stored: then nothing is forgotten.
     pub async fn lock(&self) -> Result<(), Error> {
-        self.on_own_threads(async move |session| session.refresher.lock().await).await
+        self.on_own_threads(async move |session| session.lock().await).await
     }
 
     /// Reads the vault again, because the key store was unlocked, and returns the state.

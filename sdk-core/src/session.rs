@@ -26,6 +26,9 @@ use crate::{
     vault::{AccountId, Disk, SystemDisk, Vault, one_name},
 };
 
+/// The sessions that callers of this process share, each with the one name of its vault's folder.
+static SHARED: Mutex<Vec<(PathBuf, Weak<Session>)>> = Mutex::new(Vec::new());
+
 /// One account's session.
 pub(crate) struct Session {
     pub(crate) store: Arc<AccountStore>,
@@ -54,7 +57,6 @@ impl Session {
         platform: Platform,
         vault: Option<Arc<Vault>>,
     ) -> Result<Arc<Self>, Error> {
-        static SHARED: Mutex<Vec<(PathBuf, Weak<Session>)>> = Mutex::new(Vec::new());
         let folder = one_name(&platform.vault_directory);
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|(_, session)| session.strong_count() > 0);
@@ -169,6 +171,36 @@ impl Session {
         }
     }
 
+    /// Forgets the vault's key, and the session in memory: this one, and every other that has the same object of the
+    /// vault, because the answer to a refresh could not be stored without the key. So no refresh is under way in any.
+    ///
+    /// # Errors
+    /// Those of the storage if a token is in memory only; nothing is forgotten then.
+    pub(crate) async fn lock(self: &Arc<Self>) -> Result<(), Error> {
+        loop {
+            let sessions = self.of_one_vault();
+            for session in &sessions {
+                session.refresher.finish().await?;
+            }
+            if lock_between_flights(&sessions) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// This session, and all others that have the same object of the vault. Always in the same order.
+    fn of_one_vault(self: &Arc<Self>) -> Vec<Arc<Self>> {
+        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = shared.iter().filter_map(|(_, session)| session.upgrade());
+        let mut sessions: Vec<_> =
+            shared.filter(|session| session.store.shares_vault_with(&self.store)).collect();
+        // One that is shared with nobody has its vault for itself.
+        if sessions.is_empty() {
+            sessions.push(self.clone());
+        }
+        sessions
+    }
+
     /// Finishes what is under way: a refresh is stored, a sign-in that cannot be finished is revoked. Waits for
     /// `limit` at most, and for revocations no longer than [`REVOCATIONS`]: they are queued.
     ///
@@ -184,6 +216,13 @@ impl Session {
         };
         tokio::time::timeout(limit, work).await.unwrap_or_else(|_| Err(Error::offline()))
     }
+}
+
+/// Locks all of them, unless a refresh is under way in one.
+fn lock_between_flights(sessions: &[Arc<Session>]) -> bool {
+    let Some((first, others)) = sessions.split_first() else { return true };
+    let lock = || lock_between_flights(others).then(|| first.store.lock()).is_some();
+    first.refresher.between_flights(lock).unwrap_or(false)
 }
 
 /// How long the end of the process waits for the provider to revoke what this process has queued.

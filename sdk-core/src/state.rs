@@ -7,7 +7,9 @@
 //!   Locked ──VaultRead──▶ SignedOut ◀──VaultRead──▶ SignedIn ◀──VaultRead──▶ NeedsReauth
 //! ```
 //!
-//! A vault that cannot be read at present changes nothing: the state stays what it was, `Locked` at first.
+//! A vault whose key store is locked is `Locked`, whatever was known before: another process may have replaced it. A
+//! vault that cannot be read at present for another reason changes nothing: the state stays what it was, `Locked` at
+//! first.
 //!
 //! The vault decides: a [`SessionState`] is what the vault said last, except while a sign-in is under way.
 

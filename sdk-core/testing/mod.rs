@@ -3,6 +3,7 @@
 mod clock;
 mod disk;
 pub(crate) mod hardware;
+mod lockable;
 pub(crate) mod log;
 mod refreshing;
 mod session;
@@ -21,9 +22,11 @@ pub(crate) use moorline_testkit::{Fault, Gate, Provider as FakeProvider, signer}
 pub(crate) use self::clock::TestClock;
 pub(crate) use self::disk::{Step, TestDisk};
 pub(crate) use self::hardware::Hardware;
+pub(crate) use self::lockable::Lockable;
 pub(crate) use self::refreshing::{refreshing, refreshing_held};
 use crate::{
-    AccessToken, Configuration, ConfigurationBuilder, Error, MemoryKeyStore, Platform, SignInOptions, User,
+    AccessToken, Configuration, ConfigurationBuilder, Error, KeyStore, MemoryKeyStore, Platform,
+    SignInOptions, User,
     account::{Patience, TokenRequest},
     secret::Secret,
     session::Session,
@@ -108,6 +111,13 @@ impl Device {
     pub(crate) async fn sign_in(&self, session: &Arc<Session>) -> Result<User, Error> {
         let request = session.sign_in.start(SignInOptions::default()).await?;
         session.sign_in.finish(&self.provider.authorize(&request.url)).await
+    }
+
+    /// Deletes the key of the vault from the key store.
+    pub(crate) fn lose_the_key(&self) {
+        let file = std::fs::read(self.folder().join("vault.moorline")).unwrap();
+        let id = crate::vault::format::key_id(crate::vault::format::Kind::Vault, &file).unwrap();
+        self.key_store.delete(&id.name()).unwrap();
     }
 
     /// The names of the files in the vault's folder that begin like this.

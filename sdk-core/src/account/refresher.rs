@@ -122,18 +122,9 @@ impl Refresher {
         self.settle_unsaved().await.map(drop)
     }
 
-    /// Forgets the session in memory and the vault's key, while no refresh is under way: its answer could not be
-    /// stored without the key.
-    ///
-    /// # Errors
-    /// Those of the storage if a token is in memory only; nothing is forgotten then.
-    pub(crate) async fn lock(&self) -> Result<(), Error> {
-        loop {
-            self.finish().await?;
-            if self.flight.between_flights(|| self.store.lock()).is_some() {
-                return Ok(());
-            }
-        }
+    /// Runs `work` if no refresh is under way, and lets none begin meanwhile; `None` if one is.
+    pub(crate) fn between_flights<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        self.flight.between_flights(work)
     }
 
     async fn run(&self, request: &TokenRequest) -> Result<AccessToken, Error> {

@@ -109,6 +109,11 @@ impl AccountStore {
         let _ = self.loaded.subscribe().wait_for(|loaded| *loaded).await;
     }
 
+    /// Whether both have the same object of a vault, and so the same key in memory.
+    pub(crate) fn shares_vault_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.vault, &other.vault)
+    }
+
     /// The state as this process knows it.
     pub(crate) fn state(&self) -> SessionState {
         self.state.borrow().shown()
@@ -397,7 +402,7 @@ impl AccountStore {
     }
 
     /// Forgets the vault's key and what is in memory. What earlier readings saw and arrives late is ignored.
-    pub(super) fn lock(&self) {
+    pub(crate) fn lock(&self) {
         let reading = self.vault.lock();
         let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if reading > *seen {
@@ -407,18 +412,22 @@ impl AccountStore {
         }
     }
 
-    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. What cannot be used for
-    /// now changes nothing.
+    /// Takes in that the vault cannot be read or written, as it was at `reading` or before. A locked vault is not the
+    /// one that was read last, whose key is in memory: another process has replaced that one, or it was lost. What
+    /// else cannot be used for now changes nothing.
     fn storage_failed(&self, error: VaultError, reading: u64) -> Error {
+        let is_locked = error == VaultError::Locked;
         let error = Error::from(error);
-        if let Error::StorageLost(reason) = error {
-            let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-            if reading > *seen {
-                *seen = reading;
-                self.remember(None);
-                let ended = SessionState::NeedsReauth(ReauthReason::StorageLost(reason));
-                self.signal(StateEvent::VaultRead(ended));
-            }
+        let state = match error {
+            Error::StorageLost(reason) => SessionState::NeedsReauth(ReauthReason::StorageLost(reason)),
+            _ if is_locked => SessionState::Locked,
+            _ => return error,
+        };
+        let mut seen = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading > *seen {
+            *seen = reading;
+            self.remember(None);
+            self.signal(StateEvent::VaultRead(state));
         }
         error
     }

@@ -1,15 +1,11 @@
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::*;
 use crate::{
-    KeyStore, KeyStoreError, MemoryKeyStore, ReauthReason, RevocationOutcome, SecretKey, SignInOptions,
-    SignedOutReason,
-    testing::{Device, Fault},
+    ReauthReason, RevocationOutcome, SignInOptions, SignedOutReason, StorageUnavailableReason,
+    testing::{Device, Fault, Gate, Lockable},
 };
 
 fn accounts(device: &Device) -> Accounts {
@@ -295,39 +291,60 @@ async fn the_list_is_watched_through_sign_ins_sign_outs_and_removals_of_another_
     assert_eq!(next(&mut watching.lists()).await, [row("home", Some("bob"))]);
 }
 
-/// The keys of a device that may be locked.
-#[derive(Debug)]
-struct Lockable {
-    keys: Arc<MemoryKeyStore>,
-    locked: AtomicBool,
-}
-
-impl KeyStore for Lockable {
-    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        if self.locked.load(Ordering::SeqCst) { Err(KeyStoreError::Locked) } else { self.keys.load(key_id) }
-    }
-
-    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
-        self.keys.store(key_id, key)
-    }
-
-    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
-        self.keys.delete(key_id)
-    }
-}
-
 #[tokio::test]
 async fn the_list_is_watched_again_once_the_key_store_is_unlocked() {
     let device = Device::new().await;
     drop(sign_in(&device, &accounts(&device), "work", "ada").await);
-    let key_store = Arc::new(Lockable { keys: device.key_store.clone(), locked: true.into() });
+    let key_store = Lockable::over(device.key_store.clone());
+    key_store.lock(true);
     let platform = Platform { key_store: key_store.clone(), ..device.platform() };
     let accounts = Accounts::new(device.configuration(), platform).unwrap();
     let mut lists = accounts.lists();
     let waiting = tokio::spawn(async move { next(&mut lists).await });
     assert!(matches!(accounts.list().await, Err(Error::StorageUnavailable(_))));
     assert!(!waiting.is_finished());
-    key_store.locked.store(false, Ordering::SeqCst);
+    key_store.lock(false);
     accounts.list().await.unwrap();
     assert_eq!(waiting.await.unwrap(), [row("work", Some("ada"))]);
+}
+
+const LOCKED: Error = Error::StorageUnavailable(StorageUnavailableReason::Locked);
+
+#[tokio::test]
+async fn accounts_of_one_vault_are_locked_together_and_listed_again_once_one_is_unlocked() {
+    let device = Device::new().await;
+    let keys = Lockable::over(device.key_store.clone());
+    let platform = Platform { key_store: keys.clone(), ..device.platform() };
+    let accounts = Accounts::new(device.configuration(), platform).unwrap();
+    let ada = sign_in(&device, &accounts, "work", "ada").await;
+    let bob = sign_in(&device, &accounts, "home", "bob").await;
+    // A refresh of one is under way when the other is locked.
+    let gate = Gate::new();
+    device.provider.fault(Fault::HoldAnswer(gate.clone()));
+    let refreshing = tokio::spawn({
+        let bob = bob.clone();
+        async move { bob.refresh(None).await }
+    });
+    gate.reached().await;
+    keys.lock(true);
+    let locking = tokio::spawn({
+        let ada = ada.clone();
+        async move { ada.lock().await }
+    });
+    gate.open();
+    let token = refreshing.await.unwrap().unwrap();
+    locking.await.unwrap().unwrap();
+    for moorline in [&ada, &bob] {
+        assert_eq!(moorline.state(), SessionState::Locked);
+        assert!(moorline.held_access_token(Duration::ZERO).is_none());
+        assert_eq!(moorline.access_token(Duration::ZERO).await.err(), Some(LOCKED));
+    }
+    assert_eq!(accounts.list().await.err(), Some(LOCKED));
+
+    keys.lock(false);
+    assert!(matches!(ada.reload().await, Ok(SessionState::SignedIn(_))));
+    keys.lock(true);
+    assert_eq!(listed(&accounts).await, [row("work", Some("ada")), row("home", Some("bob"))]);
+    // The one key opens the other's session, too, and what was under way is in it.
+    assert_eq!(bob.access_token(Duration::ZERO).await.unwrap().secret(), token.secret());
 }

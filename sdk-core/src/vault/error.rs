@@ -15,6 +15,9 @@ pub(crate) enum VaultError {
     /// The device is locked, the disk is full, another process takes too long: a retry may succeed.
     #[error("the vault is not available: {details}")]
     Unavailable { reason: StorageUnavailableReason, details: String },
+    /// The key store is locked, and so is what the vault holds.
+    #[error("the vault is locked")]
+    Locked,
     /// A folder, a pipe or the like has the name of a lock file.
     #[error("{0}")]
     InTheWay(String),
@@ -33,6 +36,14 @@ impl VaultError {
     /// The key is not in memory; the key store may have it.
     pub(super) fn locked() -> Self {
         KeyStoreError::Locked.into()
+    }
+
+    /// Why the key store gave no key for the vault that is to be read.
+    pub(super) fn of_reading(error: KeyStoreError) -> Self {
+        match error {
+            KeyStoreError::Locked => Self::Locked,
+            error => error.into(),
+        }
     }
 
     pub(super) fn failed(details: &str) -> Self {
@@ -96,6 +107,7 @@ impl From<VaultError> for Error {
                 tracing::warn!(details, "the vault is not available");
                 Self::StorageUnavailable(reason)
             }
+            VaultError::Locked => Self::StorageUnavailable(StorageUnavailableReason::Locked),
             VaultError::InTheWay(what) => Self::Misconfigured(what),
             VaultError::KeyGone => Self::StorageLost(StorageLostReason::KeyGone),
             VaultError::Damaged => Self::StorageLost(StorageLostReason::Damaged),

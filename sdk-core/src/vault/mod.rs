@@ -1,7 +1,7 @@
 //! The vault: one sealed file for all accounts, its key in the platform's key store.
 //!
 //! Every change is made under a lock that all processes share, held for the vault's own I/O and never across the
-//! network, and is durable when it returns. Reading fails in exactly these ways: unavailable for now, key gone,
+//! network, and is durable when it returns. Reading fails in exactly these ways: unavailable for now, locked, key gone,
 //! damaged, written by a newer version. (A missing file is an empty vault.) What cannot be read is never deleted.
 //!
 //! A key is deleted from the key store when the vault that it sealed has been lost, and a new vault under another key
@@ -416,7 +416,7 @@ impl Vault {
     fn open_file(&self, memory: &mut Memory) -> Result<Snapshot, VaultError> {
         memory.readings += 1;
         let Some(file) = self.folder.read(FILE)? else {
-            self.key_store.ready()?;
+            self.key_store.ready().map_err(VaultError::of_reading)?;
             // Once a damaged vault was moved aside, there is none; that is not the same as never having had one.
             return if self.was_lost() {
                 Err(VaultError::Damaged)
@@ -427,7 +427,10 @@ impl Vault {
         let id = format::key_id(Kind::Vault, &file)?;
         let secret = match &memory.key {
             Some((held, secret)) if *held == id => secret.clone(),
-            _ => self.key_store.load(&id.name())?.ok_or(VaultError::KeyGone)?,
+            _ => {
+                let stored = self.key_store.load(&id.name()).map_err(VaultError::of_reading)?;
+                stored.ok_or(VaultError::KeyGone)?
+            }
         };
         let opened = format::open(Kind::Vault, &file, &secret)?;
         let contents = serde_json::from_slice(&opened.contents).map_err(|_| VaultError::Damaged)?;

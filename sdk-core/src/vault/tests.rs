@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    KeyStoreError, MemoryKeyStore, StorageUnavailableReason,
+    Error, KeyStoreError, MemoryKeyStore, StorageUnavailableReason,
     testing::{TestDisk, newer_version_of, put},
 };
 

@@ -26,7 +26,11 @@ extension Moorline {
         /// The accounts that have ever signed in and were not removed, the oldest first. Sends, in the background, the
         /// revocations that accounts without a session have queued.
         ///
-        /// - Throws: errors of the storage.
+        /// The names are in the vault: a key that needs the user is needed for the list, too. Once one of the accounts
+        /// is unlocked (``Moorline/Moorline/unlock(reason:)``), the list can be read until they are locked.
+        ///
+        /// - Throws: ``MoorlineError/Kind/storageUnavailable(_:)`` with `locked` while the key store is locked; other
+        ///   errors of the storage.
         public func list() async throws -> [AccountInfo] {
             try await cancellable { try await self.accounts.list(cancellation: $0).map(AccountInfo.init) }
         }

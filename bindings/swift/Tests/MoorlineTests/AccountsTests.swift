@@ -69,6 +69,31 @@ final class AccountsTests: FolderTestCase {
         XCTAssertEqual(count, 1)
     }
 
+    func testAccountsAreLockedTogetherAndListedAgainOnceOneIsUnlocked() async throws {
+        try await withProvider { provider in
+            let keys = MapKeyStore()
+            let platform = Moorline.Platform(vaultDirectory: folder, keyStore: keys)
+            let accounts = try Moorline.Accounts(provider.configuration(), platform: platform)
+            let (work, home) = (try accounts.open("work"), try accounts.open("home"))
+            let user = try await provider.signIn(work)
+            try await provider.signIn(home)
+            keys.failure = MoorlineKeyStoreError.locked
+            try await work.lock()
+            XCTAssertEqual([work.state, home.state], [.locked, .locked])
+            let locked = await failure { try await accounts.list() }
+            XCTAssertEqual(locked?.kind, .storageUnavailable(.locked))
+            let token = await failure { try await home.accessToken() }
+            XCTAssertEqual(token?.kind, .storageUnavailable(.locked))
+
+            keys.failure = nil
+            try await home.unlock(reason: "See your notes")
+            XCTAssertEqual(home.state, .signedIn(user))
+            keys.failure = MoorlineKeyStoreError.locked
+            let names = try await accounts.list().map(\.account)
+            XCTAssertEqual(names, ["work", "home"], "one key opens the vault for all")
+        }
+    }
+
     func testANameThatIsNoneIsAnError() async throws {
         let provider = try FakeProvider()
         defer { provider.stop() }

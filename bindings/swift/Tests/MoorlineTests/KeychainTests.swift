@@ -257,6 +257,33 @@ final class KeychainTests: FolderTestCase {
         }
     }
 
+    func testALostKeyIsLockedAndNotLostOnceAnotherProcessHasSignedIn() async throws {
+        try await withProvider { provider in
+            let keychain = FakeKeychain()
+            func keys() -> KeychainKeyStore { KeychainKeyStore(keychain, installation, needsUser: true) }
+            let moorline = try provider.moorline(in: folder, keyStore: keys())
+            try await provider.signIn(moorline)
+            let name = try XCTUnwrap(keychain.names(service).first { $0 != "moorline.canary" })
+            _ = keychain.delete(.init(service: service, account: name))
+            try await moorline.lock()
+            let lost = await failure { try await moorline.reload() }
+            XCTAssertEqual(lost?.kind, .storageLost(.keyGone))
+            XCTAssertEqual(moorline.state, .needsReauth(.storageLost(.keyGone)))
+
+            let copy = try restarted()
+            let user = try await provider.signIn(provider.moorline(in: copy, keyStore: keys()))
+            let vault = folder.appendingPathComponent("vault.moorline")
+            try Data(contentsOf: copy.appendingPathComponent("vault.moorline")).write(to: vault, options: .atomic)
+            keychain.locksItemsOfTheUser = true
+            let locked = await failure { try await moorline.reload() }
+            XCTAssertEqual(locked?.kind, .storageUnavailable(.locked))
+            XCTAssertEqual(moorline.state, .locked)
+            keychain.locksItemsOfTheUser = false
+            try await moorline.unlock(reason: "See your notes")
+            XCTAssertEqual(moorline.state, .signedIn(user))
+        }
+    }
+
     func testAVaultThatSeemsToBeMissingBeforeTheFirstUnlockIsLockedAndNotSignedOut() async throws {
         try await withProvider { provider in
             let keychain = FakeKeychain()

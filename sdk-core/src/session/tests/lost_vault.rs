@@ -10,12 +10,6 @@ use crate::{
     testing::{Device, a_new_one, any, open},
 };
 
-fn lose_the_key(device: &Device) {
-    let file = std::fs::read(device.folder().join("vault.moorline")).unwrap();
-    let id = crate::vault::format::key_id(crate::vault::format::Kind::Vault, &file).unwrap();
-    device.key_store.delete(&id.name()).unwrap();
-}
-
 #[tokio::test]
 async fn after_another_process_has_started_anew_nobody_sees_the_old_user() {
     let device = Device::new().await;
@@ -24,7 +18,7 @@ async fn after_another_process_has_started_anew_nobody_sees_the_old_user() {
         long_lived.access_token(a_new_one(&long_lived)).await.unwrap();
     }
     let old = long_lived.latest().unwrap();
-    lose_the_key(&device);
+    device.lose_the_key();
     device.provider.state().claims = serde_json::json!({ "sub": "eve" });
     let other = device.process();
     assert!(matches!(other.state(), SessionState::NeedsReauth(ReauthReason::StorageLost(_))));
@@ -41,7 +35,7 @@ async fn after_another_process_has_started_anew_nobody_sees_the_old_user() {
 async fn a_token_in_memory_is_not_handed_out_once_the_vault_is_another_one() {
     type Loss = fn(&Device);
     let losses: [(&str, Loss); 4] = [
-        ("its key is gone", lose_the_key),
+        ("its key is gone", Device::lose_the_key),
         ("its folder is gone", |device| std::fs::remove_dir_all(device.folder()).unwrap()),
         ("it is gone", |device| std::fs::remove_file(device.folder().join("vault.moorline")).unwrap()),
         ("it is damaged", |device| std::fs::write(device.folder().join("vault.moorline"), [7; 500]).unwrap()),
@@ -68,7 +62,7 @@ async fn a_token_in_memory_is_not_handed_out_once_the_vault_is_another_one() {
 async fn after_another_process_has_signed_out_of_a_lost_vault_the_old_user_is_gone() {
     let device = Device::new().await;
     let long_lived = device.signed_in().await;
-    lose_the_key(&device);
+    device.lose_the_key();
     assert_eq!(device.process().sign_out_here().await, Ok(RevocationOutcome::NothingToRevoke.into()));
     let error = long_lived.access_token(a_new_one(&long_lived)).await.unwrap_err();
     assert!(matches!(error, Error::SignedOut(_)), "{error:?}");

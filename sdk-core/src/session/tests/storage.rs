@@ -1,15 +1,11 @@
 //! A full disk, a locked key store, a lost key, a damaged or newer file.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use crate::session::Session;
 use crate::{
-    Error, KeyStore, KeyStoreError, MemoryKeyStore, Platform, ReauthReason, SecretKey, SessionState,
-    StorageLostReason, StorageUnavailableReason,
-    testing::{Device, Fault, a_new_one, any, open, put, refreshing_held},
+    Error, MemoryKeyStore, Platform, ReauthReason, SessionState, StorageLostReason, StorageUnavailableReason,
+    testing::{Device, Fault, Lockable, a_new_one, any, open, put, refreshing_held},
 };
 
 #[tokio::test]
@@ -160,32 +156,12 @@ async fn a_pending_record_of_a_newer_sdk_is_left_alone_and_nothing_is_sent() {
     next.access_token(a_new_one(&next)).await.unwrap();
 }
 
-/// A key store that can be locked.
-#[derive(Debug, Default)]
-struct Lockable {
-    keys: Arc<MemoryKeyStore>,
-    locked: AtomicBool,
-}
-
-impl KeyStore for Lockable {
-    fn load(&self, key_id: &str) -> Result<Option<SecretKey>, KeyStoreError> {
-        if self.locked.load(Ordering::SeqCst) { Err(KeyStoreError::Locked) } else { self.keys.load(key_id) }
-    }
-
-    fn store(&self, key_id: &str, key: &SecretKey) -> Result<(), KeyStoreError> {
-        self.keys.store(key_id, key)
-    }
-
-    fn delete(&self, key_id: &str) -> Result<(), KeyStoreError> {
-        self.keys.delete(key_id)
-    }
-}
-
 #[tokio::test]
 async fn a_locked_device_is_no_signed_out_one() {
     let device = Device::new().await;
     let signed_in = device.signed_in().await.state();
-    let key_store = Arc::new(Lockable { keys: device.key_store.clone(), locked: true.into() });
+    let key_store = Lockable::over(device.key_store.clone());
+    key_store.lock(true);
     let platform = Platform { key_store: key_store.clone(), ..device.platform() };
     let session = open(device.configuration(), platform);
     assert_eq!(session.state(), SessionState::Locked);
@@ -194,7 +170,7 @@ async fn a_locked_device_is_no_signed_out_one() {
         Error::StorageUnavailable(StorageUnavailableReason::Locked)
     );
     assert_eq!(session.state(), SessionState::Locked);
-    key_store.locked.store(false, Ordering::SeqCst);
+    key_store.lock(false);
     session.access_token(any()).await.unwrap();
     assert_eq!(session.state(), signed_in);
 }

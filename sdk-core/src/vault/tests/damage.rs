@@ -199,7 +199,7 @@ enum VaultErrorKind {
 
 fn kind(error: &VaultError) -> VaultErrorKind {
     match error {
-        VaultError::Unavailable { .. } => VaultErrorKind::Unavailable,
+        VaultError::Unavailable { .. } | VaultError::Locked => VaultErrorKind::Unavailable,
         VaultError::InTheWay(_) => VaultErrorKind::InTheWay,
         VaultError::KeyGone => VaultErrorKind::KeyGone,
         VaultError::Damaged => VaultErrorKind::Damaged,

@@ -314,7 +314,8 @@ public interface Moorline : AutoCloseable {
     /**
      * Forgets the vault's key and the session in memory: [state] is [SessionState.Locked] until the vault is read
      * again, which needs the key store. For a key store that asks the user: lock it first. A refresh that is under way
-     * is finished and stored before. Nobody is signed out.
+     * is finished and stored before. Nobody is signed out. The accounts that one [MoorlineAccounts] has opened are
+     * locked together.
      *
      * @throws MoorlineException errors of the storage if a token is in memory only because it could not be stored:
      * then nothing is forgotten.

@@ -53,7 +53,11 @@ public class MoorlineAccounts internal constructor(
      * The accounts that have ever signed in and were not removed, the oldest first. Sends, in the background, the
      * revocations that accounts without a session have queued.
      *
-     * @throws MoorlineException errors of the storage.
+     * The names are in the vault: a key store that asks the user is asked for the list, too. Once one of the accounts
+     * is unlocked, the list can be read until they are locked.
+     *
+     * @throws MoorlineException errors of the storage: [MoorlineException.StorageUnavailable] with the reason
+     * [StorageUnavailableReason.LOCKED] while the key store is locked.
      */
     public suspend fun list(): List<AccountInfo> = call { accounts.list(null).map { it.toApp() } }
 

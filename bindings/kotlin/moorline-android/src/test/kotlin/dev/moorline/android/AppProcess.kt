@@ -25,6 +25,7 @@ import org.robolectric.Robolectric
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowBiometricPrompt
 import java.io.File
 import java.io.IOException
 import java.net.InetSocketAddress
@@ -126,14 +127,24 @@ class AppProcess {
         }
     }
 
+    /** The user answers the prompt, if there is one. */
     private suspend fun CoroutineScope.unlock(moorline: MoorlineAndroid): String {
         val activity = Robolectric.buildActivity(Activity::class.java).setup().get()
         val outcome = async(Dispatchers.Default) { moorline.unlock(activity, "See your notes") }
+        var isAnswered = false
         while (!outcome.isCompleted) {
             shadowOf(Looper.getMainLooper()).idle()
+            if (!isAnswered) isAnswered = runCatching { answerPrompt() }.isSuccess
             delay(POLL)
         }
-        return outcome.await().toString()
+        val unlocked = outcome.await()
+        return if (unlocked is UnlockOutcome.Unlocked) "unlocked ${nameOf(unlocked.state)}" else unlocked.toString()
+    }
+
+    /** Throws if no prompt is shown. */
+    private fun answerPrompt() {
+        ShadowBiometricPrompt.authenticateCurrentSessionSuccessfully()
+        FakeAndroidKeystore.authenticate()
     }
 
     private fun nameOf(state: SessionState): String =

@@ -130,8 +130,8 @@ class TwoProcessesTest {
         }
     }
 
-    @Test
-    fun `a new fingerprint is the loss of the key in both, and a sign-in in one is seen by the other`() {
+    /** A session under biometrics in both processes, whose key a new fingerprint has ended. */
+    private fun lostToAFingerprint() {
         signedIn("biometric")
         assertEquals("Locked", remote.ask("open $data biometric"))
         assertEquals("enrolled", app.ask("fingerprint"))
@@ -141,11 +141,40 @@ class TwoProcessesTest {
         assertEquals("Locked", app.ask("lock"))
         assertEquals("KeyLost", app.ask("unlock"))
         assertEquals(KEY_GONE, app.ask("state"))
+    }
 
+    @Test
+    fun `a new fingerprint is the loss of the key in both, and a sign-in in one is the session of the other`() {
+        lostToAFingerprint()
         assertEquals("signed in ada", app.ask("sign-in"))
         assertEquals("200", app.ask("call"))
-        assertEquals("failed storage_unavailable", remote.ask("reload"), "there is a key again, which needs a prompt")
+        // There is a key again, which needs a prompt.
+        assertEquals("failed storage_unavailable", remote.ask("reload"))
+        assertEquals("Locked", remote.ask("state"))
+        assertEquals("unlocked $ADA", remote.ask("unlock"))
+        assertEquals("200", remote.ask("call"))
         assertEquals(1, keys("biometric"))
+    }
+
+    @Test
+    fun `a key that is lost once more after the sign-in of another process is lost, and not locked`() {
+        lostToAFingerprint()
+        assertEquals("signed in ada", app.ask("sign-in"))
+        assertEquals("failed storage_unavailable", remote.ask("reload"))
+        assertEquals("Locked", remote.ask("state"))
+        assertEquals("enrolled", app.ask("fingerprint"))
+        assertEquals("KeyLost", remote.ask("unlock"))
+        assertEquals(KEY_GONE, remote.ask("state"))
+    }
+
+    @Test
+    fun `under biometrics, a sign-in in one process is locked in another that had nobody, until the prompt`() {
+        assertEquals(NEVER, remote.ask("open $data biometric"))
+        signedIn("biometric")
+        assertEquals("failed storage_unavailable", remote.ask("call"))
+        assertEquals("Locked", remote.ask("state"))
+        assertEquals("unlocked $ADA", remote.ask("unlock"))
+        assertEquals("200", remote.ask("call"))
     }
 
     private companion object {
