@@ -13,6 +13,7 @@ import dev.moorline.android.internal.SignIns
  * ignored: nothing is sent, and no tab is closed.
  */
 public class RedirectActivity : Activity() {
+    /** Called by the system. Passes the URL on to the sign-in that waits for it, and finishes this activity. */
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         val url = intent?.dataString
