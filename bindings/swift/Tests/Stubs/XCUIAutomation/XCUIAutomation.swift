@@ -1,0 +1,45 @@
+// The declarations of XCUIAutomation that ios-sample's UI tests use: for type-checking on Linux, together with them,
+// because Linux has an XCTest without user interfaces. Signatures follow Apple's documentation.
+import XCTest
+
+@MainActor class XCUIElement: NSObject {
+    var exists: Bool { false }
+    var isEnabled: Bool { false }
+    var buttons: XCUIElementQuery { XCUIElementQuery() }
+    var navigationBars: XCUIElementQuery { XCUIElementQuery() }
+    var staticTexts: XCUIElementQuery { XCUIElementQuery() }
+    var textFields: XCUIElementQuery { XCUIElementQuery() }
+
+    func waitForExistence(timeout: TimeInterval) -> Bool { false }
+
+    func tap() {}
+
+    func typeText(_ text: String) {}
+
+    func swipeDown() {}
+}
+
+@MainActor class XCUIElementQuery: NSObject {
+    subscript(key: String) -> XCUIElement { XCUIElement() }
+
+    var buttons: XCUIElementQuery { XCUIElementQuery() }
+
+    func element(boundBy index: Int) -> XCUIElement { XCUIElement() }
+}
+
+@MainActor class XCUIApplication: XCUIElement {
+    var launchArguments: [String] = []
+
+    func launch() {}
+
+    func terminate() {}
+
+    func performAccessibilityAudit() throws {}
+}
+
+extension XCTestCase {
+    var continueAfterFailure: Bool {
+        get { true }
+        set {}
+    }
+}
