@@ -21,9 +21,13 @@ import Observation
     init(_ notes: NotesModel, _ note: ShownNote?) {
         self.notes = notes
         id = note?.id
-        title = note?.title ?? ""
-        body = note?.body ?? ""
+        let draft = notes.draft.flatMap { $0.note == note?.id ? $0 : nil }
+        title = draft?.title ?? note?.title ?? ""
+        body = draft?.body ?? note?.body ?? ""
     }
+
+    /// Before the app goes to the background, where the system may end it.
+    func keep() { notes.keep(Draft(note: id, title: title, body: body)) }
 
     var canSave: Bool { !title.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty }
 

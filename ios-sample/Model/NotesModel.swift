@@ -16,6 +16,9 @@ import Observation
     /// Whether the server has answered once, or the device has its earlier answer.
     private(set) var isKnown: Bool
 
+    /// What the user was writing when the process ended.
+    var draft: Draft? { content.draft }
+
     var queued: Int { notes.count(where: \.isQueued) }
 
     @ObservationIgnored private let api: NotesAPI
@@ -59,6 +62,9 @@ import Observation
         }
         await inTurn { await self.synchronize() }
     }
+
+    /// Keeps what the user is writing, in case the process ends; `nil` deletes it.
+    func keep(_ draft: Draft?) { try? change { $0.draft = draft } }
 
     /// Deletes a note. Needs the network unless the server does not have the note yet.
     ///

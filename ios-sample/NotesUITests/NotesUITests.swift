@@ -88,13 +88,14 @@ import XCTest
     func testTheScreensPassTheSystemsAuditAlsoInLargeTypeAndRightToLeft() async throws {
         let directions = ["-AppleTextDirection", "YES", "-NSForceRightToLeftWritingDirection", "YES"]
         let size = ["-UIPreferredContentSizeCategoryName", "UICTContentSizeCategoryAccessibilityL"]
+        let audit: XCUIAccessibilityAuditType = [.sufficientElementDescription, .hitRegion, .trait]
         for arguments in [[], size, directions] {
             let app = launch(arguments)
             XCTAssertTrue(app.staticTexts["Groceries"].waitForExistence(timeout: 20))
-            try app.performAccessibilityAudit()
+            try app.performAccessibilityAudit(for: audit)
             for screen in ["Profile", "Accounts", "Security", "Diagnostics"] {
                 open(screen, in: app)
-                try app.performAccessibilityAudit()
+                try app.performAccessibilityAudit(for: audit)
                 app.navigationBars.buttons.element(boundBy: 0).tap()
             }
             app.terminate()

@@ -48,6 +48,22 @@ import XCTest
         XCTAssertEqual(later.notes.first { $0.title == title }?.body, "Milk, bread")
     }
 
+    func testADraftSurvivesTheEndOfTheProcessAndIsGoneOnceItIsLeft() async throws {
+        let notes = try await phone.signIn()
+        let editor = EditorModel(notes, nil)
+        (editor.title, editor.body) = (title, "half a sent")
+        editor.keep()
+        phone.restart()
+        let later = try await phone.notes()
+        XCTAssertEqual(later.draft, Draft(note: nil, title: title, body: "half a sent"))
+        let again = EditorModel(later, nil)
+        XCTAssertEqual([again.title, again.body], [title, "half a sent"])
+        await again.save()
+        later.keep(nil)
+        XCTAssertEqual(EditorModel(later, nil).title, "")
+        XCTAssertEqual(later.notes.first?.body, "half a sent")
+    }
+
     func testAChangeIsShownAndStored() async throws {
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "old")

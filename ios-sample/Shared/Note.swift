@@ -29,6 +29,14 @@ struct Edit: Codable, Equatable, Sendable {
     func hasSameText(as other: Edit) -> Bool { title == other.title && body == other.body }
 }
 
+/// What the user was writing when the app went to the background.
+struct Draft: Codable, Equatable, Sendable {
+    /// Which note it is a change of; `nil` for a new one.
+    var note: String?
+    let title: String
+    let body: String
+}
+
 /// A note as the user sees it: with the edit, if there is one.
 struct ShownNote: Equatable, Sendable, Identifiable {
     /// Of the note, or of the edit that will make it.

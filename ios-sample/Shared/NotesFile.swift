@@ -7,6 +7,7 @@ struct NotesFile: Sendable {
     struct Content: Codable, Equatable, Sendable {
         var notes: [Note] = []
         var edits: [Edit] = []
+        var draft: Draft?
     }
 
     private struct Stored: Codable {

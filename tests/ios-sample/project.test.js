@@ -1,7 +1,7 @@
 // Notes.xcodeproj, which only Xcode builds: that everything it names is there, and that each target has what it needs.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import plist from 'plist';
@@ -65,6 +65,20 @@ test('every folder that a target synchronises has sources, and every folder has 
   for (const folder of used) assert.notEqual(sources(folder).length, 0, folder);
   const known = all('PBXFileSystemSynchronizedRootGroup').map(([, group]) => plain(group.path));
   assert.deepEqual([...used].sort(), known.sort());
+});
+
+test('cargo xtask test type-checks the folders of each target', () => {
+  const code = readFileSync(join(ROOT, 'xtask/src/suites/swift/sample.rs'), 'utf8');
+  const checked = [...code.matchAll(/\("-module-name (\w+)[^"]*", "([^"]+)"\)/g)];
+  assert.equal(checked.length, 5);
+  const names = { NotesServer: 'Notes', Notes: 'NotesFake' };
+  for (const [, module, folders] of checked) {
+    const target = targets[names[module] ?? module];
+    const own = folders.split(' ').filter((folder) => !folder.startsWith('..'));
+    assert.deepEqual(own.sort(), foldersOf(target).sort(), module);
+    const { Debug } = settingsOf(target);
+    if (Debug.PRODUCT_MODULE_NAME) assert.equal(plain(Debug.PRODUCT_MODULE_NAME), module);
+  }
 });
 
 test('what the fake needs is in the fake alone', () => {
@@ -172,6 +186,9 @@ test('the schemes build targets that are there', () => {
     }
   }
   assert.match(text(join(folder, 'Notes (fake).xcscheme')), /NotesUITests/);
+  const workflow = readFileSync(join(ROOT, '.github/workflows/phones.yml'), 'utf8');
+  assert.match(workflow, /xcodebuild test -project Notes\.xcodeproj -scheme 'Notes \(fake\)'/);
+  assert.match(workflow, /xcodebuild build -project Notes\.xcodeproj -scheme Notes\n/);
 });
 
 test('every property list and privacy manifest can be read', () => {

@@ -5,6 +5,7 @@ import SwiftUI
 struct EditorView: View {
     @Environment(Session.self) private var session
     @Environment(\.dismiss) private var dismiss
+    @Environment(\.scenePhase) private var scenePhase
     @State private var model: EditorModel
     @State private var finder = WindowFinder()
 
@@ -38,6 +39,7 @@ struct EditorView: View {
             }
         }
         .background(WindowReader(finder: finder))
+        .onChange(of: scenePhase) { if scenePhase == .background { model.keep() } }
     }
 
     private func delete() async {

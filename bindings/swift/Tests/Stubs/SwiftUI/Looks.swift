@@ -131,6 +131,9 @@ extension View {
     public nonisolated func defaultScrollAnchor(_ anchor: UnitPoint?) -> some View { Plain(self) }
     public nonisolated func id<ID: Hashable>(_ id: ID) -> some View { Identified(content: self, id: id) }
     public nonisolated func onAppear(perform action: (() -> Void)? = nil) -> some View { Plain(self) }
+    public nonisolated func onChange<V: Equatable>(of value: V, initial: Bool = false, _ action: @escaping () -> Void)
+        -> some View
+    { Plain(self) }
     public nonisolated func refreshable(action: @escaping @Sendable () async -> Void) -> some View { Plain(self) }
 
     public nonisolated func accessibilityElement(children: AccessibilityChildBehavior) -> some View { Plain(self) }

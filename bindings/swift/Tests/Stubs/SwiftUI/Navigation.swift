@@ -84,10 +84,14 @@ public struct DismissAction: Sendable {
     @MainActor public func callAsFunction() {}
 }
 
+public enum ScenePhase: Sendable { case background, inactive, active }
+
 public enum LayoutDirection: Sendable { case leftToRight, rightToLeft }
 
 extension EnvironmentValues {
     public var dismiss: DismissAction { DismissAction() }
+
+    public var scenePhase: ScenePhase { .active }
 
     public var layoutDirection: LayoutDirection {
         get { .leftToRight }

@@ -34,7 +34,15 @@ import XCTest
 
     func terminate() {}
 
-    func performAccessibilityAudit() throws {}
+    func performAccessibilityAudit(for auditTypes: XCUIAccessibilityAuditType) throws {}
+}
+
+struct XCUIAccessibilityAuditType: OptionSet, Sendable {
+    let rawValue: UInt64
+
+    static let hitRegion = XCUIAccessibilityAuditType(rawValue: 1 << 2)
+    static let sufficientElementDescription = XCUIAccessibilityAuditType(rawValue: 1 << 3)
+    static let trait = XCUIAccessibilityAuditType(rawValue: 1 << 17)
 }
 
 extension XCTestCase {
