@@ -10,12 +10,20 @@ func setting(_ name: String) -> String? {
     ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
 }
 
+/// The XCFramework in the package's folder.
+let framework: String? = {
+    if let path = setting("MOORLINE_XCFRAMEWORK_PATH") { return path }
+    let built = "build/MoorlineFFI.xcframework"
+    return FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/\(built)") ? built : nil
+}()
+
 /// The C module under the generated Swift, with the native library.
 ///
 /// - In a checkout: written by uniffi-bindgen-swift, as is `Generated/MoorlineGenerated`; the library comes from cargo,
 ///   through `-Xlinker -L…`. See ../README.md.
 /// - In a release: an XCFramework of both, at MOORLINE_XCFRAMEWORK_URL with MOORLINE_XCFRAMEWORK_CHECKSUM, or in the
-///   package's folder at MOORLINE_XCFRAMEWORK_PATH.
+///   package's folder at MOORLINE_XCFRAMEWORK_PATH or, for Xcode, where `cargo xtask ios --out bindings/swift/build`
+///   puts it.
 func native() -> Target {
     if let url = setting("MOORLINE_XCFRAMEWORK_URL") {
         guard let checksum = setting("MOORLINE_XCFRAMEWORK_CHECKSUM") else {
@@ -25,19 +33,23 @@ func native() -> Target {
         }
         return .binaryTarget(name: "MoorlineFFI", url: url, checksum: checksum)
     }
-    if let path = setting("MOORLINE_XCFRAMEWORK_PATH") {
-        return .binaryTarget(name: "MoorlineFFI", path: path)
+    if let framework {
+        return .binaryTarget(name: "MoorlineFFI", path: framework)
     }
     return .systemLibrary(name: "MoorlineFFI", path: "Generated/MoorlineFFI")
 }
 
-let isRelease = setting("MOORLINE_XCFRAMEWORK_URL") != nil || setting("MOORLINE_XCFRAMEWORK_PATH") != nil
+let isRelease = setting("MOORLINE_XCFRAMEWORK_URL") != nil || framework != nil
 
 /// Apple's modules, as far as Moorline uses them: with MOORLINE_APPLE_STUBS=1, what is for Apple's platforms alone is
 /// type-checked on Linux.
 let stubs =
     setting("MOORLINE_APPLE_STUBS") == nil
-    ? [] : ["UIKit", "AuthenticationServices", "Security", "LocalAuthentication", "CryptoKit", "SwiftUI", "CFNetwork"]
+    ? []
+    : [
+        "UIKit", "AuthenticationServices", "Security", "LocalAuthentication", "CryptoKit", "SwiftUI", "CFNetwork",
+        "Network", "Accessibility",
+    ]
 let apple = stubs.map { Target.Dependency(stringLiteral: $0) }
 
 /// What a stub imports of the others.
@@ -101,13 +113,17 @@ if stubs.isEmpty {
     )
 }
 
+var products: [Product] = [
+    .library(name: "Moorline", targets: ["Moorline"]),
+    .library(name: "MoorlineUI", targets: ["MoorlineUI"]),
+    .library(name: "MoorlineTesting", targets: ["MoorlineTesting"]),
+]
+// For the tests of ios-sample on Linux.
+if !stubs.isEmpty { products.append(.library(name: "AppleStubs", targets: stubs)) }
+
 let package = Package(
     name: "Moorline",
     platforms: [.iOS(.v16), .macOS(.v13)],
-    products: [
-        .library(name: "Moorline", targets: ["Moorline"]),
-        .library(name: "MoorlineUI", targets: ["MoorlineUI"]),
-        .library(name: "MoorlineTesting", targets: ["MoorlineTesting"]),
-    ],
+    products: products,
     targets: targets
 )

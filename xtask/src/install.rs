@@ -70,8 +70,9 @@ pub(crate) const RUST: &[Need] = &[
 /// The Java tool chain.
 pub(crate) const KOTLIN: &[Need] = &[need("javac", "default-jdk-headless"), need("mvn", "maven")];
 
-/// What sets the Swift tool chain up.
-pub(crate) const SWIFT: &[Need] = &[need("dpkg-deb", "dpkg"), need("unshare", "util-linux")];
+/// What sets the Swift tool chain up, and reads the Xcode project of the sample.
+pub(crate) const SWIFT: &[Need] =
+    &[need("dpkg-deb", "dpkg"), need("unshare", "util-linux"), need("node", "nodejs"), need("npm", "npm")];
 
 /// What compiles C for phones, takes Debian's packages apart, runs arm64's programs, and puts the archive for Android
 /// together.

@@ -1,5 +1,7 @@
 //! The Swift part: generated code, the library and its tests, on Linux, against a real server.
 
+mod sample;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
                 "type-checks and tests the Apple parts over stubs of Apple's modules",
                 |step| apple(workspace, step),
             );
+            sample::tests(workspace, report);
             report.step("swift docs", "DocC, where a warning is an error", |step| docs(workspace, step));
         }
     } else {
@@ -46,20 +49,25 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 
 /// The tool chain's `swift format`, which checks the form of what people wrote.
 fn lint(workspace: &Workspace, step: &mut Step) -> Result<()> {
-    let mut lint = swift(workspace, &[]);
-    lint.args(["swift", "format", "lint", "--strict", "--recursive", "Package.swift", "Sources", "Tests"]);
-    step.log.must(lint, LINTING)?;
+    for (folder, paths) in
+        [("bindings/swift", &["Package.swift", "Sources", "Tests"][..]), ("ios-sample", &["."])]
+    {
+        let mut lint = swift_in(workspace, folder, &[]);
+        lint.args(["swift", "format", "lint", "--strict", "--recursive"]).args(paths);
+        step.log.must(lint, LINTING)?;
+    }
     Ok(())
 }
 
 /// Parses all sources as the compiler does for iOS and macOS, whose modules are not here.
 fn parse(workspace: &Workspace, step: &mut Step) -> Result<()> {
     for target in ["arm64-apple-ios17.0", "arm64-apple-macos14.0"] {
-        let mut parse = swift(workspace, &[]);
-        let script =
-            r#"find Sources -name '*.swift' -print0 | xargs -0 swiftc -frontend -parse -target "$0""#;
-        parse.args(["bash", "-o", "pipefail", "-c", script, target]);
-        step.log.must(parse, LINTING)?;
+        for (folder, paths) in [("bindings/swift", "Sources"), ("ios-sample", ".")] {
+            let mut parse = swift_in(workspace, folder, &[]);
+            let script = r#"find $1 -name '*.swift' -print0 | xargs -0 swiftc -frontend -parse -target "$0""#;
+            parse.args(["bash", "-o", "pipefail", "-c", script, target, paths]);
+            step.log.must(parse, LINTING)?;
+        }
     }
     Ok(())
 }
@@ -183,12 +191,17 @@ fn build_arguments(workspace: &Workspace, folder: &str, native: &Path) -> Vec<St
 
 /// A command in the Swift package's folder, with the tool chain's root file system around it.
 fn swift(workspace: &Workspace, folders: &[&Path]) -> Command {
+    swift_in(workspace, "bindings/swift", folders)
+}
+
+/// The same, in another package's folder.
+fn swift_in(workspace: &Workspace, package: &str, folders: &[&Path]) -> Command {
     let mut swift = workspace.command("tools/swift-linux.sh");
     swift.arg("run");
     for folder in folders {
         swift.arg("--bind").arg(folder);
     }
-    swift.arg("bindings/swift");
+    swift.arg(package);
     swift
 }
 

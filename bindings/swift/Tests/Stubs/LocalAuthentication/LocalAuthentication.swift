@@ -24,6 +24,8 @@ public struct LAError: Error {
 open class LAContext: NSObject {
     open var interactionNotAllowed = false
 
+    open func canEvaluatePolicy(_ policy: LAPolicy, error: UnsafeMutablePointer<NSError?>?) -> Bool { true }
+
     open func evaluatePolicy(
         _ policy: LAPolicy,
         localizedReason: String,

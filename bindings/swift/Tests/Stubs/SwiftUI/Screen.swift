@@ -1,13 +1,16 @@
 // A screen that shows views of the stub without drawing them: a test reads their texts and presses their buttons. It
 // is the stub's own, and proves nothing about SwiftUI: only what the views do when SwiftUI keeps its word.
+import Observation
 import UIKit
 
 /// Where a view is on the screen, and its environment.
 public struct Place {
     var path = ""
     var environment = EnvironmentValues()
+    /// The value of the page on top of the navigation stack.
+    var top: AnyHashable?
 
-    func below(_ step: String) -> Place { Place(path: "\(path)/\(step)", environment: environment) }
+    func below(_ step: String) -> Place { Place(path: "\(path)/\(step)", environment: environment, top: top) }
 }
 
 /// Shows a view, and shows it again after each change of a state.
@@ -18,8 +21,9 @@ public struct Place {
     let window = UIWindow()
     private let root: @MainActor (Screen) -> Void
     private var actions: [(title: String, action: @MainActor () -> Void)] = []
-    /// By path: states and views of UIKit.
+    /// By path: states and views of UIKit, for as long as their place is shown.
     private var kept: [String: AnyObject] = [:]
+    private var shown: Set<String> = []
     private var running: [String: (id: Any, task: Task<Void, Never>)] = [:]
     private var wanted: Set<String> = []
     private var waiting: [(ready: @MainActor (Screen) -> Bool, reader: CheckedContinuation<Void, Never>)] = []
@@ -53,6 +57,14 @@ public struct Place {
 
     func show(button title: String, action: @escaping @MainActor () -> Void) { actions.append((title, action)) }
 
+    /// A button whose label is a view.
+    func showButton(_ action: @escaping @MainActor () -> Void, label: () -> Void) {
+        let before = texts.count
+        label()
+        show(button: texts[before...].joined(separator: " "), action: action)
+        texts.removeSubrange(before...)
+    }
+
     /// Connects the states and the environment of a view.
     func connect(_ view: Any, at place: Place) {
         for child in Mirror(reflecting: view).children {
@@ -62,6 +74,7 @@ public struct Place {
 
     /// What was made for this place when it was first shown.
     func kept<Kept: AnyObject>(at place: Place, make: () -> Kept) -> Kept {
+        shown.insert(place.path)
         if let before = kept[place.path] as? Kept { return before }
         let made = make()
         kept[place.path] = made
@@ -88,8 +101,13 @@ public struct Place {
     }
 
     private func show() {
-        (texts, actions, wanted) = ([], [], [])
-        root(self)
+        (texts, actions, wanted, shown) = ([], [], [], [])
+        withObservationTracking {
+            root(self)
+        } onChange: { [weak self] in
+            Task { @MainActor in self?.changed() }
+        }
+        kept = kept.filter { shown.contains($0.key) }
         for (path, task) in running where !wanted.contains(path) {
             task.task.cancel()
             running[path] = nil
@@ -169,16 +187,16 @@ struct Modified<Content: View, Modifier: ViewModifier>: Primitive {
     }
 }
 
-struct WithEnvironment<Content: View, Value>: Primitive {
-    let parts: Parts<(content: Content, keyPath: WritableKeyPath<EnvironmentValues, Value>, value: Value)>
+struct WithEnvironment<Content: View>: Primitive {
+    let parts: Parts<(content: Content, set: (inout EnvironmentValues) -> Void)>
 
-    nonisolated init(content: Content, keyPath: WritableKeyPath<EnvironmentValues, Value>, value: Value) {
-        parts = Parts((content, keyPath, value))
+    nonisolated init(content: Content, set: @escaping (inout EnvironmentValues) -> Void) {
+        parts = Parts((content, set))
     }
 
     func stubShow(on screen: Screen, at place: Place) {
         var below = place.below("content")
-        below.environment[keyPath: parts.values.keyPath] = parts.values.value
+        parts.values.set(&below.environment)
         parts.values.content.stubShow(on: screen, at: below)
     }
 }

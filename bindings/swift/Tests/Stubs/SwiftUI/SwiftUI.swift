@@ -1,6 +1,7 @@
 // The declarations of SwiftUI that Moorline uses: for type-checking on Linux. Signatures follow Apple's documentation.
 // What begins with `stub` is its own: a `Screen` plays views with it.
 @_exported import Foundation
+@_exported import Observation
 import UIKit
 
 @MainActor @preconcurrency public protocol View {
@@ -54,6 +55,9 @@ extension Optional: View where Wrapped: View {
     public static func buildExpression<V: View>(_ view: V) -> V { view }
     public static func buildBlock() -> EmptyView { EmptyView() }
     public static func buildBlock<V: View>(_ view: V) -> V { view }
+    @MainActor public static func buildBlock<each V: View>(_ view: repeat each V) -> Several<repeat each V> {
+        Several(repeat each view)
+    }
     public static func buildIf<V: View>(_ view: V?) -> V? { view }
     public static func buildEither<A: View, B: View>(first: A) -> Either<A, B> { .first(first) }
     public static func buildEither<A: View, B: View>(second: B) -> Either<A, B> { .second(second) }
@@ -62,15 +66,28 @@ extension Optional: View where Wrapped: View {
 public struct Text: Primitive {
     private let content: String
 
-    public init<S: StringProtocol>(_ content: S) {
+    @_disfavoredOverload public init<S: StringProtocol>(_ content: S) {
         self.content = String(content)
+    }
+
+    public init(_ key: LocalizedStringKey) {
+        content = key.key
+    }
+
+    public init(verbatim content: String) {
+        self.content = content
     }
 
     public func stubShow(on screen: Screen, at place: Place) { screen.show(text: content) }
 }
 
+// A key with its values in their places: the stub has no translations.
 public struct LocalizedStringKey: ExpressibleByStringInterpolation, Equatable {
-    fileprivate let key: String
+    let key: String
+
+    public init(_ value: String) {
+        key = value
+    }
 
     public init(stringLiteral value: String) {
         key = value
@@ -94,6 +111,10 @@ extension Never: Scene {}
     @MainActor @preconcurrency init()
 }
 
+extension App {
+    @MainActor public static func main() {}
+}
+
 public struct WindowGroup<Content: View>: Scene {
     public init(@ViewBuilder content: () -> Content) {}
 
@@ -114,13 +135,24 @@ public struct Button<Label: View>: Primitive {
         (title, label, self.action) = (titleKey.key, nil, action)
     }
 
+    public init(_ titleKey: LocalizedStringKey, role: ButtonRole?, action: @escaping @MainActor () -> Void)
+    where Label == Text {
+        (title, label, self.action) = (titleKey.key, nil, action)
+    }
+
+    public init(_ titleKey: LocalizedStringKey, systemImage: String, action: @escaping @MainActor () -> Void)
+    where Label == SwiftUI.Label<Text, Image> {
+        (title, label, self.action) = (titleKey.key, nil, action)
+    }
+
     public init(action: @escaping @MainActor () -> Void, @ViewBuilder label: () -> Label) {
         (title, self.label, self.action) = ("", label(), action)
     }
 
     public func stubShow(on screen: Screen, at place: Place) {
-        screen.show(button: title, action: action)
-        label.stubShow(on: screen, at: place.below("label"))
+        guard let label else { return screen.show(button: title, action: action) }
+        // Its texts are its title.
+        screen.showButton(action) { label.stubShow(on: screen, at: place.below("label")) }
     }
 }
 
@@ -162,7 +194,7 @@ extension DynamicProperty {
     public func stubConnect(to screen: Screen, at place: Place) { box.connect(to: screen, at: place) }
 }
 
-@propertyWrapper public struct Binding<Value>: DynamicProperty {
+@propertyWrapper @dynamicMemberLookup public struct Binding<Value>: DynamicProperty {
     private let read: @MainActor () -> Value
     private let write: @MainActor (Value) -> Void
 
@@ -185,17 +217,38 @@ extension DynamicProperty {
     }
 
     public var projectedValue: Binding<Value> { self }
+
+    public subscript<Subject>(dynamicMember keyPath: WritableKeyPath<Value, Subject>) -> Binding<Subject> {
+        let (read, write) = (read, write)
+        return Binding<Subject>(
+            read: { read()[keyPath: keyPath] },
+            write: {
+                var value = read()
+                value[keyPath: keyPath] = $0
+                write(value)
+            }
+        )
+    }
 }
 
 @propertyWrapper public struct Environment<Value>: DynamicProperty {
-    private let keyPath: KeyPath<EnvironmentValues, Value>
+    private let read: (EnvironmentValues) -> Value
     private let box = EnvironmentBox()
 
     public init(_ keyPath: KeyPath<EnvironmentValues, Value>) {
-        self.keyPath = keyPath
+        read = { $0[keyPath: keyPath] }
     }
 
-    public var wrappedValue: Value { box.values[keyPath: keyPath] }
+    public init(_ objectType: Value.Type) where Value: AnyObject & Observable {
+        read = { values in
+            guard let object = values.objects[ObjectIdentifier(objectType)] as? Value else {
+                fatalError("no \(objectType) in the environment")
+            }
+            return object
+        }
+    }
+
+    public var wrappedValue: Value { read(box.values) }
 
     public func stubConnect(to screen: Screen, at place: Place) { box.values = place.environment }
 }
@@ -207,6 +260,7 @@ public protocol EnvironmentKey {
 
 public struct EnvironmentValues {
     private var values: [ObjectIdentifier: Any] = [:]
+    var objects: [ObjectIdentifier: AnyObject] = [:]
 
     public subscript<K: EnvironmentKey>(key: K.Type) -> K.Value {
         get { values[ObjectIdentifier(key)] as? K.Value ?? K.defaultValue }
@@ -257,7 +311,11 @@ extension View {
     public nonisolated func environment<V>(
         _ keyPath: WritableKeyPath<EnvironmentValues, V>,
         _ value: V
-    ) -> some View { WithEnvironment(content: self, keyPath: keyPath, value: value) }
+    ) -> some View { WithEnvironment(content: self) { $0[keyPath: keyPath] = value } }
+
+    public nonisolated func environment<T: AnyObject & Observable>(_ object: T?) -> some View {
+        WithEnvironment(content: self) { $0.objects[ObjectIdentifier(T.self)] = object }
+    }
 
     public nonisolated func task(
         priority: TaskPriority = .userInitiated,

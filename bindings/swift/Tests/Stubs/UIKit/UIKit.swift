@@ -23,6 +23,10 @@ extension FileManager {
     public func containerURL(forSecurityApplicationGroupIdentifier groupIdentifier: String) -> URL? { nil }
 }
 
+extension URL {
+    public static var applicationSupportDirectory: URL { URL(fileURLWithPath: NSHomeDirectory()) }
+}
+
 extension ProcessInfo {
     public func performExpiringActivity(withReason reason: String, using block: @escaping @Sendable (Bool) -> Void) {
         DispatchQueue.global().async { block(false) }

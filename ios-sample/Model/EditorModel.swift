@@ -1,0 +1,62 @@
+import Foundation
+import Moorline
+import Observation
+
+/// A note that is written or changed.
+@MainActor @Observable final class EditorModel {
+    /// The API accepts no longer title.
+    static let longestTitle = 200
+
+    var title: String {
+        didSet { if title.count > Self.longestTitle { title = String(title.prefix(Self.longestTitle)) } }
+    }
+    var body: String
+    private(set) var isDeleting = false
+    private(set) var message: UserMessage?
+
+    /// Of the note; `nil` for a new one.
+    let id: String?
+    @ObservationIgnored private let notes: NotesModel
+
+    init(_ notes: NotesModel, _ note: ShownNote?) {
+        self.notes = notes
+        id = note?.id
+        let draft = notes.draft.flatMap { $0.note == note?.id ? $0 : nil }
+        title = draft?.title ?? note?.title ?? ""
+        body = draft?.body ?? note?.body ?? ""
+    }
+
+    /// Before the app goes to the background, where the system may end it.
+    func keep() { notes.keep(Draft(note: id, title: title, body: body)) }
+
+    var canSave: Bool { !title.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty }
+
+    func save() async {
+        await notes.save(id, title: title.trimmingCharacters(in: .whitespacesAndNewlines), body: body)
+    }
+
+    /// Deletes the note. The API wants the scope `notes.delete` for it, which the sign-in did not ask for: the user
+    /// allows it in the browser the first time, and the call is repeated once.
+    ///
+    /// - Parameter stepUp: shows the provider's page: `moorline.stepUp(_:presenting:)`.
+    /// - Returns: whether the note is deleted.
+    func delete(stepUp: (Moorline.StepUp) async throws -> Void) async -> Bool {
+        guard let id else { return false }
+        isDeleting = true
+        defer { isDeleting = false }
+        do {
+            do {
+                try await notes.delete(id)
+            } catch let error as MoorlineError {
+                guard case .stepUpRequired(let needed) = error.kind else { throw error }
+                try await stepUp(needed)
+                try await notes.delete(id)
+            }
+            message = nil
+            return true
+        } catch {
+            message = UserMessage(error)
+            return false
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import Moorline
+import MoorlineTesting
+import UIKit
+import XCTest
+
+@testable import Notes
+
+/// The app without a server. These tests run in Xcode, too.
+@MainActor final class FakeTests: XCTestCase {
+    private let folder = FileManager.default.temporaryDirectory.appending(path: "notes-fake-\(UUID().uuidString)")
+    private let backend = FakeBackend()
+
+    override func tearDown() async throws {
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    private func sessions() -> Sessions {
+        Sessions(backend, Settings(UserDefaults(suiteName: folder.lastPathComponent) ?? .standard), in: folder)
+    }
+
+    private func notes(_ sessions: Sessions) async throws -> NotesModel {
+        let session = try XCTUnwrap(sessions.current)
+        guard case .signedIn(let user) = session.moorline.state else { throw XCTSkip("nobody is signed in") }
+        let notes = session.notes(of: user)
+        await notes.refresh()
+        return notes
+    }
+
+    func testAdaIsSignedInAndHasNotes() async throws {
+        let notes = try await notes(sessions())
+        XCTAssertEqual(notes.notes.map(\.title), ["Groceries", "Analytical engine", "Ideas for the talk"])
+        XCTAssertTrue(notes.isKnown)
+    }
+
+    func testANoteIsAddedChangedAndDeletedAfterOneMorePermission() async throws {
+        let sessions = sessions()
+        let notes = try await notes(sessions)
+        let moorline = try XCTUnwrap(sessions.current).moorline
+        await notes.save(nil, title: "New", body: "old text")
+        let editor = EditorModel(notes, notes.notes.first)
+        editor.body = "new text"
+        await editor.save()
+        XCTAssertEqual(notes.notes.first?.body, "new text")
+        let isDeleted = await editor.delete { try await moorline.stepUp($0, presenting: UIWindow()) }
+        XCTAssertTrue(isDeleted)
+        XCTAssertEqual(notes.notes.count, 3)
+        XCTAssertEqual(try moorline.sessionInfo()?.scope.contains("notes.delete"), true)
+    }
+
+    func testATitleIsNoLongerThanTheAPIAccepts() async throws {
+        let editor = EditorModel(try await notes(sessions()), nil)
+        editor.title = String(repeating: "x", count: 300)
+        XCTAssertEqual(editor.title.count, EditorModel.longestTitle)
+        editor.title = " \n "
+        XCTAssertFalse(editor.canSave)
+    }
+
+    func testALostAnswerIsOfflineOnceAndThenNothingIsLost() async throws {
+        let sessions = sessions()
+        let notes = try await notes(sessions)
+        let diagnostics = DiagnosticsModel(try XCTUnwrap(sessions.current))
+        XCTAssertFalse(diagnostics.faults.contains(.skewClock))
+        await diagnostics.play(.loseAnswer)
+        await notes.refresh()
+        XCTAssertTrue(notes.isOffline)
+        XCTAssertEqual(notes.notes.count, 3)
+        await notes.refresh()
+        XCTAssertFalse(notes.isOffline)
+    }
+
+    func testARevokedSessionHasItsMessage() async throws {
+        let sessions = sessions()
+        let notes = try await notes(sessions)
+        await DiagnosticsModel(try XCTUnwrap(sessions.current)).play(.revokeSession)
+        await notes.refresh()
+        XCTAssertEqual(notes.message?.key, "error_revoked")
+        XCTAssertEqual(sessions.current?.moorline.state, .needsReauth(.revoked))
+    }
+
+    func testGraceSignsInBesideAdaAndIsRemoved() async throws {
+        let sessions = sessions()
+        let first = try XCTUnwrap(sessions.current)
+        sessions.add()
+        let second = try XCTUnwrap(sessions.current)
+        XCTAssertNotEqual(first.account, second.account)
+        let grace = try await second.moorline.signIn(presenting: UIWindow())
+        XCTAssertEqual(grace.shownName, "Grace Hopper")
+        let model = AccountsModel(sessions)
+        for _ in 0..<2000 where model.accounts?.count != 2 { try await Task.sleep(for: .milliseconds(10)) }
+        let accounts = try XCTUnwrap(model.accounts)
+        XCTAssertEqual(accounts.map(model.isShown), [false, true])
+        model.show(accounts[0])
+        XCTAssertTrue(sessions.current === first)
+        await model.remove(accounts[1])
+        XCTAssertEqual(second.moorline.state, .signedOut(.byUser))
+    }
+
+    func testALockThatTheUserCancelsSaysNothing() async throws {
+        let sessions = sessions()
+        let session = try XCTUnwrap(sessions.current)
+        await SecurityModel(sessions).lockNow()
+        XCTAssertEqual(session.moorline.state, .locked)
+        let lock = LockModel(session.moorline)
+        backend.fake(session.account).failNext(MoorlineErrors.cancelled())
+        await lock.unlock(reason: "See your notes")
+        XCTAssertNil(lock.message)
+        backend.fake(session.account).failNext(MoorlineErrors.storageUnavailable(.locked))
+        await lock.unlock(reason: "See your notes")
+        XCTAssertEqual(lock.message?.key, "error_storage_locked")
+        await lock.unlock(reason: "See your notes")
+        XCTAssertNil(lock.message)
+        guard case .signedIn = session.moorline.state else { return XCTFail("still locked") }
+    }
+
+    func testALockedKeyStoreIsAMessageOverTheNotesThatAreThere() async throws {
+        let sessions = sessions()
+        let notes = try await notes(sessions)
+        backend.fake(try XCTUnwrap(sessions.current).account).failNext(MoorlineErrors.storageUnavailable(.locked))
+        await notes.refresh()
+        XCTAssertEqual(notes.message?.key, "error_storage_locked")
+        XCTAssertEqual(notes.notes.count, 3)
+        XCTAssertFalse(notes.isRefreshing)
+    }
+}
