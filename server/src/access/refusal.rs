@@ -4,16 +4,16 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 
-use super::Permission;
-use super::credential::Scheme;
-use crate::http::Problem;
+use super::scheme::Scheme;
+use crate::dpop::{self, ProofError};
 use crate::limits::Limited;
-use crate::oauth::dpop::{self, ProofError};
+use crate::policy::Permission;
 use crate::store::StoreError;
+use crate::web::Problem;
 
 /// Why a request is turned away before its handler sees it.
 #[derive(Clone, Debug)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// No token was sent.
     Missing,
     /// The token was not sent as it must be.
@@ -30,7 +30,7 @@ pub(crate) enum Refusal {
     InsufficientScope(Scheme, &'static str),
     /// Too many requests.
     Limited(Limited),
-    /// It can't be told just now whether the proof was used before.
+    /// The memory of used proofs is full: whether the proof was used before is unknown.
     Unavailable,
     /// The database failed.
     Store(StoreError),
@@ -43,7 +43,7 @@ impl Refusal {
     }
 
     /// The error code and what is wrong; RFC 6750 §3.1: no error code where no token was sent.
-    pub(crate) const fn error(&self) -> Option<(&'static str, &'static str)> {
+    pub const fn error(&self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Missing | Self::Limited(_) | Self::Unavailable | Self::Store(_) => return None,
             Self::Malformed(why) => ("invalid_request", why),
@@ -62,7 +62,7 @@ impl Refusal {
     }
 
     /// The status, as far as the token is to blame.
-    pub(crate) const fn status(&self) -> StatusCode {
+    pub const fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::InsufficientScope(..) => StatusCode::FORBIDDEN,
@@ -72,8 +72,8 @@ impl Refusal {
         }
     }
 
-    /// Puts the challenges into an answer: who sent no token is told both ways.
-    pub(crate) fn challenge(&self, headers: &mut HeaderMap) {
+    /// Adds the challenges to a response: both of them if there was no token.
+    pub fn challenge(&self, headers: &mut HeaderMap) {
         let schemes: &[Scheme] = match self {
             Self::Missing => &[Scheme::Bearer, Scheme::Dpop],
             Self::Malformed(_) => &[Scheme::Bearer],

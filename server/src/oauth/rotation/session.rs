@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{AttemptHash, History, Holes, Locator};
 use crate::clock::Timestamp;
-use crate::oauth::scope::Scope;
+use crate::policy::Scope;
 
 /// A session in its two states; it goes from the one to the other once.
 #[derive(Clone, Debug)]
@@ -50,7 +50,7 @@ pub struct SessionRecord {
     /// When the current generation was made.
     pub rotated_at: Timestamp,
     /// How fast it rotates.
-    pub pace: Pace,
+    pub window: RotationWindow,
     /// It ends then unless it is refreshed before.
     pub idle_end_at: Timestamp,
     /// It ends then in any case.
@@ -79,7 +79,7 @@ pub enum EndedBecause {
 }
 
 impl EndedBecause {
-    /// As it stands in the database.
+    /// As it is stored in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl EndedBecause {
         }
     }
 
-    /// What stands in the database.
+    /// Reads what is stored in the database.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Expired, Self::Reuse, Self::CodeReuse, Self::Revoked, Self::Exhausted, Self::Restored]
@@ -168,7 +168,7 @@ impl Session {
         record.attempt = attempt;
         record.answered_scope = scope;
         record.rotated_at = now;
-        record.pace = record.pace.after_rotation(now);
+        record.window = record.window.after_rotation(now);
         // Never earlier than it was: an hour of a clock that is years behind must not cost a session.
         record.idle_end_at = now.after(idle).max(record.idle_end_at).min(record.absolute_end_at);
         Ok(Self::Live(record))
@@ -188,14 +188,14 @@ impl Session {
 
 /// How many rotations a session has made in the minute that began with the first of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct RotationWindow {
     /// When the minute began.
     pub minute_at: Timestamp,
     /// How many rotations since.
     pub rotations: u32,
 }
 
-impl Pace {
+impl RotationWindow {
     const MINUTE: Duration = Duration::from_secs(60);
 
     /// How long to wait before the next rotation; `None` when it may come now.
