@@ -1,5 +1,5 @@
-//! A client or a person as an operator writes them: for `client add` and `user add`, `dev --client` and `dev --user`,
-//! and in a file of fixtures.
+//! Clients and users as an operator writes them: for `client add` and `user add`, `dev --client` and `dev --user`, and
+//! in a file of fixtures.
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,19 +24,19 @@ pub struct ClientSpec {
     /// Its secret; without one it is a public client.
     #[serde(default)]
     pub client_secret: Option<ClientSecret>,
-    /// What people see; by default the identifier.
+    /// The name on the consent page; by default the identifier.
     #[serde(default)]
     pub name: Option<String>,
-    /// Where answers may go.
+    /// Its redirect URIs.
     #[serde(default)]
     pub redirect_uris: Vec<String>,
-    /// What it may ask for; by default everything.
+    /// The scopes that it may request; by default all.
     #[serde(default)]
     pub scopes: Vec<String>,
-    /// Browser origins that may call us.
+    /// Browser origins that may call this server (CORS).
     #[serde(default)]
     pub origins: Vec<String>,
-    /// Whether people are asked for their consent.
+    /// Whether users are asked for their consent.
     #[serde(default)]
     pub consent: Consent,
     /// Whether its token requests need a DPoP proof (RFC 9449 §5.2).
@@ -44,14 +44,14 @@ pub struct ClientSpec {
     pub dpop_bound_access_tokens: bool,
 }
 
-/// Whether people are asked for their consent.
+/// Whether users are asked for their consent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Consent {
     /// They are.
     #[default]
     Ask,
-    /// They are not: an app of the house.
+    /// They are not: an app of the operator of this server.
     Skip,
 }
 
@@ -92,7 +92,7 @@ impl ClientSpec {
     /// The client, if everything about it is valid.
     ///
     /// # Errors
-    /// What is wrong, in words.
+    /// A message that says what is wrong.
     pub fn client(&self, now: Timestamp) -> Result<Client, String> {
         let about = |message: String| format!("client {:?}: {message}", self.client_id);
         // RFC 6749 appendix A.1, without the space that would have to be quoted everywhere.
@@ -136,8 +136,7 @@ impl FromStr for ClientSpec {
     type Err = String;
 
     /// Reads `id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,dpop=offered|required`; `redirect`
-    /// and
-    /// `origin` may repeat.
+    /// and `origin` may repeat.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut spec = Self {
             client_id: String::new(),
@@ -167,12 +166,12 @@ impl FromStr for ClientSpec {
                 _ => return Err(unknown(key, "id, secret, name, redirect, scope, origin, consent and dpop")),
             }
         }
-        // What is not about a time or a database is checked at once, where the command line can say so.
+        // Checked at once, so that the command line can report it; only the time and the database come later.
         spec.client(Timestamp::from_millis(0)).map(|_| spec)
     }
 }
 
-/// A person to be added.
+/// A user to be added.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UserSpec {
@@ -238,14 +237,14 @@ impl FromStr for UserSpec {
     }
 }
 
-/// Clients and people from a file: `{ "clients": […], "users": […] }`.
+/// Clients and users from a file: `{ "clients": […], "users": […] }`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fixtures {
     /// Clients.
     #[serde(default)]
     pub clients: Vec<ClientSpec>,
-    /// People.
+    /// Users.
     #[serde(default)]
     pub users: Vec<UserSpec>,
 }
@@ -259,7 +258,7 @@ fn unknown(key: &str, known: &str) -> String {
     format!("there is no {key:?} here; the keys are {known}")
 }
 
-/// Whether an answer may ever be sent there (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1).
+/// Whether a response may be sent there (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1).
 fn check_redirect_uri(uri: &str) -> Result<(), String> {
     let wrong = |why: &str| Err(format!("redirect URI {uri:?} {why}"));
     // A URL parser repairs these in silence; a Location header does not.

@@ -19,7 +19,7 @@ use crate::policy::Permission;
 use crate::store::Actor;
 use crate::tokens::{AccessTokens, VerifiedAccessToken, VerifyError};
 
-/// Nobody is known, on purpose: the handler that takes this says why it needs nobody.
+/// No user is authenticated, on purpose. The handler that takes this says why it needs none.
 #[derive(Clone, Copy, Debug)]
 pub struct Anonymous;
 
@@ -38,10 +38,10 @@ impl<S: Sync> FromRequestParts<S> for Anonymous {
     }
 }
 
-/// A person who may do `P`: the token was verified, and both role and scope grant the permission.
+/// A user who may do `P`: the token was verified, and both role and scope grant the permission.
 #[derive(Clone, Debug)]
 pub struct Can<P> {
-    /// The person.
+    /// The user.
     pub person: AuthContext,
     proof: PhantomData<P>,
 }

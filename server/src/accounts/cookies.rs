@@ -11,7 +11,7 @@ use crate::config::Issuer;
 pub enum Cookie {
     /// Says who is signed in.
     Session,
-    /// Says that a form was served to this very browser, before anybody is signed in.
+    /// Ties a sign-in form to this browser.
     Visit,
 }
 
@@ -49,7 +49,7 @@ impl Cookie {
         self.header(issuer, value, "")
     }
 
-    /// The `Set-Cookie` value that takes it away.
+    /// The `Set-Cookie` value that deletes it.
     pub fn clear(self, issuer: &Issuer) -> HeaderValue {
         self.header(issuer, "", "; Max-Age=0")
     }

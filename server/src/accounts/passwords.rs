@@ -1,4 +1,4 @@
-//! Passwords: Argon2id, off the async threads, so many at once and no more.
+//! Passwords: Argon2id, off the async threads, with a limit on how many are hashed at once.
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ impl Password {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The password itself: for the summary of a development server, whose people are nobody.
+    /// The password itself: for the summary of a development server, whose users are not real.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -49,9 +49,9 @@ pub struct Passwords(Arc<Inner>);
 
 struct Inner {
     argon2: Argon2<'static>,
-    /// Nobody's: what the password of an unknown user is checked against, so that it takes as long.
+    /// The password of an unknown user is checked against this hash, so that it takes as long.
     dummy: String,
-    /// Each hash holds 19 MiB and a core: the ones beyond wait.
+    /// Each hash takes 19 MiB and a core: further ones wait.
     slots: Arc<Semaphore>,
     random: Random,
 }

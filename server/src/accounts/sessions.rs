@@ -25,7 +25,7 @@ pub struct BrowserSession {
 }
 
 impl BrowserSession {
-    /// The person's id (`sub`).
+    /// The user's id (`sub`).
     pub fn user_id(&self) -> &str {
         &self.user_id
     }

@@ -1,4 +1,4 @@
-//! Accounts.
+//! The accounts of users.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use crate::policy::Role;
 use crate::random::Random;
 use crate::store::{Row, StoreError, Tx, Value};
 
-/// A person's account.
+/// A user's account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
-    /// The id: `sub` in every token. Never changes and is never given to anybody else.
+    /// The id: `sub` in every token. Never changes, and is never given to another account.
     pub id: String,
-    /// What the person types to sign in; lower case.
+    /// The user name, in lower case.
     pub username: String,
     /// The name to show.
     pub name: Option<String>,
     /// The address, proved or not.
     pub email: Option<String>,
-    /// Whether the person proved that the address is theirs.
+    /// Whether the user proved that the address is theirs.
     pub email_verified: bool,
     /// The names of their roles (see [`crate::policy`]).
     pub roles: Vec<String>,
@@ -37,7 +37,7 @@ impl User {
         self.password_hash.clone()
     }
 
-    /// The name to show: what they are called, or else what they type.
+    /// The name to show: the name, or else the user name.
     pub fn display_name(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
     }
@@ -53,7 +53,7 @@ impl fmt::Debug for User {
 /// An account to be made.
 #[derive(Clone, Debug, Validate)]
 pub struct NewUser {
-    /// What the person types to sign in.
+    /// The user name.
     #[garde(custom(is_username))]
     pub username: String,
     /// The hash of their password, from [`super::Passwords::hash`]; without one they can't sign in by password.
@@ -76,7 +76,7 @@ pub enum AddError {
     /// A field is not valid.
     #[error("the account is not valid: {0}")]
     Invalid(#[from] garde::Report),
-    /// Somebody has that user name.
+    /// Another account has that user name.
     #[error("there is a user {0:?} already")]
     Taken(String),
     /// The database failed.

@@ -1,4 +1,4 @@
-//! The server's settings: one struct of valid values, read from TOML and the environment by [`load`], and
+//! The server's settings: one struct of valid values, read from TOML and the environment by [`load()`], and
 //! described one by one in the table [`settings::SETTINGS`].
 
 mod load;
@@ -17,7 +17,7 @@ use serde::Deserialize;
 pub use load::{ConfigError, from_sources, load};
 pub use types::{Issuer, MasterKey, Span, is_loopback};
 
-/// Everything that can be set. Built by [`load`] for `serve` and by [`Config::new`] for `dev` and tests.
+/// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]

@@ -85,7 +85,7 @@ impl Keys {
         self.0.sealer.open(context, sealed)
     }
 
-    /// The name by which a person appears in the audit: the same for the same person, and no way back without the key.
+    /// The name of a user in the audit log: always the same, and without the key it does not lead back to the user.
     #[must_use]
     pub fn pseudonym(&self, user_id: &str) -> String {
         let tag = hmac::sign(&self.0.pseudonyms, user_id.as_bytes());

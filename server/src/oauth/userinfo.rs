@@ -1,4 +1,4 @@
-//! What an app may know of its person (OpenID Connect Core §5.3), in the ID token and at the UserInfo endpoint.
+//! The claims about a user (OpenID Connect Core §5.3), in the ID token and at the UserInfo endpoint.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::accounts::users::{self, User};
 use crate::policy::Scope;
 use crate::store::StoreError;
 
-/// The claims about a person that a scope allows (§5.4).
+/// The claims about a user that a scope allows (§5.4).
 #[derive(Debug, Serialize)]
 pub(super) struct Profile {
     sub: String,
@@ -64,7 +64,7 @@ pub(super) async fn userinfo(
     Ok(([(CACHE_CONTROL, "no-store")], Json(Profile::of(&user, &scope))).into_response())
 }
 
-/// The refusals of a protected resource, in OAuth's own form.
+/// The errors of a protected resource, in OAuth's own form.
 #[derive(Debug)]
 pub(super) struct Refusal(access::Refusal);
 

@@ -6,8 +6,8 @@
 //!
 //! - Both have the same ends: nothing to do.
 //! - The database is ahead, after a crash: the log is completed.
-//! - The log is ahead: the database was restored from a backup. The server refuses to start until [`replay`] has ended
-//!   those sessions again.
+//! - The log is ahead: the database was restored from a backup. The server refuses to start until [`replay()`] has
+//!   ended those sessions again.
 
 mod error;
 mod export;

@@ -58,10 +58,10 @@ impl<'a> Confirmation<'a> {
     }
 }
 
-/// What a good access token says.
+/// The content of a valid access token.
 #[derive(Clone, Debug)]
 pub struct VerifiedAccessToken {
-    /// The person.
+    /// The user.
     pub sub: String,
     /// The session.
     pub sid: String,
@@ -69,7 +69,7 @@ pub struct VerifiedAccessToken {
     pub client_id: String,
     /// What it allows (names with spaces between).
     pub scope: String,
-    /// The person's roles when it was issued.
+    /// The user's roles when it was issued.
     pub roles: Vec<String>,
     /// The thumbprint of the key that it is bound to; `None` for a bearer token.
     pub jkt: Option<String>,
@@ -77,7 +77,7 @@ pub struct VerifiedAccessToken {
     pub exp: Timestamp,
 }
 
-/// An access token is not good.
+/// An access token is not valid.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum VerifyError {
     /// Not ours: malformed, another type, another signature.
@@ -86,7 +86,7 @@ pub enum VerifyError {
     /// By another issuer or for another audience.
     #[error("the token is meant for something else")]
     WrongAudience,
-    /// Its time is over.
+    /// It has expired.
     #[error("the token has expired")]
     Expired,
     /// It was issued in the future: by a clock that had jumped forward and was set right since.
@@ -95,7 +95,7 @@ pub enum VerifyError {
     /// Its session was ended.
     #[error("the token's session was ended")]
     SessionEnded,
-    /// The database failed: it is not known whether the token is good.
+    /// The database failed: whether the token is valid is unknown.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

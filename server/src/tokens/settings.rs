@@ -17,11 +17,11 @@ pub struct Settings {
     pub id_token_lifetime: Duration,
     /// How long an authorization code may wait to be used.
     pub code_lifetime: Duration,
-    /// How long a person may take between the authorization request and its end.
+    /// How long a user has from the authorization request to its end.
     pub request_lifetime: Duration,
-    /// A session that is not refreshed for this long ends.
+    /// A session expires when it was not refreshed for this long.
     pub session_idle_lifetime: Duration,
-    /// A session ends this long after its sign-in, however busy it is.
+    /// A session expires this long after sign-in, even if it is in use.
     pub session_absolute_lifetime: Duration,
     /// For how long a bearer client without an attempt key may ask again for an answer that it lost; zero is the
     /// default.

@@ -1,8 +1,8 @@
-//! What a session remembers of its past: by which attempts its last generations were rotated, and which are lost.
+//! The history of a session: which attempts rotated its last generations, and which generations are lost.
 
 use super::AttemptHash;
 
-/// So many generations are remembered.
+/// The number of generations that are remembered.
 const REMEMBERED: usize = 16;
 /// Generation (4), whether there was an attempt (1), its hash (32).
 const ENTRY: usize = 4 + 1 + 32;
