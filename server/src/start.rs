@@ -147,7 +147,7 @@ async fn upkeep(state: AppState) {
             continue;
         }
         if let Err(error) = oauth::sweep(&state.store, now).await {
-            tracing::error!(%error, "what has expired could not be deleted");
+            tracing::error!(%error, "expired requests and codes could not be deleted");
         }
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;

@@ -111,7 +111,7 @@ impl From<StoreError> for OAuthError {
 
 impl From<JwsError> for OAuthError {
     fn from(error: JwsError) -> Self {
-        tracing::error!(%error, "signing a token");
+        tracing::error!(%error, "a token could not be signed");
         Self::server_error()
     }
 }

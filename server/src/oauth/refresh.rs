@@ -337,7 +337,7 @@ fn refusal_event(refusal: Refusal) -> Option<Event> {
         Refusal::AfterEnd => Some(Event::new("refresh.after_end")),
         Refusal::Forged => {
             // Anybody can make these by the thousand: they are counted, not stored.
-            tracing::info!(counter = "refresh.forged", "a refresh token with a tag that is not ours");
+            tracing::info!(counter = "refresh.forged", "a forged refresh token was refused");
             None
         }
         Refusal::Unavailable | Refusal::Limited(_) | Refusal::NonceWanted | Refusal::MalformedAttempt => None,

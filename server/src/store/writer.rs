@@ -149,7 +149,7 @@ impl WriterLoop {
         let done = export.catch_up(&mut self.connection);
         self.behind = done.is_err();
         done.inspect_err(
-            |error| tracing::error!(%error, "an end of a session could not be exported: all writes wait"),
+            |error| tracing::error!(%error, "an end of a session could not be exported: every write fails until it is"),
         )
     }
 
