@@ -12,10 +12,11 @@ mod replay;
 
 pub(crate) use self::input::{first_line, head_and_body};
 pub use crate::access::fuzzing::credential;
+pub use crate::accounts::fuzzing::cookie;
 pub use crate::api::fuzzing::problem;
-pub use crate::identity::fuzzing::cookie;
+pub use crate::dpop::fuzzing::dpop_proof;
 pub use crate::limits::fuzzing::forwarded_for;
-pub use crate::oauth::fuzzing::{authorize, dpop_proof, refresh_token, rotation, token_form};
+pub use crate::oauth::fuzzing::{authorize, refresh_token, rotation, token_form};
 
 /// A target's function.
 pub type Target = fn(&[u8]);

@@ -5,17 +5,15 @@ use std::time::Duration;
 
 use axum::Router;
 
-use crate::clock::Clock;
-use crate::clock_guard::{ClockGuard, is_time_known};
+use crate::accounts::{self, Passwords};
+use crate::clock::{Clock, ClockGuard};
 use crate::config::{Config, NotPrimary, Role};
-use crate::http::{self, Listener, ServeError};
-use crate::identity::Passwords;
+use crate::http::{self, AppState, Listener, Parts, ServeError};
 use crate::keys::{Keys, KeysError, Rotation};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::random::Random;
 use crate::restore::{self, RestoreError};
-use crate::state::{AppState, Parts};
 use crate::store::{Actor, Options, Store, StoreError};
 
 /// The server can't start.
@@ -40,8 +38,8 @@ pub enum StartError {
     Keys(#[from] KeysError),
 }
 
-/// Opens the database and the keys, and puts the state together. A primary first makes sure that the database has not gone
-/// back in time.
+/// Opens the database and the keys, and puts the state together. A primary first makes sure that the database has not
+/// gone back in time.
 ///
 /// # Errors
 /// [`StartError`] names what can't be opened.
@@ -50,8 +48,8 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| {
-            let ends = config.ends_file();
-            restore::guard(tx, &ends, config.master_key(), &Random::system(), clock.now()).map(Some)
+            let log = config.revocation_log();
+            restore::guard(tx, &log, config.master_key(), &Random::system(), clock.now()).map(Some)
         }),
     };
     let store = store.map_err(|error| match error {
@@ -87,12 +85,12 @@ pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, Star
 async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState, StartError> {
     let random = Random::system();
     let seen = store
-        .read(&Actor::System("what time it was last"), restore::seen_at)
+        .read(&Actor::System("the last known time"), restore::seen_at)
         .await
         .map_err(|error| StartError::Store { path: config.database.clone(), error })?;
-    // Keys must not come and go by a time that is not believed.
+    // Keys must not be made or retired by a time that is not accepted.
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
-    let now = if guard.believes(clock.now()) { clock.now() } else { guard.seen() };
+    let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
     let keys = Keys::open(&store, config.master_key(), &random, now).await?;
     let limits = Limits::new(&config.limits, LimitClock::monotonic());
     let passwords = Passwords::new(&config.passwords, random.clone());
@@ -130,33 +128,37 @@ pub(crate) async fn run_router(
     result
 }
 
-/// What has to be done now and then: signing keys take turns, and idle rate limits are forgotten.
+/// Each hour: rotates the signing keys, deletes what has expired, and stores the time.
 async fn upkeep(state: AppState) {
     let mut hours = tokio::time::interval(Duration::from_secs(3600));
     hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         hours.tick().await;
         state.limits.forget_idle();
-        if !is_time_known(&state).await.unwrap_or(false) {
-            tracing::error!("the clock has leapt ahead: set it right, or run `moorline-server clock accept`");
+        if !is_time_accepted(&state).await {
+            tracing::error!("the clock jumped forward: set it right, or run `moorline-server clock accept`");
             continue;
         }
         let now = state.clock.now();
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
-            tracing::error!(%error, "the signing keys could not be looked after");
+            tracing::error!(%error, "the signing keys could not be rotated");
         }
         if state.store.is_replica() {
             continue;
         }
-        if let Err(error) = oauth::sweep(&state).await {
-            tracing::error!(%error, "what has expired could not be deleted");
+        if let Err(error) = oauth::sweep(&state.store, now).await {
+            tracing::error!(%error, "expired requests and codes could not be deleted");
         }
-        let forgotten = state.store.write(&Actor::System("upkeep"), move |tx| {
+        let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;
-            tx.execute("DELETE FROM browser_sessions WHERE expires_at <= $1", &[now.into()])
+            accounts::delete_expired(tx, now)
         });
-        if let Err(error) = forgotten.await {
-            tracing::error!(%error, "the time could not be noted, nor expired browser sessions deleted");
+        if let Err(error) = deleted.await {
+            tracing::error!(%error, "the time could not be stored, nor expired browser sessions deleted");
         }
     }
+}
+
+async fn is_time_accepted(state: &AppState) -> bool {
+    restore::is_time_accepted(&state.store, state.clock_guard(), &state.clock).await.unwrap_or(false)
 }

@@ -3,16 +3,8 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::Refusal;
-
-/// How a token is presented, and so what it has to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scheme {
-    /// Whoever has it may use it.
-    Bearer,
-    /// Only the holder of its key may.
-    Dpop,
-}
+use super::refusal::Refusal;
+use super::scheme::Scheme;
 
 /// A token as it was presented; nothing is checked yet.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,7 +26,7 @@ impl<'a> Credential<'a> {
             .any(|(name, _)| name == "access_token");
         if in_query {
             // RFC 9700 §4.3.2: addresses end up in logs and histories.
-            return Err(Refusal::Malformed("An access token must not stand in the address."));
+            return Err(Refusal::Malformed("An access token must not be in the address."));
         }
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Err(Refusal::Missing) };

@@ -1,22 +1,25 @@
-//! From a request to the one who makes it. A handler names what it needs in its arguments, so that no request
-//! reaches its body without.
+//! From a request to its user. A handler names what it needs in its arguments, so that no request reaches its body
+//! without.
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 
-use super::credential::{Credential, Scheme};
-use super::{AuthContext, Permission, Refusal};
-use crate::limits::Limit;
-use crate::oauth::access_token::{self, VerifiedAccessToken, VerifyError};
-use crate::oauth::dpop::{Checked, Claim, Proof, ProofError};
-use crate::state::AppState;
+use super::AuthContext;
+use super::credential::Credential;
+use super::refusal::Refusal;
+use super::scheme::Scheme;
+use crate::dpop::{Checked, Claim, Dpop, Proof, ProofError};
+use crate::limits::{Limit, Limits};
+use crate::policy::Permission;
 use crate::store::Actor;
+use crate::tokens::{AccessTokens, VerifiedAccessToken, VerifyError};
 
-/// Nobody is known, on purpose: the handler that takes this says why it needs nobody.
+/// No user is authenticated, on purpose. The handler that takes this says why it needs none.
 #[derive(Clone, Copy, Debug)]
 pub struct Anonymous;
 
@@ -35,10 +38,10 @@ impl<S: Sync> FromRequestParts<S> for Anonymous {
     }
 }
 
-/// A person who may do `P`: the token was verified, and both role and scope grant the permission.
+/// A user who may do `P`: the token was verified, and both role and scope grant the permission.
 #[derive(Clone, Debug)]
 pub struct Can<P> {
-    /// The person.
+    /// The user.
     pub person: AuthContext,
     proof: PhantomData<P>,
 }
@@ -74,11 +77,16 @@ pub mod can {
     }
 }
 
-impl<P: Requirement> FromRequestParts<AppState> for Can<P> {
+impl<P: Requirement, S> FromRequestParts<S> for Can<P>
+where
+    Arc<Authenticator>: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let authenticated = authenticate(state, parts).await.map_err(Refusal::into_response)?;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let authenticator = Arc::<Authenticator>::from_ref(state);
+        let authenticated = authenticator.authenticate(parts).await.map_err(Refusal::into_response)?;
         let Authenticated { person, scheme, .. } = authenticated;
         if !person.may(P::PERMISSION) {
             return Err(Refusal::without(scheme, P::PERMISSION).into_response());
@@ -87,52 +95,75 @@ impl<P: Requirement> FromRequestParts<AppState> for Can<P> {
     }
 }
 
-/// Whom a good access token speaks for.
+/// The user that a good access token speaks for.
 #[derive(Debug)]
-pub(crate) struct Authenticated {
-    pub(crate) person: AuthContext,
-    pub(crate) token: VerifiedAccessToken,
-    pub(crate) scheme: Scheme,
+pub struct Authenticated {
+    /// The user, and what they may do.
+    pub person: AuthContext,
+    /// What the token says.
+    pub token: VerifiedAccessToken,
+    /// How it was presented.
+    pub scheme: Scheme,
 }
 
-/// Checks the access token of a request, and for a bound one the proof that the sender holds its key: the one way to an
-/// [`AuthContext`] for programs.
-pub(crate) async fn authenticate(state: &AppState, parts: &Parts) -> Result<Authenticated, Refusal> {
-    let Credential { scheme, token: text } = Credential::read(&parts.headers, parts.uri.query())?;
-    let token = access_token::verify(state, text).await.map_err(|error| match error {
-        VerifyError::Store(error) => Refusal::Store(error),
-        _ => Refusal::InvalidToken(scheme),
-    })?;
-    let proof = match (&token.jkt, scheme) {
-        (None, Scheme::Bearer) => None,
-        (Some(jkt), Scheme::Dpop) => Some(proof(state, parts, text, jkt)?),
-        // A bound token that anybody may use is not bound, and a proof says nothing of a token without a key (RFC 9449 §7).
-        (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => return Err(Refusal::InvalidToken(Scheme::Dpop)),
-    };
-    // Before the limit: who replays a captured proof must not use up its owner's requests.
-    if proof.as_ref().is_some_and(|proof| state.dpop().was_used(proof)) {
-        return Err(Refusal::InvalidProof(ProofError::Replayed));
-    }
-    let person = AuthContext::from_access_token(&token, proof.as_ref().map(Proof::hash));
-    state.limits.check(Limit::ApiAccount, &person.limit_key()).map_err(Refusal::Limited)?;
-    if let Some(proof) = proof {
-        match state.dpop().claim(&proof) {
-            Claim::Fresh => {}
-            Claim::Replayed => return Err(Refusal::InvalidProof(ProofError::Replayed)),
-            Claim::Stale => return Err(Refusal::NonceWanted),
-            Claim::Full | Claim::OverShare => return Err(Refusal::Unavailable),
+/// Checks the access tokens of requests.
+#[derive(Debug)]
+pub struct Authenticator {
+    /// Checks the token itself.
+    pub tokens: AccessTokens,
+    /// Checks the proof that comes with a bound one.
+    pub dpop: Arc<Dpop>,
+    /// Limits each user's requests.
+    pub limits: Limits,
+}
+
+impl Authenticator {
+    /// Checks the access token of a request, and for a bound one the proof that the sender holds its key: the one way
+    /// to an [`AuthContext`] for programs.
+    ///
+    /// # Errors
+    /// [`Refusal`] is the response.
+    pub async fn authenticate(&self, parts: &Parts) -> Result<Authenticated, Refusal> {
+        let Credential { scheme, token: text } = Credential::read(&parts.headers, parts.uri.query())?;
+        let token = self.tokens.verify(text).await.map_err(|error| match error {
+            VerifyError::Store(error) => Refusal::Store(error),
+            _ => Refusal::InvalidToken(scheme),
+        })?;
+        let proof = match (&token.jkt, scheme) {
+            (None, Scheme::Bearer) => None,
+            (Some(jkt), Scheme::Dpop) => Some(self.proof(parts, text, jkt)?),
+            // A bound token that anybody may use is not bound, and a proof says nothing of a token without a key (RFC
+            // 9449 §7).
+            (Some(_), Scheme::Bearer) | (None, Scheme::Dpop) => {
+                return Err(Refusal::InvalidToken(Scheme::Dpop));
+            }
+        };
+        // Before the limit: a replayed proof must not use up its owner's requests.
+        if proof.as_ref().is_some_and(|proof| self.dpop.was_used(proof)) {
+            return Err(Refusal::InvalidProof(ProofError::Replayed));
         }
+        let hash = proof.as_ref().map(Proof::hash);
+        let person = AuthContext::from_access_token(&token, hash, &self.tokens.keys);
+        self.limits.check(Limit::ApiAccount, &person.limit_key()).map_err(Refusal::Limited)?;
+        if let Some(proof) = proof {
+            match self.dpop.claim(&proof) {
+                Claim::Fresh => {}
+                Claim::Replayed => return Err(Refusal::InvalidProof(ProofError::Replayed)),
+                Claim::Stale => return Err(Refusal::NonceWanted),
+                Claim::Full | Claim::OverShare => return Err(Refusal::Unavailable),
+            }
+        }
+        Ok(Authenticated { person, token, scheme })
     }
-    Ok(Authenticated { person, token, scheme })
-}
 
-/// The proof of a request, by the key that its token is bound to.
-fn proof(state: &AppState, parts: &Parts, token: &str, jkt: &str) -> Result<Proof, Refusal> {
-    match state.dpop().check(&parts.headers, &parts.method, parts.uri.path(), Some(token)) {
-        Checked::Absent => Err(Refusal::ProofMissing),
-        Checked::Bad(error) => Err(Refusal::InvalidProof(error)),
-        Checked::NonceWanted => Err(Refusal::NonceWanted),
-        Checked::Good(proof) if proof.jkt() == jkt => Ok(proof),
-        Checked::Good(_) => Err(Refusal::InvalidToken(Scheme::Dpop)),
+    /// The proof of a request, by the key that its token is bound to.
+    fn proof(&self, parts: &Parts, token: &str, jkt: &str) -> Result<Proof, Refusal> {
+        match self.dpop.check(&parts.headers, &parts.method, parts.uri.path(), Some(token)) {
+            Checked::Absent => Err(Refusal::ProofMissing),
+            Checked::Bad(error) => Err(Refusal::InvalidProof(error)),
+            Checked::NonceWanted => Err(Refusal::NonceWanted),
+            Checked::Good(proof) if proof.jkt() == jkt => Ok(proof),
+            Checked::Good(_) => Err(Refusal::InvalidToken(Scheme::Dpop)),
+        }
     }
 }

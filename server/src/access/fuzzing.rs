@@ -3,7 +3,8 @@
 use http::header::AUTHORIZATION;
 use serde_json::Value;
 
-use super::credential::{Credential, Scheme};
+use super::credential::Credential;
+use super::scheme::Scheme;
 use crate::fuzzing::{first_line, head_and_body};
 use crate::keys::decode;
 

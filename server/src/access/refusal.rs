@@ -1,49 +1,49 @@
-//! How a request to a protected resource is turned away (RFC 6750 §3, RFC 9449 §7.1).
+//! Error responses of a protected resource (RFC 6750 §3, RFC 9449 §7.1).
 
 use axum::response::{IntoResponse, Response};
 use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 
-use super::Permission;
-use super::credential::Scheme;
-use crate::http::Problem;
+use super::scheme::Scheme;
+use crate::dpop::{self, ProofError};
 use crate::limits::Limited;
-use crate::oauth::dpop::{self, ProofError};
+use crate::policy::Permission;
 use crate::store::StoreError;
+use crate::web::Problem;
 
-/// Why a request is turned away before its handler sees it.
+/// Why a request is refused before its handler runs.
 #[derive(Clone, Debug)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// No token was sent.
     Missing,
-    /// The token was not sent as it must be.
+    /// The token was not sent in the right way.
     Malformed(&'static str),
-    /// The token is not good, or not when it is presented like this; the scheme says how a good one would be.
+    /// The token is not valid, or not with this scheme. The scheme is the one that a valid token would need.
     InvalidToken(Scheme),
     /// The token is bound to a key, and there is no proof.
     ProofMissing,
-    /// The proof is not good.
+    /// The proof is not valid.
     InvalidProof(ProofError),
     /// The proof needs a nonce of ours.
     NonceWanted,
-    /// The token, so presented, is good, and does not allow this.
+    /// The token is valid, but does not allow this.
     InsufficientScope(Scheme, &'static str),
     /// Too many requests.
     Limited(Limited),
-    /// It can't be told just now whether the proof was used before.
+    /// The memory of used proofs is full: whether the proof was used before is unknown.
     Unavailable,
     /// The database failed.
     Store(StoreError),
 }
 
 impl Refusal {
-    /// A good token that does not allow this.
+    /// A valid token that does not allow this.
     pub(super) fn without(scheme: Scheme, permission: Permission) -> Self {
         Self::InsufficientScope(scheme, permission.scope())
     }
 
-    /// The error code and what is wrong; RFC 6750 §3.1: no error code where no token was sent.
-    pub(crate) const fn error(&self) -> Option<(&'static str, &'static str)> {
+    /// The error code and its description; `None` if no token was sent (RFC 6750 §3.1) or the token is not at fault.
+    pub const fn error(&self) -> Option<(&'static str, &'static str)> {
         Some(match self {
             Self::Missing | Self::Limited(_) | Self::Unavailable | Self::Store(_) => return None,
             Self::Malformed(why) => ("invalid_request", why),
@@ -61,8 +61,8 @@ impl Refusal {
         })
     }
 
-    /// The status, as far as the token is to blame.
-    pub(crate) const fn status(&self) -> StatusCode {
+    /// The HTTP status.
+    pub const fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::InsufficientScope(..) => StatusCode::FORBIDDEN,
@@ -72,8 +72,8 @@ impl Refusal {
         }
     }
 
-    /// Puts the challenges into an answer: who sent no token is told both ways.
-    pub(crate) fn challenge(&self, headers: &mut HeaderMap) {
+    /// Adds the challenges to a response: both of them if there was no token.
+    pub fn challenge(&self, headers: &mut HeaderMap) {
         let schemes: &[Scheme] = match self {
             Self::Missing => &[Scheme::Bearer, Scheme::Dpop],
             Self::Malformed(_) => &[Scheme::Bearer],

@@ -3,10 +3,10 @@
 use http::Method;
 use utoipa::OpenApi as _;
 
-use super::policy::SCOPE_PERMISSIONS;
 use crate::api::openapi::{self, ApiDescription};
 use crate::http::testing::{TestServer, ask};
 use crate::keys::TokenType;
+use crate::policy::SCOPE_PERMISSIONS;
 
 /// The routes that need nobody; every other has to name a scope.
 const ANONYMOUS: &[(Method, &str)] = &[(Method::GET, "/v1/openapi.json")];

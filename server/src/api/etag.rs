@@ -3,7 +3,7 @@
 use http::header::{HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use http::{HeaderMap, StatusCode};
 
-use crate::http::Problem;
+use crate::web::Problem;
 
 /// The tag of a version of a note.
 pub(super) fn of(version: i64) -> HeaderValue {

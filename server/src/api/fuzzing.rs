@@ -16,12 +16,12 @@ use super::cursor::Cursor;
 use super::etag::{self, Expected};
 use super::notes::{NoteText, PageQuery};
 use crate::fuzzing::first_line;
-use crate::http::{ApiJson, ApiQuery, Problem};
+use crate::web::{ApiJson, ApiQuery, Problem};
 
 /// Three lines with the query, `If-Match` and `If-None-Match`, then a JSON body.
 ///
-/// What is accepted keeps to its limits and reads again as the same; what is refused is the client's fault, and told in a
-/// problem document.
+/// What is accepted keeps to its limits and reads again as the same; what is refused is the client's fault, and told in
+/// a problem document.
 pub fn problem(input: &[u8]) {
     let (query, rest) = first_line(input);
     let (if_match, rest) = first_line(rest);

@@ -1,5 +1,7 @@
 //! `/v1/notes`: a person's own notes.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -13,14 +15,13 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::cursor::Cursor;
 use super::etag::{self, Expected};
+use super::state::Api;
 use super::store::{self, Stored};
 use crate::access::{AuthContext, Can, can};
-use crate::audit;
+use crate::audit::{self, Event};
 use crate::clock::Timestamp;
-use crate::http::{ApiJson, ApiQuery, Problem, Violation};
-use crate::keys::Keys;
-use crate::state::AppState;
-use crate::store::{Actor, StoreError, Tx};
+use crate::store::{StoreError, Tx};
+use crate::web::{ApiJson, ApiQuery, Problem, Violation};
 
 /// A note.
 #[derive(Serialize, ToSchema)]
@@ -90,7 +91,7 @@ const MOST_NOTES: i64 = 10_000;
     )
 )]
 pub(super) async fn list(
-    State(state): State<AppState>,
+    State(api): State<Arc<Api>>,
     Can { person, .. }: Can<can::ReadNotes>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<NotePage>, Problem> {
@@ -107,10 +108,8 @@ pub(super) async fn list(
     };
     let owner = person.clone();
     // One more than asked for tells whether there is a next page.
-    let mut notes = state
-        .store
-        .read(&Actor::Person(person), move |tx| store::page(tx, &owner, after.as_ref(), limit + 1))
-        .await?;
+    let mut notes =
+        api.store.read(&person.actor(), move |tx| store::page(tx, &owner, after.as_ref(), limit + 1)).await?;
     let more = notes.len() > limit as usize;
     notes.truncate(limit as usize);
     let next =
@@ -128,24 +127,24 @@ pub(super) async fn list(
     )
 )]
 pub(super) async fn create(
-    State(state): State<AppState>,
+    State(api): State<Arc<Api>>,
     Can { person, .. }: Can<can::WriteNotes>,
     ApiJson(text): ApiJson<NoteText>,
 ) -> Result<Response, Problem> {
     text.validate()?;
-    let now = state.clock.now();
+    let now = api.clock.now();
     let note = Stored {
-        id: state.random.id(),
+        id: api.random.id(),
         title: text.title,
         body: text.body,
         version: 1,
         created_at: now,
         updated_at: now,
     };
-    let (owner, keys) = (person.clone(), state.keys.clone());
-    let note = state
+    let owner = person.clone();
+    let note = api
         .store
-        .write(&Actor::Person(person), move |tx| {
+        .write(&person.actor(), move |tx| {
             if store::count(tx, &owner)? >= MOST_NOTES {
                 return Err(Problem::new(
                     StatusCode::CONFLICT,
@@ -155,7 +154,7 @@ pub(super) async fn create(
                 .detail(format!("An account holds {MOST_NOTES} notes. Delete some first.")));
             }
             store::insert(tx, &owner, &note)?;
-            record(tx, &keys, &owner, "note.created", &note.id, now)?;
+            record(tx, "note.created", &note.id, now)?;
             Ok(note)
         })
         .await?;
@@ -175,13 +174,13 @@ pub(super) async fn create(
     )
 )]
 pub(super) async fn read(
-    State(state): State<AppState>,
+    State(api): State<Arc<Api>>,
     Can { person, .. }: Can<can::ReadNotes>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let owner = person.clone();
-    let note = state.store.read(&Actor::Person(person), move |tx| find(tx, &owner, &id)).await?;
+    let note = api.store.read(&person.actor(), move |tx| find(tx, &owner, &id)).await?;
     let tag = [(ETAG, etag::of(note.version))];
     if etag::is_known(&headers, note.version)? {
         return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
@@ -203,7 +202,7 @@ pub(super) async fn read(
     )
 )]
 pub(super) async fn replace(
-    State(state): State<AppState>,
+    State(api): State<Arc<Api>>,
     Can { person, .. }: Can<can::WriteNotes>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -211,10 +210,10 @@ pub(super) async fn replace(
 ) -> Result<Response, Problem> {
     let expected = Expected::read(&headers)?.ok_or_else(precondition_required)?;
     text.validate()?;
-    let (owner, keys, now) = (person.clone(), state.keys.clone(), state.clock.now());
-    let note = state
+    let (owner, now) = (person.clone(), api.clock.now());
+    let note = api
         .store
-        .write(&Actor::Person(person), move |tx| {
+        .write(&person.actor(), move |tx| {
             let old = find(tx, &owner, &id)?;
             if !expected.accepts(old.version) {
                 return Err(precondition_failed());
@@ -227,7 +226,7 @@ pub(super) async fn replace(
                 ..old
             };
             store::update(tx, &owner, &note)?;
-            record(tx, &keys, &owner, "note.changed", &note.id, now)?;
+            record(tx, "note.changed", &note.id, now)?;
             Ok(note)
         })
         .await?;
@@ -246,22 +245,21 @@ pub(super) async fn replace(
     )
 )]
 pub(super) async fn delete(
-    State(state): State<AppState>,
+    State(api): State<Arc<Api>>,
     Can { person, .. }: Can<can::DeleteNotes>,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let expected = Expected::read(&headers)?.unwrap_or(Expected::Any);
-    let (owner, keys, now) = (person.clone(), state.keys.clone(), state.clock.now());
-    state
-        .store
-        .write(&Actor::Person(person), move |tx| {
+    let (owner, now) = (person.clone(), api.clock.now());
+    api.store
+        .write(&person.actor(), move |tx| {
             let note = find(tx, &owner, &id)?;
             if !expected.accepts(note.version) {
                 return Err(precondition_failed());
             }
             store::delete(tx, &owner, &id)?;
-            Ok::<_, Problem>(record(tx, &keys, &owner, "note.deleted", &id, now)?)
+            Ok::<_, Problem>(record(tx, "note.deleted", &id, now)?)
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
@@ -272,16 +270,9 @@ fn find(tx: &mut dyn Tx, owner: &AuthContext, id: &str) -> Result<Stored, Proble
     store::find(tx, owner, id)?.ok_or_else(Problem::not_found)
 }
 
-/// Leaves a trace of a change, in the transaction that makes it.
-fn record(
-    tx: &mut dyn Tx,
-    keys: &Keys,
-    person: &AuthContext,
-    event: &'static str,
-    id: &str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    audit::append(tx, now, person.event(event, keys, serde_json::json!({ "note": id })))
+/// Records a change, in the transaction that makes it.
+fn record(tx: &mut dyn Tx, event: &'static str, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    audit::append(tx, now, Event::new(event).detail(serde_json::json!({ "note": id })))
 }
 
 fn precondition_required() -> Problem {

@@ -8,7 +8,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::notes;
 use crate::access::Anonymous;
-use crate::http::{Problem, Violation};
+use crate::web::{Problem, Violation};
 
 /// The description.
 #[derive(Debug, OpenApi)]
@@ -30,7 +30,7 @@ pub(super) async fn document(_: Anonymous) -> impl IntoResponse {
     Json(ApiDescription::openapi())
 }
 
-/// The description as it stands in the repository.
+/// The description as it is committed in the repository.
 pub fn text() -> String {
     ApiDescription::openapi().to_pretty_json().expect("a description is JSON") + "\n"
 }

@@ -1,9 +1,9 @@
-//! What happened, in rows that stand in the same transaction as what they tell of.
+//! The audit log: rows that are written in the transaction of what they record.
 //!
 //! No row holds a secret; people appear by pseudonym.
 
 use crate::clock::Timestamp;
-use crate::store::{StoreError, Tx, Value};
+use crate::store::{Actor, StoreError, Tx, Value};
 
 /// How much attention an event deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +91,27 @@ impl Event {
         self.detail = detail;
         self
     }
+
+    /// Fills in what the event does not say and its actor does.
+    fn by(mut self, actor: &Actor) -> Self {
+        let Actor::User(user) = actor else { return self };
+        self.actor.get_or_insert_with(|| user.pseudonym.clone());
+        self.session_id = self.session_id.or_else(|| user.session_id.clone());
+        self.client_id = self.client_id.or_else(|| user.client_id.clone());
+        if let Some(proof) = &user.proof {
+            self.detail["proof"] = proof.as_str().into();
+        }
+        self
+    }
 }
 
-/// Appends `event` in the transaction `tx`.
+/// Appends `event` in the transaction `tx`. User, session and client that the event does not name, and the DPoP proof,
+/// come from the transaction's actor.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), StoreError> {
+    let event = event.by(tx.actor());
     if event.severity != Severity::Info {
         tracing::warn!(
             event = event.name,
@@ -127,7 +141,7 @@ pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), Store
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Actor, Options, Store};
+    use crate::store::{Options, Store, UserIds};
 
     #[tokio::test]
     async fn events_are_numbered_in_the_order_of_their_commits() {
@@ -151,5 +165,34 @@ mod tests {
         assert_eq!(seen, [(1, "one"), (2, "two")]);
         assert_eq!(rows[0].text("severity").unwrap(), "alert");
         assert_eq!(rows[0].text("detail").unwrap(), "{}");
+    }
+
+    #[tokio::test]
+    async fn a_row_names_the_user_of_its_transaction_unless_the_event_names_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+        let ids = UserIds {
+            pseudonym: "ada".to_owned(),
+            session_id: Some("sid".to_owned()),
+            client_id: Some("app".to_owned()),
+            proof: Some("hash".to_owned()),
+        };
+        let now = Timestamp::from_millis(5);
+        let actor = Actor::User(ids);
+        store.write(&actor, move |tx| append(tx, now, Event::new("own"))).await.unwrap();
+        let other = Event::new("other").client("web").detail(serde_json::json!({ "note": "n" }));
+        store.write(&actor, move |tx| append(tx, now, other)).await.unwrap();
+        store.write(&Actor::System("test"), move |tx| append(tx, now, Event::new("none"))).await.unwrap();
+        let rows = store.read(&actor, |tx| tx.query("SELECT * FROM audit ORDER BY seq", &[])).await.unwrap();
+        let seen = rows.iter().map(|row| {
+            let column = |name| row.optional_text(name).unwrap();
+            (column("actor"), column("session_id"), column("client_id"), column("detail").unwrap())
+        });
+        let expected = [
+            (Some("ada"), Some("sid"), Some("app"), r#"{"proof":"hash"}"#),
+            (Some("ada"), Some("sid"), Some("web"), r#"{"note":"n","proof":"hash"}"#),
+            (None, None, None, "{}"),
+        ];
+        assert_eq!(seen.collect::<Vec<_>>(), expected);
     }
 }

@@ -1,9 +1,8 @@
-//! The server's settings: one struct of valid values, read from TOML and the environment by [`load`], and
+//! The server's settings: one struct of valid values, read from TOML and the environment by [`load()`], and
 //! described one by one in the table [`settings::SETTINGS`].
 
 mod load;
 mod locate;
-pub mod registration;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -18,7 +17,7 @@ use serde::Deserialize;
 pub use load::{ConfigError, from_sources, load};
 pub use types::{Issuer, MasterKey, Span, is_loopback};
 
-/// Everything that can be set. Built by [`load`] for `serve` and by [`Config::new`] for `dev` and tests.
+/// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -74,16 +73,16 @@ pub struct Config {
     pub ignored_variables: Vec<String>,
 }
 
-/// What this node is to the database, and what it goes by when it starts.
+/// Whether this node writes the database, its revocation log, and how far its clock may jump.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
 #[garde(allow_unvalidated)]
 pub struct Store {
     /// Whether this node writes.
     pub role: Role,
-    /// Where ends of sessions are exported to; `None` means beside the database.
-    pub ends_file: Option<PathBuf>,
-    /// A clock that is further ahead of the last known time than this is not believed.
+    /// The revocation log; `None` means beside the database.
+    pub revocation_log: Option<PathBuf>,
+    /// Largest forward clock jump accepted.
     #[garde(custom(within(3600, 3660 * 86_400)))]
     pub clock_jump: Span,
 }
@@ -94,7 +93,7 @@ pub struct Store {
 pub enum Role {
     /// It does. There is one.
     Primary,
-    /// It reads what another node writes; whatever would write is unavailable here.
+    /// It reads what another node writes. Requests that would write are answered 503.
     Replica,
 }
 
@@ -136,7 +135,7 @@ pub struct Tokens {
     /// A session that was not refreshed for this long ends.
     #[garde(custom(within(60, 3660 * 86_400)))]
     pub session_idle: Span,
-    /// A session ends this long after sign-in, whatever happens.
+    /// A session expires this long after sign-in, even if it is in use.
     #[garde(custom(within(60, 3660 * 86_400)))]
     pub session_absolute: Span,
     /// How long the previous refresh token of a client that sends no `refresh_attempt` is answered again.
@@ -205,7 +204,7 @@ pub struct Limits {
 pub struct Http {
     /// Speak plain HTTP: only on a loopback address, with a TLS proxy on the same machine before it.
     pub plain: bool,
-    /// Addresses of proxies whose `Forwarded-For` header is believed.
+    /// Addresses of proxies whose `X-Forwarded-For` header is accepted.
     pub trusted_proxies: Vec<IpAddr>,
     /// How long a client may take over its headers (and over the TLS handshake).
     #[garde(custom(within(1, 300)))]
@@ -266,14 +265,14 @@ impl Config {
         }
     }
 
-    /// The identifier of the API: what stands in an access token's `aud`.
+    /// The identifier of the API: the `aud` of access tokens.
     pub fn api_identifier(&self) -> String {
         self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
     }
 
-    /// The file that ends of sessions are exported to.
-    pub fn ends_file(&self) -> PathBuf {
-        self.store.ends_file.clone().unwrap_or_else(|| self.database.with_extension("ends"))
+    /// The revocation log: the file that ends of sessions are exported to.
+    pub fn revocation_log(&self) -> PathBuf {
+        self.store.revocation_log.clone().unwrap_or_else(|| self.database.with_extension("ends"))
     }
 
     /// Whether this node may write the database.
@@ -295,7 +294,7 @@ impl Config {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { role: Role::Primary, ends_file: None, clock_jump: Span::seconds(7 * 86_400) }
+        Self { role: Role::Primary, revocation_log: None, clock_jump: Span::seconds(7 * 86_400) }
     }
 }
 

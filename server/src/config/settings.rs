@@ -23,7 +23,7 @@ pub(super) const NOT_SETTINGS: &[&str] = &[
 /// One setting.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Where it stands in the file: the part before a dot is the table.
+    /// Its place in the file: the part before a dot is the table.
     pub key: &'static str,
     /// What it means.
     pub meaning: &'static str,
@@ -80,16 +80,16 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "issuer",
         None,
-        "The public address of this server: an https:// URL without a path. Tokens name it for ever: choose it well. Required.",
+        "The public address of this server: an https:// URL without a path. It is in every token and can't be changed later. Required.",
     ),
     text("listen", Some("\"127.0.0.1:8443\""), "Address and port to listen on; port 0 takes a free one."),
-    text("database", None, "The SQLite database file; made when it is not there. Required."),
+    text("database", None, "The SQLite database file; created if it does not exist. Required."),
     text(
         "master_key_file",
         None,
         "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session.",
     ),
-    text("master_key", None, "The key itself; better set by its variable than written into the file."),
+    text("master_key", None, "The key itself. Set it by its variable rather than in the file."),
     text(
         "api_identifier",
         None,
@@ -98,17 +98,17 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "store.role",
         Some("\"primary\""),
-        "\"primary\" writes the database, and there is one. \"replica\" reads what another node writes, and answers 503 to whatever would write.",
+        "\"primary\" writes the database; there is one. \"replica\" reads the database that another node writes, and answers 503 to requests that would write.",
     ),
     text(
-        "store.ends_file",
+        "store.revocation_log",
         None,
-        "Where ends of sessions are exported to, so that what was revoked stays revoked when the database is restored: put it on other storage than the database. By default beside the database, with .ends for its extension.",
+        "The file that revocations are exported to, so that a revoked session stays revoked when the database is restored from a backup. Put it on other storage than the database. By default beside the database, with the extension .ends.",
     ),
     text(
         "store.clock_jump",
         Some("\"7d\""),
-        "A clock that is further ahead than this of the last known time is not believed: 1h to 3660d. All is 503 until it is right again, or `moorline-server clock accept` says that it is.",
+        "Largest forward clock jump accepted: 1h to 3660d. After a larger one the server answers 503 until the clock is right, or until `moorline-server clock accept` confirms it.",
     ),
     text(
         "tls.certificate_file",
@@ -116,24 +116,28 @@ pub const SETTINGS: &[Setting] = &[
         "The certificate (PEM): the leaf, then its chain. Required, unless http.plain is set.",
     ),
     text("tls.private_key_file", None, "The leaf's private key (PEM). Required, unless http.plain is set."),
-    text("tokens.access_lifetime", Some("\"15m\""), "How long an access token is good: 30s to 1d."),
-    text("tokens.id_lifetime", Some("\"15m\""), "How long an ID token is good: 30s to 1d."),
-    text("tokens.code_lifetime", Some("\"60s\""), "How long an authorization code is good: 10s to 10m."),
+    text("tokens.access_lifetime", Some("\"15m\""), "Lifetime of an access token: 30s to 1d."),
+    text("tokens.id_lifetime", Some("\"15m\""), "Lifetime of an ID token: 30s to 1d."),
+    text("tokens.code_lifetime", Some("\"60s\""), "Lifetime of an authorization code: 10s to 10m."),
     text(
         "tokens.authorization_lifetime",
         Some("\"10m\""),
-        "How long a person may take over sign-in and consent: 60s to 1h.",
+        "Time that a user has for sign-in and consent: 60s to 1h.",
     ),
-    text("tokens.session_idle", Some("\"90d\""), "A session that was not refreshed for this long ends."),
+    text(
+        "tokens.session_idle",
+        Some("\"90d\""),
+        "A session expires when it was not refreshed for this long.",
+    ),
     text(
         "tokens.session_absolute",
         Some("\"365d\""),
-        "A session ends this long after sign-in, however busy it is.",
+        "A session expires this long after sign-in, even if it is in use.",
     ),
     text(
         "tokens.rotation_grace",
         Some("\"0s\""),
-        "How long a client that sends no refresh_attempt may present its previous refresh token again: 0s to 5m. Longer is safer against lost answers and weaker against thieves.",
+        "How long a client that sends no refresh_attempt may reuse its previous refresh token: 0s to 5m. A longer time loses fewer sessions to lost responses, and detects theft later.",
     ),
     text(
         "browser.session_lifetime",
@@ -143,12 +147,12 @@ pub const SETTINGS: &[Setting] = &[
     number(
         "passwords.memory_kib",
         "19456",
-        "Argon2id's memory in KiB, at least 19456. A hash that is stored keeps the cost it was made with.",
+        "Argon2id's memory in KiB, at least 19456. Stored hashes keep the cost they were made with.",
     ),
     number("passwords.iterations", "2", "Argon2id's passes over the memory, at least 2."),
     number("passwords.parallelism", "1", "Argon2id's lanes."),
-    number("passwords.concurrent", "4", "How many passwords are hashed at once; more wait."),
-    switch("limits.enabled", "true", "Whether requests are limited at all."),
+    number("passwords.concurrent", "4", "How many passwords are hashed at once; further ones wait."),
+    switch("limits.enabled", "true", "Whether there are rate limits."),
     number("limits.sign_in_per_account", "10", "Sign-in attempts a minute for one user name."),
     number(
         "limits.sign_in_per_address",
@@ -161,29 +165,29 @@ pub const SETTINGS: &[Setting] = &[
     number(
         "limits.api_per_account",
         "600",
-        "API requests a minute of one person through one client, those for user information among them.",
+        "API requests a minute of one user through one client, including those for user information.",
     ),
     switch(
         "http.plain",
         "false",
-        "Speak plain HTTP, on a loopback address only: for a TLS proxy on the same machine.",
+        "Plain HTTP, on a loopback address only: for a TLS proxy on the same machine.",
     ),
     Setting {
         key: "http.trusted_proxies",
-        meaning: "Addresses of proxies whose X-Forwarded-For is believed; everybody else's is ignored.",
+        meaning: "Addresses of proxies whose X-Forwarded-For is accepted; all others' is ignored.",
         default: Some("[]"),
         kind: Kind::List,
     },
     text(
         "http.header_timeout",
         Some("\"30s\""),
-        "How long a client may take over the TLS handshake and over a request's headers, and stay idle.",
+        "Time for the TLS handshake, for a request's headers, and for an idle connection.",
     ),
-    text("http.request_timeout", Some("\"30s\""), "How long a request may take as a whole."),
+    text("http.request_timeout", Some("\"30s\""), "Time for a whole request."),
     text(
         "http.shutdown_grace",
         Some("\"20s\""),
-        "How long running requests may take when the server is stopped.",
+        "Time for running requests to end when the server is stopped.",
     ),
     number("http.oauth_body_limit", "65536", "The largest body of an OAuth or page request, in bytes."),
     number("http.api_body_limit", "262144", "The largest body of an API request, in bytes."),

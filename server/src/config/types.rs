@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for Span {
 pub struct Issuer(Url, String);
 
 impl Issuer {
-    /// The identifier as it stands in tokens and metadata, without a trailing slash.
+    /// The identifier as it is written in tokens and metadata, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.1
     }

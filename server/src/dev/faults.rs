@@ -16,13 +16,13 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, DATE, WWW_AUTHENTICATE};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
-use crate::access::{AuthContext, authenticate};
-use crate::audit;
+use crate::access::{AuthContext, Authenticator};
+use crate::audit::{self, Event};
 use crate::clock::Clock;
-use crate::http::{Problem, router_with};
+use crate::http::{AppState, router_with};
 use crate::oauth::revoke_session;
-use crate::state::AppState;
-use crate::store::{Actor, StoreError, Tx};
+use crate::store::{StoreError, Tx};
+use crate::web::Problem;
 
 /// What goes wrong next.
 #[derive(Debug)]
@@ -55,12 +55,13 @@ struct Extent {
 /// Takes an order. Whoever gives it has an access token; a page in a browser has none.
 async fn order(
     State(state): State<AppState>,
+    State(authenticator): State<Arc<Authenticator>>,
     Extension(faults): Extension<Arc<Faults>>,
     Path(name): Path<String>,
     Query(extent): Query<Extent>,
     parts: Parts,
 ) -> Response {
-    let person = match authenticate(&state, &parts).await {
+    let person = match authenticator.authenticate(&parts).await {
         Ok(authenticated) => authenticated.person,
         Err(refusal) => return refusal.into_response(),
     };
@@ -87,15 +88,15 @@ async fn order(
 }
 
 async fn revoke(state: &AppState, person: AuthContext) -> Result<(), StoreError> {
-    let (now, keys, caller) = (state.clock.now(), state.keys.clone(), person.clone());
+    let (now, caller) = (state.clock.now(), person.clone());
     let ended = move |tx: &mut dyn Tx| {
         let Some(session) = caller.session_id() else { return Ok(()) };
         if revoke_session(tx, session, now)? {
-            audit::append(tx, now, caller.event("session.revoked", &keys, serde_json::json!({})))?;
+            audit::append(tx, now, Event::new("session.revoked"))?;
         }
         Ok(())
     };
-    state.store.write(&Actor::Person(person), ended).await
+    state.store.write(&person.actor(), ended).await
 }
 
 /// Plays what was ordered.

@@ -19,12 +19,11 @@ use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
 use crate::clock::{Clock, Timestamp};
-use crate::config::registration::Fixtures;
 use crate::config::{Config, Issuer, MasterKey, Span};
-use crate::http::{Listener, ServeError, TlsError, load_tls};
+use crate::http::{AppState, Listener, ServeError, TlsError, load_tls};
+use crate::manage::Fixtures;
 use crate::random::Random;
 use crate::start::{self, StartError};
-use crate::state::AppState;
 
 pub use certificates::{CertificateError, Certificates};
 pub use directory::Directory;

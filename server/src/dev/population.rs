@@ -2,12 +2,12 @@
 
 use super::directory::Directory;
 use super::summary::{ClientSummary, Summary, UserSummary};
-use crate::config::registration::{ClientSpec, Consent, Fixtures, UserSpec};
-use crate::identity::{HashError, Password, users};
+use crate::accounts::{HashError, Password, users};
+use crate::http::AppState;
+use crate::manage::{ClientSpec, Consent, Fixtures, UserSpec};
 use crate::oauth::clients;
-use crate::oauth::scope::SUPPORTED;
+use crate::policy::SUPPORTED;
 use crate::random::Random;
-use crate::state::AppState;
 use crate::store::{Actor, StoreError, Value};
 
 /// A client or a person can't be added.

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use super::{DevError, DevOptions, DevServer, Summary};
+use crate::accounts::{Password, users};
 use crate::clock::{Clock, Timestamp};
-use crate::config::registration::Fixtures;
 use crate::http::ServeError;
-use crate::identity::{Password, users};
+use crate::manage::Fixtures;
 use crate::store::Actor;
 
 fn options(dir: &Path) -> DevOptions {

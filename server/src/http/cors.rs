@@ -11,11 +11,11 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use super::Surface;
+use super::state::AppState;
+use crate::dpop::{DPOP, DPOP_NONCE};
 use crate::oauth::clients;
-use crate::oauth::dpop::{DPOP, DPOP_NONCE};
-use crate::state::AppState;
 use crate::store::{Actor, StoreError};
+use crate::web::Surface;
 
 /// The layer. Credentials are never allowed, so no cookie of a person crosses an origin.
 pub(super) fn layer(state: AppState) -> CorsLayer {

@@ -15,13 +15,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 
-use super::errors::ErrorForm;
-use super::headers::{RequestId, security_headers};
-use super::{Surface, assets, cors};
-use crate::clock_guard::know_time;
+use super::cors;
+use super::state::AppState;
+use super::time::know_time;
 use crate::limits::client_address;
-use crate::state::AppState;
-use crate::{api, identity, oauth};
+use crate::web::{ErrorForm, RequestId, Surface, security_headers};
+use crate::{api, dpop, oauth, pages, web};
 
 /// The whole server: the routes of every capability, and the layers over them.
 pub fn router(state: AppState) -> Router {
@@ -29,21 +28,22 @@ pub fn router(state: AppState) -> Router {
 }
 
 /// The same, with further routes under the same layers.
-pub(crate) fn router_with(state: AppState, further: Router<AppState>) -> Router {
-    finish(oauth::routes().merge(identity::routes()).merge(api::routes()).merge(further), state)
+pub fn router_with(state: AppState, further: Router<AppState>) -> Router {
+    finish(oauth::routes().merge(pages::routes()).merge(api::routes()).merge(further), state)
 }
 
 /// Adds the edge's own routes and every layer to the routes of the capabilities.
 pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
     let largest_body = state.config.http.api_body_limit.max(state.config.http.oauth_body_limit);
     routes
-        .merge(assets::routes())
+        .merge(web::routes())
         .route("/healthz", get(healthz))
         // One stack, from the outside in: a router boxes and clones the service inside each `layer` at every request.
         .layer(
             ServiceBuilder::new()
                 .layer(from_fn_with_state(state.clone(), edge))
-                // A preflight is answered here: it asks for the registered origins, and has no use for a bound or the time.
+                // A preflight is answered here: it asks for the registered origins, and has no use for a bound or the
+                // time.
                 .layer(cors::layer(state.clone()))
                 .layer(from_fn_with_state(state.clone(), bounds))
                 .layer(RequestBodyLimitLayer::new(largest_body))
@@ -60,10 +60,10 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     let address = client_address(&request, &state.config.http.trusted_proxies);
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
-    let is_proved = oauth::dpop::is_proved(&request);
+    let is_proved = dpop::is_proved(&request);
     let mut response = form.shape(traced(&id, request, next).await);
     if is_proved {
-        oauth::dpop::next_nonce(state.dpop(), &mut response);
+        dpop::next_nonce(state.dpop(), &mut response);
     }
     security_headers(&state.config.issuer, &mut response);
     let id = HeaderValue::try_from(id).expect("an id is base64url");
@@ -71,7 +71,7 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     response
 }
 
-/// The time and the size that a request may have, if the clock is to be believed.
+/// The time and the size that a request may have, if the clock is accepted.
 async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> Response {
     if let Err(refusal) = know_time(&state).await {
         return refusal;
@@ -133,7 +133,7 @@ async fn discard(mut body: Body) {
 const DISCARDED: usize = 4 * 1024 * 1024;
 
 fn panicked(payload: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    // The message may hold what the handler worked on: it is not logged. The panic hook has told the place.
+    // The message may hold what the handler worked on: it is not logged. The panic hook logs the place.
     drop(payload);
     tracing::error!("a handler panicked");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()

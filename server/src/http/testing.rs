@@ -7,15 +7,15 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
 
+use super::{AppState, Parts};
+use crate::accounts::{Passwords, users};
 use crate::clock::{Clock, Timestamp};
-use crate::config::registration::{ClientSpec, UserSpec};
 use crate::config::{Config, MasterKey};
-use crate::identity::{Passwords, users};
 use crate::keys::{Keys, TokenType};
 use crate::limits::{LimitClock, Limits};
+use crate::manage::{ClientSpec, UserSpec};
 use crate::oauth::clients;
 use crate::random::Random;
-use crate::state::{AppState, Parts};
 use crate::store::{Actor, Options, Row, Store, StoreError, Value};
 
 /// The time at which every test begins.

@@ -15,6 +15,7 @@ use tower::ServiceExt as _;
 use super::testing::{TestServer, ask};
 use super::{Listener, ServeError, layers};
 use crate::config::Span;
+use crate::web::{ICON_PATH, STYLE_PATH};
 
 const PATHS: [&str; 8] = [
     "/",
@@ -74,10 +75,10 @@ async fn a_request_id_of_the_senders_own_is_not_believed() {
 async fn pages_are_never_kept_and_assets_always_are() {
     let server = TestServer::start().await;
     assert_eq!(server.get("/sign-in").await.header("cache-control"), "no-store");
-    let style = server.get(&super::STYLE_PATH).await;
+    let style = server.get(&STYLE_PATH).await;
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     assert_eq!(style.header("cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(server.get(&super::ICON_PATH).await.header("content-type"), "image/svg+xml");
+    assert_eq!(server.get(&ICON_PATH).await.header("content-type"), "image/svg+xml");
     server.get("/assets/0000000000000000.css").await.is_page(404);
 }
 

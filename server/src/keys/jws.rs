@@ -6,31 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::signing::KeySet;
+use super::signing_key::KeySet;
+use super::token_type::TokenType;
 use crate::clock::Timestamp;
 
 /// No token of ours is near this long.
 const LONGEST: usize = 16 * 1024;
-
-/// What a token is for: an ID token is not an access token (RFC 8725 §3.11).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenType {
-    /// An access token of RFC 9068.
-    AccessToken,
-    /// An ID token of OpenID Connect.
-    IdToken,
-}
-
-impl TokenType {
-    /// The `typ` header.
-    #[must_use]
-    pub const fn header(self) -> &'static str {
-        match self {
-            Self::AccessToken => "at+jwt",
-            Self::IdToken => "JWT",
-        }
-    }
-}
 
 /// A token could not be signed, or is not one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,12 +38,6 @@ struct Header<'a> {
     alg: &'a str,
     kid: &'a str,
     typ: &'a str,
-}
-
-/// The first part of every token of this type that this key signs.
-pub(super) fn header(kid: &str, typ: TokenType) -> String {
-    let json = serde_json::json!({ "alg": "RS256", "kid": kid, "typ": typ.header() });
-    URL_SAFE_NO_PAD.encode(json.to_string())
 }
 
 pub(super) fn sign(

@@ -1,8 +1,11 @@
 //! Keys: the master key and what is derived from it, sealing of columns, and the keys that sign tokens.
 
+mod error;
 mod jws;
+mod rotation;
 mod seal;
-mod signing;
+mod signing_key;
+mod token_type;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,16 +14,19 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
-pub use jws::{JwsError, TokenType, decode};
-pub use seal::{Place, SealError};
-pub use signing::{Rotation, SigningKey, SigningKeyState};
+pub use error::KeysError;
+pub use jws::{JwsError, decode};
+pub use rotation::Rotation;
+pub use seal::{AeadContext, SealError};
+pub use signing_key::{SigningKey, SigningKeyState};
+pub use token_type::TokenType;
 
 use crate::clock::Timestamp;
 use crate::config::MasterKey;
 use crate::random::Random;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use seal::Sealer;
-use signing::KeySet;
+use signing_key::KeySet;
 
 /// All keys of the server. Cheap to clone.
 #[derive(Clone)]
@@ -37,20 +43,6 @@ impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Keys([redacted])")
     }
-}
-
-/// The keys can't be used.
-#[derive(Debug, thiserror::Error)]
-pub enum KeysError {
-    /// The database failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A sealed key does not open: the master key is not the one that sealed it, or the row was changed.
-    #[error("a signing key in the database does not open with this master key")]
-    WrongMasterKey,
-    /// The library could not make or read a key.
-    #[error("a signing key could not be made or read")]
-    Unusable,
 }
 
 impl Keys {
@@ -77,19 +69,23 @@ impl Keys {
 
     /// Seals `plain` for one place in the database; it opens nowhere else.
     #[must_use]
-    pub fn seal(&self, place: Place<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
-        self.0.sealer.seal(place, plain, random)
+    pub fn seal(&self, context: AeadContext<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
+        self.0.sealer.seal(context, plain, random)
     }
 
     /// Opens what [`Keys::seal`] sealed for the same place.
     ///
     /// # Errors
     /// [`SealError`] when it was sealed for another place, by another key, or was changed.
-    pub fn open_sealed(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        self.0.sealer.open(place, sealed)
+    pub fn open_sealed(
+        &self,
+        context: AeadContext<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
+        self.0.sealer.open(context, sealed)
     }
 
-    /// The name by which a person appears in the audit: the same for the same person, and no way back without the key.
+    /// The name of a user in the audit log: always the same, and without the key it does not lead back to the user.
     #[must_use]
     pub fn pseudonym(&self, user_id: &str) -> String {
         let tag = hmac::sign(&self.0.pseudonyms, user_id.as_bytes());
@@ -116,7 +112,8 @@ impl Keys {
         jws::sign(&self.signing(), typ, claims, now)
     }
 
-    /// Checks the signature and the `typ` of a JWS that we signed, and reads its claims. Times and audience are the caller's.
+    /// Checks the signature and the `typ` of a JWS that we signed, and reads its claims. Times and audience are the
+    /// caller's.
     ///
     /// # Errors
     /// [`JwsError`] when it is malformed, of another type, or not signed by a published key.
@@ -137,11 +134,11 @@ impl Keys {
     pub async fn rotate(
         &self,
         store: &Store,
-        rotation: &Rotation,
+        schedule: &Rotation,
         random: &Random,
         now: Timestamp,
     ) -> Result<(), KeysError> {
-        let set = signing::rotate(self, store, rotation, random, now).await?;
+        let set = rotation::rotate(&self.0.sealer, store, schedule, random, now).await?;
         *self.0.signing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
         Ok(())
     }

@@ -12,7 +12,7 @@ const NONCE: usize = 24;
 
 /// Where a sealed value stands; what is moved to another place does not open there.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'a> {
+pub struct AeadContext<'a> {
     /// The table.
     pub table: &'static str,
     /// The column.
@@ -21,7 +21,7 @@ pub struct Place<'a> {
     pub row: &'a str,
 }
 
-impl Place<'_> {
+impl AeadContext<'_> {
     /// Names in SQL have no NUL, so no two places give the same bytes.
     fn associated_data(&self) -> Vec<u8> {
         [self.table.as_bytes(), self.column.as_bytes(), self.row.as_bytes()].join(&0)
@@ -42,21 +42,25 @@ impl Sealer {
     }
 
     /// Version, nonce, ciphertext with its tag.
-    pub(super) fn seal(&self, place: Place<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
+    pub(super) fn seal(&self, context: AeadContext<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
         let nonce: [u8; NONCE] = random.bytes();
-        let payload = Payload { msg: plain, aad: &place.associated_data() };
+        let payload = Payload { msg: plain, aad: &context.associated_data() };
         let sealed =
             self.0.encrypt(&XNonce::from(nonce), payload).expect("a column is far below the cipher's limit");
         [&[VERSION][..], &nonce, &sealed].concat()
     }
 
-    pub(super) fn open(&self, place: Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
+    pub(super) fn open(
+        &self,
+        context: AeadContext<'_>,
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (version, rest) = sealed.split_first().ok_or(SealError)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(SealError)?;
         if *version != VERSION {
             return Err(SealError);
         }
-        let payload = Payload { msg: ciphertext, aad: &place.associated_data() };
+        let payload = Payload { msg: ciphertext, aad: &context.associated_data() };
         self.0.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError)
     }
 }
@@ -69,7 +73,7 @@ mod tests {
         Sealer::new(Zeroizing::new([byte; 32]))
     }
 
-    const HERE: Place<'_> = Place { table: "sessions", column: "secret", row: "one" };
+    const HERE: AeadContext<'_> = AeadContext { table: "sessions", column: "secret", row: "one" };
 
     #[test]
     fn what_is_sealed_opens_in_its_own_place() {
@@ -81,9 +85,9 @@ mod tests {
     fn what_is_moved_to_another_table_column_or_row_does_not_open() {
         let sealed = sealer(1).seal(HERE, b"secret", &Random::system());
         for place in [
-            Place { row: "two", ..HERE },
-            Place { column: "attempt", ..HERE },
-            Place { table: "users", ..HERE },
+            AeadContext { row: "two", ..HERE },
+            AeadContext { column: "attempt", ..HERE },
+            AeadContext { table: "users", ..HERE },
         ] {
             assert_eq!(sealer(1).open(place, &sealed), Err(SealError));
         }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::{Options, Tx};
+use crate::store::{Options, StoreError, Tx};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -77,7 +77,7 @@ async fn a_token_is_verified_by_its_type_and_signature() {
 }
 
 #[tokio::test]
-async fn a_key_is_published_before_it_signs_and_until_its_last_token_is_dead() {
+async fn a_key_is_published_before_it_signs_and_until_its_last_token_has_expired() {
     let world = world();
     let rotation = Rotation::default();
     let keys = world.keys(1, NOW).await.unwrap();
@@ -142,8 +142,8 @@ async fn the_private_key_does_not_stand_in_the_database() {
     };
     let sealed: Vec<u8> = world.store.read(&actor, read).await.unwrap();
     assert_eq!(sealed[0], 1);
-    let place = Place { table: "signing_keys", column: "private_key", row: &kids(&keys)[0] };
-    let opened = keys.open_sealed(place, &sealed).unwrap();
+    let context = AeadContext { table: "signing_keys", column: "private_key", row: &kids(&keys)[0] };
+    let opened = keys.open_sealed(context, &sealed).unwrap();
     assert_eq!(opened[0], 0x30, "a DER sequence");
     assert!(!sealed.windows(16).any(|window| window == &opened[..16]));
 }

@@ -1,4 +1,4 @@
-//! The address a request came from: the socket's, or what a proxy that we were told to trust says.
+//! The address that a request came from: the socket's, or what a trusted proxy reports.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! The clock of the rate limits: monotonic, so that setting the machine's time frees or locks nobody out.
+//! The clock of the rate limits: monotonic, so that setting the machine's time changes no limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -32,7 +32,7 @@ pub enum Limit {
     TokenAddress,
     /// Authorization requests from one address.
     AuthorizeAddress,
-    /// Requests of one person through one client to the API and for user information.
+    /// Requests of one user through one client to the API and for user information.
     ApiAccount,
 }
 
@@ -51,7 +51,7 @@ impl Limited {
     }
 }
 
-/// A hash of what is counted by: a stranger chooses how long that is.
+/// A hash of the key: a stranger chooses how long the key is.
 type Key = [u8; 16];
 
 type Keyed = RateLimiter<Key, DashMapStateStore<Key>, LimitClock, NoOpMiddleware<Nanos>>;
@@ -105,7 +105,7 @@ impl Limits {
         })
     }
 
-    /// Forgets keys that are back at their full share, so that memory follows the recent callers alone.
+    /// Deletes keys that are back at their full share, so that memory follows recent callers only.
     pub fn forget_idle(&self) {
         let Some(limiters) = &self.0 else { return };
         for limiter in limiters.all() {

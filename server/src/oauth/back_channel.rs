@@ -1,17 +1,20 @@
-//! What every request that a client makes itself begins with: the limit, the parameters, who the client says it is, and the
-//! proof that it holds a key.
+//! The first steps of each request to the back channel: the limit, the parameters, the client's credentials, and the
+//! DPoP proof.
+
+use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts as _, Request};
+use axum::extract::{FromRef, FromRequest, FromRequestParts as _, Request};
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, Uri};
 
 use super::client_auth::Credentials;
-use super::dpop::{Presented, TOKEN_ENDPOINT};
 use super::error::OAuthError;
 use super::params::{Params, ParamsError};
+use super::proof::Presented;
+use super::provider::Provider;
+use crate::dpop::TOKEN_ENDPOINT;
 use crate::limits::{ClientAddress, Limit};
-use crate::state::AppState;
 
 /// A request to the back channel, read; the client is not authenticated yet.
 pub(super) struct BackChannel {
@@ -21,15 +24,20 @@ pub(super) struct BackChannel {
     pub(super) proof: Presented,
 }
 
-impl FromRequest<AppState> for BackChannel {
+impl<S> FromRequest<S> for BackChannel
+where
+    Arc<Provider>: FromRef<S>,
+    S: Send + Sync,
+{
     type Rejection = Response;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let provider = Arc::<Provider>::from_ref(state);
         let (mut parts, body) = request.into_parts();
         let Ok(address) = ClientAddress::from_request_parts(&mut parts, state).await;
         let (method, uri, headers) = (parts.method.clone(), parts.uri.clone(), parts.headers.clone());
         let refuse = |error: OAuthError| error.into_response();
-        state
+        provider
             .limits
             .check(Limit::TokenAddress, &address.limit_key())
             .map_err(|limited| refuse(limited.into()))?;
@@ -39,9 +47,9 @@ impl FromRequest<AppState> for BackChannel {
         let credentials = Credentials::read(&headers, &params).map_err(refuse)?;
         // Off the writer's thread, and before any transaction: a signature to check is most of its cost.
         let checked = if is_refresh(&uri, &params) {
-            state.dpop().check_refresh(&headers, &method)
+            provider.dpop.check_refresh(&headers, &method)
         } else {
-            state.dpop().check(&headers, &method, uri.path(), None)
+            provider.dpop.check(&headers, &method, uri.path(), None)
         };
         Ok(Self { headers, params, credentials, proof: Presented::new(checked) })
     }
@@ -52,12 +60,10 @@ fn is_refresh(uri: &Uri, params: &Params) -> bool {
     uri.path() == TOKEN_ENDPOINT && params.value("grant_type") == Some("refresh_token")
 }
 
-/// The parameters of a back-channel request stand in its body; a secret in the address would end up in logs.
+/// The parameters of a back-channel request are in its body; a secret in the address would end up in logs.
 fn body_params(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
     if uri.query().is_some_and(|query| !query.is_empty()) {
-        return Err(OAuthError::invalid_request(
-            "The parameters must stand in the body, not in the address.",
-        ));
+        return Err(OAuthError::invalid_request("Send the parameters in the body, not in the address."));
     }
     Ok(Params::form(headers, body)?)
 }

@@ -11,10 +11,10 @@ use super::error::OAuthError;
 use super::params::{Params, decode};
 use crate::store::{StoreError, Tx};
 
-/// No client identifier is longer, and what a stranger claims to be stands in the audit.
+/// Longer client identifiers are refused: unauthenticated input is copied into the audit log.
 const LONGEST_ID: usize = 256;
 
-/// What the request says of its client; nothing is checked yet.
+/// The client's credentials as they were sent; nothing is checked yet.
 pub(super) struct Credentials {
     client_id: String,
     secret: Option<Zeroizing<String>>,
@@ -54,26 +54,26 @@ impl Credentials {
         }
     }
 
-    /// The client's identifier, as it claims.
+    /// The client's identifier, unauthenticated.
     pub(super) fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The client, if it is who it says: a public one without a secret, a confidential one with its own.
+    /// The client, if it is authenticated: a public one without a secret, a confidential one with its own.
     pub(super) fn authenticate(&self, tx: &mut dyn Tx) -> Result<Option<Authenticated<'_>>, StoreError> {
-        let found = clients::find_terms(tx, &self.client_id)?;
+        let found = clients::find_auth_policy(tx, &self.client_id)?;
         // An unknown client costs as much as a known one.
         let nobody = SecretHash::of("");
-        let wanted = found.as_ref().map_or(Some(&nobody), |terms| terms.secret.as_ref());
+        let wanted = found.as_ref().map_or(Some(&nobody), |policy| policy.secret.as_ref());
         let good = match (wanted, &self.secret) {
             (None, None) => true,
             (Some(hash), Some(secret)) => hash.matches(secret),
             _ => false,
         };
-        Ok(found.filter(|_| good).map(|terms| Authenticated {
+        Ok(found.filter(|_| good).map(|policy| Authenticated {
             id: &self.client_id,
-            is_public: terms.secret.is_none(),
-            wants_dpop: terms.dpop_bound_access_tokens,
+            is_public: policy.secret.is_none(),
+            wants_dpop: policy.dpop_bound_access_tokens,
         }))
     }
 }

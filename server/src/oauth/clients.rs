@@ -1,9 +1,8 @@
-//! The clients that may ask for sign-ins.
+//! The registered clients.
 
-use aws_lc_rs::digest::{SHA256, digest};
-
-use super::scope::Scope;
 use crate::clock::Timestamp;
+use crate::digest::sha256;
+use crate::policy::Scope;
 use crate::store::{Row, StoreError, Tx, Value};
 
 /// A registered client.
@@ -11,17 +10,17 @@ use crate::store::{Row, StoreError, Tx, Value};
 pub struct Client {
     /// The client identifier.
     pub id: String,
-    /// The name that people see on the consent page.
+    /// The name on the consent page.
     pub name: String,
     /// How its secret is checked; `None` for a public client.
     pub secret: Option<SecretHash>,
-    /// Where it may have the answer sent: exact, but for the port of `http://127.0.0.1` and `http://[::1]`.
+    /// Its redirect URIs: exact, but for the port of `http://127.0.0.1` and `http://[::1]`.
     pub redirect_uris: Vec<String>,
-    /// What it may ask for.
+    /// The scopes that it may request.
     pub scopes: Scope,
     /// Browser origins from which it may call us (CORS).
     pub origins: Vec<String>,
-    /// Whether people are asked.
+    /// Whether users are asked for consent.
     pub consent: ConsentRule,
     /// Whether its token requests need a DPoP proof (RFC 9449 §5.2); others may send one.
     pub dpop_bound_access_tokens: bool,
@@ -29,12 +28,12 @@ pub struct Client {
     pub created_at: Timestamp,
 }
 
-/// Whether a client needs a person's consent.
+/// Whether a client needs the user's consent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsentRule {
     /// Once for each set of scopes.
     Ask,
-    /// Never: an app of the very house that runs this server.
+    /// Never: an app of the operator of this server.
     Skip,
 }
 
@@ -63,11 +62,6 @@ impl SecretHash {
     }
 }
 
-/// The SHA-256 of `bytes`.
-pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
-    digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
-}
-
 /// The client of this identifier.
 ///
 /// # Errors
@@ -83,21 +77,21 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
     .transpose()
 }
 
-/// What a client's back-channel requests are measured by.
-pub(super) struct Terms {
+/// How a client has to authenticate at the back channel.
+pub(super) struct ClientAuthPolicy {
     /// How its secret is checked; `None` for a public client.
     pub(super) secret: Option<SecretHash>,
     /// Whether its token requests need a proof.
     pub(super) dpop_bound_access_tokens: bool,
 }
 
-/// The terms of this client, if there is one.
-pub(super) fn find_terms(tx: &mut dyn Tx, id: &str) -> Result<Option<Terms>, StoreError> {
+/// The policy of this client; `None` if there is no such client.
+pub(super) fn find_auth_policy(tx: &mut dyn Tx, id: &str) -> Result<Option<ClientAuthPolicy>, StoreError> {
     let row =
         tx.first("SELECT secret_hash, dpop_bound_access_tokens FROM clients WHERE id = $1", &[id.into()])?;
     row.map(|row| {
         let dpop_bound_access_tokens = row.integer("dpop_bound_access_tokens")? != 0;
-        Ok(Terms { secret: secret(&row)?, dpop_bound_access_tokens })
+        Ok(ClientAuthPolicy { secret: secret(&row)?, dpop_bound_access_tokens })
     })
     .transpose()
 }

@@ -1,28 +1,30 @@
 //! Authorization codes: issued once, used once, for a minute.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use super::client_auth::{Authenticated, Credentials};
-use super::clients::sha256;
-use super::dpop::{Presented, Unproved};
 use super::error::{Code, OAuthError};
 use super::issue::{Answer, Issue, WithIdToken};
 use super::params::Params;
 use super::pkce;
+use super::proof::{Presented, Unproved};
+use super::provider::Provider;
+use super::requested_access::RequestedAccess;
 use super::requests::AuthorizationRequest;
-use super::rotation::{EndedBecause, History, Holes, Locator, Pace, SessionRecord, SessionSecret};
-use super::scope::Scope;
+use super::rotation::{EndedBecause, History, Holes, Locator, RotationWindow, SessionRecord, SessionSecret};
 use super::sessions;
-use super::token::Wish;
 use super::userinfo::Profile;
+use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
-use crate::identity::users;
+use crate::digest::sha256;
+use crate::policy::Scope;
 use crate::random::Random;
-use crate::state::AppState;
 use crate::store::{Actor, Row, StoreError, Tx, Value};
 
-/// Writes a code for this person's answer to `request`, and returns it. Only its hash is kept.
+/// Issues a code for `request` and this user. Only its hash is stored.
 pub(super) fn issue(
     tx: &mut dyn Tx,
     random: &Random,
@@ -56,7 +58,7 @@ pub(super) struct Request {
     code_hash: [u8; 32],
     redirect_uri: String,
     verifier: Zeroizing<String>,
-    wish: Wish,
+    requested: RequestedAccess,
 }
 
 impl Request {
@@ -75,7 +77,7 @@ impl Request {
             code_hash: sha256(code.as_bytes()),
             redirect_uri: redirect_uri.to_owned(),
             verifier: Zeroizing::new(verifier.to_owned()),
-            wish: Wish::read(params),
+            requested: RequestedAccess::read(params),
         })
     }
 }
@@ -90,22 +92,22 @@ enum Outcome {
 }
 
 pub(super) async fn exchange(
-    state: &AppState,
+    provider: &Arc<Provider>,
     credentials: Credentials,
     proof: Presented,
     request: Request,
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the code says who it is");
-    let now = state.clock.now();
-    let exchange = Exchange { state: state.clone(), credentials, proof, request, now };
-    match state.store.write(&actor, move |tx| exchange.run(tx)).await? {
-        Outcome::Issue(issue) => issue.sign(state, now),
+    let now = provider.clock.now();
+    let exchange = Exchange { provider: Arc::clone(provider), credentials, proof, request, now };
+    match provider.store.write(&actor, move |tx| exchange.run(tx)).await? {
+        Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
     }
 }
 
 struct Exchange {
-    state: AppState,
+    provider: Arc<Provider>,
     credentials: Credentials,
     proof: Presented,
     request: Request,
@@ -123,13 +125,14 @@ impl Exchange {
         if row.text("client_id")? != client.id {
             return Ok(Outcome::Refuse(REFUSED));
         }
-        // Before the next question, or whoever finds a used code could end a session whose key they don't have.
+        // Before the code's use is checked: a used code alone must not end a session whose key the sender does not
+        // have.
         if let Some(jkt) = row.optional_text("dpop_jkt")?
-            && let Err(unproved) = self.proof.is_by(self.state.dpop(), jkt)
+            && let Err(unproved) = self.proof.is_by(&self.provider.dpop, jkt)
         {
             return self.unproved(tx, &row, unproved);
         }
-        // So could who finds a used code in a log, where there is no such key.
+        // Without such a key, the verifier protects against a used code that was found in a log.
         let is_its_owners = row.text("redirect_uri")? == self.request.redirect_uri
             && pkce::matches(&self.request.verifier, row.text("code_challenge")?);
         if !is_its_owners {
@@ -145,38 +148,38 @@ impl Exchange {
             return Ok(Outcome::Refuse(REFUSED));
         }
         let granted = Scope::parse(row.text("scope")?).map_err(|_| malformed())?;
-        let scope = match self.request.wish.within(&granted, &self.state.oauth().api) {
+        let scope = match self.request.requested.within(&granted, &self.provider.settings.api) {
             Ok(scope) => scope,
             Err(error) => return Ok(Outcome::Refuse(error)),
         };
         // Used up here and not before: a code makes one session, and so its proofs can't fill the memory.
-        match self.proof.spend(self.state.dpop(), None, &self.request.code_hash) {
+        match self.proof.spend(&self.provider.dpop, None, &self.request.code_hash) {
             Ok(None) if client.wants_dpop => self.unproved(tx, &row, Unproved::Missing),
             Ok(key) => self.begin(tx, &row, client, key, granted, scope),
             Err(unproved) => self.unproved(tx, &row, unproved),
         }
     }
 
-    /// Whether this request could have had the code, if it had been the first. A copy of one that was (delayed on its way, or
-    /// sent again by an HTTP stack) couldn't, as its proof was used or its nonce is old: it is no sign of a theft.
+    /// Whether this request would have been accepted as the first use. A delayed or resent copy of the first use would
+    /// not: its proof was used, or its nonce is old. Such a copy is no sign of theft.
     fn shown(&self, client: Authenticated<'_>) -> Result<(), Unproved> {
-        match self.proof.look(self.state.dpop(), None)? {
+        match self.proof.look(&self.provider.dpop, None)? {
             None if client.wants_dpop => Err(Unproved::Missing),
             _ => Ok(()),
         }
     }
 
-    /// The code is still there for whoever has the key.
+    /// Refuses the request. The code stays valid for the holder of the key.
     fn unproved(&self, tx: &mut dyn Tx, row: &Row, unproved: Unproved) -> Result<Outcome, StoreError> {
         if let Some(why) = unproved.reason() {
             let event = Event::new("code.proof_failed")
                 .client(self.credentials.client_id())
-                .actor(self.state.keys.pseudonym(row.text("user_id")?))
+                .actor(self.provider.keys.pseudonym(row.text("user_id")?))
                 .detail(serde_json::json!({ "why": why }));
             audit::append(tx, self.now, event)?;
         }
         Ok(Outcome::Refuse(match unproved {
-            // RFC 9449 §10: the key is not the one that the code was asked for with.
+            // RFC 9449 §10: the key is not the one in the authorization request.
             Unproved::OtherKey => REFUSED,
             other => other.into(),
         }))
@@ -190,7 +193,8 @@ impl Exchange {
         )
     }
 
-    /// The second use of a code is a theft by one side or the other: what the first issued ends (RFC 9700 §2.1.1).
+    /// A second use means that the code was stolen, by either sender: the session of the first use ends (RFC 9700
+    /// §2.1.1).
     fn used_twice(&self, tx: &mut dyn Tx, row: &Row) -> Result<Outcome, StoreError> {
         let sid = row.optional_text("session_id")?.unwrap_or_default();
         sessions::end(tx, sid, EndedBecause::CodeReuse, self.now)?;
@@ -198,7 +202,7 @@ impl Exchange {
             .severity(Severity::Alert)
             .session(sid)
             .client(self.credentials.client_id())
-            .actor(self.state.keys.pseudonym(row.text("user_id")?));
+            .actor(self.provider.keys.pseudonym(row.text("user_id")?));
         audit::append(tx, self.now, event)?;
         Ok(Outcome::Refuse(REFUSED))
     }
@@ -213,24 +217,25 @@ impl Exchange {
         scope: Scope,
     ) -> Result<Outcome, StoreError> {
         let mut record = self.record(row, granted, scope.clone())?;
-        // RFC 9449 §5: a confidential client's refresh token is bound to its secret; only its access tokens are to the key.
+        // RFC 9449 §5: a confidential client's refresh token is bound to its secret; only its access tokens are to the
+        // key.
         record.dpop_jkt = key.filter(|_| client.is_public).map(str::to_owned);
         let used = tx.execute(
             "UPDATE codes SET used_at = $2, session_id = $3 WHERE code_hash = $1 AND used_at IS NULL",
             &[self.request.code_hash.into(), self.now.into(), (&record.id).into()],
         )?;
         if used != 1 {
-            // On a shared database another request was faster by a hair.
+            // On a shared database another request may have been faster.
             let row = self.find(tx)?.ok_or_else(malformed)?;
             return self.used_twice(tx, &row);
         }
         let user = users::find_by_id(tx, &record.user_id)?.ok_or_else(malformed)?;
-        let secret = SessionSecret::from_bytes(self.state.random.bytes());
-        sessions::insert(tx, &self.state.keys, &self.state.random, &record, &secret)?;
+        let secret = SessionSecret::from_bytes(self.provider.random.bytes());
+        sessions::insert(tx, &self.provider.keys, &self.provider.random, &record, &secret)?;
         let event = Event::new("session.started")
             .session(&record.id)
             .client(&record.client_id)
-            .actor(self.state.keys.pseudonym(&record.user_id))
+            .actor(self.provider.keys.pseudonym(&record.user_id))
             .detail(serde_json::json!({
                 "scope": record.scope.to_string(),
                 "bound": record.dpop_jkt.is_some(),
@@ -246,8 +251,8 @@ impl Exchange {
     }
 
     fn record(&self, row: &Row, granted: Scope, scope: Scope) -> Result<SessionRecord, StoreError> {
-        let (settings, now) = (self.state.oauth(), self.now);
-        // Without a refresh token there is nothing to come back for.
+        let (settings, now) = (&self.provider.settings, self.now);
+        // Without a refresh token the session lasts as long as its access token.
         let (idle, absolute) = if granted.contains("offline_access") {
             (settings.session_idle_lifetime, settings.session_absolute_lifetime)
         } else {
@@ -255,8 +260,8 @@ impl Exchange {
         };
         let absolute_end_at = now.after(absolute);
         Ok(SessionRecord {
-            id: self.state.random.id(),
-            locator: Locator::from_bytes(self.state.random.bytes()),
+            id: self.provider.random.id(),
+            locator: Locator::from_bytes(self.provider.random.bytes()),
             client_id: row.text("client_id")?.to_owned(),
             user_id: row.text("user_id")?.to_owned(),
             scope: granted,
@@ -267,7 +272,7 @@ impl Exchange {
             holes: Holes::default(),
             dpop_jkt: None,
             rotated_at: now,
-            pace: Pace { minute_at: now, rotations: 0 },
+            window: RotationWindow { minute_at: now, rotations: 0 },
             idle_end_at: now.after(idle).min(absolute_end_at),
             absolute_end_at,
             auth_time: row.timestamp("auth_time_at")?,

@@ -1,16 +1,16 @@
-//! Consent: asked once for a person, a client and what it may do.
+//! Consent: asked once for a user, a client and a scope.
 
 use super::requests::{self, Decision};
-use super::scope::Scope;
 use crate::audit::{self, Event};
 use crate::clock::Timestamp;
 use crate::keys::Keys;
+use crate::policy::Scope;
 use crate::store::{StoreError, Tx, Value};
 
-/// An answer that could not be taken.
+/// A consent could not be stored.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ConsentError {
-    /// The request has expired or was answered already: the person has to start again from the app.
+    /// The request has expired or was answered already: the user has to start again from the app.
     #[error("the authorization request is gone")]
     Gone,
     /// The database failed.
@@ -18,7 +18,7 @@ pub enum ConsentError {
     Store(#[from] StoreError),
 }
 
-/// The person allows what the request asks for; it is remembered for the next time.
+/// The user allows what the request asks for; the consent is stored for the next request.
 ///
 /// # Errors
 /// [`ConsentError::Gone`] when there is no such request any more.
@@ -43,7 +43,7 @@ pub fn allow(
     Ok(audit::append(tx, now, event)?)
 }
 
-/// The person denies what the request asks for; the client is told `access_denied`.
+/// The user denies the request; the client gets `access_denied`.
 ///
 /// # Errors
 /// As [`allow`].
@@ -71,7 +71,7 @@ fn decide(
     if requests::decide(tx, request_id, &decision)? { Ok(request) } else { Err(ConsentError::Gone) }
 }
 
-/// What the person has allowed this client so far.
+/// What the user has allowed this client so far.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.

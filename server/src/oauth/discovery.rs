@@ -1,4 +1,6 @@
-//! What this server is and can do: OpenID Connect Discovery, RFC 8414, and its public keys.
+//! Metadata (OpenID Connect Discovery, RFC 8414) and public keys.
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -6,12 +8,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use serde_json::json;
 
-use super::{dpop, scope};
-use crate::state::AppState;
+use super::provider::Provider;
+use crate::{dpop, policy};
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document serves both.
-pub(super) async fn metadata(State(state): State<AppState>) -> Response {
-    let issuer = &state.oauth().issuer;
+pub(super) async fn metadata(State(provider): State<Arc<Provider>>) -> Response {
+    let issuer = &provider.settings.issuer;
     let client_authentication = json!(["none", "client_secret_basic", "client_secret_post"]);
     let document = json!({
         "issuer": issuer,
@@ -20,7 +22,7 @@ pub(super) async fn metadata(State(state): State<AppState>) -> Response {
         "userinfo_endpoint": format!("{issuer}/oauth/userinfo"),
         "revocation_endpoint": format!("{issuer}/oauth/revoke"),
         "jwks_uri": format!("{issuer}/oauth/jwks"),
-        "scopes_supported": scope::SUPPORTED,
+        "scopes_supported": policy::SUPPORTED,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
@@ -41,12 +43,12 @@ pub(super) async fn metadata(State(state): State<AppState>) -> Response {
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
-        "protected_resources": [state.oauth().api],
+        "protected_resources": [provider.settings.api],
     });
     ([(CACHE_CONTROL, "public, max-age=3600")], Json(document)).into_response()
 }
 
 /// `GET /oauth/jwks`. Keys are published two days before their first use, so a cache of an hour never lacks one.
-pub(super) async fn jwks(State(state): State<AppState>) -> Response {
-    ([(CACHE_CONTROL, "public, max-age=3600")], Json(state.keys.jwks())).into_response()
+pub(super) async fn jwks(State(provider): State<Arc<Provider>>) -> Response {
+    ([(CACHE_CONTROL, "public, max-age=3600")], Json(provider.keys.jwks())).into_response()
 }

@@ -11,7 +11,7 @@ use crate::keys::JwsError;
 use crate::limits::Limited;
 use crate::store::StoreError;
 
-/// What a back-channel endpoint answers instead of what was asked for.
+/// An error response of the back channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct OAuthError {
     code: Code,
@@ -64,7 +64,7 @@ impl OAuthError {
         Self::new(Code::InvalidRequest, description)
     }
 
-    /// One text for every cause: which it was is in the audit, not in the answer.
+    /// One text for every cause: the cause is in the audit log, not in the response.
     pub(super) const fn invalid_client() -> Self {
         Self::new(Code::InvalidClient, "The client could not be authenticated.")
     }
@@ -111,7 +111,7 @@ impl From<StoreError> for OAuthError {
 
 impl From<JwsError> for OAuthError {
     fn from(error: JwsError) -> Self {
-        tracing::error!(%error, "signing a token");
+        tracing::error!(%error, "a token could not be signed");
         Self::server_error()
     }
 }

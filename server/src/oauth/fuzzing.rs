@@ -7,21 +7,20 @@ use url::form_urlencoded;
 
 pub use super::authorize::fuzzing::authorize;
 use super::client_auth::Credentials;
-pub use super::dpop::fuzzing::dpop_proof;
 use super::params::Params;
+use super::requested_access::RequestedAccess;
 pub use super::rotation::fuzzing::rotation;
 use super::rotation::{Attempt, AttemptHash, History, Holes, RefreshToken, SessionSecret};
-use super::scope::Scope;
-use super::token::Wish;
 use super::{code, refresh};
 use crate::fuzzing::head_and_body;
+use crate::policy::Scope;
 
 const API: &str = "https://id.example.com/v1";
 
 /// Header fields, an empty line, and the form of a token request.
 ///
-/// What our strict decoder accepts, a browser's lenient one reads alike; a client is named in one way; an attempt key is
-/// what was sent; and no wish leads beyond the grant.
+/// What our strict decoder accepts, a browser's lenient one reads alike; a client is named in one way; an attempt key
+/// is what was sent; and no requested access goes beyond the grant.
 pub fn token_form(input: &[u8]) {
     let (headers, body) = head_and_body(input);
     let Ok(params) = Params::form(&headers, body) else { return };
@@ -40,8 +39,8 @@ pub fn token_form(input: &[u8]) {
         assert_eq!(Attempt::read(Some(key), Some(quoted.as_bytes())), Attempt::Key(hash));
     }
     let ceiling = Scope::parse("openid offline_access notes.read").expect("it is a good scope");
-    let wish = Wish::read(&params);
-    if let Ok(scope) = wish.within(&ceiling, API) {
+    let requested = RequestedAccess::read(&params);
+    if let Ok(scope) = requested.within(&ceiling, API) {
         assert!(!scope.is_empty() && scope.is_within(&ceiling));
         assert!(params.value("resource").is_none_or(|resource| resource == API));
     }
@@ -64,7 +63,8 @@ fn named_alike(client_id: &str, headers: &HeaderMap, params: &Params) {
 
 /// The text of a refresh token, and columns of a session's row.
 ///
-/// A token has one spelling, and only what a session's secret made is its own; columns that can be read are written alike.
+/// A token has one spelling, and only what a session's secret made is its own; columns that can be read are written
+/// alike.
 pub fn refresh_token(input: &[u8]) {
     if let Ok(history) = History::from_bytes(input) {
         assert_eq!(History::from_bytes(&history.to_bytes()), Ok(history));

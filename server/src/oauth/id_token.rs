@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::clients::sha256;
 use super::userinfo::Profile;
+use crate::digest::sha256;
 
 /// The claims of an ID token.
 #[derive(Debug, Serialize)]

@@ -1,4 +1,4 @@
-//! Making the answer of the token endpoint once the transaction that decided it is on disk.
+//! The response of the token endpoint, made after the transaction that decided it is durable.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -7,17 +7,17 @@ use http::header::{CACHE_CONTROL, PRAGMA};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::access_token::{self, Confirmation};
 use super::error::OAuthError;
 use super::id_token;
+use super::provider::Provider;
 use super::rotation::{SessionRecord, SessionSecret};
-use super::scope::Scope;
 use super::userinfo::Profile;
 use crate::clock::Timestamp;
 use crate::keys::TokenType;
-use crate::state::AppState;
+use crate::policy::Scope;
+use crate::tokens::{Claims, Confirmation};
 
-/// What is to be signed and handed out. Everything in it comes from the session's row, so that the same generation gives
+/// What is to be signed and issued. Everything in it comes from the session's row, so that the same generation gives
 /// the same answer whenever it is asked for.
 pub(super) struct Issue {
     sid: String,
@@ -34,18 +34,18 @@ pub(super) struct Issue {
     id_token: Option<WithIdToken>,
 }
 
-/// An ID token is wanted too.
+/// The parts of an ID token.
 #[derive(Debug)]
 pub(super) struct WithIdToken {
-    /// What it says of the person.
+    /// The claims about the user.
     pub(super) person: Profile,
     /// The nonce of the authorization request; a refresh has none.
     pub(super) nonce: Option<String>,
 }
 
 impl Issue {
-    /// The answer for the session's current generation; the access token allows `scope`, and is bound to `key` if one was
-    /// proved.
+    /// The answer for the session's current generation; the access token allows `scope`, and is bound to `key` if one
+    /// was proved.
     pub(super) fn new(
         record: &SessionRecord,
         secret: &SessionSecret,
@@ -78,13 +78,13 @@ impl Issue {
     }
 
     /// Signs. This is the costly step, and comes after the commit so that the writer never waits for it.
-    pub(super) fn sign(self, state: &AppState, now: Timestamp) -> Result<Answer, OAuthError> {
-        let settings = state.oauth();
+    pub(super) fn sign(self, provider: &Provider, now: Timestamp) -> Result<Answer, OAuthError> {
+        let settings = &provider.settings;
         let expires_at = self.issued_at.after(settings.access_token_lifetime).min(self.session_ends_at);
         let scope = self.scope.to_string();
-        let access_token = state.keys.sign(
+        let access_token = provider.keys.sign(
             TokenType::AccessToken,
-            &access_token::Claims {
+            &Claims {
                 iss: settings.issuer.as_str().into(),
                 sub: self.user_id.as_str().into(),
                 aud: settings.api.as_str().into(),
@@ -101,9 +101,9 @@ impl Issue {
             now,
         )?;
         let id_token_ends_at = self.issued_at.after(settings.id_token_lifetime);
-        // A retry long after its answer was lost gets no fresher ID token either, and has no use for a dead one.
+        // A retry long after its answer was lost gets no fresher ID token either, and has no use for an expired one.
         let id_token = self.id_token.as_ref().filter(|_| id_token_ends_at > now).map(|wanted| {
-            state.keys.sign(
+            provider.keys.sign(
                 TokenType::IdToken,
                 &id_token::Claims {
                     iss: &settings.issuer,
@@ -130,7 +130,7 @@ impl Issue {
     }
 }
 
-/// A good answer of the token endpoint (RFC 6749 §5.1).
+/// A successful response of the token endpoint (RFC 6749 §5.1).
 #[derive(Serialize)]
 pub(super) struct Answer {
     access_token: String,

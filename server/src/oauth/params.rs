@@ -7,8 +7,8 @@ use zeroize::Zeroizing;
 /// More than any request of ours has.
 const MOST: usize = 64;
 
-/// The parameters by name. A name that is repeated is an error (RFC 6749 §3.1); an empty value is one that was left out.
-/// Values are wiped when dropped, since they may be secrets; they never print.
+/// The parameters by name. A name that is repeated is an error (RFC 6749 §3.1); an empty value is one that was left
+/// out. Values are wiped when dropped, since they may be secrets; they never print.
 pub(super) struct Params(Vec<(String, Zeroizing<String>)>);
 
 impl std::fmt::Debug for Params {
@@ -81,7 +81,7 @@ impl Params {
         self.raw(name).filter(|value| !value.is_empty())
     }
 
-    /// The value of a parameter as it was sent, even if that is nothing.
+    /// The value of a parameter as it was sent, even if it is empty.
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -97,8 +97,7 @@ pub(super) fn is_form(headers: &HeaderMap) -> Result<(), ParamsError> {
     if is_form { Ok(()) } else { Err(ParamsError::ContentType) }
 }
 
-/// Undoes the encoding; unlike a browser's, this decoder repairs nothing: a stray `%`, a control character or what is
-/// not UTF-8 is malformed.
+/// Decodes strictly, unlike a browser: a stray `%`, a control character and bytes that are not UTF-8 are malformed.
 pub(super) fn decode(text: &[u8]) -> Result<String, ParamsError> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -2,8 +2,8 @@
 
 use url::form_urlencoded::byte_serialize;
 
-/// Whether `presented` is `registered`: the very same text (RFC 9700 §2.1), but for the port of a loopback address, which
-/// an app on a desk takes as it comes (RFC 8252 §7.3).
+/// Whether `presented` is `registered`: the very same text (RFC 9700 §2.1), but for the port of a loopback address,
+/// which a desktop app does not choose (RFC 8252 §7.3).
 pub(super) fn matches(registered: &str, presented: &str) -> bool {
     if registered == presented {
         return true;

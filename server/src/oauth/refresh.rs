@@ -1,32 +1,34 @@
 //! `grant_type=refresh_token`: the decision of [`super::rotation`] carried out in one transaction.
 //!
-//! The answer goes out only after the commit is durable; its signature is made after that too. A refresh signs once: an ID
-//! token comes with it only when the request names `openid` in its `scope`.
+//! The answer goes out only after the commit is durable; its signature is made after that too. A refresh signs once: an
+//! ID token comes with it only when the request names `openid` in its `scope`.
+
+use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName};
 
 use super::client_auth::{Authenticated, Credentials};
-use super::dpop::{Presented as PresentedProof, Unproved};
 use super::error::OAuthError;
 use super::issue::{Answer, Issue, WithIdToken};
 use super::params::Params;
+use super::proof::{Presented as PresentedProof, Unproved};
+use super::provider::Provider;
+use super::requested_access::RequestedAccess;
 use super::rotation::{
     Again, Attempt, Context, Decision, EndedBecause, Late, Presented, PresentedToken, Proof, RefreshToken,
     Refusal, Service, Session, decide,
 };
 use super::sessions::{self, Stored};
-use super::token::Wish;
 use super::userinfo::Profile;
+use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
-use crate::identity::users;
-use crate::state::AppState;
 use crate::store::{Actor, StoreError, Tx};
 
 /// The alias of `refresh_attempt`.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// With one writer nobody loses a race; on a shared database a few may, one after the other.
+/// How often a refresh is decided again after another request was faster. With one writer that never happens.
 const RACES: usize = 8;
 
 /// A refresh request, read.
@@ -34,7 +36,7 @@ const RACES: usize = 8;
 pub(super) struct Request {
     token: Option<RefreshToken>,
     attempt: Attempt,
-    wish: Wish,
+    requested: RequestedAccess,
 }
 
 impl Request {
@@ -47,11 +49,11 @@ impl Request {
             None => Attempt::read(params.raw("refresh_attempt"), header.map(|value| value.as_bytes())),
             Some(_) => Attempt::Malformed,
         };
-        Ok(Self { token: RefreshToken::parse(token).ok(), attempt, wish: Wish::read(params) })
+        Ok(Self { token: RefreshToken::parse(token).ok(), attempt, requested: RequestedAccess::read(params) })
     }
 }
 
-/// What the transaction came to. A refusal is an outcome too: its audit row, or the end of the session, must be durable
+/// The result of the transaction. A refusal is one, too: its audit row, or the end of the session, must be durable
 /// before the answer.
 enum Outcome {
     Issue(Box<Issue>),
@@ -59,22 +61,23 @@ enum Outcome {
 }
 
 pub(super) async fn refresh(
-    state: &AppState,
+    provider: &Arc<Provider>,
     credentials: Credentials,
     proof: PresentedProof,
     request: Request,
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the refresh token says which session this is");
-    let service = Refresh { state: state.clone(), credentials, proof, request, now: state.clock.now() };
+    let service =
+        Refresh { provider: Arc::clone(provider), credentials, proof, request, now: provider.clock.now() };
     let now = service.now;
-    match state.store.write(&actor, move |tx| service.run(tx)).await? {
-        Outcome::Issue(issue) => issue.sign(state, now),
+    match provider.store.write(&actor, move |tx| service.run(tx)).await? {
+        Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
     }
 }
 
 struct Refresh {
-    state: AppState,
+    provider: Arc<Provider>,
     credentials: Credentials,
     proof: PresentedProof,
     request: Request,
@@ -87,7 +90,7 @@ impl Refresh {
         for _ in 0..RACES {
             let stored = match &self.request.token {
                 Some(token) if client.is_some() => {
-                    sessions::by_locator(tx, &self.state.keys, token.locator())?
+                    sessions::by_locator(tx, &self.provider.keys, token.locator())?
                 }
                 _ => None,
             };
@@ -114,8 +117,8 @@ impl Refresh {
         Ok(Outcome::Refuse(OAuthError::unavailable()))
     }
 
-    /// What the proof says. It is used up only for a live session, and by a client for a token of its own: nobody else can fill
-    /// the memory of used proofs. A session that is not bound is decided without it.
+    /// The key that the proof is by. The proof is marked as used only for a live session, and for a client's own token:
+    /// nobody else can fill the memory of used proofs. A session that is not bound is decided without it.
     fn proved(
         &self,
         client: Option<Authenticated<'_>>,
@@ -126,16 +129,16 @@ impl Refresh {
                 && client.is_some_and(|client| client.id == stored.session.record().client_id)
         });
         let Some(stored) = own else { return Ok(None) };
-        let (dpop, jkt) = (self.state.dpop(), stored.session.record().dpop_jkt.as_deref());
+        let (dpop, jkt) = (&self.provider.dpop, stored.session.record().dpop_jkt.as_deref());
         match (&stored.session, jkt) {
             (Session::Live(_), Some(jkt)) => self.proof.spend(dpop, Some(jkt), jkt.as_bytes()),
             (Session::Live(_), None) | (Session::Ended { .. }, _) => self.proof.look(dpop, jkt),
         }
     }
 
-    /// What the access token is to be bound to. A bad proof is never passed over, whatever the session: the client would take
-    /// the token for a bound one. It counts in the share of the session, if that is not bound: its holder can make keys
-    /// without end.
+    /// The key that the access token is to be bound to. A bad proof is never ignored, even in a bearer session: the
+    /// client would take the token for a bound one. There the proof counts in the share of the session, since its
+    /// holder can make keys without end.
     fn key_of_token(
         &self,
         client: Option<Authenticated<'_>>,
@@ -143,7 +146,7 @@ impl Refresh {
     ) -> Result<Option<&str>, Unproved> {
         let record = stored.session.record();
         let holder = record.dpop_jkt.as_ref().unwrap_or(&record.id);
-        match self.proof.spend(self.state.dpop(), None, holder.as_bytes())? {
+        match self.proof.spend(&self.provider.dpop, None, holder.as_bytes())? {
             None if client.is_some_and(|client| client.wants_dpop) => Err(Unproved::Missing),
             key => Ok(key),
         }
@@ -181,7 +184,7 @@ impl Refresh {
     }
 
     fn context(&self, proved: &Result<Option<&str>, Unproved>) -> Context {
-        let settings = self.state.oauth();
+        let settings = &self.provider.settings;
         Context {
             now: self.now,
             service: if *proved == Err(Unproved::Full) { Service::Down } else { Service::Ready },
@@ -190,7 +193,7 @@ impl Refresh {
         }
     }
 
-    /// Does what was decided. `None` when another request was faster: read again.
+    /// Carries out the decision. `None` if another request was faster: read again.
     fn carry_out(
         &self,
         tx: &mut dyn Tx,
@@ -219,8 +222,8 @@ impl Refresh {
     }
 
     fn advance(&self, tx: &mut dyn Tx, stored: Stored) -> Result<Option<Outcome>, StoreError> {
-        let settings = self.state.oauth();
-        let scope = match self.request.wish.within(&stored.session.record().scope, &settings.api) {
+        let settings = &self.provider.settings;
+        let scope = match self.request.requested.within(&stored.session.record().scope, &settings.api) {
             Ok(scope) => scope,
             Err(error) => return Ok(Some(Outcome::Refuse(error))),
         };
@@ -255,8 +258,8 @@ impl Refresh {
     fn same(&self, tx: &mut dyn Tx, again: Again, stored: Stored) -> Result<Outcome, StoreError> {
         let scope = match self
             .request
-            .wish
-            .within(&stored.session.record().answered_scope, &self.state.oauth().api)
+            .requested
+            .within(&stored.session.record().answered_scope, &self.provider.settings.api)
         {
             Ok(scope) => scope,
             Err(error) => return Ok(Outcome::Refuse(error)),
@@ -274,17 +277,17 @@ impl Refresh {
         &self,
         tx: &mut dyn Tx,
         stored: Stored,
-        scope: super::scope::Scope,
+        scope: crate::policy::Scope,
     ) -> Result<Outcome, StoreError> {
         let record = stored.session.record();
-        let id_token = if self.request.wish.names_openid() {
+        let id_token = if self.request.requested.names_openid() {
             let user = users::find_by_id(tx, &record.user_id)?;
             user.map(|user| WithIdToken { person: Profile::of(&user, &scope), nonce: None })
         } else {
             None
         };
         // It was good when it was decided to issue.
-        let key = self.proof.look(self.state.dpop(), None).map_err(|_| disagree())?;
+        let key = self.proof.look(&self.provider.dpop, None).map_err(|_| disagree())?;
         let issue = Issue::new(record, &stored.secret, stored.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
@@ -313,7 +316,7 @@ impl Refresh {
             Some(record) => event
                 .session(&record.id)
                 .client(self.credentials.client_id())
-                .actor(self.state.keys.pseudonym(&record.user_id)),
+                .actor(self.provider.keys.pseudonym(&record.user_id)),
             None => event.client(self.credentials.client_id()),
         };
         audit::append(tx, self.now, event)
@@ -333,8 +336,8 @@ fn refusal_event(refusal: Refusal) -> Option<Event> {
         Refusal::WrongKey => Some(Event::new("refresh.wrong_key").severity(Severity::Alert)),
         Refusal::AfterEnd => Some(Event::new("refresh.after_end")),
         Refusal::Forged => {
-            // Anybody can make these by the thousand: they are counted, not kept.
-            tracing::info!(counter = "refresh.forged", "a refresh token with a tag that is not ours");
+            // Anybody can make these by the thousand: they are counted, not stored.
+            tracing::info!(counter = "refresh.forged", "a forged refresh token was refused");
             None
         }
         Refusal::Unavailable | Refusal::Limited(_) | Refusal::NonceWanted | Refusal::MalformedAttempt => None,

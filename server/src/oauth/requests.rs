@@ -1,12 +1,12 @@
-//! Authorization requests that wait for their person: valid, stored, and on their way through sign-in and consent.
+//! Stored authorization requests: valid, and waiting for sign-in and consent.
 
 use std::time::Duration;
 
-use super::scope::Scope;
 use crate::clock::Timestamp;
+use crate::policy::Scope;
 use crate::store::{Row, StoreError, Tx, Value};
 
-/// A request that was found valid and now waits for a person.
+/// A valid request that waits for a user.
 #[derive(Clone, Debug)]
 pub struct AuthorizationRequest {
     /// Names it in the addresses of our pages.
@@ -33,9 +33,9 @@ pub struct AuthorizationRequest {
     pub login_hint: Option<String>,
     /// When it arrived: a sign-in after this is a fresh one.
     pub created_at: Timestamp,
-    /// When it is forgotten.
+    /// When it expires.
     pub expires_at: Timestamp,
-    /// What a person answered on the consent page.
+    /// What a user answered on the consent page.
     pub decision: Option<Decision>,
 }
 
@@ -44,7 +44,7 @@ pub struct AuthorizationRequest {
 pub struct Prompt {
     /// Show nothing: answer at once or with an error.
     pub none: bool,
-    /// Have the person sign in again (`login`, and `select_account`: signing in is how one chooses).
+    /// Have the user sign in again (`login`, and `select_account`: signing in is how one chooses).
     pub login: bool,
     /// Ask for consent again.
     pub consent: bool,
@@ -121,7 +121,7 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
     Ok(())
 }
 
-/// Marks what the person answered. Returns whether the request was still there.
+/// Stores what the user answered. Returns whether the request was still there.
 pub(super) fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE authorization_requests SET decision = $2, decided_by = $3 WHERE id = $1",
@@ -134,8 +134,8 @@ pub(super) fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision) -> Result<b
     Ok(changed == 1)
 }
 
-/// Takes the request away, since it has been answered. Returns whether it was still there: it is answered once.
-pub(super) fn take(tx: &mut dyn Tx, id: &str) -> Result<bool, StoreError> {
+/// Deletes the request, because it is about to be answered. Returns `false` if it was answered before.
+pub(super) fn consume(tx: &mut dyn Tx, id: &str) -> Result<bool, StoreError> {
     Ok(tx.execute("DELETE FROM authorization_requests WHERE id = $1", &[id.into()])? == 1)
 }
 

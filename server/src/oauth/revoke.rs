@@ -1,31 +1,33 @@
 //! `POST /oauth/revoke` (RFC 7009): ends the session that a token belongs to.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 
-use super::access_token;
 use super::back_channel::BackChannel;
 use super::client_auth::Credentials;
-use super::dpop::{Dpop, Presented, Unproved};
 use super::error::{Code, OAuthError};
+use super::proof::{Presented, Unproved};
+use super::provider::Provider;
 use super::rotation::{EndedBecause, RefreshToken, Session, SessionRecord};
 use super::sessions::{self, Stored};
 use crate::audit::{self, Event, Severity};
 use crate::clock::Timestamp;
-use crate::state::AppState;
+use crate::dpop::Dpop;
 use crate::store::{Actor, StoreError, Tx};
 
 pub(super) async fn revoke(
-    State(state): State<AppState>,
+    State(provider): State<Arc<Provider>>,
     BackChannel { params, credentials, proof, .. }: BackChannel,
 ) -> Result<Response, OAuthError> {
     let token = params.value("token").ok_or(OAuthError::invalid_request("token is missing."))?;
-    let token = Token::read(&state, token);
-    let now = state.clock.now();
+    let token = Token::read(&provider, token);
+    let now = provider.clock.now();
     let actor = Actor::Anonymous("the token says which session this is");
-    let service = state.clone();
-    state.store.write(&actor, move |tx| run(tx, &service, &credentials, &proof, &token, now)).await??;
+    let service = Arc::clone(&provider);
+    provider.store.write(&actor, move |tx| run(tx, &service, &credentials, &proof, &token, now)).await??;
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 
@@ -33,11 +35,11 @@ pub(super) async fn revoke(
 ///
 /// # Errors
 /// [`StoreError`] if the database fails.
-pub(crate) fn revoke_session(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<bool, StoreError> {
+pub fn revoke_session(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<bool, StoreError> {
     sessions::end(tx, id, EndedBecause::Revoked, now)
 }
 
-/// What was sent; the type hint is not needed to tell.
+/// The token that was sent; the type hint is not needed.
 enum Token {
     Refresh(RefreshToken),
     /// A good access token.
@@ -51,11 +53,11 @@ enum Token {
 }
 
 impl Token {
-    fn read(state: &AppState, text: &str) -> Self {
+    fn read(provider: &Provider, text: &str) -> Self {
         if let Ok(token) = RefreshToken::parse(text) {
             return Self::Refresh(token);
         }
-        access_token::session_of(state, text).map_or(Self::Unknown, |(sid, jkt)| Self::Access { sid, jkt })
+        provider.tokens.session_of(text).map_or(Self::Unknown, |(sid, jkt)| Self::Access { sid, jkt })
     }
 
     fn jkt(&self) -> Option<&str> {
@@ -66,13 +68,13 @@ impl Token {
     }
 
     /// The session that made the token.
-    fn session(&self, tx: &mut dyn Tx, state: &AppState) -> Result<Option<Stored>, StoreError> {
+    fn session(&self, tx: &mut dyn Tx, provider: &Provider) -> Result<Option<Stored>, StoreError> {
         match self {
             Self::Refresh(token) => {
-                let stored = sessions::by_locator(tx, &state.keys, token.locator())?;
+                let stored = sessions::by_locator(tx, &provider.keys, token.locator())?;
                 Ok(stored.filter(|stored| stored.secret.made(token)))
             }
-            Self::Access { sid, .. } => sessions::by_id(tx, &state.keys, sid),
+            Self::Access { sid, .. } => sessions::by_id(tx, &provider.keys, sid),
             Self::Unknown => Ok(None),
         }
     }
@@ -81,7 +83,7 @@ impl Token {
 /// The inner result is the answer; the transaction is committed with either.
 fn run(
     tx: &mut dyn Tx,
-    state: &AppState,
+    provider: &Provider,
     credentials: &Credentials,
     proof: &Presented,
     token: &Token,
@@ -91,18 +93,18 @@ fn run(
         audit::append(tx, now, Event::new("client.auth_failed").client(credentials.client_id()))?;
         return Ok(Err(OAuthError::invalid_client()));
     };
-    let Some(stored) = token.session(tx, state)? else { return Ok(Ok(())) };
+    let Some(stored) = token.session(tx, provider)? else { return Ok(Ok(())) };
     let record = stored.session.record();
     if record.client_id != client.id {
-        // RFC 7009 §2.1: not this client's to revoke.
+        // RFC 7009 §2.1: it was issued to another client.
         return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
     }
     // There is nothing left to end, and so nothing to prove.
     let Session::Live(record) = &stored.session else { return Ok(Ok(())) };
     let event = |event: Event| {
-        event.session(&record.id).client(client.id).actor(state.keys.pseudonym(&record.user_id))
+        event.session(&record.id).client(client.id).actor(provider.keys.pseudonym(&record.user_id))
     };
-    if let Err(unproved) = proved(state.dpop(), proof, token, record) {
+    if let Err(unproved) = proved(&provider.dpop, proof, token, record) {
         if let Some(refused) = refused(unproved) {
             audit::append(tx, now, event(refused))?;
         }
@@ -114,8 +116,8 @@ fn run(
     Ok(Ok(()))
 }
 
-/// What is bound is of use with its key alone: a stale stolen token must not kill a bound session here, nor an access token
-/// that is bound a session that is not.
+/// A bound token is accepted with its key only: a stolen refresh token must not end a bound session here, and neither
+/// must a bound access token end a bearer session.
 fn proved(dpop: &Dpop, proof: &Presented, token: &Token, record: &SessionRecord) -> Result<(), Unproved> {
     for jkt in [token.jkt(), record.dpop_jkt.as_deref()].into_iter().flatten() {
         proof.is_by(dpop, jkt)?;

@@ -1,21 +1,21 @@
 //! The rows of sessions.
 
 use super::rotation::{
-    AttemptHash, EndedBecause, History, Holes, Locator, Pace, Session, SessionRecord, SessionSecret,
+    AttemptHash, EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
-use super::scope::Scope;
 use crate::clock::Timestamp;
-use crate::keys::{Keys, Place};
+use crate::keys::{AeadContext, Keys};
+use crate::policy::Scope;
 use crate::random::Random;
 use crate::restore;
 use crate::store::{Row, StoreError, Tx, Value};
 
-/// A session with what is needed to answer for it.
+/// A session with its secret and the roles of its user.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) session: Session,
     pub(super) secret: SessionSecret,
-    /// The person's roles, as they are now.
+    /// The user's roles, as they are now.
     pub(super) roles: Vec<String>,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn insert(
             (&record.user_id).into(),
             record.scope.to_string().into(),
             record.answered_scope.to_string().into(),
-            keys.seal(place(&record.id), secret.expose(), random).into(),
+            keys.seal(context(&record.id), secret.expose(), random).into(),
             record.generation.into(),
             record.attempt.map(|hash| *hash.bytes()).into(),
             record.history.to_bytes().into(),
@@ -67,8 +67,8 @@ pub(super) fn insert(
             record.created_at.into(),
             record.auth_time.into(),
             record.rotated_at.into(),
-            record.pace.minute_at.into(),
-            record.pace.rotations.into(),
+            record.window.minute_at.into(),
+            record.window.rotations.into(),
             record.idle_end_at.into(),
             record.absolute_end_at.into(),
         ],
@@ -76,8 +76,8 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Writes what a rotation changed, if the row is still at generation `from`, live and not expired. Returns whether it was:
-/// who loses the race reads again.
+/// Writes what a rotation changed, if the row is still at generation `from`, live and not expired. Returns `false` if
+/// not: another request was faster, and the caller reads the row again.
 pub(super) fn advance(
     tx: &mut dyn Tx,
     record: &SessionRecord,
@@ -97,8 +97,8 @@ pub(super) fn advance(
             record.holes.to_bytes().into(),
             record.answered_scope.to_string().into(),
             now.into(),
-            record.pace.minute_at.into(),
-            record.pace.rotations.into(),
+            record.window.minute_at.into(),
+            record.window.rotations.into(),
             record.idle_end_at.into(),
         ],
     )?;
@@ -107,7 +107,7 @@ pub(super) fn advance(
 
 /// Writes the end of a session. Returns whether it was live until now: its first end stands.
 ///
-/// An end that a restore would not find out by itself is exported before anybody is told of it.
+/// Every end but expiry is exported durably before a response depends on it: a restored backup would undo it.
 pub(super) fn end(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
@@ -122,7 +122,7 @@ pub(super) fn end(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -
 fn read(keys: &Keys, row: &Row) -> Result<Stored, StoreError> {
     let record = record(row)?;
     let secret = keys
-        .open_sealed(place(&record.id), row.blob("secret")?)
+        .open_sealed(context(&record.id), row.blob("secret")?)
         .ok()
         .and_then(|secret| secret.as_slice().try_into().ok())
         .map(SessionSecret::from_bytes)
@@ -156,7 +156,10 @@ fn record(row: &Row) -> Result<SessionRecord, StoreError> {
         holes: Holes::from_bytes(row.blob("hole")?).map_err(|_| defect("hole"))?,
         dpop_jkt: row.optional_text("dpop_jkt")?.map(str::to_owned),
         rotated_at: row.timestamp("rotated_at")?,
-        pace: Pace { minute_at: row.timestamp("minute_at")?, rotations: small("minute_rotations")? },
+        window: RotationWindow {
+            minute_at: row.timestamp("minute_at")?,
+            rotations: small("minute_rotations")?,
+        },
         idle_end_at: row.timestamp("idle_end_at")?,
         absolute_end_at: row.timestamp("absolute_end_at")?,
         auth_time: row.timestamp("auth_time_at")?,
@@ -168,6 +171,6 @@ fn defect(column: &str) -> StoreError {
     StoreError::Defect(format!("sessions.{column} is malformed or does not open"))
 }
 
-const fn place(id: &str) -> Place<'_> {
-    Place { table: "sessions", column: "secret", row: id }
+const fn context(id: &str) -> AeadContext<'_> {
+    AeadContext { table: "sessions", column: "secret", row: id }
 }

@@ -1,24 +1,22 @@
-//! Forgetting what has served its time.
+//! Deletes expired requests and codes.
 
 use std::time::Duration;
 
-use crate::state::AppState;
-use crate::store::{Actor, StoreError};
+use crate::clock::Timestamp;
+use crate::store::{Actor, Store, StoreError};
 
-/// A used code is remembered for this long, so that a second use is still known for one.
+/// How long a used code is kept, so that a second use is detected.
 const CODES_REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// Deletes authorization requests and codes that have expired; call it now and then.
 ///
-/// Sessions stay: their rows tell reuse for ever.
+/// Sessions stay: their rows detect reuse without a time limit.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
-pub async fn sweep(state: &AppState) -> Result<(), StoreError> {
-    let now = state.clock.now();
-    state
-        .store
-        .write(&Actor::System("forgetting what has expired"), move |tx| {
+pub async fn sweep(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    store
+        .write(&Actor::System("deleting expired requests and codes"), move |tx| {
             tx.execute("DELETE FROM authorization_requests WHERE expires_at <= $1", &[now.into()])?;
             tx.execute("DELETE FROM codes WHERE expires_at <= $1", &[now.before(CODES_REMEMBERED).into()])?;
             Ok(())

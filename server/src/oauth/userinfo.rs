@@ -1,4 +1,6 @@
-//! What an app may know of its person (OpenID Connect Core §5.3), in the ID token and at the UserInfo endpoint.
+//! The claims about a user (OpenID Connect Core §5.3), in the ID token and at the UserInfo endpoint.
+
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -9,13 +11,13 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::OAuthError;
-use super::scope::Scope;
+use super::provider::Provider;
 use crate::access::{self, Authenticated};
-use crate::identity::users::{self, User};
-use crate::state::AppState;
-use crate::store::{Actor, StoreError};
+use crate::accounts::users::{self, User};
+use crate::policy::Scope;
+use crate::store::StoreError;
 
-/// The claims about a person that a scope allows (§5.4).
+/// The claims about a user that a scope allows (§5.4).
 #[derive(Debug, Serialize)]
 pub(super) struct Profile {
     sub: String,
@@ -46,20 +48,23 @@ impl Profile {
     }
 }
 
-/// `GET` and `POST /oauth/userinfo`; the token stands in the header alone.
-pub(super) async fn userinfo(State(state): State<AppState>, parts: Parts) -> Result<Response, Refusal> {
-    let Authenticated { person, token, scheme } = access::authenticate(&state, &parts).await?;
+/// `GET` and `POST /oauth/userinfo`; the token is accepted in the header only.
+pub(super) async fn userinfo(
+    State(provider): State<Arc<Provider>>,
+    parts: Parts,
+) -> Result<Response, Refusal> {
+    let Authenticated { person, token, scheme } = provider.authenticator.authenticate(&parts).await?;
     let scope = Scope::parse(&token.scope).unwrap_or_default();
     if !scope.contains("openid") {
         return Err(access::Refusal::InsufficientScope(scheme, "openid").into());
     }
-    let actor = Actor::Person(person);
-    let user = state.store.read(&actor, move |tx| users::find_by_id(tx, &token.sub)).await?;
+    let actor = person.actor();
+    let user = provider.store.read(&actor, move |tx| users::find_by_id(tx, &token.sub)).await?;
     let user = user.ok_or(access::Refusal::InvalidToken(scheme))?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(Profile::of(&user, &scope))).into_response())
 }
 
-/// The refusals of a protected resource, in OAuth's own form.
+/// The errors of a protected resource, in OAuth's own form.
 #[derive(Debug)]
 pub(super) struct Refusal(access::Refusal);
 

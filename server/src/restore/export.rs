@@ -1,16 +1,16 @@
-//! What the store's writer calls after a commit that ended sessions.
+//! Writes the revocation log after each commit that ended sessions.
 
-use super::file::EndsFile;
+use super::file::RevocationLog;
 use super::ledger;
 use crate::store::{Export, StoreError, Tx};
 
 /// How many lines are written at once.
 const LINES: i64 = 1000;
 
-/// The database's ends on their way into the file.
+/// The writer of the revocation log.
 #[derive(Debug)]
 pub(super) struct ToFile {
-    pub(super) file: EndsFile,
+    pub(super) file: RevocationLog,
     /// The number of the last end that the file has.
     pub(super) last: i64,
 }
@@ -20,9 +20,8 @@ impl Export for ToFile {
         loop {
             let ends = ledger::after(tx, self.last, LINES)?;
             let Some(last) = ends.last() else { return Ok(()) };
-            let failed = |error| {
-                StoreError::Unavailable(format!("the file of ended sessions can't be written: {error}"))
-            };
+            let failed =
+                |error| StoreError::Unavailable(format!("the revocation log can't be written: {error}"));
             self.file.append(&ends).map_err(failed)?;
             self.last = last.seq;
         }

@@ -1,4 +1,4 @@
-//! The export: a file of lines that only grows, and outlives the database.
+//! The revocation log: a file of lines that only grows, and outlives the database.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
@@ -9,7 +9,7 @@ use super::line::{End, Seal};
 
 /// The open file. It is locked while it is open: one server writes it.
 #[derive(Debug)]
-pub(super) struct EndsFile {
+pub(super) struct RevocationLog {
     file: File,
     path: PathBuf,
     seal: Seal,
@@ -40,7 +40,7 @@ impl Contents {
     }
 }
 
-impl EndsFile {
+impl RevocationLog {
     /// Opens the file that is there and reads it: what it has after the end with the number `after`.
     pub(super) fn open(
         path: &Path,
@@ -105,17 +105,11 @@ impl EndsFile {
         use std::os::unix::fs::MetadataExt as _;
         let (ours, there) = (self.file.metadata()?, fs::metadata(&self.path)?);
         if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
-            return Err(io::Error::new(
-                io::ErrorKind::NotFound,
-                "the file of ended sessions was moved or replaced",
-            ));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "the revocation log was moved or replaced"));
         }
         // Going on behind the gap would make a file that no start can read.
         if ours.len() < self.length {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the file of ended sessions was cut short",
-            ));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the revocation log was truncated"));
         }
         Ok(())
     }
@@ -144,7 +138,7 @@ impl EndsFile {
             self.read_line(&bytes, number, after, &mut contents)?;
         }
         if number == 0 {
-            let what = "the file has no head";
+            let what = "the file has no first line";
             return Err(RestoreError::Damaged { path: self.path.clone(), line: 1, what });
         }
         self.length = length;
@@ -163,7 +157,7 @@ impl EndsFile {
         let text = std::str::from_utf8(bytes).map_err(|_| damaged("it is not text"))?;
         if number == 1 {
             let instance = Seal::named_by(text)
-                .ok_or_else(|| damaged("it is not the head of a file of ended sessions"))?;
+                .ok_or_else(|| damaged("it is not the first line of a revocation log"))?;
             if !self.seal.opens(instance, text) {
                 return Err(RestoreError::WrongKey(self.path.clone()));
             }

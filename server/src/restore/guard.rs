@@ -1,9 +1,9 @@
-//! What a server makes sure of before it starts.
+//! Compares the database with its revocation log before a server starts.
 
 use std::path::Path;
 
 use super::export::ToFile;
-use super::file::{Contents, EndsFile};
+use super::file::{Contents, RevocationLog};
 use super::line::Seal;
 use super::{RestoreError, ledger};
 use crate::clock::Timestamp;
@@ -11,11 +11,11 @@ use crate::config::MasterKey;
 use crate::random::Random;
 use crate::store::{Export, Tx};
 
-/// Compares the database with the export in `path`, and returns the way from the one to the other. At a database's
-/// very first start it makes the file.
+/// Compares the database with the revocation log in `path`, and returns the log's writer. Creates the log at a
+/// database's first start.
 ///
 /// # Errors
-/// [`RestoreError`] says what to do when the two do not fit together.
+/// [`RestoreError`] says what to do when the two do not match.
 pub fn guard(
     tx: &mut dyn Tx,
     path: &Path,
@@ -24,12 +24,12 @@ pub fn guard(
     now: Timestamp,
 ) -> Result<Box<dyn Export>, RestoreError> {
     let stored = ledger::last_seq(tx)?;
-    let opened = EndsFile::open(path, Seal::new(master), stored)?;
+    let opened = RevocationLog::open(path, Seal::new(master), stored)?;
     let mut export = match (ledger::instance(tx)?, opened) {
-        // Whether it is an old backup whose file is away, or one that never had a file, only an operator knows.
+        // An old backup whose log is missing, or a database that never had one: only an operator knows.
         (None, None) if ledger::has_sessions(tx)? => return Err(RestoreError::Missing(path.to_owned())),
         (None, None) => begin(tx, path, master, random, now)?,
-        // The start before this one got no further than making the file.
+        // The previous start was interrupted after it created the file.
         (None, Some((file, contents))) if contents.last.is_none() && !contents.torn => {
             ledger::name_instance(tx, &contents.instance, now)?;
             ToFile { file, last: 0 }
@@ -48,7 +48,7 @@ pub fn guard(
     Ok(Box::new(export))
 }
 
-/// The file first: one without a database is adopted, and a database that knows of a file wants it back.
+/// Creates the file first: a file without a database is adopted, but a database that knows of a log requires it.
 fn begin(
     tx: &mut dyn Tx,
     path: &Path,
@@ -57,18 +57,18 @@ fn begin(
     now: Timestamp,
 ) -> Result<ToFile, RestoreError> {
     let instance = ledger::new_instance(random);
-    let file = EndsFile::make(path, Seal::new(master), &instance, &[])?;
+    let file = RevocationLog::make(path, Seal::new(master), &instance, &[])?;
     ledger::name_instance(tx, &instance, now)?;
     Ok(ToFile { file, last: 0 })
 }
 
 fn fit(tx: &mut dyn Tx, path: &Path, stored: i64, contents: &Contents) -> Result<(), RestoreError> {
     let exported = contents.last_seq();
-    // A line that was begun is an end that the database had first.
+    // The database has an end before its line is begun.
     if exported > stored || (contents.torn && exported == stored) {
         return Err(RestoreError::WentBack { path: path.to_owned(), exported, stored });
     }
-    // A database that went back and then on by itself has other ends under the same numbers.
+    // A database that was restored and then used without its log has other ends under the same numbers.
     if contents.last.is_some() && ledger::numbered(tx, exported)? != contents.last {
         let what = "its last end is not the one that the database has under that number";
         let line = usize::try_from(exported).unwrap_or(usize::MAX).saturating_add(1);

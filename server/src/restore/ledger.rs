@@ -1,4 +1,5 @@
-//! The database's side: the numbered ends of sessions, and which database this is.
+//! The database's side of the revocation log: the numbered ends of sessions, the id of this database, and the last
+//! known time.
 
 use super::line::End;
 use crate::audit::{self, Event, Severity};
@@ -6,8 +7,8 @@ use crate::clock::Timestamp;
 use crate::random::Random;
 use crate::store::{Row, StoreError, Tx, Value};
 
-/// Notes the end of a session in its own transaction; who is told of it waits until it is exported.
-pub(crate) fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
+/// Records the end of a session. Holds the response until the end is exported durably.
+pub fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO session_ends (seq, session_id, why, ended_at)
          SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3 FROM session_ends",
@@ -17,25 +18,25 @@ pub(crate) fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp
     Ok(())
 }
 
-/// What stands in the place of the reason when it was a browser's session that ended.
+/// The reason of the end of a browser's session.
 pub(super) const BROWSER: &str = "browser";
 
-/// Notes that a browser's session ended: a restore that forgets it signs all of them out.
-pub(crate) fn record_browser(tx: &mut dyn Tx, at: Timestamp) -> Result<(), StoreError> {
+/// Records that a browser's session ended. A restore signs all browsers out.
+pub fn record_browser(tx: &mut dyn Tx, at: Timestamp) -> Result<(), StoreError> {
     record(tx, "-", BROWSER, at)
 }
 
-/// The latest time at which a server looked after this database.
-pub(crate) fn seen_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
+/// The last time at which a server used this database; `None` before its first server.
+pub fn seen_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
     tx.first("SELECT seen_at FROM instance", &[])?.map(|row| row.timestamp("seen_at")).transpose()
 }
 
-/// Notes the time, unless a later one is known.
-pub(crate) fn see(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+/// Stores the time, unless a later one is stored.
+pub fn see(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.execute("UPDATE instance SET seen_at = $1 WHERE seen_at < $1", &[now.into()]).map(drop)
 }
 
-/// Takes an operator's word that it is `now`, whatever was known before.
+/// Stores `now` even if an earlier or later time is stored: an operator confirmed it.
 pub(super) fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
     tx.execute("UPDATE instance SET seen_at = $1", &[now.into()])?;
     audit::append(tx, now, Event::new("clock.accepted").severity(Severity::Page))
@@ -46,15 +47,15 @@ pub(super) fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     tx.first("SELECT id FROM instance", &[])?.map(|row| row.text("id").map(str::to_owned)).transpose()
 }
 
-/// Names this database. The time that it was last seen is what its sessions know, or else `otherwise`: a machine's clock may
-/// be wrong, and a database that has sessions may be an old one.
+/// Names this database. The time that it was last seen is what its sessions know, or else `otherwise`: a machine's
+/// clock may be wrong, and a database that has sessions may be an old one.
 pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, otherwise: Timestamp) -> Result<(), StoreError> {
     let seen = last_rotation(tx)?.unwrap_or(otherwise);
     tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, $2)", &[id.into(), seen.into()]).map(drop)
 }
 
-/// Names a database that knew of no file by the file that it gets back, and takes its own numbers away: the file's are the
-/// true ones. Returns the ends that it had under them.
+/// Names a database that knew of no file by the file that it gets back, and takes its own numbers away: the file's are
+/// the true ones. Returns the ends that it had under them.
 pub(super) fn adopt(tx: &mut dyn Tx, instance: &str, otherwise: Timestamp) -> Result<Vec<End>, StoreError> {
     let own = after(tx, 0, i64::MAX)?;
     tx.execute("DELETE FROM session_ends", &[])?;

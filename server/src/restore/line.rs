@@ -1,4 +1,4 @@
-//! One end of a session as a line of the export, with a tag that tells a changed one.
+//! One end of a session as a line of the revocation log, with a tag that detects a change.
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -16,7 +16,7 @@ pub(super) struct End {
     pub(super) seq: i64,
     /// The `sid`.
     pub(super) session_id: String,
-    /// As it stands in `sessions.revoked_why`.
+    /// As in `sessions.revoked_why`.
     pub(super) why: String,
     pub(super) at: Timestamp,
 }

@@ -1,22 +1,22 @@
-//! `moorline-server restore`: ends again what was ended after the backup.
+//! `moorline-server restore`: ends the sessions again that were ended after the backup.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::file::{Contents, EndsFile};
+use super::file::{Contents, RevocationLog};
 use super::line::{End, Seal};
 use super::{RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
+use crate::clock::ClockGuard;
 use crate::clock::Timestamp;
-use crate::clock_guard::ClockGuard;
 use crate::config::Config;
 use crate::random::Random;
 use crate::store::{Actor, Options, Store, StoreError, Tx, Value};
 
 const ACTOR: Actor = Actor::System("a restore");
 
-/// What an operator says about an export that is lost or damaged.
+/// What an operator states about a revocation log that is lost or damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// The database was never restored: the file is written again from it.
@@ -25,7 +25,7 @@ pub enum Lost {
     EndAllSessions,
 }
 
-/// What a restore came to.
+/// The result of a restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
     /// Sessions that are ended now.
@@ -38,17 +38,17 @@ pub struct Restored {
     pub time: Option<Taken>,
 }
 
-/// What time it is taken to be after a restore: the backup's is no measure, and neither is a clock that may be wrong.
+/// The time from which the server goes on after a restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// This machine's clock is believed.
+    /// This machine's clock was accepted.
     Clock(Timestamp),
-    /// It is further ahead than `store.clock_jump` of this time, the last that database and export know: an operator has to
-    /// say whether it is right.
+    /// It is further ahead than `store.clock_jump` of this time, the last that database and export know: an operator
+    /// has to say whether it is right.
     LastKnown(Timestamp),
 }
 
-/// Brings the database that was restored up to the exported ends. With `lost`, goes on without them.
+/// Applies the revocation log to a database that was restored. With `lost`, goes on without the log.
 ///
 /// # Errors
 /// [`RestoreError`]; nothing was changed then, or it can be called again.
@@ -59,7 +59,7 @@ pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Resu
         store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;
     // A backup from before migration 3 has numbered its ends by itself: all of the file is news to it.
     let after = if instance.is_some() { stored } else { 0 };
-    let opened = EndsFile::open(&config.ends_file(), Seal::new(config.master_key()), after);
+    let opened = RevocationLog::open(&config.revocation_log(), Seal::new(config.master_key()), after);
     match lost {
         None => with_export(config, &store, instance, stored, opened?, now).await,
         Some(lost) => without_export(config, &store, instance, opened, lost, now).await,
@@ -71,10 +71,10 @@ async fn with_export(
     store: &Store,
     instance: Option<String>,
     stored: i64,
-    opened: Option<(EndsFile, Contents)>,
+    opened: Option<(RevocationLog, Contents)>,
     now: Timestamp,
 ) -> Result<Restored, RestoreError> {
-    let path = config.ends_file();
+    let path = config.revocation_log();
     let (mut file, contents) = opened.ok_or_else(|| RestoreError::Missing(path.clone()))?;
     if instance.as_ref().is_some_and(|instance| *instance != contents.instance) {
         return Err(RestoreError::OtherDatabase(path));
@@ -92,7 +92,7 @@ async fn with_export(
     }
     let (adopt, jump) = (instance.is_none(), config.store.clock_jump.as_duration());
     let done = store.write(&ACTOR, move |tx| end_again(tx, &contents, adopt, now, jump)).await?;
-    // A line that was never finished is an end that nobody was told of.
+    // No response depended on an end whose line is incomplete.
     file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
     Ok(done)
 }
@@ -101,11 +101,11 @@ async fn without_export(
     config: &Config,
     store: &Store,
     instance: Option<String>,
-    opened: Result<Option<(EndsFile, Contents)>, RestoreError>,
+    opened: Result<Option<(RevocationLog, Contents)>, RestoreError>,
     lost: Lost,
     now: Timestamp,
 ) -> Result<Restored, RestoreError> {
-    let path = config.ends_file();
+    let path = config.revocation_log();
     let damaged = is_of_no_use(&path, instance.as_deref(), opened)?;
     let name = instance.is_none().then(|| ledger::new_instance(&Random::system()));
     let (named, jump) = (name.clone(), config.store.clock_jump.as_duration());
@@ -113,12 +113,12 @@ async fn without_export(
     done.moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
     let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
     let instance = instance.or(name).unwrap_or_default();
-    EndsFile::make(&path, Seal::new(config.master_key()), &instance, &ends)?;
+    RevocationLog::make(&path, Seal::new(config.master_key()), &instance, &ends)?;
     Ok(done)
 }
 
-/// One transaction: all of it, or a server that still refuses to start. With `adopt`, the file becomes that of a database
-/// that knew of none.
+/// One transaction: all of it, or a server that still refuses to start. With `adopt`, the file becomes that of a
+/// database that knew of none.
 fn end_again(
     tx: &mut dyn Tx,
     contents: &Contents,
@@ -188,8 +188,8 @@ fn go_on(
     Ok(Restored { ended: live.len() as u64, time, ..Restored::default() })
 }
 
-/// Goes on from `now` if the clock may have come that far since the last time that is known: a wrong clock would end, at the
-/// next start, what the restore has just saved.
+/// Goes on from `now` if the clock may have come that far since the last time that is known: a wrong clock would end,
+/// at the next start, what the restore has just saved.
 fn take_time(
     tx: &mut dyn Tx,
     exported: Option<Timestamp>,
@@ -197,12 +197,12 @@ fn take_time(
     jump: Duration,
 ) -> Result<Taken, StoreError> {
     let guard = ClockGuard::new(ledger::seen_at(tx)?.max(exported).unwrap_or(now), jump);
-    let believed = guard.believes(now);
+    let accepted = guard.accept(now);
     ledger::see(tx, guard.seen())?;
-    Ok(if believed { Taken::Clock(guard.seen()) } else { Taken::LastKnown(guard.seen()) })
+    Ok(if accepted { Taken::Clock(guard.seen()) } else { Taken::LastKnown(guard.seen()) })
 }
 
-/// Which browsers have signed out since the backup isn't told one by one: all of them do.
+/// Ends all browsers' sessions: the log does not say which of them were ended since the backup.
 fn finish(
     tx: &mut dyn Tx,
     event: &'static str,
@@ -217,7 +217,7 @@ fn finish(
 fn is_of_no_use(
     path: &Path,
     instance: Option<&str>,
-    opened: Result<Option<(EndsFile, Contents)>, RestoreError>,
+    opened: Result<Option<(RevocationLog, Contents)>, RestoreError>,
 ) -> Result<bool, RestoreError> {
     match opened {
         Ok(None) => Ok(false),

@@ -10,18 +10,31 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags};
 
 use super::value::Columns;
-use super::{Mode, Row, StoreError, Tx, Value};
+use super::{Actor, Row, StoreError, Tx, Value};
 
 /// More statements than the program has.
 const STATEMENTS_KEPT: usize = 256;
 
+/// Until the first request.
+const OPENING: Actor = Actor::System("the database is being opened");
+
 /// How long a connection waits for a lock that another process holds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Who writes the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// This process.
+    Primary,
+    /// Another node.
+    Replica,
+}
 
 #[derive(Debug)]
 pub(super) struct Connection {
     sqlite: rusqlite::Connection,
     columns: HashMap<Box<str>, Columns>,
+    actor: Actor,
     must_be_exported: bool,
 }
 
@@ -65,7 +78,7 @@ impl Connection {
         sqlite.execute_batch(
             "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY",
         )?;
-        Ok(Self { sqlite, columns: HashMap::new(), must_be_exported: false })
+        Ok(Self { sqlite, columns: HashMap::new(), actor: OPENING, must_be_exported: false })
     }
 
     /// Runs statements that take no parameters: a migration.
@@ -79,7 +92,12 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the request that has just run asked to be exported; forgets it.
+    /// Sets on whose behalf the next statements run.
+    pub(super) fn act_for(&mut self, actor: Actor) {
+        self.actor = actor;
+    }
+
+    /// Whether the request that has just run asked to be exported; resets it.
     pub(super) fn take_must_be_exported(&mut self) -> bool {
         std::mem::take(&mut self.must_be_exported)
     }
@@ -100,6 +118,10 @@ fn make_private(path: &Path) -> std::io::Result<()> {
 }
 
 impl Tx for Connection {
+    fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
     fn must_be_exported(&mut self) {
         self.must_be_exported = true;
     }

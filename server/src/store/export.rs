@@ -1,15 +1,15 @@
-//! What must stand outside the database too before it is told to anybody.
+//! Writes that must be durable outside the database, too, before a response depends on them.
 
 use super::{StoreError, Tx};
 
-/// Takes what was committed to a second place. The writer calls it after the commit of a group in which a request asked for
-/// it ([`Tx::must_be_exported`]), and answers that request only when it came out well.
+/// Copies what was committed to a second place. The writer calls it after the commit of a group in which a request
+/// asked for it ([`Tx::must_be_exported`]), and answers that request only if it succeeded.
 ///
-/// The database comes first, so that it is never behind the export unless it went back in time.
+/// The database comes first: it is behind the export only if it was restored from a backup.
 pub trait Export: std::fmt::Debug + Send {
-    /// Brings the second place up to what the database has, durably. Called again until it comes out well.
+    /// Brings the second place up to date, durably. Called again until it succeeds.
     ///
     /// # Errors
-    /// [`StoreError`] when either can't be reached. Nothing more is written until it can.
+    /// [`StoreError`] when either can't be reached. Every write fails until it can.
     fn catch_up(&mut self, tx: &mut dyn Tx) -> Result<(), StoreError>;
 }

@@ -3,67 +3,26 @@
 //! Domain functions are synchronous over [`Tx`], in SQL that SQLite and Postgres both understand (`$1`, `$2`, … as
 //! placeholders). [`Store::write`] answers only once the commit is on disk.
 
+mod actor;
 mod connection;
 mod error;
 mod export;
 mod migrate;
 mod readers;
+mod tx;
 mod value;
 mod writer;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use actor::{Actor, UserIds};
 pub use error::StoreError;
 pub use export::Export;
+pub use tx::Tx;
 pub use value::{Row, Value};
 
-use crate::access::AuthContext;
-
-/// On whose behalf the database is asked. Nobody reaches it without saying so.
-#[derive(Clone, Debug)]
-pub enum Actor {
-    /// Nobody has been authenticated yet; says why none is needed.
-    Anonymous(&'static str),
-    /// A person (or a client for them) who has been authenticated.
-    Person(AuthContext),
-    /// The server itself: says what for.
-    System(&'static str),
-}
-
-/// A transaction in progress.
-pub trait Tx {
-    /// Runs a statement that changes rows. Returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the statement is wrong, breaks a constraint, or the database fails.
-    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError>;
-
-    /// Runs a statement that returns rows.
-    ///
-    /// # Errors
-    /// As [`Tx::execute`].
-    fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
-
-    /// Says that this request may be answered only once what it wrote stands outside the database too, where an [`Export`]
-    /// takes it after the commit.
-    fn must_be_exported(&mut self);
-
-    /// The first row that a statement returns, if any.
-    ///
-    /// # Errors
-    /// As [`Tx::execute`].
-    fn first(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
-        Ok(self.query(sql, params)?.into_iter().next())
-    }
-}
-
-/// Who writes the database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    Primary,
-    Replica,
-}
+use connection::Mode;
 
 /// Where the database is and how it is opened.
 #[derive(Clone, Debug)]
@@ -147,8 +106,8 @@ impl Store {
     /// and nobody else is touched. A refusal that must leave a trace is therefore an `Ok` of the caller's own type.
     ///
     /// # Errors
-    /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then. After a
-    /// commit that could not be exported it is the same error: ask again.
+    /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then.
+    /// After a commit that could not be exported it is the same error: ask again.
     pub async fn write<T, E, F>(&self, actor: &Actor, f: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -157,7 +116,7 @@ impl Store {
     {
         tracing::trace!(?actor, "write");
         match &self.0.writer {
-            Some(writer) => writer.run(f).await,
+            Some(writer) => writer.run(actor.clone(), f).await,
             None => {
                 Err(StoreError::Unavailable("this node is a replica: it writes nothing".to_owned()).into())
             }
@@ -175,7 +134,7 @@ impl Store {
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
     {
         tracing::trace!(?actor, "read");
-        self.0.readers.run(f).await
+        self.0.readers.run(actor.clone(), f).await
     }
 }
 

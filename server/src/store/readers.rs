@@ -8,8 +8,8 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use super::connection::Connection;
-use super::{Mode, StoreError, Tx};
+use super::connection::{Connection, Mode};
+use super::{Actor, StoreError, Tx};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -40,7 +40,7 @@ impl Readers {
         Ok(Self { jobs: Some(jobs), threads })
     }
 
-    pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    pub(super) async fn run<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -50,6 +50,7 @@ impl Readers {
         let gone = || StoreError::Unavailable("the readers have stopped".to_owned());
         let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
         jobs.send(Box::new(move |connection| {
+            connection.act_for(actor);
             let _ = reply.send(snapshot(connection, work));
         }))
         .map_err(|_| gone())?;

@@ -8,14 +8,17 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
-use super::{Export, StoreError, Tx};
+use super::{Actor, Export, StoreError, Tx};
 
 /// More requests than this in one commit gain nothing (measured), and delay its first.
 const GROUP: usize = 32;
 
 /// A request on its way through the writer.
 trait Job: Send {
-    /// Runs the request; tells whether to keep what it wrote.
+    /// On whose behalf it runs. Taken once, before it runs.
+    fn take_actor(&mut self) -> Actor;
+
+    /// Runs the request. Returns whether to keep what it wrote.
     fn run(&mut self, tx: &mut dyn Tx) -> bool;
 
     /// Answers the request. With a failure, nothing that it wrote is kept.
@@ -23,6 +26,7 @@ trait Job: Send {
 }
 
 struct Request<T, E, F> {
+    actor: Option<Actor>,
     work: Option<F>,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
@@ -34,6 +38,10 @@ where
     E: From<StoreError> + Send,
     F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send,
 {
+    fn take_actor(&mut self) -> Actor {
+        self.actor.take().expect("a job runs once")
+    }
+
     fn run(&mut self, tx: &mut dyn Tx) -> bool {
         let work = self.work.take().expect("a job runs once");
         let result =
@@ -67,12 +75,12 @@ impl Writer {
         let (jobs, queue) = channel();
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || Desk { connection, export, behind: false }.serve(&queue))
+            .spawn(move || WriterLoop { connection, export, behind: false }.serve(&queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    pub(super) async fn run<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
@@ -81,7 +89,8 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
         let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
-        jobs.send(Box::new(Request { work: Some(work), result: None, reply })).map_err(|_| gone())?;
+        let request = Request { actor: Some(actor), work: Some(work), result: None, reply };
+        jobs.send(Box::new(request)).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 }
@@ -99,8 +108,8 @@ impl Drop for Writer {
     }
 }
 
-/// What the writer's thread holds.
-struct Desk {
+/// The writer's thread: its connection, and the export that follows each commit.
+struct WriterLoop {
     connection: Connection,
     export: Option<Box<dyn Export>>,
     /// Whether the database has something that the export has not.
@@ -113,7 +122,7 @@ struct Entry {
     exported: bool,
 }
 
-impl Desk {
+impl WriterLoop {
     fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
         let mut group: Vec<Entry> = Vec::with_capacity(GROUP);
         while let Ok(first) = queue.recv() {
@@ -127,20 +136,20 @@ impl Desk {
             let first = group.iter().position(|entry| entry.exported).filter(|_| failure.is_none());
             let unexported = first.and_then(|first| Some((first, self.catch_up().err()?)));
             for (number, entry) in group.drain(..).enumerate() {
-                // Who came after it may have been decided on it.
+                // Later requests of the group may have been decided on it.
                 let waits = unexported.as_ref().filter(|(first, _)| number >= *first);
                 entry.job.answer(failure.as_ref().or(waits.map(|(_, error)| error)));
             }
         }
     }
 
-    /// Until the export has what was committed, nobody may hear of it: and so nothing more is written.
+    /// Until the export has what was committed, no response may depend on it: so nothing more is written.
     fn catch_up(&mut self) -> Result<(), StoreError> {
         let Some(export) = &mut self.export else { return Ok(()) };
         let done = export.catch_up(&mut self.connection);
         self.behind = done.is_err();
         done.inspect_err(
-            |error| tracing::error!(%error, "an end of a session could not be exported: all writes wait"),
+            |error| tracing::error!(%error, "an end of a session could not be exported: every write fails until it is"),
         )
     }
 
@@ -156,7 +165,7 @@ impl Desk {
         while let Some(job) = next {
             let alone = group.is_empty();
             group.push(Entry { job, exported: false });
-            // With no transaction the queue is not drained: who waits may find the database well again.
+            // Without a transaction the queue is not drained: later requests may find the database available again.
             if let Err(error) = &begun {
                 return Err(StoreError::Unavailable(error.to_string()));
             }
@@ -174,6 +183,7 @@ fn run_one(connection: &mut Connection, job: &mut dyn Job, alone: bool) -> Resul
     if !alone {
         connection.control("SAVEPOINT request")?;
     }
+    connection.act_for(job.take_actor());
     let keep = job.run(connection);
     let exported = connection.take_must_be_exported() && keep;
     if connection.is_idle() {

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, Method};
 use moorline_server::clock::{Clock, Timestamp};
-use moorline_server::oauth::dpop::{Checked, Claim, DPOP, Dpop};
+use moorline_server::dpop::{Checked, Claim, DPOP, Dpop};
 use moorline_server::random::Random;
 use serde_json::{Value, json};
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use moorline_server::clock::Timestamp;
 use moorline_server::oauth::rotation::{
-    Attempt, Context, Decision, EndedBecause, History, Holes, Locator, Pace, Presented, PresentedToken,
+    Attempt, Context, Decision, EndedBecause, History, Holes, Locator, RotationWindow, Presented, PresentedToken,
     Proof, Refusal, Service, Session, SessionRecord, decide,
 };
-use moorline_server::oauth::scope::Scope;
+use moorline_server::policy::Scope;
 
 use crate::names::{GENERATIONS, Key, Token};
 use crate::request::{Proven, Request};
@@ -177,7 +177,7 @@ impl Row {
             holes,
             dpop_jkt: bound.then(|| DEVICE.to_owned()),
             rotated_at: NOW.before(TICK * self.age.into()),
-            pace: Pace { minute_at: NOW, rotations: 0 },
+            window: RotationWindow { minute_at: NOW, rotations: 0 },
             idle_end_at: NOW.after(IDLE),
             absolute_end_at: NOW.after(IDLE),
             auth_time: NOW,

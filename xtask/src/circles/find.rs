@@ -25,8 +25,8 @@ pub(super) struct Circle {
     pub members: BTreeSet<String>,
     /// What makes the circle, each with the names that are used.
     pub uses: BTreeMap<Use, BTreeSet<String>>,
-    /// The same between the members; for files it is `uses` once more.
-    steps: BTreeMap<(String, String), BTreeSet<Use>>,
+    /// The same between the members.
+    steps: Edges<String>,
 }
 
 /// Which of the two rules a circle breaks.
@@ -42,12 +42,9 @@ pub(super) enum Kind {
 }
 
 impl Circle {
-    /// The shortest way round through one of these uses.
-    pub(super) fn shortest<'a>(&'a self, through: impl Iterator<Item = &'a Use>) -> Vec<String> {
-        let through: BTreeSet<_> = through.collect();
-        let all: Edges<_> = self.steps.keys().cloned().collect();
-        let wanted = self.steps.iter().filter(|(_, uses)| uses.iter().any(|it| through.contains(it)));
-        shortest_circle(&all, &wanted.map(|(step, _)| step.clone()).collect()).unwrap_or_default()
+    /// The shortest way round.
+    pub(super) fn shortest(&self) -> Vec<String> {
+        shortest_circle(&self.steps).unwrap_or_default()
     }
 }
 
@@ -85,10 +82,8 @@ type Level = BTreeMap<(String, String), Vec<(Use, BTreeSet<String>)>>;
 fn circles_of(level: &Level, kind: impl Fn() -> Kind) -> Vec<Circle> {
     let of = |members: BTreeSet<String>| {
         let inside = level.iter().filter(|((from, to), _)| members.contains(from) && members.contains(to));
-        let steps =
-            inside.clone().map(|(step, uses)| (step.clone(), uses.iter().map(|it| it.0.clone()).collect()));
-        let (uses, steps) =
-            (inside.clone().flat_map(|(_, uses)| uses.iter().cloned()).collect(), steps.collect());
+        let uses = inside.clone().flat_map(|(_, uses)| uses.iter().cloned()).collect();
+        let steps = inside.map(|(step, _)| step.clone()).collect();
         Circle { kind: kind(), members, uses, steps }
     };
     knots(&level.keys().cloned().collect()).into_iter().map(of).collect()

@@ -1,56 +1,22 @@
-//! The report on a package's circles.
+//! The report on a package's circles and levels.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::examine::Found;
-use super::find::{Circle, Kind};
-use super::known::{Known, Stale};
+use super::find::{Circle, Kind, Use};
+use super::levels::Broken;
 use crate::ui::Ui;
 
-/// A package, what was found in it, and what is known of it.
-pub(super) struct Shown<'a> {
-    /// Its folder.
-    pub folder: &'a str,
-    /// The file that lists its known circles.
-    pub list: &'a str,
-    /// What was found.
-    pub found: &'a Found,
-    /// What that file lists.
-    pub known: &'a Known,
-}
-
-impl Shown<'_> {
-    /// Prints it, with the known circles where they are wanted. Returns whether the package passes: it does not if its
-    /// list is longer than the shortest one that was ever committed.
-    pub(super) fn print(&self, ui: Ui, fewest: Option<usize>, with_known: bool) -> bool {
-        let Self { folder, list, found, known } = self;
-        let grown = fewest.filter(|&fewest| known.len() > fewest);
-        let has_new = found.unknown(known).next().is_some();
-        let passed = !has_new && found.stale.is_empty() && grown.is_none();
-        match (passed, known.len()) {
-            (true, 0) => ui.passed(&format!("{folder}: no circle in {} files", found.files)),
-            (true, edges) => {
-                ui.passed(&format!("{folder}: no new circle; {list} lists {edges} edges that are left"))
-            }
-            (false, _) => ui.failed(&format!("{folder}: see below")),
-        }
-        let nothing = Known::default();
-        let hidden = if with_known { &nothing } else { *known };
-        for circle in found.unknown(hidden) {
-            print_circle(ui, circle, hidden);
-        }
-        if has_new {
-            HINT.iter().for_each(|line| ui.note(line));
-        }
-        for Stale { edge, why } in &found.stale {
-            ui.note(&format!("Remove the line `{} -> {}` from {list}: {why}.", edge.from, edge.to));
-        }
-        if let Some(fewest) = grown {
-            let now = known.len();
-            ui.note(&format!(
-                "{list} may only shrink. It had {fewest} edges and has {now}: break the new circle instead."
-            ));
-        }
-        passed
+/// Prints what was found in the package in this folder.
+pub(super) fn print(ui: Ui, folder: &str, found: &Found, has_levels: bool) {
+    if found.is_good() {
+        let levels = if has_levels { ", and no import that goes up a level" } else { "" };
+        return ui.passed(&format!("{folder}: no circle in {} files{levels}", found.files));
     }
+    ui.failed(&format!("{folder}: see below"));
+    found.circles.iter().for_each(|circle| print_circle(ui, circle));
+    found.broken.iter().for_each(|broken| print_broken(ui, broken));
+    HINT.iter().for_each(|line| ui.note(line));
 }
 
 const HINT: [&str; 2] = [
@@ -58,7 +24,7 @@ const HINT: [&str; 2] = [
     "is needed, or move the code to the side that already depends on the other.",
 ];
 
-fn print_circle(ui: Ui, circle: &Circle, known: &Known) {
+fn print_circle(ui: Ui, circle: &Circle) {
     let members: Vec<_> = circle.members.iter().map(String::as_str).collect();
     let (what, place) = match &circle.kind {
         Kind::Files => ("files", String::new()),
@@ -68,14 +34,30 @@ fn print_circle(ui: Ui, circle: &Circle, known: &Known) {
     ui.note(
         &ui.paint("1", &format!("{} {what}{place} import each other: {}", members.len(), members.join(", "))),
     );
-    let new = || circle.uses.keys().filter(|edge| !known.has(edge));
-    for edge in new() {
-        let names: Vec<_> = circle.uses[edge].iter().map(String::as_str).collect();
+    print_uses(ui, &circle.uses);
+    ui.note(&ui.paint("2", &format!("  shortest way round: {}", circle.shortest().join(" -> "))));
+}
+
+fn print_broken(ui: Ui, broken: &Broken) {
+    match broken {
+        Broken::Upward { from: (from, high), to: (to, low), uses } => {
+            let what =
+                format!("{from} (level {high}) imports from {to} (level {low}), which is not below it");
+            ui.note(&ui.paint("1", &what));
+            print_uses(ui, uses);
+        }
+        Broken::Unlisted(module) => {
+            ui.note(&format!("{module} has no level: add it to xtask/src/circles/levels.rs"));
+        }
+        Broken::Missing(module) => {
+            ui.note(&format!("there is no module {module}: remove it from xtask/src/circles/levels.rs"));
+        }
+    }
+}
+
+fn print_uses(ui: Ui, uses: &BTreeMap<Use, BTreeSet<String>>) {
+    for (edge, names) in uses {
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
         ui.note(&format!("  {} -> {}: {}", edge.from, edge.to, ui.paint("33", &names.join(", "))));
     }
-    let listed = circle.uses.len() - new().count();
-    if listed > 0 {
-        ui.note(&format!("  and {listed} edges that are known"));
-    }
-    ui.note(&ui.paint("2", &format!("  shortest way round: {}", circle.shortest(new()).join(" -> "))));
 }

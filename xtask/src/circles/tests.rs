@@ -7,23 +7,23 @@ use anyhow::Result;
 
 use super::examine::{Found, examine};
 use super::find::{Circle, Kind, Use};
-use super::known::{Known, fewest};
+use super::levels::{Broken, Levels};
 use crate::scratch::Scratch;
 
 /// What is found in a crate of these files.
-fn examine_crate(files: &[(&str, &str)], known: &str) -> Result<Found> {
+fn examine_crate(files: &[(&str, &str)], levels: Option<Levels>) -> Result<Found> {
     let scratch = Scratch::new("circles")?;
     for (name, code) in files {
         let file = scratch.path().join(name);
         fs::create_dir_all(file.parent().unwrap())?;
         fs::write(file, code)?;
     }
-    examine(scratch.path(), &[scratch.path().join("lib.rs")], &Known::parse(known)?)
+    examine(scratch.path(), &[scratch.path().join("lib.rs")], levels)
 }
 
 /// The edges that are in a circle, each with the names that cause it.
 fn edges(files: &[(&str, &str)]) -> Vec<String> {
-    let found = examine_crate(files, "").unwrap();
+    let found = examine_crate(files, None).unwrap();
     let of = |circle: &Circle| -> Vec<_> {
         let line = |(edge, names): (&Use, &BTreeSet<String>)| {
             let names: Vec<_> = names.iter().map(String::as_str).collect();
@@ -145,11 +145,11 @@ fn folders_that_import_each_other_are_a_circle_even_if_no_files_are() {
         ("a/low.rs", "pub struct Low;"),
         ("b.rs", "pub struct Middle(crate::a::Low);"),
     ];
-    let found = examine_crate(&files, "").unwrap();
+    let found = examine_crate(&files, None).unwrap();
     let [circle] = &found.circles[..] else { panic!("{found:?}") };
     assert_eq!(circle.kind, Kind::Siblings { parent: String::new() });
     assert_eq!(circle.members, BTreeSet::from(["a".to_owned(), "b".to_owned()]));
-    assert_eq!(circle.shortest(circle.uses.keys()), ["a", "b", "a"]);
+    assert_eq!(circle.shortest(), ["a", "b", "a"]);
     assert_eq!(edges(&files), ["a/high.rs -> b.rs: Middle", "b.rs -> a/low.rs: Low"]);
 }
 
@@ -165,38 +165,56 @@ fn a_module_with_a_written_path_is_read_from_there() {
 
 #[test]
 fn a_module_without_a_file_and_code_that_is_none_are_errors_that_name_the_file() {
-    let missing = examine_crate(&[("lib.rs", "mod gone;")], "").unwrap_err();
+    let missing = examine_crate(&[("lib.rs", "mod gone;")], None).unwrap_err();
     assert!(format!("{missing:#}").contains("`mod gone;`"), "{missing:#}");
-    let broken = examine_crate(&[("lib.rs", "mod a;"), ("a.rs", "fn (")], "").unwrap_err();
+    let broken = examine_crate(&[("lib.rs", "mod a;"), ("a.rs", "fn (")], None).unwrap_err();
     assert!(format!("{broken:#}").contains("a.rs"), "{broken:#}");
 }
 
-const CIRCLE: [(&str, &str); 3] =
-    [ROOT, ("a.rs", "pub struct A; use crate::b::B;"), ("b.rs", "pub struct B; use crate::a::A;")];
+const LEVELS: Levels = &[&["low", "other"], &["high"]];
 
-#[test]
-fn a_circle_of_listed_edges_passes_and_one_more_edge_fails() {
-    let list = "# why\na.rs -> b.rs\nb.rs -> a.rs\n";
-    let known = Known::parse(list).unwrap();
-    let found = examine_crate(&CIRCLE, list).unwrap();
-    assert_eq!(found.unknown(&known).count(), 0);
-    assert!(found.stale.is_empty());
-
-    let half = Known::parse("a.rs -> b.rs").unwrap();
-    assert_eq!(examine_crate(&CIRCLE, "a.rs -> b.rs").unwrap().unknown(&half).count(), 1);
+/// A crate of two levels, with what its modules say.
+fn broken(low: &str, high: &str, more: &str) -> Vec<Broken> {
+    let root = format!("mod low; mod other; mod high; {more}");
+    let files =
+        [("lib.rs", root.as_str()), ("low.rs", low), ("other.rs", "pub struct Other;"), ("high.rs", high)];
+    examine_crate(&files, Some(LEVELS)).unwrap().broken
 }
 
 #[test]
-fn a_listed_edge_that_is_gone_or_in_no_circle_any_more_fails() {
-    let broken_up = [ROOT, ("a.rs", "pub struct A; use crate::b::B;"), ("b.rs", "pub struct B;")];
-    let found = examine_crate(&broken_up, "a.rs -> b.rs\nb.rs -> a.rs").unwrap();
-    let lines: Vec<_> = found.stale.iter().map(|it| (it.edge.from.as_str(), it.why)).collect();
-    let wanted = [("a.rs", "it is in no circle any more"), ("b.rs", "there is no such import any more")];
-    assert_eq!(lines, wanted);
+fn an_import_from_a_lower_level_passes() {
+    assert!(broken("pub struct Low;", "use crate::low::Low; use crate::other::Other;", "").is_empty());
 }
 
 #[test]
-fn a_list_may_not_be_longer_than_it_ever_was() {
-    let versions = ["a.rs -> b.rs\nb.rs -> a.rs", "# one is left\na.rs -> b.rs", "no list"];
-    assert_eq!(fewest(versions.into_iter().map(str::to_owned)), Some(1));
+fn an_import_that_goes_up_a_level_is_refused_though_there_is_no_circle() {
+    let [Broken::Upward { from, to, uses }] = &broken("use crate::high::High;", "pub struct High;", "")[..]
+    else {
+        panic!("it was accepted")
+    };
+    assert_eq!((from, to), (&("low".to_owned(), 0), &("high".to_owned(), 1)));
+    let edge = Use { from: "low.rs".to_owned(), to: "high.rs".to_owned() };
+    assert_eq!(uses, &[(edge, BTreeSet::from(["High".to_owned()]))].into());
+}
+
+#[test]
+fn an_import_between_two_modules_of_one_level_is_refused() {
+    let found = broken("use crate::other::Other;", "", "");
+    assert!(matches!(&found[..], [Broken::Upward { from, to, .. }] if from.1 == to.1), "{found:?}");
+}
+
+#[test]
+fn what_only_a_test_imports_from_above_passes() {
+    assert!(broken("#[cfg(test)] mod tests { use crate::high::High; }", "pub struct High;", "").is_empty());
+}
+
+#[test]
+fn a_module_without_a_level_and_a_level_without_its_module_are_refused() {
+    let found =
+        examine_crate(&[("lib.rs", "mod low; mod new;"), ("low.rs", ""), ("new.rs", "")], Some(LEVELS));
+    let missing = |name: &str| Broken::Missing(name.to_owned());
+    assert_eq!(
+        found.unwrap().broken,
+        [Broken::Unlisted("new".to_owned()), missing("other"), missing("high")]
+    );
 }

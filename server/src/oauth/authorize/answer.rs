@@ -4,15 +4,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 
-use crate::http::pages::error_page;
 use crate::limits::Limited;
-use crate::oauth::Settings;
 use crate::oauth::params::ParamsError;
 use crate::oauth::redirect::with_answer;
-use crate::state::AppState;
 use crate::store::StoreError;
+use crate::tokens::Settings;
+use crate::web::error_page;
 
-/// An error that the client is told at its redirect URI.
+/// An error that goes to the client, at its redirect URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::oauth) struct Refused {
     /// The code of RFC 6749 §4.1.2.1, RFC 8707 or OpenID Connect Core §3.1.2.6.
@@ -34,7 +33,7 @@ impl Refused {
 /// An authorization request does not end in a code.
 #[derive(Clone, Debug)]
 pub(in crate::oauth) enum AnswerError {
-    /// The client is told: the whole address to go to.
+    /// The client gets the error: the whole address to redirect to.
     Redirect(String),
     /// Shown here: there is no such client.
     UnknownClient,
@@ -51,7 +50,7 @@ pub(in crate::oauth) enum AnswerError {
 }
 
 impl AnswerError {
-    /// The client is told at its redirect URI, with its `state` and our `iss` (RFC 9207).
+    /// A redirect to the client, with its `state` and our `iss` (RFC 9207).
     pub(super) fn refuse(
         settings: &Settings,
         redirect_uri: &str,
@@ -67,14 +66,14 @@ impl AnswerError {
 
 /// The client gets its code, with its `state` and our `iss` (RFC 9207).
 pub(super) fn granted(
-    state: &AppState,
+    settings: &Settings,
     redirect_uri: &str,
     echoed: Option<&str>,
     code: &str,
 ) -> Result<Response, AnswerError> {
     let mut answer = vec![("code", code)];
     answer.extend(echoed.map(|echoed| ("state", echoed)));
-    answer.push(("iss", &state.oauth().issuer));
+    answer.push(("iss", &settings.issuer));
     see_other(&with_answer(redirect_uri, &answer))
 }
 

@@ -13,8 +13,9 @@ use crate::config::{Config, MasterKey};
 use crate::oauth::clients::{Client, ConsentRule};
 use crate::oauth::params::Params;
 use crate::oauth::requests::AuthorizationRequest;
-use crate::oauth::scope::Scope;
-use crate::oauth::{Settings, pkce, redirect};
+use crate::oauth::{pkce, redirect};
+use crate::policy::Scope;
+use crate::tokens::Settings;
 
 const REDIRECT_URIS: [&str; 3] =
     ["com.example.notes:/signed-in", "http://127.0.0.1/callback", "https://app.example/cb?tenant=1"];
@@ -22,8 +23,8 @@ const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 /// The query of an authorization request.
 ///
-/// Every answer goes to a redirect URI of the client's, without a fragment; an accepted request has a PKCE challenge and
-/// no scope but the client's, and is accepted again as it was.
+/// Every answer goes to a redirect URI of the client's, without a fragment; an accepted request has a PKCE challenge
+/// and no scope but the client's, and is accepted again as it was.
 pub fn authorize(input: &[u8]) {
     let Ok(params) = Params::read_known(input, &validate::PARAMETERS) else { return };
     let (client, settings) = (client(), settings());

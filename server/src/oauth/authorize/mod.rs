@@ -1,13 +1,15 @@
 //! `/oauth/authorize` (RFC 6749 §4.1.1, OAuth 2.1, OpenID Connect Core §3.1.2): the front door.
 //!
-//! A request is checked, stored, and then led through sign-in and consent, each of which comes back to `continue`. Until
-//! client and redirect URI are known to be good, errors are shown here and never redirected (§4.1.2.1).
+//! A request is checked, stored, and then led through sign-in and consent, each of which comes back to `continue`.
+//! Until client and redirect URI are known to be good, errors are shown here and never redirected (§4.1.2.1).
 
 mod answer;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) mod fuzzing;
 mod step;
 mod validate;
+
+use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -19,95 +21,95 @@ use self::step::{Step, next_step};
 use self::validate::Arrival;
 use super::consent::granted;
 use super::params::{Params, ParamsError, is_form};
+use super::provider::Provider;
 use super::requests::{self, AuthorizationRequest};
 use super::{clients, code};
+use crate::accounts::BrowserSession;
 use crate::audit::{self, Event};
 use crate::clock::Timestamp;
-use crate::identity::{BrowserSession, browser_session};
 use crate::limits::{ClientAddress, Limit};
-use crate::state::AppState;
 use crate::store::Actor;
 
 /// `GET /oauth/authorize`
 pub(super) async fn by_query(
-    State(state): State<AppState>,
+    State(provider): State<Arc<Provider>>,
     address: ClientAddress,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, AnswerError> {
     let params = Params::read_known(uri.query().unwrap_or_default().as_bytes(), &validate::PARAMETERS);
-    begin(&state, address, &headers, params).await
+    begin(&provider, address, &headers, params).await
 }
 
 /// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1)
 pub(super) async fn by_form(
-    State(state): State<AppState>,
+    State(provider): State<Arc<Provider>>,
     address: ClientAddress,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, AnswerError> {
     let params = is_form(&headers).and_then(|()| Params::read_known(&body, &validate::PARAMETERS));
-    begin(&state, address, &headers, params).await
+    begin(&provider, address, &headers, params).await
 }
 
 /// `GET /oauth/authorize/continue`: the person comes back from sign-in or consent.
 pub(super) async fn resume(
-    State(state): State<AppState>,
+    State(provider): State<Arc<Provider>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, AnswerError> {
     let params = Params::parse(uri.query().unwrap_or_default().as_bytes())?;
     let id = params.value("request").ok_or(AnswerError::Gone)?.to_owned();
-    let now = state.clock.now();
-    let request = state.store.read(&ARRIVING, move |tx| requests::load(tx, &id, now)).await?;
-    proceed(&state, &headers, request.ok_or(AnswerError::Gone)?).await
+    let now = provider.clock.now();
+    let request = provider.store.read(&ARRIVING, move |tx| requests::load(tx, &id, now)).await?;
+    proceed(&provider, &headers, request.ok_or(AnswerError::Gone)?).await
 }
 
 const ARRIVING: Actor = Actor::Anonymous("an authorization request comes before its person");
 
 async fn begin(
-    state: &AppState,
+    provider: &Provider,
     address: ClientAddress,
     headers: &HeaderMap,
     params: Result<Params, ParamsError>,
 ) -> Result<Response, AnswerError> {
-    state.limits.check(Limit::AuthorizeAddress, &address.limit_key())?;
+    provider.limits.check(Limit::AuthorizeAddress, &address.limit_key())?;
     let params = params?;
     let client_id = params.value("client_id").ok_or(AnswerError::UnknownClient)?.to_owned();
-    let client = state.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;
+    let client = provider.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;
     let client = client.ok_or(AnswerError::UnknownClient)?;
-    let arrival = Arrival { id: state.random.id(), at: state.clock.now() };
-    let request = validate::request(state.oauth(), arrival, &client, &params)?;
+    let arrival = Arrival { id: provider.random.id(), at: provider.clock.now() };
+    let request = validate::request(&provider.settings, arrival, &client, &params)?;
     let stored = request.clone();
-    state.store.write(&ARRIVING, move |tx| requests::insert(tx, &stored)).await?;
-    proceed(state, headers, request).await
+    provider.store.write(&ARRIVING, move |tx| requests::insert(tx, &stored)).await?;
+    proceed(provider, headers, request).await
 }
 
 /// Leads a valid request to its next step.
 async fn proceed(
-    state: &AppState,
+    provider: &Provider,
     headers: &HeaderMap,
     request: AuthorizationRequest,
 ) -> Result<Response, AnswerError> {
-    let session = browser_session(state, headers).await?;
-    let now = state.clock.now();
-    match next(state, &request, session.as_ref(), now).await? {
+    let session = provider.browsers.find(headers).await?;
+    let now = provider.clock.now();
+    match next(provider, &request, session.as_ref(), now).await? {
         Step::SignIn => see_other(&format!("/sign-in?request={}", request.id)),
         Step::Consent => see_other(&format!("/consent?request={}", request.id)),
-        Step::Refuse(refused) => refuse(state, request, refused).await,
-        Step::Grant { user_id, auth_time } => grant(state, request, user_id, auth_time, now).await,
+        Step::Refuse(refused) => refuse(provider, request, refused).await,
+        Step::Grant { user_id, auth_time } => grant(provider, request, user_id, auth_time, now).await,
     }
 }
 
 async fn next(
-    state: &AppState,
+    provider: &Provider,
     request: &AuthorizationRequest,
     session: Option<&BrowserSession>,
     now: Timestamp,
 ) -> Result<Step, AnswerError> {
     let (client_id, user_id) =
         (request.client_id.clone(), session.map(|session| session.user_id().to_owned()));
-    let (client, granted) = state
+    let (client, granted) = provider
         .store
         .read(&ARRIVING, move |tx| -> Result<_, AnswerError> {
             let client = clients::find(tx, &client_id)?.ok_or(AnswerError::UnknownClient)?;
@@ -121,33 +123,33 @@ async fn next(
 
 /// The client gets its error, once.
 async fn refuse(
-    state: &AppState,
+    provider: &Provider,
     request: AuthorizationRequest,
     refused: Refused,
 ) -> Result<Response, AnswerError> {
     let id = request.id.clone();
-    let taken = state.store.write(&ARRIVING, move |tx| requests::take(tx, &id)).await?;
-    if !taken {
+    let consumed = provider.store.write(&ARRIVING, move |tx| requests::consume(tx, &id)).await?;
+    if !consumed {
         return Err(AnswerError::Gone);
     }
-    Err(AnswerError::refuse(state.oauth(), &request.redirect_uri, request.state.as_deref(), refused))
+    Err(AnswerError::refuse(&provider.settings, &request.redirect_uri, request.state.as_deref(), refused))
 }
 
 /// The client gets its code, once.
 async fn grant(
-    state: &AppState,
+    provider: &Provider,
     request: AuthorizationRequest,
     user_id: String,
     auth_time: Timestamp,
     now: Timestamp,
 ) -> Result<Response, AnswerError> {
     let (redirect_uri, echoed) = (request.redirect_uri.clone(), request.state.clone());
-    let (random, keys) = (state.random.clone(), state.keys.clone());
-    let expires_at = now.after(state.oauth().code_lifetime);
-    let code = state
+    let (random, keys) = (provider.random.clone(), provider.keys.clone());
+    let expires_at = now.after(provider.settings.code_lifetime);
+    let code = provider
         .store
         .write(&ARRIVING, move |tx| -> Result<_, AnswerError> {
-            if !requests::take(tx, &request.id)? {
+            if !requests::consume(tx, &request.id)? {
                 return Err(AnswerError::Gone);
             }
             let event = Event::new("code.issued").client(&request.client_id).actor(keys.pseudonym(&user_id));
@@ -155,5 +157,5 @@ async fn grant(
             Ok(code::issue(tx, &random, &request, &user_id, auth_time, expires_at)?)
         })
         .await?;
-    answer::granted(state, &redirect_uri, echoed.as_deref(), &code)
+    answer::granted(&provider.settings, &redirect_uri, echoed.as_deref(), &code)
 }

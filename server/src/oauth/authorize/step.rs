@@ -4,7 +4,7 @@ use super::answer::Refused;
 use crate::clock::Timestamp;
 use crate::oauth::clients::{Client, ConsentRule};
 use crate::oauth::requests::AuthorizationRequest;
-use crate::oauth::scope::Scope;
+use crate::policy::Scope;
 
 /// The next step of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(super) enum Step {
     SignIn,
     /// The person has to be asked.
     Consent,
-    /// The client is told an error.
+    /// The client gets an error.
     Refuse(Refused),
     /// The client gets a code for this person.
     Grant {
@@ -35,7 +35,7 @@ pub(super) fn next_step(
     let person = person.filter(|(_, authenticated_at)| is_fresh(request, *authenticated_at, now));
     let Some((user_id, auth_time)) = person else {
         return if request.prompt.none {
-            Step::Refuse(Refused::new("login_required", "The person has to sign in."))
+            Step::Refuse(Refused::new("login_required", "The user has to sign in."))
         } else {
             Step::SignIn
         };
@@ -44,7 +44,7 @@ pub(super) fn next_step(
     // An answer counts only if the person who gave it is the one who is signed in now.
     match request.decision.as_ref().filter(|decision| decision.user_id == user_id) {
         Some(decision) if decision.allowed => return grant,
-        Some(_) => return Step::Refuse(Refused::new("access_denied", "The person said no.")),
+        Some(_) => return Step::Refuse(Refused::new("access_denied", "The user denied the request.")),
         None => {}
     }
     let known = client.consent == ConsentRule::Skip || request.scope.is_within(granted);
@@ -52,7 +52,7 @@ pub(super) fn next_step(
         return grant;
     }
     if request.prompt.none {
-        return Step::Refuse(Refused::new("consent_required", "The person has to be asked."));
+        return Step::Refuse(Refused::new("consent_required", "The user has to be asked."));
     }
     Step::Consent
 }

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use super::answer::{AnswerError, Refused};
 use crate::clock::Timestamp;
+use crate::dpop;
 use crate::oauth::clients::Client;
 use crate::oauth::params::Params;
 use crate::oauth::requests::{AuthorizationRequest, Prompt};
-use crate::oauth::scope::Scope;
-use crate::oauth::{Settings, dpop, pkce, redirect};
+use crate::oauth::{pkce, redirect};
+use crate::policy::Scope;
+use crate::tokens::Settings;
 
 /// Longer values are refused: they come back in an address, or in a token.
 const LONGEST_STATE: usize = 2048;
@@ -41,7 +43,7 @@ pub(super) struct Arrival {
     pub(super) at: Timestamp,
 }
 
-/// Checks the redirect URI first: every later error is told there.
+/// Checks the redirect URI first: every later error is sent there.
 pub(super) fn request(
     settings: &Settings,
     arrival: Arrival,

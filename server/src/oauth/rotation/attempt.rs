@@ -1,6 +1,6 @@
 //! The attempt key: what a client makes before it first sends a refresh token, and sends again with every retry.
 
-use crate::oauth::clients::sha256;
+use crate::digest::sha256;
 
 /// The attempt key of a request, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,13 +48,13 @@ impl AttemptHash {
         Self(sha256(key))
     }
 
-    /// The hash as it stands in the database.
+    /// The hash as it is stored in the database.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The hash that stands in the database.
+    /// The hash that is stored in the database.
     #[must_use]
     pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::oauth::scope::Scope;
+use crate::policy::Scope;
 
 /// A byte that says which session, then three bytes a request: the token, the attempt with the proof, the time.
 ///
@@ -41,7 +41,7 @@ impl Life {
             holes: Holes::default(),
             dpop_jkt: (kind & 1 == 1).then(|| JKT.to_owned()),
             rotated_at: now,
-            pace: Pace { minute_at: now, rotations: 0 },
+            window: RotationWindow { minute_at: now, rotations: 0 },
             idle_end_at: now.after(IDLE),
             absolute_end_at: now.after(30 * IDLE),
             auth_time: now,

@@ -1,14 +1,14 @@
-//! What a session remembers of its past: by which attempts its last generations were rotated, and which are lost.
+//! The history of a session: which attempts rotated its last generations, and which generations are lost.
 
 use super::AttemptHash;
 
-/// So many generations are remembered.
+/// The number of generations that are remembered.
 const REMEMBERED: usize = 16;
 /// Generation (4), whether there was an attempt (1), its hash (32).
 const ENTRY: usize = 4 + 1 + 32;
 
 /// The attempts that rotated the last generations, the oldest first. A generation's entry says by which attempt *it*
-/// was rotated (and so made the next); the attempt that made the current one stands in the session itself.
+/// was rotated (and so made the next); the attempt that made the current one is in the session itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History(Vec<(u32, Option<AttemptHash>)>);
 
@@ -40,7 +40,7 @@ impl History {
         self
     }
 
-    /// As it stands in the database.
+    /// As it is stored in the database.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.0.len() * ENTRY);
@@ -52,7 +52,7 @@ impl History {
         bytes
     }
 
-    /// What stands in the database.
+    /// Reads what is stored in the database.
     ///
     /// # Errors
     /// [`MalformedHistory`] when it is not what [`History::to_bytes`] writes.
@@ -89,13 +89,13 @@ impl Holes {
         self
     }
 
-    /// As it stands in the database.
+    /// As it is stored in the database.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|(from, to)| [from.to_be_bytes(), to.to_be_bytes()]).flatten().collect()
     }
 
-    /// What stands in the database.
+    /// Reads what is stored in the database.
     ///
     /// # Errors
     /// [`MalformedHistory`] when it is not what [`Holes::to_bytes`] writes.

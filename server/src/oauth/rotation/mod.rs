@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub use attempt::{Attempt, AttemptHash};
 pub use history::{History, Holes, MalformedHistory};
-pub use session::{EndedBecause, InvalidTransition, Pace, Session, SessionRecord};
+pub use session::{EndedBecause, InvalidTransition, RotationWindow, Session, SessionRecord};
 pub use token::{Locator, MalformedToken, RefreshToken, SessionSecret};
 
 use crate::clock::Timestamp;
@@ -94,7 +94,7 @@ pub enum Decision {
     End(EndedBecause),
     /// Row 11: rotate to the next generation.
     Rotate,
-    /// Row 12: the database went back in time; go on after the presented generation and remember the hole.
+    /// Row 12: the database was restored from a backup; go on after the presented generation and remember the hole.
     Heal,
     /// Rows 13–15: give the answer that was lost again.
     Same(Again),
@@ -218,8 +218,8 @@ pub fn decide(session: Option<&Session>, presented: &Presented<'_>, context: &Co
     }
 }
 
-/// Rows 11 and 12, and what stands in their way: the session's own pace, an attempt key that was used before, and
-/// the end of all generations.
+/// Rows 11 and 12, and what prevents them: the session's rotation window, an attempt key that was used before, and the
+/// end of all generations.
 fn advance(
     record: &SessionRecord,
     generation: u32,
@@ -233,15 +233,17 @@ fn advance(
     if attempt.is_some_and(|hash| record.attempt == Some(hash) || record.history.has(hash)) {
         return Decision::Refuse(Refusal::MalformedAttempt);
     }
-    if let Some(wait) = record.pace.wait(context.rotations_per_minute, context.now) {
+    if let Some(wait) = record.window.wait(context.rotations_per_minute, context.now) {
         return Decision::Refuse(Refusal::Limited(wait));
     }
     if generation == record.generation { Decision::Rotate } else { Decision::Heal }
 }
 
-/// The grace is counted from the rotation, and a retry does not renew it. Zero is no grace, even in the same instant. As for
-/// row 19, a rotation that is ahead of the clock counts as one that is as far behind: a clock that was set back by a moment makes
-/// no theft of a lost answer, and one that had leapt leaves no grace without end.
+/// The grace is counted from the rotation; a retry does not renew it. Zero is no grace, even in the same instant.
+///
+/// As for row 19, a rotation that is ahead of the clock counts as one that is as far behind. So a clock that was set
+/// back by a moment does not turn a lost answer into a theft, and a clock that had jumped forward leaves no endless
+/// grace.
 fn is_in_grace(record: &SessionRecord, context: &Context) -> bool {
     !context.rotation_grace.is_zero() && record.rotated_at.distance(context.now) <= context.rotation_grace
 }

@@ -1,17 +1,17 @@
-//! A session (a grant): one row, whatever number of tokens it has made.
+//! A session (a grant): one row for any number of tokens.
 
 use std::time::Duration;
 
 use super::{AttemptHash, History, Holes, Locator};
 use crate::clock::Timestamp;
-use crate::oauth::scope::Scope;
+use crate::policy::Scope;
 
-/// A session in its two states; it goes from the one to the other once.
+/// A session in its two states; it changes from live to ended once.
 #[derive(Clone, Debug)]
 pub enum Session {
-    /// It may be refreshed.
+    /// It can be refreshed.
     Live(SessionRecord),
-    /// It may not, ever again.
+    /// It can never be refreshed again.
     Ended {
         /// As it was.
         record: SessionRecord,
@@ -22,7 +22,7 @@ pub enum Session {
     },
 }
 
-/// What the row of a session says, but for its secret and its end.
+/// The row of a session, without its secret and its end.
 #[derive(Clone, Debug)]
 pub struct SessionRecord {
     /// The `sid` claim.
@@ -31,9 +31,9 @@ pub struct SessionRecord {
     pub locator: Locator,
     /// The client.
     pub client_id: String,
-    /// The person.
+    /// The user.
     pub user_id: String,
-    /// What the person granted.
+    /// What the user granted.
     pub scope: Scope,
     /// What the last answer's access token allowed: a retry may have less, never more.
     pub answered_scope: Scope,
@@ -49,13 +49,13 @@ pub struct SessionRecord {
     pub dpop_jkt: Option<String>,
     /// When the current generation was made.
     pub rotated_at: Timestamp,
-    /// How fast it rotates.
-    pub pace: Pace,
-    /// It ends then unless it is refreshed before.
+    /// How many rotations it made in the current minute.
+    pub window: RotationWindow,
+    /// It expires then unless it is refreshed before.
     pub idle_end_at: Timestamp,
-    /// It ends then in any case.
+    /// It expires then in any case.
     pub absolute_end_at: Timestamp,
-    /// When the person signed in.
+    /// When the user signed in.
     pub auth_time: Timestamp,
     /// When the session began.
     pub created_at: Timestamp,
@@ -66,7 +66,7 @@ pub struct SessionRecord {
 pub enum EndedBecause {
     /// It was not refreshed for too long, or has reached its last day.
     Expired,
-    /// A refresh token was used by two.
+    /// A refresh token was reused.
     Reuse,
     /// Its authorization code was used twice.
     CodeReuse,
@@ -74,12 +74,12 @@ pub enum EndedBecause {
     Revoked,
     /// It has used up all generations.
     Exhausted,
-    /// The database was restored, and nobody knew whether the session was ended after the backup.
+    /// The database was restored without its revocation log: the session may have been ended after the backup.
     Restored,
 }
 
 impl EndedBecause {
-    /// As it stands in the database.
+    /// As it is stored in the database.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -92,7 +92,7 @@ impl EndedBecause {
         }
     }
 
-    /// What stands in the database.
+    /// Reads what is stored in the database.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Expired, Self::Reuse, Self::CodeReuse, Self::Revoked, Self::Exhausted, Self::Restored]
@@ -168,7 +168,7 @@ impl Session {
         record.attempt = attempt;
         record.answered_scope = scope;
         record.rotated_at = now;
-        record.pace = record.pace.after_rotation(now);
+        record.window = record.window.after_rotation(now);
         // Never earlier than it was: an hour of a clock that is years behind must not cost a session.
         record.idle_end_at = now.after(idle).max(record.idle_end_at).min(record.absolute_end_at);
         Ok(Self::Live(record))
@@ -188,14 +188,14 @@ impl Session {
 
 /// How many rotations a session has made in the minute that began with the first of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct RotationWindow {
     /// When the minute began.
     pub minute_at: Timestamp,
     /// How many rotations since.
     pub rotations: u32,
 }
 
-impl Pace {
+impl RotationWindow {
     const MINUTE: Duration = Duration::from_secs(60);
 
     /// How long to wait before the next rotation; `None` when it may come now.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::oauth::scope::Scope;
+use crate::policy::Scope;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -29,7 +29,7 @@ fn record() -> SessionRecord {
         holes: Holes::default(),
         dpop_jkt: None,
         rotated_at: NOW.before(HOUR),
-        pace: Pace { minute_at: NOW.before(HOUR), rotations: 1 },
+        window: RotationWindow { minute_at: NOW.before(HOUR), rotations: 1 },
         idle_end_at: NOW.after(HOUR),
         absolute_end_at: NOW.after(2 * HOUR),
         auth_time: NOW.before(9 * HOUR),
@@ -83,13 +83,13 @@ fn row_0_a_store_that_is_down_or_a_limit_refuses_before_anything_is_looked_at() 
 #[test]
 fn row_0_a_session_rotates_ten_times_a_minute_and_retries_as_often_as_it_likes() {
     let minute_at = NOW.before(Duration::from_secs(20));
-    let fast = SessionRecord { pace: Pace { minute_at, rotations: 10 }, ..record() };
+    let fast = SessionRecord { window: RotationWindow { minute_at, rotations: 10 }, ..record() };
     let wait = Decision::Refuse(Refusal::Limited(Duration::from_secs(40)));
     assert_eq!(on(fast.clone(), &presented(5, Some("6"))), wait);
     assert_eq!(on(fast.clone(), &presented(6, Some("6"))), wait);
     assert_eq!(on(fast.clone(), &presented(4, Some("5"))), Decision::Same(Again::Retried));
     assert_eq!(on(fast.clone(), &presented(4, Some("x"))), Decision::Revoke);
-    let nine = SessionRecord { pace: Pace { minute_at, rotations: 9 }, ..record() };
+    let nine = SessionRecord { window: RotationWindow { minute_at, rotations: 9 }, ..record() };
     assert_eq!(on(nine, &presented(5, Some("6"))), Decision::Rotate);
     let off = Context { rotations_per_minute: None, ..CONTEXT };
     assert_eq!(decide(Some(&Session::Live(fast)), &presented(5, Some("6")), &off), Decision::Rotate);
@@ -230,7 +230,8 @@ fn row_15_a_keyless_bearer_client_retries_within_the_grace_alone() {
     assert_eq!(decide(Some(&aged(60)), &presented(4, None), &grace(60)), Decision::Same(Again::Grace));
     assert_eq!(decide(Some(&aged(61)), &presented(4, None), &grace(60)), Decision::Revoke);
     assert_eq!(decide(Some(&aged(0)), &presented(4, None), &grace(0)), Decision::Revoke);
-    // A clock that was set back by a moment makes no theft of a lost answer; one that had leapt leaves no grace without end.
+    // A clock that was set back by a moment makes no theft of a lost answer; one that had leapt leaves no grace without
+    // end.
     let ahead = |seconds| {
         Session::Live(SessionRecord { rotated_at: NOW.after(Duration::from_secs(seconds)), ..keyless() })
     };

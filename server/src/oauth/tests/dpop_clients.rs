@@ -1,7 +1,7 @@
 //! DPoP for each kind of client, and from the authorization request on.
 
 use super::*;
-use crate::oauth::dpop::testing::Device;
+use crate::dpop::testing::Device;
 
 async fn make_dpop_compulsory(world: &World, client: &'static str) {
     let put = world.state.store.write(&TEST, move |tx| {

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::config::Span;
-use crate::oauth::dpop::DPOP;
-use crate::oauth::dpop::testing::Device;
+use crate::dpop::DPOP;
+use crate::dpop::testing::Device;
 
 const ORIGIN: &str = "https://id.example.com";
 const MINUTE: Duration = Duration::from_secs(60);

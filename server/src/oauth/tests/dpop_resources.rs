@@ -1,8 +1,8 @@
 //! DPoP where tokens are used and revoked: `/oauth/userinfo` and `/oauth/revoke`.
 
 use super::*;
-use crate::oauth::dpop::testing::{Device, Draft};
-use crate::oauth::dpop::{ALGORITHMS, DPOP};
+use crate::dpop::testing::{Device, Draft};
+use crate::dpop::{ALGORITHMS, DPOP};
 
 const USERINFO: &str = "https://id.example.com/oauth/userinfo";
 const REVOKE: &str = "https://id.example.com/oauth/revoke";

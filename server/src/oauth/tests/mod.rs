@@ -29,11 +29,11 @@ use tower::ServiceExt as _;
 use url::form_urlencoded;
 
 use super::clients::{self, Client, ConsentRule, SecretHash};
-use super::scope::Scope;
+use crate::accounts::users::{self, NewUser};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Config, MasterKey};
-use crate::identity::users::{self, NewUser};
-use crate::state::AppState;
+use crate::http::AppState;
+use crate::policy::Scope;
 use crate::store::{Actor, Row, StoreError, Value};
 
 const ISSUER: &str = "https://id.example.com";
@@ -45,7 +45,8 @@ const START: Timestamp = Timestamp::from_millis(1_700_000_000_123);
 const SECRET: &str = "a secret of the web app: 100%";
 const TEST: Actor = Actor::System("test");
 
-/// A server with its clock in our hand: client `app` (public, ours), `asking` (public), `web` (confidential), person `ada`.
+/// A server with its clock in our hand: client `app` (public, ours), `asking` (public), `web` (confidential), person
+/// `ada`.
 struct World {
     folder: tempfile::TempDir,
     state: AppState,
@@ -134,7 +135,8 @@ impl World {
     /// Ada's browser, signed in just now: its cookie.
     async fn browser(&self) -> String {
         let cookie = self.state.random.secret().to_string();
-        let (hash, user, now) = (clients::sha256(cookie.as_bytes()), self.ada.clone(), self.clock.now());
+        let (hash, user, now) =
+            (crate::digest::sha256(cookie.as_bytes()), self.ada.clone(), self.clock.now());
         let end = now.after(Duration::from_secs(12 * 3600));
         self.sql(
             "INSERT INTO browser_sessions (id_hash, user_id, authenticated_at, expires_at) VALUES ($1, $2, $3, $4)",
@@ -222,7 +224,7 @@ impl World {
 async fn open(folder: &tempfile::TempDir, clock: &Clock, change: impl FnOnce(&mut Config)) -> AppState {
     let database = folder.path().join("moorline.db");
     let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
-    // These tests move the clock by months; that a leap is not believed has tests of its own.
+    // These tests move the clock by months; rejected clocks have tests of their own.
     config.store.clock_jump = crate::config::Span::seconds(3660 * 86_400);
     change(&mut config);
     crate::start::open(config, clock.clone()).await.unwrap()
@@ -335,5 +337,5 @@ fn claims(token: &str) -> Json {
 /// An attempt key, as the SDK makes them.
 fn attempt(number: u32) -> String {
     use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(clients::sha256(&number.to_be_bytes()))
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::digest::sha256(&number.to_be_bytes()))
 }

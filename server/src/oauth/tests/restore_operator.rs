@@ -37,7 +37,7 @@ async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_re
     let (stopped, why) = stopped.refused().await;
     assert!(matches!(why, RestoreError::Unnamed(_)), "{why:?}");
     let said = why.to_string();
-    assert!(said.contains("run `moorline-server restore`") && !said.contains("move"), "{said}");
+    assert!(said.contains("Run `moorline-server restore`") && !said.contains("move"), "{said}");
     for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
         assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
     }

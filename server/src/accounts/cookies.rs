@@ -1,0 +1,104 @@
+//! The two cookies of this server's pages: the session's, and the one that ties a sign-in form to its browser.
+
+use http::HeaderMap;
+use http::header::{COOKIE, HeaderValue};
+use zeroize::Zeroizing;
+
+use crate::config::Issuer;
+
+/// A cookie of ours, by what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cookie {
+    /// Says who is signed in.
+    Session,
+    /// Ties a sign-in form to this browser.
+    Visit,
+}
+
+impl Cookie {
+    /// The name. `__Host-` (RFC 6265bis) keeps other hosts of the domain from setting it; a browser takes it only
+    /// by TLS, so plain HTTP on loopback goes without.
+    fn name(self, issuer: &Issuer) -> &'static str {
+        match (self, issuer.is_https()) {
+            (Self::Session, true) => "__Host-moorline-session",
+            (Self::Visit, true) => "__Host-moorline-visit",
+            (Self::Session, false) => "moorline-session",
+            (Self::Visit, false) => "moorline-visit",
+        }
+    }
+
+    /// The value that the browser sent. Two of one name are a sign of tampering: neither counts.
+    pub fn read(self, issuer: &Issuer, headers: &HeaderMap) -> Option<Zeroizing<String>> {
+        let name = self.name(issuer);
+        let mut values = headers
+            .get_all(COOKIE)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(key, _)| *key == name)
+            .map(|(_, value)| value);
+        let value = values.next()?;
+        let plausible =
+            value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        (plausible && values.next().is_none()).then(|| Zeroizing::new(value.to_owned()))
+    }
+
+    /// The `Set-Cookie` value that gives the browser this cookie until it closes.
+    pub fn set(self, issuer: &Issuer, value: &str) -> HeaderValue {
+        self.header(issuer, value, "")
+    }
+
+    /// The `Set-Cookie` value that deletes it.
+    pub fn clear(self, issuer: &Issuer) -> HeaderValue {
+        self.header(issuer, "", "; Max-Age=0")
+    }
+
+    fn header(self, issuer: &Issuer, value: &str, more: &str) -> HeaderValue {
+        let secure = if issuer.is_https() { "; Secure" } else { "" };
+        let text = Zeroizing::new(format!(
+            "{}={value}; Path=/{secure}; HttpOnly; SameSite=Lax{more}",
+            self.name(issuer)
+        ));
+        let mut header = HeaderValue::try_from(text.as_str()).expect("a cookie of ours is base64url");
+        header.set_sensitive(true);
+        header
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn issuer(text: &str) -> Issuer {
+        text.parse().unwrap()
+    }
+
+    fn cookies(text: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, text.parse().unwrap());
+        headers
+    }
+
+    #[test]
+    fn by_tls_a_cookie_is_host_bound_secure_and_out_of_reach_of_scripts() {
+        let set = Cookie::Session.set(&issuer("https://id.example.com"), "abc");
+        assert_eq!(set, "__Host-moorline-session=abc; Path=/; Secure; HttpOnly; SameSite=Lax");
+        assert!(set.is_sensitive());
+    }
+
+    #[test]
+    fn a_cookie_that_stands_twice_or_is_malformed_does_not_count() {
+        let issuer = issuer("https://id.example.com");
+        let good = "a".repeat(43);
+        let name = "__Host-moorline-session";
+        let read =
+            |text: String| Cookie::Session.read(&issuer, &cookies(&text)).map(|value| value.to_string());
+        assert_eq!(read(format!("x=1; {name}={good}; y=2")), Some(good.clone()));
+        assert_eq!(read(format!("{name}={good}; {name}={good}")), None);
+        assert_eq!(read(format!("{name}={}", "a".repeat(42))), None);
+        assert_eq!(read(format!("{name}={}", "%".repeat(43))), None);
+        // What a neighbour host, or a page by plain HTTP, could have set.
+        assert_eq!(read(format!("moorline-session={good}")), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Accounts: users, their passwords, and their browsers' sessions with this server. Without pages: those are in
+//! `pages`.
+
+pub mod cookies;
+pub mod csrf;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
+mod passwords;
+mod sessions;
+pub mod users;
+
+pub use passwords::{HashError, Password, Passwords};
+pub use sessions::{BrowserSession, BrowserSessions, delete_expired};

@@ -1,0 +1,184 @@
+//! The accounts of users.
+
+use std::fmt;
+
+use garde::Validate;
+
+use crate::clock::Timestamp;
+use crate::policy::Role;
+use crate::random::Random;
+use crate::store::{Row, StoreError, Tx, Value};
+
+/// A user's account.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The id: `sub` in every token. Never changes, and is never given to another account.
+    pub id: String,
+    /// The user name, in lower case.
+    pub username: String,
+    /// The name to show.
+    pub name: Option<String>,
+    /// The address, proved or not.
+    pub email: Option<String>,
+    /// Whether the user proved that the address is theirs.
+    pub email_verified: bool,
+    /// The names of their roles (see [`crate::policy`]).
+    pub roles: Vec<String>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When name, address or roles last changed: the `updated_at` claim.
+    pub updated_at: Timestamp,
+    password_hash: Option<String>,
+}
+
+impl User {
+    /// The hash of their password, for [`super::Passwords::verify`].
+    pub fn stored_password(&self) -> Option<String> {
+        self.password_hash.clone()
+    }
+
+    /// The name to show: the name, or else the user name.
+    pub fn display_name(&self) -> &str {
+        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
+    }
+}
+
+/// Personal fields and the hash stay out of logs.
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User").field("roles", &self.roles).finish_non_exhaustive()
+    }
+}
+
+/// An account to be made.
+#[derive(Clone, Debug, Validate)]
+pub struct NewUser {
+    /// The user name.
+    #[garde(custom(is_username))]
+    pub username: String,
+    /// The hash of their password, from [`super::Passwords::hash`]; without one they can't sign in by password.
+    #[garde(skip)]
+    pub password_hash: Option<String>,
+    /// The name to show.
+    #[garde(inner(length(chars, min = 1, max = 100)))]
+    pub name: Option<String>,
+    /// The address.
+    #[garde(inner(custom(is_email)))]
+    pub email: Option<String>,
+    /// The names of their roles.
+    #[garde(inner(custom(is_role)))]
+    pub roles: Vec<String>,
+}
+
+/// An account can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// A field is not valid.
+    #[error("the account is not valid: {0}")]
+    Invalid(#[from] garde::Report),
+    /// Another account has that user name.
+    #[error("there is a user {0:?} already")]
+    Taken(String),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Makes an account.
+///
+/// # Errors
+/// [`AddError`] when a field is not valid or the user name is taken.
+pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Result<User, AddError> {
+    new.validate()?;
+    let username = normalize(&new.username);
+    if find_by_username(tx, &username)?.is_some() {
+        return Err(AddError::Taken(username));
+    }
+    let user = User {
+        id: random.id(),
+        username,
+        name: new.name,
+        email: new.email,
+        email_verified: false,
+        roles: new.roles,
+        created_at: now,
+        updated_at: now,
+        password_hash: new.password_hash,
+    };
+    tx.execute(
+        "INSERT INTO users (id, username, password_hash, name, email, email_verified, roles, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+        &[
+            Value::from(&user.id),
+            Value::from(&user.username),
+            user.password_hash.clone().into(),
+            user.name.clone().into(),
+            user.email.clone().into(),
+            user.email_verified.into(),
+            serde_json::Value::from(user.roles.clone()).to_string().into(),
+            now.into(),
+        ],
+    )?;
+    Ok(user)
+}
+
+/// The account with this id.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn find_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<User>, StoreError> {
+    tx.first("SELECT * FROM users WHERE id = $1", &[id.into()])?.map(|row| user(&row)).transpose()
+}
+
+/// The account that this user name signs in to; case and surrounding space don't count.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn find_by_username(tx: &mut dyn Tx, username: &str) -> Result<Option<User>, StoreError> {
+    let row = tx.first("SELECT * FROM users WHERE username = $1", &[normalize(username).into()])?;
+    row.map(|row| user(&row)).transpose()
+}
+
+/// A user name as it is stored and compared.
+pub fn normalize(username: &str) -> String {
+    username.trim().to_lowercase()
+}
+
+fn user(row: &Row) -> Result<User, StoreError> {
+    let roles = serde_json::from_str(row.text("roles")?)
+        .map_err(|_| StoreError::Defect("users.roles is not a JSON array of names".to_owned()))?;
+    Ok(User {
+        id: row.text("id")?.to_owned(),
+        username: row.text("username")?.to_owned(),
+        name: row.optional_text("name")?.map(str::to_owned),
+        email: row.optional_text("email")?.map(str::to_owned),
+        email_verified: row.boolean("email_verified")?,
+        roles,
+        created_at: row.timestamp("created_at")?,
+        updated_at: row.timestamp("updated_at")?,
+        password_hash: row.optional_text("password_hash")?.map(str::to_owned),
+    })
+}
+
+fn is_username(text: &str, _: &()) -> garde::Result {
+    let length = text.chars().count();
+    let fine = (1..=64).contains(&length)
+        && text.trim() == text
+        && text.chars().all(|c| c.is_alphanumeric() || "._-@+".contains(c));
+    if fine { Ok(()) } else { Err(garde::Error::new("must be 1 to 64 letters, digits or . _ - @ +")) }
+}
+
+fn is_email(text: &str, _: &()) -> garde::Result {
+    // Whether it is somebody's is proved by a mail; here only what could never be one is refused.
+    let fine = text.len() <= 254
+        && text.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'))
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    if fine { Ok(()) } else { Err(garde::Error::new("must be a mail address")) }
+}
+
+fn is_role(name: &str, _: &()) -> garde::Result {
+    match Role::named(name) {
+        Some(_) => Ok(()),
+        None => Err(garde::Error::new(format!("{name:?} is not a role; the roles are user and admin"))),
+    }
+}

@@ -1,0 +1,24 @@
+//! What every command shares: where the settings are, how it prints, and how it fails.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// An error as a person reads it.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where the settings are.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FileArg {
+    /// The configuration file (TOML). Without one, everything comes from MOORLINE_… variables.
+    #[arg(long = "config", value_name = "FILE", env = "MOORLINE_CONFIG")]
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Prints, and flushes, so that whoever waits for the line at the other end of a pipe gets it.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

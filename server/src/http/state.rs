@@ -1,0 +1,169 @@
+//! The whole server's state, put together for the router. A capability never sees it: each takes its own part, by
+//! [`FromRef`].
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+
+use crate::access::Authenticator;
+use crate::accounts::{BrowserSessions, Passwords};
+use crate::api::Api;
+use crate::clock::{Clock, ClockGuard};
+use crate::config::Config;
+use crate::dpop::{Dpop, SHARE};
+use crate::keys::Keys;
+use crate::limits::Limits;
+use crate::oauth::Provider;
+use crate::pages::Pages;
+use crate::random::Random;
+use crate::store::Store;
+use crate::tokens::{AccessTokens, Settings};
+
+/// The state of the whole server. A clone is one reference count.
+#[derive(Clone, Debug)]
+pub struct AppState(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    clock_guard: ClockGuard,
+    provider: Arc<Provider>,
+    authenticator: Arc<Authenticator>,
+    pages: Arc<Pages>,
+    api: Arc<Api>,
+}
+
+/// What an [`AppState`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The settings as the operator wrote them.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// Signing and sealing keys.
+    pub keys: Keys,
+    /// The time.
+    pub clock: Clock,
+    /// Randomness.
+    pub random: Random,
+    /// Rate limits.
+    pub limits: Limits,
+    /// Password hashing.
+    pub passwords: Passwords,
+}
+
+impl AppState {
+    /// Puts the state of each capability together.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let settings = Arc::new(Settings::new(&parts.config));
+        let dpop = Arc::new(dpop(&parts, &settings));
+        let Parts { config, store, keys, clock, random, limits, passwords } = &parts;
+        let browsers = BrowserSessions {
+            store: store.clone(),
+            clock: clock.clone(),
+            issuer: Arc::new(config.issuer.clone()),
+            lifetime: config.browser.session_lifetime.as_duration(),
+        };
+        let tokens = AccessTokens {
+            keys: keys.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            settings: Arc::clone(&settings),
+        };
+        let authenticator = Arc::new(Authenticator {
+            tokens: tokens.clone(),
+            dpop: Arc::clone(&dpop),
+            limits: limits.clone(),
+        });
+        let pages = Pages {
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            limits: limits.clone(),
+            passwords: passwords.clone(),
+            browsers: browsers.clone(),
+        };
+        let provider = Provider {
+            store: store.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            limits: limits.clone(),
+            settings,
+            dpop,
+            tokens,
+            browsers,
+            authenticator: Arc::clone(&authenticator),
+        };
+        let api = Api { store: store.clone(), clock: clock.clone(), random: random.clone() };
+        Self(Arc::new(Inner {
+            clock_guard: ClockGuard::new(clock.now(), config.store.clock_jump.as_duration()),
+            provider: Arc::new(provider),
+            authenticator,
+            pages: Arc::new(pages),
+            api: Arc::new(api),
+            parts,
+        }))
+    }
+
+    /// Whether the clock can be accepted.
+    #[must_use]
+    pub fn clock_guard(&self) -> &ClockGuard {
+        &self.0.clock_guard
+    }
+
+    /// Issuer, API and lifetimes.
+    #[must_use]
+    pub fn oauth(&self) -> &Settings {
+        &self.0.provider.settings
+    }
+
+    /// What checks DPoP proofs.
+    #[must_use]
+    pub fn dpop(&self) -> &Dpop {
+        &self.0.provider.dpop
+    }
+}
+
+fn dpop(parts: &Parts, settings: &Settings) -> Dpop {
+    let dpop =
+        Dpop::new(&settings.issuer, settings.access_token_lifetime, parts.clock.clone(), &parts.random);
+    let limits = &parts.config.limits;
+    let share = SHARE.max(limits.rotation_per_session.saturating_mul(6));
+    if limits.enabled { dpop.with_share(share) } else { dpop }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}
+
+impl FromRef<AppState> for Arc<Provider> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.0.provider)
+    }
+}
+
+impl FromRef<AppState> for Arc<Authenticator> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.0.authenticator)
+    }
+}
+
+impl FromRef<AppState> for Arc<Pages> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.0.pages)
+    }
+}
+
+impl FromRef<AppState> for Arc<Api> {
+    fn from_ref(state: &AppState) -> Self {
+        Self::clone(&state.0.api)
+    }
+}

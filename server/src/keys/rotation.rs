@@ -1,0 +1,153 @@
+//! The life of the keys that sign tokens: published before their first use, and until the last token they signed has
+//! expired.
+
+use std::time::Duration;
+
+use aws_lc_rs::encoding::AsDer as _;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::RsaKeyPair;
+use zeroize::Zeroizing;
+
+use super::KeysError;
+use super::seal::{AeadContext, Sealer};
+use super::signing_key::{KeySet, SigningKey, thumbprint};
+use crate::clock::Timestamp;
+use crate::random::Random;
+use crate::store::{Actor, Row, Store, StoreError, Tx, Value};
+
+/// When keys come and go.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    /// For how long a key signs.
+    pub lifetime: Duration,
+    /// For how long a key is published before it signs: longer than anybody caches our JWK set.
+    pub lead: Duration,
+    /// For how long a key stays published after its last signature: longer than any token lives.
+    pub afterlife: Duration,
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        const DAY: u64 = 24 * 3600;
+        Self {
+            lifetime: Duration::from_secs(90 * DAY),
+            lead: Duration::from_secs(2 * DAY),
+            afterlife: Duration::from_secs(2 * DAY),
+        }
+    }
+}
+
+/// What has to be done to the keys now.
+#[derive(Debug, PartialEq, Eq)]
+struct Due {
+    /// Make a key that signs from here on.
+    make: Option<Timestamp>,
+}
+
+/// Decides by the newest key's first day, so several nodes decide alike.
+fn due(newest_active_at: Option<Timestamp>, rotation: &Rotation, now: Timestamp) -> Due {
+    let make = match newest_active_at {
+        // The very first key has nobody who could have cached a set without it.
+        None => Some(now),
+        Some(active_at) if active_at.after(rotation.lifetime) <= now.after(rotation.lead) => {
+            Some(now.after(rotation.lead))
+        }
+        Some(_) => None,
+    };
+    Due { make }
+}
+
+pub(super) async fn rotate(
+    sealer: &Sealer,
+    store: &Store,
+    rotation: &Rotation,
+    random: &Random,
+    now: Timestamp,
+) -> Result<KeySet, KeysError> {
+    let actor = Actor::System("rotation of the signing keys");
+    let (newest, known) =
+        store.read(&actor, |tx| -> Result<_, StoreError> { Ok((newest_active_at(tx)?, all(tx)?)) }).await?;
+    // A wrong master key is found out before anything is sealed with it.
+    let known = known.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet)?;
+    if store.is_replica() {
+        return Ok(known);
+    }
+    let fresh = match due(newest, rotation, now).make {
+        Some(active_at) => Some((make_key(sealer, random).await?, active_at)),
+        None => None,
+    };
+    let rotation = *rotation;
+    let rows = store
+        .write(&actor, move |tx| -> Result<_, StoreError> {
+            if let Some((key, active_at)) = &fresh
+                // Another node may have made one meanwhile.
+                && newest_active_at(tx)? == newest
+            {
+                insert(tx, key, *active_at, now)?;
+            }
+            retire(tx, &rotation, now)?;
+            all(tx)
+        })
+        .await?;
+    rows.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet)
+}
+
+fn newest_active_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
+    let row = tx.first("SELECT MAX(active_at) AS newest_at FROM signing_keys", &[])?;
+    row.map_or(Ok(None), |row| row.optional_timestamp("newest_at"))
+}
+
+/// Every key, the newest first.
+fn all(tx: &mut dyn Tx) -> Result<Vec<Row>, StoreError> {
+    tx.query(
+        "SELECT kid, private_key, active_at, retired_at FROM signing_keys ORDER BY active_at DESC, kid",
+        &[],
+    )
+}
+
+struct Sealed {
+    kid: String,
+    private_key: Vec<u8>,
+}
+
+async fn make_key(sealer: &Sealer, random: &Random) -> Result<Sealed, KeysError> {
+    // A new RSA key takes a tenth of a second or more.
+    let pair = tokio::task::spawn_blocking(|| RsaKeyPair::generate(KeySize::Rsa2048))
+        .await
+        .map_err(|_| KeysError::Unusable)?
+        .map_err(|_| KeysError::Unusable)?;
+    let der = pair.as_der().map_err(|_| KeysError::Unusable)?;
+    let kid = thumbprint(&pair)?;
+    Ok(Sealed { private_key: sealer.seal(context(&kid), der.as_ref(), random), kid })
+}
+
+fn insert(tx: &mut dyn Tx, key: &Sealed, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
+        "INSERT INTO signing_keys (kid, alg, private_key, published_at, active_at) VALUES ($1, 'RS256', $2, $3, $4)",
+        &[Value::from(&key.kid), key.private_key.clone().into(), now.into(), active_at.into()],
+    )?;
+    Ok(())
+}
+
+/// Retires each key that a newer one has replaced, and deletes those whose tokens have all expired.
+fn retire(tx: &mut dyn Tx, rotation: &Rotation, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL AND active_at <
+         (SELECT MAX(newer.active_at) FROM signing_keys AS newer WHERE newer.active_at <= $1)",
+        &[now.into()],
+    )?;
+    tx.execute("DELETE FROM signing_keys WHERE retired_at < $1", &[now.before(rotation.afterlife).into()])?;
+    Ok(())
+}
+
+fn unseal(sealer: &Sealer, row: &Row) -> Result<SigningKey, KeysError> {
+    let kid = row.text("kid")?;
+    let der: Zeroizing<Vec<u8>> =
+        sealer.open(context(kid), row.blob("private_key")?).map_err(|_| KeysError::WrongMasterKey)?;
+    let pair = RsaKeyPair::from_pkcs8(&der).map_err(|_| KeysError::Unusable)?;
+    SigningKey::new(pair, row.timestamp("active_at")?, row.optional_timestamp("retired_at")?)
+}
+
+const fn context(kid: &str) -> AeadContext<'_> {
+    AeadContext { table: "signing_keys", column: "private_key", row: kid }
+}

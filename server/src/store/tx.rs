@@ -1,0 +1,32 @@
+//! A transaction, as domain functions see it.
+
+use super::{Actor, Row, StoreError, Value};
+
+/// A transaction in progress.
+pub trait Tx {
+    /// On whose behalf it runs.
+    fn actor(&self) -> &Actor;
+
+    /// Runs a statement that changes rows. Returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the statement is wrong, breaks a constraint, or the database fails.
+    fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError>;
+
+    /// Runs a statement that returns rows.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError>;
+
+    /// Holds the response until these writes are exported durably (see [`super::Export`]).
+    fn must_be_exported(&mut self);
+
+    /// The first row that a statement returns, if any.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`].
+    fn first(&mut self, sql: &str, params: &[Value]) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, params)?.into_iter().next())
+    }
+}

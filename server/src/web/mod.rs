@@ -1,0 +1,13 @@
+//! What an answer looks like: pages, the bodies of errors, the security headers, the style sheet and the icon.
+
+mod assets;
+mod errors;
+mod headers;
+mod pages;
+mod problem;
+
+pub use assets::{ICON_PATH, STYLE_PATH, routes};
+pub use errors::{ErrorForm, Surface};
+pub use headers::{ContentSecurity, RequestId, security_headers};
+pub use pages::{Assets, error_page, page};
+pub use problem::{ApiJson, ApiQuery, Problem, Violation};
