@@ -13,6 +13,7 @@ android {
         targetSdk = 35
         versionCode = 1
         versionName = "1.0"
+        testInstrumentationRunner = "androidx.test.runner.AndroidJUnitRunner"
     }
     buildFeatures {
         compose = true
@@ -57,4 +58,10 @@ dependencies {
     implementation(libs.androidx.lifecycle.compose)
     implementation(libs.compose.material3)
     implementation(libs.coroutines.android)
+
+    // On a device or an emulator: `connectedFakeDebugAndroidTest`, `connectedServerDebugAndroidTest`.
+    androidTestImplementation(libs.androidx.test.ext.junit)
+    androidTestImplementation(libs.androidx.test.runner)
+    androidTestImplementation(libs.androidx.test.uiautomator)
+    androidTestImplementation(libs.compose.ui.test.junit4)
 }

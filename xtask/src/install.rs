@@ -94,6 +94,12 @@ pub(crate) const BROWSER: &[Need] =
 /// libFuzzer is C++.
 pub(crate) const FUZZ: &[Need] = &[need("g++", "g++")];
 
+/// The folder of the Java tool chain.
+pub(crate) fn java_home() -> Result<PathBuf> {
+    let compiler = find("javac").context("javac is not there")?.canonicalize()?;
+    Ok(compiler.ancestors().nth(2).context("javac is in no tool chain")?.to_owned())
+}
+
 /// Installs the packages of those programs that are not there.
 pub(crate) fn packages(workspace: &Workspace, log: &mut Log, needs: &[Need]) -> Result<()> {
     let mut missing: Vec<&str> = Vec::new();

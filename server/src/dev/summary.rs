@@ -110,15 +110,6 @@ impl Summary {
             line("pins", &format!("{}  {}", pins.primary, style.dim("(leaf)")));
             line("", &format!("{}  {}", pins.backup, style.dim("(CA, backup)")));
         }
-        if self.http {
-            let port = self.listen.port();
-            let reverse = format!("adb reverse tcp:{port} tcp:{port}");
-            line(
-                "Android",
-                &format!("{reverse}  {}", style.dim("(an emulator or a phone then finds this URL)")),
-            );
-            line("iOS", &style.dim("a simulator finds this URL as it is"));
-        }
         if self.listen.ip().is_loopback() {
             let faults = format!("{}/dev/faults/…", self.issuer);
             line("faults", &format!("{faults}  {}", style.dim("(see the server's README)")));
@@ -130,11 +121,42 @@ impl Summary {
             ""
         };
         format!(
-            "\n{}\n{out}\n{kind}Development only. Ctrl-C stops it.\n",
-            style.bold("Moorline development server")
+            "\n{}\n{out}\n{kind}Development only. Ctrl-C stops it.\n{}",
+            style.bold("Moorline development server"),
+            self.samples(style)
         )
     }
+
+    /// The lines that start each sample, as they are typed in the folder of the repository.
+    fn samples(&self, style: Style) -> String {
+        let title = style.bold("The notes app, in the folder of the repository");
+        let row = |name: &str, value: &str| format!("  {}{value}\n", style.dim(&format!("{name:<10}")));
+        if !self.http {
+            let start = format!("moorline-server dev --http --port {SAMPLES_PORT}");
+            let why = style.dim("(then it prints the lines that start the app)");
+            return format!("\n{title}\n{}", row("", &format!("{}  {why}", style.bold(&start))));
+        }
+        let port = self.listen.port();
+        let mut out = format!("\n{title}\n");
+        out += &row("Android", &style.bold(&format!("adb reverse tcp:{port} tcp:{port}")));
+        out += &row(
+            "",
+            "Android Studio: open the folder android-sample, choose the variant serverDebug, run it",
+        );
+        out += &row("iOS", &style.bold("open ios-sample/Notes.xcodeproj"));
+        out += &row("", "Xcode: choose the scheme Notes and a simulator, run it");
+        if port != SAMPLES_PORT {
+            let how = format!(
+                "the app expects port {SAMPLES_PORT}: start with --port {SAMPLES_PORT}, or see its README"
+            );
+            out += &row("port", &how);
+        }
+        out
+    }
 }
+
+/// The port that the samples' settings name.
+const SAMPLES_PORT: u16 = 8420;
 
 /// Whether there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -164,3 +164,43 @@ async fn the_lines_for_people_have_colours_only_on_a_terminal() {
     assert!(plain.contains("ada / ") && plain.contains("sha256/") && !plain.contains('\u{1b}'));
     assert!(server.summary().for_people(&server.summary_file(), super::Style::Colour).contains('\u{1b}'));
 }
+
+#[tokio::test]
+async fn the_last_lines_start_each_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = DevOptions { http: true, ..options(folder.path()) };
+    let server = prepare(&options).await.unwrap();
+    let mut summary = server.summary().clone();
+    let lines = |summary: &Summary| summary.for_people(&server.summary_file(), super::Style::Plain);
+    summary.listen.set_port(8420);
+    let expected = "\
+The notes app, in the folder of the repository
+  Android   adb reverse tcp:8420 tcp:8420
+            Android Studio: open the folder android-sample, choose the variant serverDebug, run it
+  iOS       open ios-sample/Notes.xcodeproj
+            Xcode: choose the scheme Notes and a simulator, run it
+";
+    assert!(lines(&summary).ends_with(expected), "{}", lines(&summary));
+
+    summary.listen.set_port(9000);
+    let other = lines(&summary);
+    assert!(other.contains("adb reverse tcp:9000 tcp:9000"), "{other}");
+    assert!(
+        other.ends_with("the app expects port 8420: start with --port 8420, or see its README\n"),
+        "{other}"
+    );
+
+    summary.http = false;
+    let tls = lines(&summary);
+    assert!(!tls.contains("adb"), "an emulator's browser does not trust the CA: {tls}");
+    assert!(tls.contains("moorline-server dev --http --port 8420"), "{tls}");
+}
+
+#[test]
+fn the_android_sample_is_what_the_lines_say() {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../android-sample");
+    let read = |name: &str| std::fs::read_to_string(sample.join(name)).unwrap();
+    assert!(read("gradle.properties").contains("\nnotes.issuer=http://127.0.0.1:8420\n"));
+    assert!(read("settings.gradle.kts").contains("include(\":app\")"), "the folder to open");
+    assert!(read("app/build.gradle.kts").contains("create(\"server\")"), "serverDebug is a variant");
+}

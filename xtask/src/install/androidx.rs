@@ -23,6 +23,19 @@ struct Archive {
     kind: String,
 }
 
+impl Archive {
+    /// Whether only tests have it on their class path.
+    fn is_for_tests(&self) -> bool {
+        self.group.starts_with("androidx.test") || self.name.starts_with("ui-test")
+    }
+}
+
+/// What an app's build takes out of an archive, beside the resources.
+const OF_AN_APP: [&str; 5] = ["AndroidManifest.xml", "classes.jar", "jni", "libs", "proguard.txt"];
+
+/// How the folder is laid out that is made of the archives. Another number makes it anew.
+const LAYOUT: u32 = 2;
+
 /// Everything that `gradle/androidx.txt` names.
 #[derive(Debug)]
 pub(crate) struct AndroidX {
@@ -32,6 +45,16 @@ pub(crate) struct AndroidX {
 }
 
 impl AndroidX {
+    /// The folder of each archive that an app ships: its `classes.jar`, and what it has of [`OF_AN_APP`] besides.
+    pub(crate) fn shipped(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for entry in self.jar.with_file_name("shipped").read_dir()? {
+            folders.push(entry?.path());
+        }
+        folders.sort();
+        Ok(folders)
+    }
+
     /// The packages of the archives that have an `R` class, each with the folder of its resources if it has some.
     pub(crate) fn packages(&self) -> Result<Vec<(String, Option<PathBuf>)>> {
         let mut packages = Vec::new();
@@ -57,7 +80,7 @@ pub(crate) fn androidx(
     let text = std::fs::read_to_string(&list).with_context(|| format!("can't read {}", list.display()))?;
     let archives = archives(&text, versions).with_context(|| format!("in {}", list.display()))?;
     let mut hasher = DefaultHasher::new();
-    archives.hash(&mut hasher);
+    (LAYOUT, &archives).hash(&mut hasher);
     let folder = Workspace::tools()?.join("aar");
     let made = folder.join(format!("androidx-{:016x}", hasher.finish()));
     if !made.exists() {
@@ -106,8 +129,11 @@ fn make(workspace: &Workspace, log: &mut Log, archives: &[Archive], folder: &Pat
     let mut java = Vec::new();
     for archive in archives {
         let file = folder.join(format!("{}-{}.{}", archive.name, archive.version, archive.kind));
+        let shipped = made.join("shipped").join(format!("{}.{}", archive.group, archive.name));
         if archive.kind == "jar" {
             unpack(workspace, log, &file, &classes)?;
+            std::fs::create_dir_all(&shipped)?;
+            std::fs::rename(&file, shipped.join("classes.jar"))?;
             continue;
         }
         let parts = folder.join("parts").join(format!("{}.{}", archive.group, archive.name));
@@ -133,6 +159,9 @@ fn make(workspace: &Workspace, log: &mut Log, archives: &[Archive], folder: &Pat
                 std::fs::rename(parts.join("res"), kept.join("res"))?;
             }
         }
+        if !archive.is_for_tests() {
+            keep(&parts, &shipped)?;
+        }
     }
     let mut compile = workspace.command("javac");
     compile.args(["--release", "11", "-d"]).arg(&classes).args(java);
@@ -142,6 +171,15 @@ fn make(workspace: &Workspace, log: &mut Log, archives: &[Archive], folder: &Pat
     pack.args(["--create", "--no-manifest", "--file"]).arg(&jar).arg("-C").arg(&classes).arg(".");
     log.must(pack, PACK)?;
     Ok(made)
+}
+
+/// Moves what an app's build needs out of an unpacked archive.
+fn keep(parts: &Path, shipped: &Path) -> Result<()> {
+    std::fs::create_dir_all(shipped)?;
+    for name in OF_AN_APP.iter().filter(|name| parts.join(name).exists()) {
+        std::fs::rename(parts.join(name), shipped.join(name))?;
+    }
+    Ok(())
 }
 
 /// A project that copies each archive alone, without what it depends on.
@@ -240,6 +278,14 @@ mod tests {
         };
         let expected = [archive(["a.b", "c", "1.2", "aar"]), archive(["d.e", "f", "3", "jar"])];
         assert_eq!(archives(list, &versions()).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_drives_tests_is_not_shipped() {
+        let list = "androidx.test:core:1:aar\nandroidx.compose.ui:ui-test-android:1:aar\na.ui:ui-text:1:aar";
+        let tests =
+            archives(list, &versions()).unwrap().iter().map(Archive::is_for_tests).collect::<Vec<_>>();
+        assert_eq!(tests, [true, true, false]);
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
         "code of a page that no test compiles (include it from a test, by an anchor):\n{}",
         written.join("\n"),
     );
+    let long = long_starts(&sources)?;
+    ensure!(long.is_empty(), "a start of ten lines has more: {}", long.join(", "));
     let mdbook = install::mdbook(workspace, &mut step.log)?;
     let site = workspace.target().join("guide");
     let mut build = workspace.command(mdbook);
@@ -62,6 +64,33 @@ fn code_of_its_own(sources: &Path) -> Result<Vec<String>> {
         }
     }
     Ok(found)
+}
+
+/// The anchor of the quick starts, and how many lines of code they may have.
+const TEN_LINES: &str = "ten_lines";
+const TEN: usize = 10;
+
+/// Each quick start that is longer, with its length; a page without one is an error.
+fn long_starts(sources: &Path) -> Result<Vec<String>> {
+    let mut long = Vec::new();
+    let mut starts = 0;
+    for page in files(&sources.join("src"))? {
+        let text = std::fs::read_to_string(&page)?;
+        let included = text.lines().filter_map(|line| line.strip_prefix("{{#include ")?.strip_suffix("}}"));
+        for file in included.filter_map(|include| include.strip_suffix(TEN_LINES)?.strip_suffix(':')) {
+            starts += 1;
+            let code = std::fs::read_to_string(page.with_file_name(file))
+                .with_context(|| format!("can't read {file}"))?;
+            let lines = code.lines().skip_while(|line| !line.contains("ANCHOR: ten_lines")).skip(1);
+            let lines = lines.take_while(|line| !line.contains("ANCHOR_END: ten_lines"));
+            let count = lines.filter(|line| !line.trim().is_empty()).count();
+            if count > TEN {
+                long.push(format!("{file} has {count}"));
+            }
+        }
+    }
+    ensure!(starts > 0, "no page has a start of ten lines");
+    Ok(long)
 }
 
 /// Links within the site whose file or whose anchor is not there.
@@ -117,6 +146,24 @@ mod tests {
             broken_links(scratch.path()).unwrap(),
             ["a.html: #nothing", "a.html: b.html#gone", "a.html: c.html"]
         );
+    }
+
+    #[test]
+    fn a_quick_start_has_ten_lines_at_most() {
+        let scratch = Scratch::new("guide-ten").unwrap();
+        let pages = scratch.folder("src").unwrap();
+        std::fs::write(pages.join("a.md"), "{{#include Code.kt:other}}\n").unwrap();
+        assert!(long_starts(scratch.path()).is_err(), "there is none");
+        std::fs::write(pages.join("a.md"), "{{#include Code.kt:ten_lines}}\n").unwrap();
+        let code = |lines: usize| {
+            let lines = "line\n\n".repeat(lines);
+            let text = format!("before\n// ANCHOR: ten_lines\n{lines}// ANCHOR_END: ten_lines\nafter\n");
+            std::fs::write(pages.join("Code.kt"), text).unwrap();
+        };
+        code(10);
+        assert_eq!(long_starts(scratch.path()).unwrap(), Vec::<String>::new());
+        code(11);
+        assert_eq!(long_starts(scratch.path()).unwrap(), ["Code.kt has 11"]);
     }
 
     #[test]

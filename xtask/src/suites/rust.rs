@@ -65,10 +65,22 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
     report.step("demo", "the main job as `cargo xtask demo --once` plays it", |step| {
         let mut demo = workspace.command(workspace.program("demo"));
         demo.arg("--once").env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
-        step.log.must(demo, QUICK)?;
+        let printed = step.log.must(demo, QUICK)?;
+        ensure!(
+            printed.trim_end().ends_with(LAST_LINES),
+            "the demo does not end with how to start the samples"
+        );
         Ok(())
     });
 }
+
+/// With them the demo ends: they start each sample.
+const LAST_LINES: &str = "\
+  server       cargo run -p moorline-server -- dev --http --port 8420
+  Android      adb reverse tcp:8420 tcp:8420
+               Android Studio: open the folder android-sample, choose the variant serverDebug, run it
+  iOS          open ios-sample/Notes.xcodeproj
+               Xcode: choose the scheme Notes and a simulator, run it";
 
 fn cargo(workspace: &Workspace, step: &mut Step, arguments: &[&str], limit: Duration) -> Result<()> {
     let mut cargo = workspace.cargo();

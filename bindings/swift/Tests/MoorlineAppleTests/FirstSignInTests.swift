@@ -2,6 +2,7 @@ import AuthenticationServices
 import Foundation
 import Moorline
 import SwiftUI
+import UIKit
 import XCTest
 
 #if canImport(FoundationNetworking)
@@ -68,5 +69,19 @@ final class FirstSignInTests: XCTestCase {
         XCTAssertEqual(response.statusCode, 200)
         try await moorline.signOut()
         await screen.wait { $0.buttons == ["Sign in"] && $0.texts.isEmpty }
+    }
+
+    @MainActor func testTheTenLinesOfTheGuideSignInAndLoadTheNotes() async throws {
+        let server = try DevServer.running()
+        var configuration = configuration(for: server.description.issuer)
+        configuration.extraRootPEMs = [server.description.ca_pem]
+        let keys = folder.appendingPathComponent("keys")
+        let vault = folder.appendingPathComponent("vault")
+        let moorline = try Moorline(configuration, platform: .insecure(vaultDirectory: vault, keyDirectory: keys))
+        play { try await server.browse($0) }
+        let url = try XCTUnwrap(URL(string: "\(server.description.api)/notes"))
+        let notes = try await loadNotes(moorline, from: UIWindow(), at: url)
+        XCTAssertTrue(String(decoding: notes, as: UTF8.self).contains("\"items\""))
+        try await moorline.signOut()
     }
 }

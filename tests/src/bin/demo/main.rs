@@ -60,6 +60,10 @@ async fn run(arguments: &Arguments, screen: &Screen) -> Result<()> {
     }
     if !arguments.once {
         show_around(screen, &server);
+    }
+    start_the_samples(screen);
+    if !arguments.once {
+        screen.note("Ctrl-C stops the backend and removes its files");
         stop.asked().await;
         screen.note("stopped");
     }
@@ -92,7 +96,16 @@ fn show_around(screen: &Screen, server: &Server) {
     let program = moorline_tests::binaries::cli()
         .map_or_else(|_| "moorline".to_owned(), |path| path.display().to_string());
     screen.fact("terminal", &format!("{program} login --dev {}", server.dev_file().display()));
-    screen.note("Ctrl-C stops it and removes its files");
+}
+
+/// The notes app needs a server that its emulator's browser trusts: over plain HTTP, on this machine alone.
+fn start_the_samples(screen: &Screen) {
+    screen.title("The notes app", "in another terminal, in the folder of the repository");
+    screen.fact("server", "cargo run -p moorline-server -- dev --http --port 8420");
+    screen.fact("Android", "adb reverse tcp:8420 tcp:8420");
+    screen.more("Android Studio: open the folder android-sample, choose the variant serverDebug, run it");
+    screen.fact("iOS", "open ios-sample/Notes.xcodeproj");
+    screen.more("Xcode: choose the scheme Notes and a simulator, run it");
 }
 
 /// Ctrl-C, or a polite kill.

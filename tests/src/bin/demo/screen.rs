@@ -49,6 +49,11 @@ impl Screen {
         println!("  {name:<12} {}", self.paint(BOLD, value));
     }
 
+    /// Another line of the fact before.
+    pub(crate) fn more(&self, text: &str) {
+        println!("  {:<12} {text}", "");
+    }
+
     pub(crate) fn done(&self, text: &str) {
         println!("\n  {}", self.paint(GREEN, text));
     }

@@ -136,6 +136,10 @@ pub(in crate::suites) const ANDROID_TOOLS: Set = Set {
 pub(in crate::suites) const R8: Set =
     Set { name: "r8", libraries: &[("com.android.tools:r8", "r8")], without: &[] };
 
+/// Signs APKs, and verifies them as Android does.
+pub(in crate::suites) const APKSIG: Set =
+    Set { name: "apksig", libraries: &[("com.android.tools.build:apksig", "apksig")], without: &[] };
+
 pub(in crate::suites) const KOTLIN: Set = Set {
     name: "kotlin-compiler",
     libraries: &[("org.jetbrains.kotlin:kotlin-compiler-embeddable", "kotlin")],

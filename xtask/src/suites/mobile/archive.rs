@@ -124,7 +124,12 @@ fn complete(manifest: &str, gradle: &str) -> Result<String> {
 }
 
 /// Packs a folder.
-pub(super) fn jar(workspace: &Workspace, step: &mut Step, folder: &Path, file: &Path) -> Result<()> {
+pub(in crate::suites) fn jar(
+    workspace: &Workspace,
+    step: &mut Step,
+    folder: &Path,
+    file: &Path,
+) -> Result<()> {
     let mut jar = workspace.command("jar");
     jar.args(["--create", "--no-manifest", "--file"]).arg(file).arg("-C").arg(folder).arg(".");
     step.log.must(jar, QUICK)?;

@@ -18,7 +18,7 @@ const BUDGET_BYTES: u64 = 3_000_000;
 const BUDGET_COMPRESSED: u64 = 1_400_000;
 
 /// Devices with pages of 16 KiB load no library that is aligned to less.
-const PAGE: u64 = 16 * 1024;
+pub(in crate::suites) const PAGE: u64 = 16 * 1024;
 
 /// What the generated code calls by name, and what UniFFI's generator reads. JNA needs nothing more.
 const EXPORTS: [&str; 3] = ["uniffi_moorline_ffi_", "ffi_moorline_ffi_", "UNIFFI_META_"];
@@ -39,7 +39,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     size(workspace, step, &library)
 }
 
-fn exports(workspace: &Workspace, step: &mut Step, library: &Path) -> Result<()> {
+pub(in crate::suites) fn exports(workspace: &Workspace, step: &mut Step, library: &Path) -> Result<()> {
     let mut nm = workspace.command("llvm-nm-19");
     nm.args(["--dynamic", "--defined-only"]).arg(library);
     let exported = symbols::names(&step.log.must(nm, QUICK)?);
@@ -55,12 +55,7 @@ fn layout(workspace: &Workspace, step: &mut Step, library: &Path) -> Result<()> 
     let mut headers = workspace.command("llvm-readelf-19");
     headers.args(["--wide", "--program-headers", "--dynamic"]).arg(library);
     let printed = step.log.must(headers, QUICK)?;
-    let alignments = alignments(&printed)?;
-    ensure!(!alignments.is_empty(), "it has no LOAD segment");
-    ensure!(
-        alignments.iter().all(|alignment| *alignment >= PAGE),
-        "a LOAD segment is aligned to less than 16 KiB: {alignments:?}"
-    );
+    let alignments = paged(&printed)?;
     ensure!(bracketed(&printed, "(SONAME)") == [android::NAME], "its name is not {}", android::NAME);
     let needed = bracketed(&printed, "(NEEDED)");
     let unknown: Vec<_> = needed.iter().filter(|name| !SYSTEM.contains(name)).collect();
@@ -68,6 +63,25 @@ fn layout(workspace: &Workspace, step: &mut Step, library: &Path) -> Result<()> 
     ensure!(!printed.contains("(TEXTREL)"), "it has relocations in its code, which Android refuses");
     step.note(&format!("{} LOAD segments, each at 16 KiB; it needs {}", alignments.len(), needed.join(", ")));
     Ok(())
+}
+
+/// Checks that a library of an app loads on devices with large pages.
+pub(in crate::suites) fn loads(workspace: &Workspace, step: &mut Step, library: &Path) -> Result<()> {
+    let mut headers = workspace.command("llvm-readelf-19");
+    headers.args(["--wide", "--program-headers"]).arg(library);
+    paged(&step.log.must(headers, QUICK)?)?;
+    Ok(())
+}
+
+/// The alignments of the LOAD segments, which have to suit pages of 16 KiB.
+fn paged(printed: &str) -> Result<Vec<u64>> {
+    let alignments = alignments(printed)?;
+    ensure!(!alignments.is_empty(), "it has no LOAD segment");
+    ensure!(
+        alignments.iter().all(|alignment| *alignment >= PAGE),
+        "a LOAD segment is aligned to less than 16 KiB: {alignments:?}"
+    );
+    Ok(alignments)
 }
 
 /// The last column of each line of a LOAD segment.
@@ -139,6 +153,8 @@ mod tests {
     #[test]
     fn what_readelf_prints_is_read() {
         assert_eq!(alignments(PRINTED).unwrap(), [0x4000, 0x1000]);
+        assert!(paged(PRINTED).unwrap_err().to_string().contains("less than 16 KiB"));
+        assert!(paged("").unwrap_err().to_string().contains("no LOAD segment"));
         assert_eq!(bracketed(PRINTED, "(NEEDED)"), ["libc.so"]);
         assert_eq!(bracketed(PRINTED, "(SONAME)"), ["libmoorline_ffi.so"]);
     }

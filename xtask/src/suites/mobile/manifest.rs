@@ -30,7 +30,7 @@ pub(super) fn merged(workspace: &Workspace) -> PathBuf {
 /// Merges, and compares every element and attribute with what was reviewed.
 pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     let merged = merged(workspace);
-    merge(workspace, step, &workspace.root().join(APP), &[], &merged)?;
+    merge(workspace, step, &workspace.root().join(APP), (&[], &[]), &merged)?;
     let found = elements(&fs::read_to_string(&merged)?).join("\n") + "\n";
     let expected = workspace.root().join(MERGED);
     if std::env::var_os("MOORLINE_RENEW_MANIFEST").is_some() {
@@ -45,7 +45,7 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
 
     let bare = folder(workspace).join("aar").join("bare.xml");
     fs::write(&bare, BARE)?;
-    merge(workspace, step, &bare, &[], &bare.with_extension("merged.xml"))?;
+    merge(workspace, step, &bare, (&[], &[]), &bare.with_extension("merged.xml"))?;
     let elements = elements(&fs::read_to_string(bare.with_extension("merged.xml"))?);
     ensure!(
         elements.iter().any(|element| element == "application"),
@@ -55,12 +55,12 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
     Ok(())
 }
 
-/// Merges an app's manifest with those of its variant and the archive's.
+/// Merges an app's manifest with those of its variant, the archive's and those of other libraries.
 pub(in crate::suites) fn merge(
     workspace: &Workspace,
     step: &mut Step,
     app: &Path,
-    variant: &[PathBuf],
+    (variant, libraries): (&[PathBuf], &[PathBuf]),
     merged: &Path,
 ) -> Result<()> {
     let tools = Tools::of(workspace)?;
@@ -69,7 +69,8 @@ pub(in crate::suites) fn merge(
     if !variant.is_empty() {
         merger.arg("--overlays").arg(std::env::join_paths(variant)?);
     }
-    merger.arg("--libs").arg(Archive::of(workspace).part("AndroidManifest.xml"));
+    let own = Archive::of(workspace).part("AndroidManifest.xml");
+    merger.arg("--libs").arg(std::env::join_paths(std::iter::once(&own).chain(libraries))?);
     // The merger replaces `${applicationId}` by the package.
     for property in [&format!("PACKAGE={ID}"), "MIN_SDK_VERSION=26", "TARGET_SDK_VERSION=35"] {
         merger.args(["--property", property]);

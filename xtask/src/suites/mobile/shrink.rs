@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::archive::{Archive, classes, jar};
 use super::build::{QUICK, folder};
-use super::manifest;
+use super::{jna, manifest};
 use crate::bindings::native_library;
 use crate::dev_server::DevServer;
 use crate::install;
@@ -101,7 +101,7 @@ impl Shrinker<'_> {
         let out = self.build.join(what).with_extension("jar");
         let modules = ["moorline", "moorline-android"].map(|module| classes(self.workspace, module));
         let jars = files(&self.tools.jars(self.workspace, step, &APP)?)?;
-        let jna = self.jna(step)?;
+        let jna = jna::unpacked(self.workspace, &self.tools, step)?.join("classes.jar");
         let rules = format!("{rules}\n{OF_THE_APP}\n{}", self.components()?);
         let mut inputs =
             Inputs::default().word(self.tools.version("r8")?).word(&rules).path(app)?.path(&jna)?;
@@ -120,7 +120,7 @@ impl Shrinker<'_> {
         let mut r8 = self.tools.java(self.workspace, step, &R8)?;
         r8.args(["com.android.tools.r8.R8", "--classfile", "--release", "--lib"]).arg(android);
         // Robolectric's classes of Android lack those of `java` and `javax`, which Android's own `android.jar` has.
-        r8.arg("--lib").arg(java_home()?);
+        r8.arg("--lib").arg(install::java_home()?);
         r8.arg("--output").arg(&out).arg("--pg-conf").arg(&file);
         r8.arg("--pg-map-output").arg(out.with_extension("map"));
         for (name, folder) in [("app", app), ("moorline", &modules[0]), ("moorline-android", &modules[1])] {
@@ -132,21 +132,6 @@ impl Shrinker<'_> {
         step.log.must(r8, SHRINKING).context("R8 refuses the app")?;
         work.done()?;
         Ok(out)
-    }
-
-    /// JNA's classes as its Android archive has them. It has no rules of its own.
-    fn jna(&self, step: &mut Step) -> Result<PathBuf> {
-        let version = self.tools.version("jna")?;
-        let archive = self.build.join(format!("jna-{version}.aar"));
-        if !archive.exists() {
-            let mut copy = self.workspace.command("mvn");
-            copy.args(["--batch-mode", "--no-transfer-progress", "dependency:copy"]);
-            copy.arg(format!("-Dartifact=net.java.dev.jna:jna:{version}:aar"));
-            copy.arg(format!("-DoutputDirectory={}", self.build.display()));
-            step.log.must(copy, QUICK)?;
-        }
-        self.unpack(step, &archive, "classes.jar")?;
-        Ok(self.build.join("classes.jar"))
     }
 
     fn unpack(&self, step: &mut Step, archive: &Path, file: &str) -> Result<()> {
@@ -198,10 +183,4 @@ impl Shrinker<'_> {
         java.env("MOORLINE_BROWSE_BIN", self.workspace.program("moorline-browse"));
         Ok(step.log.run(java, TESTING)?.output)
     }
-}
-
-/// The folder of the Java tool chain.
-fn java_home() -> Result<PathBuf> {
-    let compiler = install::find("javac").context("javac is not there")?.canonicalize()?;
-    Ok(compiler.ancestors().nth(2).context("javac is in no tool chain")?.to_owned())
 }

@@ -9,8 +9,14 @@ use crate::suites::inputs::files;
 use crate::workspace::Workspace;
 
 /// Commands that the workflows are there for.
-const COMMANDS: [&str; 4] =
-    ["cargo xtask android", "cargo xtask ios", "gradle :moorline-android:assembleRelease", "xcodebuild test"];
+const COMMANDS: [&str; 6] = [
+    "cargo xtask android",
+    "cargo xtask ios",
+    "gradle :moorline-android:assembleRelease",
+    "gradle :app:connectedFakeDebugAndroidTest",
+    "gradle :app:connectedServerDebugAndroidTest",
+    "xcodebuild test",
+];
 
 /// Checks every workflow file.
 pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::app::{PACKAGE, Sample};
+use super::app::{BuildFile, PACKAGE, Sample, Variant};
 use super::arsc;
 use crate::report::Step;
 use crate::suites::inputs::{Inputs, files};
@@ -15,92 +15,99 @@ use crate::suites::mobile::manifest;
 
 const LINKING: Duration = Duration::from_secs(5 * 60);
 
-/// The folders of the app that a debug build with a server has.
-const DEBUG: [&str; 2] = ["debug", "server"];
-
-/// The issuer is a value of the build. Tests start a server of their own and do not read this one.
-const ISSUER: &str =
-    "<resources><string name=\"issuer\" translatable=\"false\">http://127.0.0.1:8420</string></resources>";
-
 /// Links everything, unless the same was linked before.
-pub(super) fn link(sample: &Sample<'_>, step: &mut Step) -> Result<()> {
-    let merged = merged(sample, step)?;
-    let mut inputs =
-        Inputs::default().word(ISSUER).path(&merged)?.path(&sample.source("main").join("res"))?;
-    inputs =
-        inputs.path(&sample.source("debug").join("res"))?.word(&sample.androidx.jar.display().to_string());
-    let work = inputs.of(sample.built("resources.linked"));
-    if work.is_done() && linked(sample).exists() {
+pub(super) fn link(sample: &Sample<'_>, step: &mut Step, variant: &Variant) -> Result<()> {
+    let built = variant.built(sample);
+    fs::create_dir_all(&built)?;
+    let merged = merged(sample, step, variant)?;
+    let app = BuildFile::read(sample)?;
+    let mut folders = vec![("main", sample.source("main").join("res"))];
+    folders.extend(variant.folders.iter().map(|name| (*name, sample.source(name).join("res"))));
+    folders.retain(|(_, resources)| resources.is_dir());
+    let issuer = values(&built, variant)?;
+    folders.push(("issuer", issuer));
+    let mut inputs = Inputs::default().word(&format!("{app:?}")).path(&merged)?;
+    for (_, resources) in &folders {
+        inputs = inputs.path(resources)?;
+    }
+    let work = inputs.word(&sample.androidx.jar.display().to_string()).of(built.join("resources.linked"));
+    if work.is_done() && linked(sample, variant).exists() {
         step.note("the same resources were linked before");
         return Ok(());
     }
-    let (values, generated) = (sample.built("issuer/res/values"), sample.built("generated"));
-    fs::create_dir_all(&values)?;
-    fs::write(values.join("issuer.xml"), ISSUER)?;
-    let mut libraries = Vec::new();
-    let mut packages = vec![];
+    let (generated, mut compiled, mut packages) = (built.join("generated"), Vec::new(), Vec::new());
     for (package, resources) in sample.androidx.packages()? {
         if let Some(resources) = resources {
-            libraries.push(compile(sample, step, &package, &resources)?);
+            compiled.push(compile(sample, step, &package, &resources)?);
         }
         packages.push(package);
     }
-    let app = [
-        compile(sample, step, "main", &sample.source("main").join("res"))?,
-        compile(sample, step, "debug", &sample.source("debug").join("res"))?,
-        compile(sample, step, "issuer", &sample.built("issuer/res"))?,
-    ];
     if generated.exists() {
         fs::remove_dir_all(&generated)?;
     }
     let mut link = sample.workspace.command("aapt2");
-    link.args([
-        "link",
-        "--auto-add-overlay",
-        "--warn-manifest-validation",
-        "--min-sdk-version",
-        "26",
-        "--target-sdk-version",
-        "35",
-        "-I",
-    ]);
-    link.arg(framework(sample, step)?).arg("--manifest").arg(&merged).arg("-o").arg(linked(sample));
+    link.args(["link", "--auto-add-overlay", "--warn-manifest-validation"]);
+    link.args(["--min-sdk-version", &app.min_sdk, "--target-sdk-version", &app.target_sdk]);
+    link.args(["--version-code", &app.version_code, "--version-name", &app.version_name, "-I"]);
+    link.arg(framework(sample, step)?).arg("--manifest").arg(&merged).arg("-o").arg(linked(sample, variant));
     link.arg("--java").arg(&generated).args(["--extra-packages", &packages.join(":")]);
-    link.args(libraries);
-    for resources in app {
-        link.arg("-R").arg(resources);
+    link.arg("--proguard").arg(rules(sample, variant)).args(compiled);
+    for (name, resources) in folders {
+        let name = format!("{}-{name}", variant.name);
+        link.arg("-R").arg(compile(sample, step, &name, &resources)?);
     }
     step.log.must(link, LINKING).context("the resources do not link")?;
-    numbers(sample, step, &generated)?;
+    numbers(sample, step, variant)?;
     step.note(&format!(
-        "{} kB, with those of {} libraries",
-        fs::metadata(linked(sample))?.len() / 1000,
+        "{}: {} kB, with those of {} libraries",
+        variant.name,
+        fs::metadata(linked(sample, variant))?.len() / 1000,
         packages.len()
     ));
     work.done()
 }
 
 /// The linked resources, as they are in an APK.
-pub(super) fn linked(sample: &Sample<'_>) -> PathBuf {
-    sample.built("resources.ap_")
+pub(super) fn linked(sample: &Sample<'_>, variant: &Variant) -> PathBuf {
+    variant.built(sample).join("resources.ap_")
 }
 
 /// The compiled `R` classes of the app and of all libraries.
-pub(super) fn r_classes(sample: &Sample<'_>) -> PathBuf {
-    sample.built("r")
+pub(super) fn r_classes(sample: &Sample<'_>, variant: &Variant) -> PathBuf {
+    variant.built(sample).join("r")
 }
 
-/// The manifest of the debug build with a server.
-pub(super) fn merged_manifest(sample: &Sample<'_>) -> PathBuf {
-    sample.built("AndroidManifest.xml")
+/// What R8 has to keep, because the manifest or a resource names it.
+pub(super) fn rules(sample: &Sample<'_>, variant: &Variant) -> PathBuf {
+    variant.built(sample).join("resources.pro")
 }
 
-fn merged(sample: &Sample<'_>, step: &mut Step) -> Result<PathBuf> {
-    let merged = merged_manifest(sample);
-    let overlays = DEBUG.map(|folder| sample.source(folder).join("AndroidManifest.xml"));
+/// The manifest, merged with those of the libraries.
+pub(super) fn merged_manifest(sample: &Sample<'_>, variant: &Variant) -> PathBuf {
+    variant.built(sample).join("AndroidManifest.xml")
+}
+
+fn merged(sample: &Sample<'_>, step: &mut Step, variant: &Variant) -> Result<PathBuf> {
+    let merged = merged_manifest(sample, variant);
+    let folders = variant.folders.iter().map(|folder| sample.source(folder).join("AndroidManifest.xml"));
+    let overlays: Vec<_> = folders.filter(|manifest| manifest.exists()).collect();
+    let libraries = sample.androidx.shipped()?.into_iter().map(|folder| folder.join("AndroidManifest.xml"));
+    let libraries: Vec<_> = libraries.filter(|manifest| manifest.exists()).collect();
     let main = sample.source("main").join("AndroidManifest.xml");
-    manifest::merge(sample.workspace, step, &main, &overlays, &merged)?;
+    manifest::merge(sample.workspace, step, &main, (&overlays, &libraries), &merged)?;
     Ok(merged)
+}
+
+/// The values of the build. Returns the folder of the resources.
+fn values(built: &Path, variant: &Variant) -> Result<PathBuf> {
+    let resources = built.join("issuer/res");
+    fs::create_dir_all(resources.join("values"))?;
+    let text = format!(
+        "<resources><string name=\"issuer\" translatable=\"false\">{}</string></resources>",
+        variant.issuer
+    );
+    fs::write(resources.join("values/issuer.xml"), text)?;
+    Ok(resources)
 }
 
 fn compile(sample: &Sample<'_>, step: &mut Step, name: &str, resources: &Path) -> Result<PathBuf> {
@@ -113,13 +120,14 @@ fn compile(sample: &Sample<'_>, step: &mut Step, name: &str, resources: &Path) -
     Ok(out)
 }
 
-fn numbers(sample: &Sample<'_>, step: &mut Step, generated: &Path) -> Result<()> {
+fn numbers(sample: &Sample<'_>, step: &mut Step, variant: &Variant) -> Result<()> {
+    let generated = variant.built(sample).join("generated");
     let sources: Vec<_> =
-        files(generated)?.into_iter().filter(|file| file.extension() == Some(OsStr::new("java"))).collect();
+        files(&generated)?.into_iter().filter(|file| file.extension() == Some(OsStr::new("java"))).collect();
     let own = generated.join(PACKAGE.replace('.', "/")).join("R.java");
     ensure!(sources.contains(&own), "there is no R class of {PACKAGE}");
     let mut compile = sample.workspace.command("javac");
-    compile.args(["--release", "11", "-d"]).arg(r_classes(sample)).args(sources);
+    compile.args(["--release", "11", "-d"]).arg(r_classes(sample, variant)).args(sources);
     step.log.must(compile, LINKING)?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use super::app::{PACKAGE, Sample};
+use super::app::{DEBUG, PACKAGE, Sample};
 use super::compile::test_path;
 use super::resources::{linked, merged_manifest};
 use crate::bindings::native_library;
@@ -42,7 +42,7 @@ pub(super) fn run(sample: &Sample<'_>, step: &mut Step) -> Result<()> {
     java.arg(format!("-Djna.library.path={}", native.display()));
     java.arg(format!("-Dmoorline.docs={}", sample.workspace.root().join("docs").display()));
     java.arg(format!("-Dmoorline.screenshots={}", pictures.display()));
-    java.arg(format!("-Dmoorline.manifest={}", merged_manifest(sample).display()));
+    java.arg(format!("-Dmoorline.manifest={}", merged_manifest(sample, &DEBUG).display()));
     java.arg("-cp").arg(class_path(&path)?).arg("org.junit.runner.JUnitCore").args(classes(&tests)?);
     java.env("MOORLINE_SERVER_BIN", sample.workspace.program("moorline-server"));
     java.env("MOORLINE_BROWSE_BIN", sample.workspace.program("moorline-browse"));
@@ -63,8 +63,8 @@ fn settings(sample: &Sample<'_>) -> Result<std::path::PathBuf> {
     fs::create_dir_all(&tools)?;
     let properties = format!(
         "android_merged_manifest={}\nandroid_resource_apk={}\nandroid_custom_package={PACKAGE}\n",
-        merged_manifest(sample).display(),
-        linked(sample).display(),
+        merged_manifest(sample, &DEBUG).display(),
+        linked(sample, &DEBUG).display(),
     );
     fs::write(tools.join("test_config.properties"), properties)?;
     fs::write(folder.join("robolectric.properties"), "sdk=35\n")?;

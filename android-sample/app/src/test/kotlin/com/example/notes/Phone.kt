@@ -61,6 +61,26 @@ internal class PhoneApplication : ServerNotesApplication() {
     }
 }
 
+internal const val POLL = 10L
+
+/** The system delivers what was posted. */
+internal fun settle() = shadowOf(Looper.getMainLooper()).idle()
+
+/** Brings up the activity that opens the browser, fills the pages in, and follows the redirect to the app. */
+internal suspend fun signInWithTheBrowser(started: Intent, user: String) {
+    val type = Class.forName(checkNotNull(started.component).className).asSubclass(Activity::class.java)
+    val helper = Robolectric.buildActivity(type, started).setup().get()
+    settle()
+    val page = checkNotNull(shadowOf(helper).nextStartedActivity) { "no page was opened" }
+    val callback = TestServer.running().browse(checkNotNull(page.dataString), user)
+    val redirect = Intent(Intent.ACTION_VIEW, Uri.parse(callback)).addCategory(Intent.CATEGORY_BROWSABLE)
+    val receiver = Robolectric.buildActivity(RedirectActivity::class.java, redirect).setup().get()
+    while (!receiver.isFinishing) {
+        settle()
+        delay(POLL)
+    }
+}
+
 /** A user with the app in hand: they look, tap and type. */
 internal class Phone : TestRule {
     val compose: AndroidComposeTestRule<ActivityScenarioRule<MainActivity>, MainActivity> =
@@ -159,18 +179,7 @@ internal class Phone : TestRule {
             started = started ?: shadowOf(compose.activity).nextStartedActivity
             started != null
         }
-        val intent = checkNotNull(started)
-        val type = Class.forName(checkNotNull(intent.component).className).asSubclass(Activity::class.java)
-        val page = shadowOf(Robolectric.buildActivity(type, intent).setup().get()).nextStartedActivity
-        waiting {
-            val callback = TestServer.running().browse(checkNotNull(page?.dataString), user)
-            val redirect = Intent(Intent.ACTION_VIEW, Uri.parse(callback)).addCategory(Intent.CATEGORY_BROWSABLE)
-            val receiver = Robolectric.buildActivity(RedirectActivity::class.java, redirect).setup().get()
-            while (!receiver.isFinishing) {
-                shadowOf(Looper.getMainLooper()).idle()
-                delay(POLL)
-            }
-        }
+        waiting { signInWithTheBrowser(checkNotNull(started), user) }
         // It has called the app's activity to the front.
         generateSequence { shadowOf(compose.activity).nextStartedActivity }.count()
     }
@@ -195,8 +204,6 @@ internal class Phone : TestRule {
 
     companion object {
         const val PATIENCE = 20_000L
-
-        private const val POLL = 10L
 
         /** What the system draws behind a dialog. */
         private const val DIMMED = 0x52000000

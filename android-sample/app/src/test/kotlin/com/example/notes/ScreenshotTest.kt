@@ -31,6 +31,16 @@ class ScreenshotTest {
         phone.draws("welcome-$kind")
     }
 
+    /** Shows the first account again, and removes the second one. */
+    private fun goOnAsTheFirst() {
+        phone.taps("Ada Lovelace")
+        phone.sees("Notes of Ada Lovelace")
+        phone.opens("Accounts")
+        phone.taps("Remove")
+        phone.seesNo("Grace Hopper")
+        phone.goesBack()
+    }
+
     @Test
     fun light() {
         phone.sees("Groceries")
@@ -45,12 +55,16 @@ class ScreenshotTest {
         phone.taps("Save")
         phone.sees("Not sent yet")
         phone.draws("offline")
-        for (screen in listOf("Profile", "Accounts", "Security", "Diagnostics")) {
+        phone.opens("Accounts")
+        phone.taps("Add an account")
+        phone.taps("Sign in")
+        phone.sees("Notes of Grace Hopper")
+        for (screen in listOf("Accounts", "Profile", "Security", "Diagnostics")) {
             phone.opens(screen)
             phone.compose.waitForIdle()
             phone.sees(if (screen == "Security") "Where your keys are" else screen)
             phone.draws(screen.lowercase())
-            phone.goesBack()
+            if (screen == "Accounts") goOnAsTheFirst() else phone.goesBack()
         }
         phone.opens("Sign out")
         phone.draws("sign-out")

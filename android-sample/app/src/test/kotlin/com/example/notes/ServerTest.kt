@@ -2,6 +2,7 @@ package com.example.notes
 
 import android.content.Intent
 import android.hardware.biometrics.BiometricManager
+import org.junit.Assert.assertEquals
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -136,6 +137,9 @@ class ServerTest {
         phone.seesNo(title)
         phone.opens("Profile")
         phone.finds("delete your notes")
+        phone.taps("Open your provider’s page")
+        val page = checkNotNull(shadowOf(phone.compose.activity).nextStartedActivity)
+        assertEquals(Intent.ACTION_VIEW to TestServer.issuer, page.action to page.dataString)
         phone.finds("Bound to a key of this device")
     }
 

@@ -16,6 +16,9 @@ interface Backend {
     /** The notes of whoever is signed in there. */
     fun notesApi(moorline: MoorlineAndroid): NotesApi
 
+    /** The provider's page for its users, where they see their account. Null if there is none. */
+    val providerPage: String? get() = null
+
     /** What it can break on request; a server that users have breaks nothing. */
     val faults: List<Fault> get() = emptyList()
 

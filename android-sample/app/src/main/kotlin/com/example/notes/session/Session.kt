@@ -35,6 +35,9 @@ class Session(val account: String, private val backend: Backend, private val fol
         return made
     }
 
+    /** See [Backend.providerPage]. */
+    val providerPage: String? get() = backend.providerPage
+
     /** See [Backend.faults]. */
     val faults: List<Fault> get() = backend.faults
 

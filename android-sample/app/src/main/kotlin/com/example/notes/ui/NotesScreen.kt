@@ -10,6 +10,7 @@ import androidx.compose.foundation.lazy.LazyColumn
 import androidx.compose.foundation.lazy.LazyListState
 import androidx.compose.foundation.lazy.items
 import androidx.compose.foundation.lazy.rememberLazyListState
+import androidx.compose.foundation.text.TextAutoSize
 import androidx.compose.material3.Card
 import androidx.compose.material3.CardDefaults
 import androidx.compose.material3.ExperimentalMaterial3Api
@@ -41,6 +42,7 @@ import androidx.compose.ui.semantics.customActions
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.dp
+import androidx.compose.ui.unit.sp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import com.example.notes.R
 import com.example.notes.errors.userMessageOf
@@ -50,6 +52,14 @@ import com.example.notes.notes.ShownNote
 import com.example.notes.session.Session
 import com.example.notes.session.shownName
 import dev.moorline.User
+
+/** In one line: large type shrinks until a long name fits. */
+@Composable
+private fun Title(text: String) {
+    val style = MaterialTheme.typography.titleLarge
+    val fits = TextAutoSize.StepBased(minFontSize = 12.sp, maxFontSize = style.fontSize)
+    Text(text, style = style, autoSize = fits, maxLines = 1, overflow = ELLIPSIS)
+}
 
 /** The notes: pulled down, they are loaded again. */
 @OptIn(ExperimentalMaterial3Api::class)
@@ -66,7 +76,7 @@ fun NotesScreen(session: Session, notes: Notes, user: User, way: Way) {
     Scaffold(
         topBar = {
             TopAppBar(
-                title = { Text(stringResource(R.string.notes_of, user.shownName), maxLines = 1, overflow = ELLIPSIS) },
+                title = { Title(stringResource(R.string.notes_of, user.shownName)) },
                 actions = { NotesMenu(way, signOut = { signsOut = true }) },
             )
         },

@@ -3,6 +3,8 @@ package com.example.notes.ui
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.material3.Button
 import androidx.compose.material3.HorizontalDivider
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedButton
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
@@ -10,6 +12,7 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.rememberCoroutineScope
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalUriHandler
 import androidx.compose.ui.res.stringResource
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import com.example.notes.R
@@ -59,7 +62,11 @@ fun ProfileScreen(session: Session, back: () -> Unit) {
     LaunchedEffect(model) { model.read() }
     Page(R.string.profile, back) {
         state.error?.let { ErrorCard(userMessageOf(it)) }
-        state.info?.let { Facts(it) }
+        state.info?.let { info ->
+            Facts(info)
+            HorizontalDivider()
+            Consents(info, session.providerPage)
+        }
         Button({ scope.launch { model.reload() } }, Modifier.fillMaxWidth()) {
             Text(stringResource(R.string.profile_reload))
         }
@@ -72,15 +79,25 @@ private fun Facts(info: SessionInfo) {
     info.user.email?.let { Fact(R.string.profile_email, it) }
     Fact(R.string.profile_provider, info.issuer)
     Fact(R.string.profile_since, dateOf(info.signedInAt))
-    HorizontalDivider()
-    Heading(R.string.profile_consents)
-    for (scope in info.scope) Text(consentOf(scope))
-    HorizontalDivider()
     Fact(
         R.string.profile_tokens,
         stringResource(if (info.tokenType == TokenType.DPOP) R.string.tokens_bound else R.string.tokens_bearer),
     )
     Fact(R.string.profile_refreshes, info.refreshes.toString())
+}
+
+/** What the user has agreed to, in the browser, and where they change their mind. */
+@Composable
+private fun Consents(info: SessionInfo, providerPage: String?) {
+    val browser = LocalUriHandler.current
+    Heading(R.string.profile_consents)
+    for (scope in info.scope) Text("• ${consentOf(scope)}")
+    Text(stringResource(R.string.profile_consents_text), style = MaterialTheme.typography.bodyMedium)
+    if (providerPage != null) {
+        OutlinedButton({ browser.openUri(providerPage) }, Modifier.fillMaxWidth()) {
+            Text(stringResource(R.string.provider_page))
+        }
+    }
 }
 
 /** What a scope allows, in words. */

@@ -2,10 +2,17 @@ package com.example.notes.ui
 
 import androidx.compose.foundation.isSystemInDarkTheme
 import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Typography
 import androidx.compose.material3.darkColorScheme
 import androidx.compose.material3.lightColorScheme
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.remember
 import androidx.compose.ui.graphics.Color
+import androidx.compose.ui.platform.LocalLayoutDirection
+import androidx.compose.ui.text.TextStyle
+import androidx.compose.ui.text.style.TextAlign
+import androidx.compose.ui.text.style.TextDirection.Companion.Content
+import androidx.compose.ui.unit.LayoutDirection
 
 private val Light = lightColorScheme(
     primary = Color(0xFF0B5F6B),
@@ -40,5 +47,22 @@ private val Dark = darkColorScheme(
 )
 
 @Composable
-fun NotesTheme(content: @Composable () -> Unit) =
-    MaterialTheme(colorScheme = if (isSystemInDarkTheme()) Dark else Light, content = content)
+fun NotesTheme(content: @Composable () -> Unit) {
+    val side = if (LocalLayoutDirection.current == LayoutDirection.Rtl) TextAlign.Right else TextAlign.Left
+    val typography = remember(side) { Typography().of { it.copy(textAlign = side, textDirection = Content) } }
+    MaterialTheme(if (isSystemInDarkTheme()) Dark else Light, typography = typography, content = content)
+}
+
+/** A note may be in another language than the screen: it reads in its own direction, at the screen's side. */
+private fun Typography.of(change: (TextStyle) -> TextStyle) = copy(
+    headlineMedium = change(headlineMedium),
+    headlineSmall = change(headlineSmall),
+    titleLarge = change(titleLarge),
+    titleMedium = change(titleMedium),
+    bodyLarge = change(bodyLarge),
+    bodyMedium = change(bodyMedium),
+    bodySmall = change(bodySmall),
+    labelLarge = change(labelLarge),
+    labelMedium = change(labelMedium),
+    labelSmall = change(labelSmall),
+)

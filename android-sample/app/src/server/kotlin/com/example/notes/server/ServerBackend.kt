@@ -1,13 +1,11 @@
 package com.example.notes.server
 
 import android.content.Context
-import com.example.notes.notes.ApiException
 import com.example.notes.notes.NotesApi
 import com.example.notes.session.Account
 import com.example.notes.session.Backend
 import com.example.notes.session.Fault
 import com.example.notes.session.Settings
-import dev.moorline.HttpRequest
 import dev.moorline.LogLevel
 import dev.moorline.MoorlineAccounts
 import dev.moorline.MoorlineBuilder
@@ -32,6 +30,9 @@ import kotlin.time.Duration.Companion.minutes
 /** Sessions at a real provider, which has the notes, too. */
 class ServerBackend(private val context: Context, private val settings: Settings, private val issuer: String) :
     Backend {
+    /** Only in a debug build, and only at a development server. */
+    private val development: Development? = developmentOfThisBuild?.takeIf { it.isAt(issuer) }
+
     /** In the same vault as [open]'s: the folder and the keys are those that `Moorline(context)` uses. */
     private val all = MoorlineAccounts(
         Platform(File(context.noBackupFilesDir, "moorline"), AndroidKeyStore(context))
@@ -55,25 +56,23 @@ class ServerBackend(private val context: Context, private val settings: Settings
     override fun notesApi(moorline: MoorlineAndroid): NotesApi =
         NotesApi(OkHttpClient.Builder().moorline(moorline).build(), "$issuer/v1/notes".toHttpUrl())
 
-    override val faults: List<Fault> get() = if (isDevelopment) Fault.entries else emptyList()
+    /** Moorline's server has it at the issuer. At another provider, put the address of its account page here. */
+    override val providerPage: String get() = issuer
 
-    override suspend fun play(fault: Fault, moorline: MoorlineAndroid) {
-        val answer = moorline.send(HttpRequest("POST", "$issuer/dev/faults/${fault.path}") {})
-        if (!answer.isSuccess) throw ApiException(answer.status)
-    }
+    override val faults: List<Fault> get() = if (development == null) emptyList() else Fault.entries
+
+    override suspend fun play(fault: Fault, moorline: MoorlineAndroid) =
+        checkNotNull(development) { "a real server breaks nothing on request" }.play(fault, issuer, moorline)
 
     override suspend fun remove(account: String) {
         all.remove(account)
     }
-
-    /** `moorline-server dev --http`. A release build's network security configuration forbids plain HTTP. */
-    private val isDevelopment: Boolean get() = issuer.startsWith("http://127.0.0.1:")
 
     private fun MoorlineBuilder.notes() {
         issuer = this@ServerBackend.issuer
         clientId = "moorline-demo"
         redirectUri = "com.example.notes:/signed-in"
         scopes("openid", "profile", "email", "offline_access", "notes.read", "notes.write")
-        if (isDevelopment) allowHttpOnLoopback()
+        development?.configure(this)
     }
 }
