@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use moorline_server::clock::Timestamp;
 use moorline_server::oauth::rotation::{
-    Attempt, Context, Decision, EndedBecause, History, Holes, Locator, RotationWindow, Presented, PresentedToken,
-    Proof, Refusal, Service, Session, SessionRecord, decide,
+    Attempt, Context, Decision, EndedBecause, History, Holes, Locator, Presented, PresentedToken, Proof,
+    Refusal, RotationWindow, Service, Session, SessionRecord, decide,
 };
 use moorline_server::policy::Scope;
 
