@@ -1,7 +1,7 @@
 //! What Kotlin's and Swift's `Moorline` hold.
 
 use std::{
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, Weak},
     time::Duration,
 };
 
@@ -11,7 +11,9 @@ use crate::{
     AccessToken, AccessTokenOptions, AdoptOptions, AuthorizationRequest, Cancellation, ClientConfiguration,
     ClientError, ClientPlatform, DeviceAuthorization, DeviceSignInOptions, HeldAccessToken, HttpRequest,
     HttpResponse, RequestHeaders, SessionInfo, SessionState, SignInOptions, SignOutOptions, SignOutOutcome,
-    StateWatch, StepUp, User, Vocabulary, cancellation::cancelled, held_token::Entry,
+    StateWatch, StepUp, User, Vocabulary,
+    cancellation::cancelled,
+    held_token::{Entry, Holder},
 };
 
 /// One account's session. An app holds one for each account, for as long as it runs.
@@ -433,18 +435,13 @@ impl Client {
     pub(crate) fn of(moorline: Moorline, vocabulary: Vocabulary) -> Arc<Self> {
         let configuration = moorline.configuration().clone();
         let held = RwLock::new(Held::Open(moorline));
-        Arc::new_cyclic(|this| Self {
+        Arc::new_cyclic(|this: &Weak<Self>| Self {
             held,
             configuration,
             released: Cancellation::new(),
             vocabulary,
-            entry: Entry::of(this),
+            entry: Entry::of(this.clone()),
         })
-    }
-
-    /// The access token in memory; none once the client was released.
-    pub(crate) fn held(&self, min_validity_ms: u64) -> Option<moorline::AccessToken> {
-        self.moorline().ok()?.held_access_token(Duration::from_millis(min_validity_ms))
     }
 
     fn moorline(&self) -> Result<Moorline, ClientError> {
@@ -474,5 +471,12 @@ impl Client {
             outcome = call(moorline) => outcome,
         };
         outcome.map(Into::into).map_err(|error| self.error(error))
+    }
+}
+
+impl Holder for Client {
+    /// None once the client was released.
+    fn held(&self, min_validity_ms: u64) -> Option<moorline::AccessToken> {
+        self.moorline().ok()?.held_access_token(Duration::from_millis(min_validity_ms))
     }
 }

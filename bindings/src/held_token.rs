@@ -3,13 +3,14 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{
         LazyLock, PoisonError, RwLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
 
-use crate::{AccessToken, Client};
+use crate::AccessToken;
 
 /// An access token, and what tells it from every other one of this process.
 #[derive(Clone, uniffi::Record)]
@@ -20,9 +21,9 @@ pub struct HeldAccessToken {
     pub serial: u64,
 }
 
-/// The remaining lifetime in milliseconds of the token with this number, if it is the one that
-/// [`Client::held_access_token`] of the client with this [`id`](Client::id) would return now; [`i64::MAX`] if the
-/// provider sent no `expires_in`, and a negative number if it is not that token.
+/// The remaining lifetime in milliseconds of the token with this number, if it is the one that `held_access_token` of
+/// the client with this `id` would return now; [`i64::MAX`] if the provider sent no `expires_in`, and a negative number
+/// if it is not that token.
 ///
 /// A function, since a call of an object makes another call first, to keep the object.
 #[uniffi::export]
@@ -36,16 +37,22 @@ pub fn held_token_lifetime_ms(client: u64, min_validity_ms: u64, serial: u64) ->
     }
 }
 
+/// What has an access token in memory.
+pub(crate) trait Holder: fmt::Debug + Send + Sync {
+    /// The one that lasts so long.
+    fn held(&self, min_validity_ms: u64) -> Option<moorline::AccessToken>;
+}
+
 /// A client's entry in the list of those that are alive.
 #[derive(Debug)]
 pub(crate) struct Entry(u64);
 
 impl Entry {
     /// The first number is 1, so that 0 is never a client's.
-    pub(crate) fn of(client: &Weak<Client>) -> Self {
+    pub(crate) fn of(client: Weak<dyn Holder>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        clients().write().unwrap_or_else(PoisonError::into_inner).insert(id, client.clone());
+        clients().write().unwrap_or_else(PoisonError::into_inner).insert(id, client);
         Self(id)
     }
 
@@ -60,8 +67,10 @@ impl Drop for Entry {
     }
 }
 
-fn clients() -> &'static RwLock<HashMap<u64, Weak<Client>>> {
-    static CLIENTS: LazyLock<RwLock<HashMap<u64, Weak<Client>>>> = LazyLock::new(RwLock::default);
+type Clients = RwLock<HashMap<u64, Weak<dyn Holder>>>;
+
+fn clients() -> &'static Clients {
+    static CLIENTS: LazyLock<Clients> = LazyLock::new(RwLock::default);
     &CLIENTS
 }
 

@@ -1,10 +1,10 @@
 //! The Swift part: generated code, the library and its tests, on Linux, against a real server.
 
 mod sample;
+mod tool_chain;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
@@ -15,9 +15,7 @@ use crate::install;
 use crate::process::Log;
 use crate::report::{Report, Step};
 use crate::workspace::Workspace;
-
-const LINTING: Duration = Duration::from_secs(5 * 60);
-const TESTING: Duration = Duration::from_secs(25 * 60);
+use tool_chain::{LINTING, STUBS, TESTING, build_arguments, swift_in};
 
 /// Sets up the tool chain, compiles the Swift library and runs its tests.
 pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
@@ -178,31 +176,9 @@ fn programs(workspace: &Workspace, server: &DevServer) -> String {
     )
 }
 
-/// Adds the stubs of Apple's modules to the package.
-const STUBS: &str = "MOORLINE_APPLE_STUBS=1";
-
-/// For `swift build` and `swift test`: a folder of their own, and the native library.
-fn build_arguments(workspace: &Workspace, folder: &str, native: &Path) -> Vec<String> {
-    let linker = [format!("-L{}", native.display()), "-rpath".into(), native.display().to_string()];
-    let scratch = workspace.target().join(folder).display().to_string();
-    let linker = linker.into_iter().flat_map(|argument| ["-Xlinker".to_owned(), argument]);
-    ["--scratch-path".to_owned(), scratch].into_iter().chain(linker).collect()
-}
-
-/// A command in the Swift package's folder, with the tool chain's root file system around it.
+/// A command in the folder of the library for Swift.
 fn swift(workspace: &Workspace, folders: &[&Path]) -> Command {
     swift_in(workspace, "bindings/swift", folders)
-}
-
-/// The same, in another package's folder.
-fn swift_in(workspace: &Workspace, package: &str, folders: &[&Path]) -> Command {
-    let mut swift = workspace.command("tools/swift-linux.sh");
-    swift.arg("run");
-    for folder in folders {
-        swift.arg("--bind").arg(folder);
-    }
-    swift.arg(package);
-    swift
 }
 
 fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use super::{LINTING, STUBS, TESTING, build_arguments, swift_in};
+use super::tool_chain::{LINTING, STUBS, TESTING, build_arguments, swift_in};
 use crate::counts;
 use crate::install;
 use crate::report::{Report, Step};
