@@ -56,7 +56,7 @@ subprojects {
         }
         configure<SourceSetContainer> {
             named("test") {
-                if (project.name in listOf("moorline", "moorline-okhttp", "moorline-ktor")) {
+                if (project.name in listOf("moorline", "moorline-okhttp", "moorline-ktor", "moorline-testing")) {
                     extensions.getByName<SourceDirectorySet>("kotlin").srcDir(rootDir.resolve("test-support/dev"))
                 }
                 resources.srcDir(rootDir.resolve("test-support/resources"))

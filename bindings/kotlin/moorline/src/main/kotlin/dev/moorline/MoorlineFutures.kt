@@ -26,14 +26,16 @@ import kotlin.time.Duration.Companion.seconds
  * @property moorline what is called, for an HTTP client that takes one.
  */
 public class MoorlineFutures private constructor(public val moorline: Moorline) : AutoCloseable {
-    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+    /** Never cancelled: a call of a closed [moorline] ends with its error. */
+    private val calls = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+    private val listeners = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
     /** The state of the session. See [Moorline.state]. */
     public val state: SessionState get() = moorline.state.value
 
     /** Calls [listener] with the present state and with each later one, one at a time, until the result is closed. */
     public fun onState(listener: Consumer<SessionState>): AutoCloseable {
-        val collecting = scope.launch { moorline.state.collect(listener::accept) }
+        val collecting = listeners.launch { moorline.state.collect(listener::accept) }
         return AutoCloseable { collecting.cancel() }
     }
 
@@ -113,15 +115,15 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     /** See [Moorline.shutdown]. */
     public fun shutdown(limitSeconds: Long): CompletableFuture<Void?> = done { moorline.shutdown(limitSeconds.seconds) }
 
-    /** See [Moorline.close]. Listeners are not called any more. */
+    /** See [Moorline.close], also for what becomes of futures. Listeners are not called any more. */
     override fun close() {
         moorline.close()
-        scope.cancel()
+        listeners.cancel()
     }
 
-    private fun <T> future(call: suspend () -> T): CompletableFuture<T> = scope.future { call() }
+    private fun <T> future(call: suspend () -> T): CompletableFuture<T> = calls.future { call() }
 
-    private fun done(call: suspend () -> Unit): CompletableFuture<Void?> = scope.future {
+    private fun done(call: suspend () -> Unit): CompletableFuture<Void?> = calls.future {
         call()
         null
     }

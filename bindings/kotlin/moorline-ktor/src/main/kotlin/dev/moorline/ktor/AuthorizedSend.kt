@@ -30,15 +30,19 @@ internal class AuthorizedSend(
         val mayReceive = moorline.mayReceiveTokens(url)
         val ofApp = HttpHeaders.Authorization in request.headers || Anonymous in request.attributes
         val beganHere = request.attributes.computeIfAbsent(BeganHere) { mayReceive && !ofApp }
-        if (!beganHere || !mayReceive) return engine.send(proceed)
+        // Another plugin of the app may have authorized a later hop.
+        if (ofApp || !beganHere || !mayReceive) return engine.send(proceed)
         engine.check(request)
+        if (moorline.state.value == SessionState.Locked) moorline.opened()
+        val caller = request.attributes.computeIfAbsent(Caller.Key) { Caller(null) }
         while (true) {
-            val user = user()
+            caller.check(moorline)
             val headers = moorline.requestHeaders(request.method.value, url)
+            caller.check(moorline)
             val call = sent(headers)
             call.response.headers[NONCE_HEADER]?.let { moorline.learnNonce(url, it) }
             checkStepUp(call.response)
-            if (!sendsAgain(call.response, headers, user)) return call
+            if (!sendsAgain(call.response, headers, caller)) return call
         }
     }
 
@@ -59,14 +63,14 @@ internal class AuthorizedSend(
         moorline.stepUpOf(response.status.value, challenges)?.let { throw MoorlineException.StepUpRequired(it) }
     }
 
-    private suspend fun sendsAgain(response: HttpResponse, sent: RequestHeaders, user: String?): Boolean {
+    private suspend fun sendsAgain(response: HttpResponse, sent: RequestHeaders, caller: Caller): Boolean {
         val body = request.body
         val bodyIsKept = body is OutgoingContent.NoContent || body is OutgoingContent.ByteArrayContent
         if (response.status.value != 401 || !bodyIsKept) return false
         return when {
             asksForNonce(response) -> nonces++ < MOST_NONCES
             // Another user's token is not for this request.
-            else -> refreshes++ == 0 && refreshed(sent) && user() == user
+            else -> refreshes++ == 0 && refreshed(sent) && caller.isCurrent(moorline)
         }
     }
 
@@ -77,8 +81,6 @@ internal class AuthorizedSend(
     } catch (_: MoorlineException) {
         false
     }
-
-    private fun user(): String? = (moorline.state.value as? SessionState.SignedIn)?.user?.subject
 
     private fun asksForNonce(response: HttpResponse): Boolean = response.headers[NONCE_HEADER] != null &&
         response.headers.getAll(HttpHeaders.WWWAuthenticate).orEmpty().map(::challenge).any {

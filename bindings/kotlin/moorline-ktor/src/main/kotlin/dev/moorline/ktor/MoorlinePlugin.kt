@@ -7,6 +7,7 @@ import io.ktor.client.plugins.api.Send
 import io.ktor.client.plugins.api.createClientPlugin
 import io.ktor.client.request.HttpRequestBuilder
 import io.ktor.util.AttributeKey
+import java.io.IOException
 
 /** The configuration of [MoorlinePlugin]. */
 public class MoorlinePluginConfig {
@@ -33,6 +34,7 @@ public class MoorlinePluginConfig {
  *   origin gets none anywhere. WebSockets are opened with the token, too.
  * - If the API rejects the token or the proof, the request is sent again with new ones, if its body is in memory. If no
  *   newer token can be had, the API's own 401 is returned.
+ * - A request that another user's sign-in overtakes is not sent with that user's token: it throws an [IOException].
  * - If the API asks more of the user, [MoorlineException.StepUpRequired] is thrown: start a sign-in with it, then send
  *   the request again.
  * - A connection to a host for which the configuration has pins must match them, until they expire. With the OkHttp
@@ -42,7 +44,8 @@ public class MoorlinePluginConfig {
  *   app checks pins itself ([MoorlinePluginConfig.engineChecksPins]).
  * - `HttpCache` stores no response to a request with a token, because it does not know whose it is.
  *
- * A request with an `Authorization` header of its own is left alone, and so is one that is [anonymous].
+ * A request with an `Authorization` header of its own is left alone, also if another plugin adds it after a 401, and so
+ * is one that is [anonymous].
  *
  * Without a token the request is not sent, and a [MoorlineException] is thrown.
  */
@@ -50,6 +53,7 @@ public val MoorlinePlugin: ClientPlugin<MoorlinePluginConfig> =
     createClientPlugin("Moorline", ::MoorlinePluginConfig) {
         val moorline = requireNotNull(pluginConfig.session) { "MoorlinePlugin has no session; set `session`" }
         val engine = CheckedEngine(client.engine, moorline, pluginConfig.engineChecksPins)
+        onRequest { request, _ -> request.attributes.put(Caller.Key, Caller(Caller.subjectOf(moorline))) }
         on(Send) { request -> AuthorizedSend(moorline, engine, request) { proceed(request) }.run() }
     }
 

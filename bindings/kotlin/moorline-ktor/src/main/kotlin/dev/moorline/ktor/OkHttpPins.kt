@@ -8,6 +8,7 @@ import okhttp3.Call
 import okhttp3.Connection
 import okhttp3.EventListener
 import okhttp3.Interceptor
+import okhttp3.Request
 import okhttp3.Response
 import java.io.IOException
 import java.util.UUID
@@ -44,11 +45,11 @@ internal class OkHttpPins(private val moorline: Moorline) : Interceptor {
     override fun intercept(chain: Interceptor.Chain): Response {
         val request = chain.request()
         val fields = request.header(FIELD)?.let { held[it] }
-        if (fields == null) return watching(chain.call()) { chain.proceed(request) }
+        if (fields == null) return watching(chain.call(), hasToken = false) { chain.proceed(request) }
         fields.isTaken = true
         val authorized = request.newBuilder().removeHeader(FIELD)
         fields.fields.forEach { (name, value) -> authorized.header(name, value) }
-        return watching(chain.call()) { chain.proceed(authorized.build()) }
+        return watching(chain.call(), hasToken = true) { chain.proceed(authorized.build()) }
     }
 
     private fun check(host: String, connection: Connection) {
@@ -63,18 +64,29 @@ internal class OkHttpPins(private val moorline: Moorline) : Interceptor {
         synchronized(passed) { passed.getOrPut(connection) { mutableSetOf() } += host }
     }
 
-    /** Runs a call, which may open a WebSocket, and checks each connection that it gets. */
-    private fun watching(call: Call, run: () -> Response): Response {
+    /**
+     * Runs a call, which may open a WebSocket, and checks each connection that it gets. Redirects are Ktor's: OkHttp
+     * would take a token and its proof to the next address.
+     */
+    private fun watching(call: Call, hasToken: Boolean, run: () -> Response): Response {
         val failure = AtomicReference<IOException?>()
+
+        // OkHttp looks at this before it writes a request.
+        fun end(error: IOException) {
+            failure.set(error)
+            call.cancel()
+        }
         call.addEventListener(object : EventListener() {
             override fun connectionAcquired(call: Call, connection: Connection) {
                 try {
                     check(connection.route().address.url.host, connection)
                 } catch (error: IOException) {
-                    failure.set(error)
-                    // OkHttp looks at this before it writes the request.
-                    call.cancel()
+                    end(error)
                 }
+            }
+
+            override fun followUpDecision(call: Call, networkResponse: Response, nextRequest: Request?) {
+                if (hasToken && nextRequest != null && networkResponse.isRedirect) end(IOException(REDIRECTED))
             }
         })
         return try {
@@ -89,6 +101,10 @@ internal class OkHttpPins(private val moorline: Moorline) : Interceptor {
 
     companion object {
         private const val FIELD = "Moorline-Held"
+        private const val REDIRECTED =
+            "the OkHttpClient of this engine was about to follow a redirect with the token of another address. " +
+                "Nothing was sent there. Leave redirects to Ktor: remove `followRedirects(true)` from the engine's " +
+                "configuration"
 
         /** For an engine that several clients use, also those that `HttpClient.config` makes. */
         private val installed = WeakHashMap<OkHttpConfig, MutableMap<Moorline, OkHttpPins>>()

@@ -1,6 +1,8 @@
 package dev.moorline.ktor
 
+import dev.moorline.Moorline
 import dev.moorline.MoorlineException
+import dev.moorline.RequestHeaders
 import dev.moorline.SessionState
 import dev.moorline.StepUp
 import dev.moorline.testing.FakeMoorline
@@ -11,7 +13,10 @@ import io.ktor.client.HttpClient
 import io.ktor.client.engine.mock.MockEngine
 import io.ktor.client.engine.mock.MockRequestHandleScope
 import io.ktor.client.engine.mock.respond
+import io.ktor.client.plugins.api.Send
+import io.ktor.client.plugins.api.createClientPlugin
 import io.ktor.client.plugins.cache.HttpCache
+import io.ktor.client.request.HttpRequestBuilder
 import io.ktor.client.request.HttpRequestData
 import io.ktor.client.request.HttpResponseData
 import io.ktor.client.request.get
@@ -28,11 +33,14 @@ import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertNull
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
+import java.io.IOException
 import kotlin.test.assertFailsWith
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 
 class MoorlinePluginTest {
     private val fake = FakeMoorline(user("Ada"))
+    private val grace = SessionState.SignedIn(user("Grace"))
     private val received = mutableListOf<HttpRequestData>()
     private val answers = ArrayDeque<MockRequestHandleScope.() -> HttpResponseData>()
     private val engine = MockEngine { request ->
@@ -121,6 +129,108 @@ class MoorlinePluginTest {
         fake.failNext(MoorlineErrors.rateLimited(1.minutes))
         assertFailsWith<MoorlineException.RateLimited> { client.get(notes) }
         assertEquals(1, received.size)
+    }
+
+    /** A Moorline that does this before it has headers. */
+    private fun beforeHeaders(change: () -> Unit) = object : Moorline by fake {
+        override suspend fun requestHeaders(
+            method: String,
+            url: String,
+            minValidity: Duration,
+            resource: String?,
+            scope: List<String>,
+        ): RequestHeaders {
+            change()
+            return fake.requestHeaders(method, url, minValidity, resource, scope)
+        }
+    }
+
+    private fun clientOf(moorline: Moorline) = HttpClient(engine) { install(MoorlinePlugin) { session = moorline } }
+
+    private suspend fun refusesAnotherUser(client: HttpClient) {
+        val error = assertFailsWith<IOException> { client.get(notes) }
+        assertTrue("another user" in error.message.orEmpty(), error.message)
+    }
+
+    @Test
+    fun `a user who signs in while a request waits for its token does not send it`() = playing {
+        refusesAnotherUser(clientOf(beforeHeaders { fake.become(grace) }))
+        assertEquals(0, received.size)
+    }
+
+    @Test
+    fun `a user who signs in between two hops, or before a repetition, does not send the second`() = playing {
+        val nonce = headersOf(
+            "WWW-Authenticate" to listOf("""DPoP error="use_dpop_nonce""""),
+            "DPoP-Nonce" to listOf("n1"),
+        )
+        val answers = listOf(302 to headersOf("Location", "/moved"), 401 to nonce)
+        for ((status, fields) in answers) {
+            fake.become(SessionState.SignedIn(user("Ada")))
+            received.clear()
+            this.answers += {
+                fake.become(grace)
+                respond("", HttpStatusCode.fromValue(status), fields)
+            }
+            refusesAnotherUser(client)
+            assertEquals(1, received.size)
+        }
+    }
+
+    @Test
+    fun `a user who signs in before a plugin of the app repeats a request does not send it`() = playing {
+        val repeating = createClientPlugin("Repeating") {
+            on(Send) { request ->
+                proceed(HttpRequestBuilder().takeFrom(request))
+                fake.become(grace)
+                proceed(HttpRequestBuilder().takeFrom(request))
+            }
+        }
+        refusesAnotherUser(
+            HttpClient(engine) {
+                install(repeating)
+                install(MoorlinePlugin) { session = fake }
+            },
+        )
+        assertEquals(1, received.size)
+    }
+
+    @Test
+    fun `a rejected token of a session that was locked when the request began is refreshed`() = playing {
+        val opening = object : Moorline by fake {
+            override suspend fun opened() = unlock()
+        }
+        for (cold in listOf(opening, beforeHeaders(::unlock))) {
+            fake.become(SessionState.Locked)
+            received.clear()
+            answer(401)
+            assertEquals(200, clientOf(cold).get(notes).status.value)
+            assertEquals(2, received.map { it.token() }.toSet().size)
+        }
+    }
+
+    private fun unlock() {
+        if (fake.state.value == SessionState.Locked) fake.become(SessionState.SignedIn(user("Ada")))
+    }
+
+    @Test
+    fun `what another plugin of the app authorizes after a 401 is sent as it is`() = playing {
+        val authorizing = createClientPlugin("Authorizing") {
+            on(Send) { request ->
+                val call = proceed(request)
+                if (call.response.status.value != 401) return@on call
+                request.headers["Authorization"] = "Basic app"
+                proceed(request)
+            }
+        }
+        val client = HttpClient(engine) {
+            install(authorizing)
+            install(MoorlinePlugin) { session = fake }
+        }
+        repeat(2) { answer(401) }
+        assertEquals(200, client.get(notes).status.value)
+        assertEquals(listOf("DPoP access-1", "DPoP access-2", "Basic app"), received.map { it.token() })
+        assertNull(received.last().headers["DPoP"])
     }
 
     @Test

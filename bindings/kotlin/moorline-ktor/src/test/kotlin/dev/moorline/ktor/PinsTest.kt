@@ -32,6 +32,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.CleanupMode
 import org.junit.jupiter.api.io.TempDir
 import java.io.File
+import java.io.IOException
 import java.util.concurrent.TimeUnit
 import kotlin.test.assertFailsWith
 
@@ -128,6 +129,17 @@ class PinsTest {
                 assertEquals(200, client.get(notes).status.value)
                 checkToken()
             }
+        }
+    }
+
+    @Test
+    fun `with OkHttp, a redirect that the engine would follow takes no token along`() = pinned(right) { moorline ->
+        val following = okHttp { config { followRedirects(true) } }
+        following.client(moorline).use { client ->
+            api.enqueue(MockResponse.Builder().code(302).addHeader("Location", "/moved").build())
+            val error = assertFailsWith<IOException> { client.get(notes) }
+            assertTrue("followRedirects" in error.message.orEmpty(), error.message)
+            assertEquals(1, api.requestCount)
         }
     }
 

@@ -6,15 +6,37 @@ import dev.moorline.MoorlineException
 import dev.moorline.RequestHeaders
 import dev.moorline.SessionState
 import dev.moorline.TokenType
-import kotlinx.coroutines.runBlocking
+import okhttp3.Call
 import okhttp3.Request
 import okhttp3.Response
-import okio.ByteString.Companion.encodeUtf8
 import java.io.IOException
 import java.io.InterruptedIOException
 
-/** The [Moorline], for interceptors: each function blocks, and throws only [IOException]s. */
-internal class BlockingSession(private val moorline: Moorline) {
+/** The [Moorline], for the interceptors of a client. */
+internal class Sessions(private val moorline: Moorline) {
+    private val names = AccountNames(moorline)
+
+    /** For this call. */
+    fun of(call: Call): BlockingSession = BlockingSession(moorline, names, Waiting.of(call))
+}
+
+/** A request with a token. */
+internal class Authorized(
+    val request: Request,
+    val headers: RequestHeaders,
+    /** Whose token it is: see [BlockingSession.account]. */
+    val account: String?,
+)
+
+/**
+ * The [Moorline], for the interceptors of a call: each function blocks until the call is cancelled, and throws only
+ * [IOException]s.
+ */
+internal class BlockingSession(
+    private val moorline: Moorline,
+    private val names: AccountNames,
+    private val waiting: Waiting,
+) {
     fun mayReceiveTokens(request: Request): Boolean = moorline.mayReceiveTokens(request.url.toString())
 
     /**
@@ -23,21 +45,28 @@ internal class BlockingSession(private val moorline: Moorline) {
     fun account(): String? {
         if (moorline.state.value == SessionState.Locked) blocking { moorline.opened() }
         val user = (moorline.state.value as? SessionState.SignedIn)?.user ?: return null
-        return user.subject.encodeUtf8().sha256().base64Url()
+        return names.known(user) ?: blocking { names.of(user) }
     }
 
-    /** The request with the token, and the proof if it is bound. */
-    fun authorized(request: Request): Pair<Request, RequestHeaders> = blocking {
-        val headers = moorline.requestHeaders(request.method, request.url.toString())
+    /** The request with the token, and the proof if it is bound. It throws if that is another user's than [account]. */
+    fun authorized(request: Request, account: String?): Authorized {
+        val headers = blocking { moorline.requestHeaders(request.method, request.url.toString()) }
+        val now = account()
+        if (account != null && now != null && account != now) throw IOException(ANOTHER_USER)
         val authorized = request.newBuilder()
         headers.fields.forEach { (name, value) -> authorized.header(name, value) }
-        authorized.build() to headers
+        return Authorized(authorized.build(), headers, now)
     }
 
-    /** Takes in the nonce of a response, for the next proof. */
+    /** Takes in the nonce of a response, for the next proof. Closes the response if that fails. */
     fun learnNonce(response: Response) {
         val nonce = response.header("DPoP-Nonce") ?: return
-        blocking { moorline.learnNonce(response.request.url.toString(), nonce) }
+        try {
+            blocking { moorline.learnNonce(response.request.url.toString(), nonce) }
+        } catch (error: IOException) {
+            response.close()
+            throw error
+        }
     }
 
     /** Throws if the API asks more of the user. */
@@ -55,7 +84,12 @@ internal class BlockingSession(private val moorline: Moorline) {
         false
     }
 
-    private fun <T> blocking(call: suspend () -> T): T = throwingIOExceptions { runBlocking { call() } }
+    private fun <T> blocking(work: suspend () -> T): T = throwingIOExceptions { waiting.blocking(work) }
+
+    private companion object {
+        const val ANOTHER_USER = "another user has signed in since this call began; nothing was sent with their " +
+            "token. Make the call again"
+    }
 }
 
 /** Runs a call of Moorline's. OkHttp lets the process end on an exception that is no [IOException]. */

@@ -16,20 +16,22 @@ import java.io.IOException
  *   twice and no redirect has changed it. If no newer token can be had, the API's own 401 is returned.
  * - If the API asks more of the user, the call throws a [MoorlineIOException] with
  *   [MoorlineException.StepUpRequired]: start a sign-in with it, then make the call again.
- * - WebSockets are opened with the token, too.
+ * - WebSockets are opened with the token, too. One that is redirected is not opened, because OkHttp would take the
+ *   token of the first address to the next one: its exception names the new address.
  * - A response in the client's cache is for the user whose call it answered.
- *
+ * - A call that another user's sign-in overtakes is not sent with that user's token: it throws.
+ * - Cancelling a call, or its time-out, also ends its wait for a token.
  * - A connection to a host for which the configuration has pins must match them, until they expire. That holds for
  *   each call of this client, redirects and WebSockets included. Otherwise nothing is sent, and the call throws a
  *   [MoorlineIOException] with [MoorlineException.PinMismatch]. The client's own certificate pinner is left as it is.
  *
  * Every exception is an [IOException], as OkHttp requires. A call with an `Authorization` header of its own is sent
- * as it is, and so is one that is [anonymous].
+ * as it is, and so is one that is [anonymous], and what the client's authenticator answers to a 401.
  */
 public fun OkHttpClient.Builder.moorline(moorline: Moorline): OkHttpClient.Builder {
-    val session = BlockingSession(moorline)
+    val sessions = Sessions(moorline)
     val pins = PinChecks(moorline)
-    return addInterceptor(RetryInterceptor(session, pins)).addNetworkInterceptor(TokenInterceptor(session, pins))
+    return addInterceptor(RetryInterceptor(sessions, pins)).addNetworkInterceptor(TokenInterceptor(sessions, pins))
 }
 
 /** Sends this call without a token, whatever its origin. */

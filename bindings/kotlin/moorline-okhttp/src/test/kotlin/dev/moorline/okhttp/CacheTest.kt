@@ -68,6 +68,20 @@ class CacheTest {
     }
 
     @Test
+    fun `two users of one name at two issuers share nothing`() {
+        assertEquals("notes of ada true", notes())
+        val other = FakeMoorline(user("Ada")).apply {
+            issuer = "https://dev.example.com"
+            apiOrigin(api.url("/").toString().trimEnd('/'))
+        }
+        val theirs = OkHttpClient.Builder().cache(cache).moorline(other).build()
+        repeat(2) { theirs.newCall(Request.Builder().url(api.url("/notes")).build()).execute().close() }
+        assertEquals(2, api.requestCount)
+        notes()
+        assertEquals(3, api.requestCount)
+    }
+
+    @Test
     fun `a refreshed token does not empty the cache`() {
         notes()
         fake.expireToken()

@@ -2,6 +2,7 @@ package dev.moorline.okhttp
 
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
+import dev.moorline.RequestHeaders
 import dev.moorline.SessionState
 import dev.moorline.SignedOutReason
 import dev.moorline.StepUp
@@ -222,9 +223,9 @@ class InterceptorsTest {
                 scope: List<String>,
             ) = awaitCancellation()
         }
-        val session = BlockingSession(slow)
+        val session = Sessions(slow).of(client.newCall(get().build()))
         Thread.currentThread().interrupt()
-        assertFailsWith<InterruptedIOException> { session.authorized(get().build()) }
+        assertFailsWith<InterruptedIOException> { session.authorized(get().build(), null) }
         assertTrue(Thread.interrupted())
     }
 
@@ -240,6 +241,75 @@ class InterceptorsTest {
         val error = assertFailsWith<IOException> { changing.newCall(get().build()).execute() }
         assertTrue(error.message.orEmpty().contains("another user"), error.message)
         assertEquals(0, api.requestCount)
+    }
+
+    @Test
+    fun `a user who signs in between two attempts of a call does not send the second`() {
+        val changing = client.newBuilder()
+            .addNetworkInterceptor(
+                Interceptor { chain ->
+                    chain.proceed(chain.request()).also { fake.become(SessionState.SignedIn(user("Grace"))) }
+                },
+            ).build()
+        api.answer(401, "WWW-Authenticate" to """DPoP error="use_dpop_nonce"""", "DPoP-Nonce" to "n1")
+        val order = get().post("order".toRequestBody()).build()
+        val error = assertFailsWith<IOException> { changing.newCall(order).execute() }
+        assertTrue(error.message.orEmpty().contains("another user"), error.message)
+        assertEquals(1, api.requestCount)
+    }
+
+    /** Whose session it is becomes known only with the token. */
+    private val unlocking = object : Moorline by fake {
+        override suspend fun requestHeaders(
+            method: String,
+            url: String,
+            minValidity: Duration,
+            resource: String?,
+            scope: List<String>,
+        ): RequestHeaders {
+            if (fake.state.value == SessionState.Locked) fake.become(SessionState.SignedIn(user("Ada")))
+            return fake.requestHeaders(method, url, minValidity, resource, scope)
+        }
+    }
+
+    @Test
+    fun `a rejected token of a session that was locked when the call began is refreshed`() {
+        fake.become(SessionState.Locked)
+        api.answer(401)
+        api.answer(200)
+        val cold = OkHttpClient.Builder().moorline(unlocking).build()
+        assertEquals(200, cold.newCall(get().build()).execute().use { it.code })
+        assertEquals(listOf("DPoP access-1", "DPoP access-2"), List(2) { api.next().token() })
+    }
+
+    /** Answers each 401, until its answer was refused. */
+    private fun authenticating() = client.newBuilder().authenticator { _, response ->
+        val tried = response.request.header("Authorization") == "Basic app"
+        if (tried) null else response.request.newBuilder().header("Authorization", "Basic app").build()
+    }.build()
+
+    @Test
+    fun `what an app's authenticator answers is sent as it is, and the token is refreshed all the same`() {
+        val order = get().post("order".toRequestBody()).build()
+        api.answer(401)
+        api.answer(401)
+        api.answer(201)
+        assertEquals(201, authenticating().newCall(order).execute().use { it.code })
+        val sent = List(3) { api.next() }
+        assertEquals(listOf("DPoP access-1", "Basic app", "DPoP access-2"), sent.map { it.token() })
+        assertNull(sent[1].headers["DPoP"])
+        assertEquals(List(3) { "order" }, sent.map { it.body?.utf8() })
+        assertEquals(1, fake.refreshes)
+    }
+
+    @Test
+    fun `what the API says to an app's authenticator is for the app`() {
+        fake.requireStepUp(StepUp { maxAge = 5.minutes })
+        api.answer(401)
+        api.answer(403, "WWW-Authenticate" to """Basic error="insufficient_scope"""")
+        assertEquals(403, authenticating().newCall(get().build()).execute().use { it.code })
+        assertEquals(listOf("DPoP access-1", "Basic app"), List(2) { api.next().token() })
+        assertEquals(0, fake.refreshes)
     }
 
     @Test

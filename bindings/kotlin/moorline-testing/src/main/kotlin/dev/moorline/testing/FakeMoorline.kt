@@ -60,15 +60,22 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     private val lock = Any()
     private var tokens = Tokens(provider.next(), provider.now)
     private var signInsStarted = 0
-    private var pending: Pending? = null
+
+    /** The sign-ins under way, the latest last. */
+    private val pending = mutableListOf<Pending>()
+
+    /** The sign-in that the session came from. */
+    private var finished: Finished? = null
     private var adopted: String? = null
     private var beforeSignIn: SessionState = initial
     private var info = Granted()
     private var beforeLock: SessionState? = null
     private var closed = false
 
-    /** The provider's issuer identifier. Its origin may receive tokens. */
-    public val issuer: String get() = ISSUER
+    /** The provider's issuer identifier, `https://id.example.com` if not set. Its origin may receive tokens. */
+    public var issuer: String
+        get() = synchronized(lock) { provider.issuer }
+        set(value): Unit = synchronized(lock) { provider.issuer = value }
 
     override val state: StateFlow<SessionState> = states.asStateFlow()
 
@@ -137,83 +144,98 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     override suspend fun opened(): Unit = calling {}
 
-    override suspend fun startSignIn(options: SignInOptions): AuthorizationRequest = calling {
-        val state = "state-${++signInsStarted}"
-        pending = Pending(state, options)
-        if (states.value != SessionState.SigningIn) beforeSignIn = states.value
-        // While a step-up goes on, so does the session.
-        if (options.stepUp == null) states.value = SessionState.SigningIn
-        AuthorizationRequest("$ISSUER/authorize?state=$state", state)
+    override suspend fun startSignIn(options: SignInOptions): AuthorizationRequest = reading {
+        if (options.stepUp != null) signedIn()
+        val state = begin(Pending("state-${++signInsStarted}", options.stepUp))
+        AuthorizationRequest("${provider.issuer}/authorize?state=$state", state)
     }
 
-    override suspend fun finishSignIn(callbackUrl: String): User = calling {
-        val answered = pending?.takeIf { "state=${it.state}" in parameters(callbackUrl) }
-            ?: throw MoorlineErrors.refused("state_mismatch", "no sign-in waits for this callback")
-        val user = provider.users[answered.state].takeIf { "code=code" in parameters(callbackUrl) }
-        if (user == null) {
-            endSignIn()
-            throw MoorlineErrors.cancelled()
+    override suspend fun finishSignIn(callbackUrl: String): User = reading {
+        val answered = pending.find { it.isAnsweredBy(callbackUrl) }
+        if (answered != null) {
+            finish(answered, provider.users[answered.state].takeIf { "code=code" in parameters(callbackUrl) })
+        } else {
+            finishedBy(callbackUrl)
+                ?: throw MoorlineErrors.refused("state_mismatch", "no sign-in waits for this callback")
         }
-        val stepUp = answered.options.stepUp
-        if (stepUp != null && (states.value as? SessionState.SignedIn)?.user?.subject != user.subject) {
-            pending = null
-            throw MoorlineErrors.refused("another_user", "another user than that of the session has answered")
-        }
-        pending = null
-        info = info.with(stepUp)
-        if (stepUp != null) script.stepUp = null
-        tokens = Tokens(provider.next(), provider.now)
-        states.value = SessionState.SignedIn(user)
-        user
     }
 
     override suspend fun isCallback(url: String): Boolean =
-        calling { pending?.let { "state=${it.state}" in parameters(url) } ?: false }
+        reading { pending.any { it.isAnsweredBy(url) } || finishedBy(url) != null }
+
+    private fun begin(signIn: Pending): String {
+        pending += signIn
+        if (pending.size > MOST_SIGN_INS) pending.removeAt(0)
+        if (states.value != SessionState.SigningIn) beforeSignIn = states.value
+        // While a step-up goes on, so does the session.
+        if (signIn.stepUp == null) states.value = SessionState.SigningIn
+        return signIn.state
+    }
+
+    /** Ends this sign-in with this user; null denies the request. */
+    private fun finish(signIn: Pending, user: User?): User {
+        val stepUp = signIn.stepUp
+        val isAnother = stepUp != null && session()?.subject != user?.subject
+        if (user == null || isAnother) {
+            pending -= signIn
+            leave()
+            if (user == null) throw MoorlineErrors.cancelled()
+            throw MoorlineErrors.refused("another_user", "another user than that of the session has answered")
+        }
+        info = info.with(stepUp)
+        if (stepUp != null) script.stepUp = null
+        enter(user)
+        finished = Finished(signIn.state, user)
+        return user
+    }
+
+    /** The session of this user begins. */
+    private fun enter(user: User) {
+        pending.clear()
+        finished = null
+        tokens = Tokens(provider.next(), provider.now)
+        states.value = SessionState.SignedIn(user)
+    }
+
+    /** The user whose session this callback has begun. */
+    private fun finishedBy(url: String): User? =
+        finished?.takeIf { "state=${it.state}" in parameters(url) && it.user == session() }?.user
 
     /** The user of [finishDeviceSignIn]; null denies the request. */
     public fun answerDeviceSignIn(user: User?): Unit = synchronized(lock) { provider.deviceUser = user }
 
-    override suspend fun startDeviceSignIn(extra: Map<String, String>): DeviceAuthorization = calling {
-        val id = "device-${++signInsStarted}"
-        pending = Pending(id, SignInOptions {})
-        if (states.value != SessionState.SigningIn) beforeSignIn = states.value
-        states.value = SessionState.SigningIn
-        deviceAuthorization(id)
-    }
+    override suspend fun startDeviceSignIn(extra: Map<String, String>): DeviceAuthorization =
+        reading { deviceAuthorization(begin(Pending("device-${++signInsStarted}", null, isOnDevice = true))) }
 
-    override suspend fun finishDeviceSignIn(id: String): User = calling {
-        if (pending?.state != id) throw MoorlineErrors.cancelled()
-        val user = provider.deviceUser
-        if (user == null) {
-            endSignIn()
-            throw MoorlineErrors.cancelled()
+    override suspend fun finishDeviceSignIn(id: String): User = reading {
+        val answered = pending.find { it.isOnDevice && it.state == id }
+        if (answered != null) {
+            finish(answered, provider.deviceUser)
+        } else {
+            finished?.takeIf { it.state == id && it.user == session() }?.user ?: throw MoorlineErrors.cancelled()
         }
-        pending = null
-        tokens = Tokens(provider.next(), provider.now)
-        states.value = SessionState.SignedIn(user)
-        user
     }
 
     override suspend fun pendingDeviceSignIn(): DeviceAuthorization? =
-        calling { pending?.state?.takeIf { it.startsWith("device-") }?.let { deviceAuthorization(it) } }
+        reading { pending.lastOrNull { it.isOnDevice }?.let { deviceAuthorization(it.state) } }
 
     /** The user of [adopt] and [adoptAppAuth]; null, as at first, refuses the token with `invalid_grant`. */
     public fun answerAdoption(user: User?): Unit = synchronized(lock) { provider.adoptedUser = user }
 
     override suspend fun adopt(refreshToken: String, scopes: List<String>?, subject: String?): User =
-        calling { adopted(refreshToken, subject) }
+        reading { adopted(refreshToken, subject) }
 
     override suspend fun adoptAppAuth(authState: String, subject: String?): User =
-        calling { adopted(authState, subject) }
+        reading { adopted(authState, subject) }
 
     /** The user of an adoption that is done: one of the fake never stops half-way. */
     override suspend fun resumeAdoption(scopes: List<String>?, subject: String?): User? =
-        calling { (states.value as? SessionState.SignedIn)?.user.takeIf { adopted != null } }
+        reading { session().takeIf { adopted != null } }
 
     private fun adopted(offered: String, subject: String?): User {
         // The session of this token, or the error that says how it has ended.
         if (offered == adopted) return signedIn()
-        if (states.value is SessionState.SignedIn) {
+        if (session() != null) {
             throw MoorlineErrors.refused("already_signed_in", "another session is there")
         }
         val user = provider.adoptedUser ?: throw MoorlineErrors.refused("invalid_grant", "the token was refused")
@@ -221,16 +243,17 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
             throw MoorlineErrors.refused("another_user", "the token is another user's")
         }
         adopted = offered
-        pending = null
-        tokens = Tokens(provider.next(), provider.now)
-        states.value = SessionState.SignedIn(user)
+        enter(user)
         return user
     }
 
     private fun deviceAuthorization(id: String) =
-        DeviceAuthorization(id, "WDJB-MJHT", "$ISSUER/device", null, 10.minutes, 5.seconds)
+        DeviceAuthorization(id, "WDJB-MJHT", "${provider.issuer}/device", null, 10.minutes, 5.seconds)
 
-    override suspend fun cancelSignIn(): Unit = calling { endSignIn() }
+    override suspend fun cancelSignIn(): Unit = reading {
+        pending.clear()
+        leave()
+    }
 
     override suspend fun leaveSignIn(): Unit = calling { leave() }
 
@@ -273,7 +296,9 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     }
 
     override fun mayReceiveTokens(url: String): Boolean =
-        synchronized(lock) { originOf(url) in provider.origins }
+        synchronized(lock) {
+            originOf(url).let { it == originOf(provider.issuer) || it in provider.origins }
+        }
 
     override fun checkPins(host: String, chain: List<ByteArray>): Unit = synchronized(lock) {
         if (host in provider.foreignKeys) throw MoorlineErrors.pinMismatch(host)
@@ -287,7 +312,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     override suspend fun userInfo(): User = calling { signedIn() }
 
     override suspend fun sessionInfo(): SessionInfo? = calling {
-        (states.value as? SessionState.SignedIn)?.let { infoOf(it.user) }
+        session()?.let(::infoOf)
     }
 
     private fun infoOf(user: User) = SessionInfo(
@@ -297,7 +322,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         accessTokenExpiresIn = remaining().coerceAtLeast(Duration.ZERO),
         tokenType = TokenType.DPOP,
         hasRefreshToken = true,
-        issuer = ISSUER,
+        issuer = provider.issuer,
         clientId = "fake",
         account = "default",
         signedInAt = provider.start,
@@ -311,14 +336,16 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     }
 
     override suspend fun idToken(): String? =
-        calling { "fake.id.token".takeIf { states.value is SessionState.SignedIn } }
+        calling { "fake.id.token".takeIf { session() != null } }
 
-    override suspend fun signOut(options: SignOutOptions): SignOutOutcome = calling {
-        val somebody = states.value is SessionState.SignedIn
+    override suspend fun signOut(options: SignOutOptions): SignOutOutcome = reading {
+        val somebody = session() != null
+        pending.clear()
+        finished = null
         states.value = SessionState.SignedOut(SignedOutReason.BY_USER)
         val revocation = script.revocation.takeIf { somebody } ?: RevocationOutcome.NothingToRevoke
         script.revocation = RevocationOutcome.Revoked
-        val page = EndSessionRequest("$ISSUER/end-session?state=signed-out", "signed-out")
+        val page = EndSessionRequest("${provider.issuer}/end-session?state=signed-out", "signed-out")
         SignOutOutcome(revocation, page.takeIf { options.endSession && somebody })
     }
 
@@ -352,6 +379,14 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         work()
     }
 
+    /** A call that needs the vault. */
+    private fun <T> reading(work: () -> T): T = calling {
+        if (states.value == SessionState.Locked) {
+            throw MoorlineErrors.storageUnavailable(StorageUnavailableReason.LOCKED)
+        }
+        work()
+    }
+
     /** The error, after it has had its effect on the state. */
     private fun noted(error: MoorlineException): MoorlineException {
         when (error) {
@@ -364,7 +399,12 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
         return error
     }
 
-    private fun signedIn(): User = when (val now = states.value) {
+    /** The state without the sign-in that may be under way. */
+    private fun stored(): SessionState = if (states.value == SessionState.SigningIn) beforeSignIn else states.value
+
+    private fun session(): User? = (stored() as? SessionState.SignedIn)?.user
+
+    private fun signedIn(): User = when (val now = stored()) {
         is SessionState.SignedIn -> now.user
         is SessionState.SignedOut -> throw MoorlineErrors.signedOut(now.reason)
         is SessionState.NeedsReauth -> throw MoorlineErrors.needsReauth(now.reason)
@@ -402,11 +442,6 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     private fun remaining(): Duration = tokens.issued + provider.lifetime - provider.now
 
-    private fun endSignIn() {
-        leave()
-        pending = null
-    }
-
     private fun leave() {
         if (states.value == SessionState.SigningIn) states.value = beforeSignIn
     }
@@ -420,7 +455,11 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
 
     private class Tokens(val current: String, val issued: Duration)
 
-    private class Pending(val state: String, val options: SignInOptions)
+    private class Pending(val state: String, val stepUp: StepUp?, val isOnDevice: Boolean = false) {
+        fun isAnsweredBy(callback: String): Boolean = !isOnDevice && "state=$state" in parameters(callback)
+    }
+
+    private class Finished(val state: String, val user: User)
 
     /** What the session was granted. */
     private class Granted(val scope: List<String> = listOf("openid", "offline_access"), val acr: String? = null) {
@@ -444,7 +483,8 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     /** The provider, as far as there is one, and its clock. */
     private class FakeProviderSide {
         val start: Instant = Instant.parse("2030-01-01T00:00:00Z")
-        val origins = mutableListOf(ISSUER)
+        var issuer = "https://id.example.com"
+        val origins = mutableListOf<String>()
         val foreignKeys = mutableSetOf<String>()
         val users = mutableMapOf<String, User>()
         var deviceUser: User? = null
@@ -466,7 +506,8 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     }
 
     private companion object {
-        private const val ISSUER = "https://id.example.com"
+        /** As many as the real one keeps. */
+        private const val MOST_SIGN_INS = 4
         private const val REDIRECT_URI = "com.example.fake:/signed-in"
 
         fun parameters(url: String): List<String> = url.substringAfter('?', "").split('&')

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.moorline.AuthorizationRequest;
 import dev.moorline.HttpRequest;
+import dev.moorline.HttpResponse;
 import dev.moorline.MoorlineException;
 import dev.moorline.MoorlineFutures;
 import dev.moorline.Platform;
@@ -19,6 +20,7 @@ import dev.moorline.SignOutOptionsBuilder;
 import dev.moorline.SignOutOutcome;
 import dev.moorline.User;
 import java.io.File;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
@@ -66,6 +68,43 @@ class MoorlineFuturesTest {
         ExecutionException failed = assertThrows(ExecutionException.class, () -> of(moorline.accessToken(60)));
         MoorlineException error = assertInstanceOf(MoorlineException.SignedOut.class, failed.getCause());
         assertEquals("signed_out", error.getCode());
+    }
+
+    @Test
+    void afterCloseEachFutureHoldsTheErrorAndNoListenerIsCalled() throws Exception {
+        CountDownLatch called = new CountDownLatch(1);
+        moorline.onState(state -> called.countDown());
+        assertTrue(called.await(1, TimeUnit.MINUTES));
+        moorline.close();
+        AutoCloseable late = moorline.onState(state -> {
+            throw new AssertionError("a listener was called after close()");
+        });
+        for (CompletableFuture<?> future : List.of(moorline.accessToken(60), moorline.opened())) {
+            ExecutionException failed = assertThrows(ExecutionException.class, () -> of(future));
+            assertInstanceOf(MoorlineException.Misconfigured.class, failed.getCause());
+        }
+        late.close();
+    }
+
+    @Test
+    void aCallThatIsUnderWayWhenItIsClosedEndsAsMoorlineSays() throws Exception {
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch answer = new CountDownLatch(1);
+        fake.become(new SessionState.SignedIn(UsersKt.user("Ada")));
+        fake.onSend(request -> {
+            asked.countDown();
+            try {
+                answer.await(1, TimeUnit.MINUTES);
+            } catch (InterruptedException interrupted) {
+                throw new AssertionError(interrupted);
+            }
+            return new HttpResponse(200, List.of(), new byte[0]);
+        });
+        CompletableFuture<HttpResponse> sent = moorline.send(HttpRequest.Companion.get(fake.getIssuer() + "/notes"));
+        assertTrue(asked.await(1, TimeUnit.MINUTES));
+        moorline.close();
+        answer.countDown();
+        assertEquals(200, of(sent).getStatus());
     }
 
     @Test
