@@ -98,15 +98,21 @@
             self.session = session
             defer { self.session = nil }
             return try await withTaskCancellationHandler {
-                try await result.wait {
-                    if !session.start() {
-                        let what = "the system could not show the sign-in page; present it over a window on screen"
-                        result.resume(with: .failure(MoorlineError.misconfigured(what)))
+                do {
+                    return try await result.wait {
+                        if !session.start() {
+                            let what = "the system could not show the sign-in page; present it over a window on screen"
+                            result.resume(with: .failure(MoorlineError.misconfigured(what)))
+                        }
                     }
+                } catch {
+                    // Here, and not in the handler: that runs on any thread, and may come after the end of this call.
+                    // A page that is closed already stays closed.
+                    session.cancel()
+                    throw error
                 }
             } onCancel: {
                 result.resume(with: .failure(CancellationError()))
-                Task { @MainActor in self.session?.cancel() }
             }
         }
 
