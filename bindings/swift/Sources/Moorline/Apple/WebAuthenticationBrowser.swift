@@ -22,6 +22,8 @@
         ///     are signed in to the provider in Safari or in another app, and other apps cannot use this sign-in.
         /// - Throws: ``MoorlineError/Kind/cancelled`` if the user closes the page. The sign-in can still be finished
         ///   with ``finishSignIn(callbackURL:)`` for an hour: call ``cancelSignIn()`` to delete it.
+        ///   ``MoorlineError/Kind/offline`` if the network was away when the user came back, and ``states`` report
+        ///   the user once ``networkChanged()`` or ``reload()`` has finished the sign-in.
         ///   ``MoorlineError/Kind/misconfigured(_:)`` if the system cannot detect the redirect URI or show the page;
         ///   as ``startSignIn(_:)`` and ``finishSignIn(callbackURL:)``.
         @MainActor
