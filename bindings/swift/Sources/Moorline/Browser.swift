@@ -38,7 +38,8 @@ extension Moorline {
     /// Signs in through a browser: `signIn(presenting:)`, without the platform.
     ///
     /// If the browser is closed, the state is what it was before, and the sign-in that was started stays in the vault:
-    /// a callback that comes late still signs the user in, through ``finishSignIn(callbackURL:)``.
+    /// a callback that comes late still signs the user in, through ``finishSignIn(callbackURL:)``. A callback that
+    /// cannot be finished at present is kept, and tried again when the network or the storage may be back.
     package func signIn(
         through browser: any MoorlineBrowser,
         options: SignInOptions,
@@ -48,16 +49,48 @@ extension Moorline {
             throw MoorlineError.misconfigured("a sign-in needs a redirectURI")
         }
         _ = try BrowserCallback(redirectURI: redirectURI)
-        let request = try await startSignIn(options)
-        let callback: URL
+        pages.begin()
         do {
-            callback = try await (backend.browser ?? browser)
+            let request = try await startSignIn(options)
+            let callback = try await (backend.browser ?? browser)
                 .visit(request.url, returningTo: redirectURI, ephemeral: ephemeral)
+            let user = try await finishSignIn(comingBackWith: callback)
+            pages.end()
+            return user
         } catch {
-            try? leaveSignIn()
+            pages.end()
+            leaveLastSignIn()
             throw error
         }
-        return try await finishSignIn(comingBackWith: callback)
+    }
+
+    /// Starts a sign-in, and leaves it again if the caller has stopped waiting by then: the native library goes on with
+    /// a start that nobody waits for, and the state is "signing in" once it is done.
+    func starting<Request: Sendable>(
+        _ start: @escaping @Sendable (any MoorlineBackend) async throws -> Request
+    ) async throws -> Request {
+        let started = FirstResult<Request>()
+        return try await withTaskCancellationHandler {
+            try await started.wait {
+                // A task that the caller's cancellation does not reach.
+                Task { [self] in
+                    do {
+                        let request = try await start(backend)
+                        if !started.resume(with: .success(request)) { leaveLastSignIn() }
+                    } catch {
+                        started.resume(with: .failure(error))
+                    }
+                }
+            }
+        } onCancel: {
+            started.resume(with: .failure(CancellationError()))
+        }
+    }
+
+    /// Leaves the sign-in that has ended without a user, unless the page of a later one is on screen.
+    func leaveLastSignIn() {
+        // After `close()` there is no state to put back.
+        if !pages.areOpen { try? leaveSignIn() }
     }
 
     /// Sends a request and, if the API asks more of the user, lets them answer in a browser and sends it once more.
@@ -95,14 +128,42 @@ extension Moorline {
     /// The network is often away for a moment when an app comes back to the foreground. The same callback can be
     /// finished again after that; the app does not have it.
     private func finishSignIn(comingBackWith callback: URL) async throws -> User {
-        for _ in 0..<2 {
+        let attempt = pages.attempt
+        do {
+            for _ in 0..<2 {
+                do {
+                    return try await finishSignIn(callbackURL: callback)
+                } catch let error as MoorlineError where error.kind == .offline {
+                    continue
+                }
+            }
+            return try await finishSignIn(callbackURL: callback)
+        } catch {
+            if error.mayBeFinishedLater { pages.keep(callback, since: attempt) }
+            throw error
+        }
+    }
+
+    /// Finishes the sign-in whose callback is kept, if there is one, without waiting: the states report it.
+    func finishUnfinishedSignIn() {
+        let attempt = pages.attempt
+        guard let callback = pages.takeUnfinished() else { return }
+        Task { [self] in
             do {
-                return try await finishSignIn(callbackURL: callback)
-            } catch let error as MoorlineError where error.kind == .offline {
-                continue
+                _ = try await finishSignIn(callbackURL: callback)
+            } catch {
+                // Otherwise the sign-in has ended.
+                if error.mayBeFinishedLater { pages.keep(callback, since: attempt) }
             }
         }
-        return try await finishSignIn(callbackURL: callback)
+    }
+}
+
+extension Error {
+    /// Whether the callback of a sign-in can be finished after this error. If the caller has stopped waiting, the
+    /// native library goes on, and may not reach the provider.
+    fileprivate var mayBeFinishedLater: Bool {
+        self is CancellationError || (self as? MoorlineError).map { $0.retry != .never } ?? false
     }
 }
 
@@ -131,14 +192,17 @@ package final class FirstResult<Value: Sendable>: @unchecked Sendable {
         }
     }
 
-    package func resume(with result: Result<Value, any Error>) {
-        let waiting: CheckedContinuation<Value, any Error>? = lock.withLock {
-            if isDone { return nil }
+    /// Returns whether this was the first result.
+    @discardableResult
+    package func resume(with result: Result<Value, any Error>) -> Bool {
+        let (isFirst, waiting): (Bool, CheckedContinuation<Value, any Error>?) = lock.withLock {
+            if isDone { return (false, nil) }
             isDone = true
             if continuation == nil { early = result }
             defer { continuation = nil }
-            return continuation
+            return (true, continuation)
         }
         waiting?.resume(with: result)
+        return isFirst
     }
 }

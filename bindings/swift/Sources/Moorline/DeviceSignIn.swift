@@ -46,7 +46,7 @@ extension Moorline {
 
     /// Starts a sign-in on another device (RFC 8628), for a device without a browser or a keyboard. Show the code and
     /// the address, and call ``finishDeviceSignIn(id:)`` next. The sign-in is in the vault, so that the process may
-    /// end meanwhile.
+    /// end meanwhile. If the task is cancelled before the code is there, the state is what it was.
     ///
     /// - Throws: ``MoorlineError/Kind/refused(code:description:)`` with `device_grant_not_supported` if the provider
     ///   has no device grant, or with `invalid_device_authorization` if its answer cannot be used;
@@ -54,7 +54,8 @@ extension Moorline {
     public func startDeviceSignIn(
         _ options: DeviceSignInOptions = DeviceSignInOptions()
     ) async throws -> DeviceAuthorization {
-        try await backend.startDeviceSignIn(options)
+        pages.dropUnfinished()
+        return try await starting { try await $0.startDeviceSignIn(options) }
     }
 
     /// Waits until the user has decided on the other device, or the code has expired, and finishes the sign-in.

@@ -46,7 +46,7 @@ package final class EnclaveSigner: MoorlineSigner {
         switch items.read(item(keyID)) {
         case .success(let blob): return blob
         case .failure(.notFound):
-            do { try installation.proveReadable(items) } catch { throw MoorlineSignerError.locked }
+            do { try installation.proveReadable(items) } catch { throw error.signerError }
             switch items.read(item(keyID)) {
             case .success(let blob): return blob
             case .failure(.notFound): throw MoorlineSignerError.gone
@@ -63,8 +63,12 @@ package final class EnclaveSigner: MoorlineSigner {
 
 extension KeychainStatus {
     /// The same as ``keyStoreError``, for a signer.
-    var signerError: MoorlineSignerError {
-        switch keyStoreError {
+    var signerError: MoorlineSignerError { keyStoreError.signerError }
+}
+
+extension MoorlineKeyStoreError {
+    fileprivate var signerError: MoorlineSignerError {
+        switch self {
         case .locked: .locked
         case .unavailable(let reason): .unavailable(reason)
         case .timedOut: .timedOut

@@ -8,6 +8,8 @@ import Foundation
 ///   written and read back.
 /// - Items of an earlier installation, which the Keychain keeps and the vault's folder does not, are deleted when a
 ///   new vault begins.
+/// - A key that needs the user and one that does not are two items. An app may change between the two in an update:
+///   the key moves when it is read.
 package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
     static let canary = "moorline.canary"
     static let probe = "moorline.probe"
@@ -19,6 +21,7 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
     /// Keys that need the user and were just stored. The vault checks a new key by reading it once, and the user is
     /// not asked for Face ID in the middle of a sign-in.
     private var fresh: [String: Data] = [:]
+    private var isWaiting = false
 
     package init(_ items: any SecItems, _ installation: KeychainInstallation, needsUser: Bool = false) {
         self.items = items
@@ -26,16 +29,18 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
         self.needsUser = needsUser
     }
 
+    /// Whether the latest read found a key that only the user can unlock.
+    package var waitsForUser: Bool { lock.withLock { isWaiting } }
+
     package func loadKey(named keyID: String) throws -> Data? {
-        let item = item(keyID)
-        switch items.read(item) {
+        switch find(keyID) {
         case .success(let key):
             installation.ensureCanary(items)
             return key
         case .failure(.notFound):
             try installation.proveReadable(items)
             // The device may have been unlocked meanwhile.
-            switch items.read(item) {
+            switch find(keyID) {
             case .success(let key): return key
             case .failure(.notFound): return nil
             case .failure(let status): throw status.keyStoreError
@@ -49,6 +54,28 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
         }
     }
 
+    /// Reads the item of this mode or, if there is none, that of the other: an update of the app has changed its mode.
+    private func find(_ keyID: String) -> Result<Data, KeychainStatus> {
+        var found = items.read(item(keyID))
+        switch found {
+        case .success:
+            // A move that was interrupted may have left it.
+            _ = items.delete(otherItem(keyID))
+        case .failure(.notFound):
+            found = items.read(otherItem(keyID))
+            if case .success(let key) = found { move(key, keyID) }
+        case .failure: break
+        }
+        lock.withLock { isWaiting = found == .failure(.locked) }
+        return found
+    }
+
+    /// Stores a key in the form of this mode. The old item goes only once the new one is there; if that fails, the key
+    /// stays where it is, and the next read tries again.
+    private func move(_ key: Data, _ keyID: String) {
+        if items.write(item(keyID), key) == .success { _ = items.delete(otherItem(keyID)) }
+    }
+
     /// Before the first unlock, the vault's file may seem to be missing: "no vault" counts only once the Keychain can
     /// be read.
     package func ready() throws {
@@ -56,21 +83,30 @@ package final class KeychainKeyStore: MoorlineKeyStore, @unchecked Sendable {
     }
 
     package func storeKey(_ key: Data, named keyID: String) throws {
-        installation.deleteLeftovers(items, sparing: keyID)
+        installation.deleteLeftovers(items, sparing: item(keyID))
         let status = items.write(item(keyID), key)
         guard status == .success else { throw status.keyStoreError }
+        _ = items.delete(otherItem(keyID))
         if needsUser { lock.withLock { fresh[keyID] = key } }
         installation.ensureCanary(items)
     }
 
     package func deleteKey(named keyID: String) throws {
-        let status = KeychainStatus(items.delete(item(keyID)))
-        guard status == .success || status == .notFound else { throw status.keyStoreError }
+        for item in [item(keyID), otherItem(keyID)] {
+            let status = KeychainStatus(items.delete(item))
+            guard status == .success || status == .notFound else { throw status.keyStoreError }
+        }
         lock.withLock { fresh[keyID] = nil }
     }
 
-    private func item(_ keyID: String) -> KeychainItem {
-        KeychainItem(service: installation.service, account: keyID, needsUser: needsUser)
+    private func item(_ keyID: String) -> KeychainItem { item(keyID, needsUser: needsUser) }
+
+    private func otherItem(_ keyID: String) -> KeychainItem { item(keyID, needsUser: !needsUser) }
+
+    /// Each mode has a name of its own: an item cannot change its access control.
+    private func item(_ keyID: String, needsUser: Bool) -> KeychainItem {
+        let account = needsUser ? "\(keyID).user" : keyID
+        return KeychainItem(service: installation.service, account: account, needsUser: needsUser)
     }
 }
 
@@ -93,14 +129,15 @@ package final class KeychainInstallation: @unchecked Sendable {
         lock.withLock { _ = generated.insert(keyID) }
     }
 
-    /// Returns if the Keychain can be read at present; throws ``MoorlineKeyStoreError/locked`` otherwise.
-    func proveReadable(_ items: any SecItems) throws {
+    /// Returns if the Keychain can be read at present; throws ``MoorlineKeyStoreError/locked`` otherwise, or
+    /// ``MoorlineKeyStoreError/unavailable(_:)`` if this app may not use it: that does not pass by itself.
+    func proveReadable(_ items: any SecItems) throws(MoorlineKeyStoreError) {
         if case .success = items.read(canary) { return }
         let probe = KeychainItem(service: service, account: KeychainKeyStore.probe)
         let bytes = Data(UUID().uuidString.utf8)
-        guard items.write(probe, bytes) == .success, case .success(bytes) = items.read(probe) else {
-            throw MoorlineKeyStoreError.locked
-        }
+        let written = items.write(probe, bytes)
+        if written == .noEntitlement { throw written.keyStoreError }
+        guard written == .success, case .success(bytes) = items.read(probe) else { throw .locked }
         _ = items.delete(probe)
     }
 
@@ -112,10 +149,10 @@ package final class KeychainInstallation: @unchecked Sendable {
     /// Deletes what an earlier installation has left, if there is no vault here: the core begins one under the vault's
     /// lock, so that no other process has just begun another. Keys that this process has generated belong to the
     /// sign-in that begins the vault. Errors leave litter, and are no reason to fail.
-    func deleteLeftovers(_ items: any SecItems, sparing keyID: String) {
+    func deleteLeftovers(_ items: any SecItems, sparing item: KeychainItem) {
         guard !hasVault else { return }
         let spared = lock.withLock { generated }
-        for account in items.accounts(of: service).names where account != keyID {
+        for account in items.accounts(of: service).names where account != item.account {
             _ = items.delete(KeychainItem(service: service, account: account))
         }
         for account in items.accounts(of: signerService).names where !spared.contains(account) {

@@ -75,12 +75,16 @@ extension Moorline {
         try await backend.lock()
     }
 
-    /// Reads the vault again, because the key store was unlocked, and returns the state.
+    /// Reads the vault again, because the key store was unlocked, and returns the state. A sign-in through
+    /// `signIn(presenting:)` that could not be finished while the storage was locked is finished after that, and
+    /// ``states`` report it.
     ///
     /// - Throws: errors of the storage.
     @discardableResult
     public func reload() async throws -> SessionState {
-        try await backend.reload()
+        let state = try await backend.reload()
+        finishUnfinishedSignIn()
+        return state
     }
 }
 

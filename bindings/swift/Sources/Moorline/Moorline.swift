@@ -23,6 +23,8 @@ internal import MoorlineGenerated
 /// `storageUnavailable` and `storageLost`. After ``close()``, each function throws `misconfigured`.
 public final class Moorline: Sendable {
     package let backend: any MoorlineBackend
+    /// The sign-ins through a browser.
+    let pages = BrowserPages()
 
     /// Does not use the network. The vault is read in the background: until then, ``state`` is
     /// ``SessionState/locked``. An unreadable vault is not an error; check ``state``.
@@ -69,12 +71,13 @@ public final class Moorline: Sendable {
 
     /// Starts a sign-in. Open the request's URL in a browser, not in a web view, and pass the URL that the browser is
     /// redirected to to ``finishSignIn(callbackURL:)``. What is needed for that is in the vault, so that the process
-    /// may end meanwhile.
+    /// may end meanwhile. If the task is cancelled before the request is there, the state is what it was.
     ///
     /// - Throws: ``MoorlineError/Kind/misconfigured(_:)``, also if the provider only has bearer tokens and the
     ///   configuration does not allow them (``Configuration/allowsBearer``); errors of the network and the storage.
     public func startSignIn(_ options: SignInOptions = SignInOptions()) async throws -> AuthorizationRequest {
-        try await backend.startSignIn(options)
+        pages.dropUnfinished()
+        return try await starting { try await $0.startSignIn(options) }
     }
 
     /// Finishes a sign-in that ``startSignIn(_:)`` started in this process or in an earlier one. The same URL given
@@ -87,7 +90,9 @@ public final class Moorline: Sendable {
     ///   after ``MoorlineError/Kind/clockSkew(_:)`` the sign-in goes on: call again with the same URL.
     @discardableResult
     public func finishSignIn(callbackURL: URL) async throws -> User {
-        try await backend.finishSignIn(callbackURL: callbackURL)
+        let user = try await backend.finishSignIn(callbackURL: callbackURL)
+        pages.dropUnfinished()
+        return user
     }
 
     /// Whether `url` is the callback of a sign-in of this account: one that was started here, or the one that the
@@ -112,6 +117,7 @@ public final class Moorline: Sendable {
     ///
     /// - Throws: errors of the storage.
     public func cancelSignIn() async throws {
+        pages.dropUnfinished()
         try await backend.cancelSignIn()
     }
 
@@ -232,15 +238,19 @@ public final class Moorline: Sendable {
     ///   redirect URI is not one, and then nothing has happened.
     @discardableResult
     public func signOut(_ options: SignOutOptions = SignOutOptions()) async throws -> SignOutOutcome {
-        try await backend.signOut(options)
+        let outcome = try await backend.signOut(options)
+        pages.dropUnfinished()
+        return outcome
     }
 
     /// Drops connections that nobody uses, because the device's network has changed: call it when the platform says
     /// so, on any thread (on Apple platforms, from the handler of an `NWPathMonitor`). It also takes in changed proxy
     /// settings. What is under way goes on. Without it, a request on a connection that has died quietly costs one
-    /// short time-out. After ``close()``, it does nothing.
+    /// short time-out. A sign-in through `signIn(presenting:)` that could not be finished without a network is
+    /// finished, and ``states`` report it. After ``close()``, it does nothing.
     public func networkChanged() {
         backend.networkChanged()
+        finishUnfinishedSignIn()
     }
 
     /// Finishes what is under way, before the process ends: a refresh that was sent is stored, and tokens of a
@@ -255,6 +265,7 @@ public final class Moorline: Sendable {
     /// Releases the vault, the network and the key store, without waiting. Calls that are waiting throw
     /// ``MoorlineError/Kind/cancelled``, ``states`` end, and ``state`` keeps its last value. Signs nobody out.
     public func close() {
+        pages.dropUnfinished()
         backend.close()
     }
 }

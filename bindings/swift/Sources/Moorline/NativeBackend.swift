@@ -40,8 +40,13 @@ struct NativeBackend: MoorlineBackend {
     }
 
     func unlock(reason: String) async throws {
-        try await unlocking?(reason)
-        _ = try await reload()
+        do {
+            _ = try await reload()
+        } catch let error as MoorlineError where error.kind == .storageUnavailable(.locked) {
+            guard let unlocking else { throw error }
+            try await unlocking(reason)
+            _ = try await reload()
+        }
     }
 
     func startSignIn(_ options: Moorline.SignInOptions) async throws -> Moorline.AuthorizationRequest {

@@ -31,7 +31,8 @@ extension Moorline {
         /// for the environment's variables.
         public var proxySelector: (any MoorlineProxySelector)?
 
-        /// Asks the user to unlock the key, for ``Moorline/Moorline/unlock(reason:)``.
+        /// Asks the user to unlock the key, for ``Moorline/Moorline/unlock(reason:)``: after the vault could not be
+        /// read because it is locked.
         var unlocking: (@Sendable (_ reason: String) async throws -> Void)?
 
         /// What has to happen before the folder is used.

@@ -69,6 +69,7 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
 
     func startSignIn(_ options: Moorline.SignInOptions) async throws -> Moorline.AuthorizationRequest {
         try calling {
+            try $0.ensureUnlocked()
             $0.signInsStarted += 1
             let state = "state-\($0.signInsStarted)"
             $0.begin(state, options)
@@ -78,6 +79,8 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
 
     func finishSignIn(callbackURL: URL) async throws -> Moorline.User {
         try calling {
+            try $0.ensureUnlocked()
+            if let user = $0.finished(by: Self.parameters(callbackURL)) { return user }
             guard let pending = $0.pending, Self.parameters(callbackURL).contains("state=\(pending.state)") else {
                 throw MoorlineErrors.refused(code: "state_mismatch", description: "no sign-in waits for this callback")
             }
@@ -85,7 +88,7 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
                 $0.endSignIn()
                 throw MoorlineErrors.cancelled()
             }
-            guard let stepUp = pending.options.stepUp else { return $0.signedIn(user) }
+            guard let stepUp = pending.options.stepUp else { return $0.signedIn(user, by: pending.state) }
             guard case .signedIn(let current) = $0.state, current.subject == user.subject else {
                 $0.pending = nil
                 throw MoorlineErrors.refused(code: "another_user", description: "another user has answered")
@@ -93,17 +96,26 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
             $0.scope += stepUp.scope.filter { [scope = $0.scope] in !scope.contains($0) }
             $0.acr = stepUp.acrValues.first ?? $0.acr
             $0.stepUp = nil
-            return $0.signedIn(user)
+            return $0.signedIn(user, by: pending.state)
         }
     }
 
     func isCallback(_ url: URL) async throws -> Bool {
         try calling { script in
-            script.pending.map { Self.parameters(url).contains("state=\($0.state)") } ?? false
+            try script.ensureUnlocked()
+            let parameters = Self.parameters(url)
+            if script.finished(by: parameters) != nil { return true }
+            return script.pending.map { parameters.contains("state=\($0.state)") } ?? false
         }
     }
 
-    func leaveSignIn() throws { try calling { $0.leaveSignIn() } }
+    /// No call that can fail: an error that the test has set is for the next one that can.
+    func leaveSignIn() throws {
+        try lock.withLock {
+            if script.isClosed { throw Self.closed }
+            script.leaveSignIn()
+        }
+    }
 
     func cancelSignIn() async throws { try calling { $0.endSignIn() } }
 
@@ -232,7 +244,10 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
     }
 
     func stepUp(of response: HTTPURLResponse) throws -> Moorline.StepUp? {
-        try calling { [401, 403].contains(response.statusCode) ? $0.stepUp : nil }
+        let challenge = response.value(forHTTPHeaderField: "WWW-Authenticate") ?? ""
+        return try calling { script in
+            [401, 403].contains(response.statusCode) && Self.asksMore(challenge) ? script.stepUp : nil
+        }
     }
 
     func idToken() throws -> String? {
@@ -243,6 +258,7 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
 
     func signOut(_ options: Moorline.SignOutOptions) async throws -> Moorline.SignOutOutcome {
         try calling {
+            try $0.ensureUnlocked()
             guard case .signedIn = $0.state else {
                 $0.become(.signedOut(.byUser))
                 return .init(revoked: false, revocation: .nothingToRevoke, endSession: nil)
@@ -260,9 +276,15 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
         }
     }
 
-    func lock() async throws { try calling { $0.become(.locked) } }
+    func lock() async throws { try calling { $0.lock() } }
 
-    func reload() async throws -> Moorline.SessionState { try calling { $0.state } }
+    func reload() async throws -> Moorline.SessionState {
+        try calling {
+            $0.reopen()
+            try $0.ensureUnlocked()
+            return $0.state
+        }
+    }
 
     func diagnostics() throws -> String { try calling { _ in "{}" } }
 
@@ -279,11 +301,13 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
 
     private func calling<Answer>(_ work: (inout FakeScript) throws -> Answer) throws -> Answer {
         try lock.withLock {
-            if script.isClosed { throw MoorlineErrors.misconfigured("this Moorline was closed") }
+            if script.isClosed { throw Self.closed }
             if !script.errors.isEmpty { throw script.noted(script.errors.removeFirst()) }
             return try work(&script)
         }
     }
+
+    private static var closed: MoorlineError { MoorlineErrors.misconfigured("this Moorline was closed") }
 
     private static func deviceAuthorization(_ id: String) -> Moorline.DeviceAuthorization {
         .init(
@@ -294,6 +318,11 @@ final class FakeBackend: MoorlineBackend, @unchecked Sendable {
             expiresIn: .seconds(600),
             interval: .seconds(5)
         )
+    }
+
+    /// Whether a challenge is one that a sign-in can answer (RFC 9470 §3, RFC 6750 §3.1).
+    private static func asksMore(_ challenge: String) -> Bool {
+        ["insufficient_user_authentication", "insufficient_scope"].contains { challenge.contains($0) }
     }
 
     private static func parameters(_ url: URL) -> [String] {

@@ -39,6 +39,10 @@ struct FakeScript {
     var now = Duration.zero
     var lifetime = Duration.seconds(15 * 60)
     var pending: Pending?
+    /// The `state` of the sign-in that the session came from.
+    private var finishedState: String?
+    /// Whether ``reopen()`` unlocks the session: the app has locked it, and not the test.
+    private var canReopen = false
     var signInsStarted = 0
     var scope = ["openid", "offline_access"]
     var acr: String?
@@ -59,7 +63,37 @@ struct FakeScript {
     mutating func become(_ state: Moorline.SessionState) {
         if state == .locked, self.state != .locked { beforeLock = self.state }
         self.state = state
+        canReopen = false
+        switch state {
+        case .signedOut, .needsReauth: finishedState = nil
+        case .signedIn, .signingIn, .locked: break
+        }
         for reader in readers.values { reader.yield(state) }
+    }
+
+    /// Forgets what is in memory. The key store can be read, so that ``reopen()`` undoes it.
+    mutating func lock() {
+        if state == .locked { return }
+        become(.locked)
+        canReopen = true
+    }
+
+    mutating func reopen() {
+        if canReopen { become(beforeLock) }
+    }
+
+    func ensureUnlocked() throws {
+        if state == .locked { throw MoorlineErrors.storageUnavailable(.locked) }
+    }
+
+    /// The user of the session that came from the callback with these parameters.
+    func finished(by parameters: [String]) -> Moorline.User? {
+        guard let finishedState, parameters.contains("state=\(finishedState)") else { return nil }
+        switch state {
+        case .signedIn(let user): return user
+        case .signingIn: if case .signedIn(let user) = beforeSignIn { return user } else { return nil }
+        default: return nil
+        }
     }
 
     /// The user who is signed in.
@@ -123,8 +157,9 @@ struct FakeScript {
         if options.stepUp == nil { become(.signingIn) }
     }
 
-    mutating func signedIn(_ user: Moorline.User) -> Moorline.User {
+    mutating func signedIn(_ user: Moorline.User, by state: String? = nil) -> Moorline.User {
         pending = nil
+        finishedState = state
         issue(next())
         become(.signedIn(user))
         return user

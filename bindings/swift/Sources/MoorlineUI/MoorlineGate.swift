@@ -15,10 +15,13 @@
     /// ```
     ///
     /// While a sign-in is under way, the page for signed-out users stays, with its reason: the provider's page is over
-    /// it, and it is there when the user closes that.
+    /// it, and it is there when the user closes that. If somebody is signed in meanwhile, as when they switch accounts,
+    /// their page stays.
+    ///
+    /// Each user has views of their own: with another user or another session, states below the gate (`@State`) begin
+    /// anew.
     public struct MoorlineGate<SignedIn: View, SignedOut: View, Locked: View>: View {
         @Environment(\.moorline) private var moorline
-        @State private var page = GatePage.locked
 
         private let signedIn: (Moorline.User) -> SignedIn
         private let signedOut: (Moorline.ReauthReason?) -> SignedOut
@@ -40,7 +43,34 @@
 
         /// The view of the current state.
         public var body: some View {
-            content.task(id: moorline.map(ObjectIdentifier.init)) {
+            SessionGate(moorline: moorline, signedIn: signedIn, signedOut: signedOut, locked: locked)
+                .id(moorline.map(ObjectIdentifier.init))
+        }
+    }
+
+    /// The gate of one session: the page of another session is another view, with states of its own.
+    private struct SessionGate<SignedIn: View, SignedOut: View, Locked: View>: View {
+        // For as long as this view is there, no other session has its address.
+        let moorline: Moorline?
+        let signedIn: (Moorline.User) -> SignedIn
+        let signedOut: (Moorline.ReauthReason?) -> SignedOut
+        let locked: () -> Locked
+        @State private var page = GatePage.locked
+
+        init(
+            moorline: Moorline?,
+            signedIn: @escaping (Moorline.User) -> SignedIn,
+            signedOut: @escaping (Moorline.ReauthReason?) -> SignedOut,
+            locked: @escaping () -> Locked
+        ) {
+            self.moorline = moorline
+            self.signedIn = signedIn
+            self.signedOut = signedOut
+            self.locked = locked
+        }
+
+        var body: some View {
+            content.task {
                 guard let moorline else { return }
                 for await state in moorline.states { page = GatePage(state, after: page) }
             }
@@ -48,7 +78,8 @@
 
         @ViewBuilder private var content: some View {
             switch page {
-            case .signedIn(let user): signedIn(user)
+            // What one user has typed is not for the next.
+            case .signedIn(let user): signedIn(user).id(user.subject)
             case .signedOut(let reason): signedOut(reason)
             case .locked: locked()
             }

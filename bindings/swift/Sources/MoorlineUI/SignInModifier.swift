@@ -33,10 +33,21 @@
         }
     }
 
+    /// Counts the changes of `isPresented`.
+    @MainActor private final class Presentations {
+        private(set) var latest = 0
+
+        func next() -> Int {
+            latest += 1
+            return latest
+        }
+    }
+
     struct SignInModifier: ViewModifier {
         @Environment(\.moorline) private var moorline
         @Binding var isPresented: Bool
         @State private var finder = WindowFinder()
+        @State private var presentations = Presentations()
         let options: Moorline.SignInOptions
         let ephemeral: Bool
         let onFailure: @MainActor (MoorlineError) -> Void
@@ -60,8 +71,11 @@
         }
 
         @MainActor private func present() async {
+            let presentation = presentations.next()
             guard isPresented else { return }
-            defer { isPresented = false }
+            // Not if the page was closed and opened again meanwhile: that is another task's. And also if this task was
+            // cancelled: the view may be gone because the user is signed in now, and must open no page when it is back.
+            defer { if presentations.latest == presentation { isPresented = false } }
             do {
                 guard let moorline, let anchor = finder.anchor else {
                     throw MoorlineError.notInAWindow

@@ -13,6 +13,11 @@ import XCTest
 final class WebAuthenticationTests: XCTestCase {
     private struct Unknown: Error {}
 
+    /// The page that the system shows.
+    private final class Opened: @unchecked Sendable {
+        var session: ASWebAuthenticationSession?
+    }
+
     private let page = URL(fileURLWithPath: "/page")
     private let callback = URL(fileURLWithPath: "/callback")
 
@@ -76,12 +81,27 @@ final class WebAuthenticationTests: XCTestCase {
 
     @MainActor func testACancelledTaskClosesThePageAndStopsWaiting() async throws {
         let shown = FirstResult<Void>()
-        ASWebAuthenticationSession.started = { _ in
+        let opened = Opened()
+        ASWebAuthenticationSession.started = { session in
+            opened.session = session
             shown.resume(with: .success(()))
             return true
         }
         let visiting = Task { await visit() }
         try await shown.wait {}
+        XCTAssertEqual(opened.session?.isCancelled, false)
+        visiting.cancel()
+        let result = await visiting.value
+        XCTAssertThrowsError(try result.get()) { XCTAssertTrue($0 is CancellationError) }
+        XCTAssertEqual(opened.session?.isCancelled, true)
+    }
+
+    @MainActor func testATaskThatIsCancelledBeforehandOpensNoPage() async throws {
+        ASWebAuthenticationSession.started = { _ in
+            XCTFail("nobody waits for this page")
+            return true
+        }
+        let visiting = Task { await visit() }
         visiting.cancel()
         let result = await visiting.value
         XCTAssertThrowsError(try result.get()) { XCTAssertTrue($0 is CancellationError) }

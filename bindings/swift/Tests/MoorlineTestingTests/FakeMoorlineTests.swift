@@ -240,4 +240,62 @@ final class FakeMoorlineTests: XCTestCase {
         let closed = await failure { try await fake.moorline.opened() }
         XCTAssertEqual(closed?.code, "misconfigured")
     }
+
+    func testTheCallbackThatTheSessionCameFromReturnsTheSameUserAgain() async throws {
+        let fake = FakeMoorline()
+        let callback = fake.callback(try await fake.moorline.startSignIn(), user: ada)
+        for _ in 0..<2 {
+            let signedIn = try await fake.moorline.finishSignIn(callbackURL: callback)
+            XCTAssertEqual(signedIn, ada)
+            let mine = try await fake.moorline.isCallback(callback)
+            XCTAssertTrue(mine)
+        }
+        // Another sign-in has begun: the session and its callback are as they were.
+        _ = try await fake.moorline.startSignIn()
+        let meanwhile = try await fake.moorline.finishSignIn(callbackURL: callback)
+        XCTAssertEqual(meanwhile, ada)
+        try await fake.moorline.cancelSignIn()
+        try await fake.moorline.signOut()
+        let mine = try await fake.moorline.isCallback(callback)
+        XCTAssertFalse(mine)
+        let spent = await failure { try await fake.moorline.finishSignIn(callbackURL: callback) }
+        XCTAssertEqual(spent?.refusal, "state_mismatch")
+    }
+
+    func testWhileTheStorageIsLockedNothingIsReadOrChanged() async throws {
+        let fake = FakeMoorline(ada)
+        fake.become(.locked)
+        let url = try XCTUnwrap(URL(string: "x:/?code=code&state=state-1"))
+        let errors = await [
+            failure { try await fake.moorline.signOut() }, failure { try await fake.moorline.reload() },
+            failure { try await fake.moorline.startSignIn() }, failure { try await fake.moorline.isCallback(url) },
+            failure { try await fake.moorline.finishSignIn(callbackURL: url) },
+        ]
+        for error in errors { XCTAssertEqual(error?.kind, .storageUnavailable(.locked)) }
+        XCTAssertEqual(fake.moorline.state, .locked)
+        try await fake.moorline.unlock(reason: "See your notes")
+        XCTAssertEqual(fake.moorline.state, .signedIn(ada))
+        // The app's own lock is undone by reading the vault again.
+        try await fake.moorline.lock()
+        let state = try await fake.moorline.reload()
+        XCTAssertEqual(state, .signedIn(ada))
+    }
+
+    func testAResponseAsksForAStepUpOnlyIfItsChallengeSaysSo() async throws {
+        let fake = FakeMoorline(ada)
+        var stepUp = Moorline.StepUp()
+        stepUp.acrValues = ["urn:mfa"]
+        fake.requireStepUp(stepUp)
+        let notes = try XCTUnwrap(URL(string: "\(fake.issuer)/notes"))
+        func asked(_ status: Int, _ challenge: String?) throws -> Moorline.StepUp? {
+            let headers = challenge.map { ["WWW-Authenticate": $0] }
+            let response = HTTPURLResponse(url: notes, statusCode: status, httpVersion: nil, headerFields: headers)
+            return try fake.moorline.stepUp(of: XCTUnwrap(response))
+        }
+        XCTAssertEqual(try asked(401, #"DPoP error="insufficient_user_authentication""#), stepUp)
+        XCTAssertEqual(try asked(403, #"Bearer error="insufficient_scope", scope="notes.delete""#), stepUp)
+        XCTAssertNil(try asked(401, nil))
+        XCTAssertNil(try asked(401, #"DPoP error="invalid_token""#))
+        XCTAssertNil(try asked(200, #"DPoP error="insufficient_scope""#))
+    }
 }

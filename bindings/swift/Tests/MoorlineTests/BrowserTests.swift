@@ -1,5 +1,5 @@
 import Foundation
-import Moorline
+@testable import Moorline
 import XCTest
 
 /// Signing in through a browser session, without the platform.
@@ -69,6 +69,105 @@ final class BrowserTests: FolderTestCase {
         let error = await failure { try await moorline.signIn(through: browser, options: .init(), ephemeral: false) }
         XCTAssertEqual(error?.kind, .offline)
         XCTAssertEqual(provider.tokenRequests, 4 * requests)
+        XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
+        // The app never had the callback. It is kept, and tried again.
+        provider.restore("/token")
+        moorline.networkChanged()
+        let user = await signedIn(moorline)
+        XCTAssertEqual(user?.subject, "ada")
+    }
+
+    /// The user, once there is one.
+    private func signedIn(_ moorline: Moorline) async -> Moorline.User? {
+        for await case .signedIn(let user) in moorline.states { return user }
+        return nil
+    }
+
+    func testACallbackThatComesWhileTheStorageIsLockedIsFinishedOnceItIsNot() async throws {
+        try await withProvider { provider in
+            let keys = MapKeyStore()
+            let moorline = try provider.moorline(in: folder, keyStore: keys)
+            let browser = Browser { page, _, _ in
+                let callback = try provider.callback(Self.request(at: page))
+                keys.failure = MoorlineKeyStoreError.locked
+                try await moorline.lock()
+                return callback
+            }
+            let error = await failure {
+                try await moorline.signIn(through: browser, options: .init(), ephemeral: false)
+            }
+            XCTAssertEqual(error?.kind, .storageUnavailable(.locked))
+            XCTAssertNotEqual(moorline.state, .signingIn)
+            keys.failure = nil
+            try await moorline.reload()
+            let user = await signedIn(moorline)
+            XCTAssertEqual(user?.subject, "ada")
+        }
+    }
+
+    func testAKeptCallbackIsNotFinishedAfterASignOutOrACancelledSignIn() async throws {
+        try await withProvider { provider in
+            provider.replace("/token", with: nil)
+            let moorline = try provider.moorline(in: folder)
+            let browser = Browser { page, _, _ in try provider.callback(Self.request(at: page)) }
+            let ends: [() async throws -> Void] = [
+                { _ = try await moorline.signOut() }, { try await moorline.cancelSignIn() },
+            ]
+            for end in ends {
+                let error = await failure {
+                    try await moorline.signIn(through: browser, options: .init(), ephemeral: false)
+                }
+                XCTAssertEqual(error?.kind, .offline)
+                try await end()
+                XCTAssertNil(moorline.pages.takeUnfinished())
+            }
+        }
+    }
+
+    /// Cancels a sign-in while the provider has not answered yet, and expects the state to stay what it was.
+    private func assertCancelled(_ signIn: @escaping @Sendable (Moorline) async throws -> Void) async throws {
+        try await withProvider { provider in
+            let own = folder.appendingPathComponent(UUID().uuidString)
+            let moorline = try provider.moorline(in: own)
+            try await moorline.opened()
+            provider.hold()
+            let signingIn = Task { try await signIn(moorline) }
+            // Discovery has begun.
+            for await _ in provider.asked { break }
+            signingIn.cancel()
+            do {
+                try await signingIn.value
+                XCTFail("the task was cancelled")
+            } catch {
+                XCTAssertTrue(error is CancellationError, "\(error)")
+            }
+            XCTAssertEqual(moorline.state, .signedOut(.neverSignedIn))
+            provider.release()
+            // The native library goes on, and begins the sign-in: it is in the vault.
+            let vault = own.appendingPathComponent("vault.moorline").path
+            try await eventually { FileManager.default.fileExists(atPath: vault) }
+            _ = try await moorline.isCallback(XCTUnwrap(URL(string: "com.example.notes:/signed-in?state=other")))
+            try await eventually { moorline.state == .signedOut(.neverSignedIn) }
+        }
+    }
+
+    func testASignInThatIsCancelledBeforeItsPageOpensLeavesTheStateAsItWas() async throws {
+        let unused = Browser { page, _, _ in
+            XCTFail("nobody waits for this page")
+            return page
+        }
+        try await assertCancelled { _ = try await $0.signIn(through: unused, options: .init(), ephemeral: false) }
+        try await assertCancelled { _ = try await $0.startSignIn() }
+        try await assertCancelled { _ = try await $0.startDeviceSignIn() }
+    }
+
+    /// Waits for what no call reports.
+    private func eventually(_ condition: () -> Bool) async throws {
+        for _ in 0..<500 {
+            if condition() { return }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        XCTFail("this never came")
     }
 
     func testASignInNeedsARedirectURIThatTheSystemCanDetect() async throws {

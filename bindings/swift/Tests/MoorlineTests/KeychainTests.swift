@@ -2,100 +2,6 @@ import Foundation
 import Moorline
 import XCTest
 
-/// A Keychain in memory, with statuses that a test sets.
-final class FakeKeychain: SecItems, @unchecked Sendable {
-    private let lock = NSLock()
-    private var items: [KeychainItem: Data] = [:]
-    private var failing: [String: Int32] = [:]
-    private var isHidden = false
-    private var isAwayFromUser = false
-
-    /// The names of all items of a service.
-    func names(_ service: String) -> Set<String> { Set(accounts(of: service).names) }
-
-    /// Every call, or this one alone (`copy`, `add`, `update`), answers this status.
-    func fail(_ call: String = "", with status: Int32?) {
-        lock.withLock { failing[call] = status }
-    }
-
-    /// Answers "not found" to every read, as before the first unlock.
-    var hidesItems: Bool {
-        get { lock.withLock { isHidden } }
-        set { lock.withLock { isHidden = newValue } }
-    }
-
-    /// Answers "interaction not allowed" to reads of items that need the user.
-    var locksItemsOfTheUser: Bool {
-        get { lock.withLock { isAwayFromUser } }
-        set { lock.withLock { isAwayFromUser = newValue } }
-    }
-
-    func put(_ item: KeychainItem, _ data: Data) { lock.withLock { items[item.plain] = data } }
-
-    func copy(_ item: KeychainItem) -> (status: Int32, data: Data?) {
-        guarded("copy", (-25300, nil)) {
-            guard let data = items[item.plain], !isHidden else { return (-25300, nil) }
-            if item.needsUser, isAwayFromUser { return (-25308, nil) }
-            return (0, data)
-        } failed: {
-            ($0, nil)
-        }
-    }
-
-    func add(_ item: KeychainItem, _ data: Data) -> Int32 {
-        guarded("add", 0) {
-            if items[item.plain] != nil { return -25299 }
-            items[item.plain] = data
-            return 0
-        } failed: {
-            $0
-        }
-    }
-
-    func update(_ item: KeychainItem, _ data: Data) -> Int32 {
-        guarded("update", 0) {
-            if items[item.plain] == nil { return -25300 }
-            items[item.plain] = data
-            return 0
-        } failed: {
-            $0
-        }
-    }
-
-    func delete(_ item: KeychainItem) -> Int32 {
-        guarded("delete", 0) {
-            items.removeValue(forKey: item.plain) == nil ? -25300 : 0
-        } failed: {
-            $0
-        }
-    }
-
-    func accounts(of service: String) -> (status: Int32, names: [String]) {
-        guarded("accounts", (0, [])) {
-            (0, items.keys.filter { $0.service == service }.map(\.account))
-        } failed: {
-            ($0, [])
-        }
-    }
-
-    private func guarded<Answer>(
-        _ call: String,
-        _ none: Answer,
-        _ work: () -> Answer,
-        failed: (Int32) -> Answer
-    ) -> Answer {
-        lock.withLock {
-            if let status = failing[call] ?? failing[""] { return failed(status) }
-            return work()
-        }
-    }
-}
-
-extension KeychainItem {
-    /// Whether an item needs the user is no part of its name.
-    fileprivate var plain: KeychainItem { KeychainItem(service: service, account: account) }
-}
-
 /// An Enclave whose blobs hold nothing.
 private struct FakeEnclave: EnclaveKeys {
     var failure: (any Error)?
@@ -182,6 +88,91 @@ final class KeychainTests: FolderTestCase {
         XCTAssertNil(try store.loadKey(named: "k1"))
     }
 
+    func testAMissingEntitlementIsReportedAtTheFirstStartAndIsNotALockedDevice() async throws {
+        let keychain = FakeKeychain()
+        keychain.fail(with: -34018)
+        func assertUnavailable(_ error: any Error, line: UInt = #line) {
+            let reason: String? =
+                switch error {
+                case MoorlineKeyStoreError.unavailable(let reason), MoorlineSignerError.unavailable(let reason): reason
+                default: nil
+                }
+            XCTAssertEqual(reason?.contains("keychain-access-groups"), true, "\(error)", line: line)
+        }
+        XCTAssertThrowsError(try store(keychain).ready()) { assertUnavailable($0) }
+        XCTAssertThrowsError(try store(keychain).loadKey(named: "k1")) { assertUnavailable($0) }
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder, keyStore: store(keychain))
+            let error = await failure { try await moorline.reload() }
+            XCTAssertEqual(error?.kind, .storageUnavailable(.noKeyStore))
+        }
+        // The Keychain finds nothing, and says why once something is written.
+        keychain.fail(with: nil)
+        for call in ["add", "update"] { keychain.fail(call, with: -34018) }
+        XCTAssertThrowsError(try store(keychain).ready()) { assertUnavailable($0) }
+        XCTAssertThrowsError(try store(keychain).loadKey(named: "k1")) { assertUnavailable($0) }
+        let signer = EnclaveSigner(FakeEnclave(), keychain, installation)
+        XCTAssertThrowsError(try signer.signature(of: Data(), withKeyNamed: "s1")) { assertUnavailable($0) }
+        // Every other failure may be a device that is not unlocked yet.
+        for call in ["add", "update"] { keychain.fail(call, with: -25291) }
+        XCTAssertThrowsError(try store(keychain).ready()) { XCTAssertEqual($0 as? MoorlineKeyStoreError, .locked) }
+    }
+
+    private func userStore(_ keychain: FakeKeychain) -> KeychainKeyStore {
+        KeychainKeyStore(keychain, installation, needsUser: true)
+    }
+
+    func testAKeyMovesWhenTheAppBeginsToAskTheUser() throws {
+        let keychain = FakeKeychain()
+        try store(keychain).storeKey(key, named: "k1")
+        keychain.locksItemsOfTheUser = true
+        // The update: this process still gets the key, because nothing protects the old item.
+        XCTAssertEqual(try userStore(keychain).loadKey(named: "k1"), key)
+        XCTAssertEqual(keychain.names(service), ["k1.user", "moorline.canary"])
+        let next = userStore(keychain)
+        assertLoad(next, throws: .locked)
+        XCTAssertTrue(next.waitsForUser)
+        keychain.locksItemsOfTheUser = false
+        XCTAssertEqual(try next.loadKey(named: "k1"), key)
+        XCTAssertFalse(next.waitsForUser)
+    }
+
+    func testAKeyMovesOnceTheUserHasUnlockedItWhenTheAppNoLongerAsks() throws {
+        let keychain = FakeKeychain()
+        try userStore(keychain).storeKey(key, named: "k1")
+        keychain.locksItemsOfTheUser = true
+        let updated = store(keychain)
+        assertLoad(updated, throws: .locked)
+        XCTAssertTrue(updated.waitsForUser, "unlock(reason:) asks the user this once")
+        XCTAssertEqual(keychain.names(service), ["k1.user", "moorline.canary"])
+        keychain.locksItemsOfTheUser = false
+        XCTAssertEqual(try updated.loadKey(named: "k1"), key)
+        XCTAssertEqual(keychain.names(service), ["k1", "moorline.canary"])
+        keychain.locksItemsOfTheUser = true
+        XCTAssertEqual(try store(keychain).loadKey(named: "k1"), key)
+    }
+
+    func testAKeyThatCannotMoveStaysWhereItIsAndWhatAnInterruptedMoveLeftIsDeleted() throws {
+        let keychain = FakeKeychain()
+        try store(keychain).storeKey(key, named: "k1")
+        keychain.fail("add", with: -25291)
+        XCTAssertEqual(try userStore(keychain).loadKey(named: "k1"), key)
+        XCTAssertEqual(keychain.names(service), ["k1", "moorline.canary"])
+        keychain.fail("add", with: nil)
+        // The process ended between the two steps: both items are there.
+        keychain.fail("delete", with: -25291)
+        XCTAssertEqual(try userStore(keychain).loadKey(named: "k1"), key)
+        XCTAssertEqual(keychain.names(service), ["k1", "k1.user", "moorline.canary"])
+        keychain.fail("delete", with: nil)
+        XCTAssertEqual(try userStore(keychain).loadKey(named: "k1"), key)
+        XCTAssertEqual(keychain.names(service), ["k1.user", "moorline.canary"])
+        // A deleted key is gone in both forms.
+        keychain.put(.init(service: service, account: "k1"), key)
+        try userStore(keychain).deleteKey(named: "k1")
+        XCTAssertEqual(keychain.names(service), ["moorline.canary"])
+        XCTAssertNil(try store(keychain).loadKey(named: "k1"))
+    }
+
     func testEveryOtherStatusIsAFailureThatSaysWhichAndLosesNothing() throws {
         let keychain = FakeKeychain()
         let store = store(keychain)
@@ -247,7 +238,7 @@ final class KeychainTests: FolderTestCase {
             try await provider.signIn(moorline)
             try await moorline.refresh()
             let names = keychain.names(service).filter { $0 != "moorline.canary" }
-            let name = try XCTUnwrap(names.first)
+            let name = try XCTUnwrap(names.first.map { String($0.dropLast(".user".count)) })
             // The vault has checked its key once; after that, this process needs the user, too.
             assertLoad(first, throws: .locked, named: name)
             let next = KeychainKeyStore(keychain, installation, needsUser: true)

@@ -38,12 +38,14 @@ final class PackageTests: XCTestCase {
         XCTAssertEqual(reasons, ["C617.1"], "files in the app's own container")
     }
 
-    func testAGateShowsThePageForSignedOutUsersUnderASignIn() {
+    func testAGateKeepsItsPageUnderASignIn() {
         let ada = Moorline.User(subject: "ada")
         XCTAssertEqual(GatePage(.signedIn(ada)), .signedIn(ada))
         XCTAssertEqual(GatePage(.signingIn), .signedOut(nil))
         XCTAssertEqual(GatePage(.signingIn, after: .signedOut(.revoked)), .signedOut(.revoked))
         XCTAssertEqual(GatePage(.signingIn, after: .locked), .signedOut(nil))
+        // The view that switches accounts is on this page: without it, its sign-in would be cancelled.
+        XCTAssertEqual(GatePage(.signingIn, after: .signedIn(ada)), .signedIn(ada))
         XCTAssertEqual(GatePage(.signedOut(.byUser), after: .signedOut(.revoked)), .signedOut(nil))
         XCTAssertEqual(GatePage(.signedOut(.byUser)), .signedOut(nil))
         XCTAssertEqual(GatePage(.needsReauth(.revoked)), .signedOut(.revoked))

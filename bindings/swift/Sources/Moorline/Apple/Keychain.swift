@@ -24,7 +24,8 @@
             query[kSecMatchLimit as String] = kSecMatchLimitOne
             var result: CFTypeRef?
             let status = SecItemCopyMatching(query as CFDictionary, &result)
-            if item.needsUser { lock.withLock { authenticated = nil } }
+            // For one reading, whether or not it succeeded: an item that is not there was not read.
+            if item.needsUser, status != errSecItemNotFound { lock.withLock { authenticated = nil } }
             return (status, result as? Data)
         }
 
@@ -71,7 +72,6 @@
         private func query(_ item: KeychainItem) -> [String: Any] {
             var query = query(item.service)
             query[kSecAttrAccount as String] = item.account
-            if item.needsUser { query[kSecUseAuthenticationContext as String] = context() }
             return query
         }
 
@@ -83,6 +83,9 @@
                 // On a Mac: the Keychain that iOS has, too.
                 kSecUseDataProtectionKeychain as String: true,
             ]
+            // For every item, whatever its mode: an item that an earlier version of the app has stored may need the
+            // user.
+            query[kSecUseAuthenticationContext as String] = context()
             if let accessGroup { query[kSecAttrAccessGroup as String] = accessGroup }
             return query
         }
@@ -97,17 +100,28 @@
     }
 
     extension Moorline.Platform {
-        /// Asks the user for Face ID, Touch ID or the passcode, for the next reading of the key.
-        static func authenticate(_ reason: String) async throws -> LAContext {
+        /// Can be invalidated on any thread.
+        private struct Prompt: @unchecked Sendable {
             let context = LAContext()
+        }
+
+        /// Asks the user for Face ID, Touch ID or the passcode, for the next reading of the key. A cancelled task
+        /// closes the prompt.
+        static func authenticate(_ reason: String) async throws -> LAContext {
+            let prompt = Prompt()
             let result = FirstResult<Void>()
-            try await result.wait {
-                context.evaluatePolicy(.deviceOwnerAuthentication, localizedReason: reason) {
-                    @Sendable isUnlocked, error in
-                    result.resume(with: isUnlocked ? .success(()) : .failure(outcome(error)))
+            try await withTaskCancellationHandler {
+                try await result.wait {
+                    prompt.context.evaluatePolicy(.deviceOwnerAuthentication, localizedReason: reason) {
+                        @Sendable isUnlocked, error in
+                        result.resume(with: isUnlocked ? .success(()) : .failure(outcome(error)))
+                    }
                 }
+            } onCancel: {
+                result.resume(with: .failure(CancellationError()))
+                prompt.context.invalidate()
             }
-            return context
+            return prompt.context
         }
 
         private static func outcome(_ error: (any Error)?) -> MoorlineError {

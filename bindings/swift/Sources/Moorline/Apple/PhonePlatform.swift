@@ -2,7 +2,9 @@
     import Foundation
 
     extension Moorline {
-        /// When the vault's key can be read.
+        /// When the vault's key can be read. An app may change this in an update: the key moves when it is read, and
+        /// nobody is signed out. From ``userPresence`` to ``afterFirstUnlock``, the user unlocks it a last time, with
+        /// ``Moorline/Moorline/unlock(reason:)``.
         public enum Unlock: Sendable, Equatable {
             /// Since the device was unlocked for the first time after it was started: also in the background.
             case afterFirstUnlock
@@ -62,8 +64,9 @@
                 platform.criticalSections = ExpiringSections(SystemActivities())
             #endif
             platform.preparation = { try VaultFolder.prepare(folder) }
-            if unlock == .userPresence {
-                platform.unlocking = { reason in keychain.unlock(with: try await authenticate(reason)) }
+            // In either mode: after an update of the app, the key may still be where the user has to unlock it.
+            platform.unlocking = { reason in
+                if keys.waitsForUser { keychain.unlock(with: try await authenticate(reason)) }
             }
             return platform
         }

@@ -22,6 +22,8 @@
         ///     are signed in to the provider in Safari or in another app, and other apps cannot use this sign-in.
         /// - Throws: ``MoorlineError/Kind/cancelled`` if the user closes the page. The sign-in can still be finished
         ///   with ``finishSignIn(callbackURL:)`` for an hour: call ``cancelSignIn()`` to delete it.
+        ///   ``MoorlineError/Kind/offline`` if the network was away when the user came back, and ``states`` report
+        ///   the user once ``networkChanged()`` or ``reload()`` has finished the sign-in.
         ///   ``MoorlineError/Kind/misconfigured(_:)`` if the system cannot detect the redirect URI or show the page;
         ///   as ``startSignIn(_:)`` and ``finishSignIn(callbackURL:)``.
         @MainActor
@@ -98,15 +100,21 @@
             self.session = session
             defer { self.session = nil }
             return try await withTaskCancellationHandler {
-                try await result.wait {
-                    if !session.start() {
-                        let what = "the system could not show the sign-in page; present it over a window on screen"
-                        result.resume(with: .failure(MoorlineError.misconfigured(what)))
+                do {
+                    return try await result.wait {
+                        if !session.start() {
+                            let what = "the system could not show the sign-in page; present it over a window on screen"
+                            result.resume(with: .failure(MoorlineError.misconfigured(what)))
+                        }
                     }
+                } catch {
+                    // Here, and not in the handler: that runs on any thread, and may come after the end of this call.
+                    // A page that is closed already stays closed.
+                    session.cancel()
+                    throw error
                 }
             } onCancel: {
                 result.resume(with: .failure(CancellationError()))
-                Task { @MainActor in self.session?.cancel() }
             }
         }
 

@@ -19,6 +19,10 @@ public struct LAError: Error {
     }
 
     public let code: Code
+
+    public init(_ code: Code) {
+        self.code = code
+    }
 }
 
 open class LAContext: NSObject {
@@ -31,6 +35,15 @@ open class LAContext: NSObject {
         localizedReason: String,
         reply: @escaping (Bool, (any Error)?) -> Void
     ) {
-        reply(false, LAError(code: .notInteractive))
+        Self.prompted(self, reply)
     }
+
+    open func invalidate() { invalidations += 1 }
+
+    // What follows is the test's, not Apple's.
+    public typealias Reply = (Bool, (any Error)?) -> Void
+    nonisolated(unsafe) public static var prompted: (LAContext, @escaping Reply) -> Void = { _, reply in
+        reply(false, LAError(.notInteractive))
+    }
+    public private(set) var invalidations = 0
 }

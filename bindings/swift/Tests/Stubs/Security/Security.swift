@@ -17,6 +17,7 @@ public typealias OSStatus = Int32
 public struct Unmanaged<Instance: AnyObject> {}
 
 public let errSecParam: OSStatus = -50
+public let errSecItemNotFound: OSStatus = -25300
 
 public let kSecClass: CFString = "class"
 public let kSecClassGenericPassword: CFString = "genp"
@@ -36,7 +37,12 @@ public let kSecMatchLimitOne: CFString = "m_LimitOne"
 public let kSecMatchLimitAll: CFString = "m_LimitAll"
 public let kSecValueData: CFString = "v_Data"
 
-public func SecItemCopyMatching(_ query: CFDictionary, _ result: UnsafeMutablePointer<CFTypeRef?>?) -> OSStatus { -4 }
+public func SecItemCopyMatching(_ query: CFDictionary, _ result: UnsafeMutablePointer<CFTypeRef?>?) -> OSStatus {
+    stubCopied(query)
+}
+
+/// What a Keychain answers to a query: the test's, not Apple's.
+nonisolated(unsafe) public var stubCopied: (CFDictionary) -> OSStatus = { _ in -4 }
 
 public func SecItemAdd(_ attributes: CFDictionary, _ result: UnsafeMutablePointer<CFTypeRef?>?) -> OSStatus { -4 }
 

@@ -201,6 +201,19 @@ struct WithEnvironment<Content: View>: Primitive {
     }
 }
 
+/// With another id, the content is in another place: its states are new.
+struct Identified<Content: View, ID: Hashable>: Primitive {
+    let parts: Parts<(content: Content, id: ID)>
+
+    nonisolated init(content: Content, id: ID) {
+        parts = Parts((content, id))
+    }
+
+    func stubShow(on screen: Screen, at place: Place) {
+        parts.values.content.stubShow(on: screen, at: place.below("id \(parts.values.id)"))
+    }
+}
+
 struct WithTask<Content: View, ID: Equatable>: Primitive {
     let parts: Parts<(content: Content, id: ID, action: @Sendable () async -> Void)>
 

@@ -304,6 +304,8 @@ extension View {
         Backed(content: self, background: background)
     }
 
+    public nonisolated func id<ID: Hashable>(_ id: ID) -> some View { Identified(content: self, id: id) }
+
     public nonisolated func modifier<T: ViewModifier>(_ modifier: T) -> some View {
         Modified(content: self, modifier: modifier)
     }
