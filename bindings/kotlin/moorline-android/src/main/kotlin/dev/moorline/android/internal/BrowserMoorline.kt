@@ -6,6 +6,7 @@ import android.net.Uri
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
 import dev.moorline.Retry
+import dev.moorline.SessionState
 import dev.moorline.SignOutOptionsBuilder
 import dev.moorline.SignOutOutcome
 import dev.moorline.StepUp
@@ -25,9 +26,10 @@ import kotlinx.coroutines.cancel
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.receiveAsFlow
 import kotlinx.coroutines.launch
-import java.util.concurrent.atomic.AtomicReference
 
 /** A [Moorline] with Android's browser. */
 internal class BrowserMoorline(private val core: Moorline, private val app: Context, private val redirectUri: String) :
@@ -36,22 +38,26 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val arrived = Channel<Arrival>(MOST_ARRIVALS, BufferOverflow.DROP_OLDEST)
 
-    /** A callback that could not be finished for want of a network, or of a storage that can be read. */
-    private val unfinished = AtomicReference<String?>()
+    private val unfinished = Unfinished()
     private val network = NetworkWatch(app, ::onNetworkChanged)
 
     override val arrivals: Flow<Arrival> = arrived.receiveAsFlow()
 
     init {
         SignIns.add(this)
+        // Another object, or another account of the vault, may have unlocked it.
+        scope.launch {
+            core.state.map { it == SessionState.Locked }.distinctUntilChanged().collect { if (!it) finishLater() }
+        }
     }
 
     override suspend fun signIn(activity: Activity, configure: AndroidSignInBuilder.() -> Unit): User {
         val options = AndroidSignInBuilder().apply(configure)
         val redirectUri = options.redirectUri?.let { checkedRedirectUri(app, it) } ?: redirectUri
         val browser = app.packageManager.browser() ?: throw noBrowser()
-        unfinished.set(null)
         val request = core.startSignIn(options.build())
+        // The user begins anew.
+        unfinished.takeAll()
         val waiting = CompletableDeferred<User>()
         val page = Page(request.state, this).also { it.waiting = waiting }
         SignIns.open(page)
@@ -61,8 +67,14 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
         return wait(waiting)
     }
 
-    override suspend fun unlock(activity: Activity, reason: String): UnlockOutcome =
-        if (core is LockingMoorline) core.unlock(activity, reason) else UnlockOutcome.Unlocked(core.reload())
+    override suspend fun unlock(activity: Activity, reason: String): UnlockOutcome {
+        val outcome =
+            if (core is LockingMoorline) core.unlock(activity, reason) else UnlockOutcome.Unlocked(core.reload())
+        if (outcome is UnlockOutcome.Unlocked) finishLater()
+        return outcome
+    }
+
+    override suspend fun reload(): SessionState = core.reload().also { finishLater() }
 
     /** If the caller stops waiting, the sign-in goes on, and [arrivals] reports it. */
     @OptIn(ExperimentalCoroutinesApi::class)
@@ -97,20 +109,20 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
         return outcome
     }
 
-    /** Which of these [owners] a URL is a callback of, if of any. */
-    fun among(owners: List<BrowserMoorline>, url: String, found: (BrowserMoorline?) -> Unit) {
-        scope.launch {
-            found(
-                owners.firstOrNull { owner ->
-                    try {
-                        owner.core.isCallback(url)
-                    } catch (_: MoorlineException) {
-                        // Its vault cannot be read at present, or it was closed.
-                        false
-                    }
-                },
-            )
+    /** Whether a URL is a callback of this object's, or null if its vault cannot be read at present. */
+    suspend fun owns(url: String): Boolean? =
+        try {
+            core.isCallback(url)
+        } catch (error: MoorlineException) {
+            // It was closed, or a retry may succeed.
+            if (error.retry == Retry.Never) false else null
         }
+
+    /** Takes a URL that may be a callback of this object's. That is known once the vault can be read. */
+    fun keep(url: String) {
+        unfinished.add(url)
+        // It may have been unlocked a moment ago.
+        if (core.state.value != SessionState.Locked) finishLater()
     }
 
     /** Finishes a sign-in with its callback, and reports to who waits for it, or else to [arrivals]. */
@@ -121,26 +133,50 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
                 val user = core.finishSignIn(url)
                 if (page?.waiting?.complete(user) != true) arrived.trySend(Arrival.SignedIn(user))
             } catch (error: MoorlineException) {
-                if (error.retry != Retry.Never) unfinished.set(url)
+                // The browser is not in front any more, also if the sign-in goes on later.
+                if (page != null && !SignIns.isOpen(this@BrowserMoorline)) left()
                 if (page?.waiting?.completeExceptionally(error) != true) arrived.trySend(Arrival.Failed(error))
+                when (error.retry) {
+                    Retry.Never -> Unit
+                    Retry.WhenUnlocked -> keep(url)
+                    else -> unfinished.add(url)
+                }
+            }
+        }
+    }
+
+    /** Tries again what could not be finished. */
+    private fun finishLater() {
+        scope.launch {
+            for (url in unfinished.takeAll()) {
+                when (owns(url)) {
+                    true -> finish(url, null)
+                    false -> Unit
+                    null -> unfinished.add(url)
+                }
             }
         }
     }
 
     private fun onNetworkChanged() {
         core.networkChanged()
-        unfinished.getAndSet(null)?.let { finish(it, null) }
+        finishLater()
+    }
+
+    /** The state is what it was before the sign-in. */
+    private suspend fun left() {
+        try {
+            core.leaveSignIn()
+        } catch (_: MoorlineException) {
+            // It was closed meanwhile.
+        }
     }
 
     /** The sign-in stays in the vault: a callback may come late. */
     fun leave(page: Page, isLast: Boolean, why: MoorlineException) {
         val waiting = page.waiting ?: return
         scope.launch {
-            try {
-                if (isLast) core.leaveSignIn()
-            } catch (_: MoorlineException) {
-                // It was closed meanwhile.
-            }
+            if (isLast) left()
             waiting.completeExceptionally(why)
         }
     }

@@ -1,0 +1,137 @@
+package dev.moorline.android
+
+import android.app.Activity
+import android.content.Context
+import android.content.ContextWrapper
+import android.os.Looper
+import dev.moorline.MoorlineException
+import dev.moorline.SessionState
+import dev.moorline.StorageUnavailableReason
+import dev.moorline.startSignIn
+import dev.moorline.waiting
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.first
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNotNull
+import org.junit.Assert.assertNull
+import org.junit.Before
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Robolectric
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowBiometricPrompt
+import java.io.File
+import java.time.Duration
+import kotlin.test.assertFailsWith
+import kotlin.test.assertIs
+import kotlin.time.Duration.Companion.minutes
+import kotlin.time.Duration.Companion.seconds
+
+/** The browser comes back to a vault that needs the user's biometrics. */
+@RunWith(RobolectricTestRunner::class)
+class LockedSignInTest {
+    private val phone = Phone(tabs = emptyList())
+    private val looper = shadowOf(Looper.getMainLooper())
+    private var processes = 0
+
+    @Before
+    fun install() = FakeAndroidKeystore.install()
+
+    /** One process of the app, with the files of the one before it. */
+    private fun process(unlock: Unlock = Unlock.Biometric(5.minutes)): MoorlineAndroid {
+        val files = phone.app.noBackupFilesDir
+        val folder = File(files, "process-${++processes}")
+        File(files, "process-${processes - 1}").takeIf { it.exists() }?.copyRecursively(folder)
+        val context: Context = object : ContextWrapper(phone.app) {
+            override fun getNoBackupFilesDir(): File = folder
+        }
+        return Moorline(context) {
+            issuer = phone.server.issuer
+            clientId = "moorline-demo"
+            redirectUri = "com.example.notes:/signed-in"
+            scopes("openid", "profile", "offline_access", "notes.read")
+            android {
+                this.unlock = unlock
+                trust = AndroidTrust(managerOf(phone.server))
+            }
+        }
+    }
+
+    private suspend fun CoroutineScope.unlock(moorline: MoorlineAndroid): UnlockOutcome {
+        val activity = Robolectric.buildActivity(Activity::class.java).setup().get()
+        val outcome = async(Dispatchers.Default) { moorline.unlock(activity, "See your notes") }
+        var isAnswered = false
+        while (!outcome.isCompleted) {
+            looper.idle()
+            if (!isAnswered) isAnswered = runCatching { answerPrompt() }.isSuccess
+            delay(POLL)
+        }
+        return outcome.await()
+    }
+
+    /** Throws if no prompt is shown. */
+    private fun answerPrompt() {
+        ShadowBiometricPrompt.authenticateCurrentSessionSuccessfully()
+        FakeAndroidKeystore.authenticate()
+    }
+
+    private suspend fun arrived(moorline: MoorlineAndroid) {
+        val arrival = assertIs<Arrival.SignedIn>(moorline.arrivals.first())
+        assertEquals("ada", arrival.user.preferredUsername)
+        assertEquals(SessionState.SignedIn(arrival.user), moorline.state.value)
+    }
+
+    @Test
+    fun `a callback that finds the next process locked arrives once the user has unlocked it`() = waiting {
+        val callback = process().use { phone.server.browse(it.startSignIn().url) }
+        process().use { moorline ->
+            moorline.opened()
+            assertEquals(SessionState.Locked, moorline.state.value)
+            assertNotNull("the app comes to the front", phone.redirect(callback))
+            assertIs<UnlockOutcome.Unlocked>(unlock(moorline))
+            arrived(moorline)
+        }
+    }
+
+    @Test
+    fun `a foreign URL that finds the vault locked is dropped once the vault can tell`() = waiting {
+        val callback = process().use { phone.server.browse(it.startSignIn().url) }
+        process().use { moorline ->
+            phone.redirect("com.example.notes:/signed-in?code=stolen&state=made-up")
+            phone.redirect(callback)
+            assertIs<UnlockOutcome.Unlocked>(unlock(moorline))
+            // No failure of the foreign one is before it.
+            arrived(moorline)
+            assertNull(phone.redirect("com.example.notes:/signed-in?code=stolen&state=made-up"))
+        }
+    }
+
+    @Test
+    fun `a sign-in that takes longer than validFor ends after the unlock`() = waiting {
+        process(Unlock.Biometric(10.seconds)).use { moorline ->
+            val screen = phone.screen()
+            val signingIn = async(Dispatchers.Default) { runCatching { moorline.signIn(screen.get()) } }
+            val helper = phone.helper(screen)
+            val page = phone.opened(helper)
+            with(phone) { helper.goBehind() }
+            looper.idleFor(Duration.ofSeconds(10))
+            while (runCatching { moorline.accessToken() }.exceptionOrNull() !is MoorlineException.StorageUnavailable) {
+                delay(POLL)
+            }
+            assertNotNull(phone.redirect(phone.server.browse(checkNotNull(page.dataString))))
+            val error = assertFailsWith<MoorlineException.StorageUnavailable> { signingIn.await().getOrThrow() }
+            assertEquals(StorageUnavailableReason.LOCKED, error.reason)
+            assertEquals("the app shows its locked page", SessionState.Locked, moorline.state.value)
+            assertIs<UnlockOutcome.Unlocked>(unlock(moorline))
+            arrived(moorline)
+        }
+    }
+
+    private companion object {
+        const val POLL = 5L
+    }
+}
