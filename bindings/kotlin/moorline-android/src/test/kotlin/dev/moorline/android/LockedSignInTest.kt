@@ -131,6 +131,25 @@ class LockedSignInTest {
         }
     }
 
+    @Test
+    fun `a session without an end of its time in memory stays open, and the main thread is free`() = waiting {
+        process(Unlock.Biometric(kotlin.time.Duration.INFINITE)).use { moorline ->
+            val user = moorline.finishSignIn(phone.server.browse(moorline.startSignIn().url))
+            val now = Duration.ofMillis(android.os.SystemClock.uptimeMillis())
+            check(looper.lastScheduledTaskTime > now) { "it looks again at ${looper.lastScheduledTaskTime}" }
+            looper.idleFor(Duration.ofDays(1))
+            assertEquals(SessionState.SignedIn(user), moorline.state.value)
+        }
+    }
+
+    @Test
+    fun `a time in memory that is none is refused`() {
+        for (none in listOf(0.seconds, (-1).seconds, -kotlin.time.Duration.INFINITE)) {
+            val error = assertFailsWith<IllegalArgumentException> { Unlock.Biometric(none) }
+            assertEquals("Unlock.Biometric: validFor is $none. Set a positive duration", error.message)
+        }
+    }
+
     private companion object {
         const val POLL = 5L
     }

@@ -15,6 +15,8 @@ import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.launch
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /** Locks [moorline] once its key has been in memory for as long as it may. */
@@ -36,7 +38,8 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     private fun schedule() {
         val remaining = keys.remaining() ?: return
         handler.removeCallbacks(check)
-        handler.postDelayed(check, remaining.inWholeMilliseconds)
+        // The check schedules the next one. A longer delay may overflow, and one of none may run without an end.
+        handler.postDelayed(check, remaining.coerceIn(1.milliseconds, LONGEST).inWholeMilliseconds)
     }
 
     private fun lockIfDue() {
@@ -78,5 +81,6 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
 
     private companion object {
         val AGAIN = 30.seconds
+        val LONGEST = 1.hours
     }
 }
