@@ -3,10 +3,12 @@ package dev.moorline.android.internal
 import android.app.Activity
 import android.content.Context
 import android.net.Uri
+import dev.moorline.AuthorizationRequest
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
 import dev.moorline.Retry
 import dev.moorline.SessionState
+import dev.moorline.SignInOptions
 import dev.moorline.SignOutOptionsBuilder
 import dev.moorline.SignOutOutcome
 import dev.moorline.StepUp
@@ -22,14 +24,19 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.channels.BufferOverflow
 import kotlinx.coroutines.channels.Channel
+import kotlinx.coroutines.currentCoroutineContext
+import kotlinx.coroutines.ensureActive
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.distinctUntilChanged
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.receiveAsFlow
+import kotlinx.coroutines.isActive
 import kotlinx.coroutines.launch
+import java.util.concurrent.atomic.AtomicInteger
 
 /** A [Moorline] with Android's browser. */
 internal class BrowserMoorline(private val core: Moorline, private val app: Context, private val redirectUri: String) :
@@ -39,6 +46,12 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     private val arrived = Channel<Arrival>(MOST_ARRIVALS, BufferOverflow.DROP_OLDEST)
 
     private val unfinished = Unfinished()
+
+    /** How many sign-ins are being started, and have no page yet. */
+    private val starts = AtomicInteger()
+
+    /** Whether one is. */
+    val isStarting: Boolean get() = starts.get() > 0
     private val network = NetworkWatch(app, ::onNetworkChanged)
 
     override val arrivals: Flow<Arrival> = arrived.receiveAsFlow()
@@ -55,16 +68,55 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
         val options = AndroidSignInBuilder().apply(configure)
         val redirectUri = options.redirectUri?.let { checkedRedirectUri(app, it) } ?: redirectUri
         val browser = app.packageManager.browser() ?: throw noBrowser()
-        val request = core.startSignIn(options.build())
+        val waiting = CompletableDeferred<User>()
+        val request = start(options.build(), waiting)
         // The user begins anew.
         unfinished.takeAll()
-        val waiting = CompletableDeferred<User>()
-        val page = Page(request.state, this).also { it.waiting = waiting }
-        SignIns.open(page)
-        activity.startActivity(
-            BrowserActivity.opening(activity, request.url, request.state, redirectUri, options.ephemeral, browser),
-        )
+        val watch = OpeningWatch(app, request.state)
+        try {
+            activity.startActivity(
+                BrowserActivity.opening(activity, request.url, request.state, redirectUri, options.ephemeral, browser),
+            )
+        } catch (error: RuntimeException) {
+            watch.close()
+            SignIns.cameBack(request.state)
+            throw error
+        }
         return wait(waiting)
+    }
+
+    /**
+     * Starts a sign-in, which [waiting] waits for from then on. It is started also if the caller goes away meanwhile,
+     * and is left then: no browser is opened.
+     */
+    @OptIn(ExperimentalCoroutinesApi::class)
+    private suspend fun start(options: SignInOptions, waiting: CompletableDeferred<User>): AuthorizationRequest {
+        // After its end, the core says so.
+        if (!scope.isActive) return core.startSignIn(options)
+        val starting = scope.async { started(options, waiting) }
+        try {
+            return starting.await()
+        } catch (_: CancellationException) {
+            starting.invokeOnCompletion { if (it == null) SignIns.cameBack(starting.getCompleted().state) }
+            currentCoroutineContext().ensureActive()
+            throw closed()
+        }
+    }
+
+    private suspend fun started(options: SignInOptions, waiting: CompletableDeferred<User>): AuthorizationRequest {
+        starts.incrementAndGet()
+        var isCounted = true
+        try {
+            return core.startSignIn(options).also { SignIns.open(Page(it.state, this, waiting)) }
+        } catch (error: MoorlineException) {
+            starts.decrementAndGet()
+            isCounted = false
+            // One whose caller went away, and which has left this to the next one.
+            if (core.state.value == SessionState.SigningIn && !SignIns.isOpen(this)) left()
+            throw error
+        } finally {
+            if (isCounted) starts.decrementAndGet()
+        }
     }
 
     override suspend fun unlock(activity: Activity, reason: String): UnlockOutcome {
@@ -103,7 +155,7 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
         val outcome = core.signOut(options)
         val page = outcome.endSession ?: return outcome
         val browser = app.packageManager.browser() ?: throw noBrowser()
-        SignIns.open(Page(page.state, this))
+        SignIns.open(Page(page.state, this, null))
         val tab = Browser(browser.packageName, maxOf(browser.tab, Tab.CUSTOM))
         activity.startActivity(BrowserActivity.opening(activity, page.url, page.state, null, false, tab))
         return outcome
@@ -190,6 +242,11 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
 
     companion object {
         private const val MOST_ARRIVALS = 16
+
+        fun closed(): MoorlineException {
+            val message = "cancelled: this Moorline was closed while the sign-in was under way"
+            return MoorlineException.Cancelled(ErrorFacts("cancelled", Retry.Never, false, message))
+        }
 
         fun cameBack(): MoorlineException {
             val message = "cancelled: the user came back from the browser without a callback. If one comes late, " +

@@ -8,11 +8,12 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.launch
 
-/** A page that this process has opened in the browser, by its `state`. */
-internal class Page(val state: String, val owner: BrowserMoorline) {
-    /** The user, for who waits in [BrowserMoorline.signIn]. Null for a sign-out page. */
-    var waiting: CompletableDeferred<User>? = null
-}
+/**
+ * A page that this process has opened in the browser, by its `state`.
+ *
+ * @property waiting the user, for who waits in [BrowserMoorline.signIn]. Null for a sign-out page.
+ */
+internal class Page(val state: String, val owner: BrowserMoorline, val waiting: CompletableDeferred<User>?)
 
 /**
  * Which page belongs to which [BrowserMoorline] of this process. Activities find it here: the system makes them, and
@@ -42,11 +43,15 @@ internal object SignIns {
         own
     }
 
-    fun open(page: Page): Unit = synchronized(this) { pages[page.state] = page }
+    /** Adds a page, unless its owner was closed. */
+    fun open(page: Page) {
+        val isOpen = synchronized(this) { (page.owner in owners).also { if (it) pages[page.state] = page } }
+        if (!isOpen) page.waiting?.completeExceptionally(BrowserMoorline.closed())
+    }
 
-    /** Whether a sign-in of this owner's is in the browser. */
+    /** Whether a sign-in of this owner's is in the browser, or on its way there. */
     fun isOpen(owner: BrowserMoorline): Boolean =
-        synchronized(this) { pages.values.any { it.owner === owner && it.waiting != null } }
+        synchronized(this) { owner.isStarting || pages.values.any { it.owner === owner && it.waiting != null } }
 
     /** The user is back from this page without a callback. */
     fun cameBack(state: String): Unit = leave(state, BrowserMoorline.cameBack())
