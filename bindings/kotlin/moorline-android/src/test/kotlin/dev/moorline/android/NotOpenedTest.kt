@@ -8,18 +8,18 @@ import dev.moorline.AuthorizationRequest
 import dev.moorline.FakeProvider
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
-import dev.moorline.Retry
 import dev.moorline.SessionState
 import dev.moorline.SignInOptions
 import dev.moorline.User
 import dev.moorline.android.internal.BrowserActivity
-import dev.moorline.internal.ErrorFacts
 import dev.moorline.startSignIn
 import dev.moorline.testing.FakeMoorline
+import dev.moorline.testing.MoorlineErrors
 import dev.moorline.testing.user
 import dev.moorline.waiting
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
@@ -180,6 +180,20 @@ class NotOpenedTest {
     }
 
     @Test
+    fun `a Moorline that is closed while a callback is finished lets its caller go`() =
+        withProvider { provider, moorline ->
+            val screen = phone.screen()
+            val signingIn = signingIn(moorline, screen.get())
+            phone.helper(screen)
+            val callback = provider.callback(latest)
+            val asked = provider.hold()
+            phone.redirect(callback)
+            while (asked.count > 0) delay(POLL)
+            moorline.close()
+            assertFailsWith<MoorlineException.Cancelled> { signingIn.await().getOrThrow() }
+        }
+
+    @Test
     fun `a Moorline that is closed while the provider is asked lets its caller go`() =
         withProvider { provider, moorline ->
             val asked = provider.hold()
@@ -201,9 +215,22 @@ class NotOpenedTest {
         }
 
         override fun close() {
-            val facts = ErrorFacts("cancelled", Retry.Never, false, "cancelled: it was closed")
-            closed.completeExceptionally(MoorlineException.Cancelled(facts))
+            closed.completeExceptionally(MoorlineErrors.cancelled())
             fake.close()
+        }
+    }
+
+    @Test
+    fun `a Moorline that is closed while it looks at a callback does not keep it from the next one`() = waiting {
+        val (asking, other) = Asking() to FakeMoorline()
+        val first = asking.withBrowser(phone.app, REDIRECT_URI)
+        other.withBrowser(phone.app, REDIRECT_URI).use { second ->
+            val callback = other.callback(other.startSignIn(), user("Ada"))
+            val redirect = async(start = CoroutineStart.UNDISPATCHED) { phone.redirect(callback) }
+            asking.asked.await()
+            first.close()
+            assertTrue("the app comes to the front", redirect.await() is Intent)
+            assertEquals("Ada", assertIs<Arrival.SignedIn>(second.arrivals.first()).user.name)
         }
     }
 

@@ -180,7 +180,7 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     /** Finishes a sign-in with its callback, and reports to who waits for it, or else to [arrivals]. */
     fun finish(url: String, page: Page?) {
         if (page != null && page.waiting == null) return
-        scope.launch {
+        val finishing = scope.launch {
             try {
                 val user = core.finishSignIn(url)
                 if (page?.waiting?.complete(user) != true) arrived.trySend(Arrival.SignedIn(user))
@@ -195,6 +195,7 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
                 }
             }
         }
+        finishing.invokeOnCompletion { page?.waiting?.completeExceptionally(closed()) }
     }
 
     /** Tries again what could not be finished. */
@@ -227,15 +228,13 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     /** The sign-in stays in the vault: a callback may come late. */
     fun leave(page: Page, isLast: Boolean, why: MoorlineException) {
         val waiting = page.waiting ?: return
-        scope.launch {
-            if (isLast) left()
-            waiting.completeExceptionally(why)
-        }
+        val leaving = scope.launch { if (isLast) left() }
+        leaving.invokeOnCompletion { waiting.completeExceptionally(why) }
     }
 
     override fun close() {
         network.close()
-        SignIns.remove(this).forEach { it.waiting?.completeExceptionally(cameBack()) }
+        SignIns.remove(this).forEach { it.waiting?.completeExceptionally(closed()) }
         core.close()
         scope.cancel()
     }
