@@ -45,6 +45,13 @@ final class SignerTests: FolderTestCase {
 
     private struct Unexpected: Error {}
 
+    /// Signs with zeros.
+    private struct Forger: MoorlineSigner {
+        func generateKey(named keyID: String) throws -> Data { TestSignature.publicPoint }
+        func signature(of message: Data, withKeyNamed keyID: String) throws -> Data { Data(count: 64) }
+        func deleteKey(named keyID: String) throws {}
+    }
+
     private func platform(_ signer: Signer) -> Moorline.Platform {
         var platform = Moorline.Platform(vaultDirectory: folder, keyStore: MapKeyStore())
         platform.signer = signer
@@ -100,5 +107,31 @@ final class SignerTests: FolderTestCase {
         XCTAssertEqual(error?.kind, .needsReauth(.storageLost(.keyGone)))
         try await provider.signIn(moorline)
         try await moorline.refresh()
+    }
+
+    func testASignatureThatIsNoneIsNeverSent() async throws {
+        try await withProvider { provider in
+            let moorline = try provider.moorline(in: folder, signer: Forger())
+            let error = await failure { try await moorline.startSignIn() }
+            XCTAssertEqual(error?.kind, .storageUnavailable(.failed))
+        }
+    }
+
+    func testASessionWithASoftwareKeyGoesOnAndTheNextSignInHasAKeyOfTheSigner() async throws {
+        try await withProvider { provider in
+            let keys = MapKeyStore()
+            let before = try provider.moorline(in: folder, keyStore: keys)
+            let user = try await provider.signIn(before)
+            let signer = Signer()
+            let moorline = try provider.moorline(in: restarted(), keyStore: keys, signer: signer)
+            XCTAssertEqual(moorline.state, .signedIn(user))
+            try await moorline.refresh()
+            XCTAssertEqual(signer.keyIDs, [])
+            try await provider.signIn(moorline)
+            let signatures = signer.signatures
+            try await moorline.refresh()
+            XCTAssertEqual(signer.keyIDs.count, 1)
+            XCTAssertGreaterThan(signer.signatures, signatures)
+        }
     }
 }

@@ -27,11 +27,16 @@ final class TrustVerifierTests: FolderTestCase {
     }
 
     /// Without roots, only the verifier can trust the server.
-    private func moorline(_ verifier: Verifier, roots: [String] = []) throws -> Moorline {
+    private func moorline(
+        _ verifier: Verifier,
+        roots: [String] = [],
+        pins: [Moorline.HostPins] = []
+    ) throws -> Moorline {
         let server = try DevServer.running()
         var configuration = Moorline.Configuration(issuer: server.description.issuer, clientID: "moorline-demo")
         configuration.redirectURI = "com.example.notes:/signed-in"
         configuration.extraRootPEMs = roots
+        configuration.pins = pins
         var platform = Moorline.Platform(
             vaultDirectory: folder.appendingPathComponent(UUID().uuidString),
             keyStore: MapKeyStore()
@@ -63,5 +68,17 @@ final class TrustVerifierTests: FolderTestCase {
             XCTAssertEqual(host, server.pins.host)
             XCTAssertTrue(reason.contains(words), reason)
         }
+    }
+
+    func testPinsComeOnTopOfTheVerifier() async throws {
+        let server = try DevServer.running()
+        var pins = server.pins
+        pins.primaries = ["sha256/A\(String(repeating: "A", count: 42))="]
+        pins.backups = ["sha256/B\(String(repeating: "A", count: 42))="]
+        let verifier = Verifier()
+        let moorline = try moorline(verifier, pins: [pins])
+        let error = await failure { try await moorline.startSignIn() }
+        XCTAssertEqual(error?.kind, .pinMismatch(host: pins.host))
+        XCTAssertEqual(verifier.hosts, [pins.host])
     }
 }

@@ -63,15 +63,24 @@ class ApiTest {
         assertTrue("public abstract interface class dev/moorline/Moorline " in dump)
     }
 
+    @Test
+    fun `the module for Android uses nothing of AndroidX`() =
+        assertEquals(emptySet<String>(), androidxIn("moorline-android"))
+
     /** Maven compiles it with everything that its tests need. */
     @Test
     fun `the module for Compose uses no more of AndroidX than its Gradle file names`() {
-        val names = Regex("androidx/[A-Za-z0-9_/]+")
-        val used = File(built, "moorline-compose/classes").walk().filter { it.extension == "class" }
-            .flatMap { names.findAll(it.readText(Charsets.ISO_8859_1)) }.map { it.value }.toSet()
+        val used = androidxIn("moorline-compose")
         val allowed = listOf("androidx/compose/runtime/", "androidx/compose/ui/")
         assertEquals(emptyList<String>(), used.filter { name -> allowed.none { name.startsWith(it) } })
         assertTrue(allowed.all { start -> used.any { it.startsWith(start) } }, "$used")
+    }
+
+    /** The classes of AndroidX that a module's own name. */
+    private fun androidxIn(module: String): Set<String> {
+        val names = Regex("androidx/[A-Za-z0-9_/]+")
+        val classes = File(built, "$module/classes").walk().filter { it.extension == "class" }
+        return classes.flatMap { names.findAll(it.readText(Charsets.ISO_8859_1)) }.map { it.value }.toSet()
     }
 
     private fun dumpOf(classes: File): String {

@@ -4,6 +4,7 @@ import android.content.Context
 import android.os.SystemClock
 import dev.moorline.KeyStore
 import dev.moorline.KeyStoreException
+import dev.moorline.android.internal.AutoLock
 import dev.moorline.android.internal.BiometricWrapping
 import dev.moorline.android.internal.DeviceWrapping
 import dev.moorline.android.internal.Keystore
@@ -12,6 +13,7 @@ import dev.moorline.android.internal.WrappedKeys
 import dev.moorline.android.internal.WrappedKeys.Kind
 import dev.moorline.android.internal.WrappedKeys.Wrapped
 import java.io.File
+import java.util.concurrent.CopyOnWriteArraySet
 import javax.crypto.Cipher
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
@@ -25,7 +27,8 @@ import kotlin.time.Duration.Companion.milliseconds
  * lost, too. Whatever else the Keystore throws means that the storage is unavailable, and nothing is deleted.
  *
  * @param unlock what it takes to open the vault. A key that was stored with another one moves over at its next use.
- * @param strongBox whether the wrapping key is to be in a StrongBox, if the device has one.
+ * With [Unlock.Biometric], pass this object to [withBrowser], which has the prompt.
+ * @param strongBox whether the wrapping key is to be in a StrongBox, if the device has one (Android 9, API 28).
  */
 public class AndroidKeyStore @JvmOverloads constructor(
     context: Context,
@@ -41,16 +44,22 @@ public class AndroidKeyStore @JvmOverloads constructor(
     /** How long a key stays in memory; null if it need not. */
     internal val validFor: Duration? = (unlock as? Unlock.Biometric)?.validFor
 
-    private class Held(val keyId: String, val key: ByteArray, val until: Duration)
+    private class Held(val keyId: String, val key: ByteArray, val until: Duration) {
+        var isWiped = false
+            private set
+
+        fun wipe() {
+            key.fill(0)
+            isWiped = true
+        }
+    }
 
     private var held: Held? = null
 
     /** The key that was asked for last and needs a prompt. */
     private var asked: String? = null
 
-    /** Called, on any thread, when a key was put into memory. */
-    @Volatile
-    internal var onHeld: () -> Unit = {}
+    private val locks = CopyOnWriteArraySet<AutoLock>()
 
     override fun ready() {
         if (!keystore.isUserUnlocked()) throw KeyStoreException.Locked()
@@ -126,9 +135,10 @@ public class AndroidKeyStore @JvmOverloads constructor(
         synchronized(this) { asked = null }
     }
 
+    /** A key whose time is over is wiped here, and still has to be locked. */
     private fun held(keyId: String): ByteArray? = synchronized(this) {
-        if (remaining() == Duration.ZERO) forget()
-        held?.takeIf { it.keyId == keyId }?.key?.copyOf()
+        if (remaining() == Duration.ZERO) held?.wipe()
+        held?.takeIf { it.keyId == keyId && !it.isWiped }?.key?.copyOf()
     }
 
     private fun hold(keyId: String, key: ByteArray) {
@@ -137,7 +147,18 @@ public class AndroidKeyStore @JvmOverloads constructor(
             forget()
             held = Held(keyId, key.copyOf(), now() + time)
         }
-        onHeld()
+        locks.forEach(AutoLock::schedule)
+    }
+
+    /** Adds who locks a session once its key has been in memory for long enough. */
+    internal fun add(lock: AutoLock) {
+        locks += lock
+    }
+
+    /** Removes it. The key stays in memory for the others, if there are any. */
+    internal fun remove(lock: AutoLock) {
+        locks -= lock
+        if (locks.isEmpty()) forget()
     }
 
     /** How long the key may stay in memory; null if there is none. */
@@ -146,7 +167,7 @@ public class AndroidKeyStore @JvmOverloads constructor(
 
     /** Removes the key from memory. */
     internal fun forget(): Unit = synchronized(this) {
-        held?.key?.fill(0)
+        held?.wipe()
         held = null
     }
 

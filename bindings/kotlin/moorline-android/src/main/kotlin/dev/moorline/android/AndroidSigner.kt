@@ -18,8 +18,8 @@ import java.security.spec.ECGenParameterSpec
  * Holds the keys that tokens are bound to in the Android Keystore, from where nobody can copy them. The default on
  * Android. Each call to an API is signed, so there is never a prompt.
  *
- * @param strongBox whether keys are to be in a StrongBox, if the device has one. It takes many times as long for each
- * signature; without it, they are in the trusted execution environment.
+ * @param strongBox whether keys are to be in a StrongBox, if the device has one (Android 9, API 28). It takes many
+ * times as long for each signature; without it, they are in the trusted execution environment.
  */
 public class AndroidSigner @JvmOverloads constructor(context: Context, private val strongBox: Boolean = false) :
     Signer {
@@ -62,8 +62,8 @@ public class AndroidSigner @JvmOverloads constructor(context: Context, private v
         }
 
     private companion object {
-        const val UNCOMPRESSED: Byte = 4
-        const val COORDINATE = 32
+        private const val UNCOMPRESSED: Byte = 4
+        private const val COORDINATE = 32
 
         /** 32 bytes, big-endian. */
         fun BigInteger.coordinate(): ByteArray {

@@ -12,7 +12,6 @@ import javax.net.ssl.X509TrustManager
  * Asks Android whether a server is trusted, for the host of each connection: the app's network security configuration
  * (its domains, authorities and pins), what the user has switched off, and what an organisation has installed all
  * count. The default on Android. Moorline's own pins come on top.
- *
  */
 public class AndroidTrust private constructor(manager: Lazy<X509TrustManager>) : TrustVerifier {
     /** The system's own trust manager. It is not made before the first connection. */
@@ -30,7 +29,7 @@ public class AndroidTrust private constructor(manager: Lazy<X509TrustManager>) :
 
     private companion object {
         /** What the platform's own TLS names for version 1.3, which has no key exchange in its cipher suites. */
-        const val AUTH_TYPE = "GENERIC"
+        private const val AUTH_TYPE = "GENERIC"
 
         fun systemManager(): X509TrustManager =
             TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm()).run {

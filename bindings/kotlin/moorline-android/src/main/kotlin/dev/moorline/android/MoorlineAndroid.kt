@@ -135,10 +135,21 @@ public interface MoorlineAndroid : Moorline {
  * Makes a [MoorlineAndroid] of another [Moorline]: of an account of [dev.moorline.MoorlineAccounts], or of a fake.
  *
  * @param redirectUri the redirect URI of its configuration.
+ * @param keys the key store of its platform, if it is one with [Unlock.Biometric]: for [MoorlineAndroid.unlock], and
+ * for the lock after [Unlock.Biometric.validFor]. The accounts of one [dev.moorline.MoorlineAccounts] are unlocked and
+ * locked together, with their list.
  * @throws MoorlineException.Misconfigured if the app's manifest does not receive the redirect URI.
  */
-public fun Moorline.withBrowser(context: Context, redirectUri: String? = null): MoorlineAndroid =
-    BrowserMoorline(this, context.applicationContext, checkedRedirectUri(context, redirectUri))
+@JvmOverloads
+public fun Moorline.withBrowser(
+    context: Context,
+    redirectUri: String? = null,
+    keys: AndroidKeyStore? = null,
+): MoorlineAndroid {
+    val checked = checkedRedirectUri(context, redirectUri)
+    val core = keys?.let { LockingMoorline(context, this, it) } ?: this
+    return BrowserMoorline(core, context.applicationContext, checked)
+}
 
 /**
  * Runs [call]; if an API asks more of the user ([MoorlineException.StepUpRequired]), answers that in the browser and

@@ -27,8 +27,8 @@ public class AndroidOptions internal constructor() {
     public var unlock: Unlock = Unlock.WithDevice
 
     /**
-     * Whether keys are to be in a StrongBox, if the device has one, and not in the trusted execution environment. Each
-     * call to an API is signed, and a StrongBox takes many times as long for it.
+     * Whether keys are to be in a StrongBox, if the device has one (Android 9, API 28), and not in the trusted
+     * execution environment. Each call to an API is signed, and a StrongBox takes many times as long for it.
      */
     public var strongBox: Boolean = false
 

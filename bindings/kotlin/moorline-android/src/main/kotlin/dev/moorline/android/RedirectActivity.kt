@@ -14,6 +14,7 @@ import dev.moorline.android.internal.SignIns
  * is unlocked.
  */
 public class RedirectActivity : Activity() {
+    /** Called by the system. Passes the URL on to the sign-in that waits for it, and finishes this activity. */
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         val url = intent?.dataString

@@ -15,9 +15,11 @@ import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowSystemClock
 import java.io.File
 import java.security.ProviderException
 import kotlin.test.assertFailsWith
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 
 /** Which of the many ways in which the Android Keystore fails is a loss, and which is none. */
@@ -48,6 +50,17 @@ class KeysTest {
         assertTrue(written.path.startsWith(app.noBackupFilesDir.path))
         val spec = FakeAndroidKeystore.entries.values.single().spec
         assertFalse(spec.isUserAuthenticationRequired)
+    }
+
+    @Test
+    fun `a key whose time in memory is over is not returned, and what it has opened is still to be locked`() {
+        val keys = stored(AndroidKeyStore(app, Unlock.Biometric(5.minutes)))
+        assertArrayEquals(key, keys.load("vault-1"))
+        ShadowSystemClock.advanceBy(java.time.Duration.ofMinutes(5))
+        assertFailsWith<KeyStoreException.Locked> { keys.load("vault-1") }
+        assertEquals(Duration.ZERO, keys.remaining())
+        keys.forget()
+        assertNull(keys.remaining())
     }
 
     @Test

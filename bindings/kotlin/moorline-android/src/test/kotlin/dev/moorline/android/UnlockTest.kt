@@ -7,7 +7,9 @@ import android.content.ContextWrapper
 import android.hardware.biometrics.BiometricPrompt
 import android.os.Looper
 import dev.moorline.FakeProvider
+import dev.moorline.MoorlineAccounts
 import dev.moorline.MoorlineException
+import dev.moorline.Platform
 import dev.moorline.ReauthReason
 import dev.moorline.SessionState
 import dev.moorline.StorageLostReason
@@ -18,6 +20,7 @@ import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
@@ -61,13 +64,44 @@ class UnlockTest {
         runBlocking { withTimeout(2.minutes) { test() } }
 
     /** One process of the app, with the files of the one before it. Another folder is another session for this test. */
-    private fun process(unlock: Unlock = Unlock.Biometric(5.minutes)): MoorlineAndroid {
+    private fun process(unlock: Unlock = Unlock.Biometric(5.minutes)): MoorlineAndroid =
+        open(contextOfNextProcess(), unlock)
+
+    private fun contextOfNextProcess(): Context {
         val folder = File(app.noBackupFilesDir, "process-${++processes}")
         File(app.noBackupFilesDir, "process-${processes - 1}").takeIf { it.exists() }?.copyRecursively(folder)
-        val context = object : ContextWrapper(app) {
+        return object : ContextWrapper(app) {
             override fun getNoBackupFilesDir(): File = folder
         }
-        return open(context, unlock)
+    }
+
+    /** A process of an app with several accounts. */
+    private inner class People : AutoCloseable {
+        private val context = contextOfNextProcess()
+        private val keys = AndroidKeyStore(context, Unlock.Biometric(5.minutes))
+        val accounts = MoorlineAccounts(Platform(File(context.noBackupFilesDir, "moorline"), keys)) {
+            issuer = provider.issuer
+            clientId = "notes"
+            redirectUri = "com.example.notes:/signed-in"
+            scopes("openid", "offline_access")
+            allowHttpOnLoopback()
+        }
+        val work = open("work")
+        val home = open("home")
+
+        private fun open(account: String) =
+            accounts.open(account).withBrowser(context, "com.example.notes:/signed-in", keys)
+
+        suspend fun checkLocked() {
+            for (moorline in listOf(work, home)) {
+                moorline.state.first { it == SessionState.Locked }
+                assertFailsWith<MoorlineException.StorageUnavailable> { moorline.accessToken() }
+            }
+            val error = assertFailsWith<MoorlineException.StorageUnavailable> { accounts.list() }
+            assertEquals(StorageUnavailableReason.LOCKED, error.reason)
+        }
+
+        override fun close() = listOf(work, home, accounts).forEach { it.close() }
     }
 
     private fun open(context: Context, unlock: Unlock): MoorlineAndroid = Moorline(context) {
@@ -239,6 +273,28 @@ class UnlockTest {
             moorline.opened()
             assertIs<SessionState.SignedIn>(moorline.state.value)
             assertEquals(0, FakeAndroidKeystore.entries.keys.count { ".biometric." in it })
+        }
+    }
+
+    @Test
+    fun `accounts of one vault are unlocked by one prompt, with their list, and locked together`() = waiting {
+        People().use { people ->
+            for (moorline in listOf(people.work, people.home)) signedIn(moorline)
+            assertEquals(listOf("work", "home"), people.accounts.list().map { it.account })
+            looper.idleFor(Duration.ofMinutes(5))
+            people.checkLocked()
+        }
+        People().use { people ->
+            for (moorline in listOf(people.work, people.home)) moorline.opened()
+            people.checkLocked()
+            assertEquals("no name is known before the prompt", null, people.accounts.all.value)
+            assertIs<UnlockOutcome.Unlocked>(succeeding(people.home))
+            assertEquals(listOf("work", "home"), people.accounts.list().map { it.account })
+            assertEquals(2, people.accounts.all.filterNotNull().first().size)
+            assertIs<SessionState.SignedIn>(people.work.reload())
+            for (moorline in listOf(people.work, people.home)) moorline.refresh()
+            people.work.lock()
+            people.checkLocked()
         }
     }
 }

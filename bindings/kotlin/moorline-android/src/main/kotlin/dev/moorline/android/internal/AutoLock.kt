@@ -29,13 +29,14 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     private val check = Runnable { lockIfDue() }
 
     init {
-        keys.onHeld = { schedule() }
+        keys.add(this)
         // The handler's time stands still while the device sleeps: nothing is shown before this has looked.
         application?.registerActivityLifecycleCallbacks(this)
         schedule()
     }
 
-    private fun schedule() {
+    /** Looks again when the key has been in memory for as long as it may. Called on any thread. */
+    fun schedule() {
         val remaining = keys.remaining() ?: return
         handler.removeCallbacks(check)
         // The check schedules the next one. A longer delay may overflow, and one of none may run without an end.
@@ -58,10 +59,9 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     }
 
     override fun close() {
-        keys.onHeld = {}
         handler.removeCallbacks(check)
         application?.unregisterActivityLifecycleCallbacks(this)
-        keys.forget()
+        keys.remove(this)
         scope.cancel()
     }
 
