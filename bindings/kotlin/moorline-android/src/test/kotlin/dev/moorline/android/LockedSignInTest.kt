@@ -41,25 +41,32 @@ class LockedSignInTest {
     @Before
     fun install() = FakeAndroidKeystore.install()
 
-    /** One process of the app, with the files of the one before it. */
-    private fun process(unlock: Unlock = Unlock.Biometric(5.minutes)): MoorlineAndroid {
+    /** The files of the next process of the app, which are those of the one before it. */
+    private fun contextOfNextProcess(): Context {
         val files = phone.app.noBackupFilesDir
         val folder = File(files, "process-${++processes}")
         File(files, "process-${processes - 1}").takeIf { it.exists() }?.copyRecursively(folder)
-        val context: Context = object : ContextWrapper(phone.app) {
+        return object : ContextWrapper(phone.app) {
             override fun getNoBackupFilesDir(): File = folder
         }
-        return Moorline(context) {
-            issuer = phone.server.issuer
-            clientId = "moorline-demo"
-            redirectUri = "com.example.notes:/signed-in"
-            scopes("openid", "profile", "offline_access", "notes.read")
-            android {
-                this.unlock = unlock
-                trust = AndroidTrust(managerOf(phone.server))
-            }
+    }
+
+    private fun process(unlock: Unlock = Unlock.Biometric(5.minutes)): MoorlineAndroid =
+        open(contextOfNextProcess()) { this.unlock = unlock }
+
+    private fun open(context: Context, options: AndroidOptions.() -> Unit): MoorlineAndroid = Moorline(context) {
+        issuer = phone.server.issuer
+        clientId = "moorline-demo"
+        redirectUri = "com.example.notes:/signed-in"
+        scopes("openid", "profile", "offline_access", "notes.read")
+        android {
+            trust = AndroidTrust(managerOf(phone.server))
+            options()
         }
     }
+
+    private suspend fun signIn(moorline: MoorlineAndroid) =
+        moorline.finishSignIn(phone.server.browse(moorline.startSignIn().url))
 
     private suspend fun CoroutineScope.unlock(moorline: MoorlineAndroid): UnlockOutcome {
         val activity = Robolectric.buildActivity(Activity::class.java).setup().get()
@@ -134,7 +141,7 @@ class LockedSignInTest {
     @Test
     fun `a session without an end of its time in memory stays open, and the main thread is free`() = waiting {
         process(Unlock.Biometric(kotlin.time.Duration.INFINITE)).use { moorline ->
-            val user = moorline.finishSignIn(phone.server.browse(moorline.startSignIn().url))
+            val user = signIn(moorline)
             val now = Duration.ofMillis(android.os.SystemClock.uptimeMillis())
             check(looper.lastScheduledTaskTime > now) { "it looks again at ${looper.lastScheduledTaskTime}" }
             looper.idleFor(Duration.ofDays(1))
@@ -147,6 +154,57 @@ class LockedSignInTest {
         for (none in listOf(0.seconds, (-1).seconds, -kotlin.time.Duration.INFINITE)) {
             val error = assertFailsWith<IllegalArgumentException> { Unlock.Biometric(none) }
             assertEquals("Unlock.Biometric: validFor is $none. Set a positive duration", error.message)
+        }
+    }
+
+    @Test
+    fun `each object of one session shows the prompt, also once the first one is closed`() = waiting {
+        val user = process().use { signIn(it) }
+        val context = contextOfNextProcess()
+        val (first, second) = List(2) { open(context) { unlock = Unlock.Biometric(5.minutes) } }
+        first.opened()
+        val unlocked = UnlockOutcome.Unlocked(SessionState.SignedIn(user))
+        assertEquals(unlocked, unlock(second))
+        first.state.first { it == unlocked.state }
+        first.close()
+        assertEquals("the key is still in memory", unlocked.state, second.reload())
+        looper.idleFor(Duration.ofMinutes(5))
+        second.state.first { it == SessionState.Locked }
+        assertEquals(unlocked, unlock(second))
+        second.close()
+    }
+
+    @Test
+    fun `two accounts of one folder are both locked after validFor`() = waiting {
+        val context = contextOfNextProcess()
+        val both = listOf("work", "home").map { name ->
+            Moorline(context) {
+                issuer = phone.server.issuer
+                clientId = "moorline-demo"
+                account = name
+                redirectUri = "com.example.notes:/signed-in"
+                scopes("openid", "profile", "offline_access", "notes.read")
+                android {
+                    unlock = Unlock.Biometric(5.minutes)
+                    trust = AndroidTrust(managerOf(phone.server))
+                }
+            }
+        }
+        for (moorline in both) signIn(moorline)
+        looper.idleFor(Duration.ofMinutes(5))
+        for (moorline in both) moorline.state.first { it == SessionState.Locked }
+        for (moorline in both) assertIs<UnlockOutcome.Unlocked>(unlock(moorline))
+        both.forEach { it.close() }
+    }
+
+    @Test
+    fun `a key store with biometrics that the app brings shows its prompt`() = waiting {
+        val context = contextOfNextProcess()
+        open(context) { keyStore = AndroidKeyStore(context, Unlock.Biometric(5.minutes)) }.use { moorline ->
+            val user = signIn(moorline)
+            moorline.lock()
+            assertEquals(SessionState.Locked, moorline.state.value)
+            assertEquals(UnlockOutcome.Unlocked(SessionState.SignedIn(user)), unlock(moorline))
         }
     }
 
