@@ -44,7 +44,6 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
     Moorline by core {
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private val arrived = Channel<Arrival>(MOST_ARRIVALS, BufferOverflow.DROP_OLDEST)
-
     private val unfinished = Unfinished()
 
     /** How many sign-ins are being started, and have no page yet. */
@@ -52,6 +51,7 @@ internal class BrowserMoorline(private val core: Moorline, private val app: Cont
 
     /** Whether one is. */
     val isStarting: Boolean get() = starts.get() > 0
+
     private val network = NetworkWatch(app, ::onNetworkChanged)
 
     override val arrivals: Flow<Arrival> = arrived.receiveAsFlow()
