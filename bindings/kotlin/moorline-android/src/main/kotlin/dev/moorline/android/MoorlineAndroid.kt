@@ -77,7 +77,8 @@ public interface MoorlineAndroid : Moorline {
     /**
      * Sign-ins that ended when nobody waited for them any more: after the process was killed, after the activity that
      * had called [signIn] was destroyed, or after the user had come back without a callback at first. Each is reported
-     * once, to one collector; those that nobody collects yet are kept (the last 16).
+     * once, to one collector; those that nobody collects yet are kept (the last 16). A callback that finds the vault
+     * locked waits in memory until it is unlocked, by [unlock] for example. Its code soon expires.
      */
     public val arrivals: Flow<Arrival>
 
@@ -89,7 +90,8 @@ public interface MoorlineAndroid : Moorline {
      * @throws MoorlineException.Refused with `no_browser` if the device has none.
      * @throws MoorlineException.Misconfigured also if the manifest does not receive the redirect URI.
      * @throws MoorlineException and as for [Moorline.startSignIn] and [Moorline.finishSignIn]. If the network was away
-     * when the browser came back, the sign-in is tried again when there is another, and [arrivals] reports it.
+     * when the browser came back, the sign-in is tried again when there is another, and [arrivals] reports it. If the
+     * vault was locked by then ([MoorlineException.StorageUnavailable]), that happens when it is unlocked.
      */
     public suspend fun signIn(activity: Activity, configure: AndroidSignInBuilder.() -> Unit = {}): User
 
@@ -186,7 +188,7 @@ public sealed interface Arrival {
 
     /**
      * The sign-in could not be finished. If its [retry][MoorlineException.retry] is not `Never`, it is tried again when
-     * the network changes, and reported again.
+     * the network changes and when the vault is unlocked, and reported again.
      *
      * @property error why.
      */

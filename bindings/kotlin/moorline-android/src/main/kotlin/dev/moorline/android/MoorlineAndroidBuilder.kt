@@ -7,6 +7,7 @@ import dev.moorline.MoorlineDsl
 import dev.moorline.MoorlineLogger
 import dev.moorline.Signer
 import dev.moorline.TrustVerifier
+import dev.moorline.android.internal.SharedKeyStores
 import java.net.ProxySelector
 
 /** Which provider, which app, which session, and what is Android's: the block of [Moorline]. */
@@ -37,7 +38,8 @@ public class AndroidOptions internal constructor() {
 
     /**
      * A key store that the app brings, in the place of [AndroidKeyStore]. Then [unlock] has no effect, and the keys
-     * that tokens are bound to are in the vault unless the app brings a [signer], too.
+     * that tokens are bound to are in the vault unless the app brings a [signer], too. An [AndroidKeyStore] of the
+     * app's own has its own [Unlock].
      */
     public var keyStore: KeyStore? = null
 
@@ -53,5 +55,7 @@ public class AndroidOptions internal constructor() {
      */
     public var proxySelector: ProxySelector? = null
 
-    internal fun keys(context: Context) = AndroidKeyStore(context, unlock, strongBox)
+    /** What may ask the user. */
+    internal fun keys(context: Context): AndroidKeyStore =
+        keyStore as? AndroidKeyStore ?: SharedKeyStores.of(context, unlock, strongBox)
 }

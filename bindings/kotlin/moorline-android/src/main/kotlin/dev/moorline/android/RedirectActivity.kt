@@ -10,7 +10,8 @@ import dev.moorline.android.internal.SignIns
  * another redirect URI adds an intent filter to it. It shows nothing.
  *
  * Every app and every page can start it, with any URL. A URL that is not the callback of a sign-in of this app is
- * ignored: nothing is sent, and no tab is closed.
+ * ignored: nothing is sent, and no tab is closed. While the vault is locked, nobody can tell: the URL is kept until it
+ * is unlocked.
  */
 public class RedirectActivity : Activity() {
     /** Called by the system. Passes the URL on to the sign-in that waits for it, and finishes this activity. */

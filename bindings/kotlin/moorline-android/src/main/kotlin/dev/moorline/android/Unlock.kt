@@ -16,11 +16,13 @@ public sealed interface Unlock {
      * the key for good, and the user has to sign in again.
      *
      * @property validFor how long the session can be used after a prompt, and after a sign-in. Then the key and the
-     * session are removed from memory, and the state is [SessionState.Locked].
+     * session are removed from memory, and the state is [SessionState.Locked]. With [Duration.INFINITE], that happens
+     * only when the process ends or the app locks it.
+     * @throws IllegalArgumentException if [validFor] is zero or negative.
      */
     public class Biometric(public val validFor: Duration = 5.minutes) : Unlock {
         init {
-            require(validFor.isPositive()) { "validFor is $validFor: it has to be positive" }
+            require(validFor.isPositive()) { "Unlock.Biometric: validFor is $validFor. Set a positive duration" }
         }
     }
 }

@@ -15,6 +15,8 @@ import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.launch
 import kotlin.time.Duration
+import kotlin.time.Duration.Companion.hours
+import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /** Locks [moorline] once its key has been in memory for as long as it may. */
@@ -26,6 +28,10 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     private val handler = Handler(Looper.getMainLooper())
     private val check = Runnable { lockIfDue() }
 
+    /** Whether the key came into memory, and [moorline] was not locked since. */
+    @Volatile
+    private var isArmed = false
+
     init {
         keys.add(this)
         // The handler's time stands still while the device sleeps: nothing is shown before this has looked.
@@ -36,18 +42,22 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     /** Looks again when the key has been in memory for as long as it may. Called on any thread. */
     fun schedule() {
         val remaining = keys.remaining() ?: return
+        isArmed = true
         handler.removeCallbacks(check)
-        handler.postDelayed(check, remaining.inWholeMilliseconds)
+        // The check schedules the next one. A longer delay may overflow, and one of none may run without an end.
+        handler.postDelayed(check, remaining.coerceIn(1.milliseconds, LONGEST).inWholeMilliseconds)
     }
 
     private fun lockIfDue() {
-        val remaining = keys.remaining() ?: return
+        // Another session of the vault may have been locked before, and have removed the key.
+        val remaining = keys.remaining() ?: if (isArmed) Duration.ZERO else return
         if (remaining > Duration.ZERO) return schedule()
         scope.launch {
             try {
                 moorline.lock()
                 // A key that a prompt has renewed meanwhile stays.
                 if (keys.remaining() == Duration.ZERO) keys.forget()
+                isArmed = keys.remaining() != null
             } catch (_: MoorlineException) {
                 // A token is in memory only: it is stored, or the lock is tried again, before it is lost.
                 handler.postDelayed(check, AGAIN.inWholeMilliseconds)
@@ -78,5 +88,6 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
 
     private companion object {
         val AGAIN = 30.seconds
+        val LONGEST = 1.hours
     }
 }

@@ -23,6 +23,9 @@ internal class BrowserActivity : Activity() {
     private var isLeaving = false
     private var isResumed = false
 
+    /** Of its page. */
+    val state: String get() = extra(STATE)
+
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         savedInstanceState?.let {
@@ -53,9 +56,16 @@ internal class BrowserActivity : Activity() {
             if (browser.tab == Tab.AUTH) startActivityForResult(page, AUTH_TAB) else startActivity(page)
         } catch (_: ActivityNotFoundException) {
             // It was removed or disabled a moment ago.
-            SignIns.notOpened(extra(STATE), browser.packageName)
-            finish()
+            notOpened(browser)
+        } catch (_: SecurityException) {
+            // This app, or this profile of the user's, may not start it.
+            notOpened(browser)
         }
+    }
+
+    private fun notOpened(browser: Browser) {
+        SignIns.notOpened(state, browser.packageName)
+        finish()
     }
 
     @Deprecated("What replaces it is in AndroidX.")
@@ -80,7 +90,7 @@ internal class BrowserActivity : Activity() {
     override fun onNewIntent(intent: Intent) {
         super.onNewIntent(intent)
         // A callback of another window's page: this one was closed with its tab.
-        if (stateOf(intent.getStringExtra(CALLBACK).orEmpty()) != extra(STATE)) SignIns.cameBack(extra(STATE))
+        if (stateOf(intent.getStringExtra(CALLBACK).orEmpty()) != state) SignIns.cameBack(state)
         finish()
     }
 
@@ -101,11 +111,11 @@ internal class BrowserActivity : Activity() {
         super.onDestroy()
         handler.removeCallbacksAndMessages(null)
         // The user may have swiped the task away. (After an answer there is nothing to come back from.)
-        if (isFinishing) SignIns.cameBack(extra(STATE))
+        if (isFinishing) SignIns.cameBack(state)
     }
 
     private fun cameBack() {
-        SignIns.cameBack(extra(STATE))
+        SignIns.cameBack(state)
         finish()
     }
 

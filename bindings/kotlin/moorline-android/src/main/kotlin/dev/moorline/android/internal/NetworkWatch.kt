@@ -28,20 +28,23 @@ internal class NetworkWatch(context: Context, private val changed: () -> Unit) :
         }
     }
 
-    private val isRegistered: Boolean = try {
-        manager?.registerDefaultNetworkCallback(callback)
-        manager != null
-    } catch (_: SecurityException) {
-        warn("the app's manifest has removed the permission ACCESS_NETWORK_STATE")
-        false
-    } catch (error: RuntimeException) {
-        // Too many callbacks of this app.
-        warn(error.toString())
-        false
-    }
+    private val isRegistered = AtomicBoolean(
+        try {
+            manager?.registerDefaultNetworkCallback(callback)
+            manager != null
+        } catch (_: SecurityException) {
+            warn("the app's manifest has removed the permission ACCESS_NETWORK_STATE")
+            false
+        } catch (error: RuntimeException) {
+            // Too many callbacks of this app.
+            warn(error.toString())
+            false
+        },
+    )
 
+    /** A second time, it does nothing. */
     override fun close() {
-        if (isRegistered) manager?.unregisterNetworkCallback(callback)
+        if (isRegistered.getAndSet(false)) manager?.unregisterNetworkCallback(callback)
     }
 
     private companion object {
