@@ -87,6 +87,66 @@ async fn a_user_signs_in_calls_the_api_refreshes_and_signs_out() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_both_readmes_work_as_they_are_written() -> Result<()> {
+    let world = World::start().await?;
+    let (dev, ada) = (world.server.dev(), world.server.dev().user("ada")?);
+    let ca = dev.ca_file.as_ref().expect("it speaks TLS").display().to_string();
+    let pages =
+        [include_str!("../../README.md").split_once("\n## From a terminal").expect("the section").1, README];
+    for page in pages {
+        let mut ran = Vec::new();
+        let cli = Cli::new()?;
+        for words in commands(page) {
+            let words: Vec<_> =
+                words.iter().map(|word| word.replace("https://id.example.com", &dev.issuer)).collect();
+            let mut words: Vec<_> = words.iter().map(String::as_str).collect();
+            let command = words.remove(0);
+            ran.push(command.to_owned());
+            if command == "login" {
+                let client = words.iter().position(|word| *word == "--client-id").expect("a client") + 1;
+                words[client] = "moorline-demo";
+                words.extend(["--ca", &ca, "--insecure-file-key"]);
+                cli.login(&world.browser, ada, Consent::Allow, &words).await?.success()?;
+            } else {
+                words.insert(0, command);
+                cli.run(&words).await?.success()?;
+            }
+        }
+        assert!(ran.first().is_some_and(|first| first == "login"), "{ran:?}");
+        assert!(ran.last().is_some_and(|last| last == "logout") && ran.len() > 2, "{ran:?}");
+    }
+    Ok(())
+}
+
+const README: &str = include_str!("../../cli/README.md");
+
+/// The commands in the first block of shell lines of a page: the words of each, without the program's name.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let block = page.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+    let joined = block.replace("\\\n", " ");
+    joined.lines().filter_map(|line| line.strip_prefix("moorline ")).map(words).collect()
+}
+
+/// The words of a line, as a shell reads them: quotes hold words together, and a comment ends the line.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    for character in line.chars().chain([' ']) {
+        match quote {
+            Some(open) if character == open => quote = None,
+            None if character == '"' || character == '\'' => quote = Some(character),
+            None if character == '#' && word.is_empty() => break,
+            None if character == ' ' => {
+                if !word.is_empty() {
+                    words.push(std::mem::take(&mut word));
+                }
+            }
+            _ => word.push(character),
+        }
+    }
+    words
+}
+
 /// What `moorline token --for` prints, as `curl -H @-` would read it.
 async fn printed_headers(cli: &Cli, nonce: Option<&str>) -> Result<Vec<(String, String)>> {
     let mut words = vec!["token", "--for", "GET", "/v1/notes"];

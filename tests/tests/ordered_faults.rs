@@ -9,7 +9,7 @@ use moorline_tests::{Server, ServerOptions};
 struct Phone {
     server: Server,
     app: Moorline,
-    _device: Device,
+    device: Device,
 }
 
 impl Phone {
@@ -18,7 +18,7 @@ impl Phone {
         let device = Device::new()?;
         let app = device.app(server.dev())?;
         sdk::sign_in(&app, server.dev(), "ada").await?;
-        Ok(Self { server, app, _device: device })
+        Ok(Self { server, app, device })
     }
 
     async fn order(&self, fault: &str) -> Result<u16> {
@@ -79,6 +79,17 @@ async fn a_clock_that_is_off_by_an_hour_costs_nothing() -> Result<()> {
     phone.app.refresh(None).await?;
     sdk::sign_in(&phone.app, phone.server.dev(), "ada").await?;
     assert_eq!(phone.notes().await?, 200);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_has_no_nonce_yet_can_order_a_fault() -> Result<()> {
+    let phone = Phone::signed_in().await?;
+    // As the command line does: each of its commands is a process of its own, over the same vault.
+    let restarted = phone.device.app(phone.server.dev())?;
+    let url = phone.server.url("/dev/faults/lose-next-answer");
+    let answer = restarted.send(HttpRequest::post(&url, "text/plain", "")).await?;
+    assert_eq!(answer.status, 204);
     Ok(())
 }
 

@@ -138,13 +138,19 @@ impl Summary {
         }
         let port = self.listen.port();
         let mut out = format!("\n{title}\n");
-        out += &row("Android", &style.bold(&format!("adb reverse tcp:{port} tcp:{port}")));
+        out += &row("Android", &style.bold("cargo xtask bindings kotlin && cargo xtask android"));
+        out += &row("", &style.bold(&format!("adb reverse tcp:{port} tcp:{port}")));
         out += &row(
             "",
             "Android Studio: open the folder android-sample, choose the variant serverDebug, run it",
         );
-        out += &row("iOS", &style.bold("open ios-sample/Notes.xcodeproj"));
+        out += &row("iOS", &style.bold("cargo xtask ios --out bindings/swift/build"));
+        out += &row("", &style.bold("open ios-sample/Notes.xcodeproj"));
         out += &row("", "Xcode: choose the scheme Notes and a simulator, run it");
+        out += &row(
+            "both",
+            "the lines with xtask build the library, once: each sample's README says what they need",
+        );
         if port != SAMPLES_PORT {
             let how = format!(
                 "the app expects port {SAMPLES_PORT}: start with --port {SAMPLES_PORT}, or see its README"

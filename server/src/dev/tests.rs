@@ -175,10 +175,13 @@ async fn the_last_lines_start_each_sample() {
     summary.listen.set_port(8420);
     let expected = "\
 The notes app, in the folder of the repository
-  Android   adb reverse tcp:8420 tcp:8420
+  Android   cargo xtask bindings kotlin && cargo xtask android
+            adb reverse tcp:8420 tcp:8420
             Android Studio: open the folder android-sample, choose the variant serverDebug, run it
-  iOS       open ios-sample/Notes.xcodeproj
+  iOS       cargo xtask ios --out bindings/swift/build
+            open ios-sample/Notes.xcodeproj
             Xcode: choose the scheme Notes and a simulator, run it
+  both      the lines with xtask build the library, once: each sample's README says what they need
 ";
     assert!(lines(&summary).ends_with(expected), "{}", lines(&summary));
 
@@ -194,6 +197,30 @@ The notes app, in the folder of the repository
     let tls = lines(&summary);
     assert!(!tls.contains("adb"), "an emulator's browser does not trust the CA: {tls}");
     assert!(tls.contains("moorline-server dev --http --port 8420"), "{tls}");
+}
+
+#[test]
+fn the_readmes_and_the_guide_have_the_lines_that_build_the_library() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let android = ["cargo xtask bindings kotlin", "cargo xtask android"];
+    let ios = ["cargo xtask ios --out bindings/swift/build"];
+    let pages: [(&str, &[&str]); 6] = [
+        ("android-sample/README.md", &android),
+        ("docs/guide/src/android.md", &android),
+        ("ios-sample/README.md", &ios),
+        ("docs/guide/src/ios.md", &ios),
+        ("README.md", &android),
+        ("README.md", &ios),
+    ];
+    for (page, lines) in pages {
+        let text = read(page);
+        for line in lines {
+            assert!(text.contains(line), "{page} lacks `{line}`");
+        }
+    }
+    assert!(read("docs/guide/src/android.md").contains("includeBuild(\"../moorline/bindings/kotlin\")"));
+    assert!(read("android-sample/settings.gradle.kts").contains("includeBuild(\"../bindings/kotlin\")"));
 }
 
 #[test]

@@ -13,6 +13,7 @@ extension Moorline.Configuration {
     }
 }
 
+// In your app, write @main before this line: a test starts by itself.
 struct NotesApp: App {
     static let moorline: Moorline = {
         do {
@@ -36,8 +37,14 @@ struct RootView: View {
         MoorlineGate { user in
             NotesView(user: user)
         } signedOut: { reason in
-            Button(reason == nil ? "Sign in" : "Sign in again") { isSigningIn = true }
+            VStack {
+                if let failure { Text("Signing in did not work (\(failure.code)). Please try again.") }
+                Button(reason == nil ? "Sign in" : "Sign in again") {
+                    failure = nil
+                    isSigningIn = true
+                }
                 .moorlineSignIn(isPresented: $isSigningIn) { failure = $0 }
+            }
         } locked: {
             Button("Unlock") { Task { try? await moorline?.unlock(reason: "See your notes") } }
         }

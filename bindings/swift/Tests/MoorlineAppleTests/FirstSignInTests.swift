@@ -58,6 +58,10 @@ final class FirstSignInTests: XCTestCase {
         defer { screen.close() }
         await screen.wait { $0.buttons == ["Sign in"] }
 
+        play { _ in URL(string: "com.example.notes:/signed-in?error=access_denied&state=of-another")! }
+        XCTAssertTrue(screen.press("Sign in"))
+        await screen.wait { $0.texts.contains { $0.hasPrefix("Signing in did not work (") } }
+
         play { try await server.browse($0) }
         XCTAssertTrue(screen.press("Sign in"))
         await screen.wait { $0.buttons.isEmpty && !$0.texts.isEmpty }

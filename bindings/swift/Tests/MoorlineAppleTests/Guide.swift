@@ -8,6 +8,10 @@ import Moorline
 
 // The code of docs/guide: each page includes what is between two anchors.
 
+// ANCHOR: start
+func start() throws -> Moorline { try Moorline(configuration(for: "https://id.example.com")) }
+// ANCHOR_END: start
+
 // ANCHOR: sign_in
 func signIn(_ moorline: Moorline, from window: ASPresentationAnchor) async -> String? {
     do {
@@ -46,42 +50,79 @@ func notes(at url: URL, _ moorline: Moorline) async throws -> Data {
     try await moorline.data(for: URLRequest(url: url)).0
 }
 
-func add(_ json: Data, to url: URL, _ moorline: Moorline) async throws {
+/// Whether the API has taken a note.
+enum Added { case yes, no, maybe }
+
+/// After `.maybe`, look whether the note is there before you send it again. An error: nothing was sent.
+func add(_ json: Data, to url: URL, _ moorline: Moorline) async throws -> Added {
     var request = URLRequest(url: url)
     request.httpMethod = "POST"
     request.setValue("application/json", forHTTPHeaderField: "Content-Type")
     request.httpBody = json
     do {
-        _ = try await moorline.data(for: request)
+        switch try await moorline.data(for: request).1.statusCode {
+        case 200..<300: return .yes
+        case 500...: return .maybe  // also from a gateway that did not wait for the API
+        default: return .no
+        }
     } catch let error as MoorlineError where error.maybeSent {
-        // The note may be there already: look before it is sent a second time.
-        throw error
+        return .maybe
     }
 }
 // ANCHOR_END: call
 
 // ANCHOR: offline
+struct Draft: Equatable, Sendable {
+    let json: Data
+    var maybeSent = false
+}
+
 actor Drafts {
     private let moorline: Moorline
     private let url: URL
-    private var waiting: [Data] = []
+    private let isThere: @Sendable (Data) async throws -> Bool
+    private var sending: Task<Void, any Error>?
+    /// Yours to store. Only the first one is ever on its way.
+    private(set) var unsent: [Draft] = []
 
-    init(to url: URL, _ moorline: Moorline) { (self.url, self.moorline) = (url, moorline) }
+    /// `isThere` asks the API for a note, by an id that the app has put into it.
+    init(to url: URL, _ moorline: Moorline, isThere: @escaping @Sendable (Data) async throws -> Bool) {
+        (self.url, self.moorline, self.isThere) = (url, moorline, isThere)
+    }
 
     func save(_ json: Data) async throws {
-        waiting.append(json)
+        unsent.append(Draft(json: json))
         try await send()
     }
 
-    /// Call it again when the network is back: the session needs nothing.
+    /// Call it again when the network is back: the session needs nothing. A second call waits for the first: while an
+    /// actor waits, it takes other calls.
     func send() async throws {
-        while let next = waiting.first {
-            do {
-                try await add(next, to: url, moorline)
-                waiting.removeFirst()
-            } catch let error as MoorlineError where error.kind == .offline {
-                return
-            }
+        let before = sending
+        let now = Task {
+            _ = await before?.result
+            try await sendAll()
+        }
+        sending = now
+        try await now.value
+    }
+
+    private func sendAll() async throws {
+        do {
+            while let draft = unsent.first, try await arrives(draft) { unsent.removeFirst() }
+        } catch let error as MoorlineError where error.kind == .offline {}  // the draft stays
+    }
+
+    private func arrives(_ draft: Draft) async throws -> Bool {
+        if draft.maybeSent, try await isThere(draft.json) { return true }
+        unsent[0].maybeSent = true  // before it is sent: the process may end before there is an answer
+        do {
+            let added = try await add(draft.json, to: url, moorline)
+            unsent[0].maybeSent = added == .maybe
+            return added == .yes
+        } catch let error as MoorlineError {
+            unsent[0].maybeSent = false
+            throw error
         }
     }
 }
@@ -106,6 +147,23 @@ func delete(_ note: URL, _ moorline: Moorline, from window: ASPresentationAnchor
 // ANCHOR_END: step_up
 
 // ANCHOR: accounts
+func accounts() throws -> Moorline.Accounts { try Moorline.Accounts(.notes) }
+
+/// The browser may know another user already: the provider asks which one it is.
+func signIn(_ account: String, of accounts: Moorline.Accounts, from window: ASPresentationAnchor) async throws
+    -> Moorline
+{
+    let moorline = try accounts.open(account)
+    var options = Moorline.SignInOptions()
+    options.prompt = "select_account"
+    _ = try await moorline.signIn(presenting: window, options: options)
+    return moorline
+}
+
+func remove(_ account: String, of accounts: Moorline.Accounts) async throws {
+    try await accounts.remove(account)
+}
+
 func follow(_ accounts: Moorline.Accounts, show: ([Moorline.AccountInfo]) -> Void) async {
     for await list in accounts.lists { show(list) }
 }

@@ -102,10 +102,13 @@ fn show_around(screen: &Screen, server: &Server) {
 fn start_the_samples(screen: &Screen) {
     screen.title("The notes app", "in another terminal, in the folder of the repository");
     screen.fact("server", "cargo run -p moorline-server -- dev --http --port 8420");
-    screen.fact("Android", "adb reverse tcp:8420 tcp:8420");
+    screen.fact("Android", "cargo xtask bindings kotlin && cargo xtask android");
+    screen.more("adb reverse tcp:8420 tcp:8420");
     screen.more("Android Studio: open the folder android-sample, choose the variant serverDebug, run it");
-    screen.fact("iOS", "open ios-sample/Notes.xcodeproj");
+    screen.fact("iOS", "cargo xtask ios --out bindings/swift/build");
+    screen.more("open ios-sample/Notes.xcodeproj");
     screen.more("Xcode: choose the scheme Notes and a simulator, run it");
+    screen.more("(the lines with xtask build the library, once: each sample's README says what they need)");
 }
 
 /// Ctrl-C, or a polite kill.

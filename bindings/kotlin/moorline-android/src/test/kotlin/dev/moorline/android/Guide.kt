@@ -14,12 +14,18 @@ import dev.moorline.Platform
 import dev.moorline.Retry
 import dev.moorline.SessionState
 import dev.moorline.SignOutOutcome
+import dev.moorline.User
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharingStarted
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.stateIn
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
+import java.io.File
+import java.net.ProxySelector
 import kotlin.time.Duration.Companion.minutes
 
 // The code of docs/guide: each page includes what is between two anchors.
@@ -83,38 +89,59 @@ fun textOf(error: MoorlineException): String = when (error) {
 suspend fun notes(moorline: Moorline): String =
     moorline.send(HttpRequest.get("https://id.example.com/v1/notes")).text()
 
-/** False if nobody knows whether the note is there: look before it is sent again. */
-suspend fun add(moorline: Moorline, json: String): Boolean = try {
-    moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", json))
-        .isSuccess
+/** Whether the API has taken a note. */
+enum class Added { YES, NO, MAYBE }
+
+/** After [Added.MAYBE], look whether the note is there before you send it again. An error: nothing was sent. */
+suspend fun add(moorline: Moorline, json: String): Added = try {
+    when (moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", json)).status) {
+        in 200..299 -> Added.YES
+        in 500..599 -> Added.MAYBE // also from a gateway that did not wait for the API
+        else -> Added.NO
+    }
 } catch (error: MoorlineException) {
-    if (error.maybeSent) false else throw error
+    if (error.maybeSent) Added.MAYBE else throw error
 }
 // ANCHOR_END: call
 
 // ANCHOR: offline
-class Drafts(private val moorline: Moorline) {
-    private val waiting = ArrayDeque<String>()
-    val unsent = MutableStateFlow(0)
+data class Draft(val json: String, val maybeSent: Boolean = false)
+
+/** [isThere] asks the API for a note, by an id that the app has put into it. */
+class Drafts(private val moorline: Moorline, private val isThere: suspend (String) -> Boolean) {
+    /** Yours to store. Only the first one is ever on its way. */
+    val unsent = MutableStateFlow(emptyList<Draft>())
+    private val sending = Mutex()
 
     suspend fun save(json: String) {
-        waiting += json
+        unsent.update { it + Draft(json) }
         send()
     }
 
-    /** Call it again when the network is back: the session needs nothing. */
-    suspend fun send() {
-        while (waiting.isNotEmpty()) {
-            try {
-                moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", waiting.first()))
-                waiting.removeFirst()
-            } catch (_: MoorlineException.Offline) {
-                break
-            } finally {
-                unsent.value = waiting.size
-            }
+    /** Call it again when the network is back: the session needs nothing. A second call waits for the first. */
+    suspend fun send(): Unit = sending.withLock {
+        try {
+            while (unsent.value.isNotEmpty() && arrives(unsent.value.first())) unsent.update { it.drop(1) }
+        } catch (_: MoorlineException.Offline) {
+            // The draft stays.
         }
     }
+
+    private suspend fun arrives(draft: Draft): Boolean {
+        if (draft.maybeSent && isThere(draft.json)) return true
+        mark(draft, maybeSent = true) // before it is sent: the process may end before there is an answer
+        val added = try {
+            add(moorline, draft.json)
+        } catch (error: MoorlineException) {
+            mark(draft, maybeSent = false)
+            throw error
+        }
+        mark(draft, maybeSent = added == Added.MAYBE)
+        return added == Added.YES
+    }
+
+    private fun mark(first: Draft, maybeSent: Boolean) =
+        unsent.update { listOf(first.copy(maybeSent = maybeSent)) + it.drop(1) }
 }
 // ANCHOR_END: offline
 
@@ -142,16 +169,31 @@ suspend fun delete(moorline: MoorlineAndroid, activity: Activity, note: String):
 // ANCHOR_END: step_up
 
 // ANCHOR: accounts
-class People(app: Application, platform: Platform) : AutoCloseable {
-    private val context = app
+class People(private val app: Application) : AutoCloseable {
+    private val keys = AndroidKeyStore(app)
+
+    // The folder and the keys of `Moorline(context)`.
+    private val platform = Platform(File(app.noBackupFilesDir, "moorline"), keys)
+        .withSigner(AndroidSigner(app))
+        .withTrust(AndroidTrust())
+        .withProxySelector(ProxySelector.getDefault())
     private val accounts = MoorlineAccounts(platform) {
         issuer = "https://id.example.com"; clientId = "notes-android"; redirectUri = "com.example.notes:/signed-in"
+        scopes("openid", "profile", "offline_access", "notes.read")
     }
 
     val all = accounts.all
 
     fun open(account: String): MoorlineAndroid =
-        accounts.open(account).withBrowser(context, "com.example.notes:/signed-in")
+        accounts.open(account).withBrowser(app, "com.example.notes:/signed-in", keys)
+
+    /** The browser may know another user already: the provider asks which one it is. */
+    suspend fun signIn(account: String, activity: Activity): User =
+        open(account).signIn(activity) { prompt = "select_account" }
+
+    suspend fun remove(account: String) {
+        accounts.remove(account)
+    }
 
     override fun close() = accounts.close()
 }
