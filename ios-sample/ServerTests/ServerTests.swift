@@ -216,7 +216,11 @@ import XCTest
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "Ada's")
         let accounts = AccountsModel(phone.sessions)
+        XCTAssertNil(phone.sessions.signInOptions.prompt)
         phone.sessions.add()
+        // The browser has Ada's cookies: without a prompt, the provider would go on as Ada.
+        let asks = await eventually { phone.sessions.signInOptions.prompt == "select_account" }
+        XCTAssertTrue(asks)
         server.browser("grace")
         let graces = try await phone.signIn()
         XCTAssertFalse(graces.notes.contains { $0.title == title })

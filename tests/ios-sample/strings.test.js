@@ -81,6 +81,7 @@ const OTHERS = new Set([
   'owner',
   'http',
   'https',
+  'select_account',
 ]);
 
 test('every text that the code shows is in the catalogue, and every one of the catalogue is shown', () => {

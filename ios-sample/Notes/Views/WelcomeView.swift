@@ -25,14 +25,10 @@ struct WelcomeView: View {
                 isSigningIn = true
             }
             .disabled(isSigningIn)
-            .moorlineSignIn(isPresented: $isSigningIn) { message = UserMessage($0) }
-            ForEach(others) { account in
+            .moorlineSignIn(isPresented: $isSigningIn, options: sessions.signInOptions) { message = UserMessage($0) }
+            ForEach(sessions.others) { account in
                 Button("go_on_as \(account.user?.shownName ?? "")") { sessions.show(account.name) }
             }
         }
-    }
-
-    private var others: [Account] {
-        (sessions.accounts ?? []).filter { $0.name != session.account && $0.user != nil }
     }
 }
