@@ -338,6 +338,17 @@ import XCTest
         XCTAssertTrue(deleted)
     }
 
+    func testASignOutSaysThatTheBrowserStaysSignedInAtAProviderWithoutAPageForIt() async throws {
+        for inBrowser in [false, true] {
+            try await phone.signIn()
+            let session = try phone.session
+            let model = SignOutModel(session)
+            model.inBrowser = inBrowser
+            await model.signOut { try await session.moorline.signOut(presenting: UIWindow(), options: $0) }
+            XCTAssertEqual(session.staysInBrowser, inBrowser)
+        }
+    }
+
     func testWithoutANetworkTheRevocationWaits() async throws {
         try await phone.signIn()
         let session = try phone.session

@@ -64,6 +64,7 @@ const OTHERS = new Set([
   'email',
   'circle',
   'clock',
+  'globe',
   'cursor',
   'report',
   'person',

@@ -19,6 +19,9 @@ struct WelcomeView: View {
             if session.lastRevocation == .queued {
                 Banner(text: UserMessage("sign_out_queued").text, symbol: "clock", color: .orange)
             }
+            if ended == nil, session.staysInBrowser {
+                Banner(text: UserMessage("sign_out_not_in_browser").text, symbol: "globe", color: .orange)
+            }
             if let message { ErrorCard(message: message) }
             WideButton(title: isSigningIn ? "signing_in" : "sign_in") {
                 message = nil
