@@ -4,11 +4,11 @@ import Observation
 
 /// A note that is written or changed.
 @MainActor @Observable final class EditorModel {
-    /// The API accepts no longer title.
-    static let longestTitle = 200
+    /// The API accepts no longer text. It counts Unicode scalars, of which an emoji can have several.
+    static let longestBody = 20_000
 
     var title: String {
-        didSet { if title.count > Self.longestTitle { title = String(title.prefix(Self.longestTitle)) } }
+        didSet { if title != title.asTitle { title = title.asTitle } }
     }
     var body: String
     private(set) var isDeleting = false
@@ -16,6 +16,8 @@ import Observation
 
     /// Of the note; `nil` for a new one.
     let id: String?
+    /// Why the server has not accepted what was saved before.
+    let refusal: UserMessage?
     @ObservationIgnored private let notes: NotesModel
 
     init(_ notes: NotesModel, _ note: ShownNote?) {
@@ -24,12 +26,16 @@ import Observation
         let draft = notes.draft.flatMap { $0.note == note?.id ? $0 : nil }
         title = draft?.title ?? note?.title ?? ""
         body = draft?.body ?? note?.body ?? ""
+        refusal = note?.refusal
     }
 
     /// Before the app goes to the background, where the system may end it.
     func keep() { notes.keep(Draft(note: id, title: title, body: body)) }
 
-    var canSave: Bool { !title.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty }
+    var canSave: Bool { !title.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty && !isTooLong }
+
+    /// Nothing is cut off from a long text: the user shortens it.
+    var isTooLong: Bool { body.unicodeScalars.count > Self.longestBody }
 
     func save() async {
         await notes.save(id, title: title.trimmingCharacters(in: .whitespacesAndNewlines), body: body)

@@ -26,6 +26,8 @@ import Observation
     @ObservationIgnored private let inbox: Inbox
     @ObservationIgnored private let owner: String
     @ObservationIgnored private var content: NotesFile.Content
+    /// What became of keys: the id that the server gave to a new note. An editor may still know the note by its key.
+    @ObservationIgnored private var ids: [String: String] = [:]
     /// Only one request is under way at a time: each waits for the one before it.
     @ObservationIgnored private var latest: Task<Void, Never>?
 
@@ -48,6 +50,7 @@ import Observation
 
     /// Queues an edit, and sends it if there is a network. A new note has no `id`.
     func save(_ id: String?, title: String, body: String) async {
+        let id = current(id)
         let queued = content.edits.first { $0.key == id }
         let base = queued?.base ?? content.notes.first { $0.id == id }
         let edit = Edit(key: queued?.key ?? base?.id ?? UUID().uuidString, base: base, title: title, body: body)
@@ -64,7 +67,10 @@ import Observation
     }
 
     /// Keeps what the user is writing, in case the process ends; `nil` deletes it.
-    func keep(_ draft: Draft?) { try? change { $0.draft = draft } }
+    func keep(_ draft: Draft?) {
+        let kept = draft.map { Draft(note: current($0.note), title: $0.title, body: $0.body) }
+        try? change { $0.draft = kept }
+    }
 
     /// Deletes a note. Needs the network unless the server does not have the note yet.
     ///
@@ -72,6 +78,7 @@ import Observation
     func delete(_ id: String) async throws {
         var outcome: Result<Void, any Error> = .success(())
         await inTurn {
+            let id = self.current(id) ?? id
             do {
                 if self.content.notes.contains(where: { $0.id == id }) { try await self.api.delete(id) }
                 try self.change { content in
@@ -101,7 +108,7 @@ import Observation
             try takeShared()
             try await load()
             if !content.edits.isEmpty {
-                for edit in content.edits { try await send(edit) }
+                try await send()
                 try await load()
             }
             (isOffline, message) = (false, nil)
@@ -133,38 +140,63 @@ import Observation
         isKnown = true
     }
 
+    /// Sends each edit. One that the API does not accept waits for the user, and the others go on.
+    private func send() async throws {
+        for key in content.edits.map(\.key) {
+            guard let edit = content.edits.first(where: { $0.key == key }) else { continue }
+            try await send(edit)
+        }
+    }
+
     private func send(_ edit: Edit) async throws {
-        // A new note whose answer was lost may be there already: look before it is sent again.
-        let arrived =
-            edit.mayHaveArrived && content.notes.contains { $0.title == edit.title && $0.body == edit.body }
-        if !arrived {
-            try change { content in
-                guard let index = content.edits.firstIndex(of: edit) else { return }
-                content.edits[index].mayHaveArrived = true
-            }
-            if let base = edit.base {
-                try await replace(base, with: edit)
-            } else {
-                _ = try await api.create(title: edit.title, body: edit.body)
-            }
-        }
-        // Unless the user has changed it once more meanwhile.
-        try change { content in content.edits.removeAll { $0.key == edit.key && $0.hasSameText(as: edit) } }
-    }
-
-    /// A note that was changed or deleted elsewhere meanwhile is left alone: the edit becomes a note of its own.
-    private func replace(_ base: Note, with edit: Edit) async throws {
+        // An edit whose answer was lost may be there already: look before it is sent again.
+        if edit.mayHaveArrived, let note = content.notes.first(where: edit.made) { return try arrived(edit, note) }
+        try change(edit.key) { $0.mayHaveArrived = true }
         do {
-            try await api.replace(base, title: edit.title, body: edit.body)
-        } catch let error as APIError where [APIError.changed, APIError.notFound].contains(error.status) {
-            _ = try await api.create(title: edit.title, body: edit.body)
+            if let base = edit.base {
+                try arrived(edit, try await api.replace(base, title: edit.title, body: edit.body))
+            } else {
+                try arrived(edit, try await api.create(title: edit.title, body: edit.body))
+            }
+        } catch let error as APIError where edit.base != nil && error.isConflict {
+            // A note that was changed or deleted elsewhere meanwhile is left alone.
+            if let own = try becomesNew(edit) { try await send(own) }
+        } catch let error as APIError where error.isRefusal {
+            try change(edit.key) { ($0.mayHaveArrived, $0.refusal) = (false, error.status) }
         }
     }
 
-    /// A time with or without fractions of a second (RFC 3339).
-    private static func date(_ text: String) -> Date? {
-        let fractions = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
-        return (try? fractions.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
+    /// The server has the edit as this note. What the user has changed once more meanwhile becomes a change of it.
+    private func arrived(_ edit: Edit, _ note: Note) throws {
+        if edit.key != note.id { ids[edit.key] = note.id }
+        try change { content in
+            content.edits.removeAll { $0.key == edit.key && $0.hasSameText(as: edit) }
+            if let later = content.edits.firstIndex(where: { $0.key == edit.key }) {
+                content.edits[later].change(to: note.id, of: note)
+            }
+            if let known = content.notes.firstIndex(where: { $0.id == note.id }) {
+                content.notes[known] = note
+            } else {
+                content.notes.insert(note, at: 0)
+            }
+            if content.draft?.note == edit.key { content.draft?.note = note.id }
+        }
+    }
+
+    /// Makes the edit of a note a note of its own. Returns it as it is now.
+    private func becomesNew(_ edit: Edit) throws -> Edit? {
+        let key = UUID().uuidString
+        // An editor that is open shows the note that is gone: it goes on with the new one.
+        if !content.notes.contains(where: { $0.id == edit.key }) { ids[edit.key] = key }
+        try change(edit.key) { $0.change(to: key, of: nil) }
+        return content.edits.first { $0.key == key }
+    }
+
+    /// What a note is called now.
+    private func current(_ id: String?) -> String? {
+        var id = id
+        while let old = id, let new = ids[old] { id = new }
+        return id
     }
 
     private func change(_ how: (inout NotesFile.Content) -> Void) throws {
@@ -175,20 +207,40 @@ import Observation
         notes = merged()
     }
 
-    private func merged() -> [ShownNote] {
-        let new = content.edits.filter { $0.base == nil }.reversed().map {
-            ShownNote(id: $0.key, title: $0.title, body: $0.body, updatedAt: nil, isQueued: true)
+    private func change(_ key: String, _ how: (inout Edit) -> Void) throws {
+        try change { content in
+            if let index = content.edits.firstIndex(where: { $0.key == key }) { how(&content.edits[index]) }
         }
+    }
+
+    private func merged() -> [ShownNote] {
+        // Also the edit of a note that was deleted elsewhere.
+        let new = content.edits.filter { edit in !content.notes.contains { $0.id == edit.key } }
         let known = content.notes.map { note in
             let edit = content.edits.first { $0.key == note.id }
-            return ShownNote(
-                id: note.id,
-                title: edit?.title ?? note.title,
-                body: edit?.body ?? note.body,
-                updatedAt: Self.date(note.updatedAt),
-                isQueued: edit != nil
-            )
+            return edit.map { shown($0, date(note.updatedAt)) } ?? shown(note)
         }
-        return new + known
+        return new.reversed().map { shown($0, nil) } + known
     }
+}
+
+private func shown(_ note: Note) -> ShownNote {
+    ShownNote(id: note.id, title: note.title, body: note.body, updatedAt: date(note.updatedAt), isQueued: false)
+}
+
+private func shown(_ edit: Edit, _ updatedAt: Date?) -> ShownNote {
+    ShownNote(
+        id: edit.key,
+        title: edit.title,
+        body: edit.body,
+        updatedAt: updatedAt,
+        isQueued: true,
+        refusal: edit.refusal.map { UserMessage(refusal: $0) }
+    )
+}
+
+/// A time with or without fractions of a second (RFC 3339).
+private func date(_ text: String) -> Date? {
+    let fractions = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
+    return (try? fractions.parse(text)) ?? (try? Date.ISO8601FormatStyle().parse(text))
 }

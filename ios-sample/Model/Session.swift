@@ -12,6 +12,8 @@ import Observation
     private(set) var isOpening = true
     /// What became of the session at the server at the latest sign-out, for the screen after it.
     var lastRevocation: Moorline.RevocationOutcome?
+    /// Whether the user wanted to be signed out in the browser, too, and the provider has no page for that.
+    var staysInBrowser = false
 
     @ObservationIgnored let backend: any Backend
     @ObservationIgnored private let folder: URL

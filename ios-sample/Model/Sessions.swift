@@ -61,6 +61,17 @@ import Observation
         watch()
     }
 
+    /// The accounts beside the one on the screen that somebody is signed in to.
+    var others: [Account] { (accounts ?? []).filter { $0.name != current?.account && $0.user != nil } }
+
+    /// The browser keeps its own session of whoever has signed in last. Beside other accounts, the provider asks who
+    /// signs in, instead of going on as that user.
+    var signInOptions: Moorline.SignInOptions {
+        var options = Moorline.SignInOptions()
+        if !others.isEmpty { options.prompt = "select_account" }
+        return options
+    }
+
     /// Opens the account that the settings name, once more if that has failed.
     func open() {
         let account = settings.account

@@ -17,7 +17,9 @@ import Observation
         var options = Moorline.SignOutOptions()
         options.endSession = inBrowser
         do {
-            session.lastRevocation = try await call(options).revocation
+            let outcome = try await call(options)
+            session.lastRevocation = outcome.revocation
+            session.staysInBrowser = inBrowser && outcome.endSession == nil
             message = nil
         } catch {
             message = UserMessage(error)

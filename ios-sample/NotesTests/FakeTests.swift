@@ -51,8 +51,24 @@ import XCTest
     func testATitleIsNoLongerThanTheAPIAccepts() async throws {
         let editor = EditorModel(try await notes(sessions()), nil)
         editor.title = String(repeating: "x", count: 300)
-        XCTAssertEqual(editor.title.count, EditorModel.longestTitle)
+        XCTAssertEqual(editor.title.count, 200)
+        // Seven Unicode scalars each, as the API counts.
+        editor.title = String(repeating: "👨‍👩‍👧‍👦", count: 100)
+        XCTAssertEqual(editor.title.count, 28)
+        editor.title = "one\tline\nalone"
+        XCTAssertEqual(editor.title, "one line alone")
         editor.title = " \n "
+        XCTAssertFalse(editor.canSave)
+    }
+
+    func testATextThatIsTooLongIsNotCutAndNotSaved() async throws {
+        let editor = EditorModel(try await notes(sessions()), nil)
+        editor.title = "Long"
+        editor.body = String(repeating: "e\u{301}", count: 10_000)
+        XCTAssertTrue(editor.canSave)
+        editor.body += "x"
+        XCTAssertEqual(editor.body.count, 10_001)
+        XCTAssertTrue(editor.isTooLong)
         XCTAssertFalse(editor.canSave)
     }
 

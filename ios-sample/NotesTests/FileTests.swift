@@ -23,6 +23,14 @@ final class FileTests: XCTestCase {
         XCTAssertEqual(file.read(), content)
     }
 
+    func testAnEditHasArrivedOnlyInTheNoteThatItChanges() {
+        let twin = Note(id: "2", title: note.title, body: note.body, updatedAt: note.updatedAt)
+        let edit = Edit(key: "2", base: twin, title: note.title, body: note.body)
+        XCTAssertTrue(edit.made(twin))
+        XCTAssertFalse(edit.made(note))
+        XCTAssertTrue(Edit(key: "new", title: note.title, body: note.body).made(note))
+    }
+
     func testAnotherUserFindsNothing() throws {
         try NotesFile(in: folder, owner: "ada").write(NotesFile.Content(notes: [note]))
         XCTAssertEqual(NotesFile(in: folder, owner: "grace").read(), NotesFile.Content())

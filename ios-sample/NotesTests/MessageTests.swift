@@ -43,6 +43,17 @@ final class MessageTests: XCTestCase {
         XCTAssertEqual(UserMessage(APIError(status: 503))?.smallPrint, "HTTP 503")
     }
 
+    func testOnlyAnErrorThatComesAgainIsARefusal() {
+        for status in [400, 403, 409, 413, 422] { XCTAssertTrue(APIError(status: status).isRefusal, "\(status)") }
+        for status in [401, 408, 429, 500, 503] { XCTAssertFalse(APIError(status: status).isRefusal, "\(status)") }
+    }
+
+    func testARefusalSaysWhatToChange() {
+        XCTAssertEqual(UserMessage(refusal: 422).key, "refused_invalid")
+        XCTAssertEqual(UserMessage(refusal: 409).key, "refused_too_many")
+        XCTAssertEqual(UserMessage(refusal: 403), UserMessage("refused", smallPrint: "HTTP 403"))
+    }
+
     func testTimesAreWholeMinutes() {
         XCTAssertEqual(UserMessage(MoorlineErrors.rateLimited(retryAfter: .seconds(61)))?.argument, "2")
         XCTAssertEqual(UserMessage(MoorlineErrors.clockSkew(.seconds(-3700)))?.argument, "61")

@@ -46,7 +46,7 @@ import XCTest
     @discardableResult
     func signIn() async throws -> NotesModel {
         try await session.moorline.opened()
-        try await session.moorline.signIn(presenting: UIWindow())
+        try await session.moorline.signIn(presenting: UIWindow(), options: sessions.signInOptions)
         return try await notes()
     }
 

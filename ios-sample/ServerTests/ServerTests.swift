@@ -159,6 +159,88 @@ import XCTest
         XCTAssertEqual(later.notes.filter { $0.title == title }.count, 1)
     }
 
+    func testAnEditThatTheServerRefusesSaysWhyAndTheOthersAreSent() async throws {
+        let notes = try await phone.signIn()
+        server.stop()
+        await notes.save(nil, title: "\(title) long", body: String(repeating: "x", count: 20_001))
+        await notes.save(nil, title: "\(title)\ttab", body: "")
+        await notes.save(nil, title: title, body: "fits")
+        try server.start()
+        await notes.refresh()
+        XCTAssertNil(notes.message)
+        XCTAssertEqual(notes.queued, 2)
+        let waiting = notes.notes.filter(\.isQueued)
+        XCTAssertEqual(waiting.map(\.refusal?.key), ["refused_invalid", "refused_invalid"])
+        XCTAssertEqual(notes.notes.first { $0.title == title }?.isQueued, false)
+
+        let editor = EditorModel(notes, notes.notes.first { $0.title == "\(title) long" })
+        XCTAssertEqual(editor.refusal?.key, "refused_invalid")
+        XCTAssertFalse(editor.canSave)
+        editor.body = "shorter"
+        XCTAssertTrue(editor.canSave)
+        await editor.save()
+        let other = EditorModel(notes, notes.notes.first { $0.title == "\(title)\ttab" })
+        other.title += " and more"
+        await other.save()
+        XCTAssertEqual(notes.queued, 0)
+        let titles = notes.notes.map(\.title).filter { $0.hasPrefix(title) }
+        XCTAssertEqual(titles.sorted(), [title, "\(title) long", "\(title) tab and more"])
+    }
+
+    func testAnEditOfANoteThatWasDeletedElsewhereIsShownAlsoIfItIsRefused() async throws {
+        let notes = try await phone.signIn()
+        await notes.save(nil, title: title, body: "old")
+        let id = try XCTUnwrap(notes.notes.first { $0.title == title }?.id)
+        server.stop()
+        await notes.save(id, title: title, body: String(repeating: "x", count: 20_001))
+        try server.start()
+        let tablet = Phone(server.issuer)
+        defer { tablet.remove() }
+        let there = try await tablet.signIn()
+        _ = try await tablet.delete(title, there)
+        await notes.refresh()
+        XCTAssertEqual(notes.queued, 1)
+        XCTAssertEqual(notes.notes.first { $0.title == title }?.refusal?.key, "refused_invalid")
+        // An editor that was opened before goes on with it.
+        await notes.save(id, title: title, body: "short")
+        XCTAssertEqual(notes.queued, 0)
+        XCTAssertEqual(notes.notes.filter { $0.title == title }.map(\.body), ["short"])
+    }
+
+    func testANoteThatIsGoneIsDeleted() async throws {
+        let notes = try await phone.signIn()
+        await notes.save(nil, title: title, body: "gone soon")
+        let tablet = Phone(server.issuer)
+        defer { tablet.remove() }
+        let there = try await tablet.signIn()
+        _ = try await tablet.delete(title, there)
+        XCTAssertTrue(notes.notes.contains { $0.title == title })
+        let editor = try await phone.delete(title, notes)
+        XCTAssertNil(editor.message)
+        XCTAssertFalse(notes.notes.contains { $0.title == title })
+    }
+
+    func testANoteThatIsSentWhileItIsOpenIsChangedAndDeletedAsTheSameNote() async throws {
+        let notes = try await phone.signIn()
+        server.stop()
+        await notes.save(nil, title: title, body: "in a tunnel")
+        let editor = EditorModel(notes, notes.notes.first { $0.title == title })
+        editor.keep()
+        try server.start()
+        await notes.refresh()
+        XCTAssertEqual(notes.draft?.note, notes.notes.first { $0.title == title }?.id)
+        XCTAssertNotEqual(notes.draft?.note, editor.id)
+        editor.body = "out of it"
+        await editor.save()
+        XCTAssertEqual(notes.notes.filter { $0.title == title }.map(\.body), ["out of it"])
+
+        let moorline = try phone.session.moorline
+        let isDeleted = await editor.delete { try await moorline.stepUp($0, presenting: UIWindow()) }
+        XCTAssertTrue(isDeleted)
+        await notes.refresh()
+        XCTAssertFalse(notes.notes.contains { $0.title == title })
+    }
+
     func testALostAnswerAndAnExpiredTokenCostNothing() async throws {
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "still there")
@@ -216,7 +298,11 @@ import XCTest
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "Ada's")
         let accounts = AccountsModel(phone.sessions)
+        XCTAssertNil(phone.sessions.signInOptions.prompt)
         phone.sessions.add()
+        // The browser has Ada's cookies: without a prompt, the provider would go on as Ada.
+        let asks = await eventually { phone.sessions.signInOptions.prompt == "select_account" }
+        XCTAssertTrue(asks)
         server.browser("grace")
         let graces = try await phone.signIn()
         XCTAssertFalse(graces.notes.contains { $0.title == title })
@@ -250,6 +336,17 @@ import XCTest
         XCTAssertEqual(session.moorline.state, .signedOut(.byUser))
         let deleted = await eventually { phone.files.isEmpty }
         XCTAssertTrue(deleted)
+    }
+
+    func testASignOutSaysThatTheBrowserStaysSignedInAtAProviderWithoutAPageForIt() async throws {
+        for inBrowser in [false, true] {
+            try await phone.signIn()
+            let session = try phone.session
+            let model = SignOutModel(session)
+            model.inBrowser = inBrowser
+            await model.signOut { try await session.moorline.signOut(presenting: UIWindow(), options: $0) }
+            XCTAssertEqual(session.staysInBrowser, inBrowser)
+        }
     }
 
     func testWithoutANetworkTheRevocationWaits() async throws {
@@ -355,6 +452,21 @@ import XCTest
         XCTAssertEqual(added.map(\.title).sorted(), [title, "\(title) 2"])
         XCTAssertEqual(added.first { $0.title == title }?.body, "from a web page")
         XCTAssertEqual(notes.queued, 0)
+    }
+
+    func testSharedTextThatTheServerRefusesWaitsInTheApp() async throws {
+        let notes = try await phone.signIn()
+        let session = try phone.session
+        let folder = phone.folder.appending(path: "notes").appending(path: session.account)
+        let text = "\(title)\n" + String(repeating: "x", count: 20_001)
+        let model = ShareModel(text, session.moorline, phone.provider, in: folder)
+        await model.add()
+        XCTAssertEqual(model.outcome, .refused)
+        XCTAssertNil(model.message)
+        await notes.refresh()
+        let note = try XCTUnwrap(notes.notes.first { $0.title == title })
+        XCTAssertEqual(note.body.count, 20_001)
+        XCTAssertEqual(note.refusal?.key, "refused_invalid")
     }
 
     func testSharedTextOfNobodyAsksForASignInInTheApp() async throws {

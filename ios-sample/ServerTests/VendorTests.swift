@@ -48,6 +48,18 @@ import XCTest
         XCTAssertFalse(notes.isKnown)
     }
 
+    func testAProviderWithASignOutPageSignsOutInTheBrowser() async throws {
+        let (_, phone) = try await start()
+        try await phone.signIn()
+        let session = try phone.session
+        let model = SignOutModel(session)
+        model.inBrowser = true
+        await model.signOut { try await session.moorline.signOut(presenting: UIWindow(), options: $0) }
+        XCTAssertNil(model.message)
+        XCTAssertEqual(session.moorline.state, .signedOut(.byUser))
+        XCTAssertFalse(session.staysInBrowser)
+    }
+
     func testAProviderThatIsBusySaysForHowLong() async throws {
         let (vendor, phone) = try await start()
         try await vendor.command(["do": "set", "retry_after": 90])

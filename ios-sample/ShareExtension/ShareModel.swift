@@ -9,6 +9,8 @@ import Observation
         case added
         /// There is no network: the app sends it when it is opened.
         case kept
+        /// The server does not accept it: it waits in the app, for the user to change it.
+        case refused
     }
 
     private(set) var isSending = false
@@ -27,8 +29,9 @@ import Observation
     init(_ text: String, _ moorline: Moorline, _ provider: Provider, in folder: URL) {
         let lines = text.trimmingCharacters(in: .whitespacesAndNewlines)
         let first = lines.prefix { !$0.isNewline }
-        title = String(first.prefix(200))
-        body = first.count > 200 ? lines : String(lines.dropFirst(first.count)).trimmingCharacters(in: .newlines)
+        title = String(first).asTitle
+        let isCut = first.unicodeScalars.count > title.unicodeScalars.count
+        body = isCut ? lines : String(lines.dropFirst(first.count)).trimmingCharacters(in: .newlines)
         self.moorline = moorline
         api = provider.notesAPI(moorline)
         inbox = Inbox(in: folder)
@@ -45,18 +48,20 @@ import Observation
             _ = try await api.create(title: title, body: body)
             (outcome, message) = (.added, nil)
         } catch let error as MoorlineError where error.kind == .offline {
-            keep(mayHaveArrived: error.maybeSent)
+            keep(.kept, mayHaveArrived: error.maybeSent)
+        } catch let error as APIError where error.isRefusal {
+            keep(.refused)
         } catch {
             message = UserMessage(error)
         }
     }
 
-    private func keep(mayHaveArrived: Bool) {
+    private func keep(_ how: Outcome, mayHaveArrived: Bool = false) {
         guard case .signedIn(let user) = moorline.state else { return message = UserMessage("error_signed_out") }
         let item = Inbox.Item(owner: user.subject, title: title, body: body, mayHaveArrived: mayHaveArrived)
         do {
             try inbox.add(item)
-            (outcome, message) = (.kept, nil)
+            (outcome, message) = (how, nil)
         } catch {
             message = UserMessage(error)
         }

@@ -22,6 +22,7 @@ struct ShareView: View {
                     switch model.outcome {
                     case .added: Text("share_added")
                     case .kept: Text("share_kept")
+                    case .refused: Text("share_refused")
                     case nil: EmptyView()
                     }
                 }

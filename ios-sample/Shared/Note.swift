@@ -17,16 +17,28 @@ struct Note: Codable, Equatable, Sendable, Identifiable {
 
 /// An edit that has not reached the server yet.
 struct Edit: Codable, Equatable, Sendable {
-    /// The app's own name for it.
-    let key: String
+    /// The id of the note that was changed; for a new note, a name of the app's own making.
+    var key: String
     /// The note that was changed, as it was then; `nil` for a new note.
     var base: Note?
     let title: String
     let body: String
     /// Whether it was sent once and no answer came.
     var mayHaveArrived = false
+    /// The status with which the API does not accept it, as it is.
+    var refusal: Int?
+
+    /// Makes it an edit of this note, or a new one, that was not sent yet.
+    mutating func change(to key: String, of base: Note?) {
+        (self.key, self.base, mayHaveArrived) = (key, base, false)
+    }
 
     func hasSameText(as other: Edit) -> Bool { title == other.title && body == other.body }
+
+    /// Whether the server's note is what this edit makes.
+    func made(_ note: Note) -> Bool {
+        (base == nil || base?.id == note.id) && title == note.title && body == note.body
+    }
 }
 
 /// What the user was writing when the app went to the background.
@@ -45,6 +57,28 @@ struct ShownNote: Equatable, Sendable, Identifiable {
     let body: String
     /// `nil` for what the server does not have yet.
     let updatedAt: Date?
-    /// Whether an edit of it waits for the network.
+    /// Whether an edit of it was not sent yet.
     let isQueued: Bool
+    /// Why the server does not accept the edit.
+    var refusal: UserMessage?
+}
+
+extension String {
+    /// What the API accepts as a title: one line of at most 200 characters.
+    var asTitle: String {
+        let line = unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) }
+        return String(line).prefix(scalars: 200)
+    }
+
+    /// As much of the beginning as the API counts as this many characters: it counts Unicode scalars, of which an emoji
+    /// can have several.
+    private func prefix(scalars most: Int) -> String {
+        var left = most
+        return String(
+            prefix { character in
+                left -= character.unicodeScalars.count
+                return left >= 0
+            }
+        )
+    }
 }

@@ -7,6 +7,12 @@ struct APIError: Error, Equatable {
     static let notFound = 404
 
     let status: Int
+
+    /// Whether the note is another one now, or is gone.
+    var isConflict: Bool { [Self.changed, Self.notFound].contains(status) }
+
+    /// Whether the API does not accept the request as it is: sent again, it gets the same answer.
+    var isRefusal: Bool { 400..<500 ~= status && ![401, 408, 429].contains(status) }
 }
 
 /// The server's API. Every function throws what `send` throws, and an ``APIError``.
@@ -55,16 +61,27 @@ struct NotesAPI: Sendable {
 
     /// Changes a note, unless somebody has changed it since it was `base`: then it throws ``APIError/changed``, as the
     /// API does.
-    func replace(_ base: Note, title: String, body: String) async throws {
+    func replace(_ base: Note, title: String, body: String) async throws -> Note {
         let (data, response) = try await call(address(of: base.id))
         let now = try JSONDecoder().decode(Note.self, from: data)
         guard now.updatedAt == base.updatedAt else { throw APIError(status: APIError.changed) }
         let version = response.value(forHTTPHeaderField: "ETag")
-        _ = try await call(address(of: base.id), "PUT", Text(title: title, body: body), version: version)
+        let (changed, _) = try await call(
+            address(of: base.id),
+            "PUT",
+            Text(title: title, body: body),
+            version: version
+        )
+        return try JSONDecoder().decode(Note.self, from: changed)
     }
 
+    /// Deletes a note. One that is gone already is no error.
     func delete(_ id: String) async throws {
-        _ = try await call(address(of: id), "DELETE")
+        do {
+            _ = try await call(address(of: id), "DELETE")
+        } catch let error as APIError where error.status == APIError.notFound {
+            // Deleted elsewhere.
+        }
     }
 
     private func address(of id: String) -> URL { address.appending(path: id) }

@@ -54,6 +54,15 @@ extension UserMessage {
         }
     }
 
+    /// Why the API does not accept a note: with this status.
+    init(refusal status: Int) {
+        switch status {
+        case 413, 422: self.init("refused_invalid")
+        case 409: self.init("refused_too_many")
+        default: self.init("refused", smallPrint: "HTTP \(status)")
+        }
+    }
+
     /// Why a session has ended.
     init(_ reason: Moorline.ReauthReason) {
         switch reason {

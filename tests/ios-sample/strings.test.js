@@ -64,6 +64,7 @@ const OTHERS = new Set([
   'email',
   'circle',
   'clock',
+  'globe',
   'cursor',
   'report',
   'person',
@@ -81,6 +82,7 @@ const OTHERS = new Set([
   'owner',
   'http',
   'https',
+  'select_account',
 ]);
 
 test('every text that the code shows is in the catalogue, and every one of the catalogue is shown', () => {

@@ -15,9 +15,12 @@ struct EditorView: View {
 
     var body: some View {
         Form {
+            if let refusal = model.refusal { ErrorCard(message: refusal) }
             Section {
                 TextField("note_title", text: $model.title)
                 TextField("note_text", text: $model.body, axis: .vertical).lineLimit(6...)
+            } footer: {
+                if model.isTooLong { Text("note_too_long").foregroundStyle(.red) }
             }
             if model.id != nil {
                 Section {

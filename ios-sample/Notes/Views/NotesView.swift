@@ -68,7 +68,9 @@ private struct NoteRow: View {
 
     var body: some View {
         VStack(alignment: .leading, spacing: 4) {
-            if note.isQueued {
+            if let refusal = note.refusal {
+                Text(verbatim: refusal.text).font(.caption).foregroundStyle(.red)
+            } else if note.isQueued {
                 Text("queued").font(.caption).foregroundStyle(.orange)
             } else if let date = note.updatedAt {
                 Text(verbatim: date.formatted(date: .abbreviated, time: .shortened))

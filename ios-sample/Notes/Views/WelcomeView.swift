@@ -19,20 +19,19 @@ struct WelcomeView: View {
             if session.lastRevocation == .queued {
                 Banner(text: UserMessage("sign_out_queued").text, symbol: "clock", color: .orange)
             }
+            if ended == nil, session.staysInBrowser {
+                Banner(text: UserMessage("sign_out_not_in_browser").text, symbol: "globe", color: .orange)
+            }
             if let message { ErrorCard(message: message) }
             WideButton(title: isSigningIn ? "signing_in" : "sign_in") {
                 message = nil
                 isSigningIn = true
             }
             .disabled(isSigningIn)
-            .moorlineSignIn(isPresented: $isSigningIn) { message = UserMessage($0) }
-            ForEach(others) { account in
+            .moorlineSignIn(isPresented: $isSigningIn, options: sessions.signInOptions) { message = UserMessage($0) }
+            ForEach(sessions.others) { account in
                 Button("go_on_as \(account.user?.shownName ?? "")") { sessions.show(account.name) }
             }
         }
-    }
-
-    private var others: [Account] {
-        (sessions.accounts ?? []).filter { $0.name != session.account && $0.user != nil }
     }
 }
