@@ -19,7 +19,7 @@ use crate::process::Log;
 use crate::report::{Report, Step};
 use crate::workspace::Workspace;
 
-const TESTING: Duration = Duration::from_secs(20 * 60);
+const TESTING: Duration = Duration::from_secs(40 * 60);
 
 /// Compiles the Kotlin library and runs its tests.
 pub(super) fn tests(workspace: &Workspace, report: &mut Report) {

@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 
 const QUICK: Duration = Duration::from_secs(5 * 60);
 const CHECKING: Duration = Duration::from_secs(30 * 60);
-const TESTING: Duration = Duration::from_secs(20 * 60);
+const TESTING: Duration = Duration::from_secs(40 * 60);
 
 /// What needs no test to run: fmt, clippy, rustdoc, cargo-deny.
 pub(super) fn checks(workspace: &Workspace, report: &mut Report) {
