@@ -4,6 +4,7 @@ import android.os.Bundle
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.activity.enableEdgeToEdge
+import com.example.notes.ui.MisconfiguredScreen
 import com.example.notes.ui.NotesApp
 import com.example.notes.ui.NotesTheme
 
@@ -12,9 +13,12 @@ class MainActivity : ComponentActivity() {
     override fun onCreate(savedInstanceState: Bundle?) {
         enableEdgeToEdge()
         super.onCreate(savedInstanceState)
-        val sessions = (application as NotesApplication).sessions
+        val app = application as NotesApplication
         setContent {
-            NotesTheme { NotesApp(sessions) }
+            NotesTheme {
+                val wrong = app.misconfigured
+                if (wrong == null) NotesApp(app.sessions) else MisconfiguredScreen(wrong)
+            }
         }
     }
 }

@@ -65,6 +65,48 @@ class FakeTest {
     }
 
     @Test
+    fun `a sign-out in the browser that the provider does not offer is said to be missing`() {
+        phone.sees("Groceries")
+        phone.opens("Sign out")
+        phone.taps("Sign out in the browser, too")
+        phone.confirms("Sign out")
+        phone.sees("You are still signed in in your browser")
+        phone.taps("Sign in")
+        phone.sees("Groceries")
+        phone.opens("Sign out")
+        phone.confirms("Sign out")
+        phone.sees("Keep your notes with you")
+        phone.seesNo("You are still signed in in your browser")
+    }
+
+    @Test
+    fun `a text that a full device cannot store stays in the editor`() {
+        phone.sees("Groceries")
+        val inTheWay = File(phone.app.noBackupFilesDir, "notes/${phone.sessions.current.value.account}/notes.json.new")
+        check(inTheWay.mkdirs()) { "a file is there already" }
+        phone.taps("New note")
+        phone.types("Written on a full device", into = "Title")
+        phone.taps("Save")
+        phone.sees("This device cannot store your notes. Free some space, and try again.")
+        phone.sees("Written on a full device")
+        inTheWay.delete()
+        phone.taps("Save")
+        phone.sees("Groceries")
+        phone.sees("Written on a full device")
+    }
+
+    @Test
+    fun `the editor takes what the server takes, in code points`() {
+        phone.taps("New note")
+        phone.types("\t" + "😀".repeat(300), into = "Title")
+        phone.sees(" " + "😀".repeat(199))
+        phone.seesNo("😀".repeat(200))
+        phone.types("x".repeat(20_001), into = "Text")
+        phone.finds("x".repeat(20_000))
+        phone.seesNo("x".repeat(20_001))
+    }
+
+    @Test
     fun `a device that is locked shows nothing of the notes`() {
         phone.sees("Groceries")
         phone.become(SessionState.Locked)

@@ -24,6 +24,7 @@ import androidx.compose.ui.test.performScrollTo
 import androidx.compose.ui.test.performTextReplacement
 import androidx.test.ext.junit.rules.ActivityScenarioRule
 import com.example.notes.fake.FakeNotesApplication
+import com.example.notes.notes.Notes
 import com.example.notes.server.ServerNotesApplication
 import dev.moorline.SessionState
 import dev.moorline.android.Device
@@ -31,7 +32,9 @@ import dev.moorline.android.FakeAndroidKeystore
 import dev.moorline.android.RedirectActivity
 import dev.moorline.testing.FakeMoorline
 import dev.moorline.waiting
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.withContext
 import org.junit.rules.ExternalResource
 import org.junit.rules.RuleChain
 import org.junit.rules.TestRule
@@ -67,12 +70,13 @@ internal const val POLL = 10L
 internal fun settle() = shadowOf(Looper.getMainLooper()).idle()
 
 /** Brings up the activity that opens the browser, fills the pages in, and follows the redirect to the app. */
-internal suspend fun signInWithTheBrowser(started: Intent, user: String) {
+internal suspend fun signInWithTheBrowser(started: Intent, user: String, browser: Browser = Browser()) {
     val type = Class.forName(checkNotNull(started.component).className).asSubclass(Activity::class.java)
     val helper = Robolectric.buildActivity(type, started).setup().get()
     settle()
     val page = checkNotNull(shadowOf(helper).nextStartedActivity) { "no page was opened" }
-    val callback = TestServer.running().browse(checkNotNull(page.dataString), user)
+    TestServer.running()
+    val callback = withContext(Dispatchers.IO) { browser.signIn(checkNotNull(page.dataString), user) }
     val redirect = Intent(Intent.ACTION_VIEW, Uri.parse(callback)).addCategory(Intent.CATEGORY_BROWSABLE)
     val receiver = Robolectric.buildActivity(RedirectActivity::class.java, redirect).setup().get()
     while (!receiver.isFinishing) {
@@ -87,6 +91,9 @@ internal class Phone : TestRule {
         createAndroidComposeRule<MainActivity>()
     val app: NotesApplication get() = RuntimeEnvironment.getApplication() as NotesApplication
     val sessions get() = app.sessions
+
+    /** What is in the browser. */
+    private val pages = Browser()
 
     private val browser = object : ExternalResource() {
         override fun before() = Device(app).installBrowser("com.example.browser")
@@ -133,6 +140,12 @@ internal class Phone : TestRule {
 
     fun types(text: String, into: String) = compose.onNodeWithText(into).performTextReplacement(text)
 
+    /** Saves the note, and is back at the list when this device has stored it. */
+    fun saves() {
+        taps("Save")
+        seesNo("Save")
+    }
+
     /** Chooses an entry of the menu. */
     fun opens(entry: String) {
         compose.onNodeWithContentDescription("Menu").performClick()
@@ -144,12 +157,15 @@ internal class Phone : TestRule {
         compose.waitForIdle()
     }
 
-    /** Pulls the list down. */
-    fun pulls() = compose.runOnIdle {
+    /** The notes of the user on the screen. */
+    val notes: Notes get() {
         val session = sessions.current.value
         val state = session.moorline.state.value as SessionState.SignedIn
-        session.notesOf(state.user).refresh()
+        return session.notesOf(state.user)
     }
+
+    /** Pulls the list down. */
+    fun pulls() = compose.runOnIdle { notes.refresh() }
 
     /** The fake behind the account on the screen. */
     val fake: FakeMoorline get() = (app as FakeNotesApplication).backend.fake(sessions.current.value.account)
@@ -179,7 +195,7 @@ internal class Phone : TestRule {
             started = started ?: shadowOf(compose.activity).nextStartedActivity
             started != null
         }
-        waiting { signInWithTheBrowser(checkNotNull(started), user) }
+        waiting { signInWithTheBrowser(checkNotNull(started), user, pages) }
         // It has called the app's activity to the front.
         generateSequence { shadowOf(compose.activity).nextStartedActivity }.count()
     }

@@ -2,6 +2,7 @@ package com.example.notes
 
 import android.content.Intent
 import android.hardware.biometrics.BiometricManager
+import dev.moorline.waiting
 import org.junit.Assert.assertEquals
 import org.junit.Rule
 import org.junit.Test
@@ -9,6 +10,7 @@ import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import org.robolectric.annotation.GraphicsMode
 import org.robolectric.shadow.api.Shadow
 import org.robolectric.shadows.ShadowBiometricManager
 import java.util.UUID
@@ -33,7 +35,7 @@ class ServerTest {
         phone.taps("New note")
         phone.types(title, into = "Title")
         phone.types(text, into = "Text")
-        phone.taps("Save")
+        phone.saves()
     }
 
     @Test
@@ -44,7 +46,7 @@ class ServerTest {
         phone.turns()
         phone.sees(title)
         phone.types("Milk, bread", into = "Text")
-        phone.taps("Save")
+        phone.saves()
         phone.sees(title)
         phone.seesNo("Not sent yet")
         phone.comesBackAfterTheEndOfTheProcess()
@@ -90,7 +92,7 @@ class ServerTest {
         phone.types(title, into = "Title")
         phone.comesBackAfterTheEndOfTheProcess()
         phone.sees(title)
-        phone.taps("Save")
+        phone.saves()
         phone.seesNo("Not sent yet")
         phone.sees(title)
     }
@@ -119,7 +121,7 @@ class ServerTest {
         phone.seesNo("Not sent yet")
         phone.taps(title)
         phone.types("New", into = "Text")
-        phone.taps("Save")
+        phone.saves()
         phone.seesNo("Not sent yet")
         phone.comesBackAfterTheEndOfTheProcess()
         phone.sees("New")
@@ -180,6 +182,32 @@ class ServerTest {
     }
 
     @Test
+    fun `a sign-out without a network says that the server learns of it later`() {
+        signIn()
+        TestServer.stop()
+        try {
+            phone.opens("Sign out")
+            phone.confirms("Sign out")
+            phone.sees("You are signed out on this device. The server learns of it when you sign in again.")
+        } finally {
+            TestServer.running()
+        }
+    }
+
+    @Test
+    fun `a note that the server refuses says why, and keeps back no other`() {
+        signIn()
+        waiting { phone.notes.save(null, "A tab\tin $title", "x") }
+        phone.sees("Not saved: the server does not accept this title or text. Change it.")
+        val other = "Other ${UUID.randomUUID()}"
+        write(other, "Fine")
+        phone.sees(other)
+        phone.seesNo("Not sent yet")
+        phone.seesNo("The server has a problem")
+        phone.sees("Not saved")
+    }
+
+    @Test
     fun `a session that is locked with biometrics shows nothing of the notes in the next process`() {
         Shadow.extract<ShadowBiometricManager>(
             phone.app.getSystemService(BiometricManager::class.java),
@@ -194,11 +222,13 @@ class ServerTest {
     }
 
     @Test
+    @GraphicsMode(GraphicsMode.Mode.NATIVE)
     fun `the report can be shared, and says nothing of the notes`() {
         signIn()
         write(title, "Private")
         phone.opens("Diagnostics")
         phone.finds("\"issuer\"")
+        phone.draws("diagnostics")
         phone.seesNo(title)
         phone.taps("Share the report")
         val chooser = checkNotNull(shadowOf(phone.compose.activity).nextStartedActivity)

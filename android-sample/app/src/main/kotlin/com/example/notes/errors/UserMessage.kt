@@ -3,7 +3,9 @@ package com.example.notes.errors
 import androidx.annotation.StringRes
 import com.example.notes.R
 import com.example.notes.notes.ApiException
+import com.example.notes.notes.NotStoredException
 import com.example.notes.notes.NotesApi
+import com.example.notes.notes.UnreadableAnswerException
 import dev.moorline.MoorlineException
 import dev.moorline.ReauthReason
 import dev.moorline.StorageLostReason
@@ -28,8 +30,22 @@ fun userMessageOf(error: Exception): UserMessage = when (error) {
     } else {
         UserMessage(R.string.error_server, smallPrint = "HTTP ${error.status}")
     }
+    is UnreadableAnswerException -> UserMessage(R.string.error_server)
+    is NotStoredException -> UserMessage(R.string.error_not_stored)
     else -> UserMessage(R.string.error_offline)
 }
+
+/** Why the server refuses an edit, by the status of its answer. */
+@StringRes
+fun refusalOf(status: Int): Int = when (status) {
+    CONFLICT -> R.string.refused_too_many
+    TOO_LARGE, INVALID -> R.string.refused_invalid
+    else -> R.string.refused
+}
+
+private const val CONFLICT = 409
+private const val TOO_LARGE = 413
+private const val INVALID = 422
 
 private fun messageOf(error: MoorlineException): UserMessage = when (error) {
     is MoorlineException.Offline ->

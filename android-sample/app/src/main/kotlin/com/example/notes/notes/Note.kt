@@ -29,6 +29,7 @@ data class Note(val id: String, val title: String, val body: String, val updated
  * @property key the app's own name for it.
  * @property base the note that was changed, as it was then; null for a new note.
  * @property mayHaveArrived whether it was sent once and no answer came.
+ * @property refusal the status by which the server refused it the last time.
  */
 data class Edit(
     val key: String,
@@ -36,9 +37,10 @@ data class Edit(
     val title: String,
     val body: String,
     val mayHaveArrived: Boolean = false,
+    val refusal: Int? = null,
 ) {
     fun toJson(): JSONObject = JSONObject().put("key", key).put("title", title).put("body", body)
-        .put("may_have_arrived", mayHaveArrived).put("base", base?.toJson())
+        .put("may_have_arrived", mayHaveArrived).put("base", base?.toJson()).put("refusal", refusal)
 
     companion object {
         fun of(json: JSONObject) = Edit(
@@ -47,6 +49,7 @@ data class Edit(
             json.getString("title"),
             json.getString("body"),
             json.getBoolean("may_have_arrived"),
+            json.optInt("refusal").takeIf { it != 0 },
         )
     }
 }
@@ -56,7 +59,8 @@ data class Edit(
  *
  * @property id of the note, or of the edit that will make it.
  * @property updatedAt null for what the server does not have yet.
- * @property isQueued whether an edit of it waits for the network.
+ * @property isQueued whether an edit of it waits.
+ * @property refusal see [Edit.refusal].
  */
 data class ShownNote(
     val id: String,
@@ -64,4 +68,5 @@ data class ShownNote(
     val body: String,
     val updatedAt: Instant?,
     val isQueued: Boolean,
+    val refusal: Int? = null,
 )

@@ -10,10 +10,12 @@ import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
+import kotlinx.coroutines.withContext
 import java.io.IOException
 import java.time.Instant
 import java.time.format.DateTimeParseException
 import java.util.UUID
+import java.util.concurrent.ConcurrentHashMap
 
 /**
  * @property notes what the user sees, the newest first. Null until the file was read.
@@ -37,6 +39,9 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
     private var isRead = false
     private val shown = MutableStateFlow(NotesState())
 
+    /** The notes that new edits have become: a screen may still know them by the edit's name. */
+    private val arrived = ConcurrentHashMap<String, String>()
+
     /** Only one of these is under way at a time. */
     private val requests = Mutex()
 
@@ -52,13 +57,20 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
         scope.launch(Dispatchers.IO) { synchronize() }
     }
 
-    /** Queues an edit, and sends it if there is a network. A new note has no [id]. */
-    fun save(id: String?, title: String, body: String) {
-        scope.launch(Dispatchers.IO) {
-            change { it.with(id, title, body) }
-            synchronize()
+    /**
+     * Queues an edit, and sends it in the background if there is a network. A new note has no [id].
+     *
+     * @throws NotStoredException if this device cannot store it. Then nothing is queued.
+     */
+    suspend fun save(id: String?, title: String, body: String) {
+        withContext(Dispatchers.IO) {
+            change { it.with(id?.let(::currentIdOf), title, body) }
+            scope.launch(Dispatchers.IO) { synchronize() }
         }
     }
+
+    /** The name of a note that was new when the caller learned its [id]. */
+    fun currentIdOf(id: String): String = arrived[id] ?: id
 
     private fun NotesFile.Content.with(id: String?, title: String, body: String): NotesFile.Content {
         val queued = edits.find { it.key == id }
@@ -74,9 +86,10 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
      */
     suspend fun delete(id: String) {
         requests.withLock {
-            if (content.notes.any { it.id == id }) api.delete(id)
+            val current = currentIdOf(id)
+            if (content.notes.any { it.id == current }) api.delete(current)
             change { now ->
-                NotesFile.Content(now.notes.filter { it.id != id }, now.edits.filter { it.key != id })
+                NotesFile.Content(now.notes.filter { it.id != current }, now.edits.filter { it.key != current })
             }
         }
     }
@@ -91,17 +104,19 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
                 load()
             }
             shown.update { it.copy(isOffline = false, error = null) }
-        } catch (_: MoorlineException.Offline) {
-            shown.update { it.copy(isOffline = true, error = null) }
         } catch (error: MoorlineException) {
-            shown.update { it.copy(isOffline = false, error = error) }
-        } catch (error: ApiException) {
-            shown.update { it.copy(isOffline = false, error = error) }
-        } catch (_: IOException) {
-            shown.update { it.copy(isOffline = true, error = null) }
+            show(error)
+        } catch (error: IOException) {
+            show(error)
         } finally {
             shown.update { it.copy(isRefreshing = false) }
         }
+    }
+
+    private fun show(error: Exception) {
+        val isOffline =
+            error is MoorlineException.Offline || (error is IOException && error !is NotesException)
+        shown.update { it.copy(isOffline = isOffline, error = error.takeUnless { isOffline }) }
     }
 
     private suspend fun load() {
@@ -109,31 +124,54 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
         change { it.copy(notes = notes) }
     }
 
+    /** What the server refuses stays in the queue, marked, and does not keep back the edits after it. */
     private suspend fun send(edit: Edit) {
-        // A new note whose answer was lost may be there already: look before it is sent again.
-        val arrived = edit.mayHaveArrived && content.notes.any { it.title == edit.title && it.body == edit.body }
-        if (!arrived) {
-            replaceEdit(edit, edit.copy(mayHaveArrived = true))
-            when (edit.base) {
-                null -> api.create(edit.title, edit.body)
-                else -> replace(edit.base, edit)
-            }
+        try {
+            val note = edit.takeIf { it.mayHaveArrived }?.let(::noteOf) ?: transmit(edit)
+            change { it.without(edit, note) }
+        } catch (error: ApiException) {
+            if (error.status !in REFUSALS) throw error
+            change { now -> now.with(edit.copy(mayHaveArrived = false, refusal = error.status)) }
         }
-        change { now -> now.copy(edits = now.edits.filterNot { it.key == edit.key && it.isSameTextAs(edit) }) }
+    }
+
+    /** The note that an edit has become, if it was sent and only the answer was lost. */
+    private fun noteOf(edit: Edit): Note? = content.notes.find {
+        (edit.base == null || edit.base.id == it.id) && it.title == edit.title && it.body == edit.body
+    }
+
+    private suspend fun transmit(edit: Edit): Note {
+        change { it.with(edit.copy(mayHaveArrived = true)) }
+        return if (edit.base == null) api.create(edit.title, edit.body) else replace(edit.base, edit)
     }
 
     /** A note that was changed or deleted elsewhere meanwhile is left alone: the edit becomes a note of its own. */
-    private suspend fun replace(base: Note, edit: Edit) {
-        try {
-            api.replace(base, edit.title, edit.body)
-        } catch (error: ApiException) {
-            if (error.status !in setOf(NotesApi.CHANGED, NOT_FOUND)) throw error
-            api.create(edit.title, edit.body)
-        }
+    private suspend fun replace(base: Note, edit: Edit): Note = try {
+        api.replace(base, edit.title, edit.body)
+    } catch (error: ApiException) {
+        if (error.status !in setOf(NotesApi.CHANGED, NotesApi.NOT_FOUND)) throw error
+        api.create(edit.title, edit.body)
     }
 
-    private fun replaceEdit(old: Edit, new: Edit) =
-        change { now -> now.copy(edits = now.edits.map { if (it == old) new else it }) }
+    /** Marks an edit, unless the user has written another one meanwhile. */
+    private fun NotesFile.Content.with(marked: Edit) =
+        copy(edits = edits.map { if (it.key == marked.key && it.isSameTextAs(marked)) marked else it })
+
+    /** After an edit has become [note]. What the user has written meanwhile becomes an edit of that note. */
+    private fun NotesFile.Content.without(edit: Edit, note: Note): NotesFile.Content {
+        val isGone = edit.base == null || notes.none { it.id == edit.base.id }
+        if (isGone) arrived[edit.key] = note.id
+        return NotesFile.Content(
+            listOf(note) + notes.filter { it.id != note.id },
+            edits.mapNotNull {
+                when {
+                    it.key != edit.key -> it
+                    it.isSameTextAs(edit) -> null
+                    else -> it.copy(key = note.id, base = note)
+                }
+            },
+        )
+    }
 
     private fun Edit.isSameTextAs(other: Edit) = title == other.title && body == other.body
 
@@ -149,12 +187,15 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
 
     private fun merged(): List<ShownNote> {
         val edits = content.edits.associateBy { it.key }
-        val new = content.edits.filter { it.base == null }.asReversed()
-            .map { ShownNote(it.key, it.title, it.body, null, isQueued = true) }
+        val ids = content.notes.map { it.id }.toSet()
+        // Also those whose note was deleted elsewhere.
+        val new = content.edits.filter { it.key !in ids }.asReversed()
+            .map { ShownNote(it.key, it.title, it.body, null, isQueued = true, it.refusal) }
         val known = content.notes.map { note ->
             val edit = edits[note.id]
             val time = timeOf(note.updatedAt)
-            ShownNote(note.id, edit?.title ?: note.title, edit?.body ?: note.body, time, isQueued = edit != null)
+            val isQueued = edit != null
+            ShownNote(note.id, edit?.title ?: note.title, edit?.body ?: note.body, time, isQueued, edit?.refusal)
         }
         return new + known
     }
@@ -166,6 +207,7 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
     }
 
     private companion object {
-        const val NOT_FOUND = 404
+        /** The server would refuse the same text again: it is not valid, or there are too many notes. */
+        val REFUSALS = setOf(400, 409, 413, 422)
     }
 }

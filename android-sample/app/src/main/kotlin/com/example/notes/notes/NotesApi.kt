@@ -13,8 +13,17 @@ import org.json.JSONException
 import org.json.JSONObject
 import java.io.IOException
 
+/** Something other than the network has failed. */
+sealed class NotesException(message: String, cause: Exception? = null) : IOException(message, cause)
+
 /** The API has answered with an error. */
-class ApiException(val status: Int) : IOException("the API answered with $status")
+class ApiException(val status: Int) : NotesException("the API answered with $status")
+
+/** The API's answer cannot be read. */
+class UnreadableAnswerException(cause: Exception) : NotesException("the API's answer cannot be read", cause)
+
+/** The notes cannot be stored on this device. */
+class NotStoredException(cause: Exception) : NotesException("the notes cannot be stored", cause)
 
 /**
  * The server's API. The client attaches the access token: see `OkHttpClient.Builder.moorline`.
@@ -54,8 +63,14 @@ class NotesApi(private val client: OkHttpClient, private val address: HttpUrl) {
         return Note.of(send(change))
     }
 
-    suspend fun delete(id: String): Unit =
-        withContext(Dispatchers.IO) { execute(Request.Builder().url(urlOf(id)).delete()) {} }
+    /** Deletes a note, unless somebody else has done it. */
+    suspend fun delete(id: String): Unit = withContext(Dispatchers.IO) {
+        try {
+            execute(Request.Builder().url(urlOf(id)).delete()) {}
+        } catch (error: ApiException) {
+            if (error.status != NOT_FOUND) throw error
+        }
+    }
 
     private fun urlOf(id: String) = address.newBuilder().addPathSegment(id).build()
 
@@ -71,12 +86,15 @@ class NotesApi(private val client: OkHttpClient, private val address: HttpUrl) {
         } catch (error: MoorlineIOException) {
             throw error.cause
         } catch (error: JSONException) {
-            throw IOException("the API's answer cannot be read", error)
+            throw UnreadableAnswerException(error)
         }
 
     companion object {
         /** Somebody else has changed the note meanwhile. */
         const val CHANGED = 412
+
+        /** Somebody else has deleted the note. */
+        const val NOT_FOUND = 404
 
         private val JSON = "application/json".toMediaType()
 

@@ -23,15 +23,23 @@ class NotesFile(private val file: File, private val owner: String) {
         Content()
     }
 
-    /** Replaces the file in one step, so that a full disk or a crash leaves the one before. */
+    /**
+     * Replaces the file in one step, so that a full disk or a crash leaves the one before.
+     *
+     * @throws NotStoredException if it cannot be written: the disk is full, for example.
+     */
     fun write(content: Content) {
         val json = JSONObject().put("owner", owner)
             .put("notes", JSONArray(content.notes.map(Note::toJson)))
             .put("edits", JSONArray(content.edits.map(Edit::toJson)))
         file.parentFile?.mkdirs()
         val beside = File(file.path + ".new")
-        beside.writeText(json.toString())
-        if (!beside.renameTo(file)) throw IOException("the notes cannot be stored")
+        try {
+            beside.writeText(json.toString())
+            if (!beside.renameTo(file)) throw IOException("$file cannot be replaced")
+        } catch (error: IOException) {
+            throw NotStoredException(error)
+        }
     }
 
     private fun contentOf(json: JSONObject) = Content(

@@ -1,5 +1,9 @@
 package com.example.notes.session
 
+import android.app.Activity
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.setValue
 import com.example.notes.notes.Notes
 import com.example.notes.notes.NotesFile
 import dev.moorline.RevocationOutcome
@@ -8,8 +12,18 @@ import dev.moorline.android.MoorlineAndroid
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.async
 import kotlinx.coroutines.cancel
 import java.io.File
+
+/**
+ * What became of a sign-out.
+ *
+ * @property revocation whether the provider has revoked the session.
+ * @property browserIsSignedIn whether the user wanted to sign out in the browser, too, and the provider has no page for
+ *   that.
+ */
+data class SignOut(val revocation: RevocationOutcome, val browserIsSignedIn: Boolean)
 
 /**
  * One account, for as long as the process runs. It outlives activities, so a request goes on while the screen turns.
@@ -24,8 +38,16 @@ class Session(val account: String, private val backend: Backend, private val fol
     private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
     private var notes: Pair<String, Notes>? = null
 
-    /** What became of the session at the server at the latest sign-out, for the screen after it. */
-    var lastRevocation: RevocationOutcome? = null
+    /** The latest sign-out, for the screen after it. */
+    var lastSignOut: SignOut? by mutableStateOf(null)
+        private set
+
+    /** Signs out. The screen that calls this is gone before the provider has answered, so it runs in [scope]. */
+    suspend fun signOut(activity: Activity, inBrowser: Boolean) = scope.async(Dispatchers.Main) {
+        lastSignOut = null
+        val outcome = moorline.signOut(activity) { endSession = inBrowser }
+        lastSignOut = SignOut(outcome.revocation, browserIsSignedIn = inBrowser && outcome.endSession == null)
+    }.await()
 
     /** The notes of this user. Another user of the same account finds nothing of them. */
     fun notesOf(user: User): Notes {

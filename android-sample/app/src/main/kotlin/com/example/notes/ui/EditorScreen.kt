@@ -30,13 +30,24 @@ import dev.moorline.android.withStepUp
 import kotlinx.coroutines.launch
 import java.io.IOException
 
+// What the server takes, in code points.
 private const val LONGEST_TITLE = 200
+private const val LONGEST_BODY = 20_000
+
+private fun String.atMost(codePoints: Int): String =
+    if (codePointCount(0, length) <= codePoints) this else substring(0, offsetByCodePoints(0, codePoints))
+
+/** A title is one line: a pasted tab becomes a space. */
+private fun titleOf(typed: String): String =
+    typed.map { if (it.isISOControl()) ' ' else it }.joinToString("").atMost(LONGEST_TITLE)
+
+private fun bodyOf(typed: String): String = typed.replace("\u0000", "").atMost(LONGEST_BODY)
 
 /** A note, or a new one. What the user types survives a rotation, a lock and the end of the process. */
 @Composable
 fun EditorScreen(session: Session, notes: Notes, id: String?, back: () -> Unit) {
     val state by notes.state.collectAsStateWithLifecycle()
-    val note = state.notes.orEmpty().find { it.id == id }
+    val note = state.notes.orEmpty().find { it.id == id?.let(notes::currentIdOf) }
     // After the end of the process, the note itself is read a moment later.
     var typedTitle by rememberSaveable { mutableStateOf<String?>(null) }
     var typedBody by rememberSaveable { mutableStateOf<String?>(null) }
@@ -45,7 +56,7 @@ fun EditorScreen(session: Session, notes: Notes, id: String?, back: () -> Unit) 
     Page(if (id == null) R.string.new_note else R.string.edit_note, back) {
         OutlinedTextField(
             title,
-            { typedTitle = it.take(LONGEST_TITLE) },
+            { typedTitle = titleOf(it) },
             Modifier.fillMaxWidth(),
             label = { Text(stringResource(R.string.note_title)) },
             singleLine = true,
@@ -53,21 +64,41 @@ fun EditorScreen(session: Session, notes: Notes, id: String?, back: () -> Unit) 
         )
         OutlinedTextField(
             body,
-            { typedBody = it },
+            { typedBody = bodyOf(it) },
             Modifier.fillMaxWidth().heightIn(min = 160.dp),
             label = { Text(stringResource(R.string.note_text)) },
             keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences),
         )
-        Button(
-            {
-                notes.save(id, title.trim(), body)
-                back()
-            },
-            Modifier.fillMaxWidth(),
-            enabled = title.isNotBlank(),
-        ) { Text(stringResource(R.string.save)) }
+        SaveButton(title.isNotBlank(), back) { notes.save(id, title.trim(), body) }
         if (id != null) DeleteButton(session, notes, id, back)
     }
+}
+
+/** Leaves the editor only after the note is stored on this device. */
+@Composable
+private fun SaveButton(isEnabled: Boolean, saved: () -> Unit, save: suspend () -> Unit) {
+    val scope = rememberCoroutineScope()
+    var isRunning by remember { mutableStateOf(false) }
+    var message by remember { mutableStateOf<UserMessage?>(null) }
+    message?.let { ErrorCard(it) }
+    Button(
+        {
+            isRunning = true
+            scope.launch {
+                message = try {
+                    save()
+                    saved()
+                    null
+                } catch (error: IOException) {
+                    userMessageOf(error)
+                } finally {
+                    isRunning = false
+                }
+            }
+        },
+        Modifier.fillMaxWidth(),
+        enabled = isEnabled && !isRunning,
+    ) { Text(stringResource(R.string.save)) }
 }
 
 /** The API wants the scope `notes.delete` for it, which the sign-in did not ask for: the user allows it here. */

@@ -45,6 +45,7 @@ import androidx.compose.ui.unit.dp
 import androidx.compose.ui.unit.sp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import com.example.notes.R
+import com.example.notes.errors.refusalOf
 import com.example.notes.errors.userMessageOf
 import com.example.notes.notes.Notes
 import com.example.notes.notes.NotesState
@@ -152,12 +153,10 @@ private fun NoteCard(note: ShownNote, modifier: Modifier, open: () -> Unit) {
             },
             overlineContent = {
                 Text(
-                    if (note.isQueued) {
-                        stringResource(R.string.queued)
-                    } else {
-                        note.updatedAt?.let {
-                            dateOf(it)
-                        }.orEmpty()
+                    when {
+                        note.refusal != null -> stringResource(refusalOf(note.refusal))
+                        note.isQueued -> stringResource(R.string.queued)
+                        else -> note.updatedAt?.let { dateOf(it) }.orEmpty()
                     },
                 )
             },

@@ -53,8 +53,7 @@ fun SignOutDialog(session: Session, queued: Int, close: () -> Unit) {
             TextButton({
                 scope.launch {
                     message = try {
-                        session.lastRevocation =
-                            session.moorline.signOut(activity) { endSession = inBrowser }.revocation
+                        session.signOut(activity, inBrowser)
                         null
                     } catch (error: MoorlineException) {
                         userMessageOf(error)

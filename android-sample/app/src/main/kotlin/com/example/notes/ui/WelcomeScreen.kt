@@ -32,6 +32,7 @@ import com.example.notes.errors.reasonOf
 import com.example.notes.errors.userMessageOf
 import com.example.notes.session.Session
 import com.example.notes.session.Sessions
+import com.example.notes.session.SignOut
 import com.example.notes.session.shownName
 import dev.moorline.ReauthReason
 import dev.moorline.RevocationOutcome
@@ -43,6 +44,10 @@ fun WelcomeScreen(sessions: Sessions, session: Session, ended: ReauthReason?) {
     val signIn = rememberSignIn(session.moorline)
     val accounts by sessions.accounts.collectAsStateWithLifecycle(null)
     val others = accounts.orEmpty().filter { it.name != session.account && it.user != null }
+    // The browser is signed in as another account: without this, it would come back as that one. Locked accounts are
+    // unknown, and may be there.
+    val asksWho = ended == null && (accounts == null || others.isNotEmpty())
+    val start: () -> Unit = { signIn.start { if (asksWho) prompt = "select_account" } }
     CentredPage {
         Icon(painterResource(R.drawable.ic_note), null, Modifier.size(64.dp), MaterialTheme.colorScheme.primary)
         Text(
@@ -52,11 +57,9 @@ fun WelcomeScreen(sessions: Sessions, session: Session, ended: ReauthReason?) {
         )
         Text(stringResource(R.string.welcome_text), style = MaterialTheme.typography.bodyLarge)
         ended?.let { ErrorCard(UserMessage(reasonOf(it))) }
-        if (session.lastRevocation == RevocationOutcome.Queued) {
-            Banner(stringResource(R.string.sign_out_queued), MaterialTheme.colorScheme.tertiaryContainer)
-        }
+        if (ended == null) session.lastSignOut?.let { SignOutBanners(it) }
         signIn.error?.let { ErrorCard(userMessageOf(it)) }
-        Button({ signIn.start() }, Modifier.fillMaxWidth(), enabled = !signIn.isRunning) {
+        Button(start, Modifier.fillMaxWidth(), enabled = !signIn.isRunning) {
             Text(stringResource(if (signIn.isRunning) R.string.signing_in else R.string.sign_in))
         }
         for (other in others) {
@@ -64,6 +67,17 @@ fun WelcomeScreen(sessions: Sessions, session: Session, ended: ReauthReason?) {
                 Text(stringResource(R.string.go_on_as, other.user!!.shownName))
             }
         }
+    }
+}
+
+/** What the sign-out could not do. */
+@Composable
+private fun SignOutBanners(signOut: SignOut) {
+    if (signOut.revocation == RevocationOutcome.Queued) {
+        Banner(stringResource(R.string.sign_out_queued), MaterialTheme.colorScheme.tertiaryContainer)
+    }
+    if (signOut.browserIsSignedIn) {
+        Banner(stringResource(R.string.sign_out_not_in_browser), MaterialTheme.colorScheme.tertiaryContainer)
     }
 }
 
