@@ -26,8 +26,9 @@ pub(super) fn check(workspace: &Workspace, step: &mut Step) -> Result<()> {
         "code of a page that no test compiles (include it from a test, by an anchor):\n{}",
         written.join("\n"),
     );
-    let long = long_starts(&sources)?;
-    ensure!(long.is_empty(), "a start of ten lines has more: {}", long.join(", "));
+    let readme = std::fs::read_to_string(workspace.root().join("README.md"))?;
+    let wrong = wrong_starts(&starts(&sources)?, &readme);
+    ensure!(wrong.is_empty(), "the starts of ten lines:\n{}", wrong.join("\n"));
     let mdbook = install::mdbook(workspace, &mut step.log)?;
     let site = workspace.target().join("guide");
     let mut build = workspace.command(mdbook);
@@ -70,27 +71,37 @@ fn code_of_its_own(sources: &Path) -> Result<Vec<String>> {
 const TEN_LINES: &str = "ten_lines";
 const TEN: usize = 10;
 
-/// Each quick start that is longer, with its length; a page without one is an error.
-fn long_starts(sources: &Path) -> Result<Vec<String>> {
-    let mut long = Vec::new();
-    let mut starts = 0;
+/// The code of each quick start, with its file as the page names it; a guide without one is an error.
+fn starts(sources: &Path) -> Result<Vec<(String, String)>> {
+    let mut starts = Vec::new();
     for page in files(&sources.join("src"))? {
         let text = std::fs::read_to_string(&page)?;
         let included = text.lines().filter_map(|line| line.strip_prefix("{{#include ")?.strip_suffix("}}"));
         for file in included.filter_map(|include| include.strip_suffix(TEN_LINES)?.strip_suffix(':')) {
-            starts += 1;
             let code = std::fs::read_to_string(page.with_file_name(file))
                 .with_context(|| format!("can't read {file}"))?;
             let lines = code.lines().skip_while(|line| !line.contains("ANCHOR: ten_lines")).skip(1);
-            let lines = lines.take_while(|line| !line.contains("ANCHOR_END: ten_lines"));
-            let count = lines.filter(|line| !line.trim().is_empty()).count();
-            if count > TEN {
-                long.push(format!("{file} has {count}"));
-            }
+            let lines: Vec<_> = lines.take_while(|line| !line.contains("ANCHOR_END: ten_lines")).collect();
+            starts.push((file.to_owned(), lines.join("\n")));
         }
     }
-    ensure!(starts > 0, "no page has a start of ten lines");
-    Ok(long)
+    ensure!(!starts.is_empty(), "no page has a start of ten lines");
+    Ok(starts)
+}
+
+/// What is wrong with the quick starts: one that is longer, or one that the README shows in other words.
+fn wrong_starts(starts: &[(String, String)], readme: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (file, code) in starts {
+        let count = code.lines().filter(|line| !line.trim().is_empty()).count();
+        if count > TEN {
+            wrong.push(format!("{file} has {count} lines of code"));
+        }
+        if !readme.contains(&format!("\n{code}\n```\n")) {
+            wrong.push(format!("README.md does not show the lines of {file} as they are"));
+        }
+    }
+    wrong
 }
 
 /// Links within the site whose file or whose anchor is not there.
@@ -149,21 +160,23 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_start_has_ten_lines_at_most() {
+    fn a_quick_start_has_ten_lines_at_most_and_the_readme_shows_them() {
         let scratch = Scratch::new("guide-ten").unwrap();
         let pages = scratch.folder("src").unwrap();
         std::fs::write(pages.join("a.md"), "{{#include Code.kt:other}}\n").unwrap();
-        assert!(long_starts(scratch.path()).is_err(), "there is none");
+        assert!(starts(scratch.path()).is_err(), "there is none");
         std::fs::write(pages.join("a.md"), "{{#include Code.kt:ten_lines}}\n").unwrap();
-        let code = |lines: usize| {
-            let lines = "line\n\n".repeat(lines);
-            let text = format!("before\n// ANCHOR: ten_lines\n{lines}// ANCHOR_END: ten_lines\nafter\n");
+        let wrong = |lines: usize, shown: usize| {
+            let code = |lines| vec!["line"; lines].join("\n\n");
+            let text =
+                format!("before\n// ANCHOR: ten_lines\n{}\n// ANCHOR_END: ten_lines\nafter\n", code(lines));
             std::fs::write(pages.join("Code.kt"), text).unwrap();
+            let readme = format!("# A\n```kotlin\n{}\n```\n", code(shown));
+            wrong_starts(&starts(scratch.path()).unwrap(), &readme)
         };
-        code(10);
-        assert_eq!(long_starts(scratch.path()).unwrap(), Vec::<String>::new());
-        code(11);
-        assert_eq!(long_starts(scratch.path()).unwrap(), ["Code.kt has 11"]);
+        assert_eq!(wrong(10, 10), Vec::<String>::new());
+        assert_eq!(wrong(11, 11), ["Code.kt has 11 lines of code"]);
+        assert_eq!(wrong(10, 9), ["README.md does not show the lines of Code.kt as they are"]);
     }
 
     #[test]
