@@ -72,18 +72,25 @@ extension Moorline {
         let started = FirstResult<Request>()
         return try await withTaskCancellationHandler {
             try await started.wait {
-                // A task that the caller's cancellation does not reach.
-                Task { [self] in
-                    do {
-                        let request = try await start(backend)
-                        if !started.resume(with: .success(request)) { leaveLastSignIn() }
-                    } catch {
-                        started.resume(with: .failure(error))
-                    }
+                // A task that the caller's cancellation does not reach. It has let go of this object before the caller
+                // goes on, who may drop it then, and open its account with another configuration.
+                Task { [weak self] in
+                    guard let outcome = await self?.result(of: start) else { return }
+                    if !started.resume(with: outcome), case .success = outcome { self?.leaveLastSignIn() }
                 }
             }
         } onCancel: {
             started.resume(with: .failure(CancellationError()))
+        }
+    }
+
+    private func result<Request: Sendable>(
+        of start: @Sendable (any MoorlineBackend) async throws -> Request
+    ) async -> Result<Request, any Error> {
+        do {
+            return .success(try await start(backend))
+        } catch {
+            return .failure(error)
         }
     }
 

@@ -14,6 +14,7 @@ final class LoopbackServer: @unchecked Sendable {
 
     private let listener: Int32
     private let lock = NSLock()
+    private var isServing = false
     private var isStopped = false
 
     init() throws {
@@ -36,27 +37,58 @@ final class LoopbackServer: @unchecked Sendable {
     }
 
     func serve(_ serve: @escaping @Sendable (LoopbackConnection) -> Void) {
-        let listener = listener
-        Thread.detachNewThread {
+        lock.withLock { isServing = true }
+        Thread.detachNewThread { [self] in
             while case let connection = accept(listener, nil, nil), connection >= 0 {
+                if lock.withLock({ isStopped }) {
+                    close(connection)
+                    break
+                }
                 Thread.detachNewThread {
                     serve(LoopbackConnection(socket: connection))
                     close(connection)
                 }
             }
+            // Closed here and not in `stop()`: the next server's socket may have the same number, and this thread would
+            // take its connections.
+            close(listener)
         }
     }
 
     /// Closes the port. Calling it again changes nothing.
     func stop() {
-        let wasStopped = lock.withLock {
+        let (wasStopped, isServing) = lock.withLock {
             defer { isStopped = true }
-            return isStopped
+            return (isStopped, isServing)
         }
         if wasStopped { return }
+        guard isServing else {
+            close(listener)
+            return
+        }
+        // Linux ends the waiting call by this.
         shutdown(listener, Int32(SHUT_RDWR))
-        close(listener)
+        #if canImport(Darwin)
+            wake()
+        #endif
     }
+
+    #if canImport(Darwin)
+        /// A connection of our own ends the waiting call.
+        private func wake() {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = inet_addr("127.0.0.1")
+            address.sin_port = port.bigEndian
+            let connection = socket(AF_INET, stream, 0)
+            _ = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(connection, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            close(connection)
+        }
+    #endif
 }
 
 /// A connection of a ``LoopbackServer``.
