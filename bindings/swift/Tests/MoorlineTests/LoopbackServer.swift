@@ -57,12 +57,12 @@ final class LoopbackServer: @unchecked Sendable {
 
     /// Closes the port. Calling it again changes nothing.
     func stop() {
-        let (wasStopped, isServing) = lock.withLock {
+        let wasStopped = lock.withLock {
             defer { isStopped = true }
-            return (isStopped, isServing)
+            return isStopped
         }
         if wasStopped { return }
-        guard isServing else {
+        guard lock.withLock({ isServing }) else {
             close(listener)
             return
         }
