@@ -129,7 +129,6 @@ extension View {
     public nonisolated func controlSize(_ controlSize: ControlSize) -> some View { Plain(self) }
     public nonisolated func disabled(_ disabled: Bool) -> some View { Plain(self) }
     public nonisolated func defaultScrollAnchor(_ anchor: UnitPoint?) -> some View { Plain(self) }
-    public nonisolated func id<ID: Hashable>(_ id: ID) -> some View { Identified(content: self, id: id) }
     public nonisolated func onAppear(perform action: (() -> Void)? = nil) -> some View { Plain(self) }
     public nonisolated func onChange<V: Equatable>(of value: V, initial: Bool = false, _ action: @escaping () -> Void)
         -> some View
@@ -145,17 +144,4 @@ extension View {
         named nameKey: LocalizedStringKey,
         _ handler: @escaping () -> Void
     ) -> some View { Plain(self) }
-}
-
-/// A view with an identity: with another one, its states begin anew.
-struct Identified<Content: View, ID: Hashable>: Primitive {
-    let parts: Parts<(content: Content, id: ID)>
-
-    nonisolated init(content: Content, id: ID) {
-        parts = Parts((content, id))
-    }
-
-    func stubShow(on screen: Screen, at place: Place) {
-        parts.values.content.stubShow(on: screen, at: place.below("id \(parts.values.id)"))
-    }
 }
