@@ -2,8 +2,8 @@
 
 import PackageDescription
 
-// For the tests on Linux alone (`cargo xtask test --only swift`), over stubs of Apple's modules. Xcode builds the app by
-// Notes.xcodeproj: open that.
+// For the tests on Linux alone (`cargo xtask test --only swift`), over stubs of Apple's modules. Xcode builds the app
+// by Notes.xcodeproj: open that.
 let moorline: [Target.Dependency] = ["Moorline", "MoorlineUI", "MoorlineTesting", "AppleStubs"].map {
     .product(name: $0, package: "swift")
 }

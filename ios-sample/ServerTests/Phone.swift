@@ -5,6 +5,10 @@ import XCTest
 
 @testable import Notes
 
+private struct NobodyIsSignedIn: Error {
+    let state: Moorline.SessionState
+}
+
 /// A device with the app on it: its view models, with the real library.
 @MainActor final class Phone {
     let folder = FileManager.default.temporaryDirectory.appending(path: "notes-phone-\(UUID().uuidString)")
@@ -54,9 +58,8 @@ import XCTest
     func notes() async throws -> NotesModel {
         let session = try session
         try await session.moorline.opened()
-        guard case .signedIn(let user) = session.moorline.state else {
-            throw XCTSkip("nobody is signed in: \(session.moorline.state)")
-        }
+        let state = session.moorline.state
+        guard case .signedIn(let user) = state else { throw NobodyIsSignedIn(state: state) }
         let notes = session.notes(of: user)
         await notes.refresh()
         return notes

@@ -1,5 +1,5 @@
-//! `cargo xtask circles`: finds the import circles of each crate, and imports that go up a level. A crate without one is
-//! layered: it can be read from its lowest file up, and each folder alone.
+//! `cargo xtask circles`: finds the import circles of each crate, and imports that go up a level. A crate without one
+//! is layered: it can be read from its lowest file up, and each folder alone.
 
 mod cfg;
 mod examine;

@@ -28,8 +28,8 @@ impl Exchanged {
     }
 }
 
-/// The answer to a token that is adopted, and in no vault yet. It waits here for the storage: the token that it came for
-/// may be spent.
+/// The answer to a token that is adopted, and in no vault yet. It waits here for the storage: the token that it came
+/// for may be spent.
 #[derive(Debug)]
 pub(super) struct Unkept {
     pub(super) adoption: Adoption,

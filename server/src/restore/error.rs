@@ -10,7 +10,9 @@ use crate::store::StoreError;
 pub enum RestoreError {
     /// The database is older than the revocation log.
     #[error(
-        "The database is older than its revocation log (database at entry {stored}, {} at {exported}): it was restored from a backup. Run `moorline-server restore` (with --config FILE, or --dir DIR for a development server), which ends the sessions that were revoked since, then start again",
+        "The database is older than its revocation log (database at entry {stored}, {} at {exported}): it was \
+         restored from a backup. Run `moorline-server restore` (with --config FILE, or --dir DIR for a development \
+         server), which ends the sessions that were revoked since, then start again",
         path.display()
     )]
     WentBack {
@@ -23,31 +25,39 @@ pub enum RestoreError {
     },
     /// There is no revocation log, though the database has one.
     #[error(
-        "The revocation log {} does not exist. Without it the server can't detect a database that was restored from a backup. Bring the file back. If it is lost, run `moorline-server restore --lost database-is-current` if this database was never restored, or `moorline-server restore --lost end-all-sessions` if it may have been",
+        "The revocation log {} does not exist. Without it the server can't detect a database that was restored from \
+         a backup. Bring the file back. If it is lost, run `moorline-server restore --lost database-is-current` if \
+         this database was never restored, or `moorline-server restore --lost end-all-sessions` if it may have been",
         .0.display()
     )]
     Missing(PathBuf),
     /// There is a revocation log with entries, and a database with sessions that knows of no log.
     #[error(
-        "The database is older than its revocation log {}, which it does not know yet: it was restored from a backup. Keep the file. Run `moorline-server restore` (with --config FILE, or --dir DIR for a development server), which ends the sessions that were revoked since, then start again",
+        "The database is older than its revocation log {}, which it does not know yet: it was restored from a \
+         backup. Keep the file. Run `moorline-server restore` (with --config FILE, or --dir DIR for a development \
+         server), which ends the sessions that were revoked since, then start again",
         .0.display()
     )]
     Unnamed(PathBuf),
     /// The export is another database's.
     #[error(
-        "{} is the revocation log of another database. Set store.revocation_log to the log of this one. If this is a new server, or its log is lost, set it to a path where there is no file yet",
+        "{} is the revocation log of another database. Set store.revocation_log to the log of this one. If this is \
+         a new server, or its log is lost, set it to a path where there is no file yet",
         .0.display()
     )]
     OtherDatabase(PathBuf),
     /// The export's head was sealed by another master key.
     #[error(
-        "The revocation log {} does not open with this master key. If this is the right key, the file is damaged: bring back a good copy. Without one, set store.revocation_log to a path where there is no file yet",
+        "The revocation log {} does not open with this master key. If this is the right key, the file is damaged: \
+         bring back a good copy. Without one, set store.revocation_log to a path where there is no file yet",
         .0.display()
     )]
     WrongKey(PathBuf),
     /// The revocation log is damaged.
     #[error(
-        "{}, line {line}: {what}. Bring back a good copy of the file; or, without one, run `moorline-server restore --lost database-is-current` if this database was never restored, or `--lost end-all-sessions` if it may have been",
+        "{}, line {line}: {what}. Bring back a good copy of the file; or, without one, run `moorline-server restore \
+         --lost database-is-current` if this database was never restored, or `--lost end-all-sessions` if it may \
+         have been",
         path.display()
     )]
     Damaged {

@@ -71,7 +71,7 @@ struct FakeScript {
         for reader in readers.values { reader.yield(state) }
     }
 
-    /// Forgets what is in memory. The key store can be read, so that ``reopen()`` undoes it.
+    /// Drops what is in memory. The key store can be read, so that ``reopen()`` undoes it.
     mutating func lock() {
         if state == .locked { return }
         become(.locked)

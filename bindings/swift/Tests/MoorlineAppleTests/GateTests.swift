@@ -56,12 +56,18 @@ final class GateTests: XCTestCase {
         XCTAssertTrue(screen.press(screen.buttons.first { $0.hasPrefix(prefix) } ?? ""))
     }
 
-    @MainActor func testAnotherAccountGetsNothingOfTheViewsOfTheFirst() async throws {
-        let (ada, bob) = (FakeMoorline(user("Ada")), FakeMoorline(user("Bob")))
-        let screen = Screen(TwoAccounts(first: ada.moorline, second: bob.moorline))
-        defer { screen.close() }
+    /// The screen, on which Ada has begun to write.
+    @MainActor private func draftOfAda(_ first: FakeMoorline, _ second: FakeMoorline) async -> Screen {
+        let screen = Screen(TwoAccounts(first: first.moorline, second: second.moorline))
         await press("Ada, as ada: empty", on: screen)
         await screen.wait { $0.buttons.contains("Ada, as ada: draft of ada") }
+        return screen
+    }
+
+    @MainActor func testAnotherAccountGetsNothingOfTheViewsOfTheFirst() async throws {
+        let (ada, bob) = (FakeMoorline(user("Ada")), FakeMoorline(user("Bob")))
+        let screen = await draftOfAda(ada, bob)
+        defer { screen.close() }
         await press("Switch", on: screen)
         let history = History()
         await screen.wait {
@@ -74,10 +80,8 @@ final class GateTests: XCTestCase {
 
     @MainActor func testAnotherUserOfTheSameAccountGetsNothingOfTheViewsOfTheFirst() async throws {
         let fake = FakeMoorline(user("Ada"))
-        let screen = Screen(TwoAccounts(first: fake.moorline, second: fake.moorline))
+        let screen = await draftOfAda(fake, fake)
         defer { screen.close() }
-        await press("Ada, as ada: empty", on: screen)
-        await screen.wait { $0.buttons.contains("Ada, as ada: draft of ada") }
         fake.become(.signedIn(user("Bob")))
         await screen.wait { $0.buttons.contains { $0.hasPrefix("Bob, ") } }
         XCTAssertTrue(screen.buttons.contains("Bob, as bob: empty"), "\(screen.buttons)")
@@ -85,10 +89,8 @@ final class GateTests: XCTestCase {
 
     @MainActor func testTheSameUserKeepsTheirViewsWhenTheirClaimsChange() async throws {
         let fake = FakeMoorline(user("Ada"))
-        let screen = Screen(TwoAccounts(first: fake.moorline, second: fake.moorline))
+        let screen = await draftOfAda(fake, fake)
         defer { screen.close() }
-        await press("Ada, as ada: empty", on: screen)
-        await screen.wait { $0.buttons.contains("Ada, as ada: draft of ada") }
         let renamed = Moorline.User(
             subject: "ada",
             name: "Ada L.",

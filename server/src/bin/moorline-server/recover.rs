@@ -69,7 +69,8 @@ fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {
         }
         Some(Taken::LastKnown(time)) => format!(
             "the time is {}, the last known time: this machine's clock is too far ahead of it (store.clock_jump).\n\
-             Set the clock right. If it is right, run `moorline-server clock accept`. Until then the server answers 503\n",
+             Set the clock right. If it is right, run `moorline-server clock accept`. Until then the server answers \
+             503\n",
             written(time)?
         ),
     })

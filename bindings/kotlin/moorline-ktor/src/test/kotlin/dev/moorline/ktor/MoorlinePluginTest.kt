@@ -1,8 +1,8 @@
 package dev.moorline.ktor
 
+import dev.moorline.BeforeHeaders
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
-import dev.moorline.RequestHeaders
 import dev.moorline.SessionState
 import dev.moorline.StepUp
 import dev.moorline.testing.FakeMoorline
@@ -35,7 +35,6 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import java.io.IOException
 import kotlin.test.assertFailsWith
-import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 
 class MoorlinePluginTest {
@@ -131,20 +130,6 @@ class MoorlinePluginTest {
         assertEquals(1, received.size)
     }
 
-    /** A Moorline that does this before it has headers. */
-    private fun beforeHeaders(change: () -> Unit) = object : Moorline by fake {
-        override suspend fun requestHeaders(
-            method: String,
-            url: String,
-            minValidity: Duration,
-            resource: String?,
-            scope: List<String>,
-        ): RequestHeaders {
-            change()
-            return fake.requestHeaders(method, url, minValidity, resource, scope)
-        }
-    }
-
     private fun clientOf(moorline: Moorline) = HttpClient(engine) { install(MoorlinePlugin) { session = moorline } }
 
     private suspend fun refusesAnotherUser(client: HttpClient) {
@@ -154,7 +139,7 @@ class MoorlinePluginTest {
 
     @Test
     fun `a user who signs in while a request waits for its token does not send it`() = playing {
-        refusesAnotherUser(clientOf(beforeHeaders { fake.become(grace) }))
+        refusesAnotherUser(clientOf(BeforeHeaders(fake) { fake.become(grace) }))
         assertEquals(0, received.size)
     }
 
@@ -200,7 +185,7 @@ class MoorlinePluginTest {
         val opening = object : Moorline by fake {
             override suspend fun opened() = unlock()
         }
-        for (cold in listOf(opening, beforeHeaders(::unlock))) {
+        for (cold in listOf(opening, BeforeHeaders(fake, ::unlock))) {
             fake.become(SessionState.Locked)
             received.clear()
             answer(401)

@@ -1,6 +1,7 @@
 package dev.moorline.okhttp
 
 import dev.moorline.AccessToken
+import dev.moorline.BeforeHeaders
 import dev.moorline.Moorline
 import dev.moorline.SessionState
 import dev.moorline.testing.FakeMoorline
@@ -23,7 +24,6 @@ import java.io.IOException
 import java.io.InterruptedIOException
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.TimeUnit
-import kotlin.time.Duration
 
 /** A call that ends while it waits for its session: for a provider that does not answer, or for the key store. */
 class CancellationTest {
@@ -38,15 +38,7 @@ class CancellationTest {
     private val failed = CompletableFuture<IOException>()
     private val request = Request.Builder().url(api.url("/notes")).build()
 
-    private val withoutToken = object : Moorline by fake {
-        override suspend fun requestHeaders(
-            method: String,
-            url: String,
-            minValidity: Duration,
-            resource: String?,
-            scope: List<String>,
-        ) = forever()
-    }
+    private val withoutToken = BeforeHeaders(fake) { forever() }
     private val withoutRefresh = object : Moorline by fake {
         override suspend fun refresh(rejected: AccessToken?): AccessToken = forever()
     }

@@ -1,8 +1,8 @@
 package dev.moorline.okhttp
 
+import dev.moorline.BeforeHeaders
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
-import dev.moorline.RequestHeaders
 import dev.moorline.SessionState
 import dev.moorline.SignedOutReason
 import dev.moorline.StepUp
@@ -35,7 +35,6 @@ import java.io.InterruptedIOException
 import java.util.concurrent.CompletableFuture
 import java.util.concurrent.TimeUnit
 import kotlin.test.assertFailsWith
-import kotlin.time.Duration
 import kotlin.time.Duration.Companion.minutes
 
 /** Which request carries what, and what becomes of what the API refuses. */
@@ -214,15 +213,7 @@ class InterceptorsTest {
 
     @Test
     fun `an interrupted thread ends with an IOException and stays interrupted`() {
-        val slow = object : Moorline by fake {
-            override suspend fun requestHeaders(
-                method: String,
-                url: String,
-                minValidity: Duration,
-                resource: String?,
-                scope: List<String>,
-            ) = awaitCancellation()
-        }
+        val slow = BeforeHeaders(fake) { awaitCancellation() }
         val session = Sessions(slow).of(client.newCall(get().build()))
         Thread.currentThread().interrupt()
         assertFailsWith<InterruptedIOException> { session.authorized(get().build(), null) }
@@ -259,17 +250,8 @@ class InterceptorsTest {
     }
 
     /** Whose session it is becomes known only with the token. */
-    private val unlocking = object : Moorline by fake {
-        override suspend fun requestHeaders(
-            method: String,
-            url: String,
-            minValidity: Duration,
-            resource: String?,
-            scope: List<String>,
-        ): RequestHeaders {
-            if (fake.state.value == SessionState.Locked) fake.become(SessionState.SignedIn(user("Ada")))
-            return fake.requestHeaders(method, url, minValidity, resource, scope)
-        }
+    private val unlocking = BeforeHeaders(fake) {
+        if (fake.state.value == SessionState.Locked) fake.become(SessionState.SignedIn(user("Ada")))
     }
 
     @Test

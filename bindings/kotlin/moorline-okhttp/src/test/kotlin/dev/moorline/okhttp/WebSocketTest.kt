@@ -1,8 +1,8 @@
 package dev.moorline.okhttp
 
+import dev.moorline.BeforeHeaders
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
-import dev.moorline.RequestHeaders
 import dev.moorline.SessionState
 import dev.moorline.testing.FakeMoorline
 import dev.moorline.testing.user
@@ -24,7 +24,6 @@ import java.util.concurrent.CompletableFuture
 import java.util.concurrent.ExecutionException
 import java.util.concurrent.TimeUnit
 import kotlin.test.assertFailsWith
-import kotlin.time.Duration
 
 class WebSocketTest {
     private val api = MockWebServer().apply { start() }
@@ -103,18 +102,7 @@ class WebSocketTest {
 
     @Test
     fun `a user who signs in meanwhile does not open the WebSocket of another`() {
-        val changing = object : Moorline by fake {
-            override suspend fun requestHeaders(
-                method: String,
-                url: String,
-                minValidity: Duration,
-                resource: String?,
-                scope: List<String>,
-            ): RequestHeaders {
-                fake.become(SessionState.SignedIn(user("Grace")))
-                return fake.requestHeaders(method, url, minValidity, resource, scope)
-            }
-        }
+        val changing = BeforeHeaders(fake) { fake.become(SessionState.SignedIn(user("Grace"))) }
         val opening = OkHttpClient.Builder().moorline(changing).build().open(live())
         val failure = assertFailsWith<ExecutionException> { opening.get(10, TimeUnit.SECONDS) }.cause
         assertTrue("another user" in failure?.message.orEmpty(), "$failure")
