@@ -4,16 +4,14 @@
 //! levels only (`xtask/src/circles/levels.rs`, checked by `cargo xtask circles`; `docs/architecture.md`).
 //!
 //! A request passes the layers of [`http`], [`limits`] and [`access`] before a handler parses it, calls a service
-//! inside one transaction of the [`store`] (the [`audit`] entry in the same transaction) and renders the answer.
+//! inside one transaction of the [store](moorline_server_store) (the [`audit`] entry in the same transaction) and renders
+//! the answer.
 
 pub mod access;
 pub mod accounts;
 pub mod api;
 pub mod audit;
-pub mod clock;
-pub mod config;
 pub mod dev;
-pub mod digest;
 pub mod dpop;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -24,11 +22,8 @@ pub mod limits;
 pub mod manage;
 pub mod oauth;
 pub mod pages;
-pub mod policy;
-pub mod random;
 pub mod restore;
 pub mod start;
-pub mod store;
 pub mod tokens;
 pub mod web;
 

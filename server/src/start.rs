@@ -6,15 +6,15 @@ use std::time::Duration;
 use axum::Router;
 
 use crate::accounts::{self, Passwords};
-use crate::clock::{Clock, ClockGuard};
-use crate::config::{Config, NotPrimary, Role};
 use crate::http::{self, AppState, Listener, Parts, ServeError};
 use crate::keys::{Keys, KeysError, Rotation};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
-use crate::random::Random;
 use crate::restore::{self, RestoreError};
-use crate::store::{Actor, Options, Store, StoreError};
+use moorline_server_base::clock::{Clock, ClockGuard};
+use moorline_server_base::config::{Config, NotPrimary, Role};
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, Options, Store, StoreError};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]

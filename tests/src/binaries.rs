@@ -14,7 +14,7 @@ pub fn server() -> Result<PathBuf> {
         "MOORLINE_SERVER_BIN",
         "moorline-server",
         "moorline-server",
-        &["server/src", "server/templates", "server/migrations"],
+        &["server/src", "server/templates", "server/base", "server/store"],
     )
 }
 

@@ -15,9 +15,9 @@ use super::refusal::Refusal;
 use super::scheme::Scheme;
 use crate::dpop::{Checked, Claim, Dpop, Proof, ProofError};
 use crate::limits::{Limit, Limits};
-use crate::policy::Permission;
-use crate::store::Actor;
 use crate::tokens::{AccessTokens, VerifiedAccessToken, VerifyError};
+use moorline_server_base::policy::Permission;
+use moorline_server_store::Actor;
 
 /// No user is authenticated, on purpose. The handler that takes this says why it needs none.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,5 @@
 //! Who may do what. An [`AuthContext`] is only ever built here, by authenticating; what it may do is the table in
-//! [`crate::policy`].
+//! [`moorline_server_base::policy`].
 
 mod credential;
 #[cfg(test)]
@@ -17,10 +17,10 @@ use std::fmt;
 
 use crate::accounts::BrowserSession;
 use crate::keys::Keys;
-use crate::policy::{self, Permission};
-use crate::store::{Actor, UserIds};
 use crate::tokens::VerifiedAccessToken;
 pub use extract::{Anonymous, Authenticated, Authenticator, Can, Requirement, can};
+use moorline_server_base::policy::{self, Permission};
+use moorline_server_store::{Actor, UserIds};
 pub use refusal::Refusal;
 pub use scheme::Scheme;
 

@@ -7,9 +7,9 @@ use http::{HeaderMap, StatusCode};
 use super::scheme::Scheme;
 use crate::dpop::{self, ProofError};
 use crate::limits::Limited;
-use crate::policy::Permission;
-use crate::store::StoreError;
 use crate::web::Problem;
+use moorline_server_base::policy::Permission;
+use moorline_server_store::StoreError;
 
 /// Why a request is refused before its handler runs.
 #[derive(Clone, Debug)]

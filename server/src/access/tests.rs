@@ -6,7 +6,7 @@ use utoipa::OpenApi as _;
 use crate::api::openapi::{self, ApiDescription};
 use crate::http::testing::{TestServer, ask};
 use crate::keys::TokenType;
-use crate::policy::SCOPE_PERMISSIONS;
+use moorline_server_base::policy::SCOPE_PERMISSIONS;
 
 /// The routes that need nobody; every other has to name a scope.
 const ANONYMOUS: &[(Method, &str)] = &[(Method::GET, "/v1/openapi.json")];

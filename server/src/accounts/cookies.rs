@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue};
 use zeroize::Zeroizing;
 
-use crate::config::Issuer;
+use moorline_server_base::config::Issuer;
 
 /// A cookie of ours, by what it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

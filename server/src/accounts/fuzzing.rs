@@ -4,8 +4,8 @@ use http::HeaderMap;
 use http::header::COOKIE;
 
 use super::cookies::Cookie;
-use crate::config::Issuer;
 use crate::fuzzing::first_line;
+use moorline_server_base::config::Issuer;
 
 /// Values of the `Cookie` header, a line each.
 ///

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::config;
-use crate::random::Random;
+use moorline_server_base::config;
+use moorline_server_base::random::Random;
 
 /// A password as somebody typed it: never printed, wiped when dropped.
 #[derive(Clone)]

@@ -4,10 +4,10 @@ use std::fmt;
 
 use garde::Validate;
 
-use crate::clock::Timestamp;
-use crate::policy::Role;
-use crate::random::Random;
-use crate::store::{Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Role;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A user's account.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct User {
     pub email: Option<String>,
     /// Whether the user proved that the address is theirs.
     pub email_verified: bool,
-    /// The names of their roles (see [`crate::policy`]).
+    /// The names of their roles (see [`moorline_server_base::policy`]).
     pub roles: Vec<String>,
     /// When the account was made.
     pub created_at: Timestamp,

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::clock::Timestamp;
+use moorline_server_base::clock::Timestamp;
 
 /// The key of a page's last row. It holds nothing that its owner does not know, and moves only within what is theirs:
 /// no need to sign it.

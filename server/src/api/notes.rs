@@ -19,9 +19,9 @@ use super::state::Api;
 use super::store::{self, Stored};
 use crate::access::{AuthContext, Can, can};
 use crate::audit::{self, Event};
-use crate::clock::Timestamp;
-use crate::store::{StoreError, Tx};
 use crate::web::{ApiJson, ApiQuery, Problem, Violation};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{StoreError, Tx};
 
 /// A note.
 #[derive(Serialize, ToSchema)]

@@ -1,8 +1,8 @@
 //! What the API needs.
 
-use crate::clock::Clock;
-use crate::random::Random;
-use crate::store::Store;
+use moorline_server_base::clock::Clock;
+use moorline_server_base::random::Random;
+use moorline_server_store::Store;
 
 /// The notes API: the state of its handlers.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use super::cursor::Cursor;
 use crate::access::AuthContext;
-use crate::clock::Timestamp;
-use crate::store::{Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A note as it is stored.
 #[derive(Clone, PartialEq, Eq)]

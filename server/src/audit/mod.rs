@@ -2,8 +2,8 @@
 //!
 //! No row holds a secret; people appear by pseudonym.
 
-use crate::clock::Timestamp;
-use crate::store::{Actor, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{Actor, StoreError, Tx, Value};
 
 /// How much attention an event deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), Store
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Options, Store, UserIds};
+    use moorline_server_store::{Options, Store, UserIds};
 
     #[tokio::test]
     async fn events_are_numbered_in_the_order_of_their_commits() {

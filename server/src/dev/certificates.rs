@@ -18,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 
 use super::der;
 use super::directory::Directory;
-use crate::clock::Timestamp;
+use moorline_server_base::clock::Timestamp;
 
 /// The certificates of a development folder.
 #[derive(Clone, Debug)]

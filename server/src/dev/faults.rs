@@ -18,11 +18,11 @@ use http::{HeaderValue, StatusCode};
 
 use crate::access::{AuthContext, Authenticator};
 use crate::audit::{self, Event};
-use crate::clock::Clock;
 use crate::http::{AppState, router_with};
 use crate::oauth::revoke_session;
-use crate::store::{StoreError, Tx};
 use crate::web::Problem;
+use moorline_server_base::clock::Clock;
+use moorline_server_store::{StoreError, Tx};
 
 /// What goes wrong next.
 #[derive(Debug)]

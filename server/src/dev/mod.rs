@@ -18,12 +18,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
-use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, Issuer, MasterKey, Span};
 use crate::http::{AppState, Listener, ServeError, TlsError, load_tls};
 use crate::manage::Fixtures;
-use crate::random::Random;
 use crate::start::{self, StartError};
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_base::config::{Config, Issuer, MasterKey, Span};
+use moorline_server_base::random::Random;
 
 pub use certificates::{CertificateError, Certificates};
 pub use directory::Directory;

@@ -6,9 +6,9 @@ use crate::accounts::{HashError, Password, users};
 use crate::http::AppState;
 use crate::manage::{ClientSpec, Consent, Fixtures, UserSpec};
 use crate::oauth::clients;
-use crate::policy::SUPPORTED;
-use crate::random::Random;
-use crate::store::{Actor, StoreError, Value};
+use moorline_server_base::policy::SUPPORTED;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, StoreError, Value};
 
 /// A client or a person can't be added.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::{DevError, DevOptions, DevServer, Summary};
 use crate::accounts::{Password, users};
-use crate::clock::{Clock, Timestamp};
 use crate::http::ServeError;
 use crate::manage::Fixtures;
-use crate::store::Actor;
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_store::Actor;
 
 fn options(dir: &Path) -> DevOptions {
     DevOptions {

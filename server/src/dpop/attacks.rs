@@ -10,8 +10,8 @@ use super::nonce::{WINDOW, windows_of_a_refresh};
 use super::replay::SHORT;
 use super::testing::{Device, Draft, encode};
 use super::{Checked, Claim, DPOP, Dpop, ProofError, TOKEN_ENDPOINT};
-use crate::clock::{Clock, Timestamp};
-use crate::random::Random;
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_base::random::Random;
 
 const ISSUER: &str = "https://id.example.com";
 const PATH: &str = "/v1/notes";

@@ -5,8 +5,8 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::clock::{Clock, Timestamp};
 use crate::fuzzing::first_line;
+use moorline_server_base::clock::{Clock, Timestamp};
 
 const ISSUER: &str = "https://id.example.com";
 const PATH: &str = "/v1/notes/a-b";

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::error::ProofError;
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 /// What `alg` of a proof may be; `dpop_signing_alg_values_supported` in discovery.
 pub const ALGORITHMS: [&str; 3] = ["ES256", "EdDSA", "PS256"];

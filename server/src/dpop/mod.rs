@@ -34,9 +34,9 @@ pub use error::ProofError;
 pub use jwk::{ALGORITHMS, is_thumbprint};
 pub use replay::{Claim, SHARE};
 
-use crate::clock::Clock;
-use crate::digest::sha256;
-use crate::random::Random;
+use moorline_server_base::clock::Clock;
+use moorline_server_base::digest::sha256;
+use moorline_server_base::random::Random;
 use nonce::Nonces;
 use replay::{Memory, Replays, Trace};
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 use super::replay::Id;
-use crate::clock::Clock;
+use moorline_server_base::clock::Clock;
 
 /// How long a nonce is the current one.
 pub(super) const WINDOW: Duration = Duration::from_secs(120);
@@ -81,8 +81,8 @@ impl Nonces {
 mod tests {
     use super::super::replay::SHORT;
     use super::*;
-    use crate::clock::Timestamp;
-    use crate::random::Random;
+    use moorline_server_base::clock::Timestamp;
+    use moorline_server_base::random::Random;
 
     fn nonces(clock: &Clock) -> Nonces {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &Random::system().bytes::<32>());

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq as _;
 use super::error::ProofError;
 use super::htu;
 use super::jwk::{Jwk, Key};
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 /// A proof by an RSA key of 4096 bits is some 2,500 bytes long.
 const LONGEST: usize = 4096;

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value as Json, json};
 
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 /// The key pair of a device.
 pub(crate) struct Device(Pair);
@@ -81,7 +81,7 @@ impl Device {
     /// A good proof for this request, with a `jti` of its own.
     pub(crate) fn draft(&self, method: &str, htu: &str, nonce: &str, token: Option<&str>) -> Draft<'_> {
         let header = json!({ "typ": "dpop+jwt", "alg": self.alg(), "jwk": self.jwk() });
-        let jti = crate::random::Random::system().id();
+        let jti = moorline_server_base::random::Random::system().id();
         let mut claims =
             json!({ "jti": jti, "htm": method, "htu": htu, "iat": 1_700_000_000, "nonce": nonce });
         if let Some(token) = token {

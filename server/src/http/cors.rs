@@ -14,8 +14,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::state::AppState;
 use crate::dpop::{DPOP, DPOP_NONCE};
 use crate::oauth::clients;
-use crate::store::{Actor, StoreError};
 use crate::web::Surface;
+use moorline_server_store::{Actor, StoreError};
 
 /// The layer. Credentials are never allowed, so no cookie of a person crosses an origin.
 pub(super) fn layer(state: AppState) -> CorsLayer {

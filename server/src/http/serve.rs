@@ -9,7 +9,7 @@ use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 
-use crate::config;
+use moorline_server_base::config;
 
 /// A bound socket, before anything is served on it: whoever asks for port 0 learns the port here.
 #[derive(Debug)]

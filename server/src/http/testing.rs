@@ -9,14 +9,14 @@ use tower::ServiceExt as _;
 
 use super::{AppState, Parts};
 use crate::accounts::{Passwords, users};
-use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, MasterKey};
 use crate::keys::{Keys, TokenType};
 use crate::limits::{LimitClock, Limits};
 use crate::manage::{ClientSpec, UserSpec};
 use crate::oauth::clients;
-use crate::random::Random;
-use crate::store::{Actor, Options, Row, Store, StoreError, Value};
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_base::config::{Config, MasterKey};
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, Options, Row, Store, StoreError, Value};
 
 /// The time at which every test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);

@@ -14,8 +14,8 @@ use tower::ServiceExt as _;
 
 use super::testing::{TestServer, ask};
 use super::{Listener, ServeError, layers};
-use crate::config::Span;
 use crate::web::{ICON_PATH, STYLE_PATH};
+use moorline_server_base::config::Span;
 
 const PATHS: [&str; 8] = [
     "/",

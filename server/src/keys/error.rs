@@ -1,6 +1,6 @@
 //! How the keys fail.
 
-use crate::store::StoreError;
+use moorline_server_store::StoreError;
 
 /// The keys can't be used.
 #[derive(Debug, thiserror::Error)]

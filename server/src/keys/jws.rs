@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::signing_key::KeySet;
 use super::token_type::TokenType;
-use crate::clock::Timestamp;
+use moorline_server_base::clock::Timestamp;
 
 /// No token of ours is near this long.
 const LONGEST: usize = 16 * 1024;

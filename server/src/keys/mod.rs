@@ -21,10 +21,10 @@ pub use seal::{AeadContext, SealError};
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use token_type::TokenType;
 
-use crate::clock::Timestamp;
-use crate::config::MasterKey;
-use crate::random::Random;
-use crate::store::Store;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::MasterKey;
+use moorline_server_base::random::Random;
+use moorline_server_store::Store;
 use seal::Sealer;
 use signing_key::KeySet;
 

@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 use super::KeysError;
 use super::seal::{AeadContext, Sealer};
 use super::signing_key::{KeySet, SigningKey, thumbprint};
-use crate::clock::Timestamp;
-use crate::random::Random;
-use crate::store::{Actor, Row, Store, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, Row, Store, StoreError, Tx, Value};
 
 /// When keys come and go.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
-use crate::random::Random;
+use moorline_server_base::random::Random;
 
 /// The first byte of everything sealed: how the rest is to be read.
 const VERSION: u8 = 1;

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::KeysError;
 use super::token_type::TokenType;
-use crate::clock::Timestamp;
-use crate::digest::sha256;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::digest::sha256;
 
 /// Where a key is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

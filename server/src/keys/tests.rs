@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::store::{Options, StoreError, Tx};
+use moorline_server_store::{Options, StoreError, Tx};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -135,7 +135,7 @@ async fn a_wrong_master_key_leaves_the_signing_keys_as_they_are() {
 async fn the_private_key_does_not_stand_in_the_database() {
     let world = world();
     let keys = world.keys(1, NOW).await.unwrap();
-    let actor = crate::store::Actor::System("test");
+    let actor = moorline_server_store::Actor::System("test");
     let read = |tx: &mut dyn Tx| -> Result<Vec<u8>, StoreError> {
         let row = tx.first("SELECT private_key FROM signing_keys", &[])?.unwrap();
         Ok(row.blob("private_key")?.to_vec())

@@ -17,9 +17,9 @@ use governor::nanos::Nanos;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
-use crate::config;
 pub use address::{ClientAddress, client_address};
 pub use clock::LimitClock;
+use moorline_server_base::config;
 
 /// What is limited; the key given to [`Limits::check`] says for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

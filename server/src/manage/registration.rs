@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 
 use crate::accounts::Password;
 use crate::accounts::users::NewUser;
-use crate::clock::Timestamp;
-use crate::config::is_loopback;
 use crate::oauth::clients::{Client, ConsentRule, SecretHash};
-use crate::policy::{SUPPORTED, Scope};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::is_loopback;
+use moorline_server_base::policy::{SUPPORTED, Scope};
 
 /// A client to be registered.
 #[derive(Clone, Debug, Deserialize)]

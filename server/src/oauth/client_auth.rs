@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::clients::{self, SecretHash};
 use super::error::OAuthError;
 use super::params::{Params, decode};
-use crate::store::{StoreError, Tx};
+use moorline_server_store::{StoreError, Tx};
 
 /// Longer client identifiers are refused: unauthenticated input is copied into the audit log.
 const LONGEST_ID: usize = 256;

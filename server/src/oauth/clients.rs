@@ -1,9 +1,9 @@
 //! The registered clients.
 
-use crate::clock::Timestamp;
-use crate::digest::sha256;
-use crate::policy::Scope;
-use crate::store::{Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::digest::sha256;
+use moorline_server_base::policy::Scope;
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A registered client.
 #[derive(Clone, Debug)]

@@ -18,11 +18,11 @@ use super::sessions;
 use super::userinfo::Profile;
 use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
-use crate::clock::Timestamp;
-use crate::digest::sha256;
-use crate::policy::Scope;
-use crate::random::Random;
-use crate::store::{Actor, Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::digest::sha256;
+use moorline_server_base::policy::Scope;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, Row, StoreError, Tx, Value};
 
 /// Issues a code for `request` and this user. Only its hash is stored.
 pub(super) fn issue(

@@ -2,10 +2,10 @@
 
 use super::requests::{self, Decision};
 use crate::audit::{self, Event};
-use crate::clock::Timestamp;
 use crate::keys::Keys;
-use crate::policy::Scope;
-use crate::store::{StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
+use moorline_server_store::{StoreError, Tx, Value};
 
 /// A consent could not be stored.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -9,7 +9,9 @@ use http::header::CACHE_CONTROL;
 use serde_json::json;
 
 use super::provider::Provider;
-use crate::{dpop, policy};
+use moorline_server_base::policy;
+
+use crate::dpop;
 
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document serves both.
 pub(super) async fn metadata(State(provider): State<Arc<Provider>>) -> Response {

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::keys::JwsError;
 use crate::limits::Limited;
-use crate::store::StoreError;
+use moorline_server_store::StoreError;
 
 /// An error response of the back channel.
 #[derive(Clone, Debug, PartialEq, Eq)]

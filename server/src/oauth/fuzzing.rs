@@ -13,7 +13,7 @@ pub use super::rotation::fuzzing::rotation;
 use super::rotation::{Attempt, AttemptHash, History, Holes, RefreshToken, SessionSecret};
 use super::{code, refresh};
 use crate::fuzzing::head_and_body;
-use crate::policy::Scope;
+use moorline_server_base::policy::Scope;
 
 const API: &str = "https://id.example.com/v1";
 

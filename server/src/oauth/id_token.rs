@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use super::userinfo::Profile;
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 /// The claims of an ID token.
 #[derive(Debug, Serialize)]

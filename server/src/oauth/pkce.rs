@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 /// Whether this can be the challenge of an S256: base64url of 32 bytes.
 pub(super) fn is_challenge(text: &str) -> bool {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use crate::access::Authenticator;
 use crate::accounts::BrowserSessions;
-use crate::clock::Clock;
 use crate::dpop::Dpop;
 use crate::keys::Keys;
 use crate::limits::Limits;
-use crate::random::Random;
-use crate::store::Store;
 use crate::tokens::{AccessTokens, Settings};
+use moorline_server_base::clock::Clock;
+use moorline_server_base::random::Random;
+use moorline_server_store::Store;
 
 /// The OpenID provider: the state of its handlers.
 #[derive(Debug)]

@@ -22,8 +22,8 @@ use super::sessions::{self, Stored};
 use super::userinfo::Profile;
 use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
-use crate::clock::Timestamp;
-use crate::store::{Actor, StoreError, Tx};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{Actor, StoreError, Tx};
 
 /// The alias of `refresh_attempt`.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -277,7 +277,7 @@ impl Refresh {
         &self,
         tx: &mut dyn Tx,
         stored: Stored,
-        scope: crate::policy::Scope,
+        scope: moorline_server_base::policy::Scope,
     ) -> Result<Outcome, StoreError> {
         let record = stored.session.record();
         let id_token = if self.request.requested.names_openid() {

@@ -2,7 +2,7 @@
 
 use super::error::{Code, OAuthError};
 use super::params::Params;
-use crate::policy::Scope;
+use moorline_server_base::policy::Scope;
 
 /// What a token request asks of the access token, beyond the default.
 #[derive(Debug)]

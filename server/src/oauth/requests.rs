@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::policy::Scope;
-use crate::store::{Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A valid request that waits for a user.
 #[derive(Clone, Debug)]

@@ -14,9 +14,9 @@ use super::provider::Provider;
 use super::rotation::{EndedBecause, RefreshToken, Session, SessionRecord};
 use super::sessions::{self, Stored};
 use crate::audit::{self, Event, Severity};
-use crate::clock::Timestamp;
 use crate::dpop::Dpop;
-use crate::store::{Actor, StoreError, Tx};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{Actor, StoreError, Tx};
 
 pub(super) async fn revoke(
     State(provider): State<Arc<Provider>>,

@@ -3,12 +3,12 @@
 use super::rotation::{
     AttemptHash, EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
-use crate::clock::Timestamp;
 use crate::keys::{AeadContext, Keys};
-use crate::policy::Scope;
-use crate::random::Random;
 use crate::restore;
-use crate::store::{Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A session with its secret and the roles of its user.
 #[derive(Debug)]

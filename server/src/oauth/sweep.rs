@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::clock::Timestamp;
-use crate::store::{Actor, Store, StoreError};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{Actor, Store, StoreError};
 
 /// How long a used code is kept, so that a second use is detected.
 const CODES_REMEMBERED: Duration = Duration::from_secs(24 * 3600);

@@ -14,8 +14,8 @@ use super::error::OAuthError;
 use super::provider::Provider;
 use crate::access::{self, Authenticated};
 use crate::accounts::users::{self, User};
-use crate::policy::Scope;
-use crate::store::StoreError;
+use moorline_server_base::policy::Scope;
+use moorline_server_store::StoreError;
 
 /// The claims about a user that a scope allows (§5.4).
 #[derive(Debug, Serialize)]

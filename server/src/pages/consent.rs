@@ -20,8 +20,8 @@ use crate::accounts::users::{self, User};
 use crate::oauth::clients::{self, Client};
 use crate::oauth::consent::{self, ConsentError};
 use crate::oauth::requests::{self, AuthorizationRequest};
-use crate::store::Actor;
 use crate::web::{ContentSecurity, Surface, error_page, page};
+use moorline_server_store::Actor;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {

@@ -3,8 +3,8 @@
 use axum::response::Response;
 use http::StatusCode;
 
-use crate::store::StoreError;
 use crate::web::{Surface, error_page};
+use moorline_server_store::StoreError;
 
 /// The request that the page was for is over.
 pub(super) fn expired() -> Response {

@@ -1,6 +1,6 @@
 //! What each scope means to a person, for the consent page.
 
-use crate::policy;
+use moorline_server_base::policy;
 
 /// A scope in plain words.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +69,7 @@ pub fn explain(scope: &policy::Scope) -> Vec<Scope> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::SCOPE_PERMISSIONS;
+    use moorline_server_base::policy::SCOPE_PERMISSIONS;
 
     #[test]
     fn every_scope_of_the_policy_is_explained_to_people() {

@@ -20,8 +20,8 @@ use crate::accounts::{Password, csrf, users};
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
 use crate::oauth::{clients, requests};
-use crate::store::StoreError;
 use crate::web::{ContentSecurity, Surface, page};
+use moorline_server_store::StoreError;
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
 #[derive(Debug, Deserialize)]

@@ -1,12 +1,12 @@
 //! What the pages need.
 
 use crate::accounts::{BrowserSessions, Passwords};
-use crate::clock::Clock;
-use crate::config::Issuer;
 use crate::keys::Keys;
 use crate::limits::Limits;
-use crate::random::Random;
-use crate::store::Store;
+use moorline_server_base::clock::Clock;
+use moorline_server_base::config::Issuer;
+use moorline_server_base::random::Random;
+use moorline_server_store::Store;
 
 /// The pages: the state of their handlers.
 #[derive(Clone, Debug)]

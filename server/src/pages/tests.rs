@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::http::testing::{Browser, TestServer, hidden};
-use crate::store::Value;
+use moorline_server_store::Value;
 
 const SESSION: &str = "__Host-moorline-session";
 const VISIT: &str = "__Host-moorline-visit";

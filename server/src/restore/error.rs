@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::config::NotPrimary;
-use crate::store::StoreError;
+use moorline_server_base::config::NotPrimary;
+use moorline_server_store::StoreError;
 
 /// The database and the revocation log do not match, or one of them can't be used.
 #[derive(Debug, thiserror::Error)]

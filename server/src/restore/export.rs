@@ -2,7 +2,7 @@
 
 use super::file::RevocationLog;
 use super::ledger;
-use crate::store::{Export, StoreError, Tx};
+use moorline_server_store::{Export, StoreError, Tx};
 
 /// How many lines are written at once.
 const LINES: i64 = 1000;

@@ -6,10 +6,10 @@ use super::export::ToFile;
 use super::file::{Contents, RevocationLog};
 use super::line::Seal;
 use super::{RestoreError, ledger};
-use crate::clock::Timestamp;
-use crate::config::MasterKey;
-use crate::random::Random;
-use crate::store::{Export, Tx};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::MasterKey;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Export, Tx};
 
 /// Compares the database with the revocation log in `path`, and returns the log's writer. Creates the log at a
 /// database's first start.

@@ -3,9 +3,9 @@
 
 use super::line::End;
 use crate::audit::{self, Event, Severity};
-use crate::clock::Timestamp;
-use crate::random::Random;
-use crate::store::{Row, StoreError, Tx, Value};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// Records the end of a session. Holds the response until the end is exported durably.
 pub fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {

@@ -5,9 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use crate::clock::Timestamp;
-use crate::config::MasterKey;
 use crate::keys;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::MasterKey;
 
 /// The end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,11 +8,11 @@ use super::file::{Contents, RevocationLog};
 use super::line::{End, Seal};
 use super::{RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
-use crate::clock::ClockGuard;
-use crate::clock::Timestamp;
-use crate::config::Config;
-use crate::random::Random;
-use crate::store::{Actor, Options, Store, StoreError, Tx, Value};
+use moorline_server_base::clock::ClockGuard;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::Config;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, Options, Store, StoreError, Tx, Value};
 
 const ACTOR: Actor = Actor::System("a restore");
 

@@ -1,9 +1,9 @@
 //! The last known time, which the database keeps: whether the clock is accepted, and how an operator confirms it.
 
 use super::{RestoreError, ledger};
-use crate::clock::{Clock, ClockGuard, Timestamp};
-use crate::config::Config;
-use crate::store::{Actor, Options, Store, StoreError};
+use moorline_server_base::clock::{Clock, ClockGuard, Timestamp};
+use moorline_server_base::config::Config;
+use moorline_server_store::{Actor, Options, Store, StoreError};
 
 /// Stores this machine's time as the last known time, even if it jumped forward.
 ///

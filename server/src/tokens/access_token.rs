@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use crate::clock::{Clock, Timestamp};
 use crate::keys::{JwsError, Keys, TokenType};
-use crate::store::{Actor, Store, StoreError};
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_store::{Actor, Store, StoreError};
 
 /// The clocks of two nodes may differ by this much.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(5 * 60);

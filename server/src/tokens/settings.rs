@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::Config;
+use moorline_server_base::config::Config;
 
 /// Who issues what for how long, derived from the configuration.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 const STYLE: &str = include_str!("../../assets/moorline.css");
 const ICON: &str = include_str!("../../assets/icon.svg");

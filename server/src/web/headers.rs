@@ -7,7 +7,7 @@ use http::header::{
 };
 use url::Url;
 
-use crate::config::{Issuer, is_loopback};
+use moorline_server_base::config::{Issuer, is_loopback};
 
 /// The id of one request, of our own making: in the log, and in `X-Request-Id` of its answer. A sender's own is
 /// ignored.

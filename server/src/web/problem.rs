@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use utoipa::ToSchema;
 
 use crate::limits::Limited;
-use crate::store::StoreError;
+use moorline_server_store::StoreError;
 
 /// A problem document (RFC 9457): what every refused API request answers.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use moorline_server::clock::Timestamp;
 use moorline_server::oauth::rotation::{
     Attempt, Context, Decision, EndedBecause, History, Holes, Locator, Presented, PresentedToken, Proof,
     Refusal, RotationWindow, Service, Session, SessionRecord, decide,
 };
-use moorline_server::policy::Scope;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
 
 use crate::names::{GENERATIONS, Key, Token};
 use crate::request::{Proven, Request};

@@ -14,8 +14,7 @@ pub(super) type Levels = &'static [&'static [&'static str]];
 
 /// The levels of `server/`; `docs/architecture.md` says what each module does.
 const SERVER: Levels = &[
-    &["clock", "config", "digest", "policy", "random"],
-    &["dpop", "limits", "store"],
+    &["dpop", "limits"],
     &["audit", "keys", "web"],
     &["restore", "tokens"],
     &["accounts"],

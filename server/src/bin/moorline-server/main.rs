@@ -12,12 +12,12 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use moorline_server::api::openapi;
-use moorline_server::clock::Clock;
-use moorline_server::config::{self, Issuer, LogFormat, Role, settings};
 use moorline_server::dev::{DevOptions, DevServer, Style};
 use moorline_server::http::{Listener, load_tls};
 use moorline_server::manage::{ClientSpec, Fixtures, UserSpec};
 use moorline_server::start;
+use moorline_server_base::clock::Clock;
+use moorline_server_base::config::{self, Issuer, LogFormat, Role, settings};
 use tracing_subscriber::EnvFilter;
 
 use self::terminal::{Failure, FileArg, print};

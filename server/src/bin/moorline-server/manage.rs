@@ -4,12 +4,13 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::{Args, Subcommand};
 use moorline_server::accounts::{Password, users};
-use moorline_server::clock::Clock;
 use moorline_server::manage::{ClientSecret, ClientSpec, Consent};
 use moorline_server::oauth::clients;
-use moorline_server::random::Random;
-use moorline_server::store::{Actor, StoreError};
-use moorline_server::{AppState, config, start};
+use moorline_server::{AppState, start};
+use moorline_server_base::clock::Clock;
+use moorline_server_base::config;
+use moorline_server_base::random::Random;
+use moorline_server_store::{Actor, StoreError};
 
 use crate::terminal::{Failure, FileArg, print};
 

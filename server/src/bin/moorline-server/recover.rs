@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use moorline_server::clock::{Clock, Timestamp};
-use moorline_server::config::Config;
+use moorline_server::dev;
 use moorline_server::restore::{self, Lost, Taken};
-use moorline_server::{config, dev};
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_base::config;
+use moorline_server_base::config::Config;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

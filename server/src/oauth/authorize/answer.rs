@@ -7,9 +7,9 @@ use http::{HeaderValue, StatusCode};
 use crate::limits::Limited;
 use crate::oauth::params::ParamsError;
 use crate::oauth::redirect::with_answer;
-use crate::store::StoreError;
 use crate::tokens::Settings;
 use crate::web::error_page;
+use moorline_server_store::StoreError;
 
 /// An error that goes to the client, at its redirect URI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,14 +8,14 @@ use url::form_urlencoded::Serializer;
 
 use super::answer::AnswerError;
 use super::validate::{self, Arrival};
-use crate::clock::Timestamp;
-use crate::config::{Config, MasterKey};
 use crate::oauth::clients::{Client, ConsentRule};
 use crate::oauth::params::Params;
 use crate::oauth::requests::AuthorizationRequest;
 use crate::oauth::{pkce, redirect};
-use crate::policy::Scope;
 use crate::tokens::Settings;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::{Config, MasterKey};
+use moorline_server_base::policy::Scope;
 
 const REDIRECT_URIS: [&str; 3] =
     ["com.example.notes:/signed-in", "http://127.0.0.1/callback", "https://app.example/cb?tenant=1"];

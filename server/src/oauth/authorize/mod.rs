@@ -26,9 +26,9 @@ use super::requests::{self, AuthorizationRequest};
 use super::{clients, code};
 use crate::accounts::BrowserSession;
 use crate::audit::{self, Event};
-use crate::clock::Timestamp;
 use crate::limits::{ClientAddress, Limit};
-use crate::store::Actor;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::Actor;
 
 /// `GET /oauth/authorize`
 pub(super) async fn by_query(

@@ -1,10 +1,10 @@
 //! What a valid authorization request needs next: one pure function.
 
 use super::answer::Refused;
-use crate::clock::Timestamp;
 use crate::oauth::clients::{Client, ConsentRule};
 use crate::oauth::requests::AuthorizationRequest;
-use crate::policy::Scope;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
 
 /// The next step of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]

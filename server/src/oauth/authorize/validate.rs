@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::answer::{AnswerError, Refused};
-use crate::clock::Timestamp;
 use crate::dpop;
 use crate::oauth::clients::Client;
 use crate::oauth::params::Params;
 use crate::oauth::requests::{AuthorizationRequest, Prompt};
 use crate::oauth::{pkce, redirect};
-use crate::policy::Scope;
 use crate::tokens::Settings;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
 
 /// Longer values are refused: they come back in an address, or in a token.
 const LONGEST_STATE: usize = 2048;

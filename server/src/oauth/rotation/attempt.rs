@@ -1,6 +1,6 @@
 //! The attempt key: what a client makes before it first sends a refresh token, and sends again with every retry.
 
-use crate::digest::sha256;
+use moorline_server_base::digest::sha256;
 
 /// The attempt key of a request, read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::policy::Scope;
+use moorline_server_base::policy::Scope;
 
 /// A byte that says which session, then three bytes a request: the token, the attempt with the proof, the time.
 ///

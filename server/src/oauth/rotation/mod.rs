@@ -21,7 +21,7 @@ pub use history::{History, Holes, MalformedHistory};
 pub use session::{EndedBecause, InvalidTransition, RotationWindow, Session, SessionRecord};
 pub use token::{Locator, MalformedToken, RefreshToken, SessionSecret};
 
-use crate::clock::Timestamp;
+use moorline_server_base::clock::Timestamp;
 
 /// For how long after a rotation a bound client without attempt keys may still send an older token by accident.
 const LATE: Duration = Duration::from_secs(5 * 60);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{AttemptHash, History, Holes, Locator};
-use crate::clock::Timestamp;
-use crate::policy::Scope;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::policy::Scope;
 
 /// A session in its two states; it changes from live to ended once.
 #[derive(Clone, Debug)]

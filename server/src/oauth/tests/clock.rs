@@ -1,8 +1,8 @@
 //! A server whose clock is wrong costs no session.
 
 use super::*;
-use crate::config::Span;
 use crate::restore;
+use moorline_server_base::config::Span;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

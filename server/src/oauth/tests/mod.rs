@@ -30,11 +30,11 @@ use url::form_urlencoded;
 
 use super::clients::{self, Client, ConsentRule, SecretHash};
 use crate::accounts::users::{self, NewUser};
-use crate::clock::{Clock, Timestamp};
-use crate::config::{Config, MasterKey};
 use crate::http::AppState;
-use crate::policy::Scope;
-use crate::store::{Actor, Row, StoreError, Value};
+use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_base::config::{Config, MasterKey};
+use moorline_server_base::policy::Scope;
+use moorline_server_store::{Actor, Row, StoreError, Value};
 
 const ISSUER: &str = "https://id.example.com";
 const CALLBACK: &str = "com.example.notes:/signed-in";
@@ -136,7 +136,7 @@ impl World {
     async fn browser(&self) -> String {
         let cookie = self.state.random.secret().to_string();
         let (hash, user, now) =
-            (crate::digest::sha256(cookie.as_bytes()), self.ada.clone(), self.clock.now());
+            (moorline_server_base::digest::sha256(cookie.as_bytes()), self.ada.clone(), self.clock.now());
         let end = now.after(Duration::from_secs(12 * 3600));
         self.sql(
             "INSERT INTO browser_sessions (id_hash, user_id, authenticated_at, expires_at) VALUES ($1, $2, $3, $4)",
@@ -225,7 +225,7 @@ async fn open(folder: &tempfile::TempDir, clock: &Clock, change: impl FnOnce(&mu
     let database = folder.path().join("moorline.db");
     let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
     // These tests move the clock by months; rejected clocks have tests of their own.
-    config.store.clock_jump = crate::config::Span::seconds(3660 * 86_400);
+    config.store.clock_jump = moorline_server_base::config::Span::seconds(3660 * 86_400);
     change(&mut config);
     crate::start::open(config, clock.clone()).await.unwrap()
 }
@@ -337,5 +337,6 @@ fn claims(token: &str) -> Json {
 /// An attempt key, as the SDK makes them.
 fn attempt(number: u32) -> String {
     use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(crate::digest::sha256(&number.to_be_bytes()))
+    base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .encode(moorline_server_base::digest::sha256(&number.to_be_bytes()))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::store::tests::{hold, started_then_released};
+use moorline_server_store::testing::{hold, started_then_released};
 
 #[tokio::test]
 async fn a_lost_commit_is_healed_and_a_late_duplicate_in_the_hole_is_superseded() {
@@ -294,11 +294,11 @@ async fn a_full_disk_is_503_and_changes_nothing_until_there_is_room() {
     let row = world.row().await;
     world.sql("PRAGMA max_page_count = 1", vec![]).await;
     // Rows of some size use up what is left of the pages there are.
-    let fill = |tx: &mut dyn crate::store::Tx| {
+    let fill = |tx: &mut dyn moorline_server_store::Tx| {
         tx.execute("INSERT INTO migrations (version, name) SELECT MAX(version) + 1, hex(zeroblob(500)) FROM migrations", &[])
     };
     while world.state.store.write(&TEST, fill).await.is_ok() {}
-    let full = |tx: &mut dyn crate::store::Tx| {
+    let full = |tx: &mut dyn moorline_server_store::Tx| {
         tx.execute("INSERT INTO audit (seq, at, event, severity, detail) SELECT MAX(seq) + 1, 1, 'x', 'info', hex(zeroblob(500)) FROM audit", &[])
     };
     while world.state.store.write(&TEST, full).await.is_ok() {}

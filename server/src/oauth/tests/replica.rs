@@ -3,9 +3,9 @@
 use http::header::HeaderName;
 
 use super::*;
-use crate::config::Role;
 use crate::restore::{self, Lost, RestoreError};
 use crate::start::StartError;
+use moorline_server_base::config::Role;
 
 /// A second node that reads the first one's database.
 async fn replica_of(world: &World) -> World {

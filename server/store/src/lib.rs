@@ -9,6 +9,9 @@ mod error;
 mod export;
 mod migrate;
 mod readers;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 mod tx;
 mod value;
 mod writer;
@@ -139,4 +142,4 @@ impl Store {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -5,9 +5,9 @@ use super::{StoreError, Tx as _, Value};
 
 /// Each in its own transaction, in order, once. A released one is never edited: the next says what changes.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
-    (1, "first", include_str!("../../migrations/0001_first.sql")),
-    (2, "dpop", include_str!("../../migrations/0002_dpop.sql")),
-    (3, "session ends", include_str!("../../migrations/0003_session_ends.sql")),
+    (1, "first", include_str!("../migrations/0001_first.sql")),
+    (2, "dpop", include_str!("../migrations/0002_dpop.sql")),
+    (3, "session ends", include_str!("../migrations/0003_session_ends.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {

@@ -283,5 +283,5 @@ fn every_field_of_the_configuration_is_in_the_table() {
 #[test]
 fn the_readme_has_the_table() {
     let message = "server/README.md is out of date: put in what `moorline-server config --markdown` prints";
-    assert!(include_str!("../../README.md").contains(&markdown()), "{message}");
+    assert!(include_str!("../../../README.md").contains(&markdown()), "{message}");
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
 
+use super::testing::{hold, started_then_released};
 use super::*;
 
 const TEST: Actor = Actor::System("test");
@@ -22,24 +22,6 @@ fn insert(tx: &mut dyn Tx, id: &str) -> Result<u64, StoreError> {
 async fn ids(store: &Store) -> Vec<String> {
     let rows = store.read(&TEST, |tx| tx.query("SELECT id FROM users ORDER BY id", &[])).await.unwrap();
     rows.iter().map(|row| row.text("id").unwrap().to_owned()).collect()
-}
-
-/// Holds the writer until the sender is used, so that what is sent meanwhile comes into one group.
-pub(crate) async fn hold(store: &Store) -> mpsc::Sender<()> {
-    let (release, wait) = mpsc::channel();
-    let (running, runs) = tokio::sync::oneshot::channel();
-    let store = store.clone();
-    tokio::spawn(async move {
-        let held = store.write(&TEST, move |_| {
-            running.send(()).unwrap();
-            let _ = wait.recv();
-            Ok::<_, StoreError>(())
-        });
-        // It shares the fate of its group.
-        let _ = held.await;
-    });
-    runs.await.unwrap();
-    release
 }
 
 #[tokio::test]
@@ -179,17 +161,6 @@ async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_k
     assert!(ids(&store).await.is_empty());
     store.write(&TEST, |tx| insert(tx, "grace")).await.unwrap();
     assert_eq!(ids(&store).await, ["grace"], "the next group is fine");
-}
-
-/// Starts the writes, gives them the time of a few polls to be queued, and lets the writer go.
-pub(crate) async fn started_then_released<F: Future>(writes: F, release: mpsc::Sender<()>) -> F::Output {
-    let go = async {
-        for _ in 0..64 {
-            tokio::task::yield_now().await;
-        }
-        release.send(()).unwrap();
-    };
-    tokio::join!(writes, go).0
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::StoreError;
-use crate::clock::Timestamp;
+use moorline_server_base::clock::Timestamp;
 
 /// One parameter, or one column of a row.
 #[derive(Clone, PartialEq)]
