@@ -77,10 +77,13 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
 /// With them the demo ends: they start each sample.
 const LAST_LINES: &str = "\
   server       cargo run -p moorline-server -- dev --http --port 8420
-  Android      adb reverse tcp:8420 tcp:8420
+  Android      cargo xtask bindings kotlin && cargo xtask android
+               adb reverse tcp:8420 tcp:8420
                Android Studio: open the folder android-sample, choose the variant serverDebug, run it
-  iOS          open ios-sample/Notes.xcodeproj
-               Xcode: choose the scheme Notes and a simulator, run it";
+  iOS          cargo xtask ios --out bindings/swift/build
+               open ios-sample/Notes.xcodeproj
+               Xcode: choose the scheme Notes and a simulator, run it
+               (the lines with xtask build the library, once: each sample's README says what they need)";
 
 fn cargo(workspace: &Workspace, step: &mut Step, arguments: &[&str], limit: Duration) -> Result<()> {
     let mut cargo = workspace.cargo();
