@@ -79,6 +79,8 @@ pub(super) async fn rotate(
     let rotation = *rotation;
     let rows = store
         .write(&actor, move |tx| -> Result<_, StoreError> {
+            // Nodes decide one after the other, by a row that is always there: only one of them makes the next key.
+            tx.first_locked("SELECT version FROM migrations WHERE version = 1", "migrations", &[])?;
             if let Some((key, active_at)) = &fresh
                 // Another node may have made one meanwhile.
                 && newest_active_at(tx)? == newest
@@ -105,6 +107,7 @@ fn all(tx: &mut dyn Tx) -> Result<Vec<Row>, StoreError> {
     )
 }
 
+#[derive(Clone)]
 struct Sealed {
     kid: String,
     private_key: Vec<u8>,

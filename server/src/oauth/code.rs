@@ -99,7 +99,8 @@ pub(super) async fn exchange(
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the code says who it is");
     let now = provider.clock.now();
-    let exchange = Exchange { provider: Arc::clone(provider), credentials, proof, request, now };
+    // Shared by all runs of the transaction: the proof is marked as used once.
+    let exchange = Arc::new(Exchange { provider: Arc::clone(provider), credentials, proof, request, now });
     match provider.store.write(&actor, move |tx| exchange.run(tx)).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
@@ -186,9 +187,10 @@ impl Exchange {
     }
 
     fn find(&self, tx: &mut dyn Tx) -> Result<Option<Row>, StoreError> {
-        tx.first(
+        tx.first_locked(
             "SELECT client_id, user_id, redirect_uri, scope, nonce, code_challenge, auth_time_at, expires_at, used_at,
              session_id, dpop_jkt FROM codes WHERE code_hash = $1",
+            "codes",
             &[self.request.code_hash.into()],
         )
     }

@@ -30,6 +30,8 @@ pub fn allow(
     now: Timestamp,
 ) -> Result<(), ConsentError> {
     let request = decide(tx, request_id, user_id, true, now)?;
+    // Two consents of one user for one client are stored one after the other: neither loses the other's scope.
+    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[user_id.into()])?;
     let all = granted(tx, user_id, &request.client_id)?.union(&request.scope);
     tx.execute(
         "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
