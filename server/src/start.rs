@@ -7,13 +7,13 @@ use axum::Router;
 
 use crate::accounts::{self, Passwords};
 use crate::http::{self, AppState, Listener, Parts, ServeError};
-use crate::keys::{Keys, KeysError, Rotation};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
 use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::{Config, NotPrimary, Role};
 use moorline_server_base::random::Random;
+use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_store::{Actor, Options, Store, StoreError};
 
 /// The server can't start.

@@ -13,10 +13,10 @@ use super::AuthContext;
 use super::credential::Credential;
 use super::refusal::Refusal;
 use super::scheme::Scheme;
-use crate::dpop::{Checked, Claim, Dpop, Proof, ProofError};
 use crate::limits::{Limit, Limits};
 use crate::tokens::{AccessTokens, VerifiedAccessToken, VerifyError};
 use moorline_server_base::policy::Permission;
+use moorline_server_dpop::{Checked, Claim, Dpop, Proof, ProofError};
 use moorline_server_store::Actor;
 
 /// No user is authenticated, on purpose. The handler that takes this says why it needs none.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::credential::Credential;
 use super::scheme::Scheme;
 use crate::fuzzing::{first_line, head_and_body};
-use crate::keys::decode;
+use moorline_server_keys::decode;
 
 /// A line with the query, then header fields.
 ///

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use crate::keys::Keys;
+use moorline_server_keys::Keys;
 
 /// The token of the forms served to the browser that holds this cookie. The cookie's value is 256 random bits that
 /// no script and no other site can read, and the key never leaves the server: nobody else can compute this.

@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::cookies::Cookie;
 use super::csrf;
-use crate::keys::Keys;
 use crate::restore;
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::Issuer;
 use moorline_server_base::digest::sha256;
+use moorline_server_keys::Keys;
 use moorline_server_store::{Actor, Store, StoreError, Tx, Value};
 
 /// A live session of a user's browser. Only [`BrowserSessions::find`] makes one.

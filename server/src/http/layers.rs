@@ -20,7 +20,7 @@ use super::state::AppState;
 use super::time::know_time;
 use crate::limits::client_address;
 use crate::web::{ErrorForm, RequestId, Surface, security_headers};
-use crate::{api, dpop, oauth, pages, web};
+use crate::{api, oauth, pages, web};
 
 /// The whole server: the routes of every capability, and the layers over them.
 pub fn router(state: AppState) -> Router {
@@ -60,10 +60,10 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     let address = client_address(&request, &state.config.http.trusted_proxies);
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
-    let is_proved = dpop::is_proved(&request);
+    let is_proved = moorline_server_dpop::is_proved(&request);
     let mut response = form.shape(traced(&id, request, next).await);
     if is_proved {
-        dpop::next_nonce(state.dpop(), &mut response);
+        moorline_server_dpop::next_nonce(state.dpop(), &mut response);
     }
     security_headers(&state.config.issuer, &mut response);
     let id = HeaderValue::try_from(id).expect("an id is base64url");

@@ -9,13 +9,13 @@ use tower::ServiceExt as _;
 
 use super::{AppState, Parts};
 use crate::accounts::{Passwords, users};
-use crate::keys::{Keys, TokenType};
 use crate::limits::{LimitClock, Limits};
 use crate::manage::{ClientSpec, UserSpec};
 use crate::oauth::clients;
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::{Config, MasterKey};
 use moorline_server_base::random::Random;
+use moorline_server_keys::{Keys, TokenType};
 use moorline_server_store::{Actor, Options, Row, Store, StoreError, Value};
 
 /// The time at which every test begins.

@@ -13,8 +13,8 @@ use super::error::OAuthError;
 use super::params::{Params, ParamsError};
 use super::proof::Presented;
 use super::provider::Provider;
-use crate::dpop::TOKEN_ENDPOINT;
 use crate::limits::{ClientAddress, Limit};
+use moorline_server_dpop::TOKEN_ENDPOINT;
 
 /// A request to the back channel, read; the client is not authenticated yet.
 pub(super) struct BackChannel {

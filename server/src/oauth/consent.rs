@@ -2,9 +2,9 @@
 
 use super::requests::{self, Decision};
 use crate::audit::{self, Event};
-use crate::keys::Keys;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
+use moorline_server_keys::Keys;
 use moorline_server_store::{StoreError, Tx, Value};
 
 /// A consent could not be stored.

@@ -40,7 +40,7 @@ pub use provider::Provider;
 pub use revoke::revoke_session;
 pub use sweep::sweep;
 
-use crate::dpop::TOKEN_ENDPOINT;
+use moorline_server_dpop::TOKEN_ENDPOINT;
 
 /// Every OAuth and OpenID Connect address.
 pub fn routes<S>() -> Router<S>

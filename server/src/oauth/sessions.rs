@@ -3,11 +3,11 @@
 use super::rotation::{
     AttemptHash, EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
-use crate::keys::{AeadContext, Keys};
 use crate::restore;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
 use moorline_server_base::random::Random;
+use moorline_server_keys::{AeadContext, Keys};
 use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A session with its secret and the roles of its user.

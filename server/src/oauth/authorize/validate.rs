@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::answer::{AnswerError, Refused};
-use crate::dpop;
 use crate::oauth::clients::Client;
 use crate::oauth::params::Params;
 use crate::oauth::requests::{AuthorizationRequest, Prompt};
@@ -104,7 +103,7 @@ fn check(settings: &Settings, client: &Client, params: &Params) -> Result<Checke
     if params.value("nonce").is_some_and(|value| value.len() > LONGEST_NONCE) {
         return Err(Refused::invalid_request("nonce is longer than 512 bytes."));
     }
-    if params.value("dpop_jkt").is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
+    if params.value("dpop_jkt").is_some_and(|jkt| !moorline_server_dpop::is_thumbprint(jkt)) {
         return Err(Refused::invalid_request("dpop_jkt must be a SHA-256 thumbprint in base64url."));
     }
     if params.value("resource").is_some_and(|resource| resource != settings.api) {

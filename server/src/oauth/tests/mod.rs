@@ -331,7 +331,7 @@ impl Reply {
 }
 
 fn claims(token: &str) -> Json {
-    crate::keys::decode(token).unwrap()
+    moorline_server_keys::decode(token).unwrap()
 }
 
 /// An attempt key, as the SDK makes them.

@@ -149,7 +149,7 @@ impl Keys {
 }
 
 /// A key for one purpose, named by `label`.
-pub(crate) fn derive(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
+pub fn derive(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, master.expose()), label);
     Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
 }
