@@ -141,6 +141,18 @@ fn end(tx: &mut dyn Tx, cookie: &str, now: Timestamp) -> Result<(), StoreError> 
     if ended > 0 { restore::record_browser(tx, now) } else { Ok(()) }
 }
 
+/// Ends every session of a user's browsers. Returns how many there were.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn end_all(tx: &mut dyn Tx, user_id: &str, now: Timestamp) -> Result<u64, StoreError> {
+    let ended = tx.execute("DELETE FROM browser_sessions WHERE user_id = $1", &[user_id.into()])?;
+    if ended > 0 {
+        restore::record_browser(tx, now)?;
+    }
+    Ok(ended)
+}
+
 /// Deletes what has expired; call it now and then.
 ///
 /// # Errors

@@ -103,8 +103,9 @@ pub(super) async fn submit(
     let password = form.password.unwrap_or_else(|| Password::new(""));
     let attempt = Attempt { anonymous, username: username.to_owned(), password };
     match attempt.authenticate(&pages, &headers).await {
-        Ok(Some(cookie)) => signed_in(&pages, &cookie, purpose.request.as_deref()),
-        Ok(None) => again(Problem::Wrong),
+        Ok(Outcome::SignedIn(cookie)) => signed_in(&pages, &cookie, purpose.request.as_deref()),
+        Ok(Outcome::Wrong) => again(Problem::Wrong),
+        Ok(Outcome::Disabled) => again(Problem::Disabled),
         Err(error) => unavailable(&error),
     }
 }
@@ -121,14 +122,19 @@ struct Attempt {
     password: Password,
 }
 
+/// How an attempt ends.
+enum Outcome {
+    /// With a new session, of this cookie.
+    SignedIn(Zeroizing<String>),
+    /// The account does not exist, or the password is wrong. Neither the answer nor its time shows which.
+    Wrong,
+    /// The password is right, and an operator keeps the user out.
+    Disabled,
+}
+
 impl Attempt {
-    /// The cookie of a new session, or `None` if the account does not exist or the password is wrong. Neither the
-    /// answer nor its time shows which.
-    async fn authenticate(
-        self,
-        pages: &Pages,
-        headers: &HeaderMap,
-    ) -> Result<Option<Zeroizing<String>>, StoreError> {
+    /// Checks the password, and begins a session if it is right and the user may sign in.
+    async fn authenticate(self, pages: &Pages, headers: &HeaderMap) -> Result<Outcome, StoreError> {
         let Self { anonymous, username, password } = self;
         let actor = anonymous.actor("somebody signs in");
         let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
@@ -140,21 +146,25 @@ impl Attempt {
         let Some(user) = user.filter(|_| right) else {
             let event = event("sign_in.failed");
             pages.store.write(&actor, move |tx| audit::append(tx, now, event)).await?;
-            return Ok(None);
+            return Ok(Outcome::Wrong);
         };
         let cookie = pages.random.secret();
         let (new, old) = (cookie.clone(), Cookie::Session.read(pages.issuer(), headers));
-        let event = event("sign_in.succeeded");
+        let (succeeded, refused) = (event("sign_in.succeeded"), event("sign_in.disabled"));
         let browsers = pages.browsers.clone();
-        pages
+        let begun = pages
             .store
             .write(&actor, move |tx| {
+                // Read again: the account may have been disabled while the password was checked.
+                if users::find_by_id(tx, &user.id)?.is_none_or(|user| user.disabled_at.is_some()) {
+                    return audit::append(tx, now, refused).map(|()| false);
+                }
                 let old = old.as_ref().map(|old| old.as_str());
                 browsers.begin(tx, &user.id, &new, old, now)?;
-                audit::append(tx, now, event)
+                audit::append(tx, now, succeeded).map(|()| true)
             })
             .await?;
-        Ok(Some(cookie))
+        Ok(if begun { Outcome::SignedIn(cookie) } else { Outcome::Disabled })
     }
 }
 
@@ -200,6 +210,7 @@ async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -
 #[derive(Clone, Copy)]
 enum Problem {
     Wrong,
+    Disabled,
     Stale,
     Limited(Limited),
 }
@@ -208,7 +219,7 @@ impl Problem {
     const fn status(self) -> StatusCode {
         match self {
             Self::Wrong => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Stale => StatusCode::FORBIDDEN,
+            Self::Stale | Self::Disabled => StatusCode::FORBIDDEN,
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -216,6 +227,9 @@ impl Problem {
     fn words(self) -> String {
         match self {
             Self::Wrong => "That user name and password don’t match. Check both and try again.".to_owned(),
+            Self::Disabled => {
+                "This account is disabled. Ask the people who run this service to enable it.".to_owned()
+            }
             Self::Stale => "This page had been open for too long. Please try again.".to_owned(),
             Self::Limited(limited) => {
                 format!(

@@ -3,6 +3,7 @@
 mod manage;
 mod recover;
 mod terminal;
+mod upkeep;
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -51,17 +52,26 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
+    /// Check the settings and the files that they name, and change nothing.
+    CheckConfig(upkeep::CheckArgs),
+    /// Copy the database while the server runs, and check the copy.
+    Backup(upkeep::BackupArgs),
     /// Print the API's description (OpenAPI).
     Openapi,
-    /// Register and list the clients (apps) that may ask for sign-ins.
+    /// Register, list, change and remove the clients (apps) that may ask for sign-ins.
     Client {
         #[command(subcommand)]
         command: manage::ClientCommand,
     },
-    /// Add people.
+    /// Add, list, disable and enable users; set their passwords; end their sessions.
     User {
         #[command(subcommand)]
         command: manage::UserCommand,
+    },
+    /// List, rotate and withdraw the keys that sign tokens.
+    Keys {
+        #[command(subcommand)]
+        command: manage::KeysCommand,
     },
 }
 
@@ -148,9 +158,12 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
+        Command::CheckConfig(args) => upkeep::check_config(&args),
+        Command::Backup(args) => upkeep::backup(args).await,
         Command::Openapi => print(&openapi::text()),
         Command::Client { command } => manage::client(command).await,
         Command::User { command } => manage::user(command).await,
+        Command::Keys { command } => manage::keys(command).await,
     }
 }
 
