@@ -6,7 +6,7 @@ use moorline_server::manage::{ClientSecret, ClientSpec, Consent};
 use moorline_server::oauth::clients::{self, Client, ConsentRule};
 use serde_json::{Value, json};
 
-use super::{ACTOR, Common, change};
+use super::common::{ACTOR, Common, change};
 use crate::terminal::Failure;
 
 #[derive(Debug, Subcommand)]

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use moorline_server::manage::keys as signing_keys;
 use serde_json::json;
 
-use super::{Common, change, written};
+use super::common::{Common, change, written};
 use crate::terminal::Failure;
 
 #[derive(Debug, Subcommand)]

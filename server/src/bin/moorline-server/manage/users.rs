@@ -9,7 +9,7 @@ use moorline_server::accounts::users::NewUser;
 use moorline_server::manage::accounts::{self, Ended};
 use serde_json::json;
 
-use super::{ACTOR, Common, change};
+use super::common::{ACTOR, Common, change};
 use crate::terminal::Failure;
 
 #[derive(Debug, Subcommand)]
