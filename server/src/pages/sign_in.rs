@@ -19,7 +19,8 @@ use crate::accounts::cookies::Cookie;
 use crate::accounts::{Password, csrf, users};
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
-use crate::oauth::{clients, requests};
+use crate::oauth::clients;
+use crate::oauth::requests::{self, Act, Decision};
 use crate::web::{ContentSecurity, Surface, page};
 use moorline_server_store::StoreError;
 
@@ -101,7 +102,8 @@ pub(super) async fn submit(
         return again(Problem::Limited(limited));
     }
     let password = form.password.unwrap_or_else(|| Password::new(""));
-    let attempt = Attempt { anonymous, username: username.to_owned(), password };
+    let request = purpose.request.clone();
+    let attempt = Attempt { anonymous, username: username.to_owned(), password, request };
     match attempt.authenticate(&pages, &headers).await {
         Ok(Some(cookie)) => signed_in(&pages, &cookie, purpose.request.as_deref()),
         Ok(None) => again(Problem::Wrong),
@@ -119,6 +121,8 @@ struct Attempt {
     anonymous: Anonymous,
     username: String,
     password: Password,
+    /// The authorization request that the sign-in is for.
+    request: Option<String>,
 }
 
 impl Attempt {
@@ -129,7 +133,7 @@ impl Attempt {
         pages: &Pages,
         headers: &HeaderMap,
     ) -> Result<Option<Zeroizing<String>>, StoreError> {
-        let Self { anonymous, username, password } = self;
+        let Self { anonymous, username, password, request } = self;
         let actor = anonymous.actor("somebody signs in");
         let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
         let stored = user.as_ref().and_then(users::User::stored_password);
@@ -151,6 +155,9 @@ impl Attempt {
             .write(&actor, move |tx| {
                 let old = old.as_ref().map(|old| old.as_str());
                 browsers.begin(tx, &user.id, &new, old, now)?;
+                if let Some(id) = request {
+                    requests::decide(tx, &id, &Decision { act: Act::SignIn, user_id: user.id })?;
+                }
                 audit::append(tx, now, event)
             })
             .await?;

@@ -224,6 +224,41 @@ async fn the_consent_page_explains_each_scope_and_remembers_what_is_allowed() {
     assert_eq!(server.rows("SELECT 1 AS x FROM audit WHERE event = 'consent.granted'").await, 1);
 }
 
+/// Goes on with a request, in that browser.
+async fn go_on(browser: &Browser<'_>, request: &str) -> String {
+    let answer = browser.get(&format!("/oauth/authorize/continue?request={request}")).await;
+    answer.header("location").to_owned()
+}
+
+#[tokio::test]
+async fn a_password_typed_for_another_request_lets_no_installed_app_in_without_a_click() {
+    let server = server().await;
+    let browser = Browser::of(&server);
+    let first = server.authorization_request("app", REDIRECT).await;
+    browser.sign_in(Some(&first), "ada", "correct horse").await;
+    let csrf = hidden(&browser.get(&format!("/consent?request={first}")).await.body, "csrf");
+    let allow = [("request", first.as_str()), ("csrf", csrf.as_str()), ("decision", "allow")];
+    browser.post("/consent", &allow).await;
+    assert!(go_on(&browser, &first).await.starts_with("com.example.notes:/signed-in?code="));
+
+    // Two requests wait; the password is typed for one of them.
+    let [own, strange] = [(); 2].map(|()| server.authorization_request("app", REDIRECT));
+    let (own, strange) = (own.await, strange.await);
+    browser.sign_in(Some(&own), "ada", "correct horse").await;
+    assert_eq!(go_on(&browser, &strange).await, format!("/consent?request={strange}"));
+    assert!(go_on(&browser, &own).await.starts_with("com.example.notes:/signed-in?code="));
+
+    let page = browser.get(&format!("/consent?request={strange}")).await;
+    page.is_page(200);
+    for words in ["Continue to Notes as Ada Lovelace?", "Continue as Ada Lovelace", "Not you?", "Cancel"] {
+        assert!(page.body.contains(words), "{words}");
+    }
+    assert!(!page.body.contains("Read your notes"), "the scopes were allowed before");
+    let csrf = hidden(&page.body, "csrf");
+    browser.post("/consent", &[("request", &strange), ("csrf", &csrf), ("decision", "deny")]).await;
+    assert!(go_on(&browser, &strange).await.contains("error=access_denied"));
+}
+
 #[tokio::test]
 async fn a_consent_that_was_forged_or_makes_no_sense_decides_nothing() {
     let server = server().await;
@@ -237,7 +272,8 @@ async fn a_consent_that_was_forged_or_makes_no_sense_decides_nothing() {
     post(&[("request", &request), ("csrf", &csrf), ("decision", "maybe")]).await.is_page(422);
     post(&[("request", &request), ("csrf", &csrf)]).await.is_page(422);
     post(&[("request", "unknown"), ("csrf", &csrf), ("decision", "allow")]).await.is_page(400);
-    assert_eq!(server.rows("SELECT 1 AS x FROM authorization_requests WHERE decision IS NULL").await, 1);
+    let undecided = "SELECT 1 AS x FROM authorization_requests WHERE decision = 'sign_in'";
+    assert_eq!(server.rows(undecided).await, 1);
     assert_eq!(post(&[("request", &request), ("csrf", &csrf), ("decision", "deny")]).await.status, 303);
     assert_eq!(server.rows("SELECT 1 AS x FROM authorization_requests WHERE decision = 'deny'").await, 1);
     assert_eq!(server.rows("SELECT 1 AS x FROM consents").await, 0);

@@ -36,6 +36,37 @@ async fn allow(world: &World, id: &str) {
     world.state.store.write(&TEST, move |tx| consent::allow(tx, &keys, &id, &user, now)).await.unwrap();
 }
 
+/// The user confirms on the consent page that the app is theirs.
+async fn confirmed(world: &World, cookie: &str, asked: &Reply) -> Reply {
+    let id = asked.location().strip_prefix("/consent?request=").unwrap();
+    allow(world, id).await;
+    world.get(&format!("/oauth/authorize/continue?request={id}"), &[(COOKIE, cookie)]).await
+}
+
+#[tokio::test]
+async fn a_program_that_pretends_to_be_an_installed_app_gets_no_code_from_a_remembered_consent() {
+    let world = World::new().await;
+    let cookie = world.browser().await;
+    let asking = request(&[("client_id", "asking"), ("redirect_uri", NATIVE)]);
+    let first = world.authorize(Some(&cookie), &asking).await;
+    assert!(confirmed(&world, &cookie, &first).await.location().contains("code="));
+    for client_id in ["asking", "app"] {
+        for redirect_uri in [NATIVE, "http://127.0.0.1:5000/callback"] {
+            let changes = [("client_id", client_id), ("redirect_uri", redirect_uri)];
+            let silent = [changes.as_slice(), &[("prompt", "none")]].concat();
+            let reply = world.authorize(Some(&cookie), &request(&silent)).await;
+            assert!(reply.location().contains("error=consent_required"), "{}", reply.location());
+            let asked = world.authorize(Some(&cookie), &request(&changes)).await;
+            assert!(confirmed(&world, &cookie, &asked).await.location().contains("code="));
+        }
+    }
+    assert_eq!(world.events("consent.granted").await, 1);
+    assert_eq!(world.events("consent.confirmed").await, 4);
+    let secret = [("client_id", "web"), ("redirect_uri", NATIVE), ("prompt", "none")];
+    let reply = world.authorize(Some(&cookie), &request(&secret)).await;
+    assert!(reply.location().contains("code="), "a confidential client proves itself at the exchange");
+}
+
 #[tokio::test]
 async fn a_person_who_says_no_sends_the_client_access_denied() {
     let world = World::new().await;
@@ -66,6 +97,7 @@ async fn an_unknown_client_or_redirect_is_shown_here_and_never_redirected() {
         ("redirect_uri", ""),
         ("redirect_uri", "https://evil.example/"),
         ("redirect_uri", "com.example.notes:/signed-in/"),
+        ("redirect_uri", "https://notes.example.com/signed-in/"),
         ("redirect_uri", "http://127.0.0.1:9/other"),
         ("redirect_uri", "http://localhost:9/callback"),
     ] {
@@ -159,7 +191,8 @@ async fn a_loopback_redirect_may_have_any_port_and_the_exchange_names_the_same()
     let world = World::new().await;
     let cookie = world.browser().await;
     let redirect = "http://127.0.0.1:49152/callback";
-    let reply = world.authorize(Some(&cookie), &request(&[("redirect_uri", redirect)])).await;
+    let asked = world.authorize(Some(&cookie), &request(&[("redirect_uri", redirect)])).await;
+    let reply = confirmed(&world, &cookie, &asked).await;
     assert!(reply.location().starts_with("http://127.0.0.1:49152/callback?code="));
     let query = reply.location().split_once('?').unwrap().1.to_owned();
     let code = form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned();
