@@ -27,7 +27,8 @@ pub fn is_known(request: &AuthorizationRequest, client: &Client, granted: &Scope
     known && !request.prompt.consent
 }
 
-/// The user allows what the request asks for; the consent is stored for the next request, if it is new.
+/// The user allows what the request asks for; the consent is stored for the next request, if it is new. Returns the
+/// request.
 ///
 /// # Errors
 /// [`ConsentError::Gone`] when there is no such request any more.
@@ -37,13 +38,14 @@ pub fn allow(
     request_id: &str,
     user_id: &str,
     now: Timestamp,
-) -> Result<(), ConsentError> {
+) -> Result<AuthorizationRequest, ConsentError> {
     let request = decide(tx, request_id, user_id, Act::Allow, now)?;
     let before = granted(tx, user_id, &request.client_id)?;
     let client = clients::find(tx, &request.client_id)?.ok_or(ConsentError::Gone)?;
     if is_known(&request, &client, &before) {
         let event = Event::new("consent.confirmed").actor(keys.pseudonym(user_id)).client(&request.client_id);
-        return Ok(audit::append(tx, now, event)?);
+        audit::append(tx, now, event)?;
+        return Ok(request);
     }
     let all = before.union(&request.scope);
     tx.execute(
@@ -55,10 +57,11 @@ pub fn allow(
         .actor(keys.pseudonym(user_id))
         .client(&request.client_id)
         .detail(serde_json::json!({ "scope": request.scope.to_string() }));
-    Ok(audit::append(tx, now, event)?)
+    audit::append(tx, now, event)?;
+    Ok(request)
 }
 
-/// The user denies the request; the client gets `access_denied`.
+/// The user denies the request; the client gets `access_denied`. Returns the request.
 ///
 /// # Errors
 /// As [`allow`].
@@ -68,10 +71,11 @@ pub fn deny(
     request_id: &str,
     user_id: &str,
     now: Timestamp,
-) -> Result<(), ConsentError> {
+) -> Result<AuthorizationRequest, ConsentError> {
     let request = decide(tx, request_id, user_id, Act::Deny, now)?;
     let event = Event::new("consent.denied").actor(keys.pseudonym(user_id)).client(&request.client_id);
-    Ok(audit::append(tx, now, event)?)
+    audit::append(tx, now, event)?;
+    Ok(request)
 }
 
 fn decide(

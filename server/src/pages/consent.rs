@@ -20,7 +20,7 @@ use crate::accounts::users::{self, User};
 use crate::oauth::clients::{self, Client};
 use crate::oauth::consent::{self, ConsentError};
 use crate::oauth::requests::{self, AuthorizationRequest};
-use crate::web::{ContentSecurity, Surface, error_page, page};
+use crate::web::{ContentSecurity, Surface, after_form, error_page, page};
 use moorline_server_store::Actor;
 
 #[derive(Debug, Deserialize)]
@@ -121,7 +121,7 @@ pub(super) async fn submit(
         Decision::Deny => consent::deny(tx, &keys, &id, &user_id, now),
     });
     match decided.await {
-        Ok(()) => Redirect::to(&continue_url(&form.request)).into_response(),
+        Ok(request) => after_form(&continue_url(&request.id), &request.redirect_uri),
         Err(ConsentError::Gone) => expired(),
         Err(ConsentError::Store(error)) => unavailable(&error),
     }

@@ -21,7 +21,7 @@ use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
 use crate::oauth::clients;
 use crate::oauth::requests::{self, Act, Decision};
-use crate::web::{ContentSecurity, Surface, page};
+use crate::web::{ContentSecurity, Surface, after_form, page};
 use moorline_server_store::StoreError;
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
@@ -41,11 +41,12 @@ pub(super) struct SignInForm {
 }
 
 /// What the page needs to know about the request that brought the person here.
+#[derive(Default)]
 struct Purpose {
     request: Option<String>,
+    redirect_uri: Option<String>,
     client_name: Option<String>,
     login_hint: Option<String>,
-    security: ContentSecurity,
 }
 
 #[derive(Template)]
@@ -105,7 +106,7 @@ pub(super) async fn submit(
     let request = purpose.request.clone();
     let attempt = Attempt { anonymous, username: username.to_owned(), password, request };
     match attempt.authenticate(&pages, &headers).await {
-        Ok(Some(cookie)) => signed_in(&pages, &cookie, purpose.request.as_deref()),
+        Ok(Some(cookie)) => signed_in(&pages, &cookie, &purpose),
         Ok(None) => again(Problem::Wrong),
         Err(error) => unavailable(&error),
     }
@@ -165,25 +166,19 @@ impl Attempt {
     }
 }
 
-fn signed_in(pages: &Pages, cookie: &str, request: Option<&str>) -> Response {
-    let next = match request {
-        Some(request) => continue_url(request),
-        None => "/".to_owned(),
+fn signed_in(pages: &Pages, cookie: &str, purpose: &Purpose) -> Response {
+    let mut response = match (&purpose.request, &purpose.redirect_uri) {
+        (Some(request), Some(redirect_uri)) => after_form(&continue_url(request), redirect_uri),
+        _ => Redirect::to("/").into_response(),
     };
-    let mut response = Redirect::to(&next).into_response();
-    let issuer = pages.issuer();
-    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(issuer, cookie));
-    // The next sign-in form gets a token of its own.
-    response.headers_mut().append(SET_COOKIE, Cookie::Visit.clear(issuer));
+    // The cookie of the form stays: a form in another tab has to be good for as long as its page is open.
+    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(pages.issuer(), cookie));
     response
 }
 
 /// Looks up what the sign-in is for. `Err` is the page to show instead.
 async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -> Result<Purpose, Response> {
-    let Some(id) = request else {
-        let security = ContentSecurity::form();
-        return Ok(Purpose { request: None, client_name: None, login_hint: None, security });
-    };
+    let Some(id) = request else { return Ok(Purpose::default()) };
     let now = pages.clock.now();
     let found = pages
         .store
@@ -196,8 +191,8 @@ async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -
         .map_err(|error: StoreError| unavailable(&error))?;
     let Some((request, client_name)) = found else { return Err(expired()) };
     Ok(Purpose {
-        security: ContentSecurity::form_returning_to(&request.redirect_uri),
         request: Some(request.id),
+        redirect_uri: Some(request.redirect_uri),
         client_name,
         login_hint: request.login_hint,
     })
@@ -256,7 +251,11 @@ fn render(
         wrong: matches!(problem, Some(Problem::Wrong)),
     };
     let status = problem.map_or(StatusCode::OK, Problem::status);
-    let mut response = page(status, &template, purpose.security.clone());
+    let security = match &purpose.redirect_uri {
+        Some(redirect_uri) => ContentSecurity::form_returning_to(redirect_uri),
+        None => ContentSecurity::form(),
+    };
+    let mut response = page(status, &template, security);
     if kept.is_none() {
         response.headers_mut().append(SET_COOKIE, Cookie::Visit.set(issuer, &visit));
     }
