@@ -19,8 +19,9 @@ use crate::accounts::cookies::Cookie;
 use crate::accounts::{Password, csrf, users};
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
-use crate::oauth::{clients, requests};
-use crate::web::{ContentSecurity, Surface, page};
+use crate::oauth::clients;
+use crate::oauth::requests::{self, Act, Decision};
+use crate::web::{ContentSecurity, Surface, after_form, page};
 use moorline_server_store::StoreError;
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
@@ -40,11 +41,12 @@ pub(super) struct SignInForm {
 }
 
 /// What the page needs to know about the request that brought the person here.
+#[derive(Default)]
 struct Purpose {
     request: Option<String>,
+    redirect_uri: Option<String>,
     client_name: Option<String>,
     login_hint: Option<String>,
-    security: ContentSecurity,
 }
 
 #[derive(Template)]
@@ -101,9 +103,10 @@ pub(super) async fn submit(
         return again(Problem::Limited(limited));
     }
     let password = form.password.unwrap_or_else(|| Password::new(""));
-    let attempt = Attempt { anonymous, username: username.to_owned(), password };
+    let request = purpose.request.clone();
+    let attempt = Attempt { anonymous, username: username.to_owned(), password, request };
     match attempt.authenticate(&pages, &headers).await {
-        Ok(Outcome::SignedIn(cookie)) => signed_in(&pages, &cookie, purpose.request.as_deref()),
+        Ok(Outcome::SignedIn(cookie)) => signed_in(&pages, &cookie, &purpose),
         Ok(Outcome::Wrong) => again(Problem::Wrong),
         Ok(Outcome::Disabled) => again(Problem::Disabled),
         Err(error) => unavailable(&error),
@@ -120,6 +123,8 @@ struct Attempt {
     anonymous: Anonymous,
     username: String,
     password: Password,
+    /// The authorization request that the sign-in is for.
+    request: Option<String>,
 }
 
 /// How an attempt ends.
@@ -135,7 +140,7 @@ enum Outcome {
 impl Attempt {
     /// Checks the password, and begins a session if it is right and the user may sign in.
     async fn authenticate(self, pages: &Pages, headers: &HeaderMap) -> Result<Outcome, StoreError> {
-        let Self { anonymous, username, password } = self;
+        let Self { anonymous, username, password, request } = self;
         let actor = anonymous.actor("somebody signs in");
         let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
         let stored = user.as_ref().and_then(users::User::stored_password);
@@ -161,6 +166,9 @@ impl Attempt {
                 }
                 let old = old.as_ref().map(|old| old.as_str());
                 browsers.begin(tx, &user.id, &new, old, now)?;
+                if let Some(id) = request {
+                    requests::decide(tx, &id, &Decision { act: Act::SignIn, user_id: user.id })?;
+                }
                 audit::append(tx, now, succeeded).map(|()| true)
             })
             .await?;
@@ -168,25 +176,19 @@ impl Attempt {
     }
 }
 
-fn signed_in(pages: &Pages, cookie: &str, request: Option<&str>) -> Response {
-    let next = match request {
-        Some(request) => continue_url(request),
-        None => "/".to_owned(),
+fn signed_in(pages: &Pages, cookie: &str, purpose: &Purpose) -> Response {
+    let mut response = match (&purpose.request, &purpose.redirect_uri) {
+        (Some(request), Some(redirect_uri)) => after_form(&continue_url(request), redirect_uri),
+        _ => Redirect::to("/").into_response(),
     };
-    let mut response = Redirect::to(&next).into_response();
-    let issuer = pages.issuer();
-    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(issuer, cookie));
-    // The next sign-in form gets a token of its own.
-    response.headers_mut().append(SET_COOKIE, Cookie::Visit.clear(issuer));
+    // The cookie of the form stays: a form in another tab has to be good for as long as its page is open.
+    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(pages.issuer(), cookie));
     response
 }
 
 /// Looks up what the sign-in is for. `Err` is the page to show instead.
 async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -> Result<Purpose, Response> {
-    let Some(id) = request else {
-        let security = ContentSecurity::form();
-        return Ok(Purpose { request: None, client_name: None, login_hint: None, security });
-    };
+    let Some(id) = request else { return Ok(Purpose::default()) };
     let now = pages.clock.now();
     let found = pages
         .store
@@ -199,8 +201,8 @@ async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -
         .map_err(|error: StoreError| unavailable(&error))?;
     let Some((request, client_name)) = found else { return Err(expired()) };
     Ok(Purpose {
-        security: ContentSecurity::form_returning_to(&request.redirect_uri),
         request: Some(request.id),
+        redirect_uri: Some(request.redirect_uri),
         client_name,
         login_hint: request.login_hint,
     })
@@ -263,7 +265,11 @@ fn render(
         wrong: matches!(problem, Some(Problem::Wrong)),
     };
     let status = problem.map_or(StatusCode::OK, Problem::status);
-    let mut response = page(status, &template, purpose.security.clone());
+    let security = match &purpose.redirect_uri {
+        Some(redirect_uri) => ContentSecurity::form_returning_to(redirect_uri),
+        None => ContentSecurity::form(),
+    };
+    let mut response = page(status, &template, security);
     if kept.is_none() {
         response.headers_mut().append(SET_COOKIE, Cookie::Visit.set(issuer, &visit));
     }

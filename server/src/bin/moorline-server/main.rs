@@ -1,6 +1,7 @@
 //! The command line of the server.
 
 mod manage;
+mod panics;
 mod recover;
 mod terminal;
 mod upkeep;
@@ -129,6 +130,7 @@ enum Switch {
 }
 
 fn main() -> ExitCode {
+    panics::log_the_place_alone();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
