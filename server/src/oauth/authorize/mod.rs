@@ -73,7 +73,7 @@ async fn begin(
     headers: &HeaderMap,
     params: Result<Params, ParamsError>,
 ) -> Result<Response, AnswerError> {
-    provider.limits.check(Limit::AuthorizeAddress, &address.limit_key())?;
+    provider.limits.check_address(Limit::AuthorizeAddress, address)?;
     let params = params?;
     let client_id = params.value("client_id").ok_or(AnswerError::UnknownClient)?.to_owned();
     let client = provider.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;
