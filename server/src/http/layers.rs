@@ -58,7 +58,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
 async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let id = state.random.id();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let address = client_address(&request, &state.config.http.trusted_proxies);
+    let address = client_address(&request, &state.config.http);
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
     let is_proved = moorline_server_dpop::is_proved(&request);

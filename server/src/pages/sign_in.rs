@@ -114,8 +114,9 @@ pub(super) async fn submit(
 }
 
 fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
-    pages.limits.check(Limit::SignInAddress, &address.limit_key())?;
-    pages.limits.check(Limit::SignInAccount, &users::normalize(username))
+    // The account first: attempts on one account take nothing from others behind the same address.
+    pages.limits.check(Limit::SignInAccount, &users::normalize(username))?;
+    pages.limits.check_address(Limit::SignInAddress, address)
 }
 
 /// Somebody who says who they are, and a password to prove it.

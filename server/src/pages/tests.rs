@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::http::testing::{Answer, Browser, TestServer, hidden};
+use moorline_server_base::config::Config;
 use moorline_server_store::Value;
 
 const SESSION: &str = "__Host-moorline-session";
@@ -236,6 +237,20 @@ async fn too_many_attempts_from_an_address_wait_whatever_the_user_name() {
         Browser::of(&server).sign_in(None, username, "wrong").await.is_page(422);
     }
     Browser::of(&server).sign_in(None, "d", "wrong").await.is_page(429);
+}
+
+#[tokio::test]
+async fn attempts_on_a_limited_account_use_up_nothing_of_their_address() {
+    let limits = |config: &mut Config| {
+        (config.limits.sign_in_per_account, config.limits.sign_in_per_address) = (1, 2);
+    };
+    let server = TestServer::with(limits).await;
+    Browser::of(&server).sign_in(None, "ada", "wrong").await.is_page(422);
+    for _ in 0..5 {
+        Browser::of(&server).sign_in(None, "ada", "wrong").await.is_page(429);
+    }
+    Browser::of(&server).sign_in(None, "grace", "wrong").await.is_page(422);
+    Browser::of(&server).sign_in(None, "zoe", "wrong").await.is_page(429);
 }
 
 #[tokio::test]

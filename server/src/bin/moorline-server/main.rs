@@ -215,6 +215,12 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
              are. Kubernetes sets some for each service, unless the pod says enableServiceLinks: false"
         );
     }
+    if config.http.plain && config.http.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "http.plain is set and http.trusted_proxies is empty: behind a proxy, no limit by address holds. Set \
+             http.trusted_proxies to the proxy's address, such as [\"127.0.0.1\"]"
+        );
+    }
     let stop = stop_signal()?;
     let tls =
         config.tls.as_ref().map(|tls| load_tls(&tls.certificate_file, &tls.private_key_file)).transpose()?;
