@@ -96,7 +96,7 @@ struct DevArgs {
     /// The address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
-    /// The issuer, where clients reach it by another URL than https://localhost:PORT.
+    /// The issuer, where clients reach it by another URL than https://localhost:PORT; the certificate names its host.
     #[arg(long, value_name = "URL")]
     issuer: Option<Issuer>,
     /// Speak plain HTTP, on a loopback address only: for test clients that can't be given a CA.
