@@ -26,9 +26,9 @@ use super::requests::{self, AuthorizationRequest};
 use super::{clients, code};
 use crate::accounts::BrowserSession;
 use crate::audit::{self, Event};
-use crate::keys::TokenType;
 use crate::limits::{ClientAddress, Limit};
 use moorline_server_base::clock::Timestamp;
+use moorline_server_keys::TokenType;
 use moorline_server_store::Actor;
 
 /// `GET /oauth/authorize`
