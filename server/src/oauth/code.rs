@@ -231,6 +231,8 @@ impl Exchange {
             let row = self.find(tx)?.ok_or_else(malformed)?;
             return self.used_twice(tx, &row);
         }
+        // Whoever ends all sessions of the user waits for this one, or is waited for.
+        tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[(&record.user_id).into()])?;
         let user = users::find_by_id(tx, &record.user_id)?.ok_or_else(malformed)?;
         let secret = SessionSecret::from_bytes(self.provider.random.bytes());
         sessions::insert(tx, &self.provider.keys, &self.provider.random, &record, &secret)?;

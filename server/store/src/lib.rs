@@ -7,6 +7,7 @@
 //! placeholders). [`Store::write`] answers only once the commit is on disk.
 
 mod actor;
+mod backup;
 mod connection;
 mod copy;
 mod error;
@@ -15,7 +16,6 @@ mod migrate;
 mod postgres;
 mod readers;
 #[cfg(any(test, feature = "testing"))]
-#[cfg_attr(not(test), expect(clippy::unwrap_used, reason = "only tests are built with it"))]
 #[doc(hidden)]
 pub mod testing;
 mod tx;
@@ -25,6 +25,7 @@ mod writer;
 use std::sync::Arc;
 
 pub use actor::{Actor, UserIds};
+pub use backup::{BackedUp, back_up};
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;

@@ -6,6 +6,7 @@ mod migrate;
 mod target;
 mod value;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -131,7 +132,10 @@ fn open<E: From<StoreError>>(
 
 fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {
     while let Some(job) = next(queue) {
-        job(&mut connection);
+        // What a request leaves behind may panic when it is dropped here. The lane goes on.
+        if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
+            connection.end();
+        }
     }
 }
 

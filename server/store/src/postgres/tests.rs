@@ -164,6 +164,24 @@ async fn what_waits_beyond_the_queue_is_refused_at_once() {
     }
 }
 
+#[tokio::test]
+async fn a_lane_survives_a_result_that_panics_when_it_is_dropped() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("a test panics here");
+        }
+    }
+    let Some(World { store, database: _database }) = open(1) else { return };
+    let release = crate::testing::hold(&store).await;
+    let mut abandoned = Box::pin(store.write(&TEST, |_| Ok::<_, StoreError>(Bomb)));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(abandoned.as_mut().poll(&mut context).is_pending());
+    drop(abandoned);
+    release.send(()).unwrap();
+    store.write(&TEST, |tx| insert(tx, "ada", 0)).await.unwrap();
+}
+
 #[test]
 fn a_server_that_would_lose_confirmed_commits_is_refused() {
     let Some(mut database) = PostgresDatabase::make() else { return };
