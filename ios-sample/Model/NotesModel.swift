@@ -28,12 +28,21 @@ import Observation
     @ObservationIgnored private var content: NotesFile.Content
     /// What became of keys: the id that the server gave to a new note. An editor may still know the note by its key.
     @ObservationIgnored private var ids: [String: String] = [:]
+    /// Whether somebody else is signed in by now, to whom these edits must not be sent.
+    @ObservationIgnored private let isAnothers: @MainActor () -> Bool
+    @ObservationIgnored private var isClosed = false
     /// Only one request is under way at a time: each waits for the one before it.
     @ObservationIgnored private var latest: Task<Void, Never>?
 
-    init(_ api: NotesAPI, in folder: URL, owner: String) {
+    init(
+        _ api: NotesAPI,
+        in folder: URL,
+        owner: String,
+        isAnothers: @escaping @MainActor () -> Bool = { false }
+    ) {
         self.api = api
         self.owner = owner
+        self.isAnothers = isAnothers
         file = NotesFile(in: folder, owner: owner)
         inbox = Inbox(in: folder)
         content = file.read()
@@ -49,7 +58,15 @@ import Observation
     }
 
     /// Queues an edit, and sends it if there is a network. A new note has no `id`.
-    func save(_ id: String?, title: String, body: String) async {
+    ///
+    /// - Parameter stored: called once this device has the edit, before it is sent.
+    /// - Returns: why this device cannot store it. Then nothing is queued.
+    @discardableResult func save(
+        _ id: String?,
+        title: String,
+        body: String,
+        stored: () -> Void = {}
+    ) async -> UserMessage? {
         let id = current(id)
         let queued = content.edits.first { $0.key == id }
         let base = queued?.base ?? content.notes.first { $0.id == id }
@@ -60,10 +77,11 @@ import Observation
                 content.edits.append(edit)
             }
         } catch {
-            message = UserMessage(error)
-            return
+            return UserMessage(error)
         }
+        stored()
         await inTurn { await self.synchronize() }
+        return nil
     }
 
     /// Keeps what the user is writing, in case the process ends; `nil` deletes it.
@@ -92,6 +110,12 @@ import Observation
         try outcome.get()
     }
 
+    /// Ends it for good: an answer that comes later is not written, and no other edit is sent.
+    func close() {
+        isClosed = true
+        latest?.cancel()
+    }
+
     /// Runs work after all that came before it. A view that goes away does not cut it short.
     private func inTurn(_ work: @escaping @MainActor () async -> Void) async {
         let before = latest
@@ -105,6 +129,7 @@ import Observation
 
     private func synchronize() async {
         do {
+            try checkOwner()
             try takeShared()
             try await load()
             if !content.edits.isEmpty {
@@ -144,6 +169,7 @@ import Observation
     private func send() async throws {
         for key in content.edits.map(\.key) {
             guard let edit = content.edits.first(where: { $0.key == key }) else { continue }
+            try checkOwner()
             try await send(edit)
         }
     }
@@ -199,7 +225,12 @@ import Observation
         return id
     }
 
+    private func checkOwner() throws {
+        if isClosed || isAnothers() { throw CancellationError() }
+    }
+
     private func change(_ how: (inout NotesFile.Content) -> Void) throws {
+        if isClosed { throw CancellationError() }
         var changed = content
         how(&changed)
         if changed != content { try file.write(changed) }
