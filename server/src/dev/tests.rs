@@ -3,6 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use rustls::client::verify_server_name;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::server::ParsedCertificate;
+use tower::ServiceExt as _;
+
 use super::{DevError, DevOptions, DevServer, Summary};
 use crate::accounts::{Password, users};
 use crate::http::ServeError;
@@ -50,6 +56,26 @@ async fn what_is_made_is_found_again() {
     let roles: Vec<_> =
         second.users.iter().map(|user| (user.username.as_str(), user.roles.join(" "))).collect();
     assert_eq!(roles, [("ada", "user".to_owned()), ("grace", "user admin".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_certificate_names_the_issuers_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let pins = prepare(&options).await.unwrap().summary().pins.clone().unwrap();
+    for (issuer, host) in [
+        ("https://mac.local:8443", "mac.local"),
+        ("https://192.168.1.20:8443", "192.168.1.20"),
+        ("https://[fd00::20]:8443", "fd00::20"),
+    ] {
+        let options = DevOptions { issuer: Some(issuer.parse().unwrap()), ..options.clone() };
+        let server = prepare(&options).await.unwrap();
+        let now = server.summary().pins.as_ref().unwrap();
+        assert_eq!((&now.primary, &now.backup), (&pins.primary, &pins.backup), "{issuer}");
+        let leaf = CertificateDer::from_pem_file(folder.path().join("leaf.pem")).unwrap();
+        let leaf = ParsedCertificate::try_from(&leaf).unwrap();
+        verify_server_name(&leaf, &host.try_into().unwrap()).expect(issuer);
+    }
 }
 
 #[tokio::test]
@@ -118,6 +144,29 @@ async fn plain_http_is_for_loopback_alone() {
     options.http = false;
     options.issuer = Some("http://localhost".parse().unwrap());
     assert!(matches!(prepare(&options).await, Err(DevError::IssuerScheme(_))));
+}
+
+#[tokio::test]
+async fn faults_are_played_only_where_nobody_else_reaches_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let ordered = async |listen: Ipv4Addr, issuer: Option<&str>| {
+        let options = DevOptions {
+            listen: IpAddr::V4(listen),
+            issuer: issuer.map(|issuer| issuer.parse().unwrap()),
+            ..options(&folder.path().join(format!("{listen}-{}", issuer.is_some())))
+        };
+        let server = prepare(&options).await.unwrap();
+        let lines = server.summary().for_people(&server.summary_file(), super::Style::Plain);
+        assert_eq!(lines.contains("/dev/faults/"), server.summary().faults);
+        let order =
+            http::Request::post("/dev/faults/revoke-session").body(axum::body::Body::empty()).unwrap();
+        server.router().oneshot(order).await.unwrap().status()
+    };
+    // Without a token.
+    assert_eq!(ordered(Ipv4Addr::LOCALHOST, None).await, 401);
+    // Behind a tunnel, and on the network.
+    assert_eq!(ordered(Ipv4Addr::LOCALHOST, Some("https://notes.example.com")).await, 404);
+    assert_eq!(ordered(Ipv4Addr::UNSPECIFIED, None).await, 404);
 }
 
 #[tokio::test]
