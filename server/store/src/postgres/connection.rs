@@ -272,7 +272,9 @@ impl Connection {
     fn prepare(&mut self, sql: &str) -> Result<Arc<Prepared>, Failure> {
         if self.client.is_none() {
             let target = Arc::clone(&self.target);
-            self.client = Some(wait(&self.runtime, async { target.connect().await })?);
+            // A server that is away is not asked again and again: its requests would hold every lane.
+            let connected = wait(&self.runtime, async { target.connect().await });
+            self.client = Some(connected.map_err(|failure| Failure::fatal(failure.error))?);
         }
         if let Some(prepared) = self.prepared.get(sql) {
             return Ok(Arc::clone(prepared));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::testing::PostgresDatabase;
 use crate::{Actor, Options, Store, StoreError, Tx};
+use moorline_server_base::config::Database;
 
 const TEST: Actor = Actor::System("test");
 
@@ -191,6 +192,23 @@ fn a_server_that_would_lose_confirmed_commits_is_refused() {
     assert!(text.contains("synchronous_commit"), "{text}");
     database.set("synchronous_commit", "local");
     Store::open(&Options::new(database.database())).unwrap();
+}
+
+#[test]
+fn a_server_that_is_away_is_asked_once() {
+    if PostgresDatabase::make().is_none() {
+        return;
+    }
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://m@{}/m", listener.local_addr().unwrap());
+    let asked = std::thread::spawn(move || {
+        listener.accept().unwrap();
+        listener.set_nonblocking(true).unwrap();
+        listener
+    });
+    let refused = Store::open(&Options::new(url.parse::<Database>().unwrap()));
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(asked.join().unwrap().accept().is_err(), "it was asked again");
 }
 
 #[test]
