@@ -11,7 +11,7 @@ use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
 use moorline_server_base::clock::{Clock, ClockGuard};
-use moorline_server_base::config::{Config, NotPrimary, Role};
+use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_store::{Actor, Options, Store, StoreError};
@@ -20,10 +20,10 @@ use moorline_server_store::{Actor, Options, Store, StoreError};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The database can't be opened.
-    #[error("{}: {error}", path.display())]
+    #[error("{database}: {error}")]
     Store {
-        /// The database file.
-        path: std::path::PathBuf,
+        /// The database.
+        database: Database,
         /// Why.
         error: StoreError,
     },
@@ -44,16 +44,18 @@ pub enum StartError {
 /// # Errors
 /// [`StartError`] names what can't be opened.
 pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> {
-    let options = Options::new(&config.database);
+    let options = options(&config);
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
-        Role::Primary => Store::open_with(&options, |tx| {
-            let log = config.revocation_log();
-            restore::guard(tx, &log, config.master_key(), &Random::system(), clock.now()).map(Some)
+        Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
+            Some(log) => {
+                restore::guard(tx, &log, config.master_key(), &Random::system(), clock.now()).map(Some)
+            }
+            None => restore::name(tx, &Random::system(), clock.now()).map(|()| None),
         }),
     };
     let store = store.map_err(|error| match error {
-        RestoreError::Store(error) => StartError::Store { path: config.database.clone(), error },
+        RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
     assemble(config, clock, store).await
@@ -73,13 +75,17 @@ pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, Start
 /// # Errors
 /// As [`open`].
 pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, StartError> {
-    let options = Options::new(&config.database);
+    let options = options(&config);
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options),
         Role::Primary => Store::open(&options),
     };
-    let store = store.map_err(|error| StartError::Store { path: config.database.clone(), error })?;
+    let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
     assemble(config, clock, store).await
+}
+
+fn options(config: &Config) -> Options {
+    Options::new(config.database.clone()).lanes(config.store.lanes)
 }
 
 async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState, StartError> {
@@ -87,7 +93,7 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     let seen = store
         .read(&Actor::System("the last known time"), restore::seen_at)
         .await
-        .map_err(|error| StartError::Store { path: config.database.clone(), error })?;
+        .map_err(|error| StartError::Store { database: config.database.clone(), error })?;
     // Keys must not be made or retired by a time that is not accepted.
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };

@@ -59,12 +59,13 @@ pub(crate) const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-/// A Secret Service without a desktop, for the test of the CLI's key store. (There is a C compiler for aws-lc-sys and
+/// A Secret Service without a desktop, for the test of the CLI's key store, and PostgreSQL for the server's. (There is a C compiler for aws-lc-sys and
 /// SQLite: without one, this program would not have been linked.)
 pub(crate) const RUST: &[Need] = &[
     need("dbus-run-session", "dbus-daemon"),
     need("dbus-send", "dbus-bin"),
     need("gnome-keyring-daemon", "gnome-keyring"),
+    need("pg_createcluster", "postgresql"),
 ];
 
 /// The Java tool chain.
@@ -156,6 +157,20 @@ fn apt(workspace: &Workspace, log: &mut Log) -> Result<Command> {
     };
     command.env("DEBIAN_FRONTEND", "noninteractive");
     Ok(command)
+}
+
+/// The folder of PostgreSQL's programs: Debian keeps those of each version in one of its own, outside the path.
+pub(crate) fn postgres_programs() -> Result<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .map(|version| version.path().join("bin"))
+        .filter(|programs| programs.join("initdb").is_file())
+        .max_by_key(|programs| {
+            programs.parent().and_then(|version| version.file_name()?.to_str()?.parse::<u32>().ok())
+        });
+    newest
+        .or_else(|| Some(find("initdb")?.parent()?.to_owned()))
+        .context("PostgreSQL is missing: `apt-get install postgresql`")
 }
 
 /// Where cargo-deny is, compiled once for this version.

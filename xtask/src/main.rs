@@ -15,6 +15,7 @@ mod install;
 mod ios;
 mod model;
 mod phone_tools;
+mod postgres;
 mod process;
 mod report;
 mod scratch;

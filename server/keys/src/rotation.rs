@@ -79,6 +79,8 @@ pub(super) async fn rotate(
     let rotation = *rotation;
     let rows = store
         .write(&actor, move |tx| -> Result<_, StoreError> {
+            // Nodes decide one after the other, by a row that is always there: only one of them makes the next key.
+            tx.first_locked("SELECT version FROM migrations WHERE version = 1", "migrations", &[])?;
             if let Some((key, active_at)) = &fresh
                 // Another node may have made one meanwhile.
                 && newest_active_at(tx)? == newest
@@ -106,6 +108,7 @@ fn all(tx: &mut dyn Tx) -> Result<Vec<Row>, StoreError> {
 }
 
 /// A signing key that was made and sealed, and is not stored yet.
+#[derive(Clone)]
 pub struct NewKey {
     kid: String,
     private_key: Vec<u8>,

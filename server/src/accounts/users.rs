@@ -93,9 +93,6 @@ pub enum AddError {
 pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Result<User, AddError> {
     new.validate()?;
     let username = normalize(&new.username);
-    if find_by_username(tx, &username)?.is_some() {
-        return Err(AddError::Taken(username));
-    }
     let user = User {
         id: random.id(),
         username,
@@ -108,9 +105,9 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
         disabled_at: None,
         password_hash: new.password_hash,
     };
-    tx.execute(
+    let added = tx.execute(
         "INSERT INTO users (id, username, password_hash, name, email, email_verified, roles, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (username) DO NOTHING",
         &[
             Value::from(&user.id),
             Value::from(&user.username),
@@ -122,7 +119,7 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
             now.into(),
         ],
     )?;
-    Ok(user)
+    if added == 1 { Ok(user) } else { Err(AddError::Taken(user.username)) }
 }
 
 /// The account with this id.

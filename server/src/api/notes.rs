@@ -145,6 +145,7 @@ pub(super) async fn create(
     let note = api
         .store
         .write(&person.actor(), move |tx| {
+            store::lock_all(tx, &owner)?;
             if store::count(tx, &owner)? >= MOST_NOTES {
                 return Err(Problem::new(
                     StatusCode::CONFLICT,
@@ -214,7 +215,7 @@ pub(super) async fn replace(
     let note = api
         .store
         .write(&person.actor(), move |tx| {
-            let old = find(tx, &owner, &id)?;
+            let old = find_to_change(tx, &owner, &id)?;
             if !expected.accepts(old.version) {
                 return Err(precondition_failed());
             }
@@ -225,7 +226,9 @@ pub(super) async fn replace(
                 updated_at: now,
                 ..old
             };
-            store::update(tx, &owner, &note)?;
+            if !store::update(tx, &owner, &note)? {
+                return Err(precondition_failed());
+            }
             record(tx, "note.changed", &note.id, now)?;
             Ok(note)
         })
@@ -254,7 +257,7 @@ pub(super) async fn delete(
     let (owner, now) = (person.clone(), api.clock.now());
     api.store
         .write(&person.actor(), move |tx| {
-            let note = find(tx, &owner, &id)?;
+            let note = find_to_change(tx, &owner, &id)?;
             if !expected.accepts(note.version) {
                 return Err(precondition_failed());
             }
@@ -268,6 +271,11 @@ pub(super) async fn delete(
 /// The owner's note; anybody else's looks as if it were not there.
 fn find(tx: &mut dyn Tx, owner: &AuthContext, id: &str) -> Result<Stored, Problem> {
     store::find(tx, owner, id)?.ok_or_else(Problem::not_found)
+}
+
+/// The same, locked until the change is committed.
+fn find_to_change(tx: &mut dyn Tx, owner: &AuthContext, id: &str) -> Result<Stored, Problem> {
+    store::find_to_change(tx, owner, id)?.ok_or_else(Problem::not_found)
 }
 
 /// Records a change, in the transaction that makes it.

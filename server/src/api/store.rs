@@ -38,11 +38,25 @@ pub(super) fn page(
     tx.query(sql, &params)?.iter().map(read).collect()
 }
 
+const BY_ID: &str = "SELECT * FROM notes WHERE id = $1 AND user_id = $2";
+
 /// The owner's note of this id.
 pub(super) fn find(tx: &mut dyn Tx, owner: &AuthContext, id: &str) -> Result<Option<Stored>, StoreError> {
-    let row =
-        tx.first("SELECT * FROM notes WHERE id = $1 AND user_id = $2", &[id.into(), owner.user_id().into()])?;
-    row.as_ref().map(read).transpose()
+    tx.first(BY_ID, &[id.into(), owner.user_id().into()])?.as_ref().map(read).transpose()
+}
+
+/// The same, locked until the transaction ends.
+pub(super) fn find_to_change(
+    tx: &mut dyn Tx,
+    owner: &AuthContext,
+    id: &str,
+) -> Result<Option<Stored>, StoreError> {
+    tx.first_locked(BY_ID, "notes", &[id.into(), owner.user_id().into()])?.as_ref().map(read).transpose()
+}
+
+/// Makes the owner's other requests wait that count the notes too.
+pub(super) fn lock_all(tx: &mut dyn Tx, owner: &AuthContext) -> Result<(), StoreError> {
+    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[owner.user_id().into()]).map(drop)
 }
 
 /// How many notes the owner has.
@@ -70,10 +84,11 @@ pub(super) fn insert(tx: &mut dyn Tx, owner: &AuthContext, note: &Stored) -> Res
     Ok(())
 }
 
-/// Stores the note's new text, time and version.
-pub(super) fn update(tx: &mut dyn Tx, owner: &AuthContext, note: &Stored) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE notes SET title = $3, body = $4, version = $5, updated_at = $6 WHERE id = $1 AND user_id = $2",
+/// Stores the note's new text, time and version. Returns `false` if it is not at the version before this one.
+pub(super) fn update(tx: &mut dyn Tx, owner: &AuthContext, note: &Stored) -> Result<bool, StoreError> {
+    let changed = tx.execute(
+        "UPDATE notes SET title = $3, body = $4, version = $5, updated_at = $6
+         WHERE id = $1 AND user_id = $2 AND version = $5 - 1",
         &[
             Value::from(&note.id),
             owner.user_id().into(),
@@ -83,7 +98,7 @@ pub(super) fn update(tx: &mut dyn Tx, owner: &AuthContext, note: &Stored) -> Res
             note.updated_at.into(),
         ],
     )?;
-    Ok(())
+    Ok(changed == 1)
 }
 
 /// Deletes the note.

@@ -207,3 +207,26 @@ async fn an_account_holds_so_many_notes_and_no_more() {
         .await;
     add(&server, &token, "one more").await.is_problem(409, "too-many-notes");
 }
+
+#[tokio::test]
+async fn of_two_changes_of_one_version_at_once_one_is_made_and_the_other_refused() {
+    let (server, token) = server().await;
+    let path = add(&server, &token, "one").await.header("location").to_owned();
+    for version in 1..=10 {
+        let tag = format!("\"{version}\"");
+        let headers = [(IF_MATCH, tag.as_str())];
+        let (one, two) = tokio::join!(
+            server.api(Method::PUT, &path, &token, &headers, r#"{"title":"one"}"#),
+            server.api(Method::PUT, &path, &token, &headers, r#"{"title":"two"}"#),
+        );
+        let mut statuses = [one.status.as_u16(), two.status.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 412]);
+    }
+}
+
+#[tokio::test]
+async fn a_nul_in_a_path_is_a_bad_request_on_either_engine() {
+    let (server, token) = server().await;
+    server.api(Method::GET, "/v1/notes/a%00b", &token, &[], "").await.is_problem(400, "invalid-text");
+}

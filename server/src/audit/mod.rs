@@ -3,7 +3,7 @@
 //! No row holds a secret; people appear by pseudonym.
 
 use moorline_server_base::clock::Timestamp;
-use moorline_server_store::{Actor, StoreError, Tx, Value};
+use moorline_server_store::{Actor, Engine, StoreError, Tx, Value};
 
 /// How much attention an event deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,9 +122,19 @@ pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), Store
         );
     }
     let detail = if event.detail.is_null() { "{}".to_owned() } else { event.detail.to_string() };
+    let insert = match tx.engine() {
+        Engine::Sqlite => {
+            "INSERT INTO audit (seq, at, event, severity, actor, session_id, client_id, detail)
+             SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM audit"
+        }
+        // Numbered by its identity column: transactions run side by side, and a number that is undone leaves a gap.
+        Engine::Postgres => {
+            "INSERT INTO audit (at, event, severity, actor, session_id, client_id, detail)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)"
+        }
+    };
     tx.execute(
-        "INSERT INTO audit (seq, at, event, severity, actor, session_id, client_id, detail)
-         SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3, $4, $5, $6, $7 FROM audit",
+        insert,
         &[
             Value::from(now),
             event.name.into(),

@@ -1,6 +1,7 @@
 //! The whole server in a test: the real router over a real database in a temporary folder, its clocks in hand.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -16,13 +17,17 @@ use crate::limits::{LimitClock, Limits};
 use crate::manage::{ClientSpec, UserSpec};
 use crate::oauth::clients;
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config::{Config, MasterKey};
+use moorline_server_base::config::{Config, Database, MasterKey};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, TokenType};
+use moorline_server_store::testing::PostgresDatabase;
 use moorline_server_store::{Actor, Options, Row, Store, StoreError, Value};
 
 /// The time at which every test begins.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// Connections to Postgres of one test: many tests run at once.
+pub(crate) const LANES: usize = 3;
 
 const ACTOR: Actor = Actor::System("a test");
 
@@ -30,7 +35,43 @@ pub(crate) struct TestServer {
     pub(crate) state: AppState,
     pub(crate) limit_clock: LimitClock,
     router: Router,
-    _folder: tempfile::TempDir,
+    _home: Home,
+}
+
+/// Where a test's server lives: a folder and, where the tests run on Postgres, a database.
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+    postgres: Option<PostgresDatabase>,
+}
+
+impl Home {
+    /// On the engine that the tests run on.
+    pub(crate) fn new() -> Self {
+        Self { postgres: PostgresDatabase::make(), ..Self::on_sqlite() }
+    }
+
+    /// On SQLite always: for a test about its files.
+    pub(crate) fn on_sqlite() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), postgres: None }
+    }
+
+    /// Whether several nodes can use the database.
+    pub(crate) const fn is_shared(&self) -> bool {
+        self.postgres.is_some()
+    }
+
+    pub(crate) fn postgres_database(&self) -> &PostgresDatabase {
+        self.postgres.as_ref().unwrap()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn database(&self) -> Database {
+        let file = || self.path().join("moorline.db").into();
+        self.postgres.as_ref().map_or_else(file, PostgresDatabase::database)
+    }
 }
 
 pub(crate) struct Answer {
@@ -45,20 +86,17 @@ impl TestServer {
     }
 
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new();
         let issuer = "https://id.example.com".parse().unwrap();
-        let mut config = Config::new(issuer, folder.path().join("moorline.db"), MasterKey::new([7; 32]));
+        let mut config = Config::new(issuer, home.database(), MasterKey::new([7; 32]));
         change(&mut config);
-        for (extension, content) in database_with_keys().await {
-            std::fs::write(config.database.with_extension(extension), content).unwrap();
-        }
-        let store = Store::open(&Options::new(&config.database)).unwrap();
+        let store = database_with_keys().await.store(&home, &config).await;
         let (random, clock, limit_clock) = (Random::system(), Clock::manual(NOW), LimitClock::manual());
         let keys = Keys::open(&store, config.master_key(), &random, NOW).await.unwrap();
         let limits = Limits::new(&config.limits, limit_clock.clone());
         let passwords = Passwords::new(&config.passwords, random.clone());
         let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
-        Self { router: super::router(state.clone()), state, limit_clock, _folder: folder }
+        Self { router: super::router(state.clone()), state, limit_clock, _home: home }
     }
 
     /// Registers a client, in the form of `--client`.
@@ -200,19 +238,50 @@ impl TestServer {
     }
 }
 
-/// The files of a fresh database that has its signing keys: making those takes longer than most tests.
-async fn database_with_keys() -> &'static [(&'static str, Vec<u8>)] {
-    static FILES: OnceCell<Vec<(&str, Vec<u8>)>> = OnceCell::const_new();
+/// A fresh database that has its signing keys: making those takes longer than most tests.
+struct WithKeys {
+    /// The files of SQLite.
+    files: Vec<(&'static str, Vec<u8>)>,
+    /// The sealed keys, for Postgres.
+    keys: Vec<Row>,
+}
+
+impl WithKeys {
+    async fn store(&self, home: &Home, config: &Config) -> Store {
+        for (name, content) in &self.files {
+            std::fs::write(home.path().join(name), content).unwrap();
+        }
+        let store = Store::open(&Options::new(config.database.clone()).lanes(LANES)).unwrap();
+        for key in &self.keys {
+            let params =
+                [Value::from(key.text("kid").unwrap()), key.blob("private_key").unwrap().into(), NOW.into()];
+            let insert = "INSERT INTO signing_keys (kid, alg, private_key, published_at, active_at)
+                 VALUES ($1, 'RS256', $2, $3, $3)";
+            let done: Result<u64, StoreError> =
+                store.write(&ACTOR, move |tx| tx.execute(insert, &params)).await;
+            done.unwrap();
+        }
+        store
+    }
+}
+
+async fn database_with_keys() -> &'static WithKeys {
+    static MADE: OnceCell<WithKeys> = OnceCell::const_new();
     let make = async || {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("moorline.db");
-        let store = Store::open(&Options::new(&path)).unwrap();
+        let home = Home::new();
+        let store = Store::open(&Options::new(home.database()).lanes(1)).unwrap();
         Keys::open(&store, &MasterKey::new([7; 32]), &Random::system(), NOW).await.unwrap();
-        ["db", "db-wal"]
-            .map(|extension| (extension, std::fs::read(path.with_extension(extension)).unwrap()))
-            .to_vec()
+        if home.is_shared() {
+            let keys: Result<_, StoreError> =
+                store.read(&ACTOR, |tx| tx.query("SELECT kid, private_key FROM signing_keys", &[])).await;
+            return WithKeys { files: Vec::new(), keys: keys.unwrap() };
+        }
+        let files = ["moorline.db", "moorline.db-wal"]
+            .map(|name| (name, std::fs::read(home.path().join(name)).unwrap()))
+            .to_vec();
+        WithKeys { files, keys: Vec::new() }
     };
-    FILES.get_or_init(make).await
+    MADE.get_or_init(make).await
 }
 
 pub(crate) fn ask(method: Method, path: &str) -> http::request::Builder {

@@ -178,6 +178,10 @@ async fn another_origin_may_call_only_what_its_client_is_registered_for() {
 async fn a_health_check_fails_when_the_writer_does() {
     let server = TestServer::start().await;
     assert_eq!(server.get("/healthz").await.status, 200);
+    if server.state.config.database.file().is_none() {
+        // On Postgres there is no one writer, and a lane survives what its requests do.
+        return;
+    }
     kill_writer(&server.state.store).await;
     let answer = server.get("/healthz").await;
     assert_eq!(

@@ -148,5 +148,9 @@ fn end_all(
 }
 
 fn named(tx: &mut dyn Tx, username: &str) -> Result<User, ManageError> {
-    users::find_by_username(tx, username)?.ok_or_else(|| ManageError::NoUser(username.to_owned()))
+    let user =
+        users::find_by_username(tx, username)?.ok_or_else(|| ManageError::NoUser(username.to_owned()))?;
+    // A session that begins meanwhile ends with the others, or begins after this.
+    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[(&user.id).into()])?;
+    Ok(user)
 }

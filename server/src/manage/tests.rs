@@ -30,7 +30,7 @@ impl World {
 
     async fn change<T: Send + 'static>(
         &self,
-        run: impl FnOnce(&mut dyn Tx, &Keys, Timestamp) -> Result<T, ManageError> + Send + 'static,
+        run: impl FnOnce(&mut dyn Tx, &Keys, Timestamp) -> Result<T, ManageError> + Clone + Send + 'static,
     ) -> Result<T, ManageError> {
         let (keys, now) = (self.server.state.keys.clone(), self.server.state.clock.now());
         self.server.state.store.write(&ACTOR, move |tx| run(tx, &keys, now)).await

@@ -99,7 +99,8 @@ pub(super) async fn exchange(
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the code says who it is");
     let now = provider.clock.now();
-    let exchange = Exchange { provider: Arc::clone(provider), credentials, proof, request, now };
+    // Shared by all runs of the transaction: the proof is marked as used once.
+    let exchange = Arc::new(Exchange { provider: Arc::clone(provider), credentials, proof, request, now });
     match provider.store.write(&actor, move |tx| exchange.run(tx)).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
@@ -186,9 +187,10 @@ impl Exchange {
     }
 
     fn find(&self, tx: &mut dyn Tx) -> Result<Option<Row>, StoreError> {
-        tx.first(
+        tx.first_locked(
             "SELECT client_id, user_id, redirect_uri, scope, nonce, code_challenge, auth_time_at, expires_at, used_at,
              session_id, dpop_jkt FROM codes WHERE code_hash = $1",
+            "codes",
             &[self.request.code_hash.into()],
         )
     }
@@ -229,6 +231,8 @@ impl Exchange {
             let row = self.find(tx)?.ok_or_else(malformed)?;
             return self.used_twice(tx, &row);
         }
+        // Whoever ends all sessions of the user waits for this one, or is waited for.
+        tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[(&record.user_id).into()])?;
         let user = users::find_by_id(tx, &record.user_id)?.ok_or_else(malformed)?;
         let secret = SessionSecret::from_bytes(self.provider.random.bytes());
         sessions::insert(tx, &self.provider.keys, &self.provider.random, &record, &secret)?;

@@ -40,6 +40,8 @@ pub fn allow(
     now: Timestamp,
 ) -> Result<AuthorizationRequest, ConsentError> {
     let request = decide(tx, request_id, user_id, Act::Allow, now)?;
+    // Two consents of one user for one client are stored one after the other: neither loses the other's scope.
+    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[user_id.into()])?;
     let before = granted(tx, user_id, &request.client_id)?;
     let client = clients::find(tx, &request.client_id)?.ok_or(ConsentError::Gone)?;
     if is_known(&request, &client, &before) {

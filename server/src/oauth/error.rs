@@ -104,6 +104,9 @@ impl From<StoreError> for OAuthError {
             tracing::warn!(%error, "the database is not available");
             return Self::unavailable();
         }
+        if let StoreError::InvalidText = error {
+            return Self::invalid_request("A parameter holds the character U+0000.");
+        }
         tracing::error!(%error, "the database refused a request");
         Self::server_error()
     }

@@ -67,9 +67,9 @@ pub(super) async fn refresh(
     request: Request,
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the refresh token says which session this is");
-    let service =
-        Refresh { provider: Arc::clone(provider), credentials, proof, request, now: provider.clock.now() };
-    let now = service.now;
+    let now = provider.clock.now();
+    // Shared by all runs of the transaction: the proof is marked as used once.
+    let service = Arc::new(Refresh { provider: Arc::clone(provider), credentials, proof, request, now });
     match provider.store.write(&actor, move |tx| service.run(tx)).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),

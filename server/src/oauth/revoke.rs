@@ -27,7 +27,13 @@ pub(super) async fn revoke(
     let now = provider.clock.now();
     let actor = Actor::Anonymous("the token says which session this is");
     let service = Arc::clone(&provider);
-    provider.store.write(&actor, move |tx| run(tx, &service, &credentials, &proof, &token, now)).await??;
+    // Shared by all runs of the transaction: the proof is marked as used once.
+    let request = Arc::new((credentials, proof, token));
+    let revoke = move |tx: &mut dyn Tx| {
+        let (credentials, proof, token) = &*request;
+        run(tx, &service, credentials, proof, token, now)
+    };
+    provider.store.write(&actor, revoke).await??;
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 

@@ -25,18 +25,20 @@ const BY_LOCATOR: &str =
 const BY_ID: &str = "SELECT sessions.*, users.roles FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = $1";
 
-/// The session that a refresh token names.
+/// The session that a refresh token names, locked: what is decided on it still holds when it is written.
 pub(super) fn by_locator(
     tx: &mut dyn Tx,
     keys: &Keys,
     locator: Locator,
 ) -> Result<Option<Stored>, StoreError> {
-    tx.first(BY_LOCATOR, &[locator.bytes().into()])?.map(|row| read(keys, &row)).transpose()
+    tx.first_locked(BY_LOCATOR, "sessions", &[locator.bytes().into()])?
+        .map(|row| read(keys, &row))
+        .transpose()
 }
 
-/// The session of this `sid`.
+/// The session of this `sid`, locked likewise.
 pub(super) fn by_id(tx: &mut dyn Tx, keys: &Keys, id: &str) -> Result<Option<Stored>, StoreError> {
-    tx.first(BY_ID, &[id.into()])?.map(|row| read(keys, &row)).transpose()
+    tx.first_locked(BY_ID, "sessions", &[id.into()])?.map(|row| read(keys, &row)).transpose()
 }
 
 pub(super) fn insert(

@@ -22,6 +22,7 @@ pub(super) fn unavailable(error: &StoreError) -> Response {
             tracing::warn!(%error, "the database is not available");
             Surface::Browser.error(StatusCode::SERVICE_UNAVAILABLE)
         }
+        StoreError::InvalidText => Surface::Browser.error(StatusCode::BAD_REQUEST),
         _ => {
             tracing::error!(%error, "the database refused a page");
             Surface::Browser.error(StatusCode::INTERNAL_SERVER_ERROR)

@@ -82,6 +82,12 @@ pub enum RestoreError {
         /// Why.
         error: std::io::Error,
     },
+    /// The database is Postgres.
+    #[error(
+        "A Postgres database has no revocation log. Restore it to the latest point of its archive; if some of it is \
+         lost, revoke the sessions that may have ended since"
+    )]
+    NoLog,
     /// This node may not write.
     #[error(transparent)]
     NotPrimary(#[from] NotPrimary),

@@ -48,6 +48,17 @@ pub fn guard(
     Ok(Box::new(export))
 }
 
+/// Names a database that has no revocation log, at its first start: it keeps the last known time under its name.
+///
+/// # Errors
+/// [`RestoreError::Store`] when the database fails.
+pub fn name(tx: &mut dyn Tx, random: &Random, now: Timestamp) -> Result<(), RestoreError> {
+    if ledger::instance(tx)?.is_none() {
+        ledger::name_instance(tx, &ledger::new_instance(random), now)?;
+    }
+    Ok(())
+}
+
 /// Creates the file first: a file without a database is adopted, but a database that knows of a log requires it.
 fn begin(
     tx: &mut dyn Tx,

@@ -9,6 +9,8 @@ use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// Records the end of a session. Holds the response until the end is exported durably.
 pub fn record(tx: &mut dyn Tx, session_id: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
+    // One end at a time: they are numbered without a gap, in the order of their commits.
+    tx.first_locked("SELECT id FROM instance", "instance", &[])?;
     tx.execute(
         "INSERT INTO session_ends (seq, session_id, why, ended_at)
          SELECT COALESCE(MAX(seq), 0) + 1, $1, $2, $3 FROM session_ends",

@@ -19,7 +19,7 @@ mod replay;
 mod time;
 
 pub use error::RestoreError;
-pub use guard::guard;
+pub use guard::{guard, name};
 pub use ledger::{record, record_browser, see, seen_at};
 pub use replay::{Lost, Restored, Taken, replay};
 pub use time::{accept_clock, is_time_accepted};

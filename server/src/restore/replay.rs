@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{Contents, RevocationLog};
@@ -54,16 +55,21 @@ pub enum Taken {
 /// [`RestoreError`]; nothing was changed then, or it can be called again.
 pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Result<Restored, RestoreError> {
     config.must_be_primary()?;
-    let store = Store::open(&Options::new(&config.database))?;
+    path_of(config)?;
+    let store = Store::open(&Options::new(config.database.clone()))?;
     let (instance, stored) =
         store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;
     // A backup from before migration 3 has numbered its ends by itself: all of the file is news to it.
     let after = if instance.is_some() { stored } else { 0 };
-    let opened = RevocationLog::open(&config.revocation_log(), Seal::new(config.master_key()), after);
+    let opened = RevocationLog::open(&path_of(config)?, Seal::new(config.master_key()), after);
     match lost {
         None => with_export(config, &store, instance, stored, opened?, now).await,
         Some(lost) => without_export(config, &store, instance, opened, lost, now).await,
     }
+}
+
+fn path_of(config: &Config) -> Result<PathBuf, RestoreError> {
+    config.revocation_log().ok_or(RestoreError::NoLog)
 }
 
 async fn with_export(
@@ -74,7 +80,7 @@ async fn with_export(
     opened: Option<(RevocationLog, Contents)>,
     now: Timestamp,
 ) -> Result<Restored, RestoreError> {
-    let path = config.revocation_log();
+    let path = path_of(config)?;
     let (mut file, contents) = opened.ok_or_else(|| RestoreError::Missing(path.clone()))?;
     if instance.as_ref().is_some_and(|instance| *instance != contents.instance) {
         return Err(RestoreError::OtherDatabase(path));
@@ -91,6 +97,7 @@ async fn with_export(
         return Ok(Restored::default());
     }
     let (adopt, jump) = (instance.is_none(), config.store.clock_jump.as_duration());
+    let contents = Arc::new(contents);
     let done = store.write(&ACTOR, move |tx| end_again(tx, &contents, adopt, now, jump)).await?;
     // No response depended on an end whose line is incomplete.
     file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
@@ -105,7 +112,7 @@ async fn without_export(
     lost: Lost,
     now: Timestamp,
 ) -> Result<Restored, RestoreError> {
-    let path = config.revocation_log();
+    let path = path_of(config)?;
     let damaged = is_of_no_use(&path, instance.as_deref(), opened)?;
     let name = instance.is_none().then(|| ledger::new_instance(&Random::system()));
     let (named, jump) = (name.clone(), config.store.clock_jump.as_duration());

@@ -93,6 +93,11 @@ impl Problem {
                 tracing::warn!(%error, "the database is not available");
                 Self::unavailable()
             }
+            StoreError::InvalidText => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid-text",
+                "A text holds the character U+0000, which can't be stored",
+            ),
             _ => {
                 tracing::error!(%error, "the database refused a request");
                 Self::internal()

@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, OpenFlags};
 
-use super::value::Columns;
+use super::value::{Columns, check_text};
 use super::{Actor, Row, StoreError, Tx, Value};
 
 /// More statements than the program has.
@@ -162,6 +162,7 @@ impl Tx for Connection {
 
 /// SQLite numbers `$1`-style names in the order of their appearance, Postgres by their number: go by the number.
 fn bind(statement: &mut CachedStatement<'_>, params: &[Value]) -> Result<(), StoreError> {
+    check_text(params)?;
     let placeholders = statement.parameter_count();
     if placeholders != params.len() {
         return Err(StoreError::Defect(format!("{placeholders} placeholders, {} parameters", params.len())));

@@ -12,6 +12,9 @@ pub enum StoreError {
     /// A statement is wrong, or a row is not of the shape that the program expects: a defect.
     #[error("the database and the program disagree: {0}")]
     Defect(String),
+    /// A text holds the character U+0000, which no text in the database can: the input is bad (HTTP 400).
+    #[error("a text holds the character U+0000")]
+    InvalidText,
     /// The request's own code panicked inside its transaction; what it wrote was undone.
     #[error("the request failed inside its transaction")]
     Panicked,

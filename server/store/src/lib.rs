@@ -1,4 +1,7 @@
-//! The database: one writer that groups many requests into one durable commit, and connections that only read.
+//! The database, on either of two engines:
+//!
+//! - SQLite: one writer that groups many requests into one durable commit, and connections that only read.
+//! - Postgres: lanes of one connection each, and one transaction a request.
 //!
 //! Domain functions are synchronous over [`Tx`], in SQL that SQLite and Postgres both understand (`$1`, `$2`, … as
 //! placeholders). [`Store::write`] answers only once the commit is on disk.
@@ -6,9 +9,11 @@
 mod actor;
 mod backup;
 mod connection;
+mod copy;
 mod error;
 mod export;
 mod migrate;
+mod postgres;
 mod readers;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
@@ -17,35 +22,44 @@ mod tx;
 mod value;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
+pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
-pub use tx::Tx;
+pub use tx::{Engine, Tx};
 pub use value::{Row, Value};
 
 use connection::Mode;
+use moorline_server_base::config::Database;
 
 /// Where the database is and how it is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    path: PathBuf,
+    database: Database,
     readers: usize,
+    lanes: usize,
 }
 
 impl Options {
-    /// The database in this file, which is made if absent (its folder is not).
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readers: 2 }
+    /// This database. A file is created if absent (its folder is not).
+    pub fn new(database: impl Into<Database>) -> Self {
+        Self { database: database.into(), readers: 2, lanes: 16 }
     }
 
-    /// How many connections read side by side (at least one).
+    /// How many connections to SQLite read side by side (at least one).
     #[must_use]
     pub fn readers(mut self, readers: usize) -> Self {
         self.readers = readers.max(1);
+        self
+    }
+
+    /// How many connections to Postgres there are at most (at least one).
+    #[must_use]
+    pub fn lanes(mut self, lanes: usize) -> Self {
+        self.lanes = lanes.max(1);
         self
     }
 }
@@ -54,75 +68,105 @@ impl Options {
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
 
+#[derive(Debug)]
+enum Inner {
+    Sqlite(Sqlite),
+    Postgres(postgres::Lanes),
+}
+
 /// Dropped in this order: the writer is the last to close, and so leaves everything in the one database file.
 #[derive(Debug)]
-struct Inner {
+struct Sqlite {
     readers: readers::Readers,
     /// A replica has none.
     writer: Option<writer::Writer>,
 }
 
 impl Store {
-    /// Opens the database (WAL, `synchronous=FULL`, foreign keys on) and brings its tables up to date.
+    /// Opens the database and brings its tables up to date. SQLite: WAL, `synchronous=FULL`, foreign keys on.
     ///
     /// # Errors
-    /// [`StoreError`] when the file can't be opened, is not ours, or was written by a newer version.
+    /// [`StoreError`] when it can't be opened or reached, is not ours, or was written by a newer version; also when a
+    /// Postgres server would lose confirmed commits (`fsync=off`, `synchronous_commit=off`).
     pub fn open(options: &Options) -> Result<Self, StoreError> {
         Self::open_with(options, |_| Ok(None))
     }
 
-    /// As [`Store::open`], once `guard` has looked at the database and agreed. It may return an [`Export`].
+    /// As [`Store::open`], once `guard` has looked at the database and agreed. It may return an [`Export`] on SQLite.
     ///
     /// # Errors
     /// As [`Store::open`], or what `guard` returned: the database is closed again then.
-    pub fn open_with<E: From<StoreError>>(
+    pub fn open_with<E: From<StoreError> + Send>(
         options: &Options,
-        guard: impl FnOnce(&mut dyn Tx) -> Result<Option<Box<dyn Export>>, E>,
+        guard: impl FnOnce(&mut dyn Tx) -> Result<Option<Box<dyn Export>>, E> + Send,
     ) -> Result<Self, E> {
-        let mut connection = connection::Connection::open_writer(&options.path)?;
+        let path = match &options.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres(url) => {
+                let guard = |tx: &mut dyn Tx| match guard(tx)? {
+                    None => Ok(()),
+                    Some(_) => Err(StoreError::Defect("nothing is exported from Postgres".to_owned()).into()),
+                };
+                let lanes = postgres::Lanes::open::<E>(url.expose(), options.lanes, guard)?;
+                return Ok(Self(Arc::new(Inner::Postgres(lanes))));
+            }
+        };
+        let mut connection = connection::Connection::open_writer(path)?;
         migrate::run(&mut connection)?;
         let export = guard(&mut connection)?;
         let writer = writer::Writer::start(connection, export)?;
-        let readers = readers::Readers::start(&options.path, options.readers, Mode::Primary)?;
-        Ok(Self(Arc::new(Inner { readers, writer: Some(writer) })))
+        let readers = readers::Readers::start(path, options.readers, Mode::Primary)?;
+        Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: Some(writer) }))))
     }
 
-    /// Opens a database that another node writes: nothing here can change it, and [`Store::write`] is unavailable.
+    /// Opens a SQLite database that another node writes: nothing here can change it, and [`Store::write`] is
+    /// unavailable.
     ///
     /// # Errors
-    /// As [`Store::open`]; also when its tables are not those of this version.
+    /// As [`Store::open`]; also when its tables are not those of this version, and on Postgres.
     pub fn open_replica(options: &Options) -> Result<Self, StoreError> {
-        let mut connection = connection::Connection::open_reader(&options.path, Mode::Replica)?;
+        let Database::Sqlite(path) = &options.database else {
+            return Err(StoreError::Unusable(
+                "replicas are for SQLite: every node writes Postgres".to_owned(),
+            ));
+        };
+        let mut connection = connection::Connection::open_reader(path, Mode::Replica)?;
         migrate::check(&mut connection)?;
         drop(connection);
-        let readers = readers::Readers::start(&options.path, options.readers, Mode::Replica)?;
-        Ok(Self(Arc::new(Inner { readers, writer: None })))
+        let readers = readers::Readers::start(path, options.readers, Mode::Replica)?;
+        Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: None }))))
     }
 
     /// Whether another node writes this database.
     #[must_use]
     pub fn is_replica(&self) -> bool {
-        self.0.writer.is_none()
+        matches!(&*self.0, Inner::Sqlite(Sqlite { writer: None, .. }))
     }
 
     /// Runs `f` in a transaction that may write, and answers after its commit is durable.
     ///
-    /// Up to 32 callers share one commit; each has its own savepoint. When `f` returns `Err`, what it wrote is undone
-    /// and nobody else is touched. A refusal that must leave a trace is therefore an `Ok` of the caller's own type.
+    /// When `f` returns `Err`, what it wrote is undone and nobody else is touched. A refusal that must leave a trace is
+    /// therefore an `Ok` of the caller's own type.
+    ///
+    /// - SQLite: up to 32 callers share one commit; each has its own savepoint. `f` runs once.
+    /// - Postgres: `f` runs again, from the beginning, when another transaction was in the way or the connection was
+    ///   lost before its commit. What it does outside the database must bear that.
     ///
     /// # Errors
-    /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then.
-    /// After a commit that could not be exported it is the same error: ask again.
+    /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then, and
+    /// the caller may ask again. After a commit that could not be exported, or during which the connection to Postgres
+    /// was lost, it is the same error, and the change may stand: only the caller can tell by asking again.
     pub async fn write<T, E, F>(&self, actor: &Actor, f: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         tracing::trace!(?actor, "write");
-        match &self.0.writer {
-            Some(writer) => writer.run(actor.clone(), f).await,
-            None => {
+        match &*self.0 {
+            Inner::Postgres(lanes) => lanes.write(actor.clone(), f).await,
+            Inner::Sqlite(Sqlite { writer: Some(writer), .. }) => writer.run(actor.clone(), f).await,
+            Inner::Sqlite(_) => {
                 Err(StoreError::Unavailable("this node is a replica: it writes nothing".to_owned()).into())
             }
         }
@@ -139,7 +183,10 @@ impl Store {
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
     {
         tracing::trace!(?actor, "read");
-        self.0.readers.run(actor.clone(), f).await
+        match &*self.0 {
+            Inner::Postgres(lanes) => lanes.read(actor.clone(), f).await,
+            Inner::Sqlite(sqlite) => sqlite.readers.run(actor.clone(), f).await,
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Bringing the tables up to date when the database is opened.
 
 use super::connection::Connection;
-use super::{StoreError, Tx as _, Value};
+use super::{StoreError, Tx, Value};
 
 /// Each in its own transaction, in order, once. A released one is never edited: the next says what changes.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (2, "dpop", include_str!("../migrations/0002_dpop.sql")),
     (3, "session ends", include_str!("../migrations/0003_session_ends.sql")),
@@ -38,8 +38,8 @@ fn known() -> i64 {
     MIGRATIONS.last().map_or(0, |(version, ..)| *version)
 }
 
-fn newest(connection: &mut Connection) -> Result<i64, StoreError> {
-    let newest = connection
+pub(super) fn newest(tx: &mut dyn Tx) -> Result<i64, StoreError> {
+    let newest = tx
         .first("SELECT COALESCE(MAX(version), 0) AS version FROM migrations", &[])?
         .map_or(Ok(0), |row| row.integer("version"))?;
     let known = known();
@@ -54,11 +54,13 @@ fn newest(connection: &mut Connection) -> Result<i64, StoreError> {
 fn apply(connection: &mut Connection, version: i64, name: &str, sql: &str) -> Result<(), StoreError> {
     connection.batch("BEGIN IMMEDIATE")?;
     connection.batch(sql)?;
-    connection.execute(
-        "INSERT INTO migrations (version, name) VALUES ($1, $2)",
-        &[Value::from(version), name.into()],
-    )?;
+    record(connection, version, name)?;
     connection.batch("COMMIT")
+}
+
+pub(super) fn record(tx: &mut dyn Tx, version: i64, name: &str) -> Result<(), StoreError> {
+    let row = "INSERT INTO migrations (version, name) VALUES ($1, $2)";
+    tx.execute(row, &[Value::from(version), name.into()]).map(drop)
 }
 
 fn connection_rollback(connection: &mut Connection) -> Result<(), StoreError> {

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::testing::{hold, started_then_released};
+use super::testing::{PostgresDatabase, hold, started_then_released};
 use super::*;
 
 const TEST: Actor = Actor::System("test");
@@ -10,6 +10,25 @@ fn open() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
     (folder, store)
+}
+
+/// The store of the engine that the tests run on: Postgres where `MOORLINE_TEST_POSTGRES` is set.
+fn open_either() -> (Home, Store) {
+    let home = Home { folder: tempfile::tempdir().unwrap(), postgres: PostgresDatabase::make() };
+    let store = Store::open(&home.options()).unwrap();
+    (home, store)
+}
+
+struct Home {
+    folder: tempfile::TempDir,
+    postgres: Option<PostgresDatabase>,
+}
+
+impl Home {
+    fn options(&self) -> Options {
+        let file = || self.folder.path().join("test.db").into();
+        Options::new(self.postgres.as_ref().map_or_else(file, PostgresDatabase::database)).lanes(3)
+    }
 }
 
 fn insert(tx: &mut dyn Tx, id: &str) -> Result<u64, StoreError> {
@@ -26,11 +45,11 @@ async fn ids(store: &Store) -> Vec<String> {
 
 #[tokio::test]
 async fn what_was_written_is_read_and_survives_a_reopening() {
-    let (folder, store) = open();
+    let (home, store) = open_either();
     store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
     assert_eq!(ids(&store).await, ["ada"]);
     drop(store);
-    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+    let store = Store::open(&home.options()).unwrap();
     assert_eq!(ids(&store).await, ["ada"]);
 }
 
@@ -181,7 +200,7 @@ async fn a_caller_that_goes_away_does_not_undo_its_write() {
 
 #[tokio::test]
 async fn many_writers_are_all_answered() {
-    let (_folder, store) = open();
+    let (_folder, store) = open_either();
     let done = Arc::new(AtomicUsize::new(0));
     let tasks: Vec<_> = (0..200)
         .map(|number| {
@@ -200,17 +219,20 @@ async fn many_writers_are_all_answered() {
 
 #[tokio::test]
 async fn a_reader_can_not_write() {
-    let (_folder, store) = open();
+    let (_folder, store) = open_either();
     assert!(store.read(&TEST, |tx| insert(tx, "ada")).await.is_err());
     assert!(ids(&store).await.is_empty());
 }
 
 #[tokio::test]
 async fn placeholders_go_by_their_number_whatever_their_order() {
-    let (_folder, store) = open();
+    let (_folder, store) = open_either();
     let row = store
         .read(&TEST, |tx| {
-            tx.first("SELECT $2 AS second, $1 AS first, $2 AS again", &["a".into(), 7_i64.into()])
+            tx.first(
+                "SELECT CAST($2 AS BIGINT) AS second, CAST($1 AS TEXT) AS first, CAST($2 AS BIGINT) AS again",
+                &["a".into(), 7_i64.into()],
+            )
         })
         .await
         .unwrap()
@@ -228,7 +250,7 @@ async fn placeholders_go_by_their_number_whatever_their_order() {
 
 #[tokio::test]
 async fn a_column_of_another_type_or_name_is_an_error() {
-    let (_folder, store) = open();
+    let (_folder, store) = open_either();
     let row = store.read(&TEST, |tx| tx.first("SELECT 'a' AS a, NULL AS n", &[])).await.unwrap().unwrap();
     assert!(
         row.integer("a").is_err()
@@ -332,6 +354,89 @@ async fn who_came_after_an_end_that_was_not_exported_is_not_answered_on_it_and_w
     away.store(false, Ordering::SeqCst);
     store.write(&TEST, |tx| insert(tx, "mary")).await.unwrap();
     assert_eq!(ids(&store).await, ["ada", "grace", "joan", "mary"]);
+}
+
+#[tokio::test]
+async fn a_refused_or_panicked_request_leaves_nothing_on_either_engine() {
+    let (_home, store) = open_either();
+    let refused = store.write(&TEST, |tx| {
+        insert(tx, "eve")?;
+        Err::<u64, _>(StoreError::Defect("refused".to_owned()))
+    });
+    assert!(matches!(refused.await, Err(StoreError::Defect(_))));
+    let panicked = store.write(&TEST, |tx| {
+        insert(tx, "eve")?;
+        if ids_are_fine() { panic!("a test panics here") } else { Ok::<u64, StoreError>(0) }
+    });
+    assert!(matches!(panicked.await, Err(StoreError::Panicked)));
+    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    assert_eq!(ids(&store).await, ["ada"]);
+}
+
+#[tokio::test]
+async fn a_text_with_a_nul_is_refused_as_input_and_the_transaction_goes_on() {
+    let (_home, store) = open_either();
+    let found =
+        store.read(&TEST, |tx| tx.first("SELECT id FROM users WHERE id = $1", &["a\0b".into()])).await;
+    assert!(matches!(found, Err(StoreError::InvalidText)));
+    let written = store.write(&TEST, |tx| {
+        let refused = insert(tx, "a\0b");
+        assert!(matches!(refused, Err(StoreError::InvalidText)));
+        insert(tx, "ada")
+    });
+    assert_eq!(written.await.unwrap(), 1);
+    assert_eq!(ids(&store).await, ["ada"]);
+}
+
+#[tokio::test]
+async fn a_constraint_is_named_without_the_values_that_break_it() {
+    let (_home, store) = open_either();
+    store.write(&TEST, |tx| insert(tx, "a-secret-name")).await.unwrap();
+    let again = store.write(&TEST, |tx| insert(tx, "a-secret-name")).await;
+    let Err(StoreError::Constraint(text)) = again else { panic!("{again:?}") };
+    assert!(text.contains("users") && !text.contains("a-secret-name"), "{text}");
+}
+
+#[tokio::test]
+async fn text_is_ordered_byte_by_byte_on_either_engine() {
+    let (_home, store) = open_either();
+    for id in ["b", "B", "a_", "aB", "\u{e4}", "a"] {
+        store.write(&TEST, move |tx| insert(tx, id)).await.unwrap();
+    }
+    assert_eq!(ids(&store).await, ["B", "a", "aB", "a_", "b", "\u{e4}"]);
+}
+
+#[tokio::test]
+async fn a_copy_goes_on_where_it_stopped_and_is_the_same_in_the_end() {
+    let (_folder, source) = open();
+    for id in ["b", "B", "a_", "aB", "a"] {
+        source.write(&TEST, move |tx| insert(tx, id)).await.unwrap();
+    }
+    let (_home, target) = open_either();
+    let first = source.read(&TEST, |tx| tx.first("SELECT * FROM users ORDER BY id", &[])).await.unwrap();
+    assert_eq!(first.unwrap().text("id").unwrap(), "B");
+    target.write(&TEST, |tx| insert(tx, "B")).await.unwrap();
+    let audited = "INSERT INTO audit (seq, at, event, severity, detail) VALUES (7, 1, 'x', 'info', '{}')";
+    source.write(&TEST, move |tx| tx.execute(audited, &[])).await.unwrap();
+    for _ in 0..2 {
+        let mut rows = Vec::new();
+        copy(&source, &target, |table| rows.push((table.name, table.rows))).await.unwrap();
+        assert!(rows.contains(&("users", 5)) && rows.contains(&("audit", 1)), "{rows:?}");
+    }
+    assert_eq!(ids(&target).await, ids(&source).await);
+}
+
+#[tokio::test]
+async fn a_copy_that_differs_or_would_mix_two_servers_is_refused() {
+    let (_folder, source) = open();
+    let (_home, target) = open_either();
+    source.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    target.write(&TEST, |tx| insert(tx, "zoe")).await.unwrap();
+    let refused = copy(&source, &target, |_| {}).await;
+    assert!(matches!(refused, Err(CopyError::Differs { table: "users", from: 1, to: 1 })), "{refused:?}");
+    let named = "INSERT INTO instance (id, seen_at) VALUES ('another', 1)";
+    target.write(&TEST, move |tx| tx.execute(named, &[])).await.unwrap();
+    assert!(matches!(copy(&source, &target, |_| {}).await, Err(CopyError::OtherServer)));
 }
 
 #[tokio::test]

@@ -36,6 +36,21 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Appends the kind, the length and the bytes: no two lists of values give the same.
+    pub(super) fn append_to(&self, bytes: &mut Vec<u8>) {
+        let (kind, content): (u8, &[u8]) = match self {
+            Self::Null => (0, &[]),
+            Self::Integer(value) => (1, &value.to_be_bytes()),
+            Self::Text(text) => (2, text.as_bytes()),
+            Self::Blob(blob) => (3, blob),
+        };
+        bytes.push(kind);
+        bytes.extend_from_slice(&(content.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(content);
+    }
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Integer(value)
@@ -213,13 +228,27 @@ impl Row {
         }
     }
 
-    fn value(&self, column: &str) -> Result<&Value, StoreError> {
+    pub(super) fn columns(&self) -> &[Box<str>] {
+        &self.columns
+    }
+
+    pub(super) fn values(&self) -> &[Value] {
+        &self.values
+    }
+
+    pub(super) fn value(&self, column: &str) -> Result<&Value, StoreError> {
         self.columns
             .iter()
             .position(|name| &**name == column)
             .map(|index| &self.values[index])
             .ok_or_else(|| StoreError::Defect(format!("no column {column}")))
     }
+}
+
+/// Postgres has no U+0000 in text. SQLite refuses it too, so that both engines answer alike.
+pub(super) fn check_text(params: &[Value]) -> Result<(), StoreError> {
+    let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    if params.iter().any(has_nul) { Err(StoreError::InvalidText) } else { Ok(()) }
 }
 
 fn mismatch(column: &str, wanted: &str, found: &Value) -> StoreError {

@@ -10,6 +10,7 @@ use super::{guide, links};
 use crate::circles;
 use crate::counts;
 use crate::install;
+use crate::postgres::Cluster;
 use crate::process::Finished;
 use crate::report::{Report, Step};
 use crate::workspace::Workspace;
@@ -62,6 +63,21 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
         ensure!(step.counts.ran() > 0, "no test ran");
         Ok(())
     });
+    report.step(
+        "server tests on PostgreSQL",
+        "the server's tests again, each on a database of its own",
+        |step| {
+            let cluster = Cluster::start(workspace, &mut step.log)?;
+            let mut test = workspace.cargo();
+            test.args(["test", "--locked", "-p", "moorline-server-store", "-p", "moorline-server", "--lib"]);
+            test.arg("--no-fail-fast").env("MOORLINE_TEST_POSTGRES", cluster.url());
+            let finished = step.log.run(test, TESTING)?;
+            step.counts = counts::of_cargo_test(&finished.output);
+            finished.require()?;
+            ensure!(step.counts.ran() > 0, "no test ran");
+            Ok(())
+        },
+    );
     report.step("demo", "the main job as `cargo xtask demo --once` plays it", |step| {
         let mut demo = workspace.command(workspace.program("demo"));
         demo.arg("--once").env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));

@@ -239,6 +239,14 @@ impl Sources<'_> {
         } else if !config.issuer.is_https() {
             wrong.push(self.at("issuer", "must start with https:// where TLS is spoken"));
         }
+        if config.database.file().is_none() {
+            if config.store.role == super::Role::Replica {
+                wrong.push(self.at("store.role", "is for SQLite: every node of a Postgres database writes"));
+            }
+            if config.store.revocation_log.is_some() {
+                wrong.push(self.at("store.revocation_log", "is for SQLite: Postgres has its own archive"));
+            }
+        }
         if config.tokens.session_idle > config.tokens.session_absolute {
             wrong.push(self.at("tokens.session_idle", "is longer than tokens.session_absolute"));
         }

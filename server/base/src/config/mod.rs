@@ -15,7 +15,7 @@ use garde::Validate;
 use serde::Deserialize;
 
 pub use load::{ConfigError, from_sources, load};
-pub use types::{Issuer, MasterKey, Network, Span, is_loopback};
+pub use types::{Database, Issuer, MasterKey, Network, PostgresUrl, Span, is_loopback};
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -27,8 +27,8 @@ pub struct Config {
     /// The address and port to listen on; port 0 takes a free one.
     #[serde(default = "default_listen")]
     pub listen: SocketAddr,
-    /// The SQLite database file; made when it is not there.
-    pub database: PathBuf,
+    /// Where the data is: a SQLite file or a Postgres server.
+    pub database: Database,
     /// The key that seals secrets in the database. Always present once loaded.
     #[serde(default)]
     pub master_key: Option<MasterKey>,
@@ -80,8 +80,11 @@ pub struct Config {
 pub struct Store {
     /// Whether this node writes.
     pub role: Role,
-    /// The revocation log; `None` means beside the database.
+    /// The revocation log; `None` means beside the database. SQLite only.
     pub revocation_log: Option<PathBuf>,
+    /// How many connections to Postgres this node opens at most.
+    #[garde(range(min = 1, max = 128))]
+    pub lanes: usize,
     /// Largest forward clock jump accepted.
     #[garde(custom(within(3600, 3660 * 86_400)))]
     pub clock_jump: Span,
@@ -101,9 +104,9 @@ pub enum Role {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error(
     "{}: another node writes this database (store.role = \"replica\"). Run this on the primary; or, to make this node the primary, stop the other one, set store.role = \"primary\" here, and run this again",
-    .0.display()
+    .0
 )]
-pub struct NotPrimary(PathBuf);
+pub struct NotPrimary(Database);
 
 /// Certificate and key files (PEM).
 #[derive(Clone, Debug, Deserialize)]
@@ -245,11 +248,11 @@ pub enum LogFormat {
 
 impl Config {
     /// A configuration of defaults, for `dev` and for tests.
-    pub fn new(issuer: Issuer, database: PathBuf, master_key: MasterKey) -> Self {
+    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: MasterKey) -> Self {
         Self {
             issuer,
             listen: default_listen(),
-            database,
+            database: database.into(),
             master_key: Some(master_key),
             master_key_file: None,
             store: Store::default(),
@@ -270,9 +273,10 @@ impl Config {
         self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
     }
 
-    /// The revocation log: the file that ends of sessions are exported to.
-    pub fn revocation_log(&self) -> PathBuf {
-        self.store.revocation_log.clone().unwrap_or_else(|| self.database.with_extension("ends"))
+    /// The revocation log: the file that ends of sessions are exported to. `None` on Postgres, which has none.
+    pub fn revocation_log(&self) -> Option<PathBuf> {
+        let file = self.database.file()?;
+        Some(self.store.revocation_log.clone().unwrap_or_else(|| file.with_extension("ends")))
     }
 
     /// Whether this node may write the database.
@@ -294,7 +298,7 @@ impl Config {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { role: Role::Primary, revocation_log: None, clock_jump: Span::seconds(7 * 86_400) }
+        Self { role: Role::Primary, revocation_log: None, lanes: 16, clock_jump: Span::seconds(7 * 86_400) }
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) const NOT_SETTINGS: &[&str] = &[
     "MOORLINE_SCREENSHOTS",
     "MOORLINE_SDK_SHELL_BIN",
     "MOORLINE_SERVER_BIN",
+    "MOORLINE_TEST_POSTGRES",
 ];
 
 /// One setting.
@@ -60,7 +61,7 @@ pub(super) fn variable_of(key: &str) -> String {
 
 /// Whether messages must not repeat the value.
 pub(super) fn is_secret(key: &str) -> bool {
-    key == "master_key"
+    key == "master_key" || key == "database"
 }
 
 const fn text(key: &'static str, default: Option<&'static str>, meaning: &'static str) -> Setting {
@@ -83,7 +84,11 @@ pub const SETTINGS: &[Setting] = &[
         "The public address of this server: an https:// URL without a path. It is in every token and can't be changed later. Required.",
     ),
     text("listen", Some("\"127.0.0.1:8443\""), "Address and port to listen on; port 0 takes a free one."),
-    text("database", None, "The SQLite database file; created if it does not exist. Required."),
+    text(
+        "database",
+        None,
+        "The SQLite database file, created if it does not exist; or the postgres:// URL of a database that several nodes share. Required.",
+    ),
     text(
         "master_key_file",
         None,
@@ -104,6 +109,11 @@ pub const SETTINGS: &[Setting] = &[
         "store.revocation_log",
         None,
         "The file that revocations are exported to, so that a revoked session stays revoked when the database is restored from a backup. Put it on other storage than the database. By default beside the database, with the extension .ends.",
+    ),
+    number(
+        "store.lanes",
+        "16",
+        "Connections to Postgres that this node opens at most: 1 to 128. SQLite does not use it.",
     ),
     text(
         "store.clock_jump",

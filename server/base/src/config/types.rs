@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ipnet::IpNet;
@@ -81,6 +82,78 @@ impl fmt::Debug for Span {
 }
 
 impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// Where the server's data is: the path of a SQLite file, or a `postgres://` URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// A file of the embedded database; created if it does not exist.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server.
+    Postgres(PostgresUrl),
+}
+
+/// A `postgres://` URL. It may hold a password: it prints as `postgres://…`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresUrl(Zeroizing<String>);
+
+impl Database {
+    /// The file; `None` on Postgres.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+impl PostgresUrl {
+    /// The URL with its password, to connect with.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for PostgresUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("postgres://…")
+    }
+}
+
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(url) => write!(f, "{url:?}"),
+        }
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for Database {
+    fn from(path: P) -> Self {
+        Self::Sqlite(path.into())
+    }
+}
+
+impl FromStr for Database {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(PostgresUrl(Zeroizing::new(text.to_owned()))));
+        }
+        let path = text.strip_prefix("sqlite:").unwrap_or(text);
+        if path.is_empty() || path.contains("://") {
+            return Err("must be the path of a SQLite file, or a postgres:// URL".to_owned());
+        }
+        Ok(Self::Sqlite(path.into()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Database {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }

@@ -1,5 +1,6 @@
 //! The command line of the server.
 
+mod database;
 mod manage;
 mod panics;
 mod recover;
@@ -47,6 +48,9 @@ enum Command {
         #[command(subcommand)]
         command: recover::ClockCommand,
     },
+    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server first;
+    /// after an interruption, run it again.
+    MigrateDatabase(database::MigrateArgs),
     /// Print every setting: what it means, its default and its variable.
     Config {
         /// As a Markdown table, for documentation.
@@ -160,6 +164,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
+        Command::MigrateDatabase(args) => database::migrate(&args).await,
         Command::CheckConfig(args) => upkeep::check_config(&args),
         Command::Backup(args) => upkeep::backup(args).await,
         Command::Openapi => print(&openapi::text()),

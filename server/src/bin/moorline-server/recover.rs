@@ -95,7 +95,6 @@ pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
 
 /// A mistyped path must not make a new database.
 fn exists(config: &Config) -> Result<(), Failure> {
-    std::fs::metadata(&config.database)
-        .map(drop)
-        .map_err(|error| format!("{}: {error}", config.database.display()).into())
+    let Some(file) = config.database.file() else { return Ok(()) };
+    std::fs::metadata(file).map(drop).map_err(|error| format!("{}: {error}", file.display()).into())
 }

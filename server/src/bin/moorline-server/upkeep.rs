@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use moorline_server::http::load_tls;
-use moorline_server_base::config::{self, Config};
+use moorline_server_base::config::{self, Config, Database};
 use moorline_server_store::back_up;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -35,7 +35,10 @@ pub(crate) struct CheckArgs {
 /// Copies the database of a server that may be running.
 pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
-    let (from, to) = (config.database, args.to.clone());
+    let Database::Sqlite(from) = config.database else {
+        return Err("backup is for SQLite: use pg_basebackup and the archive of Postgres".into());
+    };
+    let to = args.to.clone();
     let done = tokio::task::spawn_blocking(move || back_up(&from, &to)).await??;
     if args.json {
         return print(&format!(
@@ -70,8 +73,11 @@ fn check(config: &Config) -> Result<(), Failure> {
     if let Some(tls) = &config.tls {
         load_tls(&tls.certificate_file, &tls.private_key_file)?;
     }
-    is_in_a_folder(&config.database, "database")?;
-    is_in_a_folder(&config.revocation_log(), "store.revocation_log")
+    let log = config.revocation_log();
+    let files = [(config.database.file(), "database"), (log.as_deref(), "store.revocation_log")];
+    files
+        .into_iter()
+        .try_for_each(|(file, setting)| file.map_or(Ok(()), |file| is_in_a_folder(file, setting)))
 }
 
 /// The server makes the file, and not its folder.

@@ -135,6 +135,11 @@ impl IntoResponse for AnswerError {
                 page.headers_mut().insert(RETRY_AFTER, limited.retry_after_seconds().into());
                 return page;
             }
+            Self::Store(StoreError::InvalidText) => (
+                StatusCode::BAD_REQUEST,
+                "The app's request can't be read",
+                "A parameter holds the character U+0000.",
+            ),
             Self::Store(error) => {
                 tracing::error!(%error, "an authorization request failed");
                 (

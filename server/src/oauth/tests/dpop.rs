@@ -291,7 +291,7 @@ async fn two_proofs_or_one_for_another_address_are_refused_also_without_a_sessio
 
 #[tokio::test]
 async fn no_proof_stands_in_the_database_but_by_its_hash() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (device, thief) = (Device::new(), Device::new());
     let first = world.sign_in_bound(&device).await;
     let [good, foreign] = [&device, &thief].map(|device| world.proof(device));

@@ -9,6 +9,7 @@ mod dpop_clients;
 mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
+mod nodes;
 mod refresh;
 mod refresh_faults;
 mod refusals;
@@ -31,6 +32,7 @@ use url::form_urlencoded;
 use super::clients::{self, Client, ConsentRule, SecretHash};
 use crate::accounts::users::{self, NewUser};
 use crate::http::AppState;
+use crate::http::testing::{Home, LANES};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::{Config, MasterKey};
 use moorline_server_base::policy::Scope;
@@ -49,7 +51,7 @@ const TEST: Actor = Actor::System("test");
 /// A server with its clock in our hand: client `app` (public, ours), `asking` (public), `web` (confidential), person
 /// `ada`.
 struct World {
-    folder: tempfile::TempDir,
+    folder: Home,
     state: AppState,
     router: Router,
     clock: Clock,
@@ -78,7 +80,15 @@ impl World {
     }
 
     async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::begin(Home::new(), change).await
+    }
+
+    /// On SQLite always: for a test about its files, its writer or its replicas.
+    async fn on_sqlite() -> Self {
+        Self::begin(Home::on_sqlite(), |config| config.limits.enabled = false).await
+    }
+
+    async fn begin(folder: Home, change: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(START);
         let state = open(&folder, &clock, change).await;
         let random = state.random.clone();
@@ -208,13 +218,22 @@ impl World {
     async fn row(&self) -> String {
         let rows = self
             .sql(
-                "SELECT generation || ' ' || rotated_at || ' ' || idle_end_at || ' ' || COALESCE(revoked_why, 'live')
-                 || ' ' || COALESCE(hex(attempt), 'none') || ' ' || hex(history) AS all_of_it FROM sessions",
+                "SELECT generation, rotated_at, idle_end_at, COALESCE(revoked_why, 'live') AS why, attempt, history
+                 FROM sessions",
                 Vec::new(),
             )
             .await;
         assert_eq!(rows.len(), 1, "one row a session, never one a token");
-        rows[0].text("all_of_it").unwrap().to_owned()
+        let number = |column| rows[0].integer(column).unwrap();
+        format!(
+            "{} {} {} {} {:?} {:?}",
+            number("generation"),
+            number("rotated_at"),
+            number("idle_end_at"),
+            rows[0].text("why").unwrap(),
+            rows[0].optional_blob("attempt").unwrap(),
+            rows[0].blob("history").unwrap(),
+        )
     }
 
     async fn is_alive(&self) -> bool {
@@ -222,9 +241,9 @@ impl World {
     }
 }
 
-async fn open(folder: &tempfile::TempDir, clock: &Clock, change: impl FnOnce(&mut Config)) -> AppState {
-    let database = folder.path().join("moorline.db");
-    let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
+async fn open(folder: &Home, clock: &Clock, change: impl FnOnce(&mut Config)) -> AppState {
+    let mut config = Config::new(ISSUER.parse().unwrap(), folder.database(), MasterKey::new([3; 32]));
+    config.store.lanes = LANES;
     // These tests move the clock by months; rejected clocks have tests of their own.
     config.store.clock_jump = moorline_server_base::config::Span::seconds(3660 * 86_400);
     change(&mut config);

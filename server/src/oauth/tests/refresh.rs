@@ -287,7 +287,7 @@ async fn a_resource_is_ours_or_refused() {
 
 #[tokio::test]
 async fn no_token_attempt_or_secret_stands_in_the_audit_or_in_plain_in_the_database() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     world.refresh(&first.refresh, Some(&attempt(666))).await.refuses(400, "invalid_grant");

@@ -65,11 +65,11 @@ async fn a_restart_between_an_answer_and_its_retry_changes_nothing() {
 
 #[tokio::test]
 async fn a_power_cut_between_the_commit_and_the_answer_leaves_the_answer_to_the_retry() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let answer = world.refresh(&first.refresh, Some(&attempt(1))).await;
     // What was on the disk when the answer would have gone out: nothing is closed in order.
-    let cut = tempfile::tempdir().unwrap();
+    let cut = Home::on_sqlite();
     for file in ["moorline.db", "moorline.db-wal", "moorline.ends"] {
         std::fs::copy(world.folder.path().join(file), cut.path().join(file)).unwrap();
     }
@@ -260,7 +260,7 @@ async fn a_server_clock_that_was_years_behind_for_a_while_costs_no_session() {
 
 #[tokio::test]
 async fn the_group_commit_fails_so_all_are_5xx_and_none_is_revoked() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     let row = world.row().await;
@@ -295,7 +295,7 @@ async fn the_group_commit_fails_so_all_are_5xx_and_none_is_revoked() {
 
 #[tokio::test]
 async fn a_full_disk_is_503_and_changes_nothing_until_there_is_room() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let row = world.row().await;
     world.sql("PRAGMA max_page_count = 1", vec![]).await;

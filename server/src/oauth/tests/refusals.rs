@@ -62,3 +62,16 @@ async fn two_authorization_headers_or_two_ways_to_authenticate_are_refused() {
     world.form("/oauth/token", &params, std::slice::from_ref(&header)).await.refuses(400, "invalid_request");
     world.form("/oauth/token", &params[..2], &[header.clone(), header]).await.refuses(400, "invalid_request");
 }
+
+#[tokio::test]
+async fn a_nul_in_a_parameter_is_a_bad_request_on_either_engine() {
+    let world = World::new().await;
+    let tokens = world.sign_in().await;
+    world.refresh_with(&tokens.refresh, &[("client_id", "a\0b")]).await.refuses(400, "invalid_request");
+    let cookie = world.browser().await;
+    let page = world.authorize(Some(&cookie), &request(&[("client_id", "a\0b")])).await;
+    assert_eq!(page.status, StatusCode::BAD_REQUEST);
+    let page = world.authorize(Some(&cookie), &request(&[("nonce", "a\0b")])).await;
+    assert!(page.status == StatusCode::BAD_REQUEST || page.answer("error").is_some(), "{}", page.text());
+    assert!(world.is_alive().await);
+}

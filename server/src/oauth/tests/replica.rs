@@ -12,14 +12,14 @@ async fn replica_of(world: &World) -> World {
     replica_in(&world.folder, &world.clock).await
 }
 
-async fn replica_in(folder: &tempfile::TempDir, clock: &Clock) -> World {
+async fn replica_in(folder: &Home, clock: &Clock) -> World {
     let database = folder.path().join("moorline.db");
     let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
     config.limits.enabled = false;
     config.store.role = Role::Replica;
     let state = crate::start::open(config, clock.clone()).await.unwrap();
     World {
-        folder: tempfile::tempdir().unwrap(),
+        folder: Home::on_sqlite(),
         router: crate::http::router(state.clone()),
         state,
         clock: clock.clone(),
@@ -47,7 +47,7 @@ fn is_unavailable(reply: &Reply) {
 
 #[tokio::test]
 async fn a_replica_answers_503_to_whatever_would_write_and_never_invalid_grant() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     let code = world.code("app", ALL).await;
@@ -76,7 +76,7 @@ async fn a_replica_answers_503_to_whatever_would_write_and_never_invalid_grant()
 
 #[tokio::test]
 async fn a_replica_serves_what_only_reads_and_sees_a_revocation() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let tokens = world.sign_in().await;
     assert_eq!(world.add_note(&tokens.access).await.status, StatusCode::CREATED);
     let replica = replica_of(&world).await;
@@ -93,7 +93,7 @@ async fn a_replica_serves_what_only_reads_and_sees_a_revocation() {
 
 #[tokio::test]
 async fn a_replica_goes_on_reading_while_its_primary_is_away_and_after_it_is_back() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let tokens = world.sign_in().await;
     let World { folder, state, router, clock, ada } = world;
     drop((state, router));
@@ -108,7 +108,7 @@ async fn a_replica_goes_on_reading_while_its_primary_is_away_and_after_it_is_bac
 
 #[tokio::test]
 async fn a_replica_takes_over_the_signing_keys_of_its_primary() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let replica = replica_of(&world).await;
     let later = world.clock.now().after(Duration::from_secs(89 * 86_400));
     let rotation = moorline_server_keys::Rotation::default();
@@ -122,7 +122,7 @@ async fn a_replica_takes_over_the_signing_keys_of_its_primary() {
 
 #[tokio::test]
 async fn a_replica_needs_a_database_that_its_primary_has_brought_up_to_date() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Home::on_sqlite();
     let mut config =
         Config::new(ISSUER.parse().unwrap(), folder.path().join("moorline.db"), MasterKey::new([3; 32]));
     config.store.role = Role::Replica;
@@ -132,7 +132,7 @@ async fn a_replica_needs_a_database_that_its_primary_has_brought_up_to_date() {
 
 #[tokio::test]
 async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let config = replica_of(&world).await.state.config.clone();
     let before = std::fs::read(world.folder.path().join("moorline.db-wal")).unwrap();
     let beside = crate::start::open_to_read(config.clone(), world.clock.clone()).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
 
 #[tokio::test]
 async fn a_primary_whose_disk_can_not_be_written_is_503_and_changes_nothing() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     let row = world.row().await;

@@ -8,7 +8,7 @@ use crate::start::StartError;
 
 /// A server that is stopped: what is left of it on the disk.
 pub(super) struct Stopped {
-    pub(super) folder: tempfile::TempDir,
+    pub(super) folder: Home,
     pub(super) clock: Clock,
     ada: String,
 }
@@ -83,7 +83,7 @@ impl Stopped {
 
 #[tokio::test]
 async fn after_a_restore_nothing_starts_without_a_replay_and_what_was_revoked_stays_revoked() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (ended, kept) = world.two_sign_ins().await;
     let stopped = world.stop();
     let backup = stopped.database();
@@ -112,7 +112,7 @@ async fn after_a_restore_nothing_starts_without_a_replay_and_what_was_revoked_st
 
 #[tokio::test]
 async fn a_theft_that_was_told_before_the_restore_is_not_forgotten_by_it() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     let stopped = world.stop();
@@ -131,7 +131,7 @@ async fn a_theft_that_was_told_before_the_restore_is_not_forgotten_by_it() {
 
 #[tokio::test]
 async fn a_session_that_began_after_the_backup_is_lost_with_it_and_counted() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     world.sign_in().await;
     let stopped = world.stop();
     let backup = stopped.database();
@@ -150,7 +150,7 @@ async fn a_session_that_began_after_the_backup_is_lost_with_it_and_counted() {
 
 #[tokio::test]
 async fn a_restore_signs_browsers_out_and_twice_is_as_good_as_once() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let stopped = world.revoked_after_a_backup(&first.refresh).await;
     let (stopped, _) = stopped.refused().await;
@@ -163,7 +163,7 @@ async fn a_restore_signs_browsers_out_and_twice_is_as_good_as_once() {
 
 #[tokio::test]
 async fn a_browser_that_signed_out_before_the_restore_is_not_signed_in_after_it() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let cookie = world.browser().await;
     let stopped = world.stop();
@@ -187,7 +187,7 @@ async fn a_browser_that_signed_out_before_the_restore_is_not_signed_in_after_it(
 
 #[tokio::test]
 async fn a_crash_between_the_commit_and_the_export_is_mended_by_the_next_start() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (one, two) = world.two_sign_ins().await;
     world.revoke(&one.refresh).await;
     world.revoke(&two.refresh).await;
@@ -204,7 +204,7 @@ async fn a_crash_between_the_commit_and_the_export_is_mended_by_the_next_start()
 
 #[tokio::test]
 async fn a_line_that_the_database_has_not_is_no_crash_but_a_restore() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let stopped = world.revoked_after_a_backup(&first.refresh).await;
     let whole = std::fs::read(stopped.ends()).unwrap();
@@ -218,7 +218,7 @@ async fn a_line_that_the_database_has_not_is_no_crash_but_a_restore() {
 
 #[tokio::test]
 async fn a_changed_or_missing_line_stops_the_start() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (one, two) = world.two_sign_ins().await;
     world.revoke(&one.refresh).await;
     world.revoke(&two.refresh).await;
@@ -245,11 +245,10 @@ async fn a_changed_or_missing_line_stops_the_start() {
 
 #[tokio::test]
 async fn a_second_server_on_the_same_database_is_refused_and_so_is_a_restore_beside_one() {
-    let world = World::new().await;
-    let beside =
-        Stopped { folder: tempfile::tempdir().unwrap(), clock: world.clock.clone(), ada: String::new() };
+    let world = World::on_sqlite().await;
+    let beside = Stopped { folder: Home::on_sqlite(), clock: world.clock.clone(), ada: String::new() };
     let mut config = beside.config();
-    config.database = world.folder.path().join("moorline.db");
+    config.database = world.folder.database();
     let second = crate::start::open(config.clone(), world.clock.clone()).await;
     assert!(matches!(second, Err(StartError::Restore(RestoreError::InUse(_)))));
     let replay = restore::replay(&config, None, START).await;
@@ -259,7 +258,7 @@ async fn a_second_server_on_the_same_database_is_refused_and_so_is_a_restore_bes
 
 #[tokio::test]
 async fn an_end_that_can_not_be_exported_is_told_to_nobody_and_all_writes_wait_for_it() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (ended, kept) = world.two_sign_ins().await;
     let (ends, away) = (world.folder.path().join("moorline.ends"), world.folder.path().join("away"));
     std::fs::rename(&ends, &away).unwrap();
@@ -279,7 +278,7 @@ async fn an_end_that_can_not_be_exported_is_told_to_nobody_and_all_writes_wait_f
 
 #[tokio::test]
 async fn an_export_that_was_cut_short_in_its_place_is_not_written_on_until_it_is_whole_again() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (first, second) = world.two_sign_ins().await;
     assert_eq!(world.revoke(&first.refresh).await.status, StatusCode::OK);
     let ends = world.folder.path().join("moorline.ends");
@@ -295,7 +294,7 @@ async fn an_export_that_was_cut_short_in_its_place_is_not_written_on_until_it_is
 
 #[tokio::test]
 async fn only_ends_that_a_restore_would_forget_are_exported() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (one, two) = world.two_sign_ins().await;
     world.refresh(&one.refresh, Some(&attempt(1))).await.tokens();
     world.revoke(&one.refresh).await;

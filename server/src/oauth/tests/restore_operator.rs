@@ -21,7 +21,7 @@ impl Stopped {
 
 #[tokio::test]
 async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_replayed() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let before = world.sign_in().await;
     let (ended, kept) = world.two_sign_ins().await;
     world.revoke(&before.refresh).await;
@@ -55,7 +55,7 @@ async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_re
 
 #[tokio::test]
 async fn an_end_that_an_old_backup_knows_and_its_file_does_not_is_exported_after_the_replay() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (ended, other) = world.two_sign_ins().await;
     let stopped = world.stop();
     let backup = stopped.database();
@@ -79,7 +79,7 @@ async fn an_end_that_an_old_backup_knows_and_its_file_does_not_is_exported_after
 async fn a_database_with_sessions_that_knows_no_file_does_not_start_without_one_before_an_operator_says_what_is_true()
  {
     for (lost, ended) in [(Lost::DatabaseIsCurrent, 0), (Lost::EndAllSessions, 1)] {
-        let world = World::new().await;
+        let world = World::on_sqlite().await;
         let token = world.sign_in().await;
         let stopped = world.stop();
         stopped.alter(BEFORE_0003);
@@ -95,7 +95,7 @@ async fn a_database_with_sessions_that_knows_no_file_does_not_start_without_one_
 
 #[tokio::test]
 async fn a_lost_export_stops_the_start_until_an_operator_says_what_is_true() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (one, two) = world.two_sign_ins().await;
     world.revoke(&one.refresh).await;
     let stopped = world.stop();
@@ -120,7 +120,7 @@ async fn a_lost_export_stops_the_start_until_an_operator_says_what_is_true() {
 
 #[tokio::test]
 async fn a_good_export_is_not_thrown_away_as_lost_and_a_damaged_one_is_kept_aside() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let stopped = world.revoked_after_a_backup(&first.refresh).await;
     for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
@@ -134,7 +134,7 @@ async fn a_good_export_is_not_thrown_away_as_lost_and_a_damaged_one_is_kept_asid
 
 #[tokio::test]
 async fn another_servers_database_is_refused() {
-    let (ours, theirs) = (World::new().await, World::new().await);
+    let (ours, theirs) = (World::on_sqlite().await, World::on_sqlite().await);
     let token = ours.sign_in().await;
     ours.revoke(&token.refresh).await;
     let (ours, theirs) = (ours.stop(), theirs.stop());
@@ -151,7 +151,7 @@ async fn another_servers_database_is_refused() {
 
 #[tokio::test]
 async fn a_restore_does_not_believe_a_clock_that_has_leapt_and_no_session_ends_by_it() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (ended, kept) = world.two_sign_ins().await;
     let stopped = world.revoked_after_a_backup(&ended.refresh).await;
     stopped.clock.advance(3650 * DAY);
@@ -165,7 +165,7 @@ async fn a_restore_does_not_believe_a_clock_that_has_leapt_and_no_session_ends_b
 
 #[tokio::test]
 async fn the_last_end_in_the_export_says_what_time_it_was_after_the_backup() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let (ended, mut kept) = world.two_sign_ins().await;
     let stopped = world.stop();
     let backup = stopped.database();
@@ -189,7 +189,7 @@ async fn the_last_end_in_the_export_says_what_time_it_was_after_the_backup() {
 
 #[tokio::test]
 async fn without_the_export_the_database_alone_says_what_time_it_was() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     world.sign_in().await;
     let stopped = world.stop();
     std::fs::remove_file(stopped.ends()).unwrap();
@@ -203,7 +203,7 @@ async fn without_the_export_the_database_alone_says_what_time_it_was() {
 
 #[tokio::test]
 async fn over_a_database_from_before_the_export_the_sessions_say_what_time_it_was() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     let token = world.sign_in().await;
     let stopped = world.stop();
     stopped.alter(BEFORE_0003);

@@ -44,7 +44,7 @@ impl Common {
 /// Runs one change in one transaction.
 pub(super) async fn change<T: Send + 'static>(
     state: &AppState,
-    run: impl FnOnce(&mut dyn Tx, &Keys, Timestamp) -> Result<T, ManageError> + Send + 'static,
+    run: impl FnOnce(&mut dyn Tx, &Keys, Timestamp) -> Result<T, ManageError> + Clone + Clone + Send + 'static,
 ) -> Result<T, Failure> {
     let (keys, now) = (state.keys.clone(), state.clock.now());
     Ok(state.store.write(&ACTOR, move |tx| run(tx, &keys, now)).await?)

@@ -1,0 +1,47 @@
+//! `moorline-server migrate-database`: from one engine to the other.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use moorline_server_base::config::Database;
+use moorline_server_store::{Options, Store, copy};
+
+use crate::terminal::{Failure, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArgs {
+    /// The database to copy, such as sqlite:/var/lib/moorline/moorline.db.
+    #[arg(long, value_name = "DATABASE")]
+    from: Database,
+    /// The empty database to copy into, such as postgres://moorline@db.example.com/moorline. Its password is better kept
+    /// in the variable.
+    #[arg(long, value_name = "DATABASE", env = "MOORLINE_DATABASE", hide_env_values = true)]
+    to: Database,
+}
+
+pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
+    if args.from == args.to {
+        return Err("--from and --to name the same database".into());
+    }
+    // A mistyped path must not make a new database.
+    if let Some(file) = args.from.file().filter(|file| !Path::exists(file)) {
+        return Err(format!("{}: there is no such file", file.display()).into());
+    }
+    let open = |database: &Database| {
+        Store::open(&Options::new(database.clone()).lanes(1)).map_err(|error| format!("{database}: {error}"))
+    };
+    let (from, to) = (open(&args.from)?, open(&args.to)?);
+    let mut lines = String::new();
+    copy(&from, &to, |table| {
+        let hash = table.hash[..8].iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        });
+        let _ = writeln!(lines, "{:<24} {:>10} rows, hash {hash} in both", table.name, table.rows);
+    })
+    .await?;
+    print(&format!(
+        "{lines}The two databases are the same. Set `database` to the new one, and start the server\n"
+    ))
+}

@@ -1,0 +1,147 @@
+//! Postgres: lanes of one connection each behind a bounded queue, one transaction a request.
+
+mod connection;
+mod failure;
+mod migrate;
+mod target;
+mod value;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+
+use connection::{Connection, WRITE};
+use target::Target;
+
+use crate::{Actor, StoreError, Tx};
+
+/// How many requests may wait for a lane; more are refused, because their callers would give up before their turn.
+const QUEUE: usize = 1024;
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+#[derive(Debug)]
+pub(super) struct Lanes {
+    jobs: Option<SyncSender<Job>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Lanes {
+    /// Brings the tables up to date, asks `guard`, and starts `count` lanes.
+    pub(super) fn open<E: From<StoreError> + Send>(
+        url: &str,
+        count: usize,
+        guard: impl FnOnce(&mut dyn Tx) -> Result<(), E> + Send,
+    ) -> Result<Self, E> {
+        let target = Arc::new(Target::parse(url)?);
+        let mut first = Connection::new(Arc::clone(&target))?;
+        // The caller may stand in a runtime, where nothing may block on another one.
+        let opened = std::thread::scope(|scope| scope.spawn(|| open(&mut first, guard)).join());
+        opened.unwrap_or_else(|_| Err(StoreError::Panicked.into()))?;
+        let (jobs, queue) = sync_channel::<Job>(QUEUE);
+        let queue = Arc::new(Mutex::new(queue));
+        let mut lanes = Self { jobs: Some(jobs), threads: Vec::with_capacity(count) };
+        let mut first = Some(first);
+        for number in 0..count {
+            let connection = first.take().map_or_else(|| Connection::new(Arc::clone(&target)), Ok)?;
+            let queue = Arc::clone(&queue);
+            let thread = std::thread::Builder::new()
+                .name(format!("store-lane-{number}"))
+                .spawn(move || serve(connection, &queue))
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            lanes.threads.push(thread);
+        }
+        Ok(lanes)
+    }
+
+    pub(super) async fn write<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
+    {
+        self.run(move |connection, reply| {
+            // The caller does not wait for what a lane does afterwards.
+            let _ = reply.send(connection.write(&actor, work));
+        })
+        .await
+    }
+
+    pub(super) async fn read<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+    {
+        self.run(move |connection, reply: oneshot::Sender<_>| {
+            if reply.is_closed() {
+                return;
+            }
+            let _ = reply.send(connection.read(&actor, work));
+            connection.end();
+        })
+        .await
+    }
+
+    async fn run<T, E>(
+        &self,
+        job: impl FnOnce(&mut Connection, oneshot::Sender<Result<T, E>>) + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
+        jobs.try_send(Box::new(move |connection| job(connection, reply))).map_err(|error| {
+            StoreError::Unavailable(match error {
+                TrySendError::Full(_) => "too many requests wait for the database".to_owned(),
+                TrySendError::Disconnected(_) => "its lanes have stopped".to_owned(),
+            })
+        })?;
+        answer.await.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable("the request was not run to its end".to_owned()).into())
+        })
+    }
+}
+
+/// Everything queued is done before the connections close.
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        for thread in self.threads.drain(..) {
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn open<E: From<StoreError>>(
+    connection: &mut Connection,
+    guard: impl FnOnce(&mut dyn Tx) -> Result<(), E>,
+) -> Result<(), E> {
+    connection.once(WRITE, |connection| {
+        migrate::run(connection)?;
+        guard(connection)
+    })
+}
+
+fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {
+    while let Some(job) = next(queue) {
+        // What a request leaves behind may panic when it is dropped here. The lane goes on.
+        if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
+            connection.end();
+        }
+    }
+}
+
+fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
+
+#[cfg(test)]
+mod tests;
