@@ -5,6 +5,7 @@
 
 mod actor;
 mod backup;
+mod batches;
 mod connection;
 mod error;
 mod export;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
+pub use batches::Deleted;
 pub use error::StoreError;
 pub use export::Export;
 pub use tx::Tx;

@@ -16,6 +16,7 @@ mod replica;
 mod restore;
 mod restore_operator;
 mod revoke;
+mod sweep;
 mod userinfo;
 
 use std::time::Duration;
