@@ -8,8 +8,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (2, "dpop", include_str!("../migrations/0002_dpop.sql")),
     (3, "session ends", include_str!("../migrations/0003_session_ends.sql")),
-    (5, "disabled users", include_str!("../migrations/0005_disabled_users.sql")),
-    (6, "retention", include_str!("../migrations/0006_retention.sql")),
+    (4, "disabled users", include_str!("../migrations/0004_disabled_users.sql")),
+    (5, "retention", include_str!("../migrations/0005_retention.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
