@@ -118,8 +118,7 @@ struct Exchange {
 impl Exchange {
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
         let Some(client) = self.credentials.authenticate(tx)? else {
-            let event = Event::new("client.auth_failed").client(self.credentials.client_id());
-            audit::append(tx, self.now, event)?;
+            audit::count(audit::Unproved::ClientAuthFailed);
             return Ok(Outcome::Refuse(OAuthError::invalid_client()));
         };
         let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
