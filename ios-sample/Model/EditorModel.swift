@@ -19,26 +19,35 @@ import Observation
     /// Why the server has not accepted what was saved before.
     let refusal: UserMessage?
     @ObservationIgnored private let notes: NotesModel
+    /// The version that the user changes, whatever the server has meanwhile.
+    @ObservationIgnored private let opened: ShownNote?
 
     init(_ notes: NotesModel, _ note: ShownNote?) {
         self.notes = notes
         id = note?.id
         let draft = notes.draft.flatMap { $0.note == note?.id ? $0 : nil }
+        opened = note.map { note in
+            var opened = note
+            opened.base = draft?.base ?? note.base
+            return opened
+        }
         title = draft?.title ?? note?.title ?? ""
         body = draft?.body ?? note?.body ?? ""
         refusal = note?.refusal
     }
 
     /// Before the app goes to the background, where the system may end it.
-    func keep() { notes.keep(Draft(note: id, title: title, body: body)) }
+    func keep() { notes.keep(opened, title: title, body: body) }
 
     var canSave: Bool { !title.trimmingCharacters(in: .whitespacesAndNewlines).isEmpty && !isTooLong }
 
     /// Nothing is cut off from a long text: the user shortens it.
     var isTooLong: Bool { body.unicodeScalars.count > Self.longestBody }
 
-    func save() async {
-        await notes.save(id, title: title.trimmingCharacters(in: .whitespacesAndNewlines), body: body)
+    /// - Parameter stored: called once this device has the edit, before it is sent: the editor may close.
+    func save(stored: () -> Void = {}) async {
+        let title = title.trimmingCharacters(in: .whitespacesAndNewlines)
+        message = await notes.save(opened, title: title, body: body, stored: stored)
     }
 
     /// Deletes the note. The API wants the scope `notes.delete` for it, which the sign-in did not ask for: the user

@@ -28,12 +28,23 @@ import Observation
     @ObservationIgnored private var content: NotesFile.Content
     /// What became of keys: the id that the server gave to a new note. An editor may still know the note by its key.
     @ObservationIgnored private var ids: [String: String] = [:]
+    /// What edits of this device have made of notes: an editor that was opened with the edit shows this version.
+    @ObservationIgnored private var made: [String: Note] = [:]
+    /// Whether somebody else is signed in by now, to whom these edits must not be sent.
+    @ObservationIgnored private let isAnothers: @MainActor () -> Bool
+    @ObservationIgnored private var isClosed = false
     /// Only one request is under way at a time: each waits for the one before it.
     @ObservationIgnored private var latest: Task<Void, Never>?
 
-    init(_ api: NotesAPI, in folder: URL, owner: String) {
+    init(
+        _ api: NotesAPI,
+        in folder: URL,
+        owner: String,
+        isAnothers: @escaping @MainActor () -> Bool = { false }
+    ) {
         self.api = api
         self.owner = owner
+        self.isAnothers = isAnothers
         file = NotesFile(in: folder, owner: owner)
         inbox = Inbox(in: folder)
         content = file.read()
@@ -48,29 +59,41 @@ import Observation
         isRefreshing = false
     }
 
-    /// Queues an edit, and sends it if there is a network. A new note has no `id`.
-    func save(_ id: String?, title: String, body: String) async {
-        let id = current(id)
-        let queued = content.edits.first { $0.key == id }
-        let base = queued?.base ?? content.notes.first { $0.id == id }
-        let edit = Edit(key: queued?.key ?? base?.id ?? UUID().uuidString, base: base, title: title, body: body)
+    /// Queues an edit, and sends it if there is a network.
+    ///
+    /// - Parameters:
+    ///   - opened: the note as the editor was opened with it, not as it is now: what was changed elsewhere meanwhile
+    ///     must not be overwritten. `nil` for a new note.
+    ///   - stored: called once this device has the edit, before it is sent.
+    /// - Returns: why this device cannot store it. Then nothing is queued.
+    @discardableResult func save(
+        _ opened: ShownNote?,
+        title: String,
+        body: String,
+        stored: () -> Void = {}
+    ) async -> UserMessage? {
+        let (id, base) = current(opened)
+        let edit = Edit(key: id ?? UUID().uuidString, base: base, title: title, body: body)
         do {
             try change { content in
                 content.edits.removeAll { $0.key == edit.key }
                 content.edits.append(edit)
             }
         } catch {
-            message = UserMessage(error)
-            return
+            return UserMessage(error)
         }
+        stored()
         await inTurn { await self.synchronize() }
+        return nil
     }
 
-    /// Keeps what the user is writing, in case the process ends; `nil` deletes it.
-    func keep(_ draft: Draft?) {
-        let kept = draft.map { Draft(note: current($0.note), title: $0.title, body: $0.body) }
-        try? change { $0.draft = kept }
+    /// Keeps what the user is writing, in case the process ends.
+    func keep(_ opened: ShownNote?, title: String, body: String) {
+        let (id, base) = current(opened)
+        try? change { $0.draft = Draft(note: id, base: base, title: title, body: body) }
     }
+
+    func discardDraft() { try? change { $0.draft = nil } }
 
     /// Deletes a note. Needs the network unless the server does not have the note yet.
     ///
@@ -78,7 +101,7 @@ import Observation
     func delete(_ id: String) async throws {
         var outcome: Result<Void, any Error> = .success(())
         await inTurn {
-            let id = self.current(id) ?? id
+            let id = self.current(id)
             do {
                 if self.content.notes.contains(where: { $0.id == id }) { try await self.api.delete(id) }
                 try self.change { content in
@@ -90,6 +113,12 @@ import Observation
             }
         }
         try outcome.get()
+    }
+
+    /// Ends it for good: an answer that comes later is not written, and no other edit is sent.
+    func close() {
+        isClosed = true
+        latest?.cancel()
     }
 
     /// Runs work after all that came before it. A view that goes away does not cut it short.
@@ -105,6 +134,7 @@ import Observation
 
     private func synchronize() async {
         do {
+            try checkOwner()
             try takeShared()
             try await load()
             if !content.edits.isEmpty {
@@ -144,6 +174,7 @@ import Observation
     private func send() async throws {
         for key in content.edits.map(\.key) {
             guard let edit = content.edits.first(where: { $0.key == key }) else { continue }
+            try checkOwner()
             try await send(edit)
         }
     }
@@ -169,6 +200,7 @@ import Observation
     /// The server has the edit as this note. What the user has changed once more meanwhile becomes a change of it.
     private func arrived(_ edit: Edit, _ note: Note) throws {
         if edit.key != note.id { ids[edit.key] = note.id }
+        made[note.id] = note
         try change { content in
             content.edits.removeAll { $0.key == edit.key && $0.hasSameText(as: edit) }
             if let later = content.edits.firstIndex(where: { $0.key == edit.key }) {
@@ -179,7 +211,10 @@ import Observation
             } else {
                 content.notes.insert(note, at: 0)
             }
-            if content.draft?.note == edit.key { content.draft?.note = note.id }
+            if content.draft?.note == edit.key {
+                content.draft?.note = note.id
+                content.draft?.base = note
+            }
         }
     }
 
@@ -193,13 +228,27 @@ import Observation
     }
 
     /// What a note is called now.
-    private func current(_ id: String?) -> String? {
+    private func current(_ id: String) -> String {
         var id = id
-        while let old = id, let new = ids[old] { id = new }
+        while let new = ids[id] { id = new }
         return id
     }
 
+    /// What the note of an editor is called now, and the version that the user has seen. An edit of this device that was
+    /// sent while the editor was open is no change by somebody else.
+    private func current(_ opened: ShownNote?) -> (id: String?, base: Note?) {
+        guard let opened else { return (nil, nil) }
+        let id = current(opened.id)
+        if let queued = content.edits.first(where: { $0.key == id }) { return (id, queued.base) }
+        return (id, opened.isQueued ? made[id] ?? opened.base : opened.base)
+    }
+
+    private func checkOwner() throws {
+        if isClosed || isAnothers() { throw CancellationError() }
+    }
+
     private func change(_ how: (inout NotesFile.Content) -> Void) throws {
+        if isClosed { throw CancellationError() }
         var changed = content
         how(&changed)
         if changed != content { try file.write(changed) }
@@ -225,7 +274,14 @@ import Observation
 }
 
 private func shown(_ note: Note) -> ShownNote {
-    ShownNote(id: note.id, title: note.title, body: note.body, updatedAt: date(note.updatedAt), isQueued: false)
+    ShownNote(
+        id: note.id,
+        title: note.title,
+        body: note.body,
+        base: note,
+        updatedAt: date(note.updatedAt),
+        isQueued: false
+    )
 }
 
 private func shown(_ edit: Edit, _ updatedAt: Date?) -> ShownNote {
@@ -233,6 +289,7 @@ private func shown(_ edit: Edit, _ updatedAt: Date?) -> ShownNote {
         id: edit.key,
         title: edit.title,
         body: edit.body,
+        base: edit.base,
         updatedAt: updatedAt,
         isQueued: true,
         refusal: edit.refusal.map { UserMessage(refusal: $0) }

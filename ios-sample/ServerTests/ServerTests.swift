@@ -32,6 +32,10 @@ import XCTest
         shared = nil
     }
 
+    private func bodies(_ notes: NotesModel) -> [String] {
+        notes.notes.filter { $0.title == title }.map(\.body).sorted()
+    }
+
     func testANoteIsWrittenAndIsThereAfterTheEndOfTheProcess() async throws {
         let notes = try await phone.signIn()
         let editor = EditorModel(notes, nil)
@@ -55,11 +59,11 @@ import XCTest
         editor.keep()
         phone.restart()
         let later = try await phone.notes()
-        XCTAssertEqual(later.draft, Draft(note: nil, title: title, body: "half a sent"))
+        XCTAssertEqual(later.draft, Draft(title: title, body: "half a sent"))
         let again = EditorModel(later, nil)
         XCTAssertEqual([again.title, again.body], [title, "half a sent"])
         await again.save()
-        later.keep(nil)
+        later.discardDraft()
         XCTAssertEqual(EditorModel(later, nil).title, "")
         XCTAssertEqual(later.notes.first?.body, "half a sent")
     }
@@ -78,35 +82,69 @@ import XCTest
     func testANoteThatWasChangedElsewhereIsNotOverwritten() async throws {
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "old")
-        let id = try XCTUnwrap(notes.notes.first { $0.title == title }?.id)
         let tablet = Phone(server.issuer)
         defer { tablet.remove() }
         let there = try await tablet.signIn()
-        await there.save(id, title: title, body: "of the tablet")
+        await there.save(there.notes.first { $0.title == title }, title: title, body: "of the tablet")
         // Its list is the one before the tablet's change.
-        let editor = EditorModel(notes, notes.notes.first { $0.id == id })
+        let editor = EditorModel(notes, notes.notes.first { $0.title == title })
         editor.body = "of the phone"
         await editor.save()
-        let bodies = notes.notes.filter { $0.title == title }.map(\.body)
-        XCTAssertTrue(bodies.contains("of the phone"), "\(bodies)")
-        await there.refresh()
+        XCTAssertEqual(bodies(notes), ["of the phone", "of the tablet"])
         XCTAssertNil(notes.message)
+    }
+
+    func testANoteThatWasChangedElsewhereWhileItWasOpenIsNotOverwritten() async throws {
+        let notes = try await phone.signIn()
+        await notes.save(nil, title: title, body: "old")
+        let tablet = Phone(server.issuer)
+        defer { tablet.remove() }
+        let there = try await tablet.signIn()
+        let editor = EditorModel(notes, notes.notes.first { $0.title == title })
+        await there.save(there.notes.first { $0.title == title }, title: title, body: "of the tablet")
+        // The list has the tablet's version now, which the editor does not show.
+        await notes.refresh()
+        XCTAssertEqual(bodies(notes), ["of the tablet"])
+        editor.body = "of the phone"
+        await editor.save()
+        XCTAssertEqual(bodies(notes), ["of the phone", "of the tablet"])
+        await there.refresh()
+        XCTAssertEqual(bodies(there), ["of the phone", "of the tablet"])
+        XCTAssertNil(notes.message)
+    }
+
+    func testADraftIsAChangeOfTheVersionThatItsEditorWasOpenedWith() async throws {
+        let notes = try await phone.signIn()
+        await notes.save(nil, title: title, body: "old")
+        let editor = EditorModel(notes, notes.notes.first { $0.title == title })
+        editor.body = "of the phone"
+        editor.keep()
+        let tablet = Phone(server.issuer)
+        defer { tablet.remove() }
+        let there = try await tablet.signIn()
+        await there.save(there.notes.first { $0.title == title }, title: title, body: "of the tablet")
+        phone.restart()
+        let later = try await phone.notes()
+        XCTAssertEqual(bodies(later), ["of the tablet"])
+        let again = EditorModel(later, later.notes.first { $0.id == later.draft?.note })
+        XCTAssertEqual(again.body, "of the phone")
+        await again.save()
+        XCTAssertEqual(bodies(later), ["of the phone", "of the tablet"])
     }
 
     func testAnEditOfAnOldVersionBecomesANoteOfItsOwn() async throws {
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "old")
-        let id = try XCTUnwrap(notes.notes.first { $0.title == title }?.id)
         server.stop()
-        await notes.save(id, title: title, body: "of the phone")
+        await notes.save(notes.notes.first { $0.title == title }, title: title, body: "of the phone")
         XCTAssertTrue(notes.isOffline)
         try server.start()
         let tablet = Phone(server.issuer)
         defer { tablet.remove() }
         let there = try await tablet.signIn()
-        await there.save(id, title: title, body: "of the tablet")
+        await there.save(there.notes.first { $0.title == title }, title: title, body: "of the tablet")
         await notes.refresh()
-        XCTAssertEqual(Set(notes.notes.filter { $0.title == title }.map(\.body)), ["of the phone", "of the tablet"])
+        XCTAssertEqual(bodies(notes), ["of the phone", "of the tablet"])
         XCTAssertEqual(notes.queued, 0)
     }
 
@@ -190,9 +228,9 @@ import XCTest
     func testAnEditOfANoteThatWasDeletedElsewhereIsShownAlsoIfItIsRefused() async throws {
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "old")
-        let id = try XCTUnwrap(notes.notes.first { $0.title == title }?.id)
+        let opened = try XCTUnwrap(notes.notes.first { $0.title == title })
         server.stop()
-        await notes.save(id, title: title, body: String(repeating: "x", count: 20_001))
+        await notes.save(opened, title: title, body: String(repeating: "x", count: 20_001))
         try server.start()
         let tablet = Phone(server.issuer)
         defer { tablet.remove() }
@@ -202,7 +240,7 @@ import XCTest
         XCTAssertEqual(notes.queued, 1)
         XCTAssertEqual(notes.notes.first { $0.title == title }?.refusal?.key, "refused_invalid")
         // An editor that was opened before goes on with it.
-        await notes.save(id, title: title, body: "short")
+        await notes.save(opened, title: title, body: "short")
         XCTAssertEqual(notes.queued, 0)
         XCTAssertEqual(notes.notes.filter { $0.title == title }.map(\.body), ["short"])
     }
@@ -239,6 +277,19 @@ import XCTest
         XCTAssertTrue(isDeleted)
         await notes.refresh()
         XCTAssertFalse(notes.notes.contains { $0.title == title })
+    }
+
+    func testALostAnswerIsSeenAtOnceAndTheNextOneHasTheNewToken() async throws {
+        _ = try await phone.signIn()
+        let (session, diagnostics) = (try phone.session, DiagnosticsModel(try phone.session))
+        let before = try await session.moorline.accessToken().secret
+        await diagnostics.play(.loseAnswer)
+        XCTAssertNil(diagnostics.message)
+        XCTAssertTrue(diagnostics.hasPlayed)
+        // The access token was still good for minutes.
+        let after = try await session.moorline.accessToken().secret
+        XCTAssertNotEqual(before, after)
+        XCTAssertEqual(try session.moorline.sessionInfo()?.refreshes, 1)
     }
 
     func testALostAnswerAndAnExpiredTokenCostNothing() async throws {
@@ -418,18 +469,27 @@ import XCTest
         guard case .signedIn = session.moorline.state else { return XCTFail("\(session.moorline.state)") }
     }
 
-    func testAChangeOfTheLockBeginsWithANewVaultAndASignIn() async throws {
+    func testAChangeOfTheLockSignsNobodyOutAndLosesNoEdit() async throws {
         let notes = try await phone.signIn()
-        await notes.save(nil, title: title, body: "still there")
-        let security = SecurityModel(phone.sessions)
-        await security.lockWithUser(true)
-        XCTAssertNil(security.message)
-        XCTAssertTrue(security.locksWithUser)
-        XCTAssertTrue(phone.files.isEmpty)
-        try await phone.session.moorline.opened()
-        XCTAssertEqual(try phone.session.moorline.state, .signedOut(.neverSignedIn))
-        let again = try await phone.signIn()
-        XCTAssertTrue(again.notes.contains { $0.title == title })
+        await notes.save(nil, title: title, body: "there before")
+        server.stop()
+        await notes.save(nil, title: "\(title) 2", body: "in a tunnel")
+        let (session, security) = (try phone.session, SecurityModel(phone.sessions))
+        for on in [true, false, true] {
+            security.locksWithUser = on
+            XCTAssertEqual(security.locksWithUser, on)
+            let queued = try await phone.notes().queued
+            XCTAssertEqual(queued, 1)
+        }
+        XCTAssertFalse(try phone.session === session)
+        try server.start()
+        let later = try await phone.notes()
+        XCTAssertNil(later.message)
+        XCTAssertEqual(later.queued, 0)
+        XCTAssertEqual(
+            later.notes.map(\.title).filter { $0.hasPrefix(title) }.sorted(),
+            [title, "\(title) 2"]
+        )
         let listed = await eventually { phone.sessions.accounts?.count == 1 }
         XCTAssertTrue(listed)
     }

@@ -45,6 +45,8 @@ struct Edit: Codable, Equatable, Sendable {
 struct Draft: Codable, Equatable, Sendable {
     /// Which note it is a change of; `nil` for a new one.
     var note: String?
+    /// The version of the note that the editor was opened with.
+    var base: Note?
     let title: String
     let body: String
 }
@@ -55,6 +57,8 @@ struct ShownNote: Equatable, Sendable, Identifiable {
     let id: String
     let title: String
     let body: String
+    /// The server's version that is shown, or that the edit changes; `nil` for a new note.
+    var base: Note?
     /// `nil` for what the server does not have yet.
     let updatedAt: Date?
     /// Whether an edit of it was not sent yet.

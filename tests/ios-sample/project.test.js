@@ -44,6 +44,7 @@ test('the targets are two apps, a share extension and their tests', () => {
     ShareExtension: `${type}.app-extension`,
     NotesTests: `${type}.bundle.unit-test`,
     NotesUITests: `${type}.bundle.ui-testing`,
+    NotesServerUITests: `${type}.bundle.ui-testing`,
   });
 });
 
@@ -70,7 +71,7 @@ test('every folder that a target synchronises has sources, and every folder has 
 test('cargo xtask test type-checks the folders of each target', () => {
   const code = readFileSync(join(ROOT, 'xtask/src/suites/swift/sample.rs'), 'utf8');
   const checked = [...code.matchAll(/\("-module-name (\w+)[^"]*", "([^"]+)"\)/g)];
-  assert.equal(checked.length, 5);
+  assert.equal(checked.length, 6);
   const names = { NotesServer: 'Notes', Notes: 'NotesFake' };
   for (const [, module, folders] of checked) {
     const target = targets[names[module] ?? module];
@@ -188,7 +189,25 @@ test('the schemes build targets that are there', () => {
   assert.match(text(join(folder, 'Notes (fake).xcscheme')), /NotesUITests/);
   const workflow = readFileSync(join(ROOT, '.github/workflows/phones.yml'), 'utf8');
   assert.match(workflow, /xcodebuild test -project Notes\.xcodeproj -scheme 'Notes \(fake\)'/);
-  assert.match(workflow, /xcodebuild build -project Notes\.xcodeproj -scheme Notes\n/);
+  assert.match(text(join(folder, 'Notes.xcscheme')), /NotesServerUITests/);
+  assert.match(workflow, /xcodebuild test -project Notes\.xcodeproj -scheme Notes\n/);
+  const port = /^NOTES_PORT = (\d+)$/m.exec(text('Config/Debug.xcconfig'))[1];
+  assert.match(workflow.slice(workflow.indexOf('\n  ios:')), new RegExp(`moorline-server dev --http --port ${port} `));
+});
+
+test('each UI test runs the app that it is written for', () => {
+  for (const [name, app] of [
+    ['NotesUITests', 'NotesFake'],
+    ['NotesServerUITests', 'Notes'],
+  ]) {
+    for (const settings of Object.values(settingsOf(targets[name]))) {
+      assert.equal(plain(settings.TEST_TARGET_NAME), app, name);
+    }
+    const [{ value }] = targets[name].dependencies;
+    const dependency = one('PBXTargetDependency', value);
+    const proxy = one('PBXContainerItemProxy', dependency.targetProxy);
+    assert.deepEqual([dependency.target, plain(proxy.remoteGlobalIDString)], [targets[app].id, targets[app].id], name);
+  }
 });
 
 test('every property list and privacy manifest can be read', () => {
@@ -228,5 +247,19 @@ test('every set of the asset catalogue is well-formed, and has the files that it
       contents.includes(join('Notes/Assets.xcassets', `${plain(Debug[setting])}.${kind}`, 'Contents.json')),
       setting,
     );
+  }
+});
+
+test('the icon is the mark of the project, in both samples', () => {
+  const png = readFileSync(join(SAMPLE, 'Notes/Assets.xcassets/AppIcon.appiconset/AppIcon.png'));
+  assert.equal(png.toString('latin1', 1, 4), 'PNG');
+  // Width, height, bits, and colours without an alpha channel: the App Store refuses one.
+  assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]], [1024, 1024, 8, 2]);
+  const pathsOf = (drawing) => [...drawing.matchAll(/\s(?:d|android:pathData)="([^"]+)"/g)].map(([, path]) => path);
+  const mark = pathsOf(readFileSync(join(ROOT, 'server/assets/icon.svg'), 'utf8'));
+  assert.equal(mark.length, 2);
+  const android = 'android-sample/app/src/main/res/drawable/ic_launcher_foreground.xml';
+  for (const path of ['ios-sample/Config/AppIcon.svg', android]) {
+    assert.deepEqual(pathsOf(readFileSync(join(ROOT, path), 'utf8')), mark, path);
   }
 });

@@ -32,6 +32,6 @@ struct HomeView: View {
         }
         // What the user was writing when the process ended, until they leave it.
         .onAppear { if let draft = notes.draft { path = [.editor(draft.note)] } }
-        .onChange(of: path) { if path.isEmpty { notes.keep(nil) } }
+        .onChange(of: path) { if path.isEmpty { notes.discardDraft() } }
     }
 }

@@ -12,8 +12,10 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PublicKeyData,
 };
-use rustls::pki_types::CertificateDer;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
 use time::{Duration, OffsetDateTime};
 
 use super::der;
@@ -58,7 +60,7 @@ pub enum CertificateError {
     Make(#[from] rcgen::Error),
 }
 
-/// The names and addresses that a development server is reached by; 10.0.2.2 is the Android emulator's host.
+/// The names and addresses that every development server is reached by; 10.0.2.2 is the Android emulator's host.
 const NAMES: [&str; 4] = ["localhost", "127.0.0.1", "::1", "10.0.2.2"];
 const CA_LIFETIME: Duration = Duration::days(3650);
 const CA_RENEWAL: Duration = Duration::days(400);
@@ -67,11 +69,12 @@ const LEAF_LIFETIME: Duration = Duration::days(397);
 const LEAF_RENEWAL: Duration = Duration::days(30);
 
 impl Certificates {
-    /// The certificates of this folder: made when absent, renewed when near their end.
+    /// The certificates of this folder: made when absent, renewed when near their end, or when the leaf does not name
+    /// `host`, the issuer's. A renewed leaf has the same pin.
     ///
     /// # Errors
     /// [`CertificateError`] names the file that is at fault.
-    pub fn prepare(folder: &Directory, now: Timestamp) -> Result<Self, CertificateError> {
+    pub fn prepare(folder: &Directory, host: &str, now: Timestamp) -> Result<Self, CertificateError> {
         let now =
             OffsetDateTime::from_unix_timestamp(now.seconds()).expect("the clock is within time's range");
         let ca_key = key(folder, "ca-key.pem")?;
@@ -86,8 +89,10 @@ impl Certificates {
         let ca_pem = read(&ca_file)?;
         let chain_file = folder.path("leaf.pem");
         let by_this_ca = || read(&chain_file).is_ok_and(|chain| chain.ends_with(&ca_pem));
-        if !is_fresh(&chain_file, &leaf_key, now + LEAF_RENEWAL) || !by_this_ca() {
-            let leaf = leaf_params(now)?.signed_by(&leaf_key, &Issuer::from_params(&ca_params, &ca_key))?;
+        if !is_fresh(&chain_file, &leaf_key, now + LEAF_RENEWAL) || !by_this_ca() || !names(&chain_file, host)
+        {
+            let leaf =
+                leaf_params(host, now)?.signed_by(&leaf_key, &Issuer::from_params(&ca_params, &ca_key))?;
             write(folder, "leaf.pem", &format!("{}{ca_pem}", leaf.pem()))?;
         }
         let expires = end(&chain_file).ok_or_else(|| CertificateError::Damaged(chain_file.clone()))?;
@@ -121,8 +126,10 @@ fn ca_params(key: &KeyPair, now: OffsetDateTime) -> CertificateParams {
     params
 }
 
-fn leaf_params(now: OffsetDateTime) -> Result<CertificateParams, CertificateError> {
-    let mut params = CertificateParams::new(NAMES.map(str::to_owned))?;
+fn leaf_params(host: &str, now: OffsetDateTime) -> Result<CertificateParams, CertificateError> {
+    let other = Some(host).filter(|host| !NAMES.contains(host));
+    let names: Vec<String> = NAMES.into_iter().chain(other).map(str::to_owned).collect();
+    let mut params = CertificateParams::new(names)?;
     params.distinguished_name = named("Moorline development server");
     params.is_ca = IsCa::ExplicitNoCa;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -163,6 +170,14 @@ fn holds(certificate: &CertificateDer<'_>, key: &KeyPair) -> bool {
     certificate.windows(info.len()).any(|window| window == info)
 }
 
+/// Whether the first certificate of the file is good for this name or address.
+fn names(path: &Path, host: &str) -> bool {
+    let Some(certificate) = first(path) else { return false };
+    let Ok(host) = ServerName::try_from(host) else { return false };
+    ParsedCertificate::try_from(&certificate)
+        .is_ok_and(|certificate| verify_server_name(&certificate, &host).is_ok())
+}
+
 fn end(path: &Path) -> Option<i64> {
     der::not_after(&first(path)?)
 }
@@ -198,9 +213,9 @@ mod tests {
     #[test]
     fn certificates_are_made_once() {
         let (_temp, folder) = folder();
-        let first = Certificates::prepare(&folder, NOW).unwrap();
+        let first = Certificates::prepare(&folder, "localhost", NOW).unwrap();
         let leaf = std::fs::read(&first.chain_file).unwrap();
-        let again = Certificates::prepare(&folder, NOW.after(100 * DAY)).unwrap();
+        let again = Certificates::prepare(&folder, "localhost", NOW.after(100 * DAY)).unwrap();
         assert_eq!(again.ca_pem, first.ca_pem);
         assert_eq!(std::fs::read(&again.chain_file).unwrap(), leaf);
         assert_ne!(first.leaf_pin, first.ca_pin);
@@ -208,11 +223,28 @@ mod tests {
     }
 
     #[test]
+    fn the_leaf_names_every_address_of_this_machine_and_the_issuers_host() {
+        let (_temp, folder) = folder();
+        let first = Certificates::prepare(&folder, "localhost", NOW).unwrap();
+        for host in ["192.168.1.20", "fd00::20", "mac.local"] {
+            assert!(!names(&first.chain_file, host), "{host}");
+            let named = Certificates::prepare(&folder, host, NOW).unwrap();
+            assert!(NAMES.iter().chain([&host]).all(|name| names(&named.chain_file, name)), "{host}");
+            assert_eq!((&named.leaf_pin, &named.ca_pem), (&first.leaf_pin, &first.ca_pem));
+            let leaf = read(&named.chain_file).unwrap();
+            for known in [host, "localhost"] {
+                let again = Certificates::prepare(&folder, known, NOW).unwrap();
+                assert_eq!(read(&again.chain_file).unwrap(), leaf, "{known}");
+            }
+        }
+    }
+
+    #[test]
     fn a_leaf_near_its_end_is_renewed_with_the_same_pins_and_the_same_ca() {
         let (_temp, folder) = folder();
-        let first = Certificates::prepare(&folder, NOW).unwrap();
+        let first = Certificates::prepare(&folder, "localhost", NOW).unwrap();
         let later = NOW.after(370 * DAY);
-        let renewed = Certificates::prepare(&folder, later).unwrap();
+        let renewed = Certificates::prepare(&folder, "localhost", later).unwrap();
         assert_eq!((&renewed.leaf_pin, &renewed.ca_pin), (&first.leaf_pin, &first.ca_pin));
         assert_eq!(renewed.ca_pem, first.ca_pem);
         assert_eq!(renewed.expires_at, later.after(397 * DAY));
@@ -221,8 +253,8 @@ mod tests {
     #[test]
     fn a_ca_near_its_end_is_renewed_and_signs_a_new_leaf() {
         let (_temp, folder) = folder();
-        let first = Certificates::prepare(&folder, NOW).unwrap();
-        let renewed = Certificates::prepare(&folder, NOW.after(3300 * DAY)).unwrap();
+        let first = Certificates::prepare(&folder, "localhost", NOW).unwrap();
+        let renewed = Certificates::prepare(&folder, "localhost", NOW.after(3300 * DAY)).unwrap();
         assert_ne!(renewed.ca_pem, first.ca_pem);
         assert_eq!(renewed.ca_pin, first.ca_pin);
     }
@@ -230,10 +262,10 @@ mod tests {
     #[test]
     fn a_key_that_was_removed_is_made_anew_with_its_certificate() {
         let (_temp, folder) = folder();
-        let mut before = Certificates::prepare(&folder, NOW).unwrap();
+        let mut before = Certificates::prepare(&folder, "localhost", NOW).unwrap();
         for name in ["ca-key.pem", "leaf-key.pem"] {
             std::fs::remove_file(folder.path(name)).unwrap();
-            let now = Certificates::prepare(&folder, NOW).unwrap();
+            let now = Certificates::prepare(&folder, "localhost", NOW).unwrap();
             load_tls(&now.chain_file, &now.key_file).unwrap();
             assert_ne!((&now.ca_pin, &now.leaf_pin), (&before.ca_pin, &before.leaf_pin), "{name}");
             let ca = CertificateDer::from_pem_slice(now.ca_pem.as_bytes()).unwrap();
@@ -246,9 +278,9 @@ mod tests {
     #[test]
     fn a_damaged_key_is_named() {
         let (_temp, folder) = folder();
-        Certificates::prepare(&folder, NOW).unwrap();
+        Certificates::prepare(&folder, "localhost", NOW).unwrap();
         folder.write("leaf-key.pem", b"rubbish").unwrap();
-        let message = Certificates::prepare(&folder, NOW).unwrap_err().to_string();
+        let message = Certificates::prepare(&folder, "localhost", NOW).unwrap_err().to_string();
         assert!(message.contains("leaf-key.pem is damaged"), "{message}");
     }
 }

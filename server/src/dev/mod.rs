@@ -132,8 +132,11 @@ impl DevServer {
             std::io::ErrorKind::WouldBlock => DevError::Taken(options.dir.clone()),
             _ => DevError::File { path: folder.path(".lock"), error },
         })?;
-        let certificates =
-            if options.http { None } else { Some(Certificates::prepare(&folder, clock.now())?) };
+        let certificates = if options.http {
+            None
+        } else {
+            Some(Certificates::prepare(&folder, host(options.issuer.as_ref()), clock.now())?)
+        };
         let tls = certificates.as_ref().map(|c| load_tls(&c.chain_file, &c.key_file)).transpose()?;
         let listener = Listener::bind(SocketAddr::new(options.listen, options.port))?;
         let issuer = options.issuer.clone().unwrap_or_else(|| issuer_at(listener.address(), options.http));
@@ -204,6 +207,12 @@ pub fn settings(dir: &Path) -> Result<Config, DevError> {
     let mut config = Config::new(issuer, folder.path("moorline.db"), master_key(&folder)?);
     config.store.clock_jump = CLOCK_JUMP;
     Ok(config)
+}
+
+/// The name or the address that clients reach the server by. An IPv6 address is without the URL's brackets.
+fn host(issuer: Option<&Issuer>) -> &str {
+    let host = issuer.and_then(|issuer| issuer.url().host_str()).unwrap_or("localhost");
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// By TLS, a name that the certificate has; in plain HTTP the very address, since `localhost` may be another.

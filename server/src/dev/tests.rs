@@ -3,6 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
+use rustls::client::verify_server_name;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::server::ParsedCertificate;
 use tower::ServiceExt as _;
 
 use super::{DevError, DevOptions, DevServer, Summary};
@@ -52,6 +56,26 @@ async fn what_is_made_is_found_again() {
     let roles: Vec<_> =
         second.users.iter().map(|user| (user.username.as_str(), user.roles.join(" "))).collect();
     assert_eq!(roles, [("ada", "user".to_owned()), ("grace", "user admin".to_owned())]);
+}
+
+#[tokio::test]
+async fn the_certificate_names_the_issuers_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let pins = prepare(&options).await.unwrap().summary().pins.clone().unwrap();
+    for (issuer, host) in [
+        ("https://mac.local:8443", "mac.local"),
+        ("https://192.168.1.20:8443", "192.168.1.20"),
+        ("https://[fd00::20]:8443", "fd00::20"),
+    ] {
+        let options = DevOptions { issuer: Some(issuer.parse().unwrap()), ..options.clone() };
+        let server = prepare(&options).await.unwrap();
+        let now = server.summary().pins.as_ref().unwrap();
+        assert_eq!((&now.primary, &now.backup), (&pins.primary, &pins.backup), "{issuer}");
+        let leaf = CertificateDer::from_pem_file(folder.path().join("leaf.pem")).unwrap();
+        let leaf = ParsedCertificate::try_from(&leaf).unwrap();
+        verify_server_name(&leaf, &host.try_into().unwrap()).expect(issuer);
+    }
 }
 
 #[tokio::test]

@@ -39,7 +39,7 @@ where
         let refuse = |error: OAuthError| error.into_response();
         provider
             .limits
-            .check(Limit::TokenAddress, &address.limit_key())
+            .check_address(Limit::TokenAddress, address)
             .map_err(|limited| refuse(limited.into()))?;
         let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
         let body = body.map_err(|rejection| rejection.into_response())?;

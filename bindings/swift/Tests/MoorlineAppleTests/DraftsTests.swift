@@ -13,6 +13,7 @@ final class DraftsTests: XCTestCase {
     private final class API: @unchecked Sendable {
         private let lock = NSLock()
         private var (taken, code, seen): ([String], Int, Int) = ([], 201, 0)
+        private var refusals: [String: Int] = [:]
 
         var notes: [String] {
             get { lock.withLock { taken } }
@@ -22,11 +23,18 @@ final class DraftsTests: XCTestCase {
             get { lock.withLock { code } }
             set { lock.withLock { code = newValue } }
         }
+        /// The notes that it never takes, with its status.
+        var refused: [String: Int] {
+            get { lock.withLock { refusals } }
+            set { lock.withLock { refusals = newValue } }
+        }
         var looks: Int { lock.withLock { seen } }
 
         func answer(_ request: URLRequest) -> (status: Int, body: Data) {
             lock.withLock {
-                if code < 300 { taken.append(String(decoding: request.httpBody ?? Data(), as: UTF8.self)) }
+                let note = String(decoding: request.httpBody ?? Data(), as: UTF8.self)
+                if let refusal = refusals[note] { return (refusal, Data()) }
+                if code < 300 { taken.append(note) }
                 return (code, Data())
             }
         }
@@ -52,7 +60,7 @@ final class DraftsTests: XCTestCase {
     private func note(_ text: String) -> Data { Data(text.utf8) }
 
     func testADraftThatTheAPIDidNotTakeIsKept() async throws {
-        for refusal in [401, 409, 422, 429, 500, 503] {
+        for refusal in [401, 408, 429, 500, 503] {
             api.status = refusal
             if await drafts.unsent.isEmpty { try await drafts.save(note("milk")) } else { try await drafts.send() }
             let kept = await drafts.unsent
@@ -63,6 +71,28 @@ final class DraftsTests: XCTestCase {
         XCTAssertEqual(api.notes, ["milk"])
         let kept = await drafts.unsent
         XCTAssertEqual(kept, [])
+    }
+
+    func testADraftThatTheAPINeverTakesIsSetAsideAndTheOthersAreSent() async throws {
+        let refusals = [400, 403, 404, 409, 413, 422]
+        for refusal in refusals {
+            fake.failNext(MoorlineErrors.offline(maybeSent: false))
+            try await drafts.save(note("bad \(refusal)"))
+            fake.failNext(MoorlineErrors.offline(maybeSent: false))
+            try await drafts.save(note("good \(refusal)"))
+            api.refused = ["bad \(refusal)": refusal]
+            try await drafts.send()
+        }
+        XCTAssertEqual(api.notes, refusals.map { "good \($0)" })
+        let kept = await drafts.unsent
+        XCTAssertEqual(kept, refusals.map { Draft(json: note("bad \($0)"), refusal: $0) })
+
+        api.refused = [:]
+        try await drafts.send()
+        XCTAssertEqual(api.notes.count, refusals.count, "a refused draft was sent again")
+        for draft in kept { await drafts.discard(draft) }
+        let left = await drafts.unsent
+        XCTAssertEqual(left, [])
     }
 
     func testManyCallsAtOnceSendEachDraftOnce() async throws {

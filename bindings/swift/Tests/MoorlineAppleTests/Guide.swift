@@ -50,8 +50,8 @@ func notes(at url: URL, _ moorline: Moorline) async throws -> Data {
     try await moorline.data(for: URLRequest(url: url)).0
 }
 
-/// Whether the API has taken a note.
-enum Added { case yes, no, maybe }
+/// Whether the API has taken a note. It never takes one that is `refused`, with this status.
+enum Added: Equatable { case yes, notYet, maybe, refused(Int) }
 
 /// After `.maybe`, look whether the note is there before you send it again. An error: nothing was sent.
 func add(_ json: Data, to url: URL, _ moorline: Moorline) async throws -> Added {
@@ -63,7 +63,8 @@ func add(_ json: Data, to url: URL, _ moorline: Moorline) async throws -> Added 
         switch try await moorline.data(for: request).1.statusCode {
         case 200..<300: return .yes
         case 500...: return .maybe  // also from a gateway that did not wait for the API
-        default: return .no
+        case let status where [400, 403, 404, 409, 413, 422].contains(status): return .refused(status)
+        default: return .notYet
         }
     } catch let error as MoorlineError where error.maybeSent {
         return .maybe
@@ -75,6 +76,8 @@ func add(_ json: Data, to url: URL, _ moorline: Moorline) async throws -> Added 
 struct Draft: Equatable, Sendable {
     let json: Data
     var maybeSent = false
+    /// The status with which the API has refused it for good.
+    var refusal: Int?
 }
 
 actor Drafts {
@@ -82,7 +85,7 @@ actor Drafts {
     private let url: URL
     private let isThere: @Sendable (Data) async throws -> Bool
     private var sending: Task<Void, any Error>?
-    /// Yours to store. Only the first one is ever on its way.
+    /// Yours to store and to show. Only the first one without a refusal is ever on its way.
     private(set) var unsent: [Draft] = []
 
     /// `isThere` asks the API for a note, by an id that the app has put into it.
@@ -93,6 +96,11 @@ actor Drafts {
     func save(_ json: Data) async throws {
         unsent.append(Draft(json: json))
         try await send()
+    }
+
+    /// When the user has seen a refused draft: they delete it, or save a better one.
+    func discard(_ draft: Draft) {
+        if draft.refusal != nil { change(draft, to: nil) }
     }
 
     /// Call it again when the network is back: the session needs nothing. A second call waits for the first: while an
@@ -109,21 +117,37 @@ actor Drafts {
 
     private func sendAll() async throws {
         do {
-            while let draft = unsent.first, try await arrives(draft) { unsent.removeFirst() }
+            while let draft = unsent.first(where: { $0.refusal == nil }), try await settles(draft) {}
         } catch let error as MoorlineError where error.kind == .offline {}  // the draft stays
     }
 
-    private func arrives(_ draft: Draft) async throws -> Bool {
-        if draft.maybeSent, try await isThere(draft.json) { return true }
-        unsent[0].maybeSent = true  // before it is sent: the process may end before there is an answer
+    /// Whether the next draft may be sent.
+    private func settles(_ draft: Draft) async throws -> Bool {
+        if draft.maybeSent, try await isThere(draft.json) {
+            change(draft, to: nil)
+            return true
+        }
+        let sent = Draft(json: draft.json, maybeSent: true)
+        change(draft, to: sent)  // before it is sent: the process may end before there is an answer
         do {
-            let added = try await add(draft.json, to: url, moorline)
-            unsent[0].maybeSent = added == .maybe
-            return added == .yes
+            switch try await add(draft.json, to: url, moorline) {
+            case .yes: change(sent, to: nil)
+            case .refused(let status): change(sent, to: Draft(json: draft.json, refusal: status))
+            case .notYet:
+                change(sent, to: Draft(json: draft.json))
+                return false
+            case .maybe: return false
+            }
+            return true
         } catch let error as MoorlineError {
-            unsent[0].maybeSent = false
+            change(sent, to: Draft(json: draft.json))
             throw error
         }
+    }
+
+    private func change(_ old: Draft, to new: Draft?) {
+        guard let index = unsent.firstIndex(of: old) else { return }
+        unsent.replaceSubrange(index...index, with: new.map { [$0] } ?? [])
     }
 }
 // ANCHOR_END: offline

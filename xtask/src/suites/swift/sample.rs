@@ -17,12 +17,13 @@ const INSTALLING: Duration = Duration::from_secs(10 * 60);
 
 /// A target of the Xcode project as the compiler sees it: its folders, and its flags. `tests/ios-sample` compares the
 /// folders with the project's.
-const TARGETS: [(&str, &str); 5] = [
+const TARGETS: [(&str, &str); 6] = [
     ("-module-name NotesServer -D DEBUG", "Notes Model Shared Server"),
     ("-module-name NotesServer -O", "Notes Model Shared Server"),
     ("-module-name Notes -D DEBUG -D FAKE", "Notes Model Shared Fake"),
     ("-module-name ShareExtension -D DEBUG", "ShareExtension Shared"),
     ("-module-name NotesUITests", "NotesUITests ../bindings/swift/Tests/Stubs/XCUIAutomation"),
+    ("-module-name NotesServerUITests", "NotesServerUITests ../bindings/swift/Tests/Stubs/XCUIAutomation"),
 ];
 
 /// Checks the app, as far as a machine without Xcode can.

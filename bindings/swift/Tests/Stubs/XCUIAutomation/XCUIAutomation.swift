@@ -9,6 +9,7 @@ import XCTest
     var navigationBars: XCUIElementQuery { XCUIElementQuery() }
     var staticTexts: XCUIElementQuery { XCUIElementQuery() }
     var textFields: XCUIElementQuery { XCUIElementQuery() }
+    var webViews: XCUIElementQuery { XCUIElementQuery() }
 
     func waitForExistence(timeout: TimeInterval) -> Bool { false }
 
@@ -23,12 +24,19 @@ import XCTest
     subscript(key: String) -> XCUIElement { XCUIElement() }
 
     var buttons: XCUIElementQuery { XCUIElementQuery() }
+    var textFields: XCUIElementQuery { XCUIElementQuery() }
+    var secureTextFields: XCUIElementQuery { XCUIElementQuery() }
+    var firstMatch: XCUIElement { XCUIElement() }
 
     func element(boundBy index: Int) -> XCUIElement { XCUIElement() }
 }
 
 @MainActor class XCUIApplication: XCUIElement {
     var launchArguments: [String] = []
+
+    override init() {}
+
+    init(bundleIdentifier: String) {}
 
     func launch() {}
 

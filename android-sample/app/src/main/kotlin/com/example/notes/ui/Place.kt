@@ -1,6 +1,5 @@
 package com.example.notes.ui
 
-import androidx.activity.compose.BackHandler
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
@@ -15,7 +14,10 @@ enum class Screen { NOTES, EDITOR, PROFILE, ACCOUNTS, SECURITY, DIAGNOSTICS }
  *
  * @property note which note the editor shows; null for a new one.
  */
-data class Place(val screen: Screen, val note: String? = null)
+data class Place(val screen: Screen, val note: String? = null) {
+    /** Of what its screen remembers. */
+    val key: String get() = "$screen $note"
+}
 
 /** The way that the user has gone. It survives a rotation and the end of the process. */
 class Way(places: List<Place> = listOf(Place(Screen.NOTES))) {
@@ -40,8 +42,4 @@ class Way(places: List<Place> = listOf(Place(Screen.NOTES))) {
 }
 
 @Composable
-fun rememberWay(): Way {
-    val way = rememberSaveable(saver = Way.Saver) { Way() }
-    BackHandler(enabled = way.here.screen != Screen.NOTES) { way.back() }
-    return way
-}
+fun rememberWay(): Way = rememberSaveable(saver = Way.Saver) { Way() }

@@ -22,6 +22,9 @@ class DraftsTest {
     private val fake = FakeMoorline(user("Ada"))
     private val notes = mutableListOf<String>()
     private var status = 201
+
+    /** The notes that the API never takes, with its status. */
+    private var refused = emptyMap<String, Int>()
     private var before: suspend () -> Unit = { yield() }
 
     /** Lets other coroutines run before the answer, as the network does. */
@@ -39,14 +42,16 @@ class DraftsTest {
 
     init {
         fake.onSend { request ->
-            if (status in 200..299) notes += request.body.decodeToString()
-            HttpResponse(status, emptyList(), byteArrayOf())
+            val note = request.body.decodeToString()
+            val answer = refused[note] ?: status
+            if (answer in 200..299) notes += note
+            HttpResponse(answer, emptyList(), byteArrayOf())
         }
     }
 
     @Test
     fun `a draft that the API did not take is kept`(): Unit = runBlocking {
-        for (refusal in listOf(401, 409, 422, 429, 500, 503)) {
+        for (refusal in listOf(401, 408, 429, 500, 503)) {
             status = refusal
             if (drafts.unsent.value.isEmpty()) drafts.save("milk") else drafts.send()
             assertEquals(listOf(Draft("milk", maybeSent = refusal >= 500)), drafts.unsent.value, "$refusal")
@@ -54,6 +59,27 @@ class DraftsTest {
         status = 201
         drafts.send()
         assertEquals(listOf("milk"), notes)
+        assertEquals(emptyList(), drafts.unsent.value)
+    }
+
+    @Test
+    fun `a draft that the API never takes is set aside, and the others are sent`(): Unit = runBlocking {
+        val refusals = listOf(400, 403, 404, 409, 413, 422)
+        for (refusal in refusals) {
+            for (note in listOf("bad $refusal", "good $refusal")) {
+                fake.failNext(MoorlineErrors.offline(maybeSent = false))
+                drafts.save(note)
+            }
+            refused = mapOf("bad $refusal" to refusal)
+            drafts.send()
+        }
+        assertEquals(refusals.map { "good $it" }, notes)
+        assertEquals(refusals.map { Draft("bad $it", refusal = it) }, drafts.unsent.value)
+
+        refused = emptyMap()
+        drafts.send()
+        assertEquals(refusals.size, notes.size, "a refused draft was sent again")
+        drafts.unsent.value.forEach(drafts::discard)
         assertEquals(emptyList(), drafts.unsent.value)
     }
 
@@ -112,13 +138,13 @@ class DraftsTest {
 
     @Test
     fun `an answer says whether the note is there`(): Unit = runBlocking<Unit> {
-        assertEquals(Added.YES, add(moorline, "milk"))
+        assertEquals(Added.Yes, add(moorline, "milk"))
         status = 422
-        assertEquals(Added.NO, add(moorline, "milk"))
+        assertEquals(Added.Refused(422), add(moorline, "milk"))
         status = 504
-        assertEquals(Added.MAYBE, add(moorline, "milk"))
+        assertEquals(Added.Maybe, add(moorline, "milk"))
         fake.failNext(MoorlineErrors.offline(maybeSent = true))
-        assertEquals(Added.MAYBE, add(moorline, "milk"))
+        assertEquals(Added.Maybe, add(moorline, "milk"))
         fake.failNext(MoorlineErrors.offline(maybeSent = false))
         assertFailsWith<MoorlineException.Offline> { add(moorline, "milk") }
     }

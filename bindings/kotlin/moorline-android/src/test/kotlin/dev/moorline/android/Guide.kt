@@ -89,27 +89,37 @@ fun textOf(error: MoorlineException): String = when (error) {
 suspend fun notes(moorline: Moorline): String =
     moorline.send(HttpRequest.get("https://id.example.com/v1/notes")).text()
 
-/** Whether the API has taken a note. */
-enum class Added { YES, NO, MAYBE }
+/** Whether the API has taken a note. It never takes one that is [Added.Refused], with this status. */
+sealed interface Added {
+    data object Yes : Added
+    data object NotYet : Added
+    data object Maybe : Added
+    data class Refused(val status: Int) : Added
+}
 
-/** After [Added.MAYBE], look whether the note is there before you send it again. An error: nothing was sent. */
+/** After [Added.Maybe], look whether the note is there before you send it again. An error: nothing was sent. */
 suspend fun add(moorline: Moorline, json: String): Added = try {
-    when (moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", json)).status) {
-        in 200..299 -> Added.YES
-        in 500..599 -> Added.MAYBE // also from a gateway that did not wait for the API
-        else -> Added.NO
+    when (val status = moorline.send(HttpRequest.postJson("https://id.example.com/v1/notes", json)).status) {
+        in 200..299 -> Added.Yes
+        in 500..599 -> Added.Maybe // also from a gateway that did not wait for the API
+        400, 403, 404, 409, 413, 422 -> Added.Refused(status)
+        else -> Added.NotYet
     }
 } catch (error: MoorlineException) {
-    if (error.maybeSent) Added.MAYBE else throw error
+    if (error.maybeSent) Added.Maybe else throw error
 }
 // ANCHOR_END: call
 
 // ANCHOR: offline
-data class Draft(val json: String, val maybeSent: Boolean = false)
+data class Draft(
+    val json: String,
+    val maybeSent: Boolean = false,
+    val refusal: Int? = null, // the status with which the API has refused it for good
+)
 
 /** [isThere] asks the API for a note, by an id that the app has put into it. */
 class Drafts(private val moorline: Moorline, private val isThere: suspend (String) -> Boolean) {
-    /** Yours to store. Only the first one is ever on its way. */
+    /** Yours to store and to show. Only the first one without a refusal is ever on its way. */
     val unsent = MutableStateFlow(emptyList<Draft>())
     private val sending = Mutex()
 
@@ -118,30 +128,46 @@ class Drafts(private val moorline: Moorline, private val isThere: suspend (Strin
         send()
     }
 
+    /** When the user has seen a refused draft: they delete it, or save a better one. */
+    fun discard(draft: Draft) {
+        if (draft.refusal != null) unsent.update { it - draft }
+    }
+
     /** Call it again when the network is back: the session needs nothing. A second call waits for the first. */
     suspend fun send(): Unit = sending.withLock {
         try {
-            while (unsent.value.isNotEmpty() && arrives(unsent.value.first())) unsent.update { it.drop(1) }
+            do {
+                val next = unsent.value.find { it.refusal == null }
+            } while (next != null && settles(next))
         } catch (_: MoorlineException.Offline) {
             // The draft stays.
         }
     }
 
-    private suspend fun arrives(draft: Draft): Boolean {
-        if (draft.maybeSent && isThere(draft.json)) return true
-        mark(draft, maybeSent = true) // before it is sent: the process may end before there is an answer
+    /** Whether the next draft may be sent. */
+    private suspend fun settles(draft: Draft): Boolean {
+        if (draft.maybeSent && isThere(draft.json)) return true.also { change(draft, null) }
+        val sent = Draft(draft.json, maybeSent = true)
+        change(draft, sent) // before it is sent: the process may end before there is an answer
         val added = try {
             add(moorline, draft.json)
         } catch (error: MoorlineException) {
-            mark(draft, maybeSent = false)
+            change(sent, Draft(draft.json))
             throw error
         }
-        mark(draft, maybeSent = added == Added.MAYBE)
-        return added == Added.YES
+        when (added) {
+            Added.Yes -> change(sent, null)
+            Added.Maybe -> {}
+            Added.NotYet -> change(sent, Draft(draft.json))
+            is Added.Refused -> change(sent, Draft(draft.json, refusal = added.status))
+        }
+        return added is Added.Yes || added is Added.Refused
     }
 
-    private fun mark(first: Draft, maybeSent: Boolean) =
-        unsent.update { listOf(first.copy(maybeSent = maybeSent)) + it.drop(1) }
+    private fun change(old: Draft, new: Draft?) = unsent.update { drafts ->
+        val index = drafts.indexOf(old)
+        drafts.take(index) + listOfNotNull(new) + drafts.drop(index + 1)
+    }
 }
 // ANCHOR_END: offline
 
