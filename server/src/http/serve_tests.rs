@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::Listener;
+use super::{Listener, load_tls};
 
 struct Running {
     address: SocketAddr,
@@ -25,6 +25,14 @@ struct Running {
 }
 
 fn serve(router: Router, change: impl FnOnce(&mut config::Http)) -> Running {
+    serve_with(None, router, change)
+}
+
+fn serve_with(
+    tls: Option<Arc<rustls::ServerConfig>>,
+    router: Router,
+    change: impl FnOnce(&mut config::Http),
+) -> Running {
     let mut settings = config::Http::default();
     change(&mut settings);
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -34,7 +42,7 @@ fn serve(router: Router, change: impl FnOnce(&mut config::Http)) -> Running {
         let stopped = async {
             let _ = stopped.await;
         };
-        listener.serve(None, router, &settings, stopped).await.unwrap();
+        listener.serve(tls, router, &settings, stopped).await.unwrap();
     });
     Running { address, stop, task }
 }
@@ -197,4 +205,33 @@ async fn a_request_that_never_ends_holds_up_no_stop() {
     server.stop.send(()).unwrap();
     tokio::time::timeout(Duration::from_secs(60), server.task).await.unwrap().unwrap();
     closed(&mut busy).await;
+}
+
+#[tokio::test]
+async fn over_tls_a_request_is_answered_and_a_handshake_that_does_not_go_on_is_ended() {
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&files[0], own.cert.pem()).unwrap();
+    std::fs::write(&files[1], own.signing_key.serialize_pem()).unwrap();
+    let tls = load_tls(&files[0], &files[1]).unwrap();
+    let server = serve_with(Some(tls), hello(), |http| http.header_timeout = Span::seconds(1));
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(own.cert.der().clone()).unwrap();
+    let client =
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let name = "localhost".try_into().unwrap();
+    let mut stream = connector.connect(name, connect(server.address).await).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut answer = [0; 15];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, *b"HTTP/1.1 200 OK");
+
+    closed(&mut connect(server.address).await).await;
 }
