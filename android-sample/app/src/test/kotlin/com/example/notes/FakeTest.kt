@@ -15,6 +15,7 @@ import dev.moorline.StepUp
 import dev.moorline.StorageLostReason
 import dev.moorline.StorageUnavailableReason
 import dev.moorline.testing.MoorlineErrors
+import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
@@ -93,6 +94,28 @@ class FakeTest {
         phone.taps("Save")
         phone.sees("Groceries")
         phone.sees("Written on a full device")
+    }
+
+    @Test
+    fun `an editor that was left shows nothing of it when it is opened again`() {
+        phone.taps("New note")
+        phone.types("First", into = "Title")
+        phone.saves()
+        phone.sees("First")
+        phone.taps("New note")
+        phone.seesNo("First")
+        phone.types("Thrown away", into = "Title")
+        phone.goesBack()
+        phone.taps("First")
+        phone.types("Changed", into = "Text")
+        phone.saves()
+        phone.sees("Changed")
+        phone.taps("First")
+        phone.types("Changed again", into = "Text")
+        phone.saves()
+        phone.sees("Changed again")
+        phone.seesNo("Not sent yet")
+        assertEquals(4, phone.notes.state.value.notes?.size)
     }
 
     @Test

@@ -208,17 +208,30 @@ class ServerTest {
     }
 
     @Test
-    fun `a session that is locked with biometrics shows nothing of the notes in the next process`() {
+    @GraphicsMode(GraphicsMode.Mode.NATIVE)
+    fun `accounts that are locked with biometrics show nothing in the next process, and one prompt opens them all`() {
         Shadow.extract<ShadowBiometricManager>(
             phone.app.getSystemService(BiometricManager::class.java),
         ).setCanAuthenticate(true)
         signIn()
+        phone.opens("Accounts")
+        phone.taps("Add an account")
+        signIn("grace", "Grace Hopper")
         phone.opens("Security")
         phone.taps("Lock with biometrics")
-        phone.sees("Notes of Ada Lovelace")
+        phone.sees("Notes of Grace Hopper")
+        phone.opens("Security")
+        phone.sees("Where your keys are")
+        phone.draws("biometric-lock")
         phone.comesBackAfterTheEndOfTheProcess()
         phone.sees("Your notes are locked")
-        phone.seesNo("Notes of Ada Lovelace")
+        phone.seesNo("Notes of Grace Hopper")
+        phone.taps("Unlock")
+        phone.showsAFinger()
+        phone.sees("Notes of Grace Hopper")
+        phone.opens("Accounts")
+        phone.taps("Ada Lovelace")
+        phone.sees("Notes of Ada Lovelace")
     }
 
     @Test

@@ -42,6 +42,7 @@ class Sessions(private val backend: Backend, private val settings: Settings, pri
         settings.locksWithBiometrics = on
         opened.values.forEach(Session::close)
         opened.clear()
+        backend.changeLock()
         shown.value = open(settings.account)
     }
 

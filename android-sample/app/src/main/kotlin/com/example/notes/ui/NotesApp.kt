@@ -1,5 +1,6 @@
 package com.example.notes.ui
 
+import androidx.activity.compose.BackHandler
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
@@ -37,15 +38,21 @@ private fun Home(sessions: Sessions, session: Session, user: User) {
     val way = rememberWay()
     val notes = session.notesOf(user)
     val place = way.here
-    // What a screen remembers is kept while another one is over it.
-    rememberSaveableStateHolder().SaveableStateProvider("${place.screen} ${place.note}") {
+    // What a screen remembers is kept while another one is over it, and not after the user has left it.
+    val memory = rememberSaveableStateHolder()
+    val back = {
+        memory.removeState(way.here.toString())
+        way.back()
+    }
+    BackHandler(enabled = place.screen != Screen.NOTES, back)
+    memory.SaveableStateProvider(place.toString()) {
         when (place.screen) {
             Screen.NOTES -> NotesScreen(session, notes, user, way)
-            Screen.EDITOR -> EditorScreen(session, notes, place.note, way::back)
-            Screen.PROFILE -> ProfileScreen(session, way::back)
-            Screen.ACCOUNTS -> AccountsScreen(sessions, session, way::back)
-            Screen.SECURITY -> SecurityScreen(sessions, session, way::back)
-            Screen.DIAGNOSTICS -> DiagnosticsScreen(session, way::back)
+            Screen.EDITOR -> EditorScreen(session, notes, place.note, back)
+            Screen.PROFILE -> ProfileScreen(session, back)
+            Screen.ACCOUNTS -> AccountsScreen(sessions, session, back)
+            Screen.SECURITY -> SecurityScreen(sessions, session, back)
+            Screen.DIAGNOSTICS -> DiagnosticsScreen(session, back)
         }
     }
 }

@@ -1,6 +1,5 @@
 package com.example.notes.ui
 
-import androidx.activity.compose.BackHandler
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
@@ -40,8 +39,4 @@ class Way(places: List<Place> = listOf(Place(Screen.NOTES))) {
 }
 
 @Composable
-fun rememberWay(): Way {
-    val way = rememberSaveable(saver = Way.Saver) { Way() }
-    BackHandler(enabled = way.here.screen != Screen.NOTES) { way.back() }
-    return way
-}
+fun rememberWay(): Way = rememberSaveable(saver = Way.Saver) { Way() }
