@@ -8,15 +8,19 @@ import MoorlineTesting
     private static let grace = person("grace", "Grace Hopper")
 
     private var fakes: [(account: String, fake: FakeMoorline)] = []
+    private var servers: [String: FakeNotesServer] = [:]
     private var readers: [UUID: AsyncStream<[Account]>.Continuation] = [:]
     private var watching: [String: Task<Void, Never>] = [:]
 
     /// The fake of this account.
     func fake(_ account: String) -> FakeMoorline {
         if let known = fakes.first(where: { $0.account == account }) { return known.fake }
-        let isFirst = fakes.isEmpty
-        let fake = isFirst ? FakeMoorline(Self.ada) : FakeMoorline()
-        fake.inBrowser(.allows(isFirst ? Self.ada : Self.grace))
+        return add(account, fakes.isEmpty ? Self.ada : nil)
+    }
+
+    private func add(_ account: String, _ user: Moorline.User?) -> FakeMoorline {
+        let fake = user.map { FakeMoorline($0) } ?? FakeMoorline()
+        fake.inBrowser(.allows(fakes.isEmpty ? Self.ada : Self.grace))
         fakes.append((account, fake))
         watching[account] = Task { [weak self] in
             for await _ in fake.moorline.states { self?.changed() }
@@ -38,10 +42,11 @@ import MoorlineTesting
     func open(_ account: String) throws -> Moorline { fake(account).moorline }
 
     func notesAPI(_ moorline: Moorline) -> NotesAPI {
-        guard let fake = fakes.first(where: { $0.fake.moorline === moorline })?.fake,
+        guard let (account, fake) = fakes.first(where: { $0.fake.moorline === moorline }),
             let address = URL(string: "\(fake.issuer)/v1/notes")
         else { preconditionFailure("a session of this backend's") }
-        let server = FakeNotesServer()
+        let server = servers[account] ?? FakeNotesServer()
+        servers[account] = server
         fake.onSend { server.answer($0) }
         return NotesAPI(at: address) { request in
             // As the real API does it: the scope `notes.delete` is for deleting alone.
@@ -67,21 +72,26 @@ import MoorlineTesting
     func remove(_ account: String) async throws {
         try await fake(account).moorline.signOut()
         watching.removeValue(forKey: account)?.cancel()
+        servers[account] = nil
         fakes.removeAll { $0.account == account }
         changed()
     }
 
-    func startOver(close: () -> Void) async throws {
-        close()
-        for (_, task) in watching { task.cancel() }
+    /// A fake that was closed stays closed: another one goes on with its user.
+    func reopen() {
+        let closed = fakes
+        for task in watching.values { task.cancel() }
         (watching, fakes) = ([:], [])
+        for (account, fake) in closed { _ = add(account, user(fake)) }
         changed()
     }
 
+    private func user(_ fake: FakeMoorline) -> Moorline.User? {
+        if case .signedIn(let user) = fake.moorline.state { user } else { nil }
+    }
+
     private var list: [Account] {
-        fakes.compactMap { account, fake in
-            if case .signedIn(let user) = fake.moorline.state { Account(name: account, user: user) } else { nil }
-        }
+        fakes.compactMap { account, fake in user(fake).map { Account(name: account, user: $0) } }
     }
 
     private func changed() {

@@ -4,6 +4,8 @@ import Observation
 /// The list of accounts, and their removal.
 @MainActor @Observable final class AccountsModel {
     private(set) var message: UserMessage?
+    /// Whose removal the user is asked about.
+    private(set) var leaving: Account?
 
     @ObservationIgnored private let sessions: Sessions
 
@@ -18,6 +20,17 @@ import Observation
     func show(_ account: Account) {
         if !isShown(account) { sessions.show(account.name) }
     }
+
+    /// Asks first: a removal signs the account out, and deletes what was not sent.
+    func askToRemove(_ account: Account) { leaving = account }
+
+    /// For the question: whether it is on the screen.
+    var asks: Bool {
+        get { leaving != nil }
+        set { if !newValue { leaving = nil } }
+    }
+
+    func queued(_ account: Account) -> Int { sessions.queued(account) }
 
     func remove(_ account: Account) async {
         do {

@@ -23,10 +23,8 @@ import Moorline
     /// Signs an account out and removes it from this device.
     func remove(_ account: String) async throws
 
-    /// Signs all accounts out, and begins anew with an empty vault.
-    ///
-    /// - Parameter close: closes every open session, before the old vault is deleted.
-    func startOver(close: () -> Void) async throws
+    /// From now on, opens accounts with the lock that the settings say. What was opened before is closed already.
+    func reopen()
 }
 
 /// An account on this device.

@@ -44,8 +44,10 @@ import Observation
     /// Nothing is cut off from a long text: the user shortens it.
     var isTooLong: Bool { body.unicodeScalars.count > Self.longestBody }
 
-    func save() async {
-        await notes.save(opened, title: title.trimmingCharacters(in: .whitespacesAndNewlines), body: body)
+    /// - Parameter stored: called once this device has the edit, before it is sent: the editor may close.
+    func save(stored: () -> Void = {}) async {
+        let title = title.trimmingCharacters(in: .whitespacesAndNewlines)
+        message = await notes.save(opened, title: title, body: body, stored: stored)
     }
 
     /// Deletes the note. The API wants the scope `notes.delete` for it, which the sign-in did not ask for: the user

@@ -30,12 +30,21 @@ import Observation
     @ObservationIgnored private var ids: [String: String] = [:]
     /// What edits of this device have made of notes: an editor that was opened with the edit shows this version.
     @ObservationIgnored private var made: [String: Note] = [:]
+    /// Whether somebody else is signed in by now, to whom these edits must not be sent.
+    @ObservationIgnored private let isAnothers: @MainActor () -> Bool
+    @ObservationIgnored private var isClosed = false
     /// Only one request is under way at a time: each waits for the one before it.
     @ObservationIgnored private var latest: Task<Void, Never>?
 
-    init(_ api: NotesAPI, in folder: URL, owner: String) {
+    init(
+        _ api: NotesAPI,
+        in folder: URL,
+        owner: String,
+        isAnothers: @escaping @MainActor () -> Bool = { false }
+    ) {
         self.api = api
         self.owner = owner
+        self.isAnothers = isAnothers
         file = NotesFile(in: folder, owner: owner)
         inbox = Inbox(in: folder)
         content = file.read()
@@ -52,9 +61,17 @@ import Observation
 
     /// Queues an edit, and sends it if there is a network.
     ///
-    /// - Parameter opened: the note as the editor was opened with it, not as it is now: what was changed elsewhere
-    ///   meanwhile must not be overwritten. `nil` for a new note.
-    func save(_ opened: ShownNote?, title: String, body: String) async {
+    /// - Parameters:
+    ///   - opened: the note as the editor was opened with it, not as it is now: what was changed elsewhere meanwhile
+    ///     must not be overwritten. `nil` for a new note.
+    ///   - stored: called once this device has the edit, before it is sent.
+    /// - Returns: why this device cannot store it. Then nothing is queued.
+    @discardableResult func save(
+        _ opened: ShownNote?,
+        title: String,
+        body: String,
+        stored: () -> Void = {}
+    ) async -> UserMessage? {
         let (id, base) = current(opened)
         let edit = Edit(key: id ?? UUID().uuidString, base: base, title: title, body: body)
         do {
@@ -63,10 +80,11 @@ import Observation
                 content.edits.append(edit)
             }
         } catch {
-            message = UserMessage(error)
-            return
+            return UserMessage(error)
         }
+        stored()
         await inTurn { await self.synchronize() }
+        return nil
     }
 
     /// Keeps what the user is writing, in case the process ends.
@@ -97,6 +115,12 @@ import Observation
         try outcome.get()
     }
 
+    /// Ends it for good: an answer that comes later is not written, and no other edit is sent.
+    func close() {
+        isClosed = true
+        latest?.cancel()
+    }
+
     /// Runs work after all that came before it. A view that goes away does not cut it short.
     private func inTurn(_ work: @escaping @MainActor () async -> Void) async {
         let before = latest
@@ -110,6 +134,7 @@ import Observation
 
     private func synchronize() async {
         do {
+            try checkOwner()
             try takeShared()
             try await load()
             if !content.edits.isEmpty {
@@ -149,6 +174,7 @@ import Observation
     private func send() async throws {
         for key in content.edits.map(\.key) {
             guard let edit = content.edits.first(where: { $0.key == key }) else { continue }
+            try checkOwner()
             try await send(edit)
         }
     }
@@ -217,7 +243,12 @@ import Observation
         return (id, opened.isQueued ? made[id] ?? opened.base : opened.base)
     }
 
+    private func checkOwner() throws {
+        if isClosed || isAnothers() { throw CancellationError() }
+    }
+
     private func change(_ how: (inout NotesFile.Content) -> Void) throws {
+        if isClosed { throw CancellationError() }
         var changed = content
         how(&changed)
         if changed != content { try file.write(changed) }

@@ -4,7 +4,6 @@ import Observation
 /// How the session is locked.
 @MainActor @Observable final class SecurityModel {
     private(set) var message: UserMessage?
-    private(set) var isChanging = false
 
     @ObservationIgnored private let sessions: Sessions
 
@@ -12,26 +11,17 @@ import Observation
         self.sessions = sessions
     }
 
-    /// For a switch: see ``lockWithUser(_:)``.
+    /// For a switch.
     var locksWithUser: Bool {
         get { sessions.locksWithUser }
-        set { Task { await lockWithUser(newValue) } }
+        set { sessions.lockWithUser(newValue) }
     }
 
-    func lockWithUser(_ on: Bool) async {
-        isChanging = true
-        defer { isChanging = false }
-        await show { try await self.sessions.lockWithUser(on) }
-    }
-
-    /// Forgets the key in memory: the session is locked until the user unlocks it.
+    /// Forgets the key in memory: the session is locked until the user unlocks it. While ``locksWithUser`` is off,
+    /// nothing guards the key, and the next use of the session would read it again.
     func lockNow() async {
-        await show { try await self.sessions.current?.moorline.lock() }
-    }
-
-    private func show(_ call: () async throws -> Void) async {
         do {
-            try await call()
+            try await sessions.current?.moorline.lock()
             message = nil
         } catch {
             message = UserMessage(error)

@@ -37,13 +37,17 @@ import Observation
     /// The notes of this user.
     func notes(of user: Moorline.User) -> NotesModel {
         if let notes, notes.owner == user.subject { return notes.model }
-        let model = NotesModel(backend.notesAPI(moorline), in: folder, owner: user.subject)
+        notes?.model.close()
+        let model = NotesModel(backend.notesAPI(moorline), in: folder, owner: user.subject) { [moorline] in
+            if case .signedIn(let now) = moorline.state { now.subject != user.subject } else { false }
+        }
         notes = (user.subject, model)
         return model
     }
 
     /// Deletes what the device has of the notes: after a sign-out.
     func deleteNotes() {
+        notes?.model.close()
         notes = nil
         try? FileManager.default.removeItem(at: folder)
     }
@@ -51,6 +55,7 @@ import Observation
     /// Ends what it does in the background. Signs nobody out.
     func close() {
         watching?.cancel()
+        notes?.model.close()
         moorline.close()
     }
 }

@@ -44,19 +44,20 @@ import Observation
         try? FileManager.default.removeItem(at: folder.appending(path: account))
     }
 
-    /// Sets whether it takes the user to open a session. The key of a vault is made with or without that, and stays
-    /// so: all accounts are signed out, and sign in again.
-    func lockWithUser(_ on: Bool) async throws {
-        try await backend.startOver {
-            watching?.cancel()
-            for session in opened.values {
-                session.deleteNotes()
-                session.close()
-            }
-            (opened, current, accounts) = ([:], nil, nil)
-            settings.locksWithUser = on
-            locksWithUser = on
-        }
+    /// How many edits of this account were not sent yet: its removal deletes them.
+    func queued(_ account: Account) -> Int {
+        guard let user = account.user else { return 0 }
+        return NotesFile(in: folder.appending(path: account.name), owner: user.subject).read().edits.count
+    }
+
+    /// Sets whether it takes the user to open a session, and opens all of them anew. Nobody is signed out: Moorline
+    /// moves the key when it reads it. A key that the user guards is read only after one more unlock.
+    func lockWithUser(_ on: Bool) {
+        close()
+        accounts = nil
+        settings.locksWithUser = on
+        locksWithUser = on
+        backend.reopen()
         open()
         watch()
     }

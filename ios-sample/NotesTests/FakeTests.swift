@@ -53,6 +53,78 @@ private struct NobodyIsSignedIn: Error {
         XCTAssertEqual(try moorline.sessionInfo()?.scope.contains("notes.delete"), true)
     }
 
+    func testATextThatAFullDeviceCannotStoreStaysInTheEditor() async throws {
+        let sessions = sessions()
+        let notes = try await notes(sessions)
+        let file = folder.appending(path: try XCTUnwrap(sessions.current).account).appending(path: "notes.json")
+        try FileManager.default.removeItem(at: file)
+        // In the way of the file, and not empty.
+        try FileManager.default.createDirectory(at: file.appending(path: "full"), withIntermediateDirectories: true)
+        let editor = EditorModel(notes, nil)
+        (editor.title, editor.body) = ("Written on a full device", "All of it")
+        await editor.save { XCTFail("it is not stored") }
+        XCTAssertEqual(editor.message?.key, "error_storage_failed")
+        XCTAssertEqual(editor.body, "All of it")
+        XCTAssertEqual(notes.queued, 0)
+        try FileManager.default.removeItem(at: file)
+        var isStored = false
+        await editor.save { isStored = true }
+        XCTAssertTrue(isStored)
+        XCTAssertNil(editor.message)
+        XCTAssertEqual(notes.notes.first?.title, "Written on a full device")
+    }
+
+    func testAnotherUserOfTheAccountGetsNoEditOfTheOneBefore() async throws {
+        let sessions = sessions()
+        let session = try XCTUnwrap(sessions.current)
+        let adas = try await notes(sessions)
+        let fake = backend.fake(session.account)
+        fake.failNext(MoorlineErrors.offline())
+        await adas.save(nil, title: "Ada's", body: "")
+        XCTAssertEqual(adas.queued, 1)
+        let grace = Moorline.User(subject: "grace", name: "Grace Hopper")
+        fake.become(.signedIn(grace))
+        let sent = fake.sent.count
+        await adas.refresh()
+        XCTAssertEqual(fake.sent.count, sent)
+        XCTAssertEqual(adas.queued, 1)
+        // Also once Grace's notes are on the screen, and nobody is signed in.
+        let graces = session.notes(of: grace)
+        await graces.refresh()
+        XCTAssertFalse(graces.notes.contains { $0.title == "Ada's" })
+        fake.become(.signedOut(.byUser))
+        let others = fake.sent.count
+        await adas.refresh()
+        XCTAssertEqual(fake.sent.count, others)
+    }
+
+    func testAnAnswerThatComesAfterTheSignOutIsNotWrittenAndNoEditIsSent() async throws {
+        let fake = FakeMoorline(Moorline.User(subject: "ada"))
+        let (moorline, folder) = (fake.moorline, folder)
+        let answer = #"{"items":[{"id":"1","title":"Private","body":"","updated_at":""}],"next":null}"#
+        fake.onSend { _ in (200, Data(answer.utf8)) }
+        let (asked, isAsked) = AsyncStream.makeStream(of: Void.self)
+        let (signedOut, isSignedOut) = AsyncStream.makeStream(of: Void.self)
+        let api = NotesAPI(at: try XCTUnwrap(URL(string: "\(fake.issuer)/v1/notes"))) { request in
+            isAsked.yield()
+            for await _ in signedOut { break }
+            // Whatever becomes of the task: the server has answered.
+            return try await Task { try await moorline.data(for: request) }.value
+        }
+        let edit = Edit(key: "new", title: "Not sent yet", body: "")
+        try NotesFile(in: folder, owner: "ada").write(NotesFile.Content(edits: [edit]))
+        let notes = NotesModel(api, in: folder, owner: "ada")
+        let late = Task { await notes.refresh() }
+        for await _ in asked { break }
+        notes.close()
+        try FileManager.default.removeItem(at: folder)
+        isSignedOut.yield()
+        await late.value
+        XCTAssertFalse(FileManager.default.fileExists(atPath: folder.path))
+        XCTAssertEqual(fake.sent.map(\.httpMethod), ["GET"])
+        XCTAssertNil(notes.message)
+    }
+
     func testATitleIsNoLongerThanTheAPIAccepts() async throws {
         let editor = EditorModel(try await notes(sessions()), nil)
         editor.title = String(repeating: "x", count: 300)

@@ -10,7 +10,7 @@ import Moorline
     private let settings: Settings
     private let makePlatform: MakePlatform
     /// All accounts are in one vault, and one unlock opens it for all.
-    private var vault: (accounts: Moorline.Accounts, folder: URL)?
+    private var vault: Moorline.Accounts?
 
     init(_ provider: Provider, _ settings: Settings, platform: @escaping MakePlatform) {
         self.provider = provider
@@ -19,7 +19,7 @@ import Moorline
     }
 
     var accounts: AsyncStream<[Account]> {
-        let all = try? opened().accounts
+        let all = try? opened()
         return AsyncStream { continuation in
             let reading = Task {
                 guard let all else { return continuation.finish() }
@@ -32,7 +32,7 @@ import Moorline
         }
     }
 
-    func open(_ account: String) throws -> Moorline { try opened().accounts.open(account) }
+    func open(_ account: String) throws -> Moorline { try opened().open(account) }
 
     func notesAPI(_ moorline: Moorline) -> NotesAPI { provider.notesAPI(moorline) }
 
@@ -43,29 +43,29 @@ import Moorline
         request.httpMethod = "POST"
         let (_, response) = try await moorline.data(for: request)
         guard 200..<300 ~= response.statusCode else { throw APIError(status: response.statusCode) }
+        if fault == .loseAnswer { try await refreshed(moorline) }
+    }
+
+    /// The server loses the next answer of its token endpoint. Without this, that would be the one in some minutes,
+    /// when the access token has expired.
+    private func refreshed(_ moorline: Moorline) async throws {
+        do {
+            try await moorline.refresh()
+        } catch let error as MoorlineError where error.kind == .offline {
+            // The answer is lost, and no session: the next request asks for it again.
+        }
     }
 
     func remove(_ account: String) async throws {
-        try await opened().accounts.remove(account)
+        try await opened().remove(account)
     }
 
-    func startOver(close: () -> Void) async throws {
-        let folder = try await signOutAll()
-        close()
-        vault = nil
-        try FileManager.default.removeItem(at: folder)
-    }
+    func reopen() { vault = nil }
 
-    private func signOutAll() async throws -> URL {
-        let (accounts, folder) = try opened()
-        for account in try await accounts.list() { try await accounts.remove(account.account) }
-        return folder
-    }
-
-    private func opened() throws -> (accounts: Moorline.Accounts, folder: URL) {
+    private func opened() throws -> Moorline.Accounts {
         if let vault { return vault }
         let platform = try makePlatform(settings.locksWithUser ? .userPresence : .afterFirstUnlock)
-        let made = (try Moorline.Accounts(provider.configuration, platform: platform), platform.vaultDirectory)
+        let made = try Moorline.Accounts(provider.configuration, platform: platform)
         vault = made
         return made
     }

@@ -73,11 +73,45 @@ import XCTest
         await sees("notes_of Ada Lovelace", on: screen)
     }
 
+    func testARemovalAsksFirstAndSaysWhatWouldBeLost() async throws {
+        let sessions = sessions()
+        let screen = screen(sessions)
+        defer { screen.close() }
+        let ada = try XCTUnwrap(sessions.current)
+        guard case .signedIn(let user) = ada.moorline.state else { return XCTFail("nobody is signed in") }
+        await sees("Groceries", on: screen)
+        await presses("accounts", on: screen)
+        await presses("add_account", on: screen)
+        await presses("sign_in", on: screen)
+        await sees("notes_of Grace Hopper", on: screen)
+        await presses("accounts", on: screen)
+        await presses("remove", on: screen)
+        await sees("remove_title Ada Lovelace", "sign_out_text", "cancel", on: screen)
+        await presses("cancel", on: screen)
+        let isLeft = await eventually { !screen.texts.contains("remove_title Ada Lovelace") }
+        XCTAssertTrue(isLeft)
+        XCTAssertEqual(ada.moorline.state, .signedIn(user))
+
+        backend.fake(ada.account).failNext(MoorlineErrors.offline())
+        await ada.notes(of: user).save(nil, title: "Not sent", body: "")
+        await presses("remove", on: screen)
+        await sees("sign_out_loses 1", on: screen)
+        await presses("sign_out", on: screen)
+        let isRemoved = await eventually { !screen.buttons.contains("remove") }
+        XCTAssertTrue(isRemoved)
+        XCTAssertEqual(ada.moorline.state, .signedOut(.byUser))
+    }
+
     func testTheSecurityPageSaysWhereKeysAreAndLocks() async {
-        let screen = screen(sessions())
+        let sessions = sessions()
+        let screen = screen(sessions)
         defer { screen.close() }
         await presses("security", on: screen)
         await sees("lock_with_user", "key_place_keychain", "key_store_keychain_text", on: screen)
+        XCTAssertFalse(screen.buttons.contains("lock_now"))
+        sessions.lockWithUser(true)
+        await sees("notes_of Ada Lovelace", on: screen)
+        await presses("security", on: screen)
         await presses("lock_now", on: screen)
         await sees("locked_title", on: screen)
         XCTAssertFalse(screen.texts.contains("Groceries"))
@@ -101,6 +135,34 @@ import XCTest
         await sees("Groceries", on: screen)
         backend.fake(try XCTUnwrap(sessions.current).account).become(.needsReauth(.revoked))
         await sees("welcome_again_title", "error_revoked", "sign_in", on: screen)
+    }
+
+    func testWhatASignOutCouldNotDoIsNotSaidOfASessionThatHasEndedLater() async throws {
+        let sessions = sessions()
+        let session = try XCTUnwrap(sessions.current)
+        let screen = screen(sessions)
+        defer { screen.close() }
+        await sees("Groceries", on: screen)
+        (session.lastRevocation, session.staysInBrowser) = (.queued, true)
+        backend.fake(session.account).become(.signedOut(.byUser))
+        await sees("sign_out_queued", "sign_out_not_in_browser", on: screen)
+        backend.fake(session.account).become(.needsReauth(.revoked))
+        await sees("welcome_again_title", "error_revoked", on: screen)
+        XCTAssertFalse(screen.texts.contains("sign_out_queued"))
+        XCTAssertFalse(screen.texts.contains("sign_out_not_in_browser"))
+    }
+
+    func testAnAppThatIsNotInFrontIsCoveredWhileTheLockIsOn() async {
+        let sessions = sessions()
+        for phase in [ScenePhase.inactive, .background, .active] {
+            for isLocking in [false, true] {
+                sessions.lockWithUser(isLocking)
+                let screen = Screen(RootView().environment(sessions).environment(\.scenePhase, phase))
+                defer { screen.close() }
+                await sees("Groceries", on: screen)
+                XCTAssertEqual(screen.texts.contains("locked_title"), isLocking && phase != .active)
+            }
+        }
     }
 
     func testWithoutANetworkTheNotesAreThereUnderABanner() async throws {

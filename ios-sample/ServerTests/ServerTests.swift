@@ -279,6 +279,19 @@ import XCTest
         XCTAssertFalse(notes.notes.contains { $0.title == title })
     }
 
+    func testALostAnswerIsSeenAtOnceAndTheNextOneHasTheNewToken() async throws {
+        _ = try await phone.signIn()
+        let (session, diagnostics) = (try phone.session, DiagnosticsModel(try phone.session))
+        let before = try await session.moorline.accessToken().secret
+        await diagnostics.play(.loseAnswer)
+        XCTAssertNil(diagnostics.message)
+        XCTAssertTrue(diagnostics.hasPlayed)
+        // The access token was still good for minutes.
+        let after = try await session.moorline.accessToken().secret
+        XCTAssertNotEqual(before, after)
+        XCTAssertEqual(try session.moorline.sessionInfo()?.refreshes, 1)
+    }
+
     func testALostAnswerAndAnExpiredTokenCostNothing() async throws {
         let notes = try await phone.signIn()
         await notes.save(nil, title: title, body: "still there")
@@ -456,18 +469,27 @@ import XCTest
         guard case .signedIn = session.moorline.state else { return XCTFail("\(session.moorline.state)") }
     }
 
-    func testAChangeOfTheLockBeginsWithANewVaultAndASignIn() async throws {
+    func testAChangeOfTheLockSignsNobodyOutAndLosesNoEdit() async throws {
         let notes = try await phone.signIn()
-        await notes.save(nil, title: title, body: "still there")
-        let security = SecurityModel(phone.sessions)
-        await security.lockWithUser(true)
-        XCTAssertNil(security.message)
-        XCTAssertTrue(security.locksWithUser)
-        XCTAssertTrue(phone.files.isEmpty)
-        try await phone.session.moorline.opened()
-        XCTAssertEqual(try phone.session.moorline.state, .signedOut(.neverSignedIn))
-        let again = try await phone.signIn()
-        XCTAssertTrue(again.notes.contains { $0.title == title })
+        await notes.save(nil, title: title, body: "there before")
+        server.stop()
+        await notes.save(nil, title: "\(title) 2", body: "in a tunnel")
+        let (session, security) = (try phone.session, SecurityModel(phone.sessions))
+        for on in [true, false, true] {
+            security.locksWithUser = on
+            XCTAssertEqual(security.locksWithUser, on)
+            let queued = try await phone.notes().queued
+            XCTAssertEqual(queued, 1)
+        }
+        XCTAssertFalse(try phone.session === session)
+        try server.start()
+        let later = try await phone.notes()
+        XCTAssertNil(later.message)
+        XCTAssertEqual(later.queued, 0)
+        XCTAssertEqual(
+            later.notes.map(\.title).filter { $0.hasPrefix(title) }.sorted(),
+            [title, "\(title) 2"]
+        )
         let listed = await eventually { phone.sessions.accounts?.count == 1 }
         XCTAssertTrue(listed)
     }

@@ -14,9 +14,9 @@ pub(crate) use self::input::{first_line, head_and_body};
 pub use crate::access::fuzzing::credential;
 pub use crate::accounts::fuzzing::cookie;
 pub use crate::api::fuzzing::problem;
-pub use crate::dpop::fuzzing::dpop_proof;
 pub use crate::limits::fuzzing::forwarded_for;
 pub use crate::oauth::fuzzing::{authorize, refresh_token, rotation, token_form};
+pub use moorline_server_dpop::fuzzing::dpop_proof;
 
 /// A target's function.
 pub type Target = fn(&[u8]);

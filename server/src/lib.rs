@@ -12,12 +12,10 @@ pub mod accounts;
 pub mod api;
 pub mod audit;
 pub mod dev;
-pub mod dpop;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
-pub mod keys;
 pub mod limits;
 pub mod manage;
 pub mod oauth;

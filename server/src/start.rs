@@ -7,13 +7,13 @@ use axum::Router;
 
 use crate::accounts::{self, Passwords};
 use crate::http::{self, AppState, Listener, Parts, ServeError};
-use crate::keys::{Keys, KeysError, Rotation};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
 use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::{Config, NotPrimary, Role};
 use moorline_server_base::random::Random;
+use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_store::{Actor, Options, Store, StoreError};
 
 /// The server can't start.
@@ -122,10 +122,22 @@ pub(crate) async fn run_router(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let settings = state.config.http.clone();
-    let upkeep = tokio::spawn(upkeep(state));
+    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow_keys(state))];
     let result = listener.serve(tls, router, &settings, stop).await;
-    upkeep.abort();
+    work.iter().for_each(tokio::task::JoinHandle::abort);
     result
+}
+
+/// Each minute: takes over what `moorline-server keys` or another node did to the signing keys.
+async fn follow_keys(state: AppState) {
+    let mut minutes = tokio::time::interval(Duration::from_secs(60));
+    minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        minutes.tick().await;
+        if let Err(error) = state.keys.follow(&state.store).await {
+            tracing::error!(%error, "the signing keys could not be read");
+        }
+    }
 }
 
 /// Each hour: rotates the signing keys, deletes what has expired, and stores the time.

@@ -153,6 +153,56 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     assert.ok(callback.searchParams.get('code'));
   });
 
+  it('return to a client whose callback redirects on to another host, or to the scheme of an app', async () => {
+    for (const onward of [`http://localhost:${new URL(app.redirectUri).port}/home`, 'com.example.notes:/signed-in?from=callback']) {
+      const page = await open();
+      app.onward = onward;
+      const signIn = await reachConsent(page);
+      const arrived = page.waitForRequest((asked) => asked.url() === onward, { timeout: 20_000 });
+      await page.getByRole('button', { name: 'Allow', exact: true }).click();
+      await arrived;
+      await finish(signIn);
+      if (onward.startsWith('http')) await page.getByRole('heading', { name: 'Back in the app' }).waitFor();
+    }
+  });
+
+  it('let a user in from two tabs, one after the other', async () => {
+    const first = await open();
+    const one = app.startSignIn({ prompt: 'consent' });
+    await first.goto(one.url);
+    const second = await first.context().newPage();
+    const other = app.startSignIn({ prompt: 'consent' });
+    await second.goto(other.url);
+    await typePassword(second);
+    await second.getByRole('button', { name: 'Allow', exact: true }).waitFor();
+    await typePassword(first);
+    await first.getByRole('button', { name: 'Allow', exact: true }).waitFor();
+    await second.getByRole('button', { name: 'Allow', exact: true }).click();
+    await finish(other);
+  });
+
+  it('let a user in beside the cookie of another program with letters beyond ASCII', async () => {
+    const page = await open();
+    await page.context().addCookies([{ name: 'neighbour', value: 'für', url: server.dev.issuer }]);
+    const signIn = await reachConsent(page);
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await finish(signIn);
+  });
+
+  it('ask a user who is signed in and has consented to continue, and nothing more', async () => {
+    const page = await open();
+    const signIn = await reachConsent(page);
+    await page.getByRole('button', { name: 'Allow', exact: true }).click();
+    await finish(signIn);
+    const again = app.startSignIn();
+    await page.goto(again.url);
+    await page.getByRole('heading', { name: /Continue to Moorline Demo as Ada Lovelace/ }).waitFor();
+    await picture(page, 'continue');
+    assert.deepEqual(await accessibilityProblems(page), []);
+    await page.getByRole('button', { name: 'Continue as Ada Lovelace' }).click();
+    await finish(again);
+  });
+
   it('fit a phone of 320 pixels, with targets that a thumb can hit', async () => {
     const page = await open({ viewport: { width: 320, height: 640 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 });
     const fits = async (name) => {

@@ -65,11 +65,18 @@ export async function startChromium(dev) {
 /** An app on this machine: it starts sign-ins, and gets the results at its loopback address. */
 export class App {
   #server = createServer((incoming, answer) => {
-    answer.setHeader('content-type', 'text/html; charset=utf-8');
-    answer.end('<!doctype html><html lang="en"><title>The app</title><h1>Back in the app</h1>');
-    if (incoming.url.startsWith('/callback')) this.#arrived?.(new URL(incoming.url, this.redirectUri));
+    const atCallback = incoming.url.startsWith('/callback');
+    if (atCallback && this.onward) {
+      answer.writeHead(302, { location: this.onward }).end();
+    } else {
+      answer.setHeader('content-type', 'text/html; charset=utf-8');
+      answer.end('<!doctype html><html lang="en"><title>The app</title><h1>Back in the app</h1>');
+    }
+    if (atCallback) this.#arrived?.(new URL(incoming.url, this.redirectUri));
   });
   #arrived;
+  /** Where the callback redirects on, if it does. */
+  onward;
 
   constructor(dev) {
     this.dev = dev;

@@ -5,7 +5,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Client, redirect};
 use url::Url;
 
-use crate::html::{Form, forms, text_of};
+use crate::html::{Form, forms, refresh, text_of};
 use crate::{Server, User, tls};
 
 /// More steps than any sign-in takes.
@@ -129,7 +129,7 @@ impl Browser {
         self.walk(authorization_url, user, Consent::Allow).await?.callback()
     }
 
-    /// Walks through the provider's pages: redirects are followed within its origin, the sign-in form is filled in
+    /// Walks through the provider's pages: redirects and refreshes are followed within its origin, the sign-in form is filled in
     /// once, consent is answered.
     ///
     /// Errors: when nobody answers, or it goes on for more steps than any sign-in takes.
@@ -146,6 +146,10 @@ impl Browser {
                     return Ok(Landing::Callback(target));
                 }
                 request = self.client.get(target).build()?;
+                continue;
+            }
+            if let Some(next) = refresh(&page.body) {
+                request = self.client.get(page.url.join(&next)?).build()?;
                 continue;
             }
             let Some(form) = self.fill_in(&page, user, consent, &mut password_given) else {

@@ -69,6 +69,12 @@ pub(crate) fn forms(html: &str) -> Vec<Form> {
     forms
 }
 
+/// Where a page goes on by itself: `<meta http-equiv="refresh" content="0; url=…">`.
+pub(crate) fn refresh(html: &str) -> Option<String> {
+    let tag = Regex::new(r#"(?i)<meta http-equiv="refresh" content="0; url=([^"]*)">"#).ok()?;
+    Some(unescape(&tag.captures(html)?[1]))
+}
+
 /// The text of the first element of that name, tags removed.
 pub(crate) fn text_of(html: &str, element: &str) -> Option<String> {
     let found =
@@ -134,6 +140,13 @@ mod tests {
                 buttons: vec![("decision".into(), "allow".into())],
             }]
         );
+    }
+
+    #[test]
+    fn a_page_that_goes_on_by_itself_says_where() {
+        let html = r#"<meta http-equiv="refresh" content="0; url=/next?a=1&#38;b=2">"#;
+        assert_eq!(refresh(html).as_deref(), Some("/next?a=1&b=2"));
+        assert_eq!(refresh("<meta charset=\"utf-8\">"), None);
     }
 
     #[test]

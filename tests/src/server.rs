@@ -130,6 +130,28 @@ impl Server {
         self.folder.path()
     }
 
+    /// Writes the settings for `serve` on `port`, and for the commands beside it, on this server's folder.
+    ///
+    /// Errors: when the file can't be written.
+    pub fn settings(&self, port: u16) -> Result<PathBuf> {
+        let folder = self.folder();
+        let config = folder.join("moorline.toml");
+        let path = |name: &str| folder.join(name).display().to_string();
+        std::fs::write(
+            &config,
+            format!(
+                "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {:?}\nmaster_key_file = {:?}\n\
+                 [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n",
+                self.dev().issuer,
+                path("moorline.db"),
+                path("master.key"),
+                path("leaf.pem"),
+                path("leaf-key.pem"),
+            ),
+        )?;
+        Ok(config)
+    }
+
     /// The path of its `moorline-dev.json`.
     pub fn dev_file(&self) -> PathBuf {
         self.folder.path().join("moorline-dev.json")

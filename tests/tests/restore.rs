@@ -1,6 +1,6 @@
 //! The real server over a database that was put back, and a second one that only reads.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -104,32 +104,12 @@ struct Replica {
     port: u16,
 }
 
-/// Settings for `serve` and the commands beside it, on the folder of a development server.
-fn settings(server: &Server, port: u16) -> Result<PathBuf> {
-    let folder = server.folder();
-    let config = folder.join("moorline.toml");
-    let path = |name: &str| folder.join(name).display().to_string();
-    std::fs::write(
-        &config,
-        format!(
-            "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {:?}\nmaster_key_file = {:?}\n\
-             [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n",
-            server.dev().issuer,
-            path("moorline.db"),
-            path("master.key"),
-            path("leaf.pem"),
-            path("leaf-key.pem"),
-        ),
-    )?;
-    Ok(config)
-}
-
 impl Replica {
     fn start(server: &Server) -> Result<Self> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut process = Command::new(binaries::server()?)
             .args(["serve", "--replica", "--config"])
-            .arg(settings(server, port)?)
+            .arg(server.settings(port)?)
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
@@ -204,7 +184,7 @@ async fn a_server_whose_clock_has_leapt_serves_again_when_an_operator_says_that_
 
     let accepted = Command::new(binaries::server()?)
         .args(["clock", "accept", "--config"])
-        .arg(settings(&server, 1)?)
+        .arg(server.settings(1)?)
         .output()?;
     assert!(accepted.status.success(), "{accepted:?}");
     ada.refresh(&first.refresh_token, Some(&key)).await?.tokens()?;
@@ -215,7 +195,7 @@ async fn a_server_whose_clock_has_leapt_serves_again_when_an_operator_says_that_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_on_a_replica_reads_or_says_where_to_run_it() -> Result<()> {
     let server = Server::start()?;
-    let config = settings(&server, 1)?;
+    let config = server.settings(1)?;
     let run = |arguments: &[&str]| -> Result<Output> {
         let mut command = Command::new(binaries::server()?);
         command.args(arguments).arg("--config").arg(&config).env("MOORLINE_STORE_ROLE", "replica");

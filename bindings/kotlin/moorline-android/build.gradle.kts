@@ -35,8 +35,8 @@ kotlin {
 }
 
 dependencies {
-    // JNA's jar has the desktop's native code, its Android archive has Android's.
-    api(project(":moorline")) { exclude(group = "net.java.dev.jna", module = "jna") }
+    // Without JNA, for Android: see its build file. JNA's Android archive has the native code of Android.
+    api(project(":moorline"))
     api(variantOf(libs.jna) { artifactType("aar") })
     // On a device or an emulator: `connectedDebugAndroidTest`.
     androidTestImplementation(libs.androidx.test.runner)

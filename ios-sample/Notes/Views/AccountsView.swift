@@ -17,10 +17,22 @@ struct AccountsView: View {
             Button("add_account") { sessions.add() }
         }
         .navigationTitle("accounts")
+        .alert("remove_title \(model.leaving.map(name) ?? "")", isPresented: $model.asks, presenting: model.leaving) {
+            account in
+            Button("sign_out", role: .destructive) { Task { await model.remove(account) } }
+            Button("cancel", role: .cancel) {}
+        } message: { account in
+            let queued = model.queued(account)
+            Text(queued > 0 ? "sign_out_loses \(queued)" : "sign_out_text")
+        }
+    }
+
+    private func name(_ account: Account) -> String {
+        account.user?.shownName ?? UserMessage("account_signed_out").text
     }
 
     private func row(_ account: Account) -> some View {
-        let name = account.user?.shownName ?? UserMessage("account_signed_out").text
+        let name = name(account)
         return HStack {
             Button {
                 model.show(account)
@@ -38,7 +50,7 @@ struct AccountsView: View {
             Spacer()
             // The one on the screen is left by a sign-out.
             if !model.isShown(account) {
-                Button("remove", role: .destructive) { Task { await model.remove(account) } }
+                Button("remove", role: .destructive) { model.askToRemove(account) }
                     .accessibilityLabel("remove_account \(name)")
             }
         }

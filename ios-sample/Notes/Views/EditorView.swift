@@ -16,6 +16,7 @@ struct EditorView: View {
     var body: some View {
         Form {
             if let refusal = model.refusal { ErrorCard(message: refusal) }
+            if let message = model.message { ErrorCard(message: message) }
             Section {
                 TextField("note_title", text: $model.title)
                 TextField("note_text", text: $model.body, axis: .vertical).lineLimit(6...)
@@ -24,7 +25,6 @@ struct EditorView: View {
             }
             if model.id != nil {
                 Section {
-                    if let message = model.message { ErrorCard(message: message) }
                     Button("delete", role: .destructive) { Task { await delete() } }.disabled(model.isDeleting)
                 } footer: {
                     Text("delete_text")
@@ -34,11 +34,8 @@ struct EditorView: View {
         .navigationTitle(model.id == nil ? "new_note" : "edit_note")
         .toolbar {
             ToolbarItem(placement: .confirmationAction) {
-                Button("save") {
-                    Task { await model.save() }
-                    dismiss()
-                }
-                .disabled(!model.canSave)
+                Button("save") { Task { await model.save { dismiss() } } }
+                    .disabled(!model.canSave)
             }
         }
         .background(WindowReader(finder: finder))

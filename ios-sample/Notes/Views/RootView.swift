@@ -4,8 +4,16 @@ import SwiftUI
 /// What fits the account that is shown, and the state of its session.
 struct RootView: View {
     @Environment(Sessions.self) private var sessions
+    @Environment(\.scenePhase) private var scenePhase
 
     var body: some View {
+        page.overlay {
+            // The app switcher keeps a picture of the app.
+            if sessions.locksWithUser, scenePhase != .active { Cover() }
+        }
+    }
+
+    @ViewBuilder private var page: some View {
         if let session = sessions.current {
             MoorlineGate { user in
                 HomeView(user: user)
@@ -20,6 +28,13 @@ struct RootView: View {
         } else {
             BrokenView()
         }
+    }
+}
+
+/// Over the notes, while another app is in front.
+private struct Cover: View {
+    var body: some View {
+        CentredPage(symbol: "lock", title: "locked_title") { EmptyView() }.background(.background)
     }
 }
 

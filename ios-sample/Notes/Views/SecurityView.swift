@@ -13,16 +13,16 @@ struct SecurityView: View {
             if let message = model.message { ErrorCard(message: message) }
             Section {
                 if Device.hasPasscode {
-                    Toggle("lock_with_user", isOn: $model.locksWithUser).disabled(model.isChanging)
+                    Toggle("lock_with_user", isOn: $model.locksWithUser)
                 }
-                Button("lock_now") { Task { await model.lockNow() } }
+                if model.locksWithUser { Button("lock_now") { Task { await model.lockNow() } } }
             } footer: {
                 Text(Device.hasPasscode ? "lock_user_text" : "no_passcode")
             }
             Section {
                 Fact(name: "key_store", value: UserMessage(place).text)
             } footer: {
-                Text("key_store_keychain_text")
+                Text(footer)
             }
         }
         .navigationTitle("security")
@@ -33,6 +33,14 @@ struct SecurityView: View {
         case .secureEnclave: "key_place_enclave"
         case .simulator: "key_place_simulator"
         case .keychain: "key_place_keychain"
+        }
+    }
+
+    private var footer: LocalizedStringKey {
+        switch Device.keyPlace {
+        case .secureEnclave: "key_store_enclave_text"
+        case .simulator: "key_store_simulator_text"
+        case .keychain: "key_store_keychain_text"
         }
     }
 }

@@ -16,7 +16,7 @@ struct WelcomeView: View {
         CentredPage(symbol: "note.text", title: ended == nil ? "welcome_title" : "welcome_again_title") {
             Text("welcome_text")
             if let ended { ErrorCard(message: UserMessage(ended)) }
-            if session.lastRevocation == .queued {
+            if ended == nil, session.lastRevocation == .queued {
                 Banner(text: UserMessage("sign_out_queued").text, symbol: "clock", color: .orange)
             }
             if ended == nil, session.staysInBrowser {

@@ -20,8 +20,12 @@ impl std::fmt::Debug for Credential<'_> {
 }
 
 impl<'a> Credential<'a> {
-    /// Reads the header: the only place where a token is accepted.
-    pub(super) fn read(headers: &'a HeaderMap, query: Option<&str>) -> Result<Self, Refusal> {
+    /// Reads the token from the header, or from the body of a form where an endpoint accepts that (RFC 6750 §2.2).
+    pub(super) fn read(
+        headers: &'a HeaderMap,
+        query: Option<&str>,
+        in_form: Option<&'a str>,
+    ) -> Result<Self, Refusal> {
         let in_query = url::form_urlencoded::parse(query.unwrap_or_default().as_bytes())
             .any(|(name, _)| name == "access_token");
         if in_query {
@@ -29,7 +33,17 @@ impl<'a> Credential<'a> {
             return Err(Refusal::Malformed("An access token must not be in the address."));
         }
         let mut values = headers.get_all(AUTHORIZATION).iter();
-        let Some(value) = values.next() else { return Err(Refusal::Missing) };
+        let value = match (values.next(), in_form) {
+            (Some(_), Some(_)) => {
+                return Err(Refusal::Malformed(
+                    "Send the access token in the header or in the body, not in both.",
+                ));
+            }
+            (Some(value), None) => value,
+            (None, Some(token)) if is_token(token) => return Ok(Self { scheme: Scheme::Bearer, token }),
+            (None, Some(_)) => return Err(Refusal::Malformed("The access_token in the body is malformed.")),
+            (None, None) => return Err(Refusal::Missing),
+        };
         if values.next().is_some() {
             return Err(Refusal::Malformed("There is more than one Authorization header."));
         }
@@ -47,13 +61,13 @@ impl<'a> Credential<'a> {
         } else {
             return Err(Refusal::Missing);
         };
-        // RFC 6750 §2.1: b64token; RFC 9449 §7.1: token68, which is the same.
-        let token_like = |c: char| c.is_ascii_alphanumeric() || "-._~+/=".contains(c);
-        if token.is_empty() || !token.chars().all(token_like) {
-            return Err(malformed());
-        }
-        Ok(Self { scheme, token })
+        if is_token(token) { Ok(Self { scheme, token }) } else { Err(malformed()) }
     }
+}
+
+/// RFC 6750 §2.1: b64token; RFC 9449 §7.1: token68, which is the same.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~+/=".contains(c))
 }
 
 #[cfg(test)]
@@ -67,7 +81,7 @@ mod tests {
     }
 
     fn read<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<(Scheme, &'a str), Refusal> {
-        Credential::read(headers, query).map(|credential| (credential.scheme, credential.token))
+        Credential::read(headers, query, None).map(|credential| (credential.scheme, credential.token))
     }
 
     #[test]
@@ -91,6 +105,20 @@ mod tests {
     fn a_token_in_the_query_is_refused_even_beside_a_good_header() {
         let good = header("Bearer abc");
         assert!(matches!(read(&good, Some("limit=1&access%5Ftoken=abc")), Err(Refusal::Malformed(_))));
+    }
+
+    #[test]
+    fn a_token_in_a_form_is_a_bearer_token_and_there_is_none_beside_it() {
+        let read = |headers: &HeaderMap, query, token| {
+            Credential::read(headers, query, Some(token)).map(|found| (found.scheme, found.token.to_owned()))
+        };
+        let none = HeaderMap::new();
+        assert_eq!(read(&none, None, "abc").unwrap(), (Scheme::Bearer, "abc".to_owned()));
+        assert!(matches!(read(&none, None, "a b"), Err(Refusal::Malformed(_))));
+        assert!(matches!(read(&none, Some("access_token=abc"), "abc"), Err(Refusal::Malformed(_))));
+        for header in ["Bearer abc", "DPoP abc", "Basic YTpi"].map(header) {
+            assert!(matches!(read(&header, None, "abc"), Err(Refusal::Malformed(_))));
+        }
     }
 
     #[test]

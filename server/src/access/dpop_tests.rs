@@ -4,9 +4,9 @@ use http::Method;
 use http::header::AUTHORIZATION;
 
 use super::tests::{Operation, protected, server};
-use crate::dpop::testing::{Device, Draft};
-use crate::dpop::{ALGORITHMS, DPOP, DPOP_NONCE};
 use crate::http::testing::{Answer, TestServer, ask};
+use moorline_server_dpop::testing::{Device, Draft};
+use moorline_server_dpop::{ALGORITHMS, DPOP, DPOP_NONCE};
 
 fn htu(path: &str) -> String {
     format!("https://id.example.com{path}")
@@ -184,7 +184,7 @@ async fn a_change_leaves_the_hash_of_its_proof_in_the_audit() {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, proof.as_bytes());
     let rows = server.select("SELECT * FROM audit WHERE event = 'note.created'").await;
     let detail: serde_json::Value = serde_json::from_str(rows[0].text("detail").unwrap()).unwrap();
-    assert_eq!(detail["proof"], crate::dpop::testing::encode(hash));
+    assert_eq!(detail["proof"], moorline_server_dpop::testing::encode(hash));
     assert_eq!(detail["note"], answer.json()["id"]);
     assert_eq!(rows[0].text("actor").unwrap(), server.state.keys.pseudonym(&ada));
     assert!(!rows[0].text("session_id").unwrap().is_empty());

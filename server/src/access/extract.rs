@@ -13,10 +13,10 @@ use super::AuthContext;
 use super::credential::Credential;
 use super::refusal::Refusal;
 use super::scheme::Scheme;
-use crate::dpop::{Checked, Claim, Dpop, Proof, ProofError};
 use crate::limits::{Limit, Limits};
 use crate::tokens::{AccessTokens, VerifiedAccessToken, VerifyError};
 use moorline_server_base::policy::Permission;
+use moorline_server_dpop::{Checked, Claim, Dpop, Proof, ProofError};
 use moorline_server_store::Actor;
 
 /// No user is authenticated, on purpose. The handler that takes this says why it needs none.
@@ -124,7 +124,20 @@ impl Authenticator {
     /// # Errors
     /// [`Refusal`] is the response.
     pub async fn authenticate(&self, parts: &Parts) -> Result<Authenticated, Refusal> {
-        let Credential { scheme, token: text } = Credential::read(&parts.headers, parts.uri.query())?;
+        self.authenticate_form(parts, None).await
+    }
+
+    /// The same for an endpoint that also accepts the access token in the body of a form (RFC 6750 §2.2): `in_form`.
+    ///
+    /// # Errors
+    /// [`Refusal`] is the response.
+    pub async fn authenticate_form(
+        &self,
+        parts: &Parts,
+        in_form: Option<&str>,
+    ) -> Result<Authenticated, Refusal> {
+        let Credential { scheme, token: text } =
+            Credential::read(&parts.headers, parts.uri.query(), in_form)?;
         let token = self.tokens.verify(text).await.map_err(|error| match error {
             VerifyError::Store(error) => Refusal::Store(error),
             _ => Refusal::InvalidToken(scheme),

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::credential::Credential;
 use super::scheme::Scheme;
 use crate::fuzzing::{first_line, head_and_body};
-use crate::keys::decode;
+use moorline_server_keys::decode;
 
 /// A line with the query, then header fields.
 ///
@@ -15,7 +15,7 @@ pub fn credential(input: &[u8]) {
     let (query, rest) = first_line(input);
     let Ok(query) = std::str::from_utf8(query) else { return };
     let (headers, _) = head_and_body(rest);
-    let Ok(Credential { scheme, token }) = Credential::read(&headers, Some(query)) else { return };
+    let Ok(Credential { scheme, token }) = Credential::read(&headers, Some(query), None) else { return };
     assert_eq!(headers.get_all(AUTHORIZATION).iter().count(), 1);
     let value = headers[AUTHORIZATION].to_str().expect("it was read as text");
     let name = if scheme == Scheme::Bearer { "bearer " } else { "dpop " };

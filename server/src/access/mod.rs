@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::accounts::BrowserSession;
-use crate::keys::Keys;
 use crate::tokens::VerifiedAccessToken;
 pub use extract::{Anonymous, Authenticated, Authenticator, Can, Requirement, can};
 use moorline_server_base::policy::{self, Permission};
+use moorline_server_keys::Keys;
 use moorline_server_store::{Actor, UserIds};
 pub use refusal::Refusal;
 pub use scheme::Scheme;

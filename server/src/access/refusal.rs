@@ -5,10 +5,10 @@ use http::header::{HeaderValue, WWW_AUTHENTICATE};
 use http::{HeaderMap, StatusCode};
 
 use super::scheme::Scheme;
-use crate::dpop::{self, ProofError};
 use crate::limits::Limited;
 use crate::web::Problem;
 use moorline_server_base::policy::Permission;
+use moorline_server_dpop::{self, ProofError};
 use moorline_server_store::StoreError;
 
 /// Why a request is refused before its handler runs.
@@ -103,7 +103,7 @@ impl Refusal {
             text.push_str(&format!(", scope=\"{scope}\""));
         }
         if scheme == Scheme::Dpop {
-            text.push_str(&format!(", algs=\"{}\"", dpop::ALGORITHMS.join(" ")));
+            text.push_str(&format!(", algs=\"{}\"", moorline_server_dpop::ALGORITHMS.join(" ")));
         }
         text
     }

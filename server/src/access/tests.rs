@@ -5,8 +5,8 @@ use utoipa::OpenApi as _;
 
 use crate::api::openapi::{self, ApiDescription};
 use crate::http::testing::{TestServer, ask};
-use crate::keys::TokenType;
 use moorline_server_base::policy::SCOPE_PERMISSIONS;
+use moorline_server_keys::TokenType;
 
 /// The routes that need nobody; every other has to name a scope.
 const ANONYMOUS: &[(Method, &str)] = &[(Method::GET, "/v1/openapi.json")];

@@ -30,15 +30,13 @@ impl Cookie {
     /// The value that the browser sent. Two of one name are a sign of tampering: neither counts.
     pub fn read(self, issuer: &Issuer, headers: &HeaderMap) -> Option<Zeroizing<String>> {
         let name = self.name(issuer);
+        // By bytes: another program on this host may have set a cookie that is not ASCII.
         let mut values = headers
             .get_all(COOKIE)
             .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(key, _)| *key == name)
-            .map(|(_, value)| value);
-        let value = values.next()?;
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+            .filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+        let value = std::str::from_utf8(values.next()?).ok()?;
         let plausible =
             value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         (plausible && values.next().is_none()).then(|| Zeroizing::new(value.to_owned()))
@@ -76,7 +74,7 @@ mod tests {
 
     fn cookies(text: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(COOKIE, text.parse().unwrap());
+        headers.insert(COOKIE, HeaderValue::from_bytes(text.as_bytes()).unwrap());
         headers
     }
 
@@ -98,6 +96,10 @@ mod tests {
         assert_eq!(read(format!("{name}={good}; {name}={good}")), None);
         assert_eq!(read(format!("{name}={}", "a".repeat(42))), None);
         assert_eq!(read(format!("{name}={}", "%".repeat(43))), None);
+        for foreign in ["a=\u{fc}", "\u{fc}", "\u{fc}=1; =; ="] {
+            assert_eq!(read(format!("{foreign}; {name}={good}; b=\u{fc}")), Some(good.clone()), "{foreign}");
+        }
+        assert_eq!(read(format!("{name}=\u{fc}{}", "a".repeat(42))), None);
         // What a neighbour host, or a page by plain HTTP, could have set.
         assert_eq!(read(format!("moorline-session={good}")), None);
     }

@@ -4,16 +4,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use crate::keys::Keys;
+use moorline_server_keys::Keys;
 
-/// The token of the forms served to the browser that holds this cookie. The cookie's value is 256 random bits that
-/// no script and no other site can read, and the key never leaves the server: nobody else can compute this.
-pub fn token(keys: &Keys, cookie: &str) -> String {
-    URL_SAFE_NO_PAD.encode(keys.form_tag(cookie.as_bytes()))
+/// The token of the forms served to the browser that holds this secret: a cookie, or a cookie and a user's id. The
+/// cookie's value is 256 random bits that no script and no other site can read, and the key never leaves the server:
+/// nobody else can compute this.
+pub fn token(keys: &Keys, secret: &str) -> String {
+    URL_SAFE_NO_PAD.encode(keys.form_tag(secret.as_bytes()))
 }
 
-/// Whether `presented` is [`token`] of that cookie; compared in constant time.
-pub fn matches(keys: &Keys, cookie: &str, presented: &str) -> bool {
-    let expected = keys.form_tag(cookie.as_bytes());
+/// Whether `presented` is [`token`] of that secret; compared in constant time.
+pub fn matches(keys: &Keys, secret: &str, presented: &str) -> bool {
+    let expected = keys.form_tag(secret.as_bytes());
     URL_SAFE_NO_PAD.decode(presented).is_ok_and(|presented| presented.ct_eq(&expected).into())
 }

@@ -10,4 +10,4 @@ mod sessions;
 pub mod users;
 
 pub use passwords::{HashError, Password, Passwords};
-pub use sessions::{BrowserSession, BrowserSessions, delete_expired};
+pub use sessions::{BrowserSession, BrowserSessions, delete_expired, end_all as end_browser_sessions};

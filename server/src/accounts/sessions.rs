@@ -9,11 +9,11 @@ use zeroize::Zeroizing;
 
 use super::cookies::Cookie;
 use super::csrf;
-use crate::keys::Keys;
 use crate::restore;
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::Issuer;
 use moorline_server_base::digest::sha256;
+use moorline_server_keys::Keys;
 use moorline_server_store::{Actor, Store, StoreError, Tx, Value};
 
 /// A live session of a user's browser. Only [`BrowserSessions::find`] makes one.
@@ -22,6 +22,8 @@ pub struct BrowserSession {
     user_id: String,
     authenticated_at: Timestamp,
     cookie: Zeroizing<String>,
+    /// The cookie of the sign-in page, which stays when the user signs in again.
+    visit: Option<Zeroizing<String>>,
 }
 
 impl BrowserSession {
@@ -35,14 +37,20 @@ impl BrowserSession {
         self.authenticated_at
     }
 
-    /// The token of the forms served in this session.
+    /// The token of the forms served to this user in this browser. It stays good when the user signs in once more in
+    /// another tab.
     pub fn form_token(&self, keys: &Keys) -> String {
-        csrf::token(keys, &self.cookie)
+        csrf::token(keys, &self.form_secret(self.visit.as_ref().unwrap_or(&self.cookie)))
     }
 
-    /// Whether a form with this token was served in this session.
+    /// Whether a form with this token was served to this user in this browser.
     pub fn served(&self, keys: &Keys, form_token: &str) -> bool {
-        csrf::matches(keys, &self.cookie, form_token)
+        let mut cookies = self.visit.iter().chain([&self.cookie]);
+        cookies.any(|cookie| csrf::matches(keys, &self.form_secret(cookie), form_token))
+    }
+
+    fn form_secret(&self, cookie: &str) -> Zeroizing<String> {
+        Zeroizing::new(format!("{cookie} {}", self.user_id))
     }
 }
 
@@ -74,6 +82,7 @@ impl BrowserSessions {
     /// [`StoreError`] when the database fails.
     pub async fn find(&self, headers: &HeaderMap) -> Result<Option<BrowserSession>, StoreError> {
         let Some(cookie) = Cookie::Session.read(&self.issuer, headers) else { return Ok(None) };
+        let visit = Cookie::Visit.read(&self.issuer, headers);
         let (id_hash, now) = (sha256(cookie.as_bytes()), self.clock.now());
         let actor = Actor::Anonymous("the cookie says who it is");
         let row = self
@@ -90,6 +99,7 @@ impl BrowserSessions {
                 user_id: row.text("user_id")?.to_owned(),
                 authenticated_at: row.timestamp("authenticated_at")?,
                 cookie,
+                visit,
             })
         })
         .transpose()
@@ -139,6 +149,18 @@ fn end(tx: &mut dyn Tx, cookie: &str, now: Timestamp) -> Result<(), StoreError> 
         &[Value::from(sha256(cookie.as_bytes()))],
     )?;
     if ended > 0 { restore::record_browser(tx, now) } else { Ok(()) }
+}
+
+/// Ends every session of a user's browsers. Returns how many there were.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn end_all(tx: &mut dyn Tx, user_id: &str, now: Timestamp) -> Result<u64, StoreError> {
+    let ended = tx.execute("DELETE FROM browser_sessions WHERE user_id = $1", &[user_id.into()])?;
+    if ended > 0 {
+        restore::record_browser(tx, now)?;
+    }
+    Ok(ended)
 }
 
 /// Deletes what has expired; call it now and then.

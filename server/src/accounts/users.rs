@@ -28,6 +28,8 @@ pub struct User {
     pub created_at: Timestamp,
     /// When name, address or roles last changed: the `updated_at` claim.
     pub updated_at: Timestamp,
+    /// Since when an operator keeps the user out; `None` for a user who may sign in.
+    pub disabled_at: Option<Timestamp>,
     password_hash: Option<String>,
 }
 
@@ -103,6 +105,7 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
         roles: new.roles,
         created_at: now,
         updated_at: now,
+        disabled_at: None,
         password_hash: new.password_hash,
     };
     tx.execute(
@@ -139,6 +142,30 @@ pub fn find_by_username(tx: &mut dyn Tx, username: &str) -> Result<Option<User>,
     row.map(|row| user(&row)).transpose()
 }
 
+/// Every account, by user name.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn all(tx: &mut dyn Tx) -> Result<Vec<User>, StoreError> {
+    tx.query("SELECT * FROM users ORDER BY username", &[])?.iter().map(user).collect()
+}
+
+/// Keeps the user out from `disabled_at` on; `None` lets them in again.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn set_disabled(tx: &mut dyn Tx, id: &str, disabled_at: Option<Timestamp>) -> Result<(), StoreError> {
+    tx.execute("UPDATE users SET disabled_at = $2 WHERE id = $1", &[id.into(), disabled_at.into()]).map(drop)
+}
+
+/// Replaces the password by the one of this hash (from [`super::Passwords::hash`]).
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn set_password(tx: &mut dyn Tx, id: &str, hash: &str) -> Result<(), StoreError> {
+    tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[id.into(), hash.into()]).map(drop)
+}
+
 /// A user name as it is stored and compared.
 pub fn normalize(username: &str) -> String {
     username.trim().to_lowercase()
@@ -156,6 +183,7 @@ fn user(row: &Row) -> Result<User, StoreError> {
         roles,
         created_at: row.timestamp("created_at")?,
         updated_at: row.timestamp("updated_at")?,
+        disabled_at: row.optional_timestamp("disabled_at")?,
         password_hash: row.optional_text("password_hash")?.map(str::to_owned),
     })
 }

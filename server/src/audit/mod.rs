@@ -33,7 +33,7 @@ pub struct Event {
     pub name: &'static str,
     /// How much attention it deserves.
     pub severity: Severity,
-    /// The pseudonym of the person ([`crate::keys::Keys::pseudonym`]).
+    /// The pseudonym of the person ([`moorline_server_keys::Keys::pseudonym`]).
     pub actor: Option<String>,
     /// The session (`sid`).
     pub session_id: Option<String>,

@@ -1,5 +1,5 @@
 //! Faults on request, so that an app's developer sees what the SDK makes of them: `POST /dev/faults/NAME`, with an
-//! access token. Only the development server has them, and only on a loopback address.
+//! access token. Only the development server has them, and only where nobody but this machine reaches it.
 
 use std::io;
 use std::sync::Arc;

@@ -14,15 +14,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
-use crate::http::{AppState, Listener, ServeError, TlsError, load_tls};
+use crate::http::{self, AppState, Listener, ServeError, TlsError, load_tls};
 use crate::manage::Fixtures;
 use crate::start::{self, StartError};
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config::{Config, Issuer, MasterKey, Span};
+use moorline_server_base::config::{Config, Issuer, MasterKey, Span, is_loopback};
 use moorline_server_base::random::Random;
 
 pub use certificates::{CertificateError, Certificates};
@@ -147,6 +148,7 @@ impl DevServer {
             listen: listener.address(),
             pid: std::process::id(),
             http: options.http,
+            faults: is_for_this_machine(&state.config.issuer, listener.address().ip()),
             ca_file: certificates.as_ref().map(|c| c.ca_file.clone()),
             ca_pem: certificates.as_ref().map(|c| c.ca_pem.clone()),
             pins: certificates.as_ref().map(|c| pins(&state.config.issuer, c)),
@@ -175,12 +177,19 @@ impl DevServer {
     /// # Errors
     /// [`ServeError`] when the listener breaks.
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServeError> {
-        if !self.listener.address().ip().is_loopback() {
-            return start::run(self.state, self.listener, self.tls, stop).await;
-        }
-        let router = faults::router(self.state.clone());
-        start::run_router(router, self.state, self.listener, self.tls, stop).await
+        start::run_router(self.router(), self.state, self.listener, self.tls, stop).await
     }
+
+    fn router(&self) -> Router {
+        let state = self.state.clone();
+        if self.summary.faults { faults::router(state) } else { http::router(state) }
+    }
+}
+
+/// Whether only this machine reaches the server. An issuer elsewhere is that of a proxy or a tunnel, which takes the
+/// requests of others to a loopback address.
+fn is_for_this_machine(issuer: &Issuer, listen: IpAddr) -> bool {
+    listen.is_loopback() && is_loopback(issuer.url().host())
 }
 
 /// A folder may lie about for months.

@@ -19,6 +19,8 @@ pub struct Summary {
     pub pid: u32,
     /// Whether it speaks plain HTTP.
     pub http: bool,
+    /// Whether it plays faults on request: only this machine reaches it then.
+    pub faults: bool,
     /// The CA's certificate file; nothing in plain HTTP.
     pub ca_file: Option<PathBuf>,
     /// The CA's certificate; nothing in plain HTTP.
@@ -110,7 +112,7 @@ impl Summary {
             line("pins", &format!("{}  {}", pins.primary, style.dim("(leaf)")));
             line("", &format!("{}  {}", pins.backup, style.dim("(CA, backup)")));
         }
-        if self.listen.ip().is_loopback() {
+        if self.faults {
             let faults = format!("{}/dev/faults/…", self.issuer);
             line("faults", &format!("{faults}  {}", style.dim("(see the server's README)")));
         }

@@ -7,6 +7,7 @@ use rustls::client::verify_server_name;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::server::ParsedCertificate;
+use tower::ServiceExt as _;
 
 use super::{DevError, DevOptions, DevServer, Summary};
 use crate::accounts::{Password, users};
@@ -143,6 +144,29 @@ async fn plain_http_is_for_loopback_alone() {
     options.http = false;
     options.issuer = Some("http://localhost".parse().unwrap());
     assert!(matches!(prepare(&options).await, Err(DevError::IssuerScheme(_))));
+}
+
+#[tokio::test]
+async fn faults_are_played_only_where_nobody_else_reaches_the_server() {
+    let folder = tempfile::tempdir().unwrap();
+    let ordered = async |listen: Ipv4Addr, issuer: Option<&str>| {
+        let options = DevOptions {
+            listen: IpAddr::V4(listen),
+            issuer: issuer.map(|issuer| issuer.parse().unwrap()),
+            ..options(&folder.path().join(format!("{listen}-{}", issuer.is_some())))
+        };
+        let server = prepare(&options).await.unwrap();
+        let lines = server.summary().for_people(&server.summary_file(), super::Style::Plain);
+        assert_eq!(lines.contains("/dev/faults/"), server.summary().faults);
+        let order =
+            http::Request::post("/dev/faults/revoke-session").body(axum::body::Body::empty()).unwrap();
+        server.router().oneshot(order).await.unwrap().status()
+    };
+    // Without a token.
+    assert_eq!(ordered(Ipv4Addr::LOCALHOST, None).await, 401);
+    // Behind a tunnel, and on the network.
+    assert_eq!(ordered(Ipv4Addr::LOCALHOST, Some("https://notes.example.com")).await, 404);
+    assert_eq!(ordered(Ipv4Addr::UNSPECIFIED, None).await, 404);
 }
 
 #[tokio::test]

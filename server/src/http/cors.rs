@@ -12,9 +12,9 @@ use http::{HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::state::AppState;
-use crate::dpop::{DPOP, DPOP_NONCE};
 use crate::oauth::clients;
 use crate::web::Surface;
+use moorline_server_dpop::{DPOP, DPOP_NONCE};
 use moorline_server_store::{Actor, StoreError};
 
 /// The layer. Credentials are never allowed, so no cookie of a person crosses an origin.

@@ -20,7 +20,8 @@ use super::state::AppState;
 use super::time::know_time;
 use crate::limits::client_address;
 use crate::web::{ErrorForm, RequestId, Surface, security_headers};
-use crate::{api, dpop, oauth, pages, web};
+use crate::{api, oauth, pages, web};
+use moorline_server_store::{StoreError, Tx};
 
 /// The whole server: the routes of every capability, and the layers over them.
 pub fn router(state: AppState) -> Router {
@@ -57,13 +58,13 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
 async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let id = state.random.id();
     request.extensions_mut().insert(RequestId(id.clone()));
-    let address = client_address(&request, &state.config.http.trusted_proxies);
+    let address = client_address(&request, &state.config.http);
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
-    let is_proved = dpop::is_proved(&request);
+    let is_proved = moorline_server_dpop::is_proved(&request);
     let mut response = form.shape(traced(&id, request, next).await);
     if is_proved {
-        dpop::next_nonce(state.dpop(), &mut response);
+        moorline_server_dpop::next_nonce(state.dpop(), &mut response);
     }
     security_headers(&state.config.issuer, &mut response);
     let id = HeaderValue::try_from(id).expect("an id is base64url");
@@ -83,14 +84,14 @@ async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> 
         .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
 }
 
-/// Whether the server can serve: its database answers.
+/// Whether the server can serve: its database answers, and the writer too unless this node has none.
 async fn healthz(State(state): State<AppState>, anonymous: crate::access::Anonymous) -> Response {
-    let alive = state
-        .store
-        .read(&anonymous.actor("a health check knows nobody"), |tx| {
-            tx.query("SELECT 1 AS alive", &[]).map(|_| ())
-        })
-        .await;
+    let actor = anonymous.actor("a health check knows nobody");
+    let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS alive", &[]).map(drop);
+    let mut alive: Result<(), StoreError> = state.store.read(&actor, ask).await;
+    if alive.is_ok() && !state.store.is_replica() {
+        alive = state.store.write(&actor, ask).await;
+    }
     match alive {
         Ok(()) => "ok\n".into_response(),
         Err(error) => {
@@ -133,7 +134,7 @@ async fn discard(mut body: Body) {
 const DISCARDED: usize = 4 * 1024 * 1024;
 
 fn panicked(payload: Box<dyn std::any::Any + Send + 'static>) -> Response {
-    // The message may hold what the handler worked on: it is not logged. The panic hook logs the place.
+    // The message may hold what the handler worked on: it is not logged. The panic hook of the program logs the place.
     drop(payload);
     tracing::error!("a handler panicked");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()

@@ -9,8 +9,6 @@ use axum::extract::FromRef;
 use crate::access::Authenticator;
 use crate::accounts::{BrowserSessions, Passwords};
 use crate::api::Api;
-use crate::dpop::{Dpop, SHARE};
-use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::oauth::Provider;
 use crate::pages::Pages;
@@ -18,6 +16,8 @@ use crate::tokens::{AccessTokens, Settings};
 use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::Config;
 use moorline_server_base::random::Random;
+use moorline_server_dpop::{Dpop, SHARE};
+use moorline_server_keys::Keys;
 use moorline_server_store::Store;
 
 /// The state of the whole server. A clone is one reference count.

@@ -1,7 +1,10 @@
 //! The whole server in a test: the real router over a real database in a temporary folder, its clocks in hand.
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::OnceCell;
@@ -9,13 +12,13 @@ use tower::ServiceExt as _;
 
 use super::{AppState, Parts};
 use crate::accounts::{Passwords, users};
-use crate::keys::{Keys, TokenType};
 use crate::limits::{LimitClock, Limits};
 use crate::manage::{ClientSpec, UserSpec};
 use crate::oauth::clients;
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::{Config, MasterKey};
 use moorline_server_base::random::Random;
+use moorline_server_keys::{Keys, TokenType};
 use moorline_server_store::{Actor, Options, Row, Store, StoreError, Value};
 
 /// The time at which every test begins.
@@ -160,7 +163,9 @@ impl TestServer {
         found.unwrap()
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        let socket = SocketAddr::from(([192, 0, 2, 1], 50_000));
+        request.extensions_mut().get_or_insert_with(|| ConnectInfo(socket));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();

@@ -16,6 +16,8 @@ use super::testing::{TestServer, ask};
 use super::{Listener, ServeError, layers};
 use crate::web::{ICON_PATH, STYLE_PATH};
 use moorline_server_base::config::Span;
+use moorline_server_store::testing::hold;
+use moorline_server_store::{Actor, Store, StoreError};
 
 const PATHS: [&str; 8] = [
     "/",
@@ -170,6 +172,36 @@ async fn another_origin_may_call_only_what_its_client_is_registered_for() {
     let answer = server.send(asked.body("".into()).unwrap()).await;
     assert!(answer.header("access-control-expose-headers").contains("dpop-nonce"));
     assert_eq!(answer.header("dpop-nonce"), server.state.dpop().nonce(), "whoever tried gets the next nonce");
+}
+
+#[tokio::test]
+async fn a_health_check_fails_when_the_writer_does() {
+    let server = TestServer::start().await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    kill_writer(&server.state.store).await;
+    let answer = server.get("/healthz").await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["error"].as_str()),
+        (503, Some("temporarily_unavailable"))
+    );
+}
+
+/// The writer's thread panics: it drops the result of a request whose caller has gone.
+async fn kill_writer(store: &Store) {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("the writer dies");
+        }
+    }
+    let release = hold(store).await;
+    let abandoned = store.write(&Actor::System("test"), |_| Ok::<_, StoreError>(Bomb));
+    tokio::select! {
+        biased;
+        _ = abandoned => panic!("the writer was held"),
+        () = std::future::ready(()) => {}
+    }
+    release.send(()).unwrap();
 }
 
 #[tokio::test]

@@ -105,6 +105,13 @@ impl Limits {
         })
     }
 
+    /// Counts one use of `limit` by an address. One that is not known is not counted.
+    ///
+    /// Errors: as [`Limits::check`].
+    pub fn check_address(&self, limit: Limit, address: ClientAddress) -> Result<(), Limited> {
+        address.limit_key().map_or(Ok(()), |key| self.check(limit, &key))
+    }
+
     /// Deletes keys that are back at their full share, so that memory follows recent callers only.
     pub fn forget_idle(&self) {
         let Some(limiters) = &self.0 else { return };
@@ -182,6 +189,16 @@ mod tests {
         assert_eq!(limits.check(Limit::SignInAccount, &long), Ok(()));
         assert!(limits.check(Limit::SignInAccount, &long).is_err());
         assert!(size_of_val(&key_of(&long)) <= 32);
+    }
+
+    #[test]
+    fn an_unknown_address_shares_no_limit_with_others() {
+        let config = config::Limits { token_per_address: 1, ..config::Limits::default() };
+        let limits = Limits::new(&config, LimitClock::manual());
+        let known = ClientAddress(Some([192, 0, 2, 1].into()));
+        assert!(limits.check_address(Limit::TokenAddress, known).is_ok());
+        assert!(limits.check_address(Limit::TokenAddress, known).is_err());
+        assert!((0..10).all(|_| limits.check_address(Limit::TokenAddress, ClientAddress(None)).is_ok()));
     }
 
     #[test]

@@ -1,5 +1,12 @@
-//! What an operator manages: clients and users.
+//! What an operator manages: clients, users and signing keys.
 
+pub mod accounts;
+pub mod clients;
+mod error;
+pub mod keys;
 mod registration;
+#[cfg(test)]
+mod tests;
 
+pub use error::ManageError;
 pub use registration::{ClientSecret, ClientSpec, Consent, Fixtures, UserSpec};

@@ -13,8 +13,8 @@ use super::error::OAuthError;
 use super::params::{Params, ParamsError};
 use super::proof::Presented;
 use super::provider::Provider;
-use crate::dpop::TOKEN_ENDPOINT;
 use crate::limits::{ClientAddress, Limit};
+use moorline_server_dpop::TOKEN_ENDPOINT;
 
 /// A request to the back channel, read; the client is not authenticated yet.
 pub(super) struct BackChannel {
@@ -39,7 +39,7 @@ where
         let refuse = |error: OAuthError| error.into_response();
         provider
             .limits
-            .check(Limit::TokenAddress, &address.limit_key())
+            .check_address(Limit::TokenAddress, address)
             .map_err(|limited| refuse(limited.into()))?;
         let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
         let body = body.map_err(|rejection| rejection.into_response())?;

@@ -150,6 +150,14 @@ pub fn put(tx: &mut dyn Tx, client: &Client) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Removes a client with its consents and what is left of its sessions; end the live ones first.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn remove(tx: &mut dyn Tx, id: &str) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM clients WHERE id = $1", &[id.into()]).map(drop)
+}
+
 fn read(row: &Row) -> Result<Client, StoreError> {
     let list = |column| {
         serde_json::from_str::<Vec<String>>(row.text(column)?)

@@ -1,10 +1,11 @@
 //! Consent: asked once for a user, a client and a scope.
 
-use super::requests::{self, Decision};
+use super::clients::{self, Client, ConsentRule};
+use super::requests::{self, Act, AuthorizationRequest, Decision};
 use crate::audit::{self, Event};
-use crate::keys::Keys;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
+use moorline_server_keys::Keys;
 use moorline_server_store::{StoreError, Tx, Value};
 
 /// A consent could not be stored.
@@ -18,7 +19,16 @@ pub enum ConsentError {
     Store(#[from] StoreError),
 }
 
-/// The user allows what the request asks for; the consent is stored for the next request.
+/// Whether the user need not be asked about the scopes of this request: they allowed them before, or the operator did
+/// for everybody.
+#[must_use]
+pub fn is_known(request: &AuthorizationRequest, client: &Client, granted: &Scope) -> bool {
+    let known = client.consent == ConsentRule::Skip || request.scope.is_within(granted);
+    known && !request.prompt.consent
+}
+
+/// The user allows what the request asks for; the consent is stored for the next request, if it is new. Returns the
+/// request.
 ///
 /// # Errors
 /// [`ConsentError::Gone`] when there is no such request any more.
@@ -28,9 +38,16 @@ pub fn allow(
     request_id: &str,
     user_id: &str,
     now: Timestamp,
-) -> Result<(), ConsentError> {
-    let request = decide(tx, request_id, user_id, true, now)?;
-    let all = granted(tx, user_id, &request.client_id)?.union(&request.scope);
+) -> Result<AuthorizationRequest, ConsentError> {
+    let request = decide(tx, request_id, user_id, Act::Allow, now)?;
+    let before = granted(tx, user_id, &request.client_id)?;
+    let client = clients::find(tx, &request.client_id)?.ok_or(ConsentError::Gone)?;
+    if is_known(&request, &client, &before) {
+        let event = Event::new("consent.confirmed").actor(keys.pseudonym(user_id)).client(&request.client_id);
+        audit::append(tx, now, event)?;
+        return Ok(request);
+    }
+    let all = before.union(&request.scope);
     tx.execute(
         "INSERT INTO consents (user_id, client_id, scope, granted_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (user_id, client_id) DO UPDATE SET scope = excluded.scope, granted_at = excluded.granted_at",
@@ -40,10 +57,11 @@ pub fn allow(
         .actor(keys.pseudonym(user_id))
         .client(&request.client_id)
         .detail(serde_json::json!({ "scope": request.scope.to_string() }));
-    Ok(audit::append(tx, now, event)?)
+    audit::append(tx, now, event)?;
+    Ok(request)
 }
 
-/// The user denies the request; the client gets `access_denied`.
+/// The user denies the request; the client gets `access_denied`. Returns the request.
 ///
 /// # Errors
 /// As [`allow`].
@@ -53,21 +71,22 @@ pub fn deny(
     request_id: &str,
     user_id: &str,
     now: Timestamp,
-) -> Result<(), ConsentError> {
-    let request = decide(tx, request_id, user_id, false, now)?;
+) -> Result<AuthorizationRequest, ConsentError> {
+    let request = decide(tx, request_id, user_id, Act::Deny, now)?;
     let event = Event::new("consent.denied").actor(keys.pseudonym(user_id)).client(&request.client_id);
-    Ok(audit::append(tx, now, event)?)
+    audit::append(tx, now, event)?;
+    Ok(request)
 }
 
 fn decide(
     tx: &mut dyn Tx,
     request_id: &str,
     user_id: &str,
-    allowed: bool,
+    act: Act,
     now: Timestamp,
-) -> Result<requests::AuthorizationRequest, ConsentError> {
+) -> Result<AuthorizationRequest, ConsentError> {
     let request = requests::load(tx, request_id, now)?.ok_or(ConsentError::Gone)?;
-    let decision = Decision { allowed, user_id: user_id.to_owned() };
+    let decision = Decision { act, user_id: user_id.to_owned() };
     if requests::decide(tx, request_id, &decision)? { Ok(request) } else { Err(ConsentError::Gone) }
 }
 

@@ -11,8 +11,6 @@ use serde_json::json;
 use super::provider::Provider;
 use moorline_server_base::policy;
 
-use crate::dpop;
-
 /// `GET /.well-known/openid-configuration` and `/.well-known/oauth-authorization-server`: one document serves both.
 pub(super) async fn metadata(State(provider): State<Arc<Provider>>) -> Response {
     let issuer = &provider.settings.issuer;
@@ -35,7 +33,7 @@ pub(super) async fn metadata(State(provider): State<Arc<Provider>>) -> Response 
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "refresh_attempt_supported": true,
-        "dpop_signing_alg_values_supported": dpop::ALGORITHMS,
+        "dpop_signing_alg_values_supported": moorline_server_dpop::ALGORITHMS,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],
         "claim_types_supported": ["normal"],
         "claims_supported": [

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
-use crate::keys::JwsError;
 use crate::limits::Limited;
+use moorline_server_keys::JwsError;
 use moorline_server_store::StoreError;
 
 /// An error response of the back channel.

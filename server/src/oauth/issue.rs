@@ -12,10 +12,10 @@ use super::id_token;
 use super::provider::Provider;
 use super::rotation::{SessionRecord, SessionSecret};
 use super::userinfo::Profile;
-use crate::keys::TokenType;
 use crate::tokens::{Claims, Confirmation};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
+use moorline_server_keys::TokenType;
 
 /// What is to be signed and issued. Everything in it comes from the session's row, so that the same generation gives
 /// the same answer whenever it is asked for.

@@ -38,9 +38,10 @@ use axum::routing::{get, post};
 
 pub use provider::Provider;
 pub use revoke::revoke_session;
+pub use sessions::{Of, end_all as end_sessions};
 pub use sweep::sweep;
 
-use crate::dpop::TOKEN_ENDPOINT;
+use moorline_server_dpop::TOKEN_ENDPOINT;
 
 /// Every OAuth and OpenID Connect address.
 pub fn routes<S>() -> Router<S>

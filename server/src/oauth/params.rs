@@ -9,6 +9,7 @@ const MOST: usize = 64;
 
 /// The parameters by name. A name that is repeated is an error (RFC 6749 §3.1); an empty value is one that was left
 /// out. Values are wiped when dropped, since they may be secrets; they never print.
+#[derive(Default)]
 pub(super) struct Params(Vec<(String, Zeroizing<String>)>);
 
 impl std::fmt::Debug for Params {
@@ -47,33 +48,23 @@ impl Params {
 
     /// Reads a query or a form.
     pub(super) fn parse(text: &[u8]) -> Result<Self, ParamsError> {
-        Self::read(text, |_| true)
-    }
-
-    /// Keeps only the parameters that `known` names: a parameter that is not recognized is ignored (RFC 6749 §3.1),
-    /// also when it is repeated.
-    pub(super) fn read_known(text: &[u8], known: &[&str]) -> Result<Self, ParamsError> {
-        Self::read(text, |name| known.contains(&name))
-    }
-
-    fn read(text: &[u8], is_known: impl Fn(&str) -> bool) -> Result<Self, ParamsError> {
-        let mut found: Vec<(String, Zeroizing<String>)> = Vec::new();
-        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = decode(halves.next().unwrap_or_default())?;
-            let value = Zeroizing::new(decode(halves.next().unwrap_or_default())?);
-            if !is_known(&name) {
-                continue;
-            }
-            if found.iter().any(|(known, _)| *known == name) {
-                return Err(ParamsError::Repeated);
-            }
-            if found.len() == MOST {
-                return Err(ParamsError::Malformed);
-            }
-            found.push((name, value));
+        let mut found = Self::default();
+        for (name, value) in pairs(text) {
+            found.add(decode(name)?, decode(value)?)?;
         }
-        Ok(Self(found))
+        Ok(found)
+    }
+
+    fn add(&mut self, name: String, value: String) -> Result<(), ParamsError> {
+        let value = Zeroizing::new(value);
+        if self.raw(&name).is_some() {
+            return Err(ParamsError::Repeated);
+        }
+        if self.0.len() == MOST {
+            return Err(ParamsError::Malformed);
+        }
+        self.0.push((name, value));
+        Ok(())
     }
 
     /// The value of a parameter; `None` when it is absent or empty.
@@ -85,6 +76,46 @@ impl Params {
     pub(super) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// The parameters that mean something at an endpoint; a parameter that is not recognized is ignored (RFC 6749 §3.1),
+/// whatever it holds. One that is repeated or malformed is no value, and can be reported to the client by name.
+#[derive(Debug, Default)]
+pub(super) struct KnownParams {
+    params: Params,
+    faults: Vec<(&'static str, ParamsError)>,
+}
+
+impl KnownParams {
+    pub(super) fn read(text: &[u8], known: &[&'static str]) -> Self {
+        let mut found = Self::default();
+        for (name, value) in pairs(text) {
+            let name = decode(name).ok().and_then(|name| known.iter().find(|known| **known == name));
+            let Some(name) = name else { continue };
+            let added = decode(value).and_then(|value| found.params.add((*name).to_owned(), value));
+            if let Err(fault) = added {
+                found.faults.push((name, fault));
+            }
+        }
+        found
+    }
+
+    /// The first fault among the parameters that `is_meant` names.
+    pub(super) fn fault(&self, is_meant: impl Fn(&str) -> bool) -> Option<(&'static str, ParamsError)> {
+        self.faults.iter().find(|(name, _)| is_meant(name)).copied()
+    }
+
+    /// The value of a parameter; `None` when it is absent, empty, repeated or malformed.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.params.value(name).filter(|_| self.fault(|other| other == name).is_none())
+    }
+}
+
+fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
+    })
 }
 
 /// Whether a body says that it is a form.
@@ -142,13 +173,22 @@ mod tests {
 
     #[test]
     fn a_parameter_that_is_not_recognized_is_ignored_however_often_it_comes() {
-        let read = |text: &[u8]| Params::read_known(text, &["a", "b"]);
-        let params = read(b"foo=1&a=1&foo=2&bar&b=&f%6fo=3").unwrap();
-        assert_eq!((params.value("a"), params.raw("b"), params.raw("foo")), (Some("1"), Some(""), None));
-        assert_eq!(read(b"a=1&foo=1&a=1").unwrap_err(), ParamsError::Repeated);
-        assert_eq!(read(b"a=1&foo=%").unwrap_err(), ParamsError::Malformed);
-        let many = (0..=MOST).map(|n| format!("x{n}=1")).collect::<Vec<_>>().join("&");
-        assert!(read(many.as_bytes()).is_ok());
+        let params = KnownParams::read(b"foo=1&a=1&foo=2&bar&b=&f%6fo=3&foo=%&%=4", &["a", "b"]);
+        assert_eq!((params.value("a"), params.value("b"), params.value("foo")), (Some("1"), None, None));
+        assert_eq!(params.fault(|_| true), None);
+    }
+
+    #[test]
+    fn a_repeated_or_malformed_parameter_has_no_value_and_a_fault_with_its_name() {
+        let params = KnownParams::read(b"a=1&a=1&b=%00&c=3&c=&d=4", &["a", "b", "c", "d"]);
+        for (name, fault) in
+            [("a", ParamsError::Repeated), ("b", ParamsError::Malformed), ("c", ParamsError::Repeated)]
+        {
+            assert_eq!(params.value(name), None, "{name}");
+            assert_eq!(params.fault(|other| other == name), Some((name, fault)));
+        }
+        assert_eq!(params.value("d"), Some("4"));
+        assert_eq!(params.fault(|other| other == "d"), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::error::{Code, OAuthError};
-use crate::dpop::{Checked, Claim, Dpop, Proof, ProofError};
+use moorline_server_dpop::{Checked, Claim, Dpop, Proof, ProofError};
 
 /// A checked proof that is marked as used at most once, however often the transaction looks at it.
 #[derive(Debug)]

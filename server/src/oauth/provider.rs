@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::access::Authenticator;
 use crate::accounts::BrowserSessions;
-use crate::dpop::Dpop;
-use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::tokens::{AccessTokens, Settings};
 use moorline_server_base::clock::Clock;
 use moorline_server_base::random::Random;
+use moorline_server_dpop::Dpop;
+use moorline_server_keys::Keys;
 use moorline_server_store::Store;
 
 /// The OpenID provider: the state of its handlers.

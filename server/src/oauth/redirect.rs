@@ -1,5 +1,7 @@
 //! Redirect URIs: which are a client's own, and how an answer is put on them.
 
+use moorline_server_base::config::is_loopback;
+use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 /// Whether `presented` is `registered`: the very same text (RFC 9700 §2.1), but for the port of a loopback address,
@@ -13,6 +15,12 @@ pub(super) fn matches(registered: &str, presented: &str) -> bool {
         let presented = presented.strip_prefix(host).and_then(without_port);
         registered.is_some() && registered == presented
     })
+}
+
+/// Whether no other program on the device can receive what is sent there: a claimed `https` redirect (RFC 8252 §7.2).
+/// Any program can register an app's scheme, or listen on a port of loopback (§8.6).
+pub(super) fn is_claimed(redirect_uri: &str) -> bool {
+    Url::parse(redirect_uri).is_ok_and(|url| url.scheme() == "https" && !is_loopback(url.host()))
 }
 
 /// What follows the port of `:8080/path?query`, or the whole when it begins with no port.
@@ -86,6 +94,24 @@ mod tests {
         assert!(!matches("http://127.0.0.1/callback", "http://localhost:5000/callback"));
         assert!(!matches("http://localhost/callback", "http://localhost:5000/callback"));
         assert!(!matches("https://127.0.0.1/callback", "https://127.0.0.1:5000/callback"));
+    }
+
+    #[test]
+    fn only_an_https_redirect_to_another_host_is_claimed() {
+        assert!(is_claimed("https://app.example.com/callback"));
+        for anybodys in [
+            "com.example.notes:/signed-in",
+            "http://127.0.0.1:5000/callback",
+            "http://[::1]/callback",
+            "https://localhost/callback",
+            "https://127.0.0.1/callback",
+            "https://[::1]/callback",
+            "http://app.example.com/callback",
+            "https:",
+            "",
+        ] {
+            assert!(!is_claimed(anybodys), "{anybodys}");
+        }
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub struct AuthorizationRequest {
     pub created_at: Timestamp,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// What a user answered on the consent page.
+    /// What a user did for this request on our pages.
     pub decision: Option<Decision>,
 }
 
@@ -50,13 +50,40 @@ pub struct Prompt {
     pub consent: bool,
 }
 
-/// An answer from the consent page.
+/// What a user did for a request on our pages; the last act counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Allowed, or denied.
-    pub allowed: bool,
-    /// Who answered.
+    /// What they did.
+    pub act: Act,
+    /// Who did it.
     pub user_id: String,
+}
+
+/// One act of a user for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// They typed their password on the sign-in page of this request.
+    SignIn,
+    /// They allowed it on the consent page.
+    Allow,
+    /// They denied it there.
+    Deny,
+}
+
+impl Act {
+    const ALL: [Self; 3] = [Self::SignIn, Self::Allow, Self::Deny];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|act| act.name() == name)
+    }
 }
 
 impl Prompt {
@@ -121,15 +148,14 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
     Ok(())
 }
 
-/// Stores what the user answered. Returns whether the request was still there.
-pub(super) fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision) -> Result<bool, StoreError> {
+/// Stores what the user did. Returns whether the request was still there.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn decide(tx: &mut dyn Tx, id: &str, decision: &Decision) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE authorization_requests SET decision = $2, decided_by = $3 WHERE id = $1",
-        &[
-            Value::from(id),
-            if decision.allowed { "allow" } else { "deny" }.into(),
-            (&decision.user_id).into(),
-        ],
+        &[Value::from(id), decision.act.name().into(), (&decision.user_id).into()],
     )?;
     Ok(changed == 1)
 }
@@ -143,7 +169,9 @@ fn read(row: &Row) -> Result<AuthorizationRequest, StoreError> {
     let defect = |column: &str| StoreError::Defect(format!("authorization_requests.{column} is malformed"));
     let owned = |column| Ok::<_, StoreError>(row.optional_text(column)?.map(str::to_owned));
     let decision = match (row.optional_text("decision")?, owned("decided_by")?) {
-        (Some(decision), Some(user_id)) => Some(Decision { allowed: decision == "allow", user_id }),
+        (Some(act), Some(user_id)) => {
+            Some(Decision { act: Act::named(act).ok_or_else(|| defect("decision"))?, user_id })
+        }
         _ => None,
     };
     Ok(AuthorizationRequest {

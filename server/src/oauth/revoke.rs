@@ -14,8 +14,8 @@ use super::provider::Provider;
 use super::rotation::{EndedBecause, RefreshToken, Session, SessionRecord};
 use super::sessions::{self, Stored};
 use crate::audit::{self, Event, Severity};
-use crate::dpop::Dpop;
 use moorline_server_base::clock::Timestamp;
+use moorline_server_dpop::Dpop;
 use moorline_server_store::{Actor, StoreError, Tx};
 
 pub(super) async fn revoke(

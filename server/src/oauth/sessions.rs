@@ -3,11 +3,11 @@
 use super::rotation::{
     AttemptHash, EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
-use crate::keys::{AeadContext, Keys};
 use crate::restore;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
 use moorline_server_base::random::Random;
+use moorline_server_keys::{AeadContext, Keys};
 use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A session with its secret and the roles of its user.
@@ -117,6 +117,40 @@ pub(super) fn end(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -
         restore::record(tx, id, why.name(), at)?;
     }
     Ok(changed == 1)
+}
+
+/// Whose sessions are meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Of<'a> {
+    /// This user's, by their id.
+    User(&'a str),
+    /// This client's.
+    Client(&'a str),
+}
+
+/// Ends every live session of a user or a client, and deletes codes that could begin another. Returns how many ended.
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn end_all(tx: &mut dyn Tx, of: Of<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    let (live, codes, id) = match of {
+        Of::User(id) => (
+            "SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL",
+            "DELETE FROM codes WHERE user_id = $1 AND used_at IS NULL",
+            id,
+        ),
+        Of::Client(id) => (
+            "SELECT id FROM sessions WHERE client_id = $1 AND revoked_at IS NULL",
+            "DELETE FROM codes WHERE client_id = $1 AND used_at IS NULL",
+            id,
+        ),
+    };
+    tx.execute(codes, &[id.into()])?;
+    let mut ended = 0;
+    for row in tx.query(live, &[id.into()])? {
+        ended += u64::from(end(tx, row.text("id")?, EndedBecause::Revoked, now)?);
+    }
+    Ok(ended)
 }
 
 fn read(keys: &Keys, row: &Row) -> Result<Stored, StoreError> {

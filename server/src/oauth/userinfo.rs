@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::Method;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 use serde::Serialize;
 use serde_json::json;
 
 use super::error::OAuthError;
+use super::params::{KnownParams, is_form};
 use super::provider::Provider;
 use crate::access::{self, Authenticated};
 use crate::accounts::users::{self, User};
@@ -48,12 +51,23 @@ impl Profile {
     }
 }
 
-/// `GET` and `POST /oauth/userinfo`; the token is accepted in the header only.
+/// `GET` and `POST /oauth/userinfo`. A `POST` may have the token in its body (RFC 6750 §2.2).
 pub(super) async fn userinfo(
     State(provider): State<Arc<Provider>>,
     parts: Parts,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
-    let Authenticated { person, token, scheme } = provider.authenticator.authenticate(&parts).await?;
+    let form = if parts.method == Method::POST && is_form(&parts.headers).is_ok() {
+        KnownParams::read(&body, &[TOKEN])
+    } else {
+        KnownParams::default()
+    };
+    if let Some((_, fault)) = form.fault(|_| true) {
+        return Err(access::Refusal::Malformed(fault.text()).into());
+    }
+    let in_form = form.value(TOKEN);
+    let authenticated = provider.authenticator.authenticate_form(&parts, in_form).await?;
+    let Authenticated { person, token, scheme } = authenticated;
     let scope = Scope::parse(&token.scope).unwrap_or_default();
     if !scope.contains("openid") {
         return Err(access::Refusal::InsufficientScope(scheme, "openid").into());
@@ -63,6 +77,8 @@ pub(super) async fn userinfo(
     let user = user.ok_or(access::Refusal::InvalidToken(scheme))?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(Profile::of(&user, &scope))).into_response())
 }
+
+const TOKEN: &str = "access_token";
 
 /// The errors of a protected resource, in OAuth's own form.
 #[derive(Debug)]

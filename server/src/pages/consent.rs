@@ -20,7 +20,7 @@ use crate::accounts::users::{self, User};
 use crate::oauth::clients::{self, Client};
 use crate::oauth::consent::{self, ConsentError};
 use crate::oauth::requests::{self, AuthorizationRequest};
-use crate::web::{ContentSecurity, Surface, error_page, page};
+use crate::web::{ContentSecurity, Surface, after_form, error_page, page};
 use moorline_server_store::Actor;
 
 #[derive(Debug, Deserialize)]
@@ -55,6 +55,8 @@ struct ConsentPage<'a> {
     user_initial: String,
     scopes: Vec<Scope>,
     destination: String,
+    /// The scopes were allowed before: the user only confirms that this app is theirs.
+    is_known: bool,
 }
 
 /// `GET /consent`
@@ -74,11 +76,17 @@ pub(super) async fn show(
             let Some(request) = requests::load(tx, &id, now)? else { return Ok(None) };
             let client = clients::find(tx, &request.client_id)?;
             let user = users::find_by_id(tx, &user_id)?;
-            Ok(client.zip(user).map(|(client, user)| (request, client, user)))
+            let granted = consent::granted(tx, &user_id, &request.client_id)?;
+            Ok(client.zip(user).map(|(client, user)| Asking {
+                is_known: consent::is_known(&request, &client, &granted),
+                request,
+                client,
+                user,
+            }))
         })
         .await;
     match found {
-        Ok(Some((request, client, user))) => render(&pages, &session, &request, &client, &user),
+        Ok(Some(asking)) => render(&pages, &session, &asking),
         Ok(None) => expired(),
         Err(error) => unavailable(&error),
     }
@@ -113,7 +121,7 @@ pub(super) async fn submit(
         Decision::Deny => consent::deny(tx, &keys, &id, &user_id, now),
     });
     match decided.await {
-        Ok(()) => Redirect::to(&continue_url(&form.request)).into_response(),
+        Ok(request) => after_form(&continue_url(&request.id), &request.redirect_uri),
         Err(ConsentError::Gone) => expired(),
         Err(ConsentError::Store(error)) => unavailable(&error),
     }
@@ -132,13 +140,16 @@ fn actor(pages: &Pages, session: &BrowserSession) -> Actor {
     AuthContext::from_browser_session(session, &pages.keys).actor()
 }
 
-fn render(
-    pages: &Pages,
-    session: &BrowserSession,
-    request: &AuthorizationRequest,
-    client: &Client,
-    user: &User,
-) -> Response {
+/// Who asks whom for what.
+struct Asking {
+    request: AuthorizationRequest,
+    client: Client,
+    user: User,
+    is_known: bool,
+}
+
+fn render(pages: &Pages, session: &BrowserSession, asking: &Asking) -> Response {
+    let Asking { request, client, user, is_known } = asking;
     let template = ConsentPage {
         host: pages.host(),
         csrf: &session.form_token(&pages.keys),
@@ -150,6 +161,7 @@ fn render(
         user_initial: initial(user.display_name()),
         scopes: scopes::explain(&request.scope),
         destination: destination(&request.redirect_uri, &client.name),
+        is_known: *is_known,
     };
     page(StatusCode::OK, &template, ContentSecurity::form_returning_to(&request.redirect_uri))
 }

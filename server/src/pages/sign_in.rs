@@ -19,8 +19,9 @@ use crate::accounts::cookies::Cookie;
 use crate::accounts::{Password, csrf, users};
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
-use crate::oauth::{clients, requests};
-use crate::web::{ContentSecurity, Surface, page};
+use crate::oauth::clients;
+use crate::oauth::requests::{self, Act, Decision};
+use crate::web::{ContentSecurity, Surface, after_form, page};
 use moorline_server_store::StoreError;
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
@@ -40,11 +41,12 @@ pub(super) struct SignInForm {
 }
 
 /// What the page needs to know about the request that brought the person here.
+#[derive(Default)]
 struct Purpose {
     request: Option<String>,
+    redirect_uri: Option<String>,
     client_name: Option<String>,
     login_hint: Option<String>,
-    security: ContentSecurity,
 }
 
 #[derive(Template)]
@@ -101,17 +103,20 @@ pub(super) async fn submit(
         return again(Problem::Limited(limited));
     }
     let password = form.password.unwrap_or_else(|| Password::new(""));
-    let attempt = Attempt { anonymous, username: username.to_owned(), password };
+    let request = purpose.request.clone();
+    let attempt = Attempt { anonymous, username: username.to_owned(), password, request };
     match attempt.authenticate(&pages, &headers).await {
-        Ok(Some(cookie)) => signed_in(&pages, &cookie, purpose.request.as_deref()),
-        Ok(None) => again(Problem::Wrong),
+        Ok(Outcome::SignedIn(cookie)) => signed_in(&pages, &cookie, &purpose),
+        Ok(Outcome::Wrong) => again(Problem::Wrong),
+        Ok(Outcome::Disabled) => again(Problem::Disabled),
         Err(error) => unavailable(&error),
     }
 }
 
 fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
-    pages.limits.check(Limit::SignInAddress, &address.limit_key())?;
-    pages.limits.check(Limit::SignInAccount, &users::normalize(username))
+    // The account first: attempts on one account take nothing from others behind the same address.
+    pages.limits.check(Limit::SignInAccount, &users::normalize(username))?;
+    pages.limits.check_address(Limit::SignInAddress, address)
 }
 
 /// Somebody who says who they are, and a password to prove it.
@@ -119,17 +124,24 @@ struct Attempt {
     anonymous: Anonymous,
     username: String,
     password: Password,
+    /// The authorization request that the sign-in is for.
+    request: Option<String>,
+}
+
+/// How an attempt ends.
+enum Outcome {
+    /// With a new session, of this cookie.
+    SignedIn(Zeroizing<String>),
+    /// The account does not exist, or the password is wrong. Neither the answer nor its time shows which.
+    Wrong,
+    /// The password is right, and an operator keeps the user out.
+    Disabled,
 }
 
 impl Attempt {
-    /// The cookie of a new session, or `None` if the account does not exist or the password is wrong. Neither the
-    /// answer nor its time shows which.
-    async fn authenticate(
-        self,
-        pages: &Pages,
-        headers: &HeaderMap,
-    ) -> Result<Option<Zeroizing<String>>, StoreError> {
-        let Self { anonymous, username, password } = self;
+    /// Checks the password, and begins a session if it is right and the user may sign in.
+    async fn authenticate(self, pages: &Pages, headers: &HeaderMap) -> Result<Outcome, StoreError> {
+        let Self { anonymous, username, password, request } = self;
         let actor = anonymous.actor("somebody signs in");
         let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
         let stored = user.as_ref().and_then(users::User::stored_password);
@@ -140,43 +152,44 @@ impl Attempt {
         let Some(user) = user.filter(|_| right) else {
             let event = event("sign_in.failed");
             pages.store.write(&actor, move |tx| audit::append(tx, now, event)).await?;
-            return Ok(None);
+            return Ok(Outcome::Wrong);
         };
         let cookie = pages.random.secret();
         let (new, old) = (cookie.clone(), Cookie::Session.read(pages.issuer(), headers));
-        let event = event("sign_in.succeeded");
+        let (succeeded, refused) = (event("sign_in.succeeded"), event("sign_in.disabled"));
         let browsers = pages.browsers.clone();
-        pages
+        let begun = pages
             .store
             .write(&actor, move |tx| {
+                // Read again: the account may have been disabled while the password was checked.
+                if users::find_by_id(tx, &user.id)?.is_none_or(|user| user.disabled_at.is_some()) {
+                    return audit::append(tx, now, refused).map(|()| false);
+                }
                 let old = old.as_ref().map(|old| old.as_str());
                 browsers.begin(tx, &user.id, &new, old, now)?;
-                audit::append(tx, now, event)
+                if let Some(id) = request {
+                    requests::decide(tx, &id, &Decision { act: Act::SignIn, user_id: user.id })?;
+                }
+                audit::append(tx, now, succeeded).map(|()| true)
             })
             .await?;
-        Ok(Some(cookie))
+        Ok(if begun { Outcome::SignedIn(cookie) } else { Outcome::Disabled })
     }
 }
 
-fn signed_in(pages: &Pages, cookie: &str, request: Option<&str>) -> Response {
-    let next = match request {
-        Some(request) => continue_url(request),
-        None => "/".to_owned(),
+fn signed_in(pages: &Pages, cookie: &str, purpose: &Purpose) -> Response {
+    let mut response = match (&purpose.request, &purpose.redirect_uri) {
+        (Some(request), Some(redirect_uri)) => after_form(&continue_url(request), redirect_uri),
+        _ => Redirect::to("/").into_response(),
     };
-    let mut response = Redirect::to(&next).into_response();
-    let issuer = pages.issuer();
-    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(issuer, cookie));
-    // The next sign-in form gets a token of its own.
-    response.headers_mut().append(SET_COOKIE, Cookie::Visit.clear(issuer));
+    // The cookie of the form stays: a form in another tab has to be good for as long as its page is open.
+    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(pages.issuer(), cookie));
     response
 }
 
 /// Looks up what the sign-in is for. `Err` is the page to show instead.
 async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -> Result<Purpose, Response> {
-    let Some(id) = request else {
-        let security = ContentSecurity::form();
-        return Ok(Purpose { request: None, client_name: None, login_hint: None, security });
-    };
+    let Some(id) = request else { return Ok(Purpose::default()) };
     let now = pages.clock.now();
     let found = pages
         .store
@@ -189,8 +202,8 @@ async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -
         .map_err(|error: StoreError| unavailable(&error))?;
     let Some((request, client_name)) = found else { return Err(expired()) };
     Ok(Purpose {
-        security: ContentSecurity::form_returning_to(&request.redirect_uri),
         request: Some(request.id),
+        redirect_uri: Some(request.redirect_uri),
         client_name,
         login_hint: request.login_hint,
     })
@@ -200,6 +213,7 @@ async fn purpose(pages: &Pages, anonymous: Anonymous, request: Option<String>) -
 #[derive(Clone, Copy)]
 enum Problem {
     Wrong,
+    Disabled,
     Stale,
     Limited(Limited),
 }
@@ -208,7 +222,7 @@ impl Problem {
     const fn status(self) -> StatusCode {
         match self {
             Self::Wrong => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Stale => StatusCode::FORBIDDEN,
+            Self::Stale | Self::Disabled => StatusCode::FORBIDDEN,
             Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -216,6 +230,9 @@ impl Problem {
     fn words(self) -> String {
         match self {
             Self::Wrong => "That user name and password don’t match. Check both and try again.".to_owned(),
+            Self::Disabled => {
+                "This account is disabled. Ask the people who run this service to enable it.".to_owned()
+            }
             Self::Stale => "This page had been open for too long. Please try again.".to_owned(),
             Self::Limited(limited) => {
                 format!(
@@ -249,7 +266,11 @@ fn render(
         wrong: matches!(problem, Some(Problem::Wrong)),
     };
     let status = problem.map_or(StatusCode::OK, Problem::status);
-    let mut response = page(status, &template, purpose.security.clone());
+    let security = match &purpose.redirect_uri {
+        Some(redirect_uri) => ContentSecurity::form_returning_to(redirect_uri),
+        None => ContentSecurity::form(),
+    };
+    let mut response = page(status, &template, security);
     if kept.is_none() {
         response.headers_mut().append(SET_COOKIE, Cookie::Visit.set(issuer, &visit));
     }

@@ -1,11 +1,11 @@
 //! What the pages need.
 
 use crate::accounts::{BrowserSessions, Passwords};
-use crate::keys::Keys;
 use crate::limits::Limits;
 use moorline_server_base::clock::Clock;
 use moorline_server_base::config::Issuer;
 use moorline_server_base::random::Random;
+use moorline_server_keys::Keys;
 use moorline_server_store::Store;
 
 /// The pages: the state of their handlers.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::http::testing::{Browser, TestServer, hidden};
+use crate::http::testing::{Answer, Browser, TestServer, hidden};
+use moorline_server_base::config::Config;
 use moorline_server_store::Value;
 
 const SESSION: &str = "__Host-moorline-session";
@@ -123,7 +124,88 @@ async fn a_form_that_was_not_served_to_this_browser_does_nothing() {
         403
     );
     assert_eq!(mine.sign_in(None, "ada", "correct horse").await.status, 303);
-    assert!(mine.cookie(VISIT).is_none());
+}
+
+#[tokio::test]
+async fn a_form_in_another_tab_stays_good_when_the_user_signs_in() {
+    let server = server().await;
+    let browser = Browser::of(&server);
+    let request = async || server.authorization_request("app", REDIRECT).await;
+    let (first, second, third) = (request().await, request().await, request().await);
+    let mut tabs = Vec::new();
+    for id in [&first, &second] {
+        tabs.push((id, hidden(&browser.get(&format!("/sign-in?request={id}")).await.body, "csrf")));
+    }
+    for (id, csrf) in &tabs {
+        let fields =
+            [("csrf", csrf.as_str()), ("request", id), ("username", "ada"), ("password", "correct horse")];
+        let answer = browser.post("/sign-in", &fields).await;
+        assert_eq!(
+            answer.header("location"),
+            format!("/oauth/authorize/continue?request={id}"),
+            "{}",
+            answer.body
+        );
+    }
+    // So do the forms that came after the sign-in: consent, and signing out.
+    let consent = hidden(&browser.get(&format!("/consent?request={first}")).await.body, "csrf");
+    browser.sign_in(Some(&third), "ada", "correct horse").await;
+    let allow = [("request", first.as_str()), ("csrf", consent.as_str()), ("decision", "allow")];
+    assert_eq!(browser.post("/consent", &allow).await.status, 303);
+    // A user who is not the one whom the page was for decides nothing with it.
+    server.user("username=grace,password=correct horse").await;
+    browser.sign_in(None, "grace", "correct horse").await;
+    let strange = [("request", second.as_str()), ("csrf", consent.as_str()), ("decision", "allow")];
+    browser.post("/consent", &strange).await.is_page(403);
+    let visit = browser.cookie(VISIT).unwrap();
+    let sign_in = hidden(&browser.get("/sign-in").await.body, "csrf");
+    browser.post("/sign-out", &[("csrf", &sign_in)]).await.is_page(403);
+    assert_eq!(browser.cookie(VISIT).unwrap(), visit);
+}
+
+#[tokio::test]
+async fn a_cookie_of_another_program_on_the_host_stops_no_sign_in() {
+    let server = server().await;
+    let browser = Browser::of(&server);
+    browser.set_cookie("a-neighbours", "f\u{fc}r \u{1f36a}");
+    assert_eq!(browser.sign_in(None, "ada", "correct horse").await.status, 303);
+    assert!(browser.get("/").await.body.contains("You are signed in"));
+}
+
+#[tokio::test]
+async fn a_form_leads_to_a_web_address_by_a_page_in_between() {
+    let server = server().await;
+    let redirect = "https://notes.example.com/signed-in";
+    server.client(&format!("id=web,name=Notes,redirect={redirect}")).await;
+    for decision in ["deny", "allow"] {
+        let browser = Browser::of(&server);
+        let request = server.authorization_request("web", redirect).await;
+        let page = browser.get(&format!("/sign-in?request={request}")).await;
+        assert!(page.header("content-security-policy").contains("form-action 'self';"));
+        let next = format!("/oauth/authorize/continue?request={request}");
+        let onward = |answer: &Answer| {
+            answer.is_page(200);
+            assert!(answer.header("content-security-policy").contains("form-action 'none';"));
+            assert!(
+                answer.body.contains(&format!("<meta http-equiv=\"refresh\" content=\"0; url={next}\">"))
+            );
+            assert!(
+                answer.body.contains(&format!("href=\"{next}\"")),
+                "for a browser that refreshes nothing"
+            );
+        };
+        let signed_in = browser.sign_in(Some(&request), "ada", "correct horse").await;
+        onward(&signed_in);
+        let page = browser.get(&format!("/consent?request={request}")).await;
+        assert!(page.header("content-security-policy").contains("form-action 'self';"));
+        let csrf = hidden(&page.body, "csrf");
+        onward(
+            &browser
+                .post("/consent", &[("request", &request), ("csrf", &csrf), ("decision", decision)])
+                .await,
+        );
+        assert!(go_on(&browser, &request).await.starts_with(redirect));
+    }
 }
 
 #[tokio::test]
@@ -155,6 +237,20 @@ async fn too_many_attempts_from_an_address_wait_whatever_the_user_name() {
         Browser::of(&server).sign_in(None, username, "wrong").await.is_page(422);
     }
     Browser::of(&server).sign_in(None, "d", "wrong").await.is_page(429);
+}
+
+#[tokio::test]
+async fn attempts_on_a_limited_account_use_up_nothing_of_their_address() {
+    let limits = |config: &mut Config| {
+        (config.limits.sign_in_per_account, config.limits.sign_in_per_address) = (1, 2);
+    };
+    let server = TestServer::with(limits).await;
+    Browser::of(&server).sign_in(None, "ada", "wrong").await.is_page(422);
+    for _ in 0..5 {
+        Browser::of(&server).sign_in(None, "ada", "wrong").await.is_page(429);
+    }
+    Browser::of(&server).sign_in(None, "grace", "wrong").await.is_page(422);
+    Browser::of(&server).sign_in(None, "zoe", "wrong").await.is_page(429);
 }
 
 #[tokio::test]
@@ -224,6 +320,41 @@ async fn the_consent_page_explains_each_scope_and_remembers_what_is_allowed() {
     assert_eq!(server.rows("SELECT 1 AS x FROM audit WHERE event = 'consent.granted'").await, 1);
 }
 
+/// Goes on with a request, in that browser.
+async fn go_on(browser: &Browser<'_>, request: &str) -> String {
+    let answer = browser.get(&format!("/oauth/authorize/continue?request={request}")).await;
+    answer.header("location").to_owned()
+}
+
+#[tokio::test]
+async fn a_password_typed_for_another_request_lets_no_installed_app_in_without_a_click() {
+    let server = server().await;
+    let browser = Browser::of(&server);
+    let first = server.authorization_request("app", REDIRECT).await;
+    browser.sign_in(Some(&first), "ada", "correct horse").await;
+    let csrf = hidden(&browser.get(&format!("/consent?request={first}")).await.body, "csrf");
+    let allow = [("request", first.as_str()), ("csrf", csrf.as_str()), ("decision", "allow")];
+    browser.post("/consent", &allow).await;
+    assert!(go_on(&browser, &first).await.starts_with("com.example.notes:/signed-in?code="));
+
+    // Two requests wait; the password is typed for one of them.
+    let [own, strange] = [(); 2].map(|()| server.authorization_request("app", REDIRECT));
+    let (own, strange) = (own.await, strange.await);
+    browser.sign_in(Some(&own), "ada", "correct horse").await;
+    assert_eq!(go_on(&browser, &strange).await, format!("/consent?request={strange}"));
+    assert!(go_on(&browser, &own).await.starts_with("com.example.notes:/signed-in?code="));
+
+    let page = browser.get(&format!("/consent?request={strange}")).await;
+    page.is_page(200);
+    for words in ["Continue to Notes as Ada Lovelace?", "Continue as Ada Lovelace", "Not you?", "Cancel"] {
+        assert!(page.body.contains(words), "{words}");
+    }
+    assert!(!page.body.contains("Read your notes"), "the scopes were allowed before");
+    let csrf = hidden(&page.body, "csrf");
+    browser.post("/consent", &[("request", &strange), ("csrf", &csrf), ("decision", "deny")]).await;
+    assert!(go_on(&browser, &strange).await.contains("error=access_denied"));
+}
+
 #[tokio::test]
 async fn a_consent_that_was_forged_or_makes_no_sense_decides_nothing() {
     let server = server().await;
@@ -237,7 +368,8 @@ async fn a_consent_that_was_forged_or_makes_no_sense_decides_nothing() {
     post(&[("request", &request), ("csrf", &csrf), ("decision", "maybe")]).await.is_page(422);
     post(&[("request", &request), ("csrf", &csrf)]).await.is_page(422);
     post(&[("request", "unknown"), ("csrf", &csrf), ("decision", "allow")]).await.is_page(400);
-    assert_eq!(server.rows("SELECT 1 AS x FROM authorization_requests WHERE decision IS NULL").await, 1);
+    let undecided = "SELECT 1 AS x FROM authorization_requests WHERE decision = 'sign_in'";
+    assert_eq!(server.rows(undecided).await, 1);
     assert_eq!(post(&[("request", &request), ("csrf", &csrf), ("decision", "deny")]).await.status, 303);
     assert_eq!(server.rows("SELECT 1 AS x FROM authorization_requests WHERE decision = 'deny'").await, 1);
     assert_eq!(server.rows("SELECT 1 AS x FROM consents").await, 0);

@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
-use crate::keys;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::config::MasterKey;
 
@@ -35,7 +34,10 @@ impl std::fmt::Debug for Seal {
 
 impl Seal {
     pub(super) fn new(master: &MasterKey) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &*keys::derive(master, b"moorline session ends v1")))
+        Self(hmac::Key::new(
+            hmac::HMAC_SHA256,
+            &*moorline_server_keys::derive(master, b"moorline session ends v1"),
+        ))
     }
 
     /// The first line of the file of this database.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
-use crate::keys::{JwsError, Keys, TokenType};
 use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_keys::{JwsError, Keys, TokenType};
 use moorline_server_store::{Actor, Store, StoreError};
 
 /// The clocks of two nodes may differ by this much.

@@ -16,8 +16,9 @@ pub struct RequestId(pub String);
 
 /// Where a page's form may lead. An answer carries this as an extension; without one, nothing may be posted.
 ///
-/// Chromium checks every redirect that follows a form post against `form-action`, so the page that posts must name
-/// where the app will be returned to.
+/// Chromium checks every redirect that follows a form post against `form-action`. A page that leads to an app names the
+/// app's scheme, which redirects no further. A web address may redirect on to anywhere, so no redirect leads there from
+/// a form: a page in between does ([`super::after_form`]).
 #[derive(Clone, Debug, Default)]
 pub struct ContentSecurity {
     form_action: Option<String>,
@@ -31,8 +32,8 @@ impl ContentSecurity {
 
     /// The page has a form that posts to this server, which may then redirect to this redirect URI.
     pub fn form_returning_to(redirect_uri: &str) -> Self {
-        match Url::parse(redirect_uri).ok().and_then(|url| source_expression(&url)) {
-            Some(source) => Self { form_action: Some(format!("'self' {source}")) },
+        match app_scheme(redirect_uri) {
+            Some(scheme) => Self { form_action: Some(format!("'self' {scheme}:")) },
             None => Self::form(),
         }
     }
@@ -47,23 +48,10 @@ impl ContentSecurity {
 const NO_FORM: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; \
                        frame-ancestors 'none'; base-uri 'none'";
 
-/// The narrowest CSP source that matches a redirect URI, or `None` if it can't be written as one.
-fn source_expression(url: &Url) -> Option<String> {
-    let scheme = url.scheme();
-    if !matches!(scheme, "http" | "https") {
-        // An app's own scheme has no host that CSP could match.
-        return Some(format!("{scheme}:"));
-    }
-    match url.host()? {
-        // CSP's grammar has no IPv6 addresses.
-        url::Host::Ipv6(_) => Some(format!("{scheme}:")),
-        // An app listens on whichever port it gets (RFC 8252 §7.3).
-        url::Host::Ipv4(address) if address.is_loopback() => Some(format!("{scheme}://{address}:*")),
-        host => {
-            let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-            Some(format!("{scheme}://{host}{port}"))
-        }
-    }
+/// The scheme of a redirect URI that an app registered with its platform; `None` for a web address.
+pub(super) fn app_scheme(redirect_uri: &str) -> Option<String> {
+    let url = Url::parse(redirect_uri).ok()?;
+    (!matches!(url.scheme(), "http" | "https")).then(|| url.scheme().to_owned())
 }
 
 /// Sets what an answer did not set for itself.
@@ -101,13 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_may_lead_to_its_redirect_uri_and_nowhere_else() {
+    fn a_form_may_lead_to_this_server_and_to_its_app_and_nowhere_else() {
         for (redirect_uri, expected) in [
-            ("http://127.0.0.1/callback", "'self' http://127.0.0.1:*"),
-            ("http://[::1]/callback", "'self' http:"),
+            ("http://127.0.0.1/callback", "'self'"),
+            ("http://[::1]/callback", "'self'"),
             ("com.example.notes:/signed-in", "'self' com.example.notes:"),
-            ("https://app.example.com/cb?x=1", "'self' https://app.example.com"),
-            ("https://app.example.com:8443/cb", "'self' https://app.example.com:8443"),
+            ("https://app.example.com/cb?x=1", "'self'"),
             ("nonsense; script-src *", "'self'"),
         ] {
             let security = ContentSecurity::form_returning_to(redirect_uri);

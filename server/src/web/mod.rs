@@ -9,5 +9,5 @@ mod problem;
 pub use assets::{ICON_PATH, STYLE_PATH, routes};
 pub use errors::{ErrorForm, Surface};
 pub use headers::{ContentSecurity, RequestId, security_headers};
-pub use pages::{Assets, error_page, page};
+pub use pages::{Assets, after_form, error_page, page};
 pub use problem::{ApiJson, ApiQuery, Problem, Violation};

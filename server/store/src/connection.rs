@@ -19,7 +19,7 @@ const STATEMENTS_KEPT: usize = 256;
 const OPENING: Actor = Actor::System("the database is being opened");
 
 /// How long a connection waits for a lock that another process holds.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Who writes the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,11 +110,18 @@ impl Connection {
 
 /// Makes the file, unless it is there, for its owner's eyes only; SQLite gives its other files the same mode.
 fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
+    private(OpenOptions::new().append(true).create(true)).open(path).map(drop)
+}
+
+/// Makes the file for its owner's eyes only. It must not be there.
+pub(super) fn make_private_new(path: &Path) -> std::io::Result<()> {
+    private(OpenOptions::new().write(true).create_new(true)).open(path).map(drop)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 impl Tx for Connection {

@@ -4,6 +4,7 @@
 //! placeholders). [`Store::write`] answers only once the commit is on disk.
 
 mod actor;
+mod backup;
 mod connection;
 mod error;
 mod export;
@@ -20,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use actor::{Actor, UserIds};
+pub use backup::{BackedUp, back_up};
 pub use error::StoreError;
 pub use export::Export;
 pub use tx::Tx;

@@ -8,6 +8,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (2, "dpop", include_str!("../migrations/0002_dpop.sql")),
     (3, "session ends", include_str!("../migrations/0003_session_ends.sql")),
+    (4, "disabled users", include_str!("../migrations/0004_disabled_users.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! What tests need of the store, here and in the crates above it.
 
+#![expect(clippy::unwrap_used, reason = "only tests are built with it")]
+
 use std::sync::mpsc;
 
 use super::{Actor, Store, StoreError};

@@ -333,3 +333,48 @@ async fn who_came_after_an_end_that_was_not_exported_is_not_answered_on_it_and_w
     store.write(&TEST, |tx| insert(tx, "mary")).await.unwrap();
     assert_eq!(ids(&store).await, ["ada", "grace", "joan", "mary"]);
 }
+
+#[tokio::test]
+async fn a_backup_is_the_database_of_one_moment_while_it_is_written() {
+    let (folder, store) = open();
+    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    let to = folder.path().join("backup.db");
+    let (from, copy) = (folder.path().join("test.db"), to.clone());
+    let backup = tokio::task::spawn_blocking(move || back_up(&from, &copy));
+    for number in 0..50 {
+        store.write(&TEST, move |tx| insert(tx, &format!("n{number}"))).await.unwrap();
+    }
+    let done = backup.await.unwrap().unwrap();
+    assert_eq!(done.bytes, std::fs::metadata(&to).unwrap().len());
+    assert!(done.version > 0);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert!(!folder.path().join("backup.db-wal").exists(), "it is whole in one file");
+    let restored = Store::open(&Options::new(&to)).unwrap();
+    let all = ids(&restored).await;
+    assert!(all.contains(&"ada".to_owned()), "{all:?}");
+    let written = all.len() - 1;
+    assert!((0..written).all(|number| all.contains(&format!("n{number}"))), "of one moment: {all:?}");
+}
+
+#[test]
+fn a_backup_replaces_nothing_and_leaves_nothing_behind_when_it_fails() {
+    let (folder, _store) = open();
+    let there = folder.path().join("there.db");
+    std::fs::write(&there, "mine").unwrap();
+    let refused = back_up(&folder.path().join("test.db"), &there).unwrap_err();
+    assert!(matches!(refused, StoreError::Unusable(_)), "{refused:?}");
+    assert_eq!(std::fs::read(&there).unwrap(), b"mine");
+
+    let to = folder.path().join("new.db");
+    for (name, content) in [("text.db", "not a database".as_bytes()), ("empty.db", b"")] {
+        std::fs::write(folder.path().join(name), content).unwrap();
+        assert!(back_up(&folder.path().join(name), &to).is_err(), "{name}");
+        assert!(!to.exists(), "{name}");
+    }
+    assert!(back_up(&folder.path().join("absent.db"), &to).is_err());
+    assert!(!to.exists() && !folder.path().join("absent.db").exists());
+}

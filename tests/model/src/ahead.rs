@@ -11,9 +11,9 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, Method};
-use moorline_server::dpop::{Checked, Claim, DPOP, Dpop};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::random::Random;
+use moorline_server_dpop::{Checked, Claim, DPOP, Dpop};
 use serde_json::{Value, json};
 
 /// How old the nonce of a proof is: an index into `MINUTES`.

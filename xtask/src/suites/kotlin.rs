@@ -1,5 +1,6 @@
 //! The Kotlin part: generated code, the library's modules and their tests, on the JVM, against a real server.
 
+mod android_apps;
 mod documentation;
 mod style;
 pub(super) mod tools;
@@ -55,6 +56,7 @@ fn run(workspace: &Workspace, step: &mut Step) -> Result<()> {
 pub(crate) fn maven(workspace: &Workspace, log: &mut Log, native: &Path) -> Result<Command> {
     let sources = workspace.root().join("bindings/kotlin");
     versions::check(&sources)?;
+    android_apps::check(&sources)?;
     install::java(workspace, log)?;
     let catalog = versions::catalog(&sources)?;
     let android = install::android(workspace, log, &catalog)?;

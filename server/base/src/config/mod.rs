@@ -15,7 +15,7 @@ use garde::Validate;
 use serde::Deserialize;
 
 pub use load::{ConfigError, from_sources, load};
-pub use types::{Issuer, MasterKey, Span, is_loopback};
+pub use types::{Issuer, MasterKey, Network, Span, is_loopback};
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -204,8 +204,8 @@ pub struct Limits {
 pub struct Http {
     /// Speak plain HTTP: only on a loopback address, with a TLS proxy on the same machine before it.
     pub plain: bool,
-    /// Addresses of proxies whose `X-Forwarded-For` header is accepted.
-    pub trusted_proxies: Vec<IpAddr>,
+    /// Proxies whose `X-Forwarded-For` header is accepted.
+    pub trusted_proxies: Vec<Network>,
     /// How long a client may take over its headers (and over the TLS handshake).
     #[garde(custom(within(1, 300)))]
     pub header_timeout: Span,
@@ -330,9 +330,9 @@ impl Default for Limits {
         Self {
             enabled: true,
             sign_in_per_account: 10,
-            sign_in_per_address: 30,
-            token_per_address: 600,
-            authorize_per_address: 120,
+            sign_in_per_address: 120,
+            token_per_address: 6000,
+            authorize_per_address: 600,
             rotation_per_session: 10,
             api_per_account: 600,
         }

@@ -156,11 +156,11 @@ pub const SETTINGS: &[Setting] = &[
     number("limits.sign_in_per_account", "10", "Sign-in attempts a minute for one user name."),
     number(
         "limits.sign_in_per_address",
-        "30",
-        "Sign-in attempts a minute from one address (IPv6: from one /64).",
+        "120",
+        "Sign-in attempts a minute from one address (IPv6: from one /64). Many users may share one address.",
     ),
-    number("limits.token_per_address", "600", "Token requests a minute from one address."),
-    number("limits.authorize_per_address", "120", "Authorization requests a minute from one address."),
+    number("limits.token_per_address", "6000", "Token requests a minute from one address."),
+    number("limits.authorize_per_address", "600", "Authorization requests a minute from one address."),
     number("limits.rotation_per_session", "10", "Refreshes a minute of one session."),
     number(
         "limits.api_per_account",
@@ -174,7 +174,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     Setting {
         key: "http.trusted_proxies",
-        meaning: "Addresses of proxies whose X-Forwarded-For is accepted; all others' is ignored.",
+        meaning: "Proxies whose X-Forwarded-For is accepted, as addresses or networks (\"10.0.0.0/8\"); that of others is ignored. Required behind a proxy, which otherwise hides who sends too much.",
         default: Some("[]"),
         kind: Kind::List,
     },

@@ -55,7 +55,7 @@ fn a_variable_wins_over_the_file() {
             ("MOORLINE_LIMITS_ENABLED", "false"),
             ("MOORLINE_LIMITS_API_PER_ACCOUNT", "7"),
             ("MOORLINE_TOKENS_SESSION_IDLE", "3d"),
-            ("MOORLINE_HTTP_TRUSTED_PROXIES", "10.0.0.1, ::1"),
+            ("MOORLINE_HTTP_TRUSTED_PROXIES", "10.0.0.0/8, ::1"),
             ("MOORLINE_LOG_FORMAT", "json"),
             ("PATH", "/bin"),
         ],

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, de};
 use url::{Host, Url};
 use zeroize::Zeroizing;
@@ -162,6 +163,34 @@ impl<'de> Deserialize<'de> for Issuer {
     }
 }
 
+/// Addresses of one network: `"10.0.0.0/8"`, or one address, `"10.0.0.1"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network(IpNet);
+
+impl Network {
+    /// Whether the address is one of them. An IPv4 address that is written as an IPv6 one counts as what it is.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+}
+
+impl FromStr for Network {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let one = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+        one.or_else(|_| text.parse()).map(Self).map_err(|_| {
+            format!("{text:?} is not an address such as \"10.0.0.1\", nor a network such as \"10.0.0.0/8\"")
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
 /// Whether a URL's host can only be this very machine.
 pub fn is_loopback(host: Option<Host<&str>>) -> bool {
     match host {
@@ -255,6 +284,20 @@ mod tests {
         ] {
             let message = wrong.parse::<Issuer>().unwrap_err();
             assert!(!message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_network_is_one_address_or_a_prefix() {
+        let has = |network: &str, address: &str| {
+            network.parse::<Network>().unwrap().contains(address.parse().unwrap())
+        };
+        assert!(has("10.0.0.1", "10.0.0.1") && !has("10.0.0.1", "10.0.0.2"));
+        assert!(has("10.0.0.0/8", "10.200.0.2") && !has("10.0.0.0/8", "11.0.0.1"));
+        assert!(has("10.0.0.0/8", "::ffff:10.0.0.2") && has("::ffff:10.0.0.1", "10.0.0.1"));
+        assert!(has("2001:db8::/32", "2001:db8:1::1") && !has("2001:db8::/32", "10.0.0.1"));
+        for wrong in ["", "proxy", "10.0.0.0/33", "10.0.0/8", "10.0.0.1:80", "[::1]", "::/129"] {
+            assert!(wrong.parse::<Network>().is_err(), "{wrong:?}");
         }
     }
 

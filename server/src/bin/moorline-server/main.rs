@@ -1,8 +1,10 @@
 //! The command line of the server.
 
 mod manage;
+mod panics;
 mod recover;
 mod terminal;
+mod upkeep;
 
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -51,17 +53,26 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
+    /// Check the settings and the files that they name, and change nothing.
+    CheckConfig(upkeep::CheckArgs),
+    /// Copy the database while the server runs, and check the copy.
+    Backup(upkeep::BackupArgs),
     /// Print the API's description (OpenAPI).
     Openapi,
-    /// Register and list the clients (apps) that may ask for sign-ins.
+    /// Register, list, change and remove the clients (apps) that may ask for sign-ins.
     Client {
         #[command(subcommand)]
         command: manage::ClientCommand,
     },
-    /// Add people.
+    /// Add, list, disable and enable users; set their passwords; end their sessions.
     User {
         #[command(subcommand)]
         command: manage::UserCommand,
+    },
+    /// List, rotate and withdraw the keys that sign tokens.
+    Keys {
+        #[command(subcommand)]
+        command: manage::KeysCommand,
     },
 }
 
@@ -119,6 +130,7 @@ enum Switch {
 }
 
 fn main() -> ExitCode {
+    panics::log_the_place_alone();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -148,9 +160,12 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
+        Command::CheckConfig(args) => upkeep::check_config(&args),
+        Command::Backup(args) => upkeep::backup(args).await,
         Command::Openapi => print(&openapi::text()),
         Command::Client { command } => manage::client(command).await,
         Command::User { command } => manage::user(command).await,
+        Command::Keys { command } => manage::keys(command).await,
     }
 }
 
@@ -198,6 +213,12 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
             variables = config.ignored_variables.join(", "),
             "these environment variables are no settings, and are ignored; `moorline-server config` lists those that \
              are. Kubernetes sets some for each service, unless the pod says enableServiceLinks: false"
+        );
+    }
+    if config.http.plain && config.http.trusted_proxies.is_empty() {
+        tracing::warn!(
+            "http.plain is set and http.trusted_proxies is empty: behind a proxy, no limit by address holds. Set \
+             http.trusted_proxies to the proxy's address, such as [\"127.0.0.1\"]"
         );
     }
     let stop = stop_signal()?;

@@ -20,7 +20,7 @@ use self::answer::{AnswerError, Refused, see_other};
 use self::step::{Step, next_step};
 use self::validate::Arrival;
 use super::consent::granted;
-use super::params::{Params, ParamsError, is_form};
+use super::params::{KnownParams, Params, is_form};
 use super::provider::Provider;
 use super::requests::{self, AuthorizationRequest};
 use super::{clients, code};
@@ -28,6 +28,7 @@ use crate::accounts::BrowserSession;
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit};
 use moorline_server_base::clock::Timestamp;
+use moorline_server_keys::TokenType;
 use moorline_server_store::Actor;
 
 /// `GET /oauth/authorize`
@@ -37,8 +38,8 @@ pub(super) async fn by_query(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, AnswerError> {
-    let params = Params::read_known(uri.query().unwrap_or_default().as_bytes(), &validate::PARAMETERS);
-    begin(&provider, address, &headers, params).await
+    let query = uri.query().unwrap_or_default();
+    begin(&provider, address, &headers, query.as_bytes()).await
 }
 
 /// `POST /oauth/authorize` (OpenID Connect Core §3.1.2.1)
@@ -48,8 +49,8 @@ pub(super) async fn by_form(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, AnswerError> {
-    let params = is_form(&headers).and_then(|()| Params::read_known(&body, &validate::PARAMETERS));
-    begin(&provider, address, &headers, params).await
+    is_form(&headers)?;
+    begin(&provider, address, &headers, &body).await
 }
 
 /// `GET /oauth/authorize/continue`: the person comes back from sign-in or consent.
@@ -62,7 +63,8 @@ pub(super) async fn resume(
     let id = params.value("request").ok_or(AnswerError::Gone)?.to_owned();
     let now = provider.clock.now();
     let request = provider.store.read(&ARRIVING, move |tx| requests::load(tx, &id, now)).await?;
-    proceed(&provider, &headers, request.ok_or(AnswerError::Gone)?).await
+    let session = provider.browsers.find(&headers).await?;
+    proceed(&provider, session, request.ok_or(AnswerError::Gone)?).await
 }
 
 const ARRIVING: Actor = Actor::Anonymous("an authorization request comes before its person");
@@ -71,27 +73,43 @@ async fn begin(
     provider: &Provider,
     address: ClientAddress,
     headers: &HeaderMap,
-    params: Result<Params, ParamsError>,
+    text: &[u8],
 ) -> Result<Response, AnswerError> {
-    provider.limits.check(Limit::AuthorizeAddress, &address.limit_key())?;
-    let params = params?;
-    let client_id = params.value("client_id").ok_or(AnswerError::UnknownClient)?.to_owned();
+    provider.limits.check_address(Limit::AuthorizeAddress, address)?;
+    let params = KnownParams::read(text, &validate::PARAMETERS);
+    let client_id = validate::client_id(&params)?.to_owned();
     let client = provider.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;
     let client = client.ok_or(AnswerError::UnknownClient)?;
     let arrival = Arrival { id: provider.random.id(), at: provider.clock.now() };
     let request = validate::request(&provider.settings, arrival, &client, &params)?;
     let stored = request.clone();
     provider.store.write(&ARRIVING, move |tx| requests::insert(tx, &stored)).await?;
-    proceed(provider, headers, request).await
+    let session = provider.browsers.find(headers).await?;
+    let session = match params.value("id_token_hint").filter(|_| request.prompt.none) {
+        Some(hint) => session.filter(|session| is_hinted_user(provider, hint, session)),
+        None => session,
+    };
+    proceed(provider, session, request).await
+}
+
+/// Whether an ID token of ours, also an expired one, is about the user of this session: with `prompt=none` a client
+/// must not get a code for somebody else (OpenID Connect Core §3.1.2.1).
+fn is_hinted_user(provider: &Provider, hint: &str, session: &BrowserSession) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Hint {
+        iss: String,
+        sub: String,
+    }
+    let hint = provider.keys.verify::<Hint>(TokenType::IdToken, hint);
+    hint.is_ok_and(|hint| hint.iss == provider.settings.issuer && hint.sub == session.user_id())
 }
 
 /// Leads a valid request to its next step.
 async fn proceed(
     provider: &Provider,
-    headers: &HeaderMap,
+    session: Option<BrowserSession>,
     request: AuthorizationRequest,
 ) -> Result<Response, AnswerError> {
-    let session = provider.browsers.find(headers).await?;
     let now = provider.clock.now();
     match next(provider, &request, session.as_ref(), now).await? {
         Step::SignIn => see_other(&format!("/sign-in?request={}", request.id)),

@@ -1,8 +1,9 @@
 //! What a valid authorization request needs next: one pure function.
 
 use super::answer::Refused;
-use crate::oauth::clients::{Client, ConsentRule};
-use crate::oauth::requests::AuthorizationRequest;
+use crate::oauth::clients::Client;
+use crate::oauth::requests::{Act, AuthorizationRequest};
+use crate::oauth::{consent, redirect};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
 
@@ -42,19 +43,28 @@ pub(super) fn next_step(
     };
     let grant = Step::Grant { user_id: user_id.to_owned(), auth_time };
     // An answer counts only if the person who gave it is the one who is signed in now.
-    match request.decision.as_ref().filter(|decision| decision.user_id == user_id) {
-        Some(decision) if decision.allowed => return grant,
-        Some(_) => return Step::Refuse(Refused::new("access_denied", "The user denied the request.")),
-        None => {}
+    let act = request.decision.as_ref().filter(|decision| decision.user_id == user_id).map(|by| by.act);
+    match act {
+        Some(Act::Allow) => return grant,
+        Some(Act::Deny) => {
+            return Step::Refuse(Refused::new("access_denied", "The user denied the request."));
+        }
+        Some(Act::SignIn) | None => {}
     }
-    let known = client.consent == ConsentRule::Skip || request.scope.is_within(granted);
-    if known && !request.prompt.consent {
+    // Another program may use the name and the redirect URI of a native client, so the user has to act (RFC 8252 §8.6).
+    let is_trusted = proves_its_identity(client, request) || act == Some(Act::SignIn);
+    if is_trusted && consent::is_known(request, client, granted) {
         return grant;
     }
     if request.prompt.none {
         return Step::Refuse(Refused::new("consent_required", "The user has to be asked."));
     }
     Step::Consent
+}
+
+/// Whether only the client itself can use the code: it has a secret, or a claimed redirect URI.
+fn proves_its_identity(client: &Client, request: &AuthorizationRequest) -> bool {
+    client.secret.is_some() || redirect::is_claimed(&request.redirect_uri)
 }
 
 /// A sign-in after the request began satisfies everything; an older one does if it is young enough and no new one was
@@ -69,6 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::oauth::clients::{ConsentRule, SecretHash};
     use crate::oauth::requests::{Decision, Prompt};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -77,7 +88,7 @@ mod tests {
         AuthorizationRequest {
             id: "r".to_owned(),
             client_id: "app".to_owned(),
-            redirect_uri: "app:/".to_owned(),
+            redirect_uri: "https://app.example.com/".to_owned(),
             scope: Scope::parse("openid notes.read").unwrap(),
             state: None,
             nonce: None,
@@ -155,13 +166,41 @@ mod tests {
 
     #[test]
     fn an_answer_counts_for_the_person_who_gave_it() {
-        let decided = |allowed, user_id: &str| AuthorizationRequest {
+        let decided = |act, user_id: &str| AuthorizationRequest {
             prompt: Prompt { consent: true, ..Prompt::default() },
-            decision: Some(Decision { allowed, user_id: user_id.to_owned() }),
+            decision: Some(Decision { act, user_id: user_id.to_owned() }),
             ..request()
         };
-        assert!(matches!(step(&decided(true, "ada"), Some(1), ""), Step::Grant { .. }));
-        assert_eq!(refused(&step(&decided(false, "ada"), Some(1), "")), "access_denied");
-        assert_eq!(step(&decided(true, "grace"), Some(1), ""), Step::Consent);
+        assert!(matches!(step(&decided(Act::Allow, "ada"), Some(1), ""), Step::Grant { .. }));
+        assert_eq!(refused(&step(&decided(Act::Deny, "ada"), Some(1), "")), "access_denied");
+        assert_eq!(step(&decided(Act::Allow, "grace"), Some(1), ""), Step::Consent);
+        assert_eq!(step(&decided(Act::SignIn, "ada"), Some(1), "openid notes.read"), Step::Consent);
+    }
+
+    #[test]
+    fn a_remembered_consent_is_not_enough_for_an_app_that_anybody_can_pretend_to_be() {
+        for redirect_uri in ["com.example.notes:/", "http://127.0.0.1:5000/", "http://[::1]:5000/"] {
+            let native = AuthorizationRequest { redirect_uri: redirect_uri.to_owned(), ..request() };
+            let silent =
+                AuthorizationRequest { prompt: Prompt { none: true, ..Prompt::default() }, ..native.clone() };
+            let by = |act, user_id: &str| AuthorizationRequest {
+                decision: Some(Decision { act, user_id: user_id.to_owned() }),
+                ..native.clone()
+            };
+            for rule in [ConsentRule::Ask, ConsentRule::Skip] {
+                let granted = Scope::parse("openid notes.read").unwrap();
+                let step = |request: &AuthorizationRequest, client: &Client| {
+                    next_step(request, client, Some(("ada", NOW)), &granted, NOW)
+                };
+                let public = client(rule);
+                assert_eq!(step(&native, &public), Step::Consent, "{redirect_uri}");
+                assert_eq!(refused(&step(&silent, &public)), "consent_required");
+                assert!(matches!(step(&by(Act::SignIn, "ada"), &public), Step::Grant { .. }));
+                assert!(matches!(step(&by(Act::Allow, "ada"), &public), Step::Grant { .. }));
+                assert_eq!(step(&by(Act::SignIn, "grace"), &public), Step::Consent);
+                let confidential = Client { secret: Some(SecretHash::of("s")), ..public };
+                assert!(matches!(step(&silent, &confidential), Step::Grant { .. }));
+            }
+        }
     }
 }

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::answer::{AnswerError, Refused};
-use crate::dpop;
 use crate::oauth::clients::Client;
-use crate::oauth::params::Params;
+use crate::oauth::params::KnownParams;
 use crate::oauth::requests::{AuthorizationRequest, Prompt};
 use crate::oauth::{pkce, redirect};
 use crate::tokens::Settings;
@@ -18,11 +17,12 @@ const LONGEST_NONCE: usize = 512;
 const LONGEST_HINT: usize = 256;
 
 /// The parameters that mean something here; others are ignored (RFC 6749 §3.1).
-pub(super) const PARAMETERS: [&str; 16] = [
+pub(super) const PARAMETERS: [&str; 17] = [
     "client_id",
     "code_challenge",
     "code_challenge_method",
     "dpop_jkt",
+    "id_token_hint",
     "login_hint",
     "max_age",
     "nonce",
@@ -43,13 +43,24 @@ pub(super) struct Arrival {
     pub(super) at: Timestamp,
 }
 
+/// The identifier of the client. Until it and the redirect URI are known to be good, no error is redirected.
+pub(super) fn client_id(params: &KnownParams) -> Result<&str, AnswerError> {
+    match params.fault(|name| name == "client_id") {
+        Some((_, fault)) => Err(AnswerError::Malformed(fault)),
+        None => params.value("client_id").ok_or(AnswerError::UnknownClient),
+    }
+}
+
 /// Checks the redirect URI first: every later error is sent there.
 pub(super) fn request(
     settings: &Settings,
     arrival: Arrival,
     client: &Client,
-    params: &Params,
+    params: &KnownParams,
 ) -> Result<AuthorizationRequest, AnswerError> {
+    if let Some((_, fault)) = params.fault(|name| name == "redirect_uri") {
+        return Err(AnswerError::Malformed(fault));
+    }
     let redirect_uri = params.value("redirect_uri").ok_or(AnswerError::UnknownRedirect)?;
     if !client.redirect_uris.iter().any(|registered| redirect::matches(registered, redirect_uri)) {
         return Err(AnswerError::UnknownRedirect);
@@ -82,7 +93,13 @@ struct Checked {
     max_age: Option<Duration>,
 }
 
-fn check(settings: &Settings, client: &Client, params: &Params) -> Result<Checked, Refused> {
+fn check(settings: &Settings, client: &Client, params: &KnownParams) -> Result<Checked, Refused> {
+    if params.fault(|name| name == "resource").is_some() {
+        return Err(Refused::new("invalid_target", "There is one resource here: send it once."));
+    }
+    if let Some((_, fault)) = params.fault(|_| true) {
+        return Err(Refused::invalid_request(fault.text()));
+    }
     for (unsupported, error) in
         [("request", "request_not_supported"), ("request_uri", "request_uri_not_supported")]
     {
@@ -104,7 +121,7 @@ fn check(settings: &Settings, client: &Client, params: &Params) -> Result<Checke
     if params.value("nonce").is_some_and(|value| value.len() > LONGEST_NONCE) {
         return Err(Refused::invalid_request("nonce is longer than 512 bytes."));
     }
-    if params.value("dpop_jkt").is_some_and(|jkt| !dpop::is_thumbprint(jkt)) {
+    if params.value("dpop_jkt").is_some_and(|jkt| !moorline_server_dpop::is_thumbprint(jkt)) {
         return Err(Refused::invalid_request("dpop_jkt must be a SHA-256 thumbprint in base64url."));
     }
     if params.value("resource").is_some_and(|resource| resource != settings.api) {
@@ -121,7 +138,7 @@ fn check(settings: &Settings, client: &Client, params: &Params) -> Result<Checke
     })
 }
 
-fn scope(client: &Client, params: &Params) -> Result<Scope, Refused> {
+fn scope(client: &Client, params: &KnownParams) -> Result<Scope, Refused> {
     let invalid = |description| Refused::new("invalid_scope", description);
     let asked = params.value("scope").ok_or(invalid("scope is missing."))?;
     let asked = Scope::parse(asked).map_err(|_| invalid("scope is malformed."))?.known();
@@ -135,7 +152,7 @@ fn scope(client: &Client, params: &Params) -> Result<Scope, Refused> {
 }
 
 /// PKCE is required, and S256 is the only way: a missing method would mean `plain` (RFC 7636 §4.3).
-fn code_challenge(params: &Params) -> Result<String, Refused> {
+fn code_challenge(params: &KnownParams) -> Result<String, Refused> {
     let challenge = params
         .value("code_challenge")
         .ok_or(Refused::invalid_request("code_challenge is missing (PKCE)."))?;

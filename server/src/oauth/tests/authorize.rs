@@ -36,6 +36,37 @@ async fn allow(world: &World, id: &str) {
     world.state.store.write(&TEST, move |tx| consent::allow(tx, &keys, &id, &user, now)).await.unwrap();
 }
 
+/// The user confirms on the consent page that the app is theirs.
+async fn confirmed(world: &World, cookie: &str, asked: &Reply) -> Reply {
+    let id = asked.location().strip_prefix("/consent?request=").unwrap();
+    allow(world, id).await;
+    world.get(&format!("/oauth/authorize/continue?request={id}"), &[(COOKIE, cookie)]).await
+}
+
+#[tokio::test]
+async fn a_program_that_pretends_to_be_an_installed_app_gets_no_code_from_a_remembered_consent() {
+    let world = World::new().await;
+    let cookie = world.browser().await;
+    let asking = request(&[("client_id", "asking"), ("redirect_uri", NATIVE)]);
+    let first = world.authorize(Some(&cookie), &asking).await;
+    assert!(confirmed(&world, &cookie, &first).await.location().contains("code="));
+    for client_id in ["asking", "app"] {
+        for redirect_uri in [NATIVE, "http://127.0.0.1:5000/callback"] {
+            let changes = [("client_id", client_id), ("redirect_uri", redirect_uri)];
+            let silent = [changes.as_slice(), &[("prompt", "none")]].concat();
+            let reply = world.authorize(Some(&cookie), &request(&silent)).await;
+            assert!(reply.location().contains("error=consent_required"), "{}", reply.location());
+            let asked = world.authorize(Some(&cookie), &request(&changes)).await;
+            assert!(confirmed(&world, &cookie, &asked).await.location().contains("code="));
+        }
+    }
+    assert_eq!(world.events("consent.granted").await, 1);
+    assert_eq!(world.events("consent.confirmed").await, 4);
+    let secret = [("client_id", "web"), ("redirect_uri", NATIVE), ("prompt", "none")];
+    let reply = world.authorize(Some(&cookie), &request(&secret)).await;
+    assert!(reply.location().contains("code="), "a confidential client proves itself at the exchange");
+}
+
 #[tokio::test]
 async fn a_person_who_says_no_sends_the_client_access_denied() {
     let world = World::new().await;
@@ -66,6 +97,7 @@ async fn an_unknown_client_or_redirect_is_shown_here_and_never_redirected() {
         ("redirect_uri", ""),
         ("redirect_uri", "https://evil.example/"),
         ("redirect_uri", "com.example.notes:/signed-in/"),
+        ("redirect_uri", "https://notes.example.com/signed-in/"),
         ("redirect_uri", "http://127.0.0.1:9/other"),
         ("redirect_uri", "http://localhost:9/callback"),
     ] {
@@ -77,10 +109,10 @@ async fn an_unknown_client_or_redirect_is_shown_here_and_never_redirected() {
 }
 
 #[tokio::test]
-async fn a_repeated_or_malformed_parameter_is_shown_here() {
+async fn a_client_or_a_redirect_that_is_repeated_or_malformed_is_shown_here() {
     let world = World::new().await;
     let cookie = world.browser().await;
-    for more in ["&scope=openid", "&client_id=app", "&x=%", "&x=%00", "&redirect_uri=a:/"] {
+    for more in ["&client_id=app", "&client_id=%", "&redirect_uri=a:/", "&redirect_uri=%00"] {
         let path = format!("/oauth/authorize?{}{more}", encode(&request(&[])));
         let reply = world.get(&path, &[(COOKIE, &cookie)]).await;
         assert_eq!(reply.status, StatusCode::BAD_REQUEST, "{more}");
@@ -91,10 +123,39 @@ async fn a_repeated_or_malformed_parameter_is_shown_here() {
 }
 
 #[tokio::test]
+async fn another_parameter_that_is_repeated_or_malformed_is_told_to_the_client() {
+    let world = World::new().await;
+    let cookie = world.browser().await;
+    let api = encode(&[("resource", &world.state.oauth().api)]);
+    for (more, error) in [
+        ("&scope=openid".to_owned(), "invalid_request"),
+        ("&nonce=%".to_owned(), "invalid_request"),
+        ("&prompt=login%00".to_owned(), "invalid_request"),
+        (format!("&{api}&{api}"), "invalid_target"),
+    ] {
+        let path = format!("/oauth/authorize?{}{more}", encode(&request(&[])));
+        let reply = world.get(&path, &[(COOKIE, &cookie)]).await;
+        assert_eq!(reply.answer("error").as_deref(), Some(error), "{more}");
+        assert_eq!(reply.answer("state").unwrap(), "the state & more");
+        assert_eq!(reply.answer("iss").unwrap(), ISSUER);
+    }
+    let path = format!("/oauth/authorize?{}&state=other", encode(&request(&[])));
+    let reply = world.get(&path, &[(COOKIE, &cookie)]).await;
+    assert_eq!((reply.answer("error").as_deref(), reply.answer("state")), (Some("invalid_request"), None));
+}
+
+#[tokio::test]
 async fn parameters_that_nobody_knows_are_ignored_also_when_they_are_repeated() {
     let world = World::new().await;
     let cookie = world.browser().await;
-    for more in ["&foo=1&foo=2", "&utm_source=a&utm_source=a&ui_locales=de", "&foo", "&foo=1&state2=x&foo="] {
+    for more in [
+        "&foo=1&foo=2",
+        "&utm_source=a&utm_source=a&ui_locales=de",
+        "&foo",
+        "&foo=1&state2=x&foo=",
+        "&x=%",
+        "&%=x&x=%00",
+    ] {
         let path = format!("/oauth/authorize?{}{more}", encode(&request(&[])));
         let reply = world.get(&path, &[(COOKIE, &cookie)]).await;
         assert!(reply.answer("code").is_some(), "{more}");
@@ -159,7 +220,8 @@ async fn a_loopback_redirect_may_have_any_port_and_the_exchange_names_the_same()
     let world = World::new().await;
     let cookie = world.browser().await;
     let redirect = "http://127.0.0.1:49152/callback";
-    let reply = world.authorize(Some(&cookie), &request(&[("redirect_uri", redirect)])).await;
+    let asked = world.authorize(Some(&cookie), &request(&[("redirect_uri", redirect)])).await;
+    let reply = confirmed(&world, &cookie, &asked).await;
     assert!(reply.location().starts_with("http://127.0.0.1:49152/callback?code="));
     let query = reply.location().split_once('?').unwrap().1.to_owned();
     let code = form_urlencoded::parse(query.as_bytes()).next().unwrap().1.into_owned();
@@ -177,6 +239,33 @@ async fn prompt_none_answers_at_once() {
     let asking = request(&[("prompt", "none"), ("client_id", "asking")]);
     assert_eq!(world.authorize(Some(&cookie), &asking).await.answer("error").unwrap(), "consent_required");
     assert!(world.authorize(Some(&cookie), &none).await.answer("code").is_some());
+}
+
+#[tokio::test]
+async fn prompt_none_answers_for_the_user_of_the_id_token_hint_alone() {
+    let world = World::new().await;
+    let adas = world.sign_in().await;
+    let silent = async |cookie: &str, hint: &str| {
+        world.authorize(Some(cookie), &request(&[("prompt", "none"), ("id_token_hint", hint)])).await
+    };
+    let cookie = world.browser().await;
+    assert!(silent(&cookie, &adas.id).await.answer("code").is_some());
+    world.clock.advance(Duration::from_secs(3600));
+    assert!(silent(&cookie, &adas.id).await.answer("code").is_some(), "an expired hint names its user, too");
+    for hint in [adas.access.as_str(), "nonsense"] {
+        assert_eq!(silent(&cookie, hint).await.answer("error").unwrap(), "login_required");
+    }
+    world
+        .sql(
+            "INSERT INTO users (id, username, email_verified, roles, created_at, updated_at)
+             SELECT 'grace', 'grace', email_verified, roles, created_at, updated_at FROM users",
+            vec![],
+        )
+        .await;
+    world.sql("UPDATE browser_sessions SET user_id = 'grace'", vec![]).await;
+    assert_eq!(silent(&cookie, &adas.id).await.answer("error").unwrap(), "login_required");
+    let asked = world.authorize(Some(&cookie), &request(&[("id_token_hint", "nonsense")])).await;
+    assert!(asked.answer("code").is_some(), "without prompt=none a hint is only a hint");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! DPoP at the token endpoint: what a session that is bound to a key is worth to its owner, and to others.
 
 use super::*;
-use crate::dpop::testing::{Device, Draft};
+use moorline_server_dpop::testing::{Device, Draft};
 
 const TOKEN_URL: &str = "https://id.example.com/oauth/token";
 const SECOND: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ impl World {
     }
 
     pub(super) async fn proved(&self, params: &[(&str, &str)], proof: &str) -> Reply {
-        self.form("/oauth/token", params, &[(crate::dpop::DPOP, proof)]).await
+        self.form("/oauth/token", params, &[(moorline_server_dpop::DPOP, proof)]).await
     }
 
     pub(super) async fn exchange_proved(&self, code: &str, proof: &str) -> Reply {
@@ -281,7 +281,7 @@ async fn two_proofs_or_one_for_another_address_are_refused_also_without_a_sessio
     let device = Device::new();
     let code = world.code("app", ALL).await;
     let (one, other) = (world.proof(&device), world.proof(&device));
-    let header = crate::dpop::DPOP;
+    let header = moorline_server_dpop::DPOP;
     let twice = [(header.clone(), one.as_str()), (header, other.as_str())];
     let reply = world.form("/oauth/token", &exchange_params(&code), &twice).await;
     reply.refuses(400, "invalid_dpop_proof");

@@ -1,7 +1,7 @@
 //! DPoP for each kind of client, and from the authorization request on.
 
 use super::*;
-use crate::dpop::testing::Device;
+use moorline_server_dpop::testing::Device;
 
 async fn make_dpop_compulsory(world: &World, client: &'static str) {
     let put = world.state.store.write(&TEST, move |tx| {

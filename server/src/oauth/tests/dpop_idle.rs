@@ -2,9 +2,9 @@
 //! that.
 
 use super::*;
-use crate::dpop::DPOP;
-use crate::dpop::testing::Device;
 use moorline_server_base::config::Span;
+use moorline_server_dpop::DPOP;
+use moorline_server_dpop::testing::Device;
 
 const ORIGIN: &str = "https://id.example.com";
 const MINUTE: Duration = Duration::from_secs(60);

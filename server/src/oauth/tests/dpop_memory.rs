@@ -1,7 +1,7 @@
 //! The memory of used proofs: whose proofs take up room in it, and how much.
 
 use super::*;
-use crate::dpop::testing::Device;
+use moorline_server_dpop::testing::Device;
 
 const REVOKE: &str = "https://id.example.com/oauth/revoke";
 

@@ -1,8 +1,8 @@
 //! DPoP where tokens are used and revoked: `/oauth/userinfo` and `/oauth/revoke`.
 
 use super::*;
-use crate::dpop::testing::{Device, Draft};
-use crate::dpop::{ALGORITHMS, DPOP};
+use moorline_server_dpop::testing::{Device, Draft};
+use moorline_server_dpop::{ALGORITHMS, DPOP};
 
 const USERINFO: &str = "https://id.example.com/oauth/userinfo";
 const REVOKE: &str = "https://id.example.com/oauth/revoke";

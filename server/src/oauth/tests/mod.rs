@@ -37,7 +37,8 @@ use moorline_server_base::policy::Scope;
 use moorline_server_store::{Actor, Row, StoreError, Value};
 
 const ISSUER: &str = "https://id.example.com";
-const CALLBACK: &str = "com.example.notes:/signed-in";
+const CALLBACK: &str = "https://notes.example.com/signed-in";
+const NATIVE: &str = "com.example.notes:/signed-in";
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const ALL: &str = "openid profile email offline_access notes.read notes.write";
@@ -235,7 +236,7 @@ fn clients() -> [Client; 4] {
         id: id.to_owned(),
         name: format!("The {id}"),
         secret: secret.map(SecretHash::of),
-        redirect_uris: vec![CALLBACK.to_owned(), "http://127.0.0.1/callback".to_owned()],
+        redirect_uris: [CALLBACK, NATIVE, "http://127.0.0.1/callback"].map(str::to_owned).to_vec(),
         scopes: Scope::parse(ALL).unwrap(),
         origins: Vec::new(),
         consent,
@@ -331,7 +332,7 @@ impl Reply {
 }
 
 fn claims(token: &str) -> Json {
-    crate::keys::decode(token).unwrap()
+    moorline_server_keys::decode(token).unwrap()
 }
 
 /// An attempt key, as the SDK makes them.

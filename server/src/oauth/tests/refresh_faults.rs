@@ -42,8 +42,11 @@ async fn re_sealing_between_an_answer_and_its_retry_leaves_the_token_as_it_was()
     let first = world.sign_in().await;
     let answer = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     let row = &world.sql("SELECT id, secret FROM sessions", vec![]).await[0];
-    let context =
-        crate::keys::AeadContext { table: "sessions", column: "secret", row: row.text("id").unwrap() };
+    let context = moorline_server_keys::AeadContext {
+        table: "sessions",
+        column: "secret",
+        row: row.text("id").unwrap(),
+    };
     let secret = world.state.keys.open_sealed(context, row.blob("secret").unwrap()).unwrap();
     let sealed = world.state.keys.seal(context, &secret, &world.state.random);
     assert_ne!(sealed, row.blob("secret").unwrap());
@@ -156,8 +159,11 @@ async fn the_generation_at_its_end_ends_the_session() {
     world.sign_in().await;
     world.sql("UPDATE sessions SET generation = 4294967294", vec![]).await;
     let row = &world.sql("SELECT id, locator, secret FROM sessions", vec![]).await[0];
-    let context =
-        crate::keys::AeadContext { table: "sessions", column: "secret", row: row.text("id").unwrap() };
+    let context = moorline_server_keys::AeadContext {
+        table: "sessions",
+        column: "secret",
+        row: row.text("id").unwrap(),
+    };
     let secret = world.state.keys.open_sealed(context, row.blob("secret").unwrap()).unwrap();
     let secret = crate::oauth::rotation::SessionSecret::from_bytes(secret.as_slice().try_into().unwrap());
     let locator =

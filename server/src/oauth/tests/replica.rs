@@ -111,7 +111,7 @@ async fn a_replica_takes_over_the_signing_keys_of_its_primary() {
     let world = World::new().await;
     let replica = replica_of(&world).await;
     let later = world.clock.now().after(Duration::from_secs(89 * 86_400));
-    let rotation = crate::keys::Rotation::default();
+    let rotation = moorline_server_keys::Rotation::default();
     let (store, keys) = (&world.state.store, &world.state.keys);
     keys.rotate(store, &rotation, &world.state.random, later).await.unwrap();
     assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 2);

@@ -6,9 +6,10 @@ use crate::restore::{self, Lost, RestoreError, Taken};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What migration 3 has brought, taken away again.
+/// What migration 3 and those after it have brought, taken away again.
 const BEFORE_0003: &str =
-    "DROP TABLE session_ends; DROP TABLE instance; DELETE FROM migrations WHERE version >= 3";
+    "ALTER TABLE users DROP COLUMN disabled_at; DROP TABLE session_ends; DROP TABLE instance;
+    DELETE FROM migrations WHERE version >= 3";
 
 impl Stopped {
     /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.

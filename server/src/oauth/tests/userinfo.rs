@@ -30,6 +30,34 @@ async fn userinfo_says_what_the_scope_allows() {
 }
 
 #[tokio::test]
+async fn a_post_may_have_the_token_in_its_body() {
+    let world = World::new().await;
+    let tokens = world.sign_in().await;
+    let (token, bearer) = ([("access_token", tokens.access.as_str())], format!("Bearer {}", tokens.access));
+    let reply = world.form("/oauth/userinfo", &token, &[]).await;
+    assert_eq!(reply.json()["sub"], world.ada.as_str());
+    let more = [("access_token", tokens.access.as_str()), ("schema", "openid"), ("schema", "x")];
+    assert_eq!(world.form("/oauth/userinfo", &more, &[]).await.json()["sub"], world.ada.as_str());
+
+    let twice = [token[0], token[0]];
+    for (params, headers) in [
+        (&token[..], &[(AUTHORIZATION, bearer.as_str())][..]),
+        (&twice, &[]),
+        (&[("access_token", "a b")], &[]),
+    ] {
+        world.form("/oauth/userinfo", params, headers).await.refuses(400, "invalid_request");
+    }
+    let reply = world.form("/oauth/userinfo", &[("access_token", "nonsense")], &[]).await;
+    reply.refuses(401, "invalid_token");
+    assert!(challenge(&reply).starts_with("Bearer "));
+    for (method, kind) in [("GET", "application/x-www-form-urlencoded"), ("POST", "text/plain")] {
+        let request = Request::builder().method(method).uri("/oauth/userinfo").header(CONTENT_TYPE, kind);
+        let reply = world.send(request.body(Body::from(encode(&token))).unwrap()).await;
+        assert_eq!((reply.status, reply.body), (StatusCode::UNAUTHORIZED, b"{}".to_vec()), "{method} {kind}");
+    }
+}
+
+#[tokio::test]
 async fn userinfo_needs_the_scope_openid() {
     let world = World::new().await;
     let code = world.code("app", "notes.read").await;

@@ -24,6 +24,7 @@ public struct Color: ShapeStyle, Equatable {
 
 public struct HierarchicalShapeStyle: ShapeStyle {}
 public struct TintShapeStyle: ShapeStyle {}
+public struct BackgroundStyle: ShapeStyle {}
 
 extension ShapeStyle where Self == Color {
     public static var red: Color { Color.red }
@@ -36,6 +37,10 @@ extension ShapeStyle where Self == HierarchicalShapeStyle {
 
 extension ShapeStyle where Self == TintShapeStyle {
     public static var tint: TintShapeStyle { TintShapeStyle() }
+}
+
+extension ShapeStyle where Self == BackgroundStyle {
+    public static var background: BackgroundStyle { BackgroundStyle() }
 }
 
 public protocol Shape: Sendable {}
@@ -118,6 +123,7 @@ extension View {
     public nonisolated func background<S: ShapeStyle, T: InsettableShape>(_ style: S, in shape: T) -> some View {
         Plain(self)
     }
+    public nonisolated func background<S: ShapeStyle>(_ style: S) -> some View { Plain(self) }
     public nonisolated func padding(_ length: CGFloat) -> some View { Plain(self) }
     public nonisolated func padding() -> some View { Plain(self) }
     public nonisolated func frame(

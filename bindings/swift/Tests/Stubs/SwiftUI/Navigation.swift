@@ -88,10 +88,17 @@ public enum ScenePhase: Sendable { case background, inactive, active }
 
 public enum LayoutDirection: Sendable { case leftToRight, rightToLeft }
 
+private struct ScenePhaseKey: EnvironmentKey {
+    static let defaultValue = ScenePhase.active
+}
+
 extension EnvironmentValues {
     public var dismiss: DismissAction { DismissAction() }
 
-    public var scenePhase: ScenePhase { .active }
+    public var scenePhase: ScenePhase {
+        get { self[ScenePhaseKey.self] }
+        set { self[ScenePhaseKey.self] = newValue }
+    }
 
     public var layoutDirection: LayoutDirection {
         get { .leftToRight }
@@ -155,6 +162,36 @@ extension View {
         return Beside(content: self) { screen, place in
             if parts.values.isPresented.wrappedValue { parts.values.content().stubShow(on: screen, at: place) }
         }
+    }
+
+    public nonisolated func alert<A: View, M: View, T>(
+        _ titleKey: LocalizedStringKey,
+        isPresented: Binding<Bool>,
+        presenting data: T?,
+        @ViewBuilder actions: @escaping (T) -> A,
+        @ViewBuilder message: @escaping (T) -> M
+    ) -> some View {
+        let title = titleKey.key
+        let parts = Parts((isPresented: isPresented, data: data, actions: actions, message: message))
+        return Beside(content: self) { screen, place in
+            let alert = parts.values
+            guard alert.isPresented.wrappedValue, let data = alert.data else { return }
+            screen.show(text: title)
+            alert.message(data).stubShow(on: screen, at: place.below("message"))
+            screen.show {
+                alert.isPresented.wrappedValue = false
+            } content: {
+                alert.actions(data).stubShow(on: screen, at: place.below("actions"))
+            }
+        }
+    }
+
+    public nonisolated func overlay<V: View>(
+        alignment: Alignment = .center,
+        @ViewBuilder content: () -> V
+    ) -> some View {
+        let over = Parts(content())
+        return Beside(content: self) { screen, place in over.values.stubShow(on: screen, at: place) }
     }
 
     public nonisolated func presentationDetents(_ detents: Set<PresentationDetent>) -> some View { Plain(self) }

@@ -57,6 +57,19 @@ public struct Place {
 
     func show(button title: String, action: @escaping @MainActor () -> Void) { actions.append((title, action)) }
 
+    /// Buttons that take away what they are on.
+    func show(dismiss: @escaping @MainActor () -> Void, content: @MainActor () -> Void) {
+        let before = actions.count
+        content()
+        for index in before..<actions.count {
+            let action = actions[index].action
+            actions[index].action = { @MainActor in
+                action()
+                dismiss()
+            }
+        }
+    }
+
     /// A button whose label is a view.
     func showButton(_ action: @escaping @MainActor () -> Void, label: () -> Void) {
         let before = texts.count

@@ -1,5 +1,6 @@
 package com.example.notes
 
+import android.view.WindowManager.LayoutParams.FLAG_SECURE
 import androidx.compose.ui.geometry.Rect
 import androidx.compose.ui.semantics.SemanticsNode
 import androidx.compose.ui.semantics.SemanticsProperties
@@ -116,6 +117,64 @@ class FakeTest {
         phone.sees("Changed again")
         phone.seesNo("Not sent yet")
         assertEquals(4, phone.notes.state.value.notes?.size)
+    }
+
+    @Test
+    fun `what was saved or discarded is not in the next new note`() {
+        phone.taps("New note")
+        phone.types("The first", into = "Title")
+        phone.types("Saved", into = "Text")
+        phone.saves()
+        phone.taps("New note")
+        phone.finds("Save")
+        phone.seesNo("The first")
+        phone.types("The second", into = "Title")
+        phone.goesBack()
+        phone.seesNo("The second")
+        phone.taps("New note")
+        phone.finds("Save")
+        phone.seesNo("The second")
+        phone.seesNo("Saved")
+        // The system's way back is the same.
+        phone.types("The third", into = "Title")
+        phone.compose.runOnUiThread { phone.compose.activity.onBackPressedDispatcher.onBackPressed() }
+        phone.sees("Groceries")
+        phone.taps("New note")
+        phone.finds("Save")
+        phone.seesNo("The third")
+    }
+
+    @Test
+    fun `a removal asks first, and says what would be lost`() {
+        phone.sees("Groceries")
+        // For sending the note, and for the list that is loaded after that.
+        repeat(2) { phone.fake.failNext(MoorlineErrors.offline(maybeSent = false)) }
+        phone.taps("New note")
+        phone.types("Written in a tunnel", into = "Title")
+        phone.saves()
+        phone.sees("Not sent yet")
+        phone.opens("Accounts")
+        phone.taps("Add an account")
+        phone.taps("Sign in")
+        phone.sees("Notes of Grace Hopper")
+        phone.opens("Accounts")
+        phone.taps("Remove")
+        phone.sees("Remove Ada Lovelace?")
+        phone.sees("1 change was not sent yet, and will be lost.")
+        phone.confirms("Cancel")
+        phone.seesNo("Remove Ada Lovelace?")
+        phone.sees("Ada Lovelace")
+        phone.taps("Remove")
+        phone.confirms("Sign out")
+        phone.seesNo("Ada Lovelace")
+    }
+
+    @Test
+    fun `without a lock there is nothing to lock now, and screenshots are allowed`() {
+        phone.opens("Security")
+        phone.sees("Where your keys are")
+        phone.seesNo("Lock now")
+        assertEquals(0, phone.compose.activity.window.attributes.flags and FLAG_SECURE)
     }
 
     @Test

@@ -12,10 +12,13 @@ import com.example.notes.notes.UnreadableAnswerException
 import dev.moorline.User
 import dev.moorline.testing.FakeMoorline
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.job
 import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
 import kotlinx.coroutines.withTimeout
 import okhttp3.HttpUrl.Companion.toHttpUrl
 import okhttp3.Interceptor
@@ -35,6 +38,9 @@ import org.robolectric.annotation.Config
 import java.io.File
 import java.io.IOException
 import java.nio.file.Files
+import java.util.concurrent.ConcurrentLinkedQueue
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.atomic.AtomicInteger
 
 /** The queue of edits, at a server that others use, too. */
 @RunWith(RobolectricTestRunner::class)
@@ -157,6 +163,51 @@ class NotesTest {
         notes.refresh()
         val shown = until { it.has("Fine") }.notes.orEmpty()
         for (refusal in refusals) assertEquals(refusal, shown.single { it.title == "Refused by $refusal" }.refusal)
+    }
+
+    @Test
+    fun `an answer that comes after the sign-out is not written, and no edit is sent`() = runBlocking {
+        val (asked, signedOut) = CountDownLatch(1) to CountDownLatch(1)
+        val methods = ConcurrentLinkedQueue<String>()
+        file.write(NotesFile.Content(edits = listOf(Edit("new", null, "Not sent yet", ""))))
+        instead = { chain ->
+            methods += chain.request().method
+            asked.countDown()
+            signedOut.await()
+            null
+        }
+        notes.refresh()
+        asked.await()
+        notes.close()
+        folder.deleteRecursively()
+        signedOut.countDown()
+        scope.coroutineContext.job.join()
+        assertTrue(!folder.exists())
+        assertEquals(listOf("GET"), methods.toList())
+    }
+
+    @Test
+    fun `edits are not sent once another user is signed in`() = runBlocking {
+        var isAnothers = false
+        val notes = Notes(api, file, scope) { isAnothers }
+        instead = { throw IOException("no network") }
+        repeat(2) { notes.save(null, "Ada's $it", "") }
+        val posts = AtomicInteger()
+        val (asked, signedIn) = CountDownLatch(1) to CountDownLatch(1)
+        instead = { chain ->
+            if (chain.request().method == "POST" && posts.incrementAndGet() == 1) {
+                asked.countDown()
+                signedIn.await()
+            }
+            null
+        }
+        notes.refresh()
+        withContext(Dispatchers.IO) { asked.await() }
+        isAnothers = true
+        signedIn.countDown()
+        scope.coroutineContext.job.children.forEach { it.join() }
+        assertEquals(1, posts.get())
+        assertEquals(listOf("Ada's 1"), file.read().edits.map { it.title })
     }
 
     @Test

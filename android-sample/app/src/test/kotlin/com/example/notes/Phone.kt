@@ -43,7 +43,6 @@ import org.junit.runners.model.Statement
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
-import org.robolectric.shadows.ShadowBiometricPrompt
 import org.robolectric.shadows.ShadowDialog
 import java.io.File
 
@@ -199,15 +198,6 @@ internal class Phone : TestRule {
         waiting { signInWithTheBrowser(checkNotNull(started), user, pages) }
         // It has called the app's activity to the front.
         generateSequence { shadowOf(compose.activity).nextStartedActivity }.count()
-    }
-
-    /** Answers the system's prompt for biometrics once it is shown. */
-    fun showsAFinger() = compose.waitUntil("the prompt is shown", PATIENCE) {
-        settle()
-        runCatching {
-            ShadowBiometricPrompt.authenticateCurrentSessionSuccessfully()
-            FakeAndroidKeystore.authenticate()
-        }.isSuccess
     }
 
     /** Draws the window to `android-NAME.png`. */

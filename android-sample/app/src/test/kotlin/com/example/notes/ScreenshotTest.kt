@@ -39,6 +39,7 @@ class ScreenshotTest {
         phone.sees("Notes of Ada Lovelace")
         phone.opens("Accounts")
         phone.taps("Remove")
+        phone.confirms("Sign out")
         phone.seesNo("Grace Hopper")
         phone.goesBack()
     }

@@ -2,8 +2,10 @@ package com.example.notes
 
 import android.content.Intent
 import android.hardware.biometrics.BiometricManager
+import android.view.WindowManager.LayoutParams.FLAG_SECURE
 import dev.moorline.waiting
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNotEquals
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -68,6 +70,21 @@ class ServerTest {
         phone.pulls()
         phone.sees(title)
         phone.seesNo("You are offline")
+    }
+
+    @Test
+    fun `an answer that is lost is seen at once, though the access token is good for minutes`() {
+        signIn()
+        val moorline = phone.sessions.current.value.moorline
+        var before = ""
+        waiting { before = moorline.accessToken().secret }
+        phone.opens("Diagnostics")
+        phone.taps("Lose the next answer")
+        phone.finds("Done. Go back and pull to refresh your notes.")
+        waiting {
+            assertNotEquals(before, moorline.accessToken().secret)
+            assertEquals(1L, moorline.sessionInfo()?.refreshes)
+        }
     }
 
     @Test
@@ -162,6 +179,7 @@ class ServerTest {
         phone.opens("Accounts")
         phone.sees("Grace Hopper")
         phone.taps("Remove")
+        phone.confirms("Sign out")
         phone.seesNo("Grace Hopper")
         phone.goesBack()
         phone.sees("Notes of Ada Lovelace")
@@ -208,30 +226,22 @@ class ServerTest {
     }
 
     @Test
-    @GraphicsMode(GraphicsMode.Mode.NATIVE)
-    fun `accounts that are locked with biometrics show nothing in the next process, and one prompt opens them all`() {
+    fun `a session that is locked with biometrics shows nothing of the notes in the next process`() {
         Shadow.extract<ShadowBiometricManager>(
             phone.app.getSystemService(BiometricManager::class.java),
         ).setCanAuthenticate(true)
         signIn()
-        phone.opens("Accounts")
-        phone.taps("Add an account")
-        signIn("grace", "Grace Hopper")
         phone.opens("Security")
+        phone.seesNo("Lock now")
         phone.taps("Lock with biometrics")
-        phone.sees("Notes of Grace Hopper")
+        phone.sees("Notes of Ada Lovelace")
+        // Nor in the list of recent apps.
+        assertEquals(FLAG_SECURE, phone.compose.activity.window.attributes.flags and FLAG_SECURE)
         phone.opens("Security")
-        phone.sees("Where your keys are")
-        phone.draws("biometric-lock")
+        phone.finds("Lock now")
         phone.comesBackAfterTheEndOfTheProcess()
         phone.sees("Your notes are locked")
-        phone.seesNo("Notes of Grace Hopper")
-        phone.taps("Unlock")
-        phone.showsAFinger()
-        phone.sees("Notes of Grace Hopper")
-        phone.opens("Accounts")
-        phone.taps("Ada Lovelace")
-        phone.sees("Notes of Ada Lovelace")
+        phone.seesNo("Notes of Ada Lovelace")
     }
 
     @Test

@@ -32,4 +32,7 @@ class FakePhone(private val fake: FakeMoorline, private val user: User, context:
     /** The provider's page cannot be opened: there is none. */
     override suspend fun signOut(activity: Activity, configure: SignOutOptionsBuilder.() -> Unit): SignOutOutcome =
         fake.signOut()
+
+    /** The fake goes on: a change of the lock closes the session, and opens it again. */
+    override fun close(): Unit = Unit
 }

@@ -1,8 +1,10 @@
 package com.example.notes.notes
 
 import dev.moorline.MoorlineException
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -31,8 +33,17 @@ data class NotesState(
 /**
  * One user's notes: what the server has, and on top of it the edits that have not reached it. An edit is stored before
  * it is sent, so that neither a lost network nor the end of the process loses it.
+ *
+ * @param scope of these notes alone: [close] cancels it.
+ * @param isAnothers whether another user is signed in by now, as whom nothing of this may be sent.
  */
-class Notes(private val api: NotesApi, private val file: NotesFile, private val scope: CoroutineScope) {
+class Notes(
+    private val api: NotesApi,
+    private val file: NotesFile,
+    private val scope: CoroutineScope,
+    private val isAnothers: () -> Boolean = { false },
+) {
+    private var isClosed = false
     private var content = NotesFile.Content()
     private var isRead = false
     private val shown = MutableStateFlow(NotesState())
@@ -105,6 +116,16 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
 
     fun dismissError() = shown.update { it.copy(error = null) }
 
+    /** Ends it for good: an answer that comes later is not written, and no other edit is sent. */
+    fun close() {
+        scope.cancel()
+        synchronized(file) { isClosed = true }
+    }
+
+    private fun checkOwner() {
+        if (isAnothers()) throw CancellationException("another user is signed in")
+    }
+
     private suspend fun synchronize() = requests.withLock {
         try {
             load()
@@ -129,6 +150,7 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
     }
 
     private suspend fun load() {
+        checkOwner()
         val notes = api.list()
         change { it.copy(notes = notes) }
     }
@@ -150,6 +172,7 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
     }
 
     private suspend fun transmit(edit: Edit): Note {
+        checkOwner()
         change { it.with(edit.copy(mayHaveArrived = true)) }
         return if (edit.base == null) api.create(edit.title, edit.body) else replace(edit.base, edit)
     }
@@ -187,6 +210,7 @@ class Notes(private val api: NotesApi, private val file: NotesFile, private val 
 
     /** The file is read before the first change: an edit at the very start must not replace what waits in it. */
     private fun change(how: (NotesFile.Content) -> NotesFile.Content) = synchronized(file) {
+        if (isClosed) throw CancellationException("these notes are deleted")
         if (!isRead) content = file.read()
         isRead = true
         val changed = how(content)

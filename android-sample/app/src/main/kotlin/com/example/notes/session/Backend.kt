@@ -7,14 +7,11 @@ import kotlinx.coroutines.flow.Flow
 
 /** Where sessions and notes come from: from a server, or from a fake of one inside the app. */
 interface Backend {
-    /** The accounts that have ever signed in, the oldest first. Null until that is known: while they are locked. */
+    /** The accounts that have ever signed in, the oldest first. Null until that is known. */
     val accounts: Flow<List<Account>?>
 
     /** Opens an account. A name that nobody has used before is a new account. */
     fun open(account: String): MoorlineAndroid
-
-    /** What is opened from now on is locked as [Settings] say now. What is open is closed before. */
-    fun changeLock(): Unit = Unit
 
     /** The notes of whoever is signed in there. */
     fun notesApi(moorline: MoorlineAndroid): NotesApi

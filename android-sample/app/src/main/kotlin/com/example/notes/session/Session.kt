@@ -7,6 +7,7 @@ import androidx.compose.runtime.setValue
 import com.example.notes.notes.Notes
 import com.example.notes.notes.NotesFile
 import dev.moorline.RevocationOutcome
+import dev.moorline.SessionState
 import dev.moorline.User
 import dev.moorline.android.MoorlineAndroid
 import kotlinx.coroutines.CoroutineScope
@@ -14,6 +15,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.job
 import java.io.File
 
 /**
@@ -52,7 +54,13 @@ class Session(val account: String, private val backend: Backend, private val fol
     /** The notes of this user. Another user of the same account finds nothing of them. */
     fun notesOf(user: User): Notes {
         notes?.takeIf { (owner, _) -> owner == user.subject }?.let { (_, those) -> return those }
-        val made = Notes(backend.notesApi(moorline), NotesFile(File(folder, "notes.json"), user.subject), scope)
+        notes?.second?.close()
+        val file = NotesFile(File(folder, "notes.json"), user.subject)
+        // A scope of their own: it ends when they are deleted.
+        val theirs = CoroutineScope(SupervisorJob(scope.coroutineContext.job) + Dispatchers.Default)
+        val made = Notes(backend.notesApi(moorline), file, theirs) {
+            (moorline.state.value as? SessionState.SignedIn)?.let { it.user.subject != user.subject } ?: false
+        }
         notes = user.subject to made
         return made
     }
@@ -68,11 +76,13 @@ class Session(val account: String, private val backend: Backend, private val fol
 
     /** Deletes what the device has of the notes: after a sign-out. */
     fun deleteNotes() {
+        notes?.second?.close()
         notes = null
         folder.deleteRecursively()
     }
 
     override fun close() {
+        notes?.second?.close()
         scope.cancel()
         moorline.close()
     }

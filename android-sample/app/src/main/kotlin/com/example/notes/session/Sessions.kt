@@ -1,5 +1,6 @@
 package com.example.notes.session
 
+import com.example.notes.notes.NotesFile
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -37,12 +38,17 @@ class Sessions(private val backend: Backend, private val settings: Settings, pri
         folderOf(account).deleteRecursively()
     }
 
+    /** How many edits of this account were not sent yet: [remove] deletes them. Reads a file. */
+    fun queued(account: Account): Int {
+        val user = account.user ?: return 0
+        return NotesFile(File(folderOf(account.name), "notes.json"), user.subject).read().edits.size
+    }
+
     /** Opens all sessions anew, because [Settings.locksWithBiometrics] counts only for those that are opened later. */
     fun lockWithBiometrics(on: Boolean) {
         settings.locksWithBiometrics = on
         opened.values.forEach(Session::close)
         opened.clear()
-        backend.changeLock()
         shown.value = open(settings.account)
     }
 

@@ -1,8 +1,11 @@
 package com.example.notes.ui
 
+import android.view.WindowManager.LayoutParams.FLAG_SECURE
 import androidx.activity.compose.BackHandler
+import androidx.activity.compose.LocalActivity
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.LaunchedEffect
+import androidx.compose.runtime.SideEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.key
 import androidx.compose.runtime.saveable.rememberSaveableStateHolder
@@ -17,6 +20,7 @@ import dev.moorline.compose.MoorlineGate
 @Composable
 fun NotesApp(sessions: Sessions) {
     val session by sessions.current.collectAsStateWithLifecycle()
+    SecureWindow(sessions.locksWithBiometrics)
     // By its name, so that a new process finds what the screens have saved.
     key(session.account) {
         LaunchedEffect(session) {
@@ -38,14 +42,14 @@ private fun Home(sessions: Sessions, session: Session, user: User) {
     val way = rememberWay()
     val notes = session.notesOf(user)
     val place = way.here
-    // What a screen remembers is kept while another one is over it, and not after the user has left it.
-    val memory = rememberSaveableStateHolder()
-    val back = {
-        memory.removeState(way.here.toString())
+    // What a screen remembers is kept while another one is over it, and is gone once the user has left it.
+    val states = rememberSaveableStateHolder()
+    val back: () -> Unit = {
+        states.removeState(place.key)
         way.back()
     }
-    BackHandler(enabled = place.screen != Screen.NOTES, back)
-    memory.SaveableStateProvider(place.toString()) {
+    BackHandler(enabled = place.screen != Screen.NOTES, onBack = back)
+    states.SaveableStateProvider(place.key) {
         when (place.screen) {
             Screen.NOTES -> NotesScreen(session, notes, user, way)
             Screen.EDITOR -> EditorScreen(session, notes, place.note, back)
@@ -54,5 +58,14 @@ private fun Home(sessions: Sessions, session: Session, user: User) {
             Screen.SECURITY -> SecurityScreen(sessions, session, back)
             Screen.DIAGNOSTICS -> DiagnosticsScreen(session, back)
         }
+    }
+}
+
+/** Keeps the notes out of the list of recent apps, and of screenshots. */
+@Composable
+private fun SecureWindow(isOn: Boolean) {
+    val window = checkNotNull(LocalActivity.current).window
+    SideEffect {
+        if (isOn) window.addFlags(FLAG_SECURE) else window.clearFlags(FLAG_SECURE)
     }
 }

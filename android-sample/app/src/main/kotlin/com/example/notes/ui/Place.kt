@@ -14,7 +14,10 @@ enum class Screen { NOTES, EDITOR, PROFILE, ACCOUNTS, SECURITY, DIAGNOSTICS }
  *
  * @property note which note the editor shows; null for a new one.
  */
-data class Place(val screen: Screen, val note: String? = null)
+data class Place(val screen: Screen, val note: String? = null) {
+    /** Of what its screen remembers. */
+    val key: String get() = "$screen $note"
+}
 
 /** The way that the user has gone. It survives a rotation and the end of the process. */
 class Way(places: List<Place> = listOf(Place(Screen.NOTES))) {

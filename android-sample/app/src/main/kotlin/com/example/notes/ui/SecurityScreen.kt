@@ -49,16 +49,19 @@ fun SecurityScreen(sessions: Sessions, session: Session, back: () -> Unit) {
             Text(stringResource(R.string.no_biometrics))
         }
         message?.let { ErrorCard(it) }
-        Button({
-            scope.launch {
-                message = try {
-                    session.moorline.lock()
-                    null
-                } catch (error: MoorlineException) {
-                    userMessageOf(error)
+        // Without the lock, nothing guards the key, and the next use of the session would read it again.
+        if (sessions.locksWithBiometrics) {
+            Button({
+                scope.launch {
+                    message = try {
+                        session.moorline.lock()
+                        null
+                    } catch (error: MoorlineException) {
+                        userMessageOf(error)
+                    }
                 }
-            }
-        }, Modifier.fillMaxWidth()) { Text(stringResource(R.string.lock_now)) }
+            }, Modifier.fillMaxWidth()) { Text(stringResource(R.string.lock_now)) }
+        }
         HorizontalDivider()
         place?.let { Fact(R.string.key_store, stringResource(it.text)) }
         Text(stringResource(R.string.key_store_text))

@@ -5,6 +5,7 @@ import com.example.notes.session.Fault
 import dev.moorline.HttpRequest
 import dev.moorline.Moorline
 import dev.moorline.MoorlineBuilder
+import dev.moorline.MoorlineException
 
 /** `moorline-server dev --http`, on this computer behind `adb reverse`. */
 internal val developmentOfThisBuild: Development? = object : Development {
@@ -21,5 +22,18 @@ internal val developmentOfThisBuild: Development? = object : Development {
         }
         val answer = moorline.send(HttpRequest("POST", "$issuer/dev/faults/$name") {})
         if (!answer.isSuccess) throw ApiException(answer.status)
+        if (fault == Fault.LOSE_ANSWER) refresh(moorline)
+    }
+
+    /**
+     * The server loses the next answer of its token endpoint. Without this, that would be the one in some minutes, when
+     * the access token has expired.
+     */
+    private suspend fun refresh(moorline: Moorline) {
+        try {
+            moorline.refresh()
+        } catch (_: MoorlineException.Offline) {
+            // The answer is lost, and no session: the next request asks for it again.
+        }
     }
 }

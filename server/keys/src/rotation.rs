@@ -73,7 +73,7 @@ pub(super) async fn rotate(
         return Ok(known);
     }
     let fresh = match due(newest, rotation, now).make {
-        Some(active_at) => Some((make_key(sealer, random).await?, active_at)),
+        Some(active_at) => Some((NewKey::make(sealer, random).await?, active_at)),
         None => None,
     };
     let rotation = *rotation;
@@ -105,23 +105,80 @@ fn all(tx: &mut dyn Tx) -> Result<Vec<Row>, StoreError> {
     )
 }
 
-struct Sealed {
+/// A signing key that was made and sealed, and is not stored yet.
+pub struct NewKey {
     kid: String,
     private_key: Vec<u8>,
 }
 
-async fn make_key(sealer: &Sealer, random: &Random) -> Result<Sealed, KeysError> {
-    // A new RSA key takes a tenth of a second or more.
-    let pair = tokio::task::spawn_blocking(|| RsaKeyPair::generate(KeySize::Rsa2048))
-        .await
-        .map_err(|_| KeysError::Unusable)?
-        .map_err(|_| KeysError::Unusable)?;
-    let der = pair.as_der().map_err(|_| KeysError::Unusable)?;
-    let kid = thumbprint(&pair)?;
-    Ok(Sealed { private_key: sealer.seal(context(&kid), der.as_ref(), random), kid })
+impl std::fmt::Debug for NewKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
 }
 
-fn insert(tx: &mut dyn Tx, key: &Sealed, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+impl NewKey {
+    /// The key's id (RFC 7638).
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    pub(super) async fn make(sealer: &Sealer, random: &Random) -> Result<Self, KeysError> {
+        // A new RSA key takes a tenth of a second or more.
+        let pair = tokio::task::spawn_blocking(|| RsaKeyPair::generate(KeySize::Rsa2048))
+            .await
+            .map_err(|_| KeysError::Unusable)?
+            .map_err(|_| KeysError::Unusable)?;
+        let der = pair.as_der().map_err(|_| KeysError::Unusable)?;
+        let kid = thumbprint(&pair)?;
+        Ok(Self { private_key: sealer.seal(context(&kid), der.as_ref(), random), kid })
+    }
+
+    /// Publishes the key from now on. It signs from `active_at` on, in place of the one before.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub fn publish(&self, tx: &mut dyn Tx, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        insert(tx, self, active_at, now)?;
+        retire(tx, &Rotation::default(), now)
+    }
+
+    /// Withdraws the key of this id at once: nothing that it signed is accepted any more. This one takes its place if
+    /// no other key signs now. Returns `false` if there is no such key.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub fn withdraw(&self, tx: &mut dyn Tx, kid: &str, now: Timestamp) -> Result<bool, StoreError> {
+        if tx.execute("DELETE FROM signing_keys WHERE kid = $1", &[kid.into()])? == 0 {
+            return Ok(false);
+        }
+        const ACTIVE: &str = "SELECT kid FROM signing_keys WHERE active_at <= $1 AND retired_at IS NULL";
+        if tx.first(ACTIVE, &[now.into()])?.is_none() {
+            insert(tx, self, now, now)?;
+        }
+        Ok(true)
+    }
+}
+
+/// The keys as they are stored now, if they are others than `known`: another process may have changed them.
+pub(super) async fn changed(
+    sealer: &Sealer,
+    store: &Store,
+    known: &KeySet,
+) -> Result<Option<KeySet>, KeysError> {
+    let rows = store.read(&Actor::System("the signing keys, as they are now"), all).await?;
+    let mut same = rows.len() == known.0.len();
+    for (row, key) in rows.iter().zip(&known.0) {
+        same &= key.is_stored_as(row)?;
+    }
+    if same {
+        return Ok(None);
+    }
+    rows.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet).map(Some)
+}
+
+fn insert(tx: &mut dyn Tx, key: &NewKey, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO signing_keys (kid, alg, private_key, published_at, active_at) VALUES ($1, 'RS256', $2, $3, $4)",
         &[Value::from(&key.kid), key.private_key.clone().into(), now.into(), active_at.into()],

@@ -8,6 +8,7 @@ use super::KeysError;
 use super::token_type::TokenType;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::digest::sha256;
+use moorline_server_store::{Row, StoreError};
 
 /// Where a key is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,19 @@ impl SigningKey {
             None if self.active_at <= now => SigningKeyState::Active,
             None => SigningKeyState::Published { active_at: self.active_at },
         }
+    }
+
+    /// The key's id (RFC 7638).
+    #[must_use]
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Whether this row is this key, at the same place in its life.
+    pub(super) fn is_stored_as(&self, row: &Row) -> Result<bool, StoreError> {
+        Ok(row.text("kid")? == self.kid
+            && row.timestamp("active_at")? == self.active_at
+            && row.optional_timestamp("retired_at")? == self.retired_at)
     }
 
     pub(super) fn header(&self, typ: TokenType) -> &str {

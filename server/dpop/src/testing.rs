@@ -1,5 +1,7 @@
 //! A device for tests: it has a key and makes proofs, good ones and others.
 
+#![expect(clippy::unwrap_used, clippy::new_without_default, reason = "only tests are built with it")]
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
@@ -12,7 +14,7 @@ use serde_json::{Value as Json, json};
 use moorline_server_base::digest::sha256;
 
 /// The key pair of a device.
-pub(crate) struct Device(Pair);
+pub struct Device(Pair);
 
 enum Pair {
     P256(EcdsaKeyPair),
@@ -21,33 +23,33 @@ enum Pair {
 }
 
 /// A proof in the making.
-pub(crate) struct Draft<'a> {
+pub struct Draft<'a> {
     device: &'a Device,
     /// Its header, to be spoiled.
-    pub(crate) header: Json,
+    pub header: Json,
     /// Its claims, to be spoiled.
-    pub(crate) claims: Json,
+    pub claims: Json,
 }
 
-pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
 impl Device {
     /// A device as most are.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self(Pair::P256(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap()))
     }
 
-    pub(crate) fn with_ed25519() -> Self {
+    pub fn with_ed25519() -> Self {
         Self(Pair::Ed25519(Ed25519KeyPair::generate().unwrap()))
     }
 
-    pub(crate) fn with_rsa() -> Self {
+    pub fn with_rsa() -> Self {
         Self(Pair::Rsa(Box::new(RsaKeyPair::generate(KeySize::Rsa2048).unwrap())))
     }
 
-    pub(crate) fn alg(&self) -> &'static str {
+    pub fn alg(&self) -> &'static str {
         match &self.0 {
             Pair::P256(_) => "ES256",
             Pair::Ed25519(_) => "EdDSA",
@@ -55,7 +57,7 @@ impl Device {
         }
     }
 
-    pub(crate) fn jwk(&self) -> Json {
+    pub fn jwk(&self) -> Json {
         match &self.0 {
             Pair::P256(pair) => {
                 let point = pair.public_key().as_ref();
@@ -73,13 +75,13 @@ impl Device {
     }
 
     /// The thumbprint, by a reading of RFC 7638 of its own: the required members in the order of their names.
-    pub(crate) fn jkt(&self) -> String {
+    pub fn jkt(&self) -> String {
         let jwk: std::collections::BTreeMap<String, Json> = serde_json::from_value(self.jwk()).unwrap();
         encode(sha256(serde_json::to_string(&jwk).unwrap().as_bytes()))
     }
 
     /// A good proof for this request, with a `jti` of its own.
-    pub(crate) fn draft(&self, method: &str, htu: &str, nonce: &str, token: Option<&str>) -> Draft<'_> {
+    pub fn draft(&self, method: &str, htu: &str, nonce: &str, token: Option<&str>) -> Draft<'_> {
         let header = json!({ "typ": "dpop+jwt", "alg": self.alg(), "jwk": self.jwk() });
         let jti = moorline_server_base::random::Random::system().id();
         let mut claims =
@@ -90,7 +92,7 @@ impl Device {
         Draft { device: self, header, claims }
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();
         match &self.0 {
             Pair::P256(pair) => pair.sign(&random, message).unwrap().as_ref().to_vec(),
@@ -106,7 +108,7 @@ impl Device {
 
 impl Draft<'_> {
     /// The proof as it is sent.
-    pub(crate) fn sign(&self) -> String {
+    pub fn sign(&self) -> String {
         let signed = format!("{}.{}", encode(self.header.to_string()), encode(self.claims.to_string()));
         let signature = self.device.sign(signed.as_bytes());
         format!("{signed}.{}", encode(signature))

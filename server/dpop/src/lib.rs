@@ -9,7 +9,8 @@
 
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) mod fuzzing;
+#[doc(hidden)]
+pub mod fuzzing;
 mod htu;
 mod jwk;
 mod nonce;
@@ -18,17 +19,16 @@ mod replay;
 
 #[cfg(test)]
 mod attacks;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
 
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use axum::extract::Request;
-use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 
 pub use error::ProofError;
 pub use jwk::{ALGORITHMS, is_thumbprint};
@@ -220,8 +220,9 @@ impl Dpop {
     }
 
     /// Leaves no room for another proof.
-    #[cfg(test)]
-    pub(crate) fn fill(&self) {
+    #[cfg(any(test, feature = "testing"))]
+    #[doc(hidden)]
+    pub fn fill(&self) {
         self.replays.fill();
     }
 }
@@ -229,12 +230,12 @@ impl Dpop {
 /// Whether a request came with a proof, where proofs are accepted: every response to it, errors included, carries the
 /// next nonce (RFC 9449 §8.2).
 #[must_use]
-pub fn is_proved(request: &Request) -> bool {
+pub fn is_proved<B>(request: &Request<B>) -> bool {
     request.headers().contains_key(DPOP) && takes_proofs(request.uri().path())
 }
 
 /// Adds the next nonce to a response.
-pub fn next_nonce(dpop: &Dpop, response: &mut Response) {
+pub fn next_nonce<B>(dpop: &Dpop, response: &mut Response<B>) {
     let nonce = HeaderValue::try_from(dpop.nonce()).expect("a nonce is base64url");
     response.headers_mut().insert(DPOP_NONCE, nonce);
 }

@@ -1,11 +1,15 @@
 //! DPoP proofs.
 
+#[path = "../../../fuzz/shared/input.rs"]
+#[expect(dead_code, reason = "this target needs one of its functions")]
+mod input;
+
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fuzzing::first_line;
+use input::first_line;
 use moorline_server_base::clock::{Clock, Timestamp};
 
 const ISSUER: &str = "https://id.example.com";

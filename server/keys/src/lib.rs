@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 pub use error::KeysError;
 pub use jws::{JwsError, decode};
-pub use rotation::Rotation;
+pub use rotation::{NewKey, Rotation};
 pub use seal::{AeadContext, SealError};
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use token_type::TokenType;
@@ -143,13 +143,38 @@ impl Keys {
         Ok(())
     }
 
+    /// Takes over what another process did to the signing keys; call it each minute.
+    ///
+    /// # Errors
+    /// [`KeysError`] when the database fails.
+    pub async fn follow(&self, store: &Store) -> Result<(), KeysError> {
+        if let Some(set) = rotation::changed(&self.0.sealer, store, &self.signing()).await? {
+            *self.0.signing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(set);
+        }
+        Ok(())
+    }
+
+    /// Makes a signing key, to be stored by [`NewKey::publish`] or [`NewKey::withdraw`].
+    ///
+    /// # Errors
+    /// [`KeysError`] when none can be made.
+    pub async fn new_key(&self, random: &Random) -> Result<NewKey, KeysError> {
+        NewKey::make(&self.0.sealer, random).await
+    }
+
+    /// Every published key with its place in life, the newest first.
+    #[must_use]
+    pub fn published(&self, now: Timestamp) -> Vec<(String, SigningKeyState)> {
+        self.signing().0.iter().map(|key| (key.kid().to_owned(), key.state(now))).collect()
+    }
+
     fn signing(&self) -> Arc<KeySet> {
         Arc::clone(&self.0.signing.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A key for one purpose, named by `label`.
-pub(crate) fn derive(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
+pub fn derive(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, master.expose()), label);
     Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
 }

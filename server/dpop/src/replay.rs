@@ -134,10 +134,10 @@ impl Replays {
         self.0[usize::from(id[0]) % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub(super) fn fill(&self) {
         for shard in &self.0 {
-            shard.lock().unwrap().room = 0;
+            shard.lock().unwrap_or_else(PoisonError::into_inner).room = 0;
         }
     }
 }

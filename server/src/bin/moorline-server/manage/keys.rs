@@ -1,0 +1,82 @@
+//! `moorline-server keys …`
+
+use clap::{Args, Subcommand};
+use moorline_server::manage::keys as signing_keys;
+use serde_json::json;
+
+use super::common::{Common, change, written};
+use crate::terminal::Failure;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List the keys that sign tokens, the newest first.
+    List(Common),
+    /// Publish a new key. It signs after two days, when nobody can have a JWK set without it.
+    Rotate(Rotate),
+    /// Withdraw a key at once, for one that somebody may have stolen: nothing that it signed is accepted any more.
+    ///
+    /// Apps whose access token it signed get a new one with their next refresh; nobody has to sign in again. A running
+    /// server follows within a minute.
+    Withdraw(Withdraw),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Sign with it at once. Servers that keep a JWK set for long refuse its tokens until they fetch the set again.
+    #[arg(long)]
+    at_once: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Withdraw {
+    /// The key's id, as `keys list` shows it.
+    kid: String,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(crate) async fn keys(command: KeysCommand) -> Result<(), Failure> {
+    match command {
+        KeysCommand::List(common) => list(&common).await,
+        KeysCommand::Rotate(args) => rotate(args).await,
+        KeysCommand::Withdraw(args) => withdraw(args).await,
+    }
+}
+
+async fn list(common: &Common) -> Result<(), Failure> {
+    let state = common.open_to_read().await?;
+    let keys = signing_keys::list(&state.keys, state.clock.now());
+    let mut words = String::new();
+    for key in &keys {
+        let at = key.at.map(written).transpose()?;
+        let when = match key.state {
+            "published" => at.map(|at| format!(", signs from {at}")),
+            "retired" => at.map(|at| format!(" since {at}")),
+            _ => None,
+        };
+        words += &format!("{}  {}{}\n", key.kid, key.state, when.unwrap_or_default());
+    }
+    common.answer(&keys, &words)
+}
+
+async fn rotate(args: Rotate) -> Result<(), Failure> {
+    let state = args.common.open().await?;
+    let fresh = state.keys.new_key(&state.random).await?;
+    let kid = fresh.kid().to_owned();
+    let at_once = args.at_once;
+    let active_at =
+        change(&state, move |tx, _, now| signing_keys::rotate(tx, now, &fresh, at_once)).await?.seconds();
+    let words = format!("published {kid}, signs from {}\n", written(active_at)?);
+    args.common.answer(&json!({ "kid": kid, "active_at": active_at }), &words)
+}
+
+async fn withdraw(args: Withdraw) -> Result<(), Failure> {
+    let state = args.common.open().await?;
+    let fresh = state.keys.new_key(&state.random).await?;
+    let kid = args.kid.clone();
+    change(&state, move |tx, _, now| signing_keys::withdraw(tx, now, &kid, &fresh)).await?;
+    let words = format!("withdrew {}; a running server follows within a minute\n", args.kid);
+    args.common.answer(&json!({ "kid": args.kid }), &words)
+}

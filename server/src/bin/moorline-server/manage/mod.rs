@@ -1,0 +1,10 @@
+//! Clients, users and signing keys of a real server, from its own command line.
+
+mod clients;
+mod common;
+mod keys;
+mod users;
+
+pub(crate) use clients::{ClientCommand, client};
+pub(crate) use keys::{KeysCommand, keys};
+pub(crate) use users::{UserCommand, user};

@@ -1,0 +1,85 @@
+//! `moorline-server backup` and `moorline-server check-config`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use moorline_server::http::load_tls;
+use moorline_server_base::config::{self, Config};
+use moorline_server_store::back_up;
+use serde_json::json;
+use tracing_subscriber::EnvFilter;
+
+use crate::terminal::{Failure, FileArg, print};
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    /// The file to make; it must not be there.
+    #[arg(value_name = "FILE")]
+    to: PathBuf,
+    #[command(flatten)]
+    file: FileArg,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    file: FileArg,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Copies the database of a server that may be running.
+pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
+    let config = config::load(args.file.file.as_deref())?;
+    let (from, to) = (config.database, args.to.clone());
+    let done = tokio::task::spawn_blocking(move || back_up(&from, &to)).await??;
+    if args.json {
+        return print(&format!(
+            "{}\n",
+            json!({ "file": args.to, "bytes": done.bytes, "tables": done.version })
+        ));
+    }
+    print(&format!(
+        "backed up to {}: {} bytes, checked\nThe master key is not in it: keep a copy of that apart from this one\n",
+        args.to.display(),
+        done.bytes
+    ))
+}
+
+/// Reads what a start would read, and changes nothing.
+pub(crate) fn check_config(args: &CheckArgs) -> Result<(), Failure> {
+    let config = config::load(args.file.file.as_deref())?;
+    check(&config)?;
+    if args.json {
+        let ignored = &config.ignored_variables;
+        return print(&format!("{}\n", json!({ "valid": true, "ignored_variables": ignored })));
+    }
+    for variable in &config.ignored_variables {
+        print(&format!("ignored: {variable} is no setting\n"))?;
+    }
+    print(&format!("the settings are valid: {} on {}\n", config.issuer, config.listen))
+}
+
+fn check(config: &Config) -> Result<(), Failure> {
+    EnvFilter::try_new(&config.log.filter)
+        .map_err(|error| format!("log.filter {:?}: {error}", config.log.filter))?;
+    if let Some(tls) = &config.tls {
+        load_tls(&tls.certificate_file, &tls.private_key_file)?;
+    }
+    is_in_a_folder(&config.database, "database")?;
+    is_in_a_folder(&config.revocation_log(), "store.revocation_log")
+}
+
+/// The server makes the file, and not its folder.
+fn is_in_a_folder(path: &Path, setting: &str) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(format!("{setting}: there is no folder {}: make it, for the server's user alone", folder.display())
+        .into())
+}

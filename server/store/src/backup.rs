@@ -1,0 +1,74 @@
+//! A copy of the database while it is in use.
+
+use std::path::Path;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+
+use super::StoreError;
+
+/// Pages that are copied before the writer may go on.
+const STEP: i32 = 256;
+
+/// What a backup holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackedUp {
+    /// The size of the copy, in bytes.
+    pub bytes: u64,
+    /// The newest migration of its tables.
+    pub version: i64,
+}
+
+/// Copies the database in `from` to the new file `to`, and checks the copy. A server may use `from` meanwhile: the copy
+/// is the database of one moment. On return it is on disk.
+///
+/// # Errors
+/// [`StoreError::Unusable`] when `to` is there already, `from` is not one of our databases, or the copy is damaged;
+/// nothing is left at `to` then.
+pub fn back_up(from: &Path, to: &Path) -> Result<BackedUp, StoreError> {
+    let unusable = |why: String| StoreError::Unusable(why);
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    source.busy_timeout(super::connection::BUSY_TIMEOUT)?;
+    super::connection::make_private_new(to)
+        .map_err(|error| unusable(format!("the copy can't be made at {}: {error}", to.display())))?;
+    let done = copy(&source, to).and_then(|()| check(to));
+    if done.is_err() {
+        // What is there is no backup: nobody may take it for one.
+        let _ = std::fs::remove_file(to);
+    }
+    done
+}
+
+fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
+    let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let backup = Backup::new(source, &mut target)?;
+    loop {
+        match backup.step(STEP)? {
+            StepResult::Done => break,
+            StepResult::More => {}
+            // Another process writes: it is done soon.
+            _ => std::thread::sleep(std::time::Duration::from_millis(20)),
+        }
+    }
+    drop(backup);
+    // One file, without the log beside it that a copy would be incomplete without.
+    target.pragma_update(None, "journal_mode", "DELETE")?;
+    drop(target);
+    std::fs::File::open(to)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| StoreError::Unavailable(format!("the copy could not be written to disk: {error}")))
+}
+
+fn check(to: &Path) -> Result<BackedUp, StoreError> {
+    let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let found: String = copy.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(StoreError::Unusable(format!("the copy is damaged: {found}")));
+    }
+    if copy.prepare("PRAGMA foreign_key_check")?.exists([])? {
+        return Err(StoreError::Unusable("the copy has rows without what they refer to".to_owned()));
+    }
+    let version = copy.query_row("SELECT MAX(version) FROM migrations", [], |row| row.get(0))?;
+    let bytes = std::fs::metadata(to).map_err(|error| StoreError::Unavailable(error.to_string()))?.len();
+    Ok(BackedUp { bytes, version })
+}

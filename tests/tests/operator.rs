@@ -1,0 +1,142 @@
+//! An operator's commands beside a running server, and what they mean to an app that is signed in.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use moorline::{Error, SessionState};
+use moorline_tests::{Server, World, binaries};
+use serde_json::{Value, json};
+
+/// The command line on the settings of a server.
+struct Operator(PathBuf);
+
+impl Operator {
+    fn of(server: &Server) -> Result<Self> {
+        server.settings(1).map(Self)
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Result<Output> {
+        let mut process = Command::new(binaries::server()?)
+            .args(arguments)
+            .arg("--config")
+            .arg(&self.0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        // A command that reads nothing may have ended already.
+        let _ = process.stdin.take().context("stdin was piped")?.write_all(input.as_bytes());
+        Ok(process.wait_with_output()?)
+    }
+
+    /// What a command prints as JSON.
+    fn json(&self, arguments: &[&str], input: &str) -> Result<Value> {
+        let done = self.run(&[arguments, &["--json"]].concat(), input)?;
+        ensure!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(serde_json::from_slice(&done.stdout)?)
+    }
+
+    /// What a command that fails says.
+    fn refusal(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let done = self.run(arguments, input)?;
+        ensure!(!done.status.success(), "{arguments:?} did not fail");
+        Ok(String::from_utf8(done.stderr)?)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_is_disabled_beside_a_running_server_is_out_and_comes_back() -> Result<()> {
+    let world = World::start().await?;
+    let operator = Operator::of(&world.server)?;
+    let app = world.signed_in().await?;
+    world.notes(&app).await?;
+
+    assert_eq!(operator.json(&["user", "disable", "ada"], "")?["sessions"], 1);
+    let ended = app.refresh(None).await.expect_err("the session was ended");
+    assert!(matches!(ended, Error::NeedsReauth(_)), "{ended:?}");
+    assert!(!matches!(app.state(), SessionState::SignedIn { .. }));
+    assert!(world.signed_in().await.is_err(), "a disabled user can't sign in");
+    let users = operator.json(&["user", "list"], "")?;
+    let ada = users.as_array().context("a list")?.iter().find(|user| user["username"] == "ada");
+    assert_eq!(ada.context("ada is listed")?["disabled"], true);
+
+    operator.json(&["user", "enable", "ada"], "")?;
+    world.notes(&world.signed_in().await?).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawn_key_costs_nobody_their_session() -> Result<()> {
+    let world = World::start().await?;
+    let operator = Operator::of(&world.server)?;
+    let app = world.signed_in().await?;
+    let keys = operator.json(&["keys", "list"], "")?;
+    let kid = keys[0]["kid"].as_str().context("a kid")?;
+    operator.json(&["keys", "withdraw", kid], "")?;
+    let after = operator.json(&["keys", "list"], "")?;
+    assert_eq!(after.as_array().map(Vec::len), Some(1));
+    assert!(after[0]["kid"] != kid && after[0]["state"] == "active", "{after}");
+    app.refresh(None).await?;
+    world.notes(&app).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_running_server_is_a_database_that_serves() -> Result<()> {
+    let mut world = World::start().await?;
+    let operator = Operator::of(&world.server)?;
+    let app = world.signed_in().await?;
+    let copy = world.server.folder().join("backup.db");
+    let to = copy.to_str().context("a path in UTF-8")?;
+    let done = operator.json(&["backup", to], "")?;
+    assert_eq!(done["bytes"], std::fs::metadata(&copy)?.len());
+    let refused = operator.refusal(&["backup", to], "")?;
+    assert!(refused.contains("backup.db"), "{refused}");
+
+    world.server.stop()?;
+    std::fs::rename(&copy, world.server.folder().join("moorline.db"))?;
+    world.server.restart()?;
+    app.refresh(None).await?;
+    world.notes(&app).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
+    let server = Server::start()?;
+    let operator = Operator::of(&server)?;
+    assert_eq!(operator.json(&["check-config"], "")?, json!({ "valid": true, "ignored_variables": [] }));
+
+    let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];
+    let first = operator.json(&web, "")?["client_secret"].clone();
+    let second = operator.json(&["client", "rotate-secret", "web"], "")?["client_secret"].clone();
+    assert!(first.is_string() && second.is_string() && first != second);
+    operator.json(&["client", "update", "web", "--scope", "openid", "--require-dpop", "true"], "")?;
+    let clients = operator.json(&["client", "list"], "")?;
+    let web = clients.as_array().context("a list")?.iter().find(|client| client["client_id"] == "web");
+    let web = web.context("it is listed")?;
+    assert_eq!((&web["scopes"], &web["dpop_bound_access_tokens"]), (&json!(["openid"]), &json!(true)));
+    assert_eq!(operator.json(&["client", "remove", "web"], "")?["sessions"], 0);
+
+    operator.json(&["user", "set-password", "ada"], "a longer password\n")?;
+    for (arguments, input, said) in [
+        (&["user", "set-password", "ada"][..], "short\n", "at least 8 characters"),
+        (&["user", "disable", "nobody"], "", "user list"),
+        (&["client", "remove", "web"], "", "client list"),
+        (&["client", "update", "moorline-demo"], "", "nothing to change"),
+        (&["client", "update", "moorline-demo", "--redirect", "http://a.example"], "", "https://"),
+        (&["client", "rotate-secret", "moorline-demo"], "", "public"),
+        (&["keys", "withdraw", "none"], "", "keys list"),
+        (&["client", "add", "--id", "moorline-demo", "--redirect", "https://a.example"], "", "client update"),
+    ] {
+        let refused = operator.refusal(arguments, input)?;
+        assert!(refused.starts_with("error: ") && refused.contains(said), "{arguments:?}: {refused}");
+    }
+
+    std::fs::write(server.folder().join("leaf.pem"), "no certificate")?;
+    let refused = operator.refusal(&["check-config"], "")?;
+    assert!(refused.contains("leaf.pem"), "{refused}");
+    Ok(())
+}
