@@ -98,6 +98,28 @@ class FakeTest {
     }
 
     @Test
+    fun `an editor that was left shows nothing of it when it is opened again`() {
+        phone.taps("New note")
+        phone.types("First", into = "Title")
+        phone.saves()
+        phone.sees("First")
+        phone.taps("New note")
+        phone.seesNo("First")
+        phone.types("Thrown away", into = "Title")
+        phone.goesBack()
+        phone.taps("First")
+        phone.types("Changed", into = "Text")
+        phone.saves()
+        phone.sees("Changed")
+        phone.taps("First")
+        phone.types("Changed again", into = "Text")
+        phone.saves()
+        phone.sees("Changed again")
+        phone.seesNo("Not sent yet")
+        assertEquals(4, phone.notes.state.value.notes?.size)
+    }
+
+    @Test
     fun `what was saved or discarded is not in the next new note`() {
         phone.taps("New note")
         phone.types("The first", into = "Title")

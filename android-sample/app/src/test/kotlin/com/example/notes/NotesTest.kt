@@ -74,7 +74,8 @@ class NotesTest {
     private suspend fun until(what: (NotesState) -> Boolean): NotesState =
         withTimeout(Phone.PATIENCE) { notes.state.first(what) }
 
-    private fun NotesState.has(title: String) = notes.orEmpty().any { it.title == title && !it.isQueued }
+    private fun NotesState.has(title: String, body: String? = null) =
+        notes.orEmpty().any { it.title == title && !it.isQueued && (body == null || it.body == body) }
 
     private suspend fun refreshed(): NotesState {
         notes.refresh()
@@ -103,7 +104,7 @@ class NotesTest {
     fun `a note that was opened before it was sent is changed, and is not made twice`() = runBlocking {
         instead = { throw IOException("no network") }
         notes.save(null, "Draft", "")
-        val opened = until { it.notes.orEmpty().isNotEmpty() }.notes.orEmpty().single().id
+        val opened = until { it.notes.orEmpty().isNotEmpty() }.notes.orEmpty().single()
         instead = { null }
         notes.refresh()
         until { it.has("Draft") }
@@ -111,6 +112,32 @@ class NotesTest {
         val titles = until { it.has("Final") }.notes.orEmpty().map { it.title }
         assertEquals(titles.toString(), 4, titles.size)
         assertTrue(titles.toString(), "Draft" !in titles)
+    }
+
+    @Test
+    fun `a note that was changed elsewhere while it was open is not overwritten`() = runBlocking {
+        val opened = refreshed().notes.orEmpty().first()
+        api.replace(checkNotNull(opened.base), opened.title, "Of the tablet")
+        // The list has the tablet's version now, which the editor does not show.
+        notes.refresh()
+        until { it.has(opened.title, "Of the tablet") }
+        notes.save(opened, opened.title, "Of the phone")
+        val shown = until { it.has(opened.title, "Of the phone") }
+        assertTrue("$shown", shown.has(opened.title, "Of the tablet"))
+    }
+
+    @Test
+    fun `an edit that was sent while it was open is changed, and is not taken for a change elsewhere`() = runBlocking {
+        val before = refreshed().notes.orEmpty().first()
+        instead = { throw IOException("no network") }
+        notes.save(before, before.title, "In a tunnel")
+        val opened = until { it.isOffline }.notes.orEmpty().single { it.isQueued }
+        instead = { null }
+        notes.refresh()
+        until { it.has(opened.title, "In a tunnel") }
+        notes.save(opened, opened.title, "Out of it")
+        val shown = until { it.has(opened.title, "Out of it") }.notes.orEmpty()
+        assertEquals("$shown", 3, shown.size)
     }
 
     @Test
@@ -125,13 +152,17 @@ class NotesTest {
 
     @Test
     fun `an edit that the server refuses is marked, and the next one is sent`() = runBlocking {
+        val refusals = listOf(400, 403, 404, 409, 413, 422)
         instead = { throw IOException("no network") }
-        notes.save(null, "Too many", "")
+        for (refusal in refusals) notes.save(null, "Refused by $refusal", "")
         notes.save(null, "Fine", "")
-        instead = { chain -> if ("Too many" in textOf(chain.request())) answer(chain, 409, "{}") else null }
+        instead = { chain ->
+            val refusal = refusals.find { "Refused by $it" in textOf(chain.request()) }
+            refusal?.let { answer(chain, it, "{}") }
+        }
         notes.refresh()
         val shown = until { it.has("Fine") }.notes.orEmpty()
-        assertEquals(409, shown.single { it.title == "Too many" }.refusal)
+        for (refusal in refusals) assertEquals(refusal, shown.single { it.title == "Refused by $refusal" }.refusal)
     }
 
     @Test

@@ -52,12 +52,17 @@ class ScreenshotTest {
         phone.draws("editor")
         phone.goesBack()
         phone.taps("New note")
+        phone.draws("new-note")
         phone.types("Written in a tunnel", into = "Title")
         // For sending the note, and for the list that is loaded after that.
         repeat(2) { phone.fake.failNext(MoorlineErrors.offline(maybeSent = false)) }
         phone.saves()
         phone.sees("Not sent yet")
         phone.draws("offline")
+        phone.fake.failNext(MoorlineErrors.untrusted("id.example.com", "expired"))
+        phone.pulls()
+        phone.seesNo("You are offline")
+        phone.draws("error")
         phone.opens("Accounts")
         phone.taps("Add an account")
         phone.taps("Sign in")

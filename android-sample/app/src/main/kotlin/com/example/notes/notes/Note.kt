@@ -2,6 +2,7 @@ package com.example.notes.notes
 
 import org.json.JSONObject
 import java.time.Instant
+import java.time.format.DateTimeParseException
 
 /**
  * A note as the server has it.
@@ -58,7 +59,7 @@ data class Edit(
  * A note as the user sees it: with the edit, if there is one.
  *
  * @property id of the note, or of the edit that will make it.
- * @property updatedAt null for what the server does not have yet.
+ * @property base the server's version that is shown, or that the edit changes; null for a new note.
  * @property isQueued whether an edit of it waits.
  * @property refusal see [Edit.refusal].
  */
@@ -66,7 +67,28 @@ data class ShownNote(
     val id: String,
     val title: String,
     val body: String,
-    val updatedAt: Instant?,
-    val isQueued: Boolean,
+    val base: Note?,
+    val isQueued: Boolean = false,
     val refusal: Int? = null,
-)
+) {
+    /** When [base] was changed; null if nobody can say. */
+    val updatedAt: Instant? get() = try {
+        base?.let { Instant.parse(it.updatedAt) }
+    } catch (_: DateTimeParseException) {
+        null
+    }
+
+    fun toJson(): JSONObject = JSONObject().put("id", id).put("title", title).put("body", body)
+        .put("base", base?.toJson()).put("is_queued", isQueued).put("refusal", refusal)
+
+    companion object {
+        fun of(json: JSONObject) = ShownNote(
+            json.getString("id"),
+            json.getString("title"),
+            json.getString("body"),
+            json.optJSONObject("base")?.let(Note::of),
+            json.getBoolean("is_queued"),
+            json.optInt("refusal").takeIf { it != 0 },
+        )
+    }
+}

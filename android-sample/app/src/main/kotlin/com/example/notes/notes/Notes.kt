@@ -14,8 +14,6 @@ import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
 import java.io.IOException
-import java.time.Instant
-import java.time.format.DateTimeParseException
 import java.util.UUID
 import java.util.concurrent.ConcurrentHashMap
 
@@ -53,6 +51,9 @@ class Notes(
     /** The notes that new edits have become: a screen may still know them by the edit's name. */
     private val arrived = ConcurrentHashMap<String, String>()
 
+    /** What edits of this device have made of notes: an editor that was opened with the edit shows this version. */
+    private val made = ConcurrentHashMap<String, Note>()
+
     /** Only one of these is under way at a time. */
     private val requests = Mutex()
 
@@ -69,26 +70,34 @@ class Notes(
     }
 
     /**
-     * Queues an edit, and sends it in the background if there is a network. A new note has no [id].
+     * Queues an edit, and sends it in the background if there is a network.
      *
+     * @param opened the note as the editor was opened with it, not as it is now: what was changed elsewhere meanwhile
+     *   must not be overwritten. Null for a new note.
      * @throws NotStoredException if this device cannot store it. Then nothing is queued.
      */
-    suspend fun save(id: String?, title: String, body: String) {
+    suspend fun save(opened: ShownNote?, title: String, body: String) {
         withContext(Dispatchers.IO) {
-            change { it.with(id?.let(::currentIdOf), title, body) }
+            change { it.with(opened, title, body) }
             scope.launch(Dispatchers.IO) { synchronize() }
         }
     }
 
-    /** The name of a note that was new when the caller learned its [id]. */
-    fun currentIdOf(id: String): String = arrived[id] ?: id
+    /** The note of this [id] as the user sees it now, also if the note was new when the caller learned its id. */
+    fun find(id: String): ShownNote? = state.value.notes.orEmpty().find { it.id == currentIdOf(id) }
 
-    private fun NotesFile.Content.with(id: String?, title: String, body: String): NotesFile.Content {
-        val queued = edits.find { it.key == id }
-        val base = queued?.base ?: notes.find { it.id == id }
-        val edit = Edit(queued?.key ?: base?.id ?: UUID.randomUUID().toString(), base, title, body)
-        return copy(edits = edits.filter { it.key != edit.key } + edit)
+    private fun currentIdOf(id: String): String = arrived[id] ?: id
+
+    private fun NotesFile.Content.with(opened: ShownNote?, title: String, body: String): NotesFile.Content {
+        val key = opened?.id?.let(::currentIdOf) ?: UUID.randomUUID().toString()
+        val queued = edits.find { it.key == key }
+        val edit = Edit(key, if (queued == null) opened?.let { versionOf(it, key) } else queued.base, title, body)
+        return copy(edits = edits.filter { it.key != key } + edit)
     }
+
+    /** An edit of this device that was sent while an editor showed it is no change by somebody else. */
+    private fun versionOf(opened: ShownNote, id: String): Note? =
+        if (opened.isQueued) made[id] ?: opened.base else opened.base
 
     /**
      * Deletes a note. Needs the network unless the server does not have the note yet.
@@ -152,7 +161,7 @@ class Notes(
             val note = edit.takeIf { it.mayHaveArrived }?.let(::noteOf) ?: transmit(edit)
             change { it.without(edit, note) }
         } catch (error: ApiException) {
-            if (error.status !in REFUSALS) throw error
+            if (error.status !in 400..499 || error.status in PASSING) throw error
             change { now -> now.with(edit.copy(mayHaveArrived = false, refusal = error.status)) }
         }
     }
@@ -184,6 +193,7 @@ class Notes(
     private fun NotesFile.Content.without(edit: Edit, note: Note): NotesFile.Content {
         val isGone = edit.base == null || notes.none { it.id == edit.base.id }
         if (isGone) arrived[edit.key] = note.id
+        made[note.id] = note
         return NotesFile.Content(
             listOf(note) + notes.filter { it.id != note.id },
             edits.mapNotNull {
@@ -214,24 +224,15 @@ class Notes(
         val ids = content.notes.map { it.id }.toSet()
         // Also those whose note was deleted elsewhere.
         val new = content.edits.filter { it.key !in ids }.asReversed()
-            .map { ShownNote(it.key, it.title, it.body, null, isQueued = true, it.refusal) }
-        val known = content.notes.map { note ->
-            val edit = edits[note.id]
-            val time = timeOf(note.updatedAt)
-            val isQueued = edit != null
-            ShownNote(note.id, edit?.title ?: note.title, edit?.body ?: note.body, time, isQueued, edit?.refusal)
+        return new.map { it.shown() } + content.notes.map { note ->
+            edits[note.id]?.shown() ?: ShownNote(note.id, note.title, note.body, note)
         }
-        return new + known
     }
 
-    private fun timeOf(text: String): Instant? = try {
-        Instant.parse(text)
-    } catch (_: DateTimeParseException) {
-        null
-    }
+    private fun Edit.shown() = ShownNote(key, title, body, base, isQueued = true, refusal)
 
     private companion object {
-        /** The server would refuse the same text again: it is not valid, or there are too many notes. */
-        val REFUSALS = setOf(400, 409, 413, 422)
+        /** Answers of the 400s that say nothing of the edit: the next try may go well. The others are final. */
+        val PASSING = setOf(401, 408, 429)
     }
 }

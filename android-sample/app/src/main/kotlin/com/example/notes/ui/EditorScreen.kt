@@ -13,21 +13,23 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
 import androidx.compose.runtime.rememberCoroutineScope
+import androidx.compose.runtime.saveable.Saver
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.input.KeyboardCapitalization
 import androidx.compose.ui.unit.dp
-import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import com.example.notes.R
 import com.example.notes.errors.UserMessage
 import com.example.notes.errors.userMessageOf
 import com.example.notes.notes.Notes
+import com.example.notes.notes.ShownNote
 import com.example.notes.session.Session
 import dev.moorline.MoorlineException
 import dev.moorline.android.withStepUp
 import kotlinx.coroutines.launch
+import org.json.JSONObject
 import java.io.IOException
 
 // What the server takes, in code points.
@@ -43,20 +45,22 @@ private fun titleOf(typed: String): String =
 
 private fun bodyOf(typed: String): String = typed.replace("\u0000", "").atMost(LONGEST_BODY)
 
+private val OpenedSaver = Saver<ShownNote?, String>(
+    save = { note -> note?.toJson()?.toString() },
+    restore = { ShownNote.of(JSONObject(it)) },
+)
+
 /** A note, or a new one. What the user types survives a rotation, a lock and the end of the process. */
 @Composable
 fun EditorScreen(session: Session, notes: Notes, id: String?, back: () -> Unit) {
-    val state by notes.state.collectAsStateWithLifecycle()
-    val note = state.notes.orEmpty().find { it.id == id?.let(notes::currentIdOf) }
-    // After the end of the process, the note itself is read a moment later.
-    var typedTitle by rememberSaveable { mutableStateOf<String?>(null) }
-    var typedBody by rememberSaveable { mutableStateOf<String?>(null) }
-    val title = typedTitle ?: note?.title.orEmpty()
-    val body = typedBody ?: note?.body.orEmpty()
+    // The user changes this version, whatever the server has meanwhile.
+    val opened by rememberSaveable(stateSaver = OpenedSaver) { mutableStateOf(id?.let(notes::find)) }
+    var title by rememberSaveable { mutableStateOf(opened?.title.orEmpty()) }
+    var body by rememberSaveable { mutableStateOf(opened?.body.orEmpty()) }
     Page(if (id == null) R.string.new_note else R.string.edit_note, back) {
         OutlinedTextField(
             title,
-            { typedTitle = titleOf(it) },
+            { title = titleOf(it) },
             Modifier.fillMaxWidth(),
             label = { Text(stringResource(R.string.note_title)) },
             singleLine = true,
@@ -64,12 +68,12 @@ fun EditorScreen(session: Session, notes: Notes, id: String?, back: () -> Unit) 
         )
         OutlinedTextField(
             body,
-            { typedBody = bodyOf(it) },
+            { body = bodyOf(it) },
             Modifier.fillMaxWidth().heightIn(min = 160.dp),
             label = { Text(stringResource(R.string.note_text)) },
             keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences),
         )
-        SaveButton(title.isNotBlank(), back) { notes.save(id, title.trim(), body) }
+        SaveButton(title.isNotBlank(), back) { notes.save(opened, title.trim(), body) }
         if (id != null) DeleteButton(session, notes, id, back)
     }
 }
