@@ -123,7 +123,7 @@ class FakeTest {
     fun `what was saved or discarded is not in the next new note`() {
         phone.taps("New note")
         phone.types("The first", into = "Title")
-        phone.types("Saved", into = "Text")
+        phone.types("Written down", into = "Text")
         phone.saves()
         phone.taps("New note")
         phone.finds("Save")
@@ -134,7 +134,7 @@ class FakeTest {
         phone.taps("New note")
         phone.finds("Save")
         phone.seesNo("The second")
-        phone.seesNo("Saved")
+        phone.seesNo("Written down")
         // The system's way back is the same.
         phone.types("The third", into = "Title")
         phone.compose.runOnUiThread { phone.compose.activity.onBackPressedDispatcher.onBackPressed() }
