@@ -45,9 +45,10 @@ class SignOutTest {
         assertEquals("com.example.notes:/signed-out", back)
         assertFalse(page.hasExtra("androidx.browser.auth.extra.LAUNCH_AUTH_TAB"))
         with(phone) { helper.goBehind() }
-        helper.newIntent(checkNotNull(phone.redirect("com.example.notes:/signed-out?state=${outcome.endSession?.state}")))
+        val callback = "$back?state=${outcome.endSession?.state}"
+        helper.newIntent(checkNotNull(phone.redirect(callback)))
         assertTrue(helper.get().isFinishing)
-        assertNull("it was closed already", phone.redirect("com.example.notes:/signed-out?state=${outcome.endSession?.state}"))
+        assertNull("it was closed already", phone.redirect(callback))
         assertNotNull(outcome.revocation)
     }
 }

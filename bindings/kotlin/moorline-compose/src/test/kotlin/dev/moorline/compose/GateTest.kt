@@ -277,7 +277,10 @@ class GateTest {
     fun `until the vault was read once there is a page of its own, and never again`() {
         val read = CompletableDeferred<Unit>()
         val moorline = object : Moorline by fake {
-            override suspend fun opened() = read.await()
+            override suspend fun opened(): SessionState {
+                read.await()
+                return state.value
+            }
         }
         become(SessionState.Locked)
         compose.setContent { Gate(moorline) }

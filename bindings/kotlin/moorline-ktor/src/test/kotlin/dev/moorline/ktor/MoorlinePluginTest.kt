@@ -183,7 +183,10 @@ class MoorlinePluginTest {
     @Test
     fun `a rejected token of a session that was locked when the request began is refreshed`() = playing {
         val opening = object : Moorline by fake {
-            override suspend fun opened() = unlock()
+            override suspend fun opened(): SessionState {
+                unlock()
+                return state.value
+            }
         }
         for (cold in listOf(opening, BeforeHeaders(fake, ::unlock))) {
             fake.become(SessionState.Locked)

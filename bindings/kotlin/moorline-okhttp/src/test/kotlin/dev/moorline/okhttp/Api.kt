@@ -9,8 +9,8 @@ import java.io.IOException
 // The code of docs/guide: each page includes what is between two anchors.
 
 // ANCHOR: okhttp
-class Api(moorline: Moorline, builder: OkHttpClient.Builder = OkHttpClient.Builder(), private val say: (String) -> Unit) {
-    private val client = builder.moorline(moorline).build()
+class Api(moorline: Moorline, http: OkHttpClient = OkHttpClient(), private val say: (String) -> Unit) {
+    private val client = http.newBuilder().moorline(moorline).build()
 
     /** The notes. Null if there are none to be had now: [say] has got the reason. Not for the main thread. */
     fun notes(): String? = try {

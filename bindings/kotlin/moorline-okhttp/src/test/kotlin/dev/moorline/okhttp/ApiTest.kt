@@ -22,7 +22,7 @@ class ApiTest {
     private val said = mutableListOf<String>()
 
     private fun api(configure: OkHttpClient.Builder.() -> Unit = {}) =
-        Api(fake, OkHttpClient.Builder().apply(configure)) { said += it }
+        Api(fake, OkHttpClient.Builder().apply(configure).build()) { said += it }
 
     /** Answers in the place of the network. */
     private fun answering(status: Int, body: String) = api {
