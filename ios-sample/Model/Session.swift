@@ -26,7 +26,7 @@ import Observation
         self.folder = folder
         moorline = try backend.open(account)
         watching = Task { [weak self, moorline] in
-            try? await moorline.opened()
+            _ = try? await moorline.opened()
             self?.isOpening = false
             for await state in moorline.states {
                 if case .signedOut = state { self?.deleteNotes() }

@@ -164,7 +164,7 @@ async fn upkeep(state: AppState) {
         if state.store.is_replica() {
             continue;
         }
-        if let Err(error) = oauth::sweep(&state.store, now).await {
+        if let Err(error) = oauth::sweep(&state.store, &state.config.retention, now).await {
             tracing::error!(%error, "expired requests and codes could not be deleted");
         }
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {

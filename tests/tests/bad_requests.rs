@@ -54,13 +54,18 @@ async fn an_unknown_client_or_redirect_gets_a_local_error_page() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repeated_parameter_gets_a_local_error_page_too() -> Result<()> {
+async fn a_repeated_client_or_redirect_gets_a_local_error_page_too() -> Result<()> {
     let server = Server::start()?;
     let ada = HandMade::new(&server, "ada")?;
-    for repeated in ["client_id=moorline-demo", "redirect_uri=https%3A%2F%2Fevil.example%2F", "state=another"]
-    {
+    for repeated in ["client_id=moorline-demo", "redirect_uri=https%3A%2F%2Fevil.example%2F"] {
         let url = format!("{}&{repeated}", ada.authorization_url(&[]));
         assert_local_page(&ada.browser().open(&url).await?, repeated);
+    }
+    // Client and redirect are good: the client gets the error.
+    for (repeated, state) in [("scope=openid", Some("a state")), ("state=another", None)] {
+        let callback = ada.sign_in(&format!("{}&{repeated}", ada.authorization_url(&[]))).await?;
+        assert_eq!(parameter(&callback, "error").as_deref(), Some("invalid_request"), "{repeated}");
+        assert_eq!(parameter(&callback, "state").as_deref(), state, "{repeated}");
     }
     Ok(())
 }

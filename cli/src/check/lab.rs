@@ -79,11 +79,22 @@ impl Lab<'_> {
     /// Exchanges the code of an arrival, and remembers the session.
     pub(super) async fn exchange(&mut self, arrival: &Arrival) -> Result<Reply, ProbeError> {
         let reply = self.client.exchange(&arrival.code, &arrival.redirect_uri, &arrival.verifier).await?;
+        Ok(self.begun(reply))
+    }
+
+    /// Exchanges it as a thief would who has the code and its verifier: with another key.
+    pub(super) async fn exchange_elsewhere(&mut self, arrival: &Arrival) -> Result<Reply, ProbeError> {
+        let thief = self.client.elsewhere();
+        let reply = thief.exchange(&arrival.code, &arrival.redirect_uri, &arrival.verifier).await?;
+        Ok(self.begun(reply))
+    }
+
+    fn begun(&mut self, reply: Reply) -> Reply {
         if let Reply::Granted(tokens) = &reply {
             self.sessions.push(Session::default());
             self.remember(tokens);
         }
-        Ok(reply)
+        reply
     }
 
     /// A refresh token that works: of the session that is there, or of a new one.

@@ -135,6 +135,12 @@ impl<'a> Client<'a> {
         Self { probe, token_endpoint, revocation_endpoint, client_id, key, nonce, nonces, waits }
     }
 
+    /// The same client on another device: with a key of its own, if the provider takes proofs.
+    pub(super) fn elsewhere(&self) -> Self {
+        let (endpoint, revocation) = (self.token_endpoint.clone(), self.revocation_endpoint.clone());
+        Self::new(self.probe, endpoint, revocation, self.client_id, self.proves())
+    }
+
     pub(super) fn nonces(&self) -> Nonces {
         self.nonces.borrow().clone()
     }

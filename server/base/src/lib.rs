@@ -5,3 +5,4 @@ pub mod config;
 pub mod digest;
 pub mod policy;
 pub mod random;
+pub mod sampled;

@@ -3,6 +3,7 @@
 //! No row holds a secret; people appear by pseudonym.
 
 use moorline_server_base::clock::Timestamp;
+use moorline_server_base::sampled::Sampled;
 use moorline_server_store::{Actor, Engine, StoreError, Tx, Value};
 
 /// How much attention an event deserves.
@@ -146,6 +147,33 @@ pub fn append(tx: &mut dyn Tx, now: Timestamp, event: Event) -> Result<(), Store
         ],
     )?;
     Ok(())
+}
+
+/// What anybody can cause without proving anything. It is counted in the log, and never stored: a stranger could fill
+/// the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproved {
+    /// A client that is unknown, or whose secret is wrong.
+    ClientAuthFailed,
+    /// A refresh token of no session.
+    UnknownRefreshToken,
+    /// A sign-in under a name that nobody has.
+    UnknownUser,
+}
+
+/// Counts an event that nobody proved. There is a line in the log now and then.
+pub fn count(event: Unproved) {
+    static COUNTS: [(Unproved, &str, Sampled); 3] = [
+        (Unproved::ClientAuthFailed, "client.auth_failed", Sampled::new()),
+        (Unproved::UnknownRefreshToken, "refresh.unknown", Sampled::new()),
+        (Unproved::UnknownUser, "sign_in.unknown_user", Sampled::new()),
+    ];
+    let counted = COUNTS.iter().find(|(known, ..)| *known == event);
+    if let Some((_, event, sampled)) = counted
+        && let Some(left_out) = sampled.due()
+    {
+        tracing::info!(event, left_out, "not stored, since nobody proved who they are");
+    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 
 use super::cors;
+use super::load::{HEALTH, Load, shed};
 use super::state::AppState;
 use super::time::know_time;
 use crate::limits::client_address;
@@ -35,10 +36,11 @@ pub fn router_with(state: AppState, further: Router<AppState>) -> Router {
 
 /// Adds the edge's own routes and every layer to the routes of the capabilities.
 pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
+    let load = Load::new(state.config.http.max_requests);
     let largest_body = state.config.http.api_body_limit.max(state.config.http.oauth_body_limit);
     routes
         .merge(web::routes())
-        .route("/healthz", get(healthz))
+        .route(HEALTH, get(healthz))
         // One stack, from the outside in: a router boxes and clones the service inside each `layer` at every request.
         .layer(
             ServiceBuilder::new()
@@ -46,6 +48,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
                 // A preflight is answered here: it asks for the registered origins, and has no use for a bound or the
                 // time.
                 .layer(cors::layer(state.clone()))
+                .layer(from_fn_with_state(load, shed))
                 .layer(from_fn_with_state(state.clone(), bounds))
                 .layer(RequestBodyLimitLayer::new(largest_body))
                 .layer(CatchPanicLayer::custom(panicked)),

@@ -1,8 +1,13 @@
 //! The edge: listener and TLS, the layers that every request passes, and the state that all routes take their parts of.
 
+mod connection;
+mod connections;
 mod cors;
 mod layers;
+mod load;
 mod serve;
+#[cfg(test)]
+mod serve_tests;
 mod state;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,15 +1,25 @@
 //! The listener: TLS or, on loopback, plain HTTP; and the graceful stop.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
+use super::connection::{Connection, Edge};
+use super::connections::{Connections, Patience};
+use crate::limits::ClientAddress;
 use moorline_server_base::config;
+use moorline_server_base::sampled::Sampled;
 
 /// A bound socket, before anything is served on it: whoever asks for port 0 learns the port here.
 #[derive(Debug)]
@@ -60,7 +70,7 @@ impl Listener {
     /// Serves until `stop` resolves; then takes no more connections and lets running requests end.
     ///
     /// # Errors
-    /// [`ServeError::Failed`] when the accept loop breaks.
+    /// [`ServeError::Failed`] when the socket can't be served on.
     pub async fn serve(
         self,
         tls: Option<Arc<rustls::ServerConfig>>,
@@ -68,36 +78,113 @@ impl Listener {
         settings: &config::Http,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
-        let handle = Handle::new();
-        let stopper = handle.clone();
-        let grace = settings.shutdown_grace.as_duration();
-        tokio::spawn(async move {
-            stop.await;
-            stopper.graceful_shutdown(Some(grace));
+        let socket = tokio::net::TcpListener::from_std(self.socket).map_err(ServeError::Failed)?;
+        let edge = Arc::new(edge(tls, router, settings));
+        let connections = Connections::new(settings.max_connections, settings.connections_per_address);
+        let (stopper, stopped) = watch::channel(());
+        let mut tasks = JoinSet::new();
+        tokio::pin!(stop);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut stop => break,
+                Some(_) = tasks.join_next() => continue,
+                accepted = socket.accept() => accepted,
+            };
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    cannot_accept(&error, &connections).await;
+                    continue;
+                }
+            };
+            let Some(place) = connections.admit(counted(peer, settings)) else {
+                if let Some(left_out) = REFUSED.due() {
+                    tracing::error!(left_out, "a connection is refused: http.max_connections are in use");
+                }
+                continue;
+            };
+            prepare(&stream);
+            let connection = Connection { peer, place, stopped: stopped.clone() };
+            tasks.spawn(connection.serve(stream, Arc::clone(&edge)));
+        }
+        drop(socket);
+        drop(stopper);
+        let all_ended = poll_fn(|cx| {
+            while let std::task::Poll::Ready(Some(_)) = tasks.poll_join_next(cx) {}
+            if tasks.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         });
-        let patience = settings.header_timeout.as_duration();
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let mut server = axum_server::from_tcp(self.socket)
-            .map_err(ServeError::Failed)?
-            .handle(handle)
-            .first_request_timeout(patience);
-        server.http_builder().http1().header_read_timeout(patience).max_buf_size(LARGEST_HEADERS);
-        let largest_list = u32::try_from(LARGEST_HEADERS).expect("it is far below 4 GiB");
-        server.http_builder().http2().max_concurrent_streams(256).max_header_list_size(largest_list);
-        let result = match tls {
-            Some(tls) => {
-                // Without it, the first response of a connection waits 40 ms for an acknowledgement: the last packets
-                // of the handshake are on their way before it.
-                let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(tls))
-                    .handshake_timeout(patience)
-                    .acceptor(NoDelayAcceptor);
-                server.acceptor(acceptor).serve(service).await
-            }
-            None => server.acceptor(NoDelayAcceptor).serve(service).await,
-        };
-        result.map_err(ServeError::Failed)
+        // Those that have not ended by then are dropped with their tasks.
+        let _ = tokio::time::timeout(settings.shutdown_grace.as_duration(), all_ended).await;
+        Ok(())
     }
+}
+
+/// What all connections share: how they are spoken to, and how long they may take.
+fn edge(tls: Option<Arc<rustls::ServerConfig>>, router: Router, settings: &config::Http) -> Edge {
+    let patience = settings.header_timeout.as_duration();
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEADERS);
+    let largest_list = u32::try_from(LARGEST_HEADERS).expect("it is far below 4 GiB");
+    http.http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(256)
+        .max_header_list_size(largest_list)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
+    let write = settings.write_timeout.as_duration();
+    Edge {
+        http,
+        tls: tls.map(TlsAcceptor::from),
+        router,
+        handshake: patience,
+        write,
+        patience: Patience {
+            first: patience,
+            idle: settings.idle_timeout.as_duration(),
+            busy: settings.request_timeout.as_duration() + write,
+        },
+    }
+}
+
+/// The address that a connection is counted by; `None` if it is a proxy's, which has the connections of many users.
+fn counted(peer: SocketAddr, settings: &config::Http) -> Option<String> {
+    let is_proxy = settings.plain || settings.trusted_proxies.iter().any(|proxy| proxy.contains(peer.ip()));
+    if is_proxy { None } else { ClientAddress(Some(peer.ip())).limit_key() }
+}
+
+/// Sets what each connection's socket needs. A socket that refuses is closed by its first use.
+fn prepare(stream: &TcpStream) {
+    // Without it, the first response of a connection waits 40 ms for an acknowledgement: the last packets of the
+    // handshake are on their way before it.
+    let no_delay = stream.set_nodelay(true);
+    let keep_alive = TcpKeepalive::new().with_time(PING_INTERVAL).with_interval(PING_TIMEOUT);
+    let keep_alive = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+    if let Err(error) = no_delay.and(keep_alive) {
+        tracing::debug!(%error, "a connection's socket could not be set up");
+    }
+}
+
+/// An error of `accept`: as a rule there are no file descriptors left.
+async fn cannot_accept(error: &io::Error, connections: &Connections) {
+    // The peer was gone before it was accepted: that says nothing about this server.
+    if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    if let Some(left_out) = NOT_ACCEPTED.due() {
+        tracing::error!(%error, left_out, "a connection can't be accepted; idle ones are closed to make room");
+    }
+    connections.close_some();
+    // Those that were told to close do so meanwhile.
+    tokio::time::sleep(Duration::from_millis(50)).await;
 }
 
 /// All headers of a request together, with its first line.
 const LARGEST_HEADERS: usize = 32 * 1024;
+
+/// A peer that vanished is noticed while its request still runs. An idle connection is closed after two of them: a ping
+/// wakes the radio of a phone.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+
+static NOT_ACCEPTED: Sampled = Sampled::new();
+static REFUSED: Sampled = Sampled::new();

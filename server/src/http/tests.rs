@@ -1,6 +1,7 @@
 //! The edge, through the router.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,7 +17,6 @@ use super::testing::{TestServer, ask};
 use super::{Listener, ServeError, layers};
 use crate::web::{ICON_PATH, STYLE_PATH};
 use moorline_server_base::config::Span;
-use moorline_server_store::testing::hold;
 use moorline_server_store::{Actor, Store, StoreError};
 
 const PATHS: [&str; 8] = [
@@ -149,6 +149,26 @@ async fn a_request_that_takes_too_long_is_given_up() {
 }
 
 #[tokio::test]
+async fn an_origin_that_was_added_beside_the_server_counts_within_seconds() {
+    let server = TestServer::start().await;
+    let allowed = async || {
+        let request = ask(Method::GET, "/v1/notes").header(ORIGIN, "https://new.example.com");
+        let answer = server.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        !answer.header("access-control-allow-origin").is_empty()
+    };
+    assert!(!allowed().await);
+    server.client("id=new,redirect=https://new.example.com/cb,origin=https://new.example.com").await;
+    // Thousands of requests read the clients once.
+    assert!(!allowed().await);
+    server.state.clock.advance(Duration::from_secs(5));
+    assert!(allowed().await);
+    server.sql("DELETE FROM clients WHERE id = 'new'", Vec::new()).await;
+    assert!(allowed().await);
+    server.state.clock.advance(Duration::from_secs(5));
+    assert!(!allowed().await);
+}
+
+#[tokio::test]
 async fn another_origin_may_call_only_what_its_client_is_registered_for() {
     let server = TestServer::start().await;
     server.client("id=spa,redirect=https://spa.example.com/cb,origin=https://spa.example.com").await;
@@ -198,12 +218,19 @@ async fn kill_writer(store: &Store) {
             panic!("the writer dies");
         }
     }
-    let release = hold(store).await;
-    let abandoned = store.write(&Actor::System("test"), |_| Ok::<_, StoreError>(Bomb));
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let actor = Actor::System("test");
+    let abandoned = store.write(&actor, move |_| {
+        begun.send(()).unwrap();
+        let _ = wait.lock().unwrap().recv();
+        Ok::<_, StoreError>(Bomb)
+    });
     tokio::select! {
         biased;
         _ = abandoned => panic!("the writer was held"),
-        () = std::future::ready(()) => {}
+        begun = has_begun.recv() => begun.unwrap(),
     }
     release.send(()).unwrap();
 }

@@ -1,5 +1,7 @@
 //! The registered clients.
 
+use std::collections::HashSet;
+
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::digest::sha256;
 use moorline_server_base::policy::Scope;
@@ -111,12 +113,17 @@ pub fn all(tx: &mut dyn Tx) -> Result<Vec<Client>, StoreError> {
     .collect()
 }
 
-/// Whether a client may be used from this browser origin (CORS).
+/// The browser origins from which any client may call us (CORS).
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
-pub fn any_has_origin(tx: &mut dyn Tx, origin: &str) -> Result<bool, StoreError> {
-    Ok(all(tx)?.iter().any(|client| client.origins.iter().any(|known| known == origin)))
+pub fn origins(tx: &mut dyn Tx) -> Result<HashSet<String>, StoreError> {
+    let rows = tx.query("SELECT origins FROM clients WHERE origins <> '[]'", &[])?;
+    let mut origins = HashSet::new();
+    for row in &rows {
+        origins.extend(list(row, "origins")?);
+    }
+    Ok(origins)
 }
 
 /// Registers `client`, or changes it to what is given here when it is registered already.
@@ -158,19 +165,20 @@ pub fn remove(tx: &mut dyn Tx, id: &str) -> Result<(), StoreError> {
     tx.execute("DELETE FROM clients WHERE id = $1", &[id.into()]).map(drop)
 }
 
+fn list(row: &Row, column: &str) -> Result<Vec<String>, StoreError> {
+    serde_json::from_str(row.text(column)?)
+        .map_err(|_| StoreError::Defect(format!("clients.{column} is not a JSON array of text")))
+}
+
 fn read(row: &Row) -> Result<Client, StoreError> {
-    let list = |column| {
-        serde_json::from_str::<Vec<String>>(row.text(column)?)
-            .map_err(|_| StoreError::Defect(format!("clients.{column} is not a JSON array of text")))
-    };
     Ok(Client {
         id: row.text("id")?.to_owned(),
         name: row.text("name")?.to_owned(),
         secret: secret(row)?,
-        redirect_uris: list("redirect_uris")?,
+        redirect_uris: list(row, "redirect_uris")?,
         scopes: Scope::parse(row.text("scopes")?)
             .map_err(|_| StoreError::Defect("clients.scopes is malformed".to_owned()))?,
-        origins: list("origins")?,
+        origins: list(row, "origins")?,
         consent: if row.text("consent")? == "skip" { ConsentRule::Skip } else { ConsentRule::Ask },
         dpop_bound_access_tokens: row.integer("dpop_bound_access_tokens")? != 0,
         created_at: row.timestamp("created_at")?,

@@ -13,10 +13,12 @@ use super::proof::{Presented, Unproved};
 use super::provider::Provider;
 use super::requested_access::RequestedAccess;
 use super::requests::AuthorizationRequest;
-use super::rotation::{EndedBecause, History, Holes, Locator, RotationWindow, SessionRecord, SessionSecret};
-use super::sessions;
+use super::rotation::{
+    EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
+};
+use super::sessions::{self, Stored};
 use super::userinfo::Profile;
-use crate::accounts::users;
+use crate::accounts::users::{self, User};
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::digest::sha256;
@@ -118,8 +120,7 @@ struct Exchange {
 impl Exchange {
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
         let Some(client) = self.credentials.authenticate(tx)? else {
-            let event = Event::new("client.auth_failed").client(self.credentials.client_id());
-            audit::append(tx, self.now, event)?;
+            audit::count(audit::Unproved::ClientAuthFailed);
             return Ok(Outcome::Refuse(OAuthError::invalid_client()));
         };
         let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
@@ -140,10 +141,7 @@ impl Exchange {
             return Ok(Outcome::Refuse(REFUSED));
         }
         if row.optional_timestamp("used_at")?.is_some() {
-            return match self.shown(client) {
-                Ok(()) => self.used_twice(tx, &row),
-                Err(unproved) => self.unproved(tx, &row, unproved),
-            };
+            return self.used_before(tx, &row, client);
         }
         if row.timestamp("expires_at")? <= self.now {
             return Ok(Outcome::Refuse(REFUSED));
@@ -159,6 +157,68 @@ impl Exchange {
             Ok(key) => self.begin(tx, &row, client, key, granted, scope),
             Err(unproved) => self.unproved(tx, &row, unproved),
         }
+    }
+
+    fn used_before(
+        &self,
+        tx: &mut dyn Tx,
+        row: &Row,
+        client: Authenticated<'_>,
+    ) -> Result<Outcome, StoreError> {
+        if let Some(session) = self.session_to_answer_again(tx, row, client)? {
+            return self.answer_again(tx, row, &session);
+        }
+        match self.shown(client) {
+            Ok(()) => self.used_twice(tx, row),
+            Err(unproved) => self.unproved(tx, row, unproved),
+        }
+    }
+
+    /// The session of the first use, if the same device asks for an answer that it did not get (ADR 16): all of these
+    /// hold.
+    ///
+    /// - The client is public, and the session is bound to the key of this request's proof, which is a fresh one.
+    /// - The code is alive, and the same access is asked for.
+    /// - The session is live, and nothing has come of it yet: it is at generation 0.
+    fn session_to_answer_again(
+        &self,
+        tx: &mut dyn Tx,
+        row: &Row,
+        client: Authenticated<'_>,
+    ) -> Result<Option<Stored>, StoreError> {
+        let Some(sid) = row.optional_text("session_id")?.filter(|_| client.is_public) else {
+            return Ok(None);
+        };
+        let stored = sessions::by_id(tx, &self.provider.keys, sid)?;
+        let is_alive = row.timestamp("expires_at")? > self.now;
+        Ok(stored.filter(|stored| is_alive && self.is_from_its_device(&stored.session)))
+    }
+
+    fn is_from_its_device(&self, session: &Session) -> bool {
+        let Session::Live(record) = session else { return false };
+        let Some(jkt) = &record.dpop_jkt else { return false };
+        let asked = self.request.requested.within(&record.scope, &self.provider.settings.api);
+        record.generation == 0
+            && record.idle_end_at > self.now
+            && asked.is_ok_and(|scope| scope == record.answered_scope)
+            && self.proof.is_by(&self.provider.dpop, jkt).is_ok()
+    }
+
+    /// The answer of the first use: its access token with the same claims, and the same refresh token.
+    fn answer_again(&self, tx: &mut dyn Tx, row: &Row, stored: &Stored) -> Result<Outcome, StoreError> {
+        let record = stored.session.record();
+        let bound_to = record.dpop_jkt.as_deref();
+        let key = match self.proof.spend(&self.provider.dpop, bound_to, &self.request.code_hash) {
+            Ok(key) => key,
+            Err(unproved) => return self.unproved(tx, row, unproved),
+        };
+        let user = users::find_by_id(tx, &record.user_id)?.ok_or_else(malformed)?;
+        let event = Event::new("code.answered_again")
+            .session(&record.id)
+            .client(&record.client_id)
+            .actor(self.provider.keys.pseudonym(&record.user_id));
+        audit::append(tx, self.now, event)?;
+        Self::issue(row, record, &stored.secret, user, key)
     }
 
     /// Whether this request would have been accepted as the first use. A delayed or resent copy of the first use would
@@ -218,7 +278,7 @@ impl Exchange {
         granted: Scope,
         scope: Scope,
     ) -> Result<Outcome, StoreError> {
-        let mut record = self.record(row, granted, scope.clone())?;
+        let mut record = self.record(row, granted, scope)?;
         // RFC 9449 §5: a confidential client's refresh token is bound to its secret; only its access tokens are to the
         // key.
         record.dpop_jkt = key.filter(|_| client.is_public).map(str::to_owned);
@@ -229,7 +289,7 @@ impl Exchange {
         if used != 1 {
             // On a shared database another request may have been faster.
             let row = self.find(tx)?.ok_or_else(malformed)?;
-            return self.used_twice(tx, &row);
+            return self.used_before(tx, &row, client);
         }
         // Whoever ends all sessions of the user waits for this one, or is waited for.
         tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[(&record.user_id).into()])?;
@@ -245,12 +305,23 @@ impl Exchange {
                 "bound": record.dpop_jkt.is_some(),
             }));
         audit::append(tx, self.now, event)?;
+        Self::issue(row, &record, &secret, user, key)
+    }
+
+    fn issue(
+        row: &Row,
+        record: &SessionRecord,
+        secret: &SessionSecret,
+        user: User,
+        key: Option<&str>,
+    ) -> Result<Outcome, StoreError> {
         let nonce = row.optional_text("nonce")?.map(str::to_owned);
         let id_token = record
             .scope
             .contains("openid")
             .then(|| WithIdToken { person: Profile::of(&user, &record.scope), nonce });
-        let issue = Issue::new(&record, &secret, user.roles, scope, key).with_id_token(id_token);
+        let scope = record.answered_scope.clone();
+        let issue = Issue::new(record, secret, user.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
 

@@ -66,7 +66,8 @@ impl Issue {
             scope,
             auth_time: record.auth_time,
             issued_at: record.rotated_at,
-            session_ends_at: record.absolute_end_at,
+            // Never later than the absolute end.
+            session_ends_at: record.idle_end_at,
             id_token: None,
         }
     }

@@ -329,8 +329,14 @@ fn disagree() -> StoreError {
 
 fn refusal_event(refusal: Refusal) -> Option<Event> {
     match refusal {
-        Refusal::InvalidClient => Some(Event::new("client.auth_failed")),
-        Refusal::Unknown => Some(Event::new("refresh.unknown")),
+        Refusal::InvalidClient => {
+            audit::count(audit::Unproved::ClientAuthFailed);
+            None
+        }
+        Refusal::Unknown => {
+            audit::count(audit::Unproved::UnknownRefreshToken);
+            None
+        }
         Refusal::WrongClient => Some(Event::new("refresh.wrong_client")),
         Refusal::ProofFailed => Some(proof_failed(Unproved::Missing)),
         Refusal::WrongKey => Some(Event::new("refresh.wrong_key").severity(Severity::Alert)),

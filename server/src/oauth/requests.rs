@@ -1,5 +1,6 @@
 //! Stored authorization requests: valid, and waiting for sign-in and consent.
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use moorline_server_base::clock::Timestamp;
@@ -124,6 +125,11 @@ pub fn load(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<Option<Authoriz
 }
 
 pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<(), StoreError> {
+    if is_prune_due() && prune(tx, MOST_WAITING)? > 0 {
+        tracing::warn!(
+            "more than {MOST_WAITING} sign-ins have been begun and not ended: the oldest are deleted"
+        );
+    }
     let max_age = request.max_age.map(|age| i64::try_from(age.as_secs()).unwrap_or(i64::MAX));
     tx.execute(
         "INSERT INTO authorization_requests (id, client_id, redirect_uri, scope, state, nonce, code_challenge,
@@ -147,6 +153,27 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
     )?;
     Ok(())
 }
+
+/// Deletes the oldest of more than `most` requests that no user has answered: anybody can make them, and each is up to
+/// a few KB. Deletes some at a time. Returns how many.
+pub(super) fn prune(tx: &mut dyn Tx, most: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "DELETE FROM authorization_requests WHERE id IN (SELECT id FROM authorization_requests
+         WHERE decision IS NULL ORDER BY expires_at DESC, id LIMIT $1 OFFSET $2)",
+        &[Value::from(4 * PRUNE_EVERY), most.into()],
+    )
+}
+
+/// Whether it is time to [`prune`]: looking for the oldest costs as much as there are requests.
+fn is_prune_due() -> bool {
+    static INSERTED: AtomicI64 = AtomicI64::new(0);
+    INSERTED.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0
+}
+
+const PRUNE_EVERY: i64 = 64;
+
+/// How many requests may wait for a user. They last ten minutes: that is 33 sign-ins begun in a second.
+const MOST_WAITING: i64 = 20_000;
 
 /// Stores what the user did. Returns whether the request was still there.
 ///
@@ -194,4 +221,35 @@ fn read(row: &Row) -> Result<AuthorizationRequest, StoreError> {
         expires_at: row.timestamp("expires_at")?,
         decision,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::testing::TestServer;
+    use moorline_server_store::Actor;
+
+    #[tokio::test]
+    async fn of_too_many_requests_the_oldest_that_nobody_answered_are_deleted() {
+        let server = TestServer::start().await;
+        server.client("id=app,redirect=com.example.notes:/signed-in").await;
+        for number in 0..12 {
+            let id = server.authorization_request("app", "com.example.notes:/signed-in").await;
+            let changes = [Value::from(format!("{number:02}")), Value::from(i64::from(number)), id.into()];
+            server
+                .sql(
+                    "UPDATE authorization_requests SET id = $1, expires_at = $2 WHERE id = $3",
+                    changes.to_vec(),
+                )
+                .await;
+        }
+        let decided = "UPDATE authorization_requests SET decision = 'allow' WHERE id = '01'";
+        server.sql(decided, Vec::new()).await;
+        let actor = Actor::System("a test");
+        let deleted = server.state.store.write(&actor, |tx| prune(tx, 8)).await.unwrap();
+        assert_eq!(deleted, 3);
+        let left = server.select("SELECT id FROM authorization_requests ORDER BY id").await;
+        let left: Vec<_> = left.iter().map(|row| row.text("id").unwrap()).collect();
+        assert_eq!(left, ["01", "04", "05", "06", "07", "08", "09", "10", "11"]);
+    }
 }

@@ -96,7 +96,7 @@ fn run(
     now: Timestamp,
 ) -> Result<Result<(), OAuthError>, StoreError> {
     let Some(client) = credentials.authenticate(tx)? else {
-        audit::append(tx, now, Event::new("client.auth_failed").client(credentials.client_id()))?;
+        audit::count(audit::Unproved::ClientAuthFailed);
         return Ok(Err(OAuthError::invalid_client()));
     };
     let Some(stored) = token.session(tx, provider)? else { return Ok(Ok(())) };

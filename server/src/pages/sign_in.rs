@@ -22,7 +22,8 @@ use crate::limits::{ClientAddress, Limit, Limited};
 use crate::oauth::clients;
 use crate::oauth::requests::{self, Act, Decision};
 use crate::web::{ContentSecurity, Surface, after_form, page};
-use moorline_server_store::StoreError;
+use moorline_server_base::clock::Timestamp;
+use moorline_server_store::{Actor, StoreError};
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
 #[derive(Debug, Deserialize)]
@@ -150,8 +151,11 @@ impl Attempt {
         let pseudonym = user.as_ref().map(|user| pages.keys.pseudonym(&user.id));
         let event = |name| Event { actor: pseudonym.clone(), ..Event::new(name) };
         let Some(user) = user.filter(|_| right) else {
-            let event = event("sign_in.failed");
-            pages.store.write(&actor, move |tx| audit::append(tx, now, event)).await?;
+            match pseudonym {
+                Some(_) => audit_failure(pages, actor, event("sign_in.failed"), now),
+                // A row for each name that nobody has would let a stranger fill the disk.
+                None => audit::count(audit::Unproved::UnknownUser),
+            }
             return Ok(Outcome::Wrong);
         };
         let cookie = pages.random.secret();
@@ -175,6 +179,17 @@ impl Attempt {
             .await?;
         Ok(if begun { Outcome::SignedIn(cookie) } else { Outcome::Disabled })
     }
+}
+
+/// Stores that somebody failed to sign in to an account. The answer does not wait for it: it would take longer than for
+/// an account that does not exist.
+fn audit_failure(pages: &Pages, actor: Actor, event: Event, now: Timestamp) {
+    let store = pages.store.clone();
+    tokio::spawn(async move {
+        if let Err(error) = store.write(&actor, move |tx| audit::append(tx, now, event)).await {
+            tracing::error!(%error, "a failed sign-in could not be audited");
+        }
+    });
 }
 
 fn signed_in(pages: &Pages, cookie: &str, purpose: &Purpose) -> Response {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_keys::{JwsError, Keys, TokenType};
-use moorline_server_store::{Actor, Store, StoreError};
+use moorline_server_store::{Actor, Store, StoreError, Tx};
 
 /// The clocks of two nodes may differ by this much.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(5 * 60);
@@ -29,7 +29,7 @@ pub struct Claims<'a> {
     pub sid: Cow<'a, str>,
     /// The scope.
     pub scope: Cow<'a, str>,
-    /// The user's roles.
+    /// The user's roles when it was issued, for other resource servers (RFC 9068 §2.2.3.1). Our API reads them anew.
     pub roles: Cow<'a, [String]>,
     /// The id of the token.
     pub jti: Cow<'a, str>,
@@ -69,12 +69,24 @@ pub struct VerifiedAccessToken {
     pub client_id: String,
     /// What it allows (names with spaces between).
     pub scope: String,
-    /// The user's roles when it was issued.
+    /// The user's roles as they are now, not as they were when it was issued.
     pub roles: Vec<String>,
     /// The thumbprint of the key that it is bound to; `None` for a bearer token.
     pub jkt: Option<String>,
     /// When it expires.
     pub exp: Timestamp,
+}
+
+/// The roles of a session's user; `None` if the session was ended. A role that was taken away counts no more at once,
+/// and not only when the token has expired.
+fn roles_of_live_session(tx: &mut dyn Tx, sid: &str) -> Result<Option<Vec<String>>, StoreError> {
+    let row = tx.first(
+        "SELECT users.roles FROM sessions JOIN users ON users.id = sessions.user_id
+         WHERE sessions.id = $1 AND sessions.revoked_at IS NULL",
+        &[sid.into()],
+    )?;
+    let malformed = |_| StoreError::Defect("users.roles is not a JSON array of names".to_owned());
+    row.map(|row| serde_json::from_str(row.text("roles")?).map_err(malformed)).transpose()
 }
 
 /// An access token is not valid.
@@ -147,21 +159,14 @@ impl AccessTokens {
         }
         let sid = claims.sid.clone().into_owned();
         let actor = Actor::Anonymous("an access token is being checked");
-        let live = self
-            .store
-            .read(&actor, move |tx| {
-                tx.first("SELECT id FROM sessions WHERE id = $1 AND revoked_at IS NULL", &[sid.into()])
-            })
-            .await?;
-        if live.is_none() {
-            return Err(VerifyError::SessionEnded);
-        }
+        let roles = self.store.read(&actor, move |tx| roles_of_live_session(tx, &sid)).await?;
+        let roles = roles.ok_or(VerifyError::SessionEnded)?;
         Ok(VerifiedAccessToken {
             sub: claims.sub.into_owned(),
             sid: claims.sid.into_owned(),
             client_id: claims.client_id.into_owned(),
             scope: claims.scope.into_owned(),
-            roles: claims.roles.into_owned(),
+            roles,
             jkt: claims.cnf.map(|cnf| cnf.jkt.into_owned()),
             exp: Timestamp::from_millis(claims.exp.saturating_mul(1000)),
         })

@@ -8,6 +8,7 @@
 
 mod actor;
 mod backup;
+mod batches;
 mod connection;
 mod copy;
 mod error;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
+pub use batches::Deleted;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;

@@ -2,26 +2,27 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Mode};
+use super::writer::QUEUE;
 use super::{Actor, StoreError, Tx};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 #[derive(Debug)]
 pub(super) struct Readers {
-    jobs: Option<Sender<Job>>,
+    jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Readers {
     pub(super) fn start(path: &Path, count: usize, mode: Mode) -> Result<Self, StoreError> {
-        let (jobs, queue) = channel::<Job>();
+        let (jobs, queue) = sync_channel::<Job>(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
         let mut threads = Vec::with_capacity(count);
         for number in 0..count {
@@ -49,11 +50,19 @@ impl Readers {
         let (reply, answer) = oneshot::channel();
         let gone = || StoreError::Unavailable("the readers have stopped".to_owned());
         let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
-        jobs.send(Box::new(move |connection| {
+        let job: Job = Box::new(move |connection| {
+            if reply.is_closed() {
+                return;
+            }
             connection.act_for(actor);
             let _ = reply.send(snapshot(connection, work));
-        }))
-        .map_err(|_| gone())?;
+        });
+        jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                StoreError::Unavailable("too many requests wait for a reader".to_owned())
+            }
+            TrySendError::Disconnected(_) => gone(),
+        })?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 }

@@ -185,17 +185,57 @@ async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_k
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_undo_its_write() {
     let (_folder, store) = open();
-    let release = hold(&store).await;
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
     let writer = store.clone();
-    let task = tokio::spawn(async move { writer.write(&TEST, |tx| insert(tx, "ada")).await });
-    for _ in 0..16 {
-        tokio::task::yield_now().await;
-    }
+    let work = move |tx: &mut dyn Tx| {
+        begun.send(()).unwrap();
+        let _ = wait.recv();
+        insert(tx, "ada")
+    };
+    let task = tokio::spawn(async move { writer.write(&TEST, work).await });
+    has_begun.await.unwrap();
     task.abort();
     let _ = task.await;
     release.send(()).unwrap();
     store.write(&TEST, |tx| insert(tx, "grace")).await.unwrap();
     assert_eq!(ids(&store).await, ["ada", "grace"]);
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_not_begun() {
+    let (_folder, store) = open();
+    let release = hold(&store).await;
+    let mut write = Box::pin(store.write(&TEST, |tx| insert(tx, "ada")));
+    assert!(is_pending(write.as_mut()).await);
+    drop(write);
+    release.send(()).unwrap();
+    store.write(&TEST, |tx| insert(tx, "grace")).await.unwrap();
+    assert_eq!(ids(&store).await, ["grace"]);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_loses_nothing_of_what_waits() {
+    let (_folder, store) = open();
+    let release = hold(&store).await;
+    let mut waiting: Vec<_> = (0..writer::QUEUE)
+        .map(|number| Box::pin(store.write(&TEST, move |tx| insert(tx, &number.to_string()))))
+        .collect();
+    for write in &mut waiting {
+        assert!(is_pending(write.as_mut()).await);
+    }
+    let refused = store.write(&TEST, |tx| insert(tx, "too many")).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Unavailable(_)), "{refused}");
+    release.send(()).unwrap();
+    for write in waiting {
+        write.await.unwrap();
+    }
+    assert_eq!(ids(&store).await.len(), writer::QUEUE);
+}
+
+/// Polls once: the request is queued then.
+async fn is_pending<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
+    tokio::time::timeout(std::time::Duration::ZERO, future).await.is_err()
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -13,6 +13,9 @@ use super::{Actor, Export, StoreError, Tx};
 /// More requests than this in one commit gain nothing (measured), and delay its first.
 const GROUP: usize = 32;
 
+/// More requests than this do not wait: the last of them would wait for seconds.
+pub(super) const QUEUE: usize = 1024;
+
 /// A request on its way through the writer.
 trait Job: Send {
     /// On whose behalf it runs. Taken once, before it runs.
@@ -20,6 +23,9 @@ trait Job: Send {
 
     /// Runs the request. Returns whether to keep what it wrote.
     fn run(&mut self, tx: &mut dyn Tx) -> bool;
+
+    /// Whether its caller still waits for the answer.
+    fn is_wanted(&self) -> bool;
 
     /// Answers the request. With a failure, nothing that it wrote is kept.
     fn answer(self: Box<Self>, failure: Option<&StoreError>);
@@ -51,6 +57,10 @@ where
         keep
     }
 
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
     fn answer(self: Box<Self>, failure: Option<&StoreError>) {
         let result = match (failure, self.result) {
             // A refusal too: it may have been decided on what another request of the group wrote, and is now lost.
@@ -58,7 +68,7 @@ where
             (None, Some(done)) => done,
             (None, None) => Err(StoreError::Unavailable("the request was not run".to_owned()).into()),
         };
-        // A caller that went away does not want its answer; its work is done all the same.
+        // A caller that went away does not want its answer; its work was begun and is done all the same.
         let _ = self.reply.send(result);
     }
 }
@@ -66,13 +76,13 @@ where
 /// The handle of the writer's thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Option<Sender<Box<dyn Job>>>,
+    jobs: Option<SyncSender<Box<dyn Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, export: Option<Box<dyn Export>>) -> Result<Self, StoreError> {
-        let (jobs, queue) = channel();
+        let (jobs, queue) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || WriterLoop { connection, export, behind: false }.serve(&queue))
@@ -90,7 +100,12 @@ impl Writer {
         let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
         let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
         let request = Request { actor: Some(actor), work: Some(work), result: None, reply };
-        jobs.send(Box::new(request)).map_err(|_| gone())?;
+        jobs.try_send(Box::new(request)).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                StoreError::Unavailable("too many requests wait for the writer".to_owned())
+            }
+            TrySendError::Disconnected(_) => gone(),
+        })?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 }
@@ -126,6 +141,9 @@ impl WriterLoop {
     fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
         let mut group: Vec<Entry> = Vec::with_capacity(GROUP);
         while let Ok(first) = queue.recv() {
+            if !first.is_wanted() {
+                continue;
+            }
             let failure = self.run_group(first, queue, &mut group).err();
             if let Some(error) = &failure {
                 tracing::error!(%error, requests = group.len(), "a group of writes failed: none of them is kept");
@@ -171,7 +189,8 @@ impl WriterLoop {
             }
             let entry = group.last_mut().expect("one was just pushed");
             entry.exported = run_one(&mut self.connection, entry.job.as_mut(), alone)?;
-            next = if group.len() < GROUP { queue.try_recv().ok() } else { None };
+            let mut waiting = std::iter::from_fn(|| queue.try_recv().ok()).filter(|job| job.is_wanted());
+            next = if group.len() < GROUP { waiting.next() } else { None };
         }
         self.connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))
     }

@@ -63,10 +63,15 @@ public final class Moorline: Sendable {
     /// cancelled, and when this is closed.
     public var states: SessionStates { SessionStates(backend: backend) }
 
-    /// Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
-    /// Until then, ``state`` is ``SessionState/locked``. Apps with a user interface read ``states`` instead.
-    public func opened() async throws {
+    /// Waits until the vault was read for the first time, and returns the ``state`` then: for code that decides by it
+    /// what to do next, such as whether to start a sign-in. Until then, ``state`` is ``SessionState/locked``, and it is
+    /// after ten seconds if the key store does not answer. What shows the state reads ``states`` instead.
+    ///
+    /// - Throws: ``MoorlineError/Kind/misconfigured(_:)`` after ``close()``.
+    @discardableResult
+    public func opened() async throws -> SessionState {
         try await backend.opened()
+        return state
     }
 
     /// Starts a sign-in. Open the request's URL in a browser, not in a web view, and pass the URL that the browser is

@@ -79,13 +79,56 @@ final class FirstSignInTests: XCTestCase {
         let server = try DevServer.running()
         var configuration = configuration(for: server.description.issuer)
         configuration.extraRootPEMs = [server.description.ca_pem]
-        let keys = folder.appendingPathComponent("keys")
-        let vault = folder.appendingPathComponent("vault")
-        let moorline = try Moorline(configuration, platform: .insecure(vaultDirectory: vault, keyDirectory: keys))
+        let (keys, vault) = (SlowKeys(), folder.appendingPathComponent("vault"))
+        let first = try Moorline(configuration, platform: .init(vaultDirectory: vault, keyStore: keys))
         play { try await server.browse($0) }
         let url = try XCTUnwrap(URL(string: "\(server.description.api)/notes"))
-        let notes = try await loadNotes(moorline, from: UIWindow(), at: url)
+        let window = UIWindow()
+        let notes = try await loadNotes(first, from: window, at: url)
         XCTAssertTrue(String(decoding: notes, as: UTF8.self).contains("\"items\""))
+        first.close()
+
+        // The next process finds the files. Its key store has not answered when the app asks for the notes.
+        let next = folder.appendingPathComponent("next")
+        try FileManager.default.copyItem(at: vault, to: next)
+        keys.hold()
+        let moorline = try Moorline(configuration, platform: .init(vaultDirectory: next, keyStore: keys))
+        XCTAssertEqual(moorline.state, .locked)
+        play { _ in
+            XCTFail("the user is signed in: no browser")
+            throw CancellationError()
+        }
+        let loading = Task { try await loadNotes(moorline, from: window, at: url) }
+        for _ in 0..<100 { await Task.yield() }  // its first line
+        keys.release()
+        let again = try await loading.value
+        XCTAssertTrue(String(decoding: again, as: UTF8.self).contains("\"items\""))
         try await moorline.signOut()
+    }
+
+    /// Keys that take as long as a test wants.
+    private final class SlowKeys: MoorlineKeyStore, @unchecked Sendable {
+        private let condition = NSCondition()
+        private var (keys, isHeld) = ([String: Data](), false)
+
+        func hold() { condition.withLock { isHeld = true } }
+
+        func release() {
+            condition.withLock {
+                isHeld = false
+                condition.broadcast()
+            }
+        }
+
+        func loadKey(named keyID: String) -> Data? {
+            condition.withLock {
+                while isHeld { condition.wait() }
+                return keys[keyID]
+            }
+        }
+
+        func storeKey(_ key: Data, named keyID: String) { condition.withLock { keys[keyID] = key } }
+
+        func deleteKey(named keyID: String) { condition.withLock { keys[keyID] = nil } }
     }
 }

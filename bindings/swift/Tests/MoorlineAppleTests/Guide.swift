@@ -218,6 +218,7 @@ func shared() throws -> Moorline {
 func signOut(_ moorline: Moorline, from window: ASPresentationAnchor) async throws -> Bool {
     var options = Moorline.SignOutOptions()
     options.endSession = true
+    options.postLogoutRedirectURI = "com.example.notes:/signed-out"  // where the provider's page comes back to
     return try await moorline.signOut(presenting: window, options: options).revocation == .revoked
 }
 // ANCHOR_END: sign_out
@@ -229,16 +230,22 @@ func takeOver(_ moorline: Moorline) async {
         _ = try await moorline.adoptAppAuth(archive)
         UserDefaults.standard.removeObject(forKey: "authState")  // done: the session is Moorline's now
     } catch let error as MoorlineError {
-        if case .refused(let code, _) = error.kind, ofNoUse.contains(code) {
+        if isOfNoUse(after: error) {
             UserDefaults.standard.removeObject(forKey: "authState")
         } else {
-            report(error)  // the next start goes on
+            report(error)  // see the table below
         }
     } catch {}  // the task was cancelled
 }
 
-/// The old state is of no use any more: show the sign-in.
-let ofNoUse: Set = ["invalid_grant", "invalid_auth_state", "already_signed_in"]
+/// Whether the old state is of no use any more. Where nobody is signed in, the app shows the sign-in then.
+func isOfNoUse(after error: MoorlineError) -> Bool {
+    switch error.kind {
+    case .signedOut, .needsReauth: true  // it was taken over, and has ended since
+    case .refused(let code, _): ["invalid_grant", "invalid_auth_state", "already_signed_in"].contains(code)
+    default: false  // the next start goes on
+    }
+}
 // ANCHOR_END: app_auth
 
 private func report(_ error: MoorlineError) { print(error.code) }

@@ -16,7 +16,7 @@ func configuration(for provider: String) -> Moorline.Configuration {
 }
 
 func loadNotes(_ moorline: Moorline, from window: ASPresentationAnchor, at url: URL) async throws -> Data {
-    if case .signedIn = moorline.state {} else { _ = try await moorline.signIn(presenting: window) }
+    if case .signedIn = try await moorline.opened() {} else { _ = try await moorline.signIn(presenting: window) }
     return try await moorline.data(for: URLRequest(url: url)).0
 }
 // ANCHOR_END: ten_lines

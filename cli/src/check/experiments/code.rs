@@ -15,7 +15,8 @@ enum Second {
     Refused(String, Option<bool>),
 }
 
-/// Exchanges a code twice. The sign-in is pushed if the provider takes that.
+/// Exchanges a code twice, the second time with another key: a provider may give the holder of the first key a lost
+/// answer once more. The sign-in is pushed if the provider takes that.
 pub(in crate::check) async fn twice(lab: &mut Lab<'_>, findings: &mut Vec<Finding>) -> Found {
     let arrival = lab.arrive(true).await?;
     findings.push(pushed(arrival.pushed.as_ref()));
@@ -25,7 +26,7 @@ pub(in crate::check) async fn twice(lab: &mut Lab<'_>, findings: &mut Vec<Findin
             return Err(Stop::NoResult(format!("The code was refused at first: {}.", refusal.words())));
         }
     };
-    let second = match lab.exchange(&arrival).await? {
+    let second = match lab.exchange_elsewhere(&arrival).await? {
         Reply::Granted(_) => Second::Granted,
         Reply::Refused(refusal) => {
             let revoked = match &tokens.refresh {

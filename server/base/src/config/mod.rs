@@ -57,6 +57,10 @@ pub struct Config {
     #[serde(default)]
     #[garde(dive)]
     pub passwords: Passwords,
+    /// How long what has ended is kept.
+    #[serde(default)]
+    #[garde(dive)]
+    pub retention: Retention,
     /// Rate limits.
     #[serde(default)]
     #[garde(dive)]
@@ -173,6 +177,18 @@ pub struct Passwords {
     pub concurrent: usize,
 }
 
+/// How long what has ended is kept.
+#[derive(Clone, Debug, Deserialize, Validate)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// A session after its end: so long a late reuse of its refresh tokens is detected.
+    #[garde(custom(within(3600, 3660 * 86_400)))]
+    pub sessions: Span,
+    /// A row of the audit log.
+    #[garde(custom(within(86_400, 3660 * 86_400)))]
+    pub audit: Span,
+}
+
 /// Rate limits: each is so many in a minute, and as many at once.
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields, default)]
@@ -212,6 +228,21 @@ pub struct Http {
     /// How long a client may take over its headers (and over the TLS handshake).
     #[garde(custom(within(1, 300)))]
     pub header_timeout: Span,
+    /// How long a connection may have no request on its way.
+    #[garde(custom(within(1, 3600)))]
+    pub idle_timeout: Span,
+    /// How long a client may take nothing of what is sent to it.
+    #[garde(custom(within(1, 300)))]
+    pub write_timeout: Span,
+    /// How many connections may be open.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub max_connections: usize,
+    /// From how many connections of one address on its idle ones give way.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub connections_per_address: usize,
+    /// How many requests may be on their way; token requests have half as many more to themselves.
+    #[garde(range(min = 1, max = 100_000))]
+    pub max_requests: usize,
     /// How long a request may take, body and answer.
     #[garde(custom(within(1, 600)))]
     pub request_timeout: Span,
@@ -261,6 +292,7 @@ impl Config {
             tokens: Tokens::default(),
             browser: Browser::default(),
             passwords: Passwords::default(),
+            retention: Retention::default(),
             limits: Limits::default(),
             http: Http::default(),
             log: Log::default(),
@@ -329,6 +361,12 @@ impl Default for Passwords {
     }
 }
 
+impl Default for Retention {
+    fn default() -> Self {
+        Self { sessions: Span::seconds(90 * 86_400), audit: Span::seconds(400 * 86_400) }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -349,6 +387,11 @@ impl Default for Http {
             plain: false,
             trusted_proxies: Vec::new(),
             header_timeout: Span::seconds(30),
+            idle_timeout: Span::seconds(75),
+            write_timeout: Span::seconds(30),
+            max_connections: 16_384,
+            connections_per_address: 1024,
+            max_requests: 1024,
             request_timeout: Span::seconds(30),
             shutdown_grace: Span::seconds(20),
             oauth_body_limit: 64 * 1024,

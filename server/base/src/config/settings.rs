@@ -162,6 +162,12 @@ pub const SETTINGS: &[Setting] = &[
     number("passwords.iterations", "2", "Argon2id's passes over the memory, at least 2."),
     number("passwords.parallelism", "1", "Argon2id's lanes."),
     number("passwords.concurrent", "4", "How many passwords are hashed at once; further ones wait."),
+    text(
+        "retention.sessions",
+        Some("\"90d\""),
+        "How long a session is kept after it was revoked or reached its absolute end: 1h to 3660d. As long, the reuse of its refresh tokens is detected.",
+    ),
+    text("retention.audit", Some("\"400d\""), "How long a row of the audit log is kept: 1d to 3660d."),
     switch("limits.enabled", "true", "Whether there are rate limits."),
     number("limits.sign_in_per_account", "10", "Sign-in attempts a minute for one user name."),
     number(
@@ -191,7 +197,24 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "http.header_timeout",
         Some("\"30s\""),
-        "Time for the TLS handshake, for a request's headers, and for an idle connection.",
+        "Time for the TLS handshake, for a request's headers, and for an idle HTTP/1.1 connection.",
+    ),
+    text("http.idle_timeout", Some("\"75s\""), "Time that a connection may have no request on its way."),
+    text("http.write_timeout", Some("\"30s\""), "Time that a client may take nothing of what is sent to it."),
+    number(
+        "http.max_connections",
+        "16384",
+        "Open connections. When there are as many, those that were idle longest give way to new ones.",
+    ),
+    number(
+        "http.connections_per_address",
+        "1024",
+        "Open connections from one address (IPv6: one /64) from which on its idle ones give way to its new ones. Connections in use are never closed for it, and a proxy has no such limit.",
+    ),
+    number(
+        "http.max_requests",
+        "1024",
+        "Requests that are on their way at once; further ones are answered 503. Token requests have half as many more to themselves, so that refreshes go on.",
     ),
     text("http.request_timeout", Some("\"30s\""), "Time for a whole request."),
     text(

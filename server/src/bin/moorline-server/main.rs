@@ -2,6 +2,7 @@
 
 mod database;
 mod manage;
+mod open_files;
 mod panics;
 mod recover;
 mod terminal;
@@ -226,6 +227,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
              http.trusted_proxies to the proxy's address, such as [\"127.0.0.1\"]"
         );
     }
+    open_files::make_room(&mut config.http);
     let stop = stop_signal()?;
     let tls =
         config.tls.as_ref().map(|tls| load_tls(&tls.certificate_file, &tls.private_key_file)).transpose()?;

@@ -114,7 +114,8 @@ async fn a_confidential_client_authenticates_by_basic_or_by_post() {
     wrong.refuses(401, "invalid_client");
     assert!(wrong.headers["www-authenticate"].to_str().unwrap().starts_with("Basic "));
     world.form("/oauth/token", &params, &[(AUTHORIZATION, &basic("web", SECRET))]).await.tokens();
-    assert_eq!(world.events("client.auth_failed").await, 3);
+    // Whoever has no secret could fill the disk.
+    assert_eq!(world.events("client.auth_failed").await, 0);
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-fn exchange_params(code: &str) -> Vec<(&str, &str)> {
+pub(super) fn exchange_params(code: &str) -> Vec<(&str, &str)> {
     vec![
         ("grant_type", "authorization_code"),
         ("client_id", "app"),

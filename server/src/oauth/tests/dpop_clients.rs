@@ -1,5 +1,6 @@
 //! DPoP for each kind of client, and from the authorization request on.
 
+use super::dpop::exchange_params;
 use super::*;
 use moorline_server_dpop::testing::Device;
 
@@ -40,8 +41,89 @@ async fn a_used_code_that_was_asked_for_with_a_key_ends_no_session_without_it() 
     world.exchange(&code, &[]).await.refuses(400, "invalid_dpop_proof");
     world.exchange_proved(&code, &world.proof(&thief)).await.refuses(400, "invalid_grant");
     assert!(world.is_alive().await);
+    world.clock.advance(Duration::from_secs(60));
     world.exchange_proved(&code, &world.proof(&device)).await.refuses(400, "invalid_grant");
-    assert!(!world.is_alive().await, "a second use by the same key is told for what it is");
+    assert!(
+        !world.is_alive().await,
+        "a second use of an expired code by the same key is told for what it is"
+    );
+}
+
+#[tokio::test]
+async fn an_exchange_whose_answer_was_lost_is_answered_again_to_the_same_device() {
+    let world = World::new().await;
+    let device = Device::new();
+    let code = world.code("app", ALL).await;
+    let lost = world.exchange_proved(&code, &world.proof(&device)).await.tokens();
+    world.clock.advance(Duration::from_secs(30));
+    let again = world.exchange_proved(&code, &world.proof(&device)).await;
+    assert_eq!(again.json()["expires_in"], 870);
+    let tokens = again.tokens();
+    assert_eq!((&tokens.refresh, &tokens.access), (&lost.refresh, &lost.access));
+    assert_eq!(claims(&tokens.id)["nonce"], "the nonce");
+    assert_eq!((world.events("session.started").await, world.events("code.answered_again").await), (1, 1));
+    world.exchange_proved(&code, &world.proof(&device)).await.tokens();
+    assert_eq!(world.events("code.reuse").await, 0);
+    world.refresh_bound(&tokens.refresh, Some(&attempt(1)), &device).await.tokens();
+}
+
+#[tokio::test]
+async fn an_exchange_is_answered_again_only_until_the_session_is_used_and_to_nobody_else() {
+    let device = Device::new();
+    let bound = async |world: &World| {
+        let code = world.code("app", ALL).await;
+        let tokens = world.exchange_proved(&code, &world.proof(&device)).await.tokens();
+        (code, tokens)
+    };
+    let is_second_use = async |world: &World, reply: Reply| {
+        reply.refuses(400, "invalid_grant");
+        assert!(!world.is_alive().await);
+        assert_eq!(world.events("code.reuse").await, 1);
+    };
+    // The first answer arrived: a refresh has followed.
+    let world = World::new().await;
+    let (code, tokens) = bound(&world).await;
+    world.refresh_bound(&tokens.refresh, Some(&attempt(1)), &device).await.tokens();
+    is_second_use(&world, world.exchange_proved(&code, &world.proof(&device)).await).await;
+    // Another key, and none.
+    let world = World::new().await;
+    let (code, _) = bound(&world).await;
+    is_second_use(&world, world.exchange_proved(&code, &world.proof(&Device::new())).await).await;
+    let world = World::new().await;
+    let (code, _) = bound(&world).await;
+    is_second_use(&world, world.exchange(&code, &[]).await).await;
+    // Another request: less access.
+    let world = World::new().await;
+    let (code, _) = bound(&world).await;
+    let narrower = changed(&exchange_params(&code), &[("scope", "openid")]);
+    is_second_use(&world, world.proved(&narrower, &world.proof(&device)).await).await;
+    // A proof that was used, and a wrong verifier, change nothing.
+    let world = World::new().await;
+    let code = world.code("app", ALL).await;
+    let proof = world.proof(&device);
+    world.exchange_proved(&code, &proof).await.tokens();
+    world.exchange_proved(&code, &proof).await.refuses(400, "invalid_dpop_proof");
+    let other = "x".repeat(43);
+    let wrong = changed(&exchange_params(&code), &[("code_verifier", &other)]);
+    world.proved(&wrong, &world.proof(&device)).await.refuses(400, "invalid_grant");
+    assert!(world.is_alive().await);
+    // A session that was revoked stays it.
+    let (code, tokens) = bound(&world).await;
+    let revocation = [("client_id", "app"), ("token", tokens.refresh.as_str())];
+    let proof = world.draft(&device, "https://id.example.com/oauth/revoke").sign();
+    world.form("/oauth/revoke", &revocation, &[(moorline_server_dpop::DPOP, &proof)]).await;
+    world.exchange_proved(&code, &world.proof(&device)).await.refuses(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_confidential_clients_code_is_good_once_also_with_the_same_key() {
+    let world = World::new().await;
+    let device = Device::new();
+    let code = world.code("web", ALL).await;
+    let web = changed(&exchange_params(&code), &[("client_id", "web"), ("client_secret", SECRET)]);
+    world.proved(&web, &world.proof(&device)).await.tokens();
+    world.proved(&web, &world.proof(&device)).await.refuses(400, "invalid_grant");
+    assert!(!world.is_alive().await);
 }
 
 #[tokio::test]

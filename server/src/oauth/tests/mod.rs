@@ -17,6 +17,7 @@ mod replica;
 mod restore;
 mod restore_operator;
 mod revoke;
+mod sweep;
 mod userinfo;
 
 use std::time::Duration;

@@ -8,6 +8,22 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
+async fn an_access_token_does_not_outlive_the_idle_end_of_its_session() {
+    let idle = moorline_server_base::config::Span::seconds(300);
+    let world = World::with(|config| config.tokens.session_idle = idle).await;
+    let code = world.code("app", ALL).await;
+    let reply = world.exchange(&code, &[]).await;
+    assert_eq!(reply.json()["expires_in"], 300);
+    world.clock.advance(Duration::from_secs(200));
+    let reply = world.refresh(&reply.tokens().refresh, None).await;
+    assert_eq!(reply.json()["expires_in"], 300, "a refresh moves the end");
+    world.clock.advance(Duration::from_secs(299));
+    assert!(world.userinfo(&reply.tokens().access).await.status.is_success());
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.userinfo(&reply.tokens().access).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_refresh_rotates_and_signs_once() {
     let world = World::new().await;
     let first = world.sign_in().await;

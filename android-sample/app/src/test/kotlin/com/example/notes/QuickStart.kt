@@ -16,7 +16,7 @@ fun Application.openMoorline(): MoorlineAndroid = Moorline(this) {
 }
 
 suspend fun loadNotes(moorline: MoorlineAndroid, activity: Activity): String {
-    if (moorline.state.value !is SessionState.SignedIn) moorline.signIn(activity)
+    if (moorline.opened() !is SessionState.SignedIn) moorline.signIn(activity)
     return moorline.send(HttpRequest.get("${BuildConfig.ISSUER}/v1/notes")).text()
 }
 // ANCHOR_END: ten_lines

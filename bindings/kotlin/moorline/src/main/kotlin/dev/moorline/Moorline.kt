@@ -60,10 +60,11 @@ public interface Moorline : AutoCloseable {
     public val state: StateFlow<SessionState>
 
     /**
-     * Waits until the vault was read for the first time: for ten seconds at most, if the key store does not answer.
-     * Until then, [state] is [SessionState.Locked]. Apps with a user interface collect [state] instead.
+     * Waits until the vault was read for the first time, and returns the [state] then: for code that decides by it what
+     * to do next, such as whether to start a sign-in. Until then, [state] is [SessionState.Locked], and it is after ten
+     * seconds if the key store does not answer. What shows the state collects [state] instead.
      */
-    public suspend fun opened(): Unit
+    public suspend fun opened(): SessionState
 
     /**
      * Starts a sign-in. Open [AuthorizationRequest.url] in a browser, not in a web view, and pass the URL that the

@@ -40,7 +40,7 @@ public class MoorlineFutures private constructor(public val moorline: Moorline) 
     }
 
     /** See [Moorline.opened]. */
-    public fun opened(): CompletableFuture<Void?> = done { moorline.opened() }
+    public fun opened(): CompletableFuture<SessionState> = future { moorline.opened() }
 
     /** See [Moorline.startSignIn]. */
     public fun startSignIn(options: SignInOptions): CompletableFuture<AuthorizationRequest> =

@@ -14,7 +14,6 @@ import dev.moorline.StepUp
 import dev.moorline.User
 import dev.moorline.android.internal.BrowserMoorline
 import dev.moorline.android.internal.LockingMoorline
-import dev.moorline.android.internal.SystemProxySelector
 import dev.moorline.android.internal.checkInternet
 import dev.moorline.android.internal.checkedRedirectUri
 import dev.moorline.openMoorline
@@ -54,7 +53,7 @@ public fun Moorline(context: Context, configure: MoorlineAndroidBuilder.() -> Un
     val signer = options.signer ?: AndroidSigner(context, options.strongBox).takeIf { options.keyStore == null }
     val machine = Platform(File(context.noBackupFilesDir, "moorline"), options.keyStore ?: keys)
         .withTrust(options.trust ?: AndroidTrust())
-        .withProxySelector(options.proxySelector ?: SystemProxySelector)
+        .withProxySelector(options.proxySelector ?: AndroidProxySelector())
     val platform = signer?.let(machine::withSigner) ?: machine
     val core = LockingMoorline(context, openMoorline(platform, builder), keys)
     return BrowserMoorline(core, context.applicationContext, redirectUri)

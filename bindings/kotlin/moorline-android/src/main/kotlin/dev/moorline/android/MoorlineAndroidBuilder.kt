@@ -49,10 +49,7 @@ public class AndroidOptions internal constructor() {
     /** Trust that the app brings, in the place of [AndroidTrust]. */
     public var trust: TrustVerifier? = null
 
-    /**
-     * What chooses the proxy of each request; by default `ProxySelector.getDefault()`, which follows the device's
-     * settings (those of the Wi-Fi, a script, an organisation's profile) as they change.
-     */
+    /** What chooses the proxy of each request, in the place of [AndroidProxySelector]. */
     public var proxySelector: ProxySelector? = null
 
     /** What may ask the user. */

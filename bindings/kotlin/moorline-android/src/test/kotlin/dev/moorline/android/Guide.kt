@@ -25,7 +25,7 @@ import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import java.io.File
-import java.net.ProxySelector
+import java.util.concurrent.ConcurrentHashMap
 import kotlin.time.Duration.Companion.minutes
 
 // The code of docs/guide: each page includes what is between two anchors.
@@ -177,7 +177,7 @@ fun lockedNotes(app: Application): MoorlineAndroid = Moorline(app) {
     android { unlock = Unlock.Biometric(validFor = 5.minutes) }
 }
 
-suspend fun unlock(moorline: MoorlineAndroid, activity: Activity): String? =
+suspend fun unlock(moorline: MoorlineAndroid, activity: Activity): String? = try {
     when (val outcome = moorline.unlock(activity, "See your notes")) {
         is UnlockOutcome.Unlocked, UnlockOutcome.Cancelled -> null
         UnlockOutcome.KeyLost -> "Please sign in again: the fingerprints of this device have changed."
@@ -185,6 +185,9 @@ suspend fun unlock(moorline: MoorlineAndroid, activity: Activity): String? =
         is UnlockOutcome.LockedOut, UnlockOutcome.DeviceLocked -> "Unlock the device with its PIN first."
         is UnlockOutcome.Failed -> "Try again (${outcome.reason})."
     }
+} catch (error: MoorlineException) {
+    textOf(error) // the storage cannot be read for another reason than the lock
+}
 // ANCHOR_END: lock
 
 // ANCHOR: step_up
@@ -198,20 +201,23 @@ suspend fun delete(moorline: MoorlineAndroid, activity: Activity, note: String):
 class People(private val app: Application) : AutoCloseable {
     private val keys = AndroidKeyStore(app)
 
-    // The folder and the keys of `Moorline(context)`.
+    // The folder, the keys, the trust and the proxy of `Moorline(context)`.
     private val platform = Platform(File(app.noBackupFilesDir, "moorline"), keys)
         .withSigner(AndroidSigner(app))
         .withTrust(AndroidTrust())
-        .withProxySelector(ProxySelector.getDefault())
+        .withProxySelector(AndroidProxySelector())
     private val accounts = MoorlineAccounts(platform) {
         issuer = "https://id.example.com"; clientId = "notes-android"; redirectUri = "com.example.notes:/signed-in"
         scopes("openid", "profile", "offline_access", "notes.read")
     }
+    private val open = ConcurrentHashMap<String, MoorlineAndroid>()
 
     val all = accounts.all
 
-    fun open(account: String): MoorlineAndroid =
-        accounts.open(account).withBrowser(app, "com.example.notes:/signed-in", keys)
+    /** The account's one object: a sign-in that comes back late arrives in its `arrivals`. */
+    fun open(account: String): MoorlineAndroid = open.computeIfAbsent(account) {
+        accounts.open(it).withBrowser(app, "com.example.notes:/signed-in", keys)
+    }
 
     /** The browser may know another user already: the provider asks which one it is. */
     suspend fun signIn(account: String, activity: Activity): User =
@@ -219,9 +225,13 @@ class People(private val app: Application) : AutoCloseable {
 
     suspend fun remove(account: String) {
         accounts.remove(account)
+        open.remove(account)?.close()
     }
 
-    override fun close() = accounts.close()
+    override fun close() {
+        open.values.forEach { it.close() }
+        accounts.close()
+    }
 }
 // ANCHOR_END: accounts
 
@@ -247,7 +257,10 @@ suspend fun report(moorline: Moorline): String = moorline.diagnostics()
 
 // ANCHOR: sign_out
 suspend fun signOut(moorline: MoorlineAndroid, activity: Activity): SignOutOutcome =
-    moorline.signOut(activity) { endSession = true }
+    moorline.signOut(activity) {
+        endSession = true
+        postLogoutRedirectUri = "com.example.notes:/signed-out" // where the provider's page comes back to
+    }
 // ANCHOR_END: sign_out
 
 // ANCHOR: view_model
@@ -270,18 +283,18 @@ suspend fun takeOver(moorline: Moorline, preferences: SharedPreferences) {
     try {
         moorline.adoptAppAuth(state)
         preferences.edit().remove("state").apply() // done: the session is Moorline's now
-    } catch (error: MoorlineException.Refused) {
-        if (error.refusalCode in OF_NO_USE) {
-            preferences.edit().remove("state").apply()
-        } else {
-            report(error) // for you: see the table below
-        }
     } catch (error: MoorlineException) {
-        report(error) // the next start goes on
+        if (isOfNoUseAfter(error)) preferences.edit().remove("state").apply() else report(error) // see the table below
     }
 }
 
-/** The old state is of no use any more: show the sign-in. */
+/** Whether the old state is of no use any more. Where nobody is signed in, the app shows the sign-in then. */
+fun isOfNoUseAfter(error: MoorlineException): Boolean = when (error) {
+    is MoorlineException.SignedOut, is MoorlineException.NeedsReauth -> true // it was taken over, and has ended since
+    is MoorlineException.Refused -> error.refusalCode in OF_NO_USE
+    else -> false // the next start goes on
+}
+
 private val OF_NO_USE = setOf("invalid_grant", "invalid_auth_state", "already_signed_in")
 // ANCHOR_END: app_auth
 

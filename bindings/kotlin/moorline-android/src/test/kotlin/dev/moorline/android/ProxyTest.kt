@@ -10,6 +10,10 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
+import java.io.IOException
+import java.net.Proxy
+import java.net.ProxySelector
+import java.net.SocketAddress
 import java.net.URI
 
 /** The device's proxy, which Android puts into the properties of each process. */
@@ -17,6 +21,25 @@ import java.net.URI
 class ProxyTest {
     private val app: Application = RuntimeEnvironment.getApplication()
     private val server = DevServer.running()
+
+    @Test
+    fun `a selector that Android sets later is asked from then on`() {
+        val (before, selector) = ProxySelector.getDefault() to AndroidProxySelector()
+        val (uri, asked) = URI("https://id.example.com") to mutableListOf<URI>()
+        try {
+            ProxySelector.setDefault(object : ProxySelector() {
+                override fun select(uri: URI) = listOf(Proxy.NO_PROXY).also { asked += uri }
+
+                override fun connectFailed(uri: URI, address: SocketAddress, error: IOException) = Unit
+            })
+            assertEquals(listOf(Proxy.NO_PROXY), selector.select(uri))
+            assertEquals(listOf(uri), asked)
+            ProxySelector.setDefault(null)
+            assertEquals(emptyList<Proxy>(), selector.select(uri))
+        } finally {
+            ProxySelector.setDefault(before)
+        }
+    }
 
     @Test
     fun `a sign-in goes through the proxy of the device's settings, and follows their changes`() = waiting {

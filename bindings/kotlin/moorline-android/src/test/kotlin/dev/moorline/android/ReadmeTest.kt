@@ -2,17 +2,23 @@ package dev.moorline.android
 
 import android.app.Activity
 import android.content.Context
+import android.content.ContextWrapper
 import dev.moorline.HttpRequest
+import dev.moorline.KeyStore
 import dev.moorline.MapKeyStore
 import dev.moorline.SessionState
 import dev.moorline.waiting
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import java.io.File
+import java.util.concurrent.CountDownLatch
 
 // The README's first sign-in.
 class Notes(context: Context, private val provider: String, development: MoorlineAndroidBuilder.() -> Unit = {}) {
@@ -23,7 +29,7 @@ class Notes(context: Context, private val provider: String, development: Moorlin
     }
 
     suspend fun load(activity: Activity): String {
-        if (moorline.state.value !is SessionState.SignedIn) moorline.signIn(activity)
+        if (moorline.opened() !is SessionState.SignedIn) moorline.signIn(activity)
         return moorline.send(HttpRequest.get("$provider/v1/notes")).text()
     }
 }
@@ -40,15 +46,36 @@ class ReadmeTest {
         assertTrue(shown, "```kotlin\n$shown```" in module.resolve("README.md").readText())
     }
 
-    @Test
-    fun `the README's first sign-in loads the notes`() = waiting {
-        val phone = Phone(tabs = emptyList())
-        val notes = Notes(phone.app, phone.server.issuer) {
-            android {
-                keyStore = MapKeyStore()
-                trust = AndroidTrust(managerOf(phone.server))
-            }
+    /** Keys that take as long as a test wants. */
+    private class SlowKeyStore(private val keys: KeyStore = MapKeyStore()) : KeyStore by keys {
+        @Volatile
+        private var gate = CountDownLatch(0)
+
+        fun hold() {
+            gate = CountDownLatch(1)
         }
+
+        fun release() = gate.countDown()
+
+        override fun load(keyId: String): ByteArray? {
+            gate.await()
+            return keys.load(keyId)
+        }
+    }
+
+    private val keys = SlowKeyStore()
+
+    private fun Phone.start(context: Context = app) = Notes(context, server.issuer) {
+        android {
+            keyStore = keys
+            trust = AndroidTrust(managerOf(server))
+        }
+    }
+
+    @Test
+    fun `the README's first sign-in loads the notes, and a later start needs no browser`() = waiting {
+        val phone = Phone(tabs = emptyList())
+        val notes = phone.start()
         notes.moorline.use {
             val screen = phone.screen()
             val loading = async(Dispatchers.Default) { notes.load(screen.get()) }
@@ -56,5 +83,23 @@ class ReadmeTest {
             phone.redirect(phone.server.browse(checkNotNull(page.dataString)))
             assertTrue("\"items\"" in loading.await())
         }
+
+        // The next process finds the files. Its key store has not answered when the app asks for the notes.
+        keys.hold()
+        val again = phone.start(NextProcess(phone.app))
+        again.moorline.use {
+            assertEquals(SessionState.Locked, again.moorline.state.value)
+            val screen = phone.screen()
+            val loading = async(Dispatchers.Default, CoroutineStart.UNDISPATCHED) { again.load(screen.get()) }
+            keys.release()
+            assertTrue("\"items\"" in loading.await())
+            assertNull("no browser", phone.openedNext(screen.get()))
+        }
+    }
+
+    private class NextProcess(app: Context) : ContextWrapper(app) {
+        private val folder = File(app.filesDir, "next").also { app.noBackupFilesDir.copyRecursively(it) }
+
+        override fun getNoBackupFilesDir(): File = folder
     }
 }

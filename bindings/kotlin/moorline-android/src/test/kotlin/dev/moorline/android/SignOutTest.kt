@@ -37,18 +37,17 @@ class SignOutTest {
     @Test
     fun `a sign-out opens the provider's page on request, and the way back closes it`() = signedIn { moorline ->
         val screen = phone.screen()
-        val outcome = moorline.signOut(screen.get()) {
-            endSession = true
-            postLogoutRedirectUri = "com.example.notes:/bye"
-        }
+        val outcome = signOut(moorline, screen.get()) // of the guide
         val helper = phone.helper(screen)
         val page = phone.opened(helper)
         assertEquals(outcome.endSession?.url, page.dataString)
+        val back = page.data?.getQueryParameter("post_logout_redirect_uri")
+        assertEquals("com.example.notes:/signed-out", back)
         assertFalse(page.hasExtra("androidx.browser.auth.extra.LAUNCH_AUTH_TAB"))
         with(phone) { helper.goBehind() }
-        helper.newIntent(checkNotNull(phone.redirect("com.example.notes:/bye?state=${outcome.endSession?.state}")))
+        helper.newIntent(checkNotNull(phone.redirect("com.example.notes:/signed-out?state=${outcome.endSession?.state}")))
         assertTrue(helper.get().isFinishing)
-        assertNull("it was closed already", phone.redirect("com.example.notes:/bye?state=${outcome.endSession?.state}"))
+        assertNull("it was closed already", phone.redirect("com.example.notes:/signed-out?state=${outcome.endSession?.state}"))
         assertNotNull(outcome.revocation)
     }
 }

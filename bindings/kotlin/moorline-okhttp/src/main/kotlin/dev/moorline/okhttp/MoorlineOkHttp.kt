@@ -21,6 +21,8 @@ import java.io.IOException
  * - A response in the client's cache is for the user whose call it answered.
  * - A call that another user's sign-in overtakes is not sent with that user's token: it throws.
  * - Cancelling a call, or its time-out, also ends its wait for a token.
+ * - An interceptor that is added after this sees the token, if it is a network interceptor or the call opens a
+ *   WebSocket. Add one that logs headers before.
  * - A connection to a host for which the configuration has pins must match them, until they expire. That holds for
  *   each call of this client, redirects and WebSockets included. Otherwise nothing is sent, and the call throws a
  *   [MoorlineIOException] with [MoorlineException.PinMismatch]. The client's own certificate pinner is left as it is.

@@ -48,8 +48,9 @@ internal class Attempt(val account: String?) {
 }
 
 /**
- * The network interceptor: it sees each hop, between the cache and the connection. So neither the cache nor the app's
- * own interceptors see a token, and a redirect never carries the one of the hop before.
+ * The network interceptor: it sees each hop, between the cache and the connection. So the cache sees no token, and a
+ * redirect never carries the one of the hop before. Of the app's own interceptors, only network interceptors that are
+ * added later see it; a WebSocket's, which [RetryInterceptor] attaches, those of the application that are added later.
  */
 internal class TokenInterceptor(private val sessions: Sessions, private val pins: PinChecks) : Interceptor {
     override fun intercept(chain: Interceptor.Chain): Response {

@@ -311,4 +311,24 @@ class InterceptorsTest {
         assertNotEquals("Moorline-Account", response.header("Vary"))
         response.close()
     }
+
+    @Test
+    fun `a network interceptor sees the token only if it is added later`() {
+        api.answer(200)
+        val (earlier, later) = SeenTokens() to SeenTokens()
+        val logging = OkHttpClient.Builder().addNetworkInterceptor(earlier).moorline(fake).addNetworkInterceptor(later)
+        logging.build().newCall(get().build()).execute().close()
+        assertEquals(listOf(null), earlier.seen)
+        assertEquals(listOf("DPoP access-1"), later.seen)
+    }
+}
+
+/** An app's interceptor that looks at the header of each request. */
+internal class SeenTokens : Interceptor {
+    val seen = mutableListOf<String?>()
+
+    override fun intercept(chain: Interceptor.Chain): Response {
+        seen += chain.request().header("Authorization")
+        return chain.proceed(chain.request())
+    }
 }

@@ -60,6 +60,17 @@ class WebSocketTest {
     }
 
     @Test
+    fun `an interceptor sees a WebSocket's token only if it is added later`() {
+        api.enqueue(upgrade())
+        val (earlier, later) = SeenTokens() to SeenTokens()
+        val logging = OkHttpClient.Builder().addInterceptor(earlier).moorline(fake).addInterceptor(later).build()
+        assertEquals(101, logging.open(live()).get(10, TimeUnit.SECONDS))
+        assertEquals(listOf(null), earlier.seen)
+        assertEquals(listOf("DPoP access-1"), later.seen)
+        logging.dispatcher.cancelAll()
+    }
+
+    @Test
     fun `a redirect takes no token anywhere, and the failure names the new address`() {
         val here = api.url("/live")
         val targets = listOf("${elsewhere.url("/spy")}?code=1", "/live2?code=1", "/live")

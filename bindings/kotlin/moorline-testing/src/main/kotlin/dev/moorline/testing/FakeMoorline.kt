@@ -142,7 +142,7 @@ public class FakeMoorline private constructor(initial: SessionState) : Moorline 
     public var networkChanges: Int = 0
         private set
 
-    override suspend fun opened(): Unit = calling {}
+    override suspend fun opened(): SessionState = calling { states.value }
 
     override suspend fun startSignIn(options: SignInOptions): AuthorizationRequest = reading {
         if (options.stepUp != null) signedIn()

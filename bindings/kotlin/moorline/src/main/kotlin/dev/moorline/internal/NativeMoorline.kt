@@ -52,7 +52,10 @@ internal class NativeMoorline(private val client: FfiClient, private val transla
         }
     }
 
-    override suspend fun opened(): Unit = call { client.opened(null) }
+    override suspend fun opened(): SessionState {
+        call { client.opened(null) }
+        return state.value
+    }
 
     override suspend fun startSignIn(options: SignInOptions): AuthorizationRequest =
         call { client.startSignIn(options.toFfi(), null).toApp() }

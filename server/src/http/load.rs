@@ -1,0 +1,96 @@
+//! Load shedding: a request that would only wait is answered 503 at once. Refreshes are the last to be refused.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::header::RETRY_AFTER;
+use http::{Method, StatusCode};
+use tokio::sync::Semaphore;
+
+use moorline_server_base::sampled::Sampled;
+use moorline_server_dpop::TOKEN_ENDPOINT;
+
+/// Says whether the server is alive.
+pub(super) const HEALTH: &str = "/healthz";
+
+static REFUSED: Sampled = Sampled::new();
+
+/// How many requests may be on their way. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Load {
+    all: Arc<Semaphore>,
+    /// For token requests, when all others are taken.
+    reserve: Arc<Semaphore>,
+}
+
+impl Load {
+    /// At most `most` requests, and half as many token requests beside them.
+    pub(super) fn new(most: usize) -> Self {
+        Self { all: Arc::new(Semaphore::new(most)), reserve: Arc::new(Semaphore::new(most / 2 + 1)) }
+    }
+}
+
+/// The layer.
+pub(super) async fn shed(State(load): State<Load>, request: Request, next: Next) -> Response {
+    let is_token_request = request.method() == Method::POST && request.uri().path() == TOKEN_ENDPOINT;
+    let reserve = || if is_token_request { load.reserve.try_acquire().ok() } else { None };
+    // Whoever asks whether the server is alive has to learn it when it is busy, too.
+    let is_probe = request.uri().path() == HEALTH;
+    let held = load.all.try_acquire().ok().or_else(reserve);
+    if held.is_none() && !is_probe {
+        if let Some(left_out) = REFUSED.due() {
+            tracing::error!(left_out, "requests are refused: http.max_requests are on their way");
+        }
+        return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
+    }
+    next.run(request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::{get, post};
+    use tokio::sync::mpsc;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_is_full_still_refreshes_and_says_that_it_lives() {
+        let (begun, mut has_begun) = mpsc::unbounded_channel();
+        let slow = || async move {
+            begun.send(()).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let router = Router::new()
+            .route("/slow", get(slow.clone()))
+            .route("/quick", get(|| async {}))
+            .route(HEALTH, get(|| async {}))
+            .route(TOKEN_ENDPOINT, post(|| async {}))
+            .layer(from_fn_with_state(Load::new(2), shed));
+        let ask = |method: Method, path: &str| {
+            let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            router.clone().oneshot(request)
+        };
+        let slow = [(); 2].map(|()| tokio::spawn(ask(Method::GET, "/slow")));
+        for _ in &slow {
+            has_begun.recv().await.unwrap();
+        }
+        let refused = ask(Method::GET, "/quick").await.unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(refused.headers()[RETRY_AFTER], "1");
+        assert_eq!(ask(Method::POST, TOKEN_ENDPOINT).await.unwrap().status(), StatusCode::OK);
+        assert_eq!(ask(Method::GET, TOKEN_ENDPOINT).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(Method::GET, HEALTH).await.unwrap().status(), StatusCode::OK);
+        // A caller that goes away gives its place back.
+        for request in slow {
+            request.abort();
+            assert!(request.await.unwrap_err().is_cancelled());
+        }
+        assert_eq!(ask(Method::GET, "/quick").await.unwrap().status(), StatusCode::OK);
+    }
+}

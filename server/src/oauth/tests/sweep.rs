@@ -1,0 +1,90 @@
+//! What is deleted after its time, and what is not.
+
+use std::time::Duration;
+
+use super::{TEST, World, attempt};
+use crate::audit;
+use moorline_server_base::config::{Retention, Span};
+use moorline_server_store::{StoreError, Tx, Value};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn sweep(world: &World) {
+    let retention = Retention { sessions: Span::seconds(2 * 3600), audit: Span::seconds(24 * 3600) };
+    crate::oauth::sweep(&world.state.store, &retention, world.clock.now()).await.unwrap();
+}
+
+async fn sessions(world: &World) -> usize {
+    world.sql("SELECT id FROM sessions", vec![]).await.len()
+}
+
+#[tokio::test]
+async fn a_revoked_session_detects_reuse_until_its_retention_is_over() {
+    let world = World::new().await;
+    let (revoked, live) = (world.sign_in().await, world.sign_in().await);
+    world.form("/oauth/revoke", &[("token", &revoked.refresh), ("client_id", "app")], &[]).await;
+    world.clock.advance(HOUR);
+    sweep(&world).await;
+    assert_eq!(sessions(&world).await, 2);
+    world.refresh(&revoked.refresh, Some(&attempt(1))).await.refuses(400, "invalid_grant");
+    assert_eq!(world.events("refresh.after_end").await, 1);
+    world.clock.advance(HOUR);
+    sweep(&world).await;
+    assert_eq!(sessions(&world).await, 1);
+    world.refresh(&revoked.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    world.refresh(&live.refresh, Some(&attempt(3))).await.tokens();
+}
+
+#[tokio::test]
+async fn a_sign_in_without_a_refresh_token_is_deleted_after_its_access_token() {
+    let world = World::new().await;
+    let code = world.code("app", "openid").await;
+    world.exchange(&code, &[]).await;
+    assert_eq!(sessions(&world).await, 1);
+    world.clock.advance(2 * HOUR);
+    sweep(&world).await;
+    assert_eq!(sessions(&world).await, 1, "its access token lived for 15 minutes of that");
+    world.clock.advance(HOUR);
+    sweep(&world).await;
+    assert_eq!(sessions(&world).await, 0);
+}
+
+#[tokio::test]
+async fn old_audit_rows_go_and_numbers_go_on() {
+    let world = World::new().await;
+    world.sign_in().await;
+    let rows = async || world.sql("SELECT seq, event FROM audit ORDER BY seq", vec![]).await;
+    let before = rows().await;
+    assert!(before.len() > 1);
+    world.clock.advance(25 * HOUR);
+    sweep(&world).await;
+    let kept = rows().await;
+    assert_eq!(kept.len(), 1, "the last one keeps the number");
+    let last = before.last().unwrap().integer("seq").unwrap();
+    assert_eq!(kept[0].integer("seq").unwrap(), last);
+    let event = audit::Event::new("later");
+    let now = world.clock.now();
+    world.state.store.write(&TEST, move |tx| audit::append(tx, now, event)).await.unwrap();
+    sweep(&world).await;
+    let kept = rows().await;
+    assert_eq!((kept.len(), kept[0].integer("seq").unwrap()), (1, last + 1));
+}
+
+#[tokio::test]
+async fn more_than_one_batch_is_deleted() {
+    let world = World::new().await;
+    let insert = move |tx: &mut dyn Tx| -> Result<(), StoreError> {
+        let user = tx.first("SELECT id FROM users", &[])?.expect("there is one").text("id")?.to_owned();
+        for number in 0..1_200_i64 {
+            tx.execute(
+                "INSERT INTO codes (code_hash, client_id, user_id, redirect_uri, scope, code_challenge, auth_time_at,
+                 expires_at) VALUES ($1, 'app', $2, 'x', 'x', 'x', 0, 0)",
+                &[Value::from(number.to_be_bytes().to_vec()), Value::from(&user)],
+            )?;
+        }
+        Ok(())
+    };
+    world.state.store.write(&TEST, insert).await.unwrap();
+    sweep(&world).await;
+    assert!(world.sql("SELECT code_hash FROM codes", vec![]).await.is_empty());
+}
