@@ -498,7 +498,7 @@ async fn a_backup_is_the_database_of_one_moment_while_it_is_written() {
         assert_eq!(std::fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
     }
     assert!(!folder.path().join("backup.db-wal").exists(), "it is whole in one file");
-    let restored = Store::open(&Options::new(&to)).unwrap();
+    let restored = Store::open(&Options::new(to.clone())).unwrap();
     let all = ids(&restored).await;
     assert!(all.contains(&"ada".to_owned()), "{all:?}");
     let written = all.len() - 1;

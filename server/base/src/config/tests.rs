@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::load::{ignored_variables, ours};
 use super::settings::{Kind, SETTINGS, describe, markdown};
-use super::{Config, ConfigError, LogFormat, Span, from_sources};
+use super::{Config, ConfigError, Database, LogFormat, Span, from_sources};
 
 const KEY: (&str, &str) = ("MOORLINE_MASTER_KEY", "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=");
 const GOOD: &str = "issuer = \"https://id.example.com\"\ndatabase = \"/var/lib/moorline.db\"\n\
@@ -284,4 +284,23 @@ fn every_field_of_the_configuration_is_in_the_table() {
 fn the_readme_has_the_table() {
     let message = "server/README.md is out of date: put in what `moorline-server config --markdown` prints";
     assert!(include_str!("../../../README.md").contains(&markdown()), "{message}");
+}
+
+#[test]
+fn a_database_is_a_file_or_a_postgres_server_whose_password_never_prints() {
+    let file = |text: &str| text.parse::<Database>().unwrap().file().map(Path::to_owned);
+    assert_eq!(file("moorline.db"), Some("moorline.db".into()));
+    assert_eq!(file("sqlite:/var/lib/moorline.db"), Some("/var/lib/moorline.db".into()));
+    let url = "postgresql://m:the-password@db.example.com/m";
+    assert_eq!(file(url), None);
+    let config = read(GOOD, &[KEY, ("MOORLINE_DATABASE", url)]).unwrap();
+    assert_eq!(config.revocation_log(), None);
+    assert!(!format!("{config:?} {}", config.database).contains("the-password"));
+    for bad in ["mysql://m:the-password@db.example.com/m", "sqlite:", ""] {
+        let message = wrong("", &[("MOORLINE_DATABASE", bad)]);
+        assert!(message.contains("MOORLINE_DATABASE") && !message.contains("the-password"), "{message}");
+    }
+    for (setting, value) in [("MOORLINE_STORE_ROLE", "replica"), ("MOORLINE_STORE_REVOCATION_LOG", "/ends")] {
+        assert!(wrong("", &[("MOORLINE_DATABASE", url), (setting, value)]).contains("Postgres"));
+    }
 }

@@ -132,9 +132,10 @@ impl fmt::Display for Database {
     }
 }
 
-impl<P: Into<PathBuf>> From<P> for Database {
-    fn from(path: P) -> Self {
-        Self::Sqlite(path.into())
+/// A path alone: text is parsed, since it may be a URL.
+impl From<PathBuf> for Database {
+    fn from(path: PathBuf) -> Self {
+        Self::Sqlite(path)
     }
 }
 

@@ -95,7 +95,7 @@ fn arrival() -> Arrival {
 
 fn settings() -> Settings {
     let issuer = "https://id.example.com".parse().expect("it is a good issuer");
-    Settings::new(&Config::new(issuer, "moorline.db", MasterKey::new([7; 32])))
+    Settings::new(&Config::new(issuer, std::path::PathBuf::from("moorline.db"), MasterKey::new([7; 32])))
 }
 
 fn client() -> Client {

@@ -37,10 +37,9 @@ impl Lanes {
         guard: impl FnOnce(&mut dyn Tx) -> Result<(), E> + Send,
     ) -> Result<Self, E> {
         let target = Arc::new(Target::parse(url)?);
-        let mut first = Connection::new(Arc::clone(&target))?;
-        // The caller may stand in a runtime, where nothing may block on another one.
-        let opened = std::thread::scope(|scope| scope.spawn(|| open(&mut first, guard)).join());
-        opened.unwrap_or_else(|_| Err(StoreError::Panicked.into()))?;
+        // The caller may stand in a runtime, where nothing may block on another one, nor drop it.
+        let opened = std::thread::scope(|scope| scope.spawn(|| open(&target, guard)).join());
+        let first = opened.unwrap_or_else(|_| Err(StoreError::Panicked.into()))?;
         let (jobs, queue) = sync_channel::<Job>(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
         let mut lanes = Self { jobs: Some(jobs), threads: Vec::with_capacity(count) };
@@ -121,13 +120,15 @@ impl Drop for Lanes {
 }
 
 fn open<E: From<StoreError>>(
-    connection: &mut Connection,
+    target: &Arc<Target>,
     guard: impl FnOnce(&mut dyn Tx) -> Result<(), E>,
-) -> Result<(), E> {
+) -> Result<Connection, E> {
+    let mut connection = Connection::new(Arc::clone(target))?;
     connection.once(WRITE, |connection| {
         migrate::run(connection)?;
         guard(connection)
-    })
+    })?;
+    Ok(connection)
 }
 
 fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {

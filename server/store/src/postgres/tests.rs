@@ -194,8 +194,8 @@ fn a_server_that_would_lose_confirmed_commits_is_refused() {
     Store::open(&Options::new(database.database())).unwrap();
 }
 
-#[test]
-fn a_server_that_is_away_is_asked_once() {
+#[tokio::test]
+async fn a_server_that_is_away_is_asked_once() {
     if PostgresDatabase::make().is_none() {
         return;
     }
