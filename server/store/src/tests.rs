@@ -185,16 +185,16 @@ async fn a_failed_commit_fails_every_request_of_its_group_even_the_refused_and_k
 #[tokio::test]
 async fn a_caller_that_goes_away_does_not_undo_its_write() {
     let (_folder, store) = open();
-    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
     let (release, wait) = std::sync::mpsc::channel::<()>();
-    let writer = store.clone();
+    let (writer, wait) = (store.clone(), Arc::new(std::sync::Mutex::new(wait)));
     let work = move |tx: &mut dyn Tx| {
         begun.send(()).unwrap();
-        let _ = wait.recv();
+        let _ = wait.lock().unwrap().recv();
         insert(tx, "ada")
     };
     let task = tokio::spawn(async move { writer.write(&TEST, work).await });
-    has_begun.await.unwrap();
+    has_begun.recv().await.unwrap();
     task.abort();
     let _ = task.await;
     release.send(()).unwrap();
