@@ -49,7 +49,8 @@ async fn a_proof_that_came_with_a_used_code_or_a_wrong_verifier_takes_up_no_room
     let reply = world.authorize(Some(&cookie), &request(&[("dpop_jkt", &device.jkt())])).await;
     let other = reply.answer("code").unwrap();
     world.state.dpop().fill();
-    world.exchange_proved(&code, &world.proof(&device)).await.refuses(400, "invalid_grant");
+    // The same device would get its answer again, and so needs room.
+    world.exchange_proved(&code, &world.proof(&Device::new())).await.refuses(400, "invalid_grant");
     let params = [
         ("grant_type", "authorization_code"),
         ("client_id", "app"),
