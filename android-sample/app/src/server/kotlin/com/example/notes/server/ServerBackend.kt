@@ -12,6 +12,7 @@ import dev.moorline.MoorlineBuilder
 import dev.moorline.MoorlineLog
 import dev.moorline.Platform
 import dev.moorline.android.AndroidKeyStore
+import dev.moorline.android.AndroidProxySelector
 import dev.moorline.android.AndroidSigner
 import dev.moorline.android.AndroidTrust
 import dev.moorline.android.Moorline
@@ -24,7 +25,6 @@ import kotlinx.coroutines.flow.map
 import okhttp3.HttpUrl.Companion.toHttpUrl
 import okhttp3.OkHttpClient
 import java.io.File
-import java.net.ProxySelector
 import kotlin.time.Duration.Companion.minutes
 
 /** Sessions at a real provider, which has the notes, too. */
@@ -38,7 +38,7 @@ class ServerBackend(private val context: Context, private val settings: Settings
         Platform(File(context.noBackupFilesDir, "moorline"), AndroidKeyStore(context))
             .withSigner(AndroidSigner(context))
             .withTrust(AndroidTrust())
-            .withProxySelector(ProxySelector.getDefault()),
+            .withProxySelector(AndroidProxySelector()),
     ) { notes() }
 
     override val accounts: Flow<List<Account>?> =
