@@ -128,20 +128,35 @@ pub(crate) async fn run_router(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let settings = state.config.http.clone();
-    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow_keys(state))];
+    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
     result
 }
 
-/// Each minute: takes over what `moorline-server keys` or another node did to the signing keys.
-async fn follow_keys(state: AppState) {
+/// Each minute: takes over what an operator's command or another node did to the signing keys, and exports the ends of
+/// sessions that a command wrote.
+async fn follow(state: AppState) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         minutes.tick().await;
         if let Err(error) = state.keys.follow(&state.store).await {
             tracing::error!(%error, "the signing keys could not be read");
+        }
+        if state.store.is_replica() {
+            continue;
+        }
+        let actor = Actor::System("the ends that a command wrote");
+        let exported: Result<(), StoreError> = state
+            .store
+            .write(&actor, |tx| {
+                tx.must_be_exported();
+                Ok(())
+            })
+            .await;
+        if let Err(error) = exported {
+            tracing::error!(%error, "ends of sessions could not be exported");
         }
     }
 }

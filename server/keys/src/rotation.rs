@@ -79,8 +79,7 @@ pub(super) async fn rotate(
     let rotation = *rotation;
     let rows = store
         .write(&actor, move |tx| -> Result<_, StoreError> {
-            // Nodes decide one after the other, by a row that is always there: only one of them makes the next key.
-            tx.first_locked("SELECT version FROM migrations WHERE version = 1", "migrations", &[])?;
+            one_after_the_other(tx)?;
             if let Some((key, active_at)) = &fresh
                 // Another node may have made one meanwhile.
                 && newest_active_at(tx)? == newest
@@ -92,6 +91,12 @@ pub(super) async fn rotate(
         })
         .await?;
     rows.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet)
+}
+
+/// Nodes decide one after the other, by a row that is always there: only one of them makes the next key, and none
+/// retires the last one while another is withdrawn.
+fn one_after_the_other(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    tx.first_locked("SELECT version FROM migrations WHERE version = 1", "migrations", &[]).map(drop)
 }
 
 fn newest_active_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
@@ -143,6 +148,7 @@ impl NewKey {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub fn publish(&self, tx: &mut dyn Tx, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        one_after_the_other(tx)?;
         insert(tx, self, active_at, now)?;
         retire(tx, &Rotation::default(), now)
     }
@@ -153,6 +159,7 @@ impl NewKey {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub fn withdraw(&self, tx: &mut dyn Tx, kid: &str, now: Timestamp) -> Result<bool, StoreError> {
+        one_after_the_other(tx)?;
         if tx.execute("DELETE FROM signing_keys WHERE kid = $1", &[kid.into()])? == 0 {
             return Ok(false);
         }

@@ -89,7 +89,9 @@ impl BrowserSessions {
             .store
             .read(&actor, move |tx| {
                 tx.first(
-                    "SELECT user_id, authenticated_at FROM browser_sessions WHERE id_hash = $1 AND expires_at > $2",
+                    "SELECT user_id, authenticated_at FROM browser_sessions
+                     JOIN users ON users.id = user_id AND users.disabled_at IS NULL
+                     WHERE id_hash = $1 AND expires_at > $2",
                     &[id_hash.into(), now.into()],
                 )
             })
@@ -134,6 +136,15 @@ impl BrowserSessions {
 }
 
 impl BrowserSession {
+    /// Whether it has not been ended meanwhile, as the transaction sees it.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub fn is_live(&self, tx: &mut dyn Tx) -> Result<bool, StoreError> {
+        let id_hash = sha256(self.cookie.as_bytes());
+        Ok(tx.first("SELECT user_id FROM browser_sessions WHERE id_hash = $1", &[id_hash.into()])?.is_some())
+    }
+
     /// Ends it. A restore must not bring it back.
     ///
     /// # Errors

@@ -39,6 +39,11 @@ impl User {
         self.password_hash.clone()
     }
 
+    /// Whether an operator keeps the user out.
+    pub fn is_disabled(&self) -> bool {
+        self.disabled_at.is_some()
+    }
+
     /// The name to show: the name, or else the user name.
     pub fn display_name(&self) -> &str {
         self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.username)
@@ -128,6 +133,17 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
 /// [`StoreError`] when the database fails.
 pub fn find_by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<User>, StoreError> {
     tx.first("SELECT * FROM users WHERE id = $1", &[id.into()])?.map(|row| user(&row)).transpose()
+}
+
+/// The account with this id, locked until the transaction ends: whoever ends all of its sessions, or keeps it out,
+/// waits for this transaction or is waited for.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn lock(tx: &mut dyn Tx, id: &str) -> Result<Option<User>, StoreError> {
+    tx.first_locked("SELECT * FROM users WHERE id = $1", "users", &[id.into()])?
+        .map(|row| user(&row))
+        .transpose()
 }
 
 /// The account that this user name signs in to; case and surrounding space don't count.

@@ -82,12 +82,12 @@ impl Connection {
         };
         connection.as_mut().graceful_shutdown();
         let farewell = match end {
-            End::Graceful => FAREWELL,
-            // Polled once, to tell the peer.
-            End::AtOnce => Duration::ZERO,
+            // Polled once, to tell the peer. A request may have begun since the connection was chosen.
+            End::AtOnce if !self.place.activity.is_busy() => Duration::ZERO,
+            _ => FAREWELL,
         };
         let ended = tokio::time::timeout(farewell, connection.as_mut()).await.is_ok();
-        if !ended && matches!(end, End::Graceful) && self.place.activity.is_busy() {
+        if !ended && self.place.activity.is_busy() {
             let _ = tokio::time::timeout(edge.patience.busy, connection).await;
         }
     }

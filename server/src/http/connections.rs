@@ -48,19 +48,27 @@ pub(super) struct Place {
 }
 
 impl Connections {
-    /// At most `most` connections. Of an address that has more than `most_of_address`, those that are idle give way.
+    /// At most `most` connections, and half of them of one address. Of an address that has more than `most_of_address`,
+    /// those that are idle give way.
     pub(super) fn new(most: usize, most_of_address: usize) -> Self {
         Self(Arc::new(Shared { epoch: Instant::now(), most, most_of_address, open: Mutex::default() }))
     }
 
     /// Takes a place for a new connection. Connections that have been idle longest give way to it. `None` if all are
-    /// in use.
+    /// in use, or half of them by this address.
     pub(super) fn admit(&self, address: Option<String>) -> Option<Place> {
         let mut open = self.lock();
         if let Some(address) = &address
             && open.of_address.get(address).is_some_and(|count| *count >= self.0.most_of_address)
         {
-            open.close_idle(self.0.most_of_address, |entry| entry.address.as_ref() == Some(address));
+            let closed =
+                open.close_idle(self.0.most_of_address, |entry| entry.address.as_ref() == Some(address));
+            // An address that keeps its connections busy leaves room for the others.
+            if closed == 0
+                && open.of_address.get(address).is_some_and(|count| *count >= self.0.most.div_ceil(2))
+            {
+                return None;
+            }
         }
         if open.entries.len() >= self.0.most && open.close_idle(self.0.most, |_| true) == 0 {
             return None;
@@ -280,6 +288,22 @@ mod tests {
         for (place, _) in &active {
             assert!(!must_close(place).await);
         }
+    }
+
+    #[test]
+    fn an_address_that_keeps_its_connections_busy_leaves_half_of_all_to_the_others() {
+        let connections = Connections::new(4, 1);
+        let busy = |address| {
+            let place = connections.admit(from(address))?;
+            let request = place.activity.begin();
+            Some((place, request))
+        };
+        let one = [busy("one"), busy("one")];
+        assert!(one.iter().all(Option::is_some) && busy("one").is_none());
+        let other = [busy("other"), busy("other")];
+        assert!(other.iter().all(Option::is_some) && connections.admit(from("third")).is_none());
+        drop(one);
+        assert!(busy("one").is_some());
     }
 
     #[test]

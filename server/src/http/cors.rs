@@ -75,7 +75,12 @@ impl Origins {
             let actor = Actor::Anonymous("a browser asks before it sends anything");
             match state.store.read(&actor, |tx| clients::origins(tx)).await {
                 Ok(origins) => *copy = Some(Snapshot { read_at: now, origins }),
-                Err(error) => tracing::error!(%error, "the origins of clients could not be read"),
+                Err(error) => {
+                    tracing::error!(%error, "the origins of clients could not be read");
+                    // Those who come next do not wait for the database, too.
+                    let origins = copy.take().map(|copy| copy.origins).unwrap_or_default();
+                    *copy = Some(Snapshot { read_at: now, origins });
+                }
             }
         }
         copy.as_ref().is_some_and(|copy| copy.origins.contains(origin))

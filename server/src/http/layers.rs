@@ -90,6 +90,7 @@ async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> 
 /// Whether the server can serve: its database answers, and the writer too unless this node has none.
 async fn healthz(State(state): State<AppState>, anonymous: crate::access::Anonymous) -> Response {
     let actor = anonymous.actor("a health check knows nobody");
+    let _turn = state.health().lock().await;
     let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS alive", &[]).map(drop);
     let mut alive: Result<(), StoreError> = state.store.read(&actor, ask).await;
     if alive.is_ok() && !state.store.is_replica() {

@@ -1,6 +1,7 @@
 //! Load shedding: a request that would only wait is answered 503 at once. Refreshes are the last to be refused.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -9,6 +10,7 @@ use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 
+use crate::limits::ClientAddress;
 use moorline_server_base::sampled::Sampled;
 use moorline_server_dpop::TOKEN_ENDPOINT;
 
@@ -23,12 +25,49 @@ pub(super) struct Load {
     all: Arc<Semaphore>,
     /// For token requests, when all others are taken.
     reserve: Arc<Semaphore>,
+    /// A quarter of all: an address that sends bodies slowly, or none, leaves room for the others.
+    most_of_address: usize,
+    of_address: Arc<Mutex<HashMap<String, usize>>>,
+}
+
+/// A request of an address; it counts no more when this is dropped.
+struct Counted<'a> {
+    load: &'a Load,
+    address: String,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        let mut counts = self.load.of_address.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
 }
 
 impl Load {
     /// At most `most` requests, and half as many token requests beside them.
     pub(super) fn new(most: usize) -> Self {
-        Self { all: Arc::new(Semaphore::new(most)), reserve: Arc::new(Semaphore::new(most / 2 + 1)) }
+        Self {
+            all: Arc::new(Semaphore::new(most)),
+            reserve: Arc::new(Semaphore::new(most / 2 + 1)),
+            most_of_address: most.div_ceil(4),
+            of_address: Arc::default(),
+        }
+    }
+
+    /// Counts a request of this address, unless there are too many of it.
+    fn count(&self, address: String) -> Option<Counted<'_>> {
+        let mut counts = self.of_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(address.clone()).or_default();
+        if *count >= self.most_of_address {
+            return None;
+        }
+        *count += 1;
+        Some(Counted { load: self, address })
     }
 }
 
@@ -38,10 +77,16 @@ pub(super) async fn shed(State(load): State<Load>, request: Request, next: Next)
     let reserve = || if is_token_request { load.reserve.try_acquire().ok() } else { None };
     // Whoever asks whether the server is alive has to learn it when it is busy, too.
     let is_probe = request.uri().path() == HEALTH;
-    let held = load.all.try_acquire().ok().or_else(reserve);
+    let address = request.extensions().get::<ClientAddress>().and_then(ClientAddress::limit_key);
+    let counted = address.map(|address| load.count(address));
+    let fits = !matches!(counted, Some(None));
+    let held = if fits { load.all.try_acquire().ok().or_else(reserve) } else { None };
     if held.is_none() && !is_probe {
         if let Some(left_out) = REFUSED.due() {
-            tracing::error!(left_out, "requests are refused: http.max_requests are on their way");
+            tracing::error!(
+                left_out,
+                "requests are refused: http.max_requests are on their way, or a quarter of them from one address"
+            );
         }
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
     }
@@ -58,6 +103,38 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn an_address_takes_a_quarter_of_the_places_and_leaves_the_others() {
+        let (begun, mut has_begun) = mpsc::unbounded_channel();
+        let slow = || async move {
+            begun.send(()).unwrap();
+            std::future::pending::<()>().await;
+        };
+        let router = Router::new()
+            .route(TOKEN_ENDPOINT, post(|| async {}))
+            .route("/slow", get(slow))
+            .layer(from_fn_with_state(Load::new(8), shed));
+        let ask = |method: Method, path: &str, address: [u8; 4]| {
+            let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+            request.extensions_mut().insert(ClientAddress(Some(address.into())));
+            router.clone().oneshot(request)
+        };
+        let slow = [(); 2].map(|()| tokio::spawn(ask(Method::GET, "/slow", [192, 0, 2, 1])));
+        for _ in &slow {
+            has_begun.recv().await.unwrap();
+        }
+        let refused = ask(Method::POST, TOKEN_ENDPOINT, [192, 0, 2, 1]).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let other = ask(Method::POST, TOKEN_ENDPOINT, [192, 0, 2, 2]).await.unwrap();
+        assert_eq!(other.status(), StatusCode::OK);
+        for request in slow {
+            request.abort();
+            assert!(request.await.unwrap_err().is_cancelled());
+        }
+        let again = ask(Method::POST, TOKEN_ENDPOINT, [192, 0, 2, 1]).await.unwrap();
+        assert_eq!(again.status(), StatusCode::OK);
+    }
 
     #[tokio::test]
     async fn a_server_that_is_full_still_refreshes_and_says_that_it_lives() {

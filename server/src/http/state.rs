@@ -28,6 +28,8 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     parts: Parts,
     clock_guard: ClockGuard,
+    /// One health check at a time: anybody may ask for one, and each takes a turn of the writer.
+    health: tokio::sync::Mutex<()>,
     provider: Arc<Provider>,
     authenticator: Arc<Authenticator>,
     pages: Arc<Pages>,
@@ -100,6 +102,7 @@ impl AppState {
         };
         let api = Api { store: store.clone(), clock: clock.clone(), random: random.clone() };
         Self(Arc::new(Inner {
+            health: tokio::sync::Mutex::default(),
             clock_guard: ClockGuard::new(clock.now(), config.store.clock_jump.as_duration()),
             provider: Arc::new(provider),
             authenticator,
@@ -107,6 +110,11 @@ impl AppState {
             api: Arc::new(api),
             parts,
         }))
+    }
+
+    /// Held while the server's health is checked.
+    pub(super) fn health(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.health
     }
 
     /// Whether the clock can be accepted.

@@ -292,8 +292,10 @@ impl Exchange {
             return self.used_before(tx, &row, client);
         }
         // Whoever ends all sessions of the user waits for this one, or is waited for.
-        tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[(&record.user_id).into()])?;
-        let user = users::find_by_id(tx, &record.user_id)?.ok_or_else(malformed)?;
+        let user = users::lock(tx, &record.user_id)?.ok_or_else(malformed)?;
+        if user.is_disabled() {
+            return Ok(Outcome::Refuse(REFUSED));
+        }
         let secret = SessionSecret::from_bytes(self.provider.random.bytes());
         sessions::insert(tx, &self.provider.keys, &self.provider.random, &record, &secret)?;
         let event = Event::new("session.started")

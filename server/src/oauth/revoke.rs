@@ -33,7 +33,10 @@ pub(super) async fn revoke(
         let (credentials, proof, token) = &*request;
         run(tx, &service, credentials, proof, token, now)
     };
-    provider.store.write(&actor, revoke).await??;
+    // An app that signs out may close the connection at once: the session ends all the same.
+    let store = provider.store.clone();
+    let ended = tokio::spawn(async move { store.write(&actor, revoke).await });
+    ended.await.map_err(|_| StoreError::Panicked)???;
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
 

@@ -111,13 +111,18 @@ pub(super) fn advance(
 ///
 /// Every end but expiry is exported durably before a response depends on it: a restored backup would undo it.
 pub(super) fn end(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -> Result<bool, StoreError> {
+    let ended = mark_ended(tx, id, why, at)?;
+    if ended && why != EndedBecause::Expired {
+        restore::record(tx, id, why.name(), at)?;
+    }
+    Ok(ended)
+}
+
+fn mark_ended(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
         &[Value::from(id), at.into(), why.name().into()],
     )?;
-    if changed == 1 && why != EndedBecause::Expired {
-        restore::record(tx, id, why.name(), at)?;
-    }
     Ok(changed == 1)
 }
 
@@ -148,11 +153,18 @@ pub fn end_all(tx: &mut dyn Tx, of: Of<'_>, now: Timestamp) -> Result<u64, Store
         ),
     };
     tx.execute(codes, &[id.into()])?;
-    let mut ended = 0;
+    let mut ended = Vec::new();
     for row in tx.query(live, &[id.into()])? {
-        ended += u64::from(end(tx, row.text("id")?, EndedBecause::Revoked, now)?);
+        let id = row.text("id")?;
+        if mark_ended(tx, id, EndedBecause::Revoked, now)? {
+            ended.push(id.to_owned());
+        }
     }
-    Ok(ended)
+    // The numbers of ends are drawn last: on Postgres all others wait for them.
+    for id in &ended {
+        restore::record(tx, id, EndedBecause::Revoked.name(), now)?;
+    }
+    Ok(ended.len() as u64)
 }
 
 fn read(keys: &Keys, row: &Row) -> Result<Stored, StoreError> {

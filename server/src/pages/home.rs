@@ -18,6 +18,7 @@ use crate::accounts::cookies::Cookie;
 use crate::accounts::users;
 use crate::audit::{self, Event};
 use crate::web::{ContentSecurity, Surface, error_page, page};
+use moorline_server_store::{StoreError, Tx};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Arrival {
@@ -109,11 +110,16 @@ pub(super) async fn sign_out(
     let now = pages.clock.now();
     let event = Event::new("sign_out");
     let actor = AuthContext::from_browser_session(&session, &pages.keys).actor();
-    let ended = pages.store.write(&actor, move |tx| {
-        session.end(tx, now)?;
-        audit::append(tx, now, event)
+    let store = pages.store.clone();
+    // A browser that is closed at once is signed out all the same.
+    let ended = tokio::spawn(async move {
+        let end = move |tx: &mut dyn Tx| {
+            session.end(tx, now)?;
+            audit::append(tx, now, event)
+        };
+        store.write(&actor, end).await
     });
-    if let Err(error) = ended.await {
+    if let Err(error) = ended.await.unwrap_or(Err(StoreError::Panicked)) {
         return unavailable(&error);
     }
     let mut response = Redirect::to(&next).into_response();

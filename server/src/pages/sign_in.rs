@@ -146,7 +146,7 @@ impl Attempt {
         let actor = anonymous.actor("somebody signs in");
         let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
         let stored = user.as_ref().and_then(users::User::stored_password);
-        let right = pages.passwords.verify(password, stored).await;
+        let right = pages.passwords.verify(password, stored.clone()).await;
         let now = pages.clock.now();
         let pseudonym = user.as_ref().map(|user| pages.keys.pseudonym(&user.id));
         let event = |name| Event { actor: pseudonym.clone(), ..Event::new(name) };
@@ -165,8 +165,10 @@ impl Attempt {
         let begun = pages
             .store
             .write(&actor, move |tx| {
-                // Read again: the account may have been disabled while the password was checked.
-                if users::find_by_id(tx, &user.id)?.is_none_or(|user| user.disabled_at.is_some()) {
+                // Read again: the account may have been disabled, or have got another password, while this one was
+                // checked.
+                let now_stored = users::lock(tx, &user.id)?.filter(|user| !user.is_disabled());
+                if now_stored.is_none_or(|user| user.stored_password() != stored) {
                     return audit::append(tx, now, refused).map(|()| false);
                 }
                 let old = old.as_ref().map(|old| old.as_str());

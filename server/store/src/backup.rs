@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 
-/// Pages that are copied before the writer may go on.
-const STEP: i32 = 256;
+/// How often another process may keep the lock for as long as a connection waits for it.
+const TRIES: usize = 12;
 
 /// What a backup holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,20 +42,24 @@ pub fn back_up(from: &Path, to: &Path) -> Result<BackedUp, StoreError> {
 fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
     let mut target = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let backup = Backup::new(source, &mut target)?;
-    loop {
-        match backup.step(STEP)? {
-            StepResult::Done => break,
-            StepResult::More => {}
-            // Another process writes: it is done soon.
-            _ => std::thread::sleep(std::time::Duration::from_millis(20)),
+    // All pages in one step: that is one read transaction, which stops no writer. In several, each commit in between
+    // would begin the copy again.
+    let mut tries = 0;
+    while backup.step(-1)? != StepResult::Done {
+        tries += 1;
+        if tries == TRIES {
+            return Err(StoreError::Unavailable("another process keeps the database locked".to_owned()));
         }
     }
     drop(backup);
     // One file, without the log beside it that a copy would be incomplete without.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     drop(target);
-    std::fs::File::open(to)
-        .and_then(|file| file.sync_all())
+    // The folder, too: it has the file's name.
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    [to, folder]
+        .into_iter()
+        .try_for_each(|path| std::fs::File::open(path)?.sync_all())
         .map_err(|error| StoreError::Unavailable(format!("the copy could not be written to disk: {error}")))
 }
 

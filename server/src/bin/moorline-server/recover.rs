@@ -7,11 +7,10 @@ use moorline_server::dev;
 use moorline_server::restore::{self, Lost, Taken};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config;
-use moorline_server_base::config::Config;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::terminal::{Failure, FileArg, print};
+use crate::terminal::{Failure, FileArg, exists, print};
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
@@ -91,10 +90,4 @@ pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
         "accepted: the time is {}. A running server accepts it at its next request\n",
         written(now)?
     ))
-}
-
-/// A mistyped path must not make a new database.
-fn exists(config: &Config) -> Result<(), Failure> {
-    let Some(file) = config.database.file() else { return Ok(()) };
-    std::fs::metadata(file).map(drop).map_err(|error| format!("{}: {error}", file.display()).into())
 }

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use moorline_server_base::config::Config;
 
 /// An error as a person reads it.
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -21,4 +22,10 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)
+}
+
+/// A mistyped path must not make a new database.
+pub(crate) fn exists(config: &Config) -> Result<(), Failure> {
+    let Some(file) = config.database.file() else { return Ok(()) };
+    std::fs::metadata(file).map(drop).map_err(|error| format!("{}: {error}", file.display()).into())
 }

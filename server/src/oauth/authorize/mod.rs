@@ -24,7 +24,7 @@ use super::params::{KnownParams, Params, is_form};
 use super::provider::Provider;
 use super::requests::{self, AuthorizationRequest};
 use super::{clients, code};
-use crate::accounts::BrowserSession;
+use crate::accounts::{BrowserSession, users};
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit};
 use moorline_server_base::clock::Timestamp;
@@ -115,7 +115,10 @@ async fn proceed(
         Step::SignIn => see_other(&format!("/sign-in?request={}", request.id)),
         Step::Consent => see_other(&format!("/consent?request={}", request.id)),
         Step::Refuse(refused) => refuse(provider, request, refused).await,
-        Step::Grant { user_id, auth_time } => grant(provider, request, user_id, auth_time, now).await,
+        Step::Grant { user_id, auth_time } => {
+            let session = session.ok_or(AnswerError::Gone)?;
+            grant(provider, request, session, (user_id, auth_time), now).await
+        }
     }
 }
 
@@ -157,8 +160,8 @@ async fn refuse(
 async fn grant(
     provider: &Provider,
     request: AuthorizationRequest,
-    user_id: String,
-    auth_time: Timestamp,
+    session: BrowserSession,
+    (user_id, auth_time): (String, Timestamp),
     now: Timestamp,
 ) -> Result<Response, AnswerError> {
     let (redirect_uri, echoed) = (request.redirect_uri.clone(), request.state.clone());
@@ -167,6 +170,12 @@ async fn grant(
     let code = provider
         .store
         .write(&ARRIVING, move |tx| -> Result<_, AnswerError> {
+            // The browser's session was found in another transaction: it may have been ended since, with all of the
+            // user's.
+            let user = users::lock(tx, &user_id)?;
+            if user.is_none_or(|user| user.is_disabled()) || !session.is_live(tx)? {
+                return Err(AnswerError::Gone);
+            }
             if !requests::consume(tx, &request.id)? {
                 return Err(AnswerError::Gone);
             }

@@ -49,6 +49,21 @@ async fn a_used_code_that_somebody_found_ends_nothing_without_its_verifier() {
     assert_eq!(world.events("code.reuse").await, 0);
 }
 
+/// An operator may disable the user between the code and its exchange, or between the two steps that issue a code.
+#[tokio::test]
+async fn a_user_who_was_disabled_meanwhile_gets_neither_a_code_nor_a_session() {
+    let world = World::new().await;
+    let cookie = world.browser().await;
+    let code = world.code("app", ALL).await;
+    world.sql("UPDATE users SET disabled_at = 1", vec![]).await;
+    world.exchange(&code, &[]).await.refuses(400, "invalid_grant");
+    assert_eq!(world.events("session.started").await, 0);
+    let reply = world.authorize(Some(&cookie), &request(&[])).await;
+    assert!(reply.location().starts_with("/sign-in?"), "{}", reply.location());
+    world.sql("UPDATE users SET disabled_at = NULL", vec![]).await;
+    world.exchange(&code, &[]).await.refuses(400, "invalid_grant");
+}
+
 #[tokio::test]
 async fn a_code_lives_for_sixty_seconds() {
     let world = World::new().await;

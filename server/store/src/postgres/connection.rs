@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 use tokio_postgres::types::ToSql;
@@ -22,6 +22,9 @@ const RUNS: u32 = 8;
 
 /// A server that has not answered for this long is gone: longer than its own `statement_timeout`.
 const SILENCE: Duration = Duration::from_secs(40);
+
+/// A connection that was lost with an answer of the server is noticed within this time.
+const QUICK: Duration = Duration::from_secs(1);
 
 /// Until the first request.
 const OPENING: Actor = Actor::System("the database is being opened");
@@ -70,14 +73,23 @@ impl Connection {
     }
 
     /// Runs `work` in a transaction and commits it. Runs it again if another transaction was in the way, or if the
-    /// connection was lost before `COMMIT`; never after.
-    pub(super) fn write<T, E, F>(&mut self, actor: &Actor, work: F) -> Result<T, E>
+    /// connection was lost before `COMMIT`; never after, and not for a caller that is not there any more.
+    pub(super) fn write<T, E, F>(
+        &mut self,
+        actor: &Actor,
+        work: F,
+        is_awaited: impl Fn() -> bool,
+    ) -> Result<T, E>
     where
         E: From<StoreError>,
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone,
     {
         let mut last = None;
         for _ in 0..RUNS {
+            if !is_awaited() {
+                let text = "nobody waits for the request any more".to_owned();
+                return Err(StoreError::Unavailable(text).into());
+            }
             let result = self.run(WRITE, actor, work.clone());
             match self.finish(result.is_ok()) {
                 Ok(()) => return result,
@@ -216,9 +228,12 @@ impl Connection {
             State::Begun(begin) => Some(begin),
             _ => None,
         };
+        let asked = Instant::now();
         let mut done = self.send(first, sql, params);
-        // The server was restarted since the lane's last request: nothing of this one has been done.
-        if first.is_some() && matches!(&done, Err(failure) if failure.kind == Kind::Lost) {
+        // The server was restarted since the lane's last request: nothing of this one has been done. After a long wait
+        // the caller may have asked again elsewhere.
+        let was_quick = asked.elapsed() < QUICK;
+        if first.is_some() && was_quick && matches!(&done, Err(failure) if failure.kind == Kind::Lost) {
             self.forget();
             done = self.send(first, sql, params);
         }
@@ -249,20 +264,20 @@ impl Connection {
         wait(&self.runtime, async {
             let begun =
                 async { if let Some(begin) = begin { client.batch_execute(begin).await } else { Ok(()) } };
+            if statement.columns().is_empty() {
+                // It goes out alone: were `BEGIN` to fail, the statement would commit by itself.
+                begun.await?;
+                return Ok((Vec::new(), client.execute(statement, &params).await?));
+            }
             // One round trip: the first is polled, and so sent, first.
-            let (begun, answer) = if statement.columns().is_empty() {
-                let sent = async { Ok((Vec::new(), client.execute(statement, &params).await?)) };
-                tokio::join!(biased; begun, sent)
-            } else {
-                let sent = async {
-                    let rows = client.query(statement, &params).await?;
-                    let rows: Vec<_> =
-                        rows.iter().map(|row| owned(row, &prepared.columns)).collect::<Result<_, _>>()?;
-                    let count = rows.len() as u64;
-                    Ok((rows, count))
-                };
-                tokio::join!(biased; begun, sent)
+            let sent = async {
+                let rows = client.query(statement, &params).await?;
+                let rows: Vec<_> =
+                    rows.iter().map(|row| owned(row, &prepared.columns)).collect::<Result<_, _>>()?;
+                let count = rows.len() as u64;
+                Ok((rows, count))
             };
+            let (begun, answer) = tokio::join!(biased; begun, sent);
             begun?;
             let answer: Result<_, tokio_postgres::Error> = answer;
             Ok(answer?)

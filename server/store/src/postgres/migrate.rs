@@ -19,6 +19,8 @@ const ALSO: &[(i64, &str)] = &[(
 
 /// Brings the tables up to date, in the open transaction. A second node waits, and finds them so.
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
+    // Another node may be at it for a while, and an index of a large table takes its time.
+    connection.batch("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")?;
     connection.query("SELECT pg_advisory_xact_lock($1)::text AS locked", &[Value::from(LOCK)])?;
     connection
         .batch("CREATE TABLE IF NOT EXISTS migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL)")?;

@@ -62,9 +62,11 @@ impl Lanes {
         E: From<StoreError> + Send + 'static,
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
-        self.run(move |connection, reply| {
+        self.run(move |connection, reply: oneshot::Sender<_>| {
+            // A caller that goes away asks again: run late, its request would meet what the second one did.
+            let result = connection.write(&actor, work, || !reply.is_closed());
             // The caller does not wait for what a lane does afterwards.
-            let _ = reply.send(connection.write(&actor, work));
+            let _ = reply.send(result);
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! What only Postgres does. Without `MOORLINE_TEST_POSTGRES` there is nothing to run on, and `cargo xtask test` sets it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::testing::PostgresDatabase;
 use crate::{Actor, Options, Store, StoreError, Tx};
@@ -174,11 +174,19 @@ async fn a_lane_survives_a_result_that_panics_when_it_is_dropped() {
         }
     }
     let Some(World { store, database: _database }) = open(1) else { return };
-    let release = crate::testing::hold(&store).await;
-    let mut abandoned = Box::pin(store.write(&TEST, |_| Ok::<_, StoreError>(Bomb)));
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    assert!(abandoned.as_mut().poll(&mut context).is_pending());
-    drop(abandoned);
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let abandoned = store.write(&TEST, move |_| {
+        begun.send(()).unwrap();
+        let _ = wait.lock().unwrap().recv();
+        Ok::<_, StoreError>(Bomb)
+    });
+    tokio::select! {
+        biased;
+        _ = abandoned => panic!("the lane was held"),
+        begun = has_begun.recv() => begun.unwrap(),
+    }
     release.send(()).unwrap();
     store.write(&TEST, |tx| insert(tx, "ada", 0)).await.unwrap();
 }

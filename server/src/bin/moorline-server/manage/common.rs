@@ -10,7 +10,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::terminal::{Failure, FileArg, print};
+use crate::terminal::{Failure, FileArg, exists, print};
 
 pub(super) const ACTOR: Actor = Actor::System("an operator's command");
 
@@ -27,12 +27,23 @@ pub(crate) struct Common {
 impl Common {
     /// The server's state, beside a server that may be running.
     pub(super) async fn open(&self) -> Result<AppState, Failure> {
-        Ok(start::open_beside(config::load(self.file.file.as_deref())?, Clock::system()).await?)
+        let state = start::open_beside(config::load(self.file.file.as_deref())?, Clock::system()).await?;
+        // The change would be stored with this time, and keys be made and retired by it.
+        if !state.clock_guard().accept(state.clock.now()) {
+            return Err(
+                "this machine's clock is far ahead of the last time that the server knows: set it right or, \
+                        if it is right, run `moorline-server clock accept`"
+                    .into(),
+            );
+        }
+        Ok(state)
     }
 
     /// The same for a command that writes nothing.
     pub(super) async fn open_to_read(&self) -> Result<AppState, Failure> {
-        Ok(start::open_to_read(config::load(self.file.file.as_deref())?, Clock::system()).await?)
+        let config = config::load(self.file.file.as_deref())?;
+        exists(&config)?;
+        Ok(start::open_to_read(config, Clock::system()).await?)
     }
 
     /// Prints the result: as JSON, or in words.
