@@ -12,8 +12,10 @@ import java.net.URI
  * [dev.moorline.Platform.withProxySelector] where an app makes its own platform.
  */
 public class AndroidProxySelector : ProxySelector() {
+    /** The proxies for this address, as the device's settings are now; none at all means a direct connection. */
     override fun select(uri: URI): List<Proxy> = getDefault()?.select(uri).orEmpty()
 
+    /** Tells the selector of the device that a proxy could not be reached. */
     override fun connectFailed(uri: URI, address: SocketAddress, error: IOException) {
         getDefault()?.connectFailed(uri, address, error)
     }
