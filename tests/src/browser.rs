@@ -129,8 +129,8 @@ impl Browser {
         self.walk(authorization_url, user, Consent::Allow).await?.callback()
     }
 
-    /// Walks through the provider's pages: redirects and refreshes are followed within its origin, the sign-in form is filled in
-    /// once, consent is answered.
+    /// Walks through the provider's pages: redirects and refreshes are followed within its origin, the sign-in form is
+    /// filled in once, consent is answered.
     ///
     /// Errors: when nobody answers, or it goes on for more steps than any sign-in takes.
     pub async fn walk(&self, url: &str, user: &User, consent: Consent) -> Result<Landing> {

@@ -11,6 +11,8 @@ use tokio::sync::Notify;
 use axum::body::Body;
 use axum::response::Response;
 
+use super::counts::Counts;
+
 /// Every open connection, within the limits of the settings. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Connections(Arc<Shared>);
@@ -27,7 +29,7 @@ struct Shared {
 struct Open {
     last_id: u64,
     entries: HashMap<u64, Entry>,
-    of_address: HashMap<String, usize>,
+    of_address: Counts,
 }
 
 #[derive(Debug)]
@@ -59,14 +61,12 @@ impl Connections {
     pub(super) fn admit(&self, address: Option<String>) -> Option<Place> {
         let mut open = self.lock();
         if let Some(address) = &address
-            && open.of_address.get(address).is_some_and(|count| *count >= self.0.most_of_address)
+            && open.of_address.of(address) >= self.0.most_of_address
         {
             let closed =
                 open.close_idle(self.0.most_of_address, |entry| entry.address.as_ref() == Some(address));
             // An address that keeps its connections busy leaves room for the others.
-            if closed == 0
-                && open.of_address.get(address).is_some_and(|count| *count >= self.0.most.div_ceil(2))
-            {
+            if closed == 0 && open.of_address.of(address) >= self.0.most.div_ceil(2) {
                 return None;
             }
         }
@@ -78,7 +78,7 @@ impl Connections {
         let (activity, closing) = (Arc::new(Activity::new(self.0.epoch)), Arc::new(Notify::new()));
         let entry = Entry { address, activity: Arc::clone(&activity), closing: Arc::clone(&closing) };
         if let Some(address) = &entry.address {
-            *open.of_address.entry(address.clone()).or_default() += 1;
+            open.of_address.add(address);
         }
         open.entries.insert(id, entry);
         Some(Place { connections: self.clone(), id, activity, closing })
@@ -118,13 +118,8 @@ impl Open {
 
     fn remove(&mut self, id: u64) -> Option<Entry> {
         let entry = self.entries.remove(&id)?;
-        if let Some(address) = &entry.address
-            && let Some(count) = self.of_address.get_mut(address)
-        {
-            *count -= 1;
-            if *count == 0 {
-                self.of_address.remove(address);
-            }
+        if let Some(address) = &entry.address {
+            self.of_address.remove(address);
         }
         Some(entry)
     }

@@ -1,7 +1,6 @@
 //! Load shedding: a request that would only wait is answered 503 at once. Refreshes are the last to be refused.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -10,6 +9,7 @@ use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use tokio::sync::Semaphore;
 
+use super::counts::Counts;
 use crate::limits::ClientAddress;
 use moorline_server_base::sampled::Sampled;
 use moorline_server_dpop::TOKEN_ENDPOINT;
@@ -27,7 +27,7 @@ pub(super) struct Load {
     reserve: Arc<Semaphore>,
     /// A quarter of all: an address that sends bodies slowly, or none, leaves room for the others.
     most_of_address: usize,
-    of_address: Arc<Mutex<HashMap<String, usize>>>,
+    of_address: Arc<Mutex<Counts>>,
 }
 
 /// A request of an address; it counts no more when this is dropped.
@@ -38,13 +38,7 @@ struct Counted<'a> {
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        let mut counts = self.load.of_address.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
+        self.load.counts().remove(&self.address);
     }
 }
 
@@ -61,13 +55,16 @@ impl Load {
 
     /// Counts a request of this address, unless there are too many of it.
     fn count(&self, address: String) -> Option<Counted<'_>> {
-        let mut counts = self.of_address.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address.clone()).or_default();
-        if *count >= self.most_of_address {
+        let mut counts = self.counts();
+        if counts.of(&address) >= self.most_of_address {
             return None;
         }
-        *count += 1;
+        counts.add(&address);
         Some(Counted { load: self, address })
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.of_address.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod cors;
+mod counts;
 mod layers;
 mod load;
 mod serve;

@@ -148,9 +148,8 @@ fn end_all(
 }
 
 fn named(tx: &mut dyn Tx, username: &str) -> Result<User, ManageError> {
-    let user =
-        users::find_by_username(tx, username)?.ok_or_else(|| ManageError::NoUser(username.to_owned()))?;
+    let nobody = || ManageError::NoUser(username.to_owned());
+    let id = users::find_by_username(tx, username)?.ok_or_else(nobody)?.id;
     // A session that begins meanwhile ends with the others, or begins after this.
-    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[(&user.id).into()])?;
-    Ok(user)
+    users::lock(tx, &id)?.ok_or_else(nobody)
 }

@@ -12,9 +12,9 @@ pub struct Deleted {
 }
 
 impl Store {
-    /// Runs a `DELETE` again and again until it finds nothing more. Its parameters are `params` and, after them, the most
-    /// rows that it may delete. Each run is a transaction of its own, so that other requests are served in between. Stops
-    /// after 100,000 rows.
+    /// Runs a `DELETE` again and again until it finds nothing more. Its parameters are `params` and, after them, the
+    /// most rows that it may delete. Each run is a transaction of its own, so that other requests are served in
+    /// between. Stops after 100,000 rows.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails: what was deleted until then stays deleted.

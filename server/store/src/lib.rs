@@ -15,6 +15,7 @@ mod error;
 mod export;
 mod migrate;
 mod postgres;
+mod queue;
 mod readers;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]

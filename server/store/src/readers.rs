@@ -2,14 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
 use super::connection::{Connection, Mode};
-use super::writer::QUEUE;
+use super::queue::{self, QUEUE};
 use super::{Actor, StoreError, Tx};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -31,7 +31,7 @@ impl Readers {
             let thread = std::thread::Builder::new()
                 .name(format!("store-reader-{number}"))
                 .spawn(move || {
-                    while let Some(job) = next(&queue) {
+                    while let Some(job) = queue::next(&queue) {
                         job(&mut connection);
                     }
                 })
@@ -57,12 +57,7 @@ impl Readers {
             connection.act_for(actor);
             let _ = reply.send(snapshot(connection, work));
         });
-        jobs.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                StoreError::Unavailable("too many requests wait for a reader".to_owned())
-            }
-            TrySendError::Disconnected(_) => gone(),
-        })?;
+        queue::send(jobs, job, "a reader", gone)?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 }
@@ -71,16 +66,8 @@ impl Readers {
 impl Drop for Readers {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        for thread in self.threads.drain(..) {
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
-        }
+        queue::join(self.threads.drain(..));
     }
-}
-
-fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 /// One read transaction: what `work` asks in several statements fits together.

@@ -91,7 +91,7 @@ impl PostgresDatabase {
                 lost = connection => lost,
             }
         };
-        // A test stands in a runtime of its own.
+        // A test is inside a runtime of its own.
         let done: Result<(), tokio_postgres::Error> = std::thread::scope(|scope| {
             let blocking =
                 || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);

@@ -218,7 +218,7 @@ async fn what_nobody_waits_for_is_not_begun() {
 async fn a_full_queue_refuses_at_once_and_loses_nothing_of_what_waits() {
     let (_folder, store) = open();
     let release = hold(&store).await;
-    let mut waiting: Vec<_> = (0..writer::QUEUE)
+    let mut waiting: Vec<_> = (0..queue::QUEUE)
         .map(|number| Box::pin(store.write(&TEST, move |tx| insert(tx, &number.to_string()))))
         .collect();
     for write in &mut waiting {
@@ -230,7 +230,7 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_of_what_waits() {
     for write in waiting {
         write.await.unwrap();
     }
-    assert_eq!(ids(&store).await.len(), writer::QUEUE);
+    assert_eq!(ids(&store).await.len(), queue::QUEUE);
 }
 
 /// Polls once: the request is queued then.

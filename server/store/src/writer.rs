@@ -2,19 +2,17 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
 use super::connection::Connection;
+use super::queue::{self, QUEUE};
 use super::{Actor, Export, StoreError, Tx};
 
 /// More requests than this in one commit gain nothing (measured), and delay its first.
 const GROUP: usize = 32;
-
-/// More requests than this do not wait: the last of them would wait for seconds.
-pub(super) const QUEUE: usize = 1024;
 
 /// A request on its way through the writer.
 trait Job: Send {
@@ -100,12 +98,8 @@ impl Writer {
         let gone = || StoreError::Unavailable("the writer has stopped".to_owned());
         let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
         let request = Request { actor: Some(actor), work: Some(work), result: None, reply };
-        jobs.try_send(Box::new(request)).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                StoreError::Unavailable("too many requests wait for the writer".to_owned())
-            }
-            TrySendError::Disconnected(_) => gone(),
-        })?;
+        let job: Box<dyn Job> = Box::new(request);
+        queue::send(jobs, job, "the writer", gone)?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 }
@@ -114,12 +108,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        let thread = self.thread.get_mut().ok().and_then(Option::take);
-        if let Some(thread) = thread
-            && thread.thread().id() != std::thread::current().id()
-        {
-            let _ = thread.join();
-        }
+        queue::join(self.thread.get_mut().ok().and_then(Option::take));
     }
 }
 

@@ -7,8 +7,8 @@ mod target;
 mod value;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -16,10 +16,8 @@ use tokio::sync::oneshot;
 use connection::{Connection, WRITE};
 use target::Target;
 
+use crate::queue::{self, QUEUE};
 use crate::{Actor, StoreError, Tx};
-
-/// How many requests may wait for a lane; more are refused, because their callers would give up before their turn.
-const QUEUE: usize = 1024;
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -37,7 +35,7 @@ impl Lanes {
         guard: impl FnOnce(&mut dyn Tx) -> Result<(), E> + Send,
     ) -> Result<Self, E> {
         let target = Arc::new(Target::parse(url)?);
-        // The caller may stand in a runtime, where nothing may block on another one, nor drop it.
+        // The caller may be inside a runtime, where nothing may block on another one, nor drop it.
         let opened = std::thread::scope(|scope| scope.spawn(|| open(&target, guard)).join());
         let first = opened.unwrap_or_else(|_| Err(StoreError::Panicked.into()))?;
         let (jobs, queue) = sync_channel::<Job>(QUEUE);
@@ -97,12 +95,9 @@ impl Lanes {
     {
         let (reply, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().expect("the queue is taken only by drop");
-        jobs.try_send(Box::new(move |connection| job(connection, reply))).map_err(|error| {
-            StoreError::Unavailable(match error {
-                TrySendError::Full(_) => "too many requests wait for the database".to_owned(),
-                TrySendError::Disconnected(_) => "its lanes have stopped".to_owned(),
-            })
-        })?;
+        let gone = || StoreError::Unavailable("its lanes have stopped".to_owned());
+        let job: Job = Box::new(move |connection| job(connection, reply));
+        queue::send(jobs, job, "the database", gone)?;
         answer.await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable("the request was not run to its end".to_owned()).into())
         })
@@ -113,11 +108,7 @@ impl Lanes {
 impl Drop for Lanes {
     fn drop(&mut self) {
         drop(self.jobs.take());
-        for thread in self.threads.drain(..) {
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
-        }
+        queue::join(self.threads.drain(..));
     }
 }
 
@@ -134,16 +125,12 @@ fn open<E: From<StoreError>>(
 }
 
 fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {
-    while let Some(job) = next(queue) {
+    while let Some(job) = queue::next(queue) {
         // What a request leaves behind may panic when it is dropped here. The lane goes on.
         if catch_unwind(AssertUnwindSafe(|| job(&mut connection))).is_err() {
             connection.end();
         }
     }
-}
-
-fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 #[cfg(test)]

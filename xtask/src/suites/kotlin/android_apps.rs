@@ -1,5 +1,5 @@
-//! What an Android app gets by Gradle, which cannot run here: JNA's Android archive, from one module, and JNA's jar from
-//! none. They have the same classes, and the Android plugin refuses an app that gets both.
+//! What an Android app gets by Gradle, which cannot run here: JNA's Android archive, from one module, and JNA's jar
+//! from none. They have the same classes, and the Android plugin refuses an app that gets both.
 
 use std::path::Path;
 
