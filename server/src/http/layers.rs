@@ -93,7 +93,7 @@ async fn healthz(State(state): State<AppState>, anonymous: crate::access::Anonym
     let _turn = state.health().lock().await;
     let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS alive", &[]).map(drop);
     let mut alive: Result<(), StoreError> = state.store.read(&actor, ask).await;
-    if alive.is_ok() && !state.store.is_replica() {
+    if alive.is_ok() && !state.store.only_reads() {
         alive = state.store.write(&actor, ask).await;
     }
     match alive {
