@@ -20,4 +20,4 @@ mod tls;
 pub use layers::{router, router_with};
 pub use serve::{Listener, ServeError};
 pub use state::{AppState, Parts};
-pub use tls::{TlsError, load_tls};
+pub use tls::{Tls, TlsError};

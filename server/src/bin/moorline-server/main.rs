@@ -5,6 +5,7 @@ mod manage;
 mod open_files;
 mod panics;
 mod recover;
+mod signals;
 mod terminal;
 mod upkeep;
 
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use moorline_server::api::openapi;
 use moorline_server::dev::{DevOptions, DevServer, Style};
-use moorline_server::http::{Listener, load_tls};
+use moorline_server::http::{Listener, Tls};
 use moorline_server::manage::{ClientSpec, Fixtures, UserSpec};
 use moorline_server::start;
 use moorline_server_base::clock::Clock;
@@ -177,7 +178,7 @@ async fn run(command: Command) -> Result<(), Failure> {
 
 async fn dev(args: DevArgs) -> Result<(), Failure> {
     start_log(&args.log, LogFormat::Text)?;
-    let stop = stop_signal()?;
+    let stop = signals::stop()?;
     let mut fixtures = args.fixtures.as_deref().map(read_fixtures).transpose()?.unwrap_or_default();
     // Read here and not by clap, whose messages repeat the argument: there are secrets in it.
     for text in &args.clients {
@@ -228,9 +229,9 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         );
     }
     open_files::make_room(&mut config.http);
-    let stop = stop_signal()?;
-    let tls =
-        config.tls.as_ref().map(|tls| load_tls(&tls.certificate_file, &tls.private_key_file)).transpose()?;
+    let stop = signals::stop()?;
+    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+    signals::reload_on_hangup(tls.clone())?;
     let listener = Listener::bind(config.listen)?;
     let state = start::open(config, Clock::system()).await?;
     tracing::info!(issuer = %state.config.issuer, listen = %listener.address(), "ready");
@@ -254,26 +255,4 @@ fn start_log(filter: &str, format: LogFormat) -> Result<(), Failure> {
         LogFormat::Json => log.json().init(),
     }
     Ok(())
-}
-
-/// Resolves on SIGTERM or SIGINT (Ctrl-C).
-#[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Resolves on Ctrl-C.
-#[cfg(not(unix))]
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }
