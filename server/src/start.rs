@@ -104,7 +104,7 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     Ok(state)
 }
 
-/// Serves on `listener` until `stop` resolves, and then until running requests have ended.
+/// Serves on `listener` until `stop` resolves; then for `http.drain_delay` more, and until running requests have ended.
 ///
 /// # Errors
 /// [`ServeError`] when the listener breaks.
@@ -126,9 +126,15 @@ pub(crate) async fn run_router(
     tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let settings = state.config.http.clone();
+    let (settings, draining) = (state.config.http.clone(), state.clone());
     let mut work = vec![tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
     work.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
+    let delay = settings.drain_delay.as_duration();
+    let stop = async move {
+        stop.await;
+        draining.drain();
+        tokio::time::sleep(delay).await;
+    };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
     result

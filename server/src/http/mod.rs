@@ -4,6 +4,7 @@ mod connection;
 mod connections;
 mod cors;
 mod counts;
+mod health;
 mod layers;
 mod load;
 mod serve;
