@@ -4,7 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -20,6 +20,8 @@ pub struct Serve {
     process: Child,
     port: u16,
     log: Receiver<String>,
+    /// While it is there, nobody reads the log.
+    unread: Option<Sender<()>>,
 }
 
 impl Serve {
@@ -28,6 +30,15 @@ impl Serve {
     ///
     /// Errors: when it ends before.
     pub fn start(server: &Server, more: &str, arguments: &[&str]) -> Result<Self> {
+        let mut serve = Self::start_unread(server, more, arguments)?;
+        serve.read_log();
+        Ok(serve)
+    }
+
+    /// The same, but its log fills the pipe until [`Serve::read_log`].
+    ///
+    /// Errors: as [`Serve::start`].
+    pub fn start_unread(server: &Server, more: &str, arguments: &[&str]) -> Result<Self> {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let settings = server.settings(port)?;
         std::fs::write(&settings, std::fs::read_to_string(&settings)? + more)?;
@@ -43,18 +54,27 @@ impl Serve {
         let stdout = process.stdout.take().context("stdout was piped")?;
         let stderr = process.stderr.take().context("stderr was piped")?;
         let (lines, log) = mpsc::channel();
+        let (unread, read) = mpsc::channel();
         // Read for as long as it runs: whoever asks for no line must not fill the pipe.
         std::thread::spawn(move || {
+            // Until the sender is dropped.
+            let _: Result<(), _> = read.recv();
             BufReader::new(stderr).lines().map_while(Result::ok).all(|line| lines.send(line).is_ok())
         });
-        let mut serve = Self { process, port, log };
+        let mut serve = Self { process, port, log, unread: Some(unread) };
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         if !line.starts_with("ready ") {
+            serve.read_log();
             serve.process.wait()?;
             bail!("serve did not start: {}", serve.log.iter().collect::<Vec<_>>().join("\n"));
         }
         Ok(serve)
+    }
+
+    /// Begins to read its log.
+    pub fn read_log(&mut self) {
+        self.unread = None;
     }
 
     /// An address on its port.
@@ -79,6 +99,11 @@ impl Serve {
                 return Ok(line);
             }
         }
+    }
+
+    /// The lines that were not waited for, once it has ended.
+    pub fn rest_of_log(&self) -> Vec<String> {
+        self.log.iter().collect()
     }
 
     /// Sends it a signal, such as `HUP`.
