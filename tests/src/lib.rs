@@ -16,6 +16,7 @@ pub mod library;
 pub mod oauth;
 pub mod proxy;
 pub mod sdk;
+pub mod serve;
 pub mod server;
 pub mod server_clock;
 pub mod sessions;
