@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use moorline_server_dpop::testing::Device;
+use moorline_server_store::testing::Relay;
 
 const ROUNDS: u32 = 20;
 
@@ -141,5 +143,30 @@ async fn refreshed(node: &World, token: &str, round: u32) -> String {
         if reply.status != StatusCode::SERVICE_UNAVAILABLE {
             return reply.tokens().refresh;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_warm_bound_refresh_is_two_round_trips_to_the_database() {
+    let first = World::new().await;
+    if !first.folder.is_shared() {
+        return;
+    }
+    let relay = Relay::before(first.folder.postgres_database());
+    let state = open(&first.folder, &first.clock, |config| {
+        config.limits.enabled = false;
+        config.database = relay.database();
+        config.store.lanes = 1;
+    })
+    .await;
+    let node = World { router: crate::http::router(state.clone()), state, ..first };
+    let device = Device::new();
+    let tokens = node.sign_in_bound(&device).await;
+    let mut current = node.refresh_bound(&tokens.refresh, Some(&attempt(0)), &device).await.tokens().refresh;
+    for number in 1..4 {
+        let before = relay.trips();
+        let reply = node.refresh_bound(&current, Some(&attempt(number)), &device).await;
+        assert_eq!(relay.trips() - before, 2);
+        current = reply.tokens().refresh;
     }
 }
