@@ -1,12 +1,11 @@
 //! From settings to a running server: the one path that `serve`, `dev` and the tests go.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 
 use crate::accounts::{self, Passwords};
-use crate::http::{self, AppState, Listener, Parts, ServeError};
+use crate::http::{self, AppState, Listener, Parts, ServeError, Tls};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
@@ -115,14 +114,14 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     Ok(state)
 }
 
-/// Serves on `listener` until `stop` resolves, and then until running requests have ended.
+/// Serves on `listener` until `stop` resolves; then for `http.drain_delay` more, and until running requests have ended.
 ///
 /// # Errors
 /// [`ServeError`] when the listener breaks.
 pub async fn run(
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let router = http::router(state.clone());
@@ -134,11 +133,18 @@ pub(crate) async fn run_router(
     router: Router,
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let settings = state.config.http.clone();
-    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    let (settings, draining) = (state.config.http.clone(), state.clone());
+    let mut work = vec![tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    work.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
+    let delay = settings.drain_delay.as_duration();
+    let stop = async move {
+        stop.await;
+        draining.drain();
+        tokio::time::sleep(delay).await;
+    };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
     result

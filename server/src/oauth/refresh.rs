@@ -19,8 +19,6 @@ use super::rotation::{
     Refusal, Service, Session, decide,
 };
 use super::sessions::{self, Stored};
-use super::userinfo::Profile;
-use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_store::{Actor, StoreError, Tx};
@@ -244,7 +242,7 @@ impl Refresh {
             Event::new("refresh.rotated").detail(serde_json::json!({ "generation": from + 1 }))
         };
         self.record(tx, Some(event), Some(&session))?;
-        self.issue(tx, Stored { session, ..stored }, scope)
+        self.issue(Stored { session, ..stored }, scope)
     }
 
     /// The same answer again: no fresher, and no wider than it was.
@@ -263,22 +261,16 @@ impl Refresh {
             Again::Grace => "refresh.grace",
         };
         self.record(tx, Some(Event::new(event)), Some(&stored.session))?;
-        self.issue(tx, stored, scope)
+        self.issue(stored, scope)
     }
 
     fn issue(
         &self,
-        tx: &mut dyn Tx,
         stored: Stored,
         scope: moorline_server_base::policy::Scope,
     ) -> Result<Outcome, StoreError> {
         let record = stored.session.record();
-        let id_token = if self.request.requested.names_openid() {
-            let user = users::find_by_id(tx, &record.user_id)?;
-            user.map(|user| WithIdToken { person: Profile::of(&user, &scope), nonce: None })
-        } else {
-            None
-        };
+        let id_token = self.request.requested.names_openid().then_some(WithIdToken { nonce: None });
         // It was good when it was decided to issue.
         let key = self.proof.look(&self.provider.dpop, None).map_err(|_| disagree())?;
         let issue = Issue::new(record, &stored.secret, stored.roles, scope, key).with_id_token(id_token);

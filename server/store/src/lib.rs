@@ -174,6 +174,17 @@ impl Store {
         }
     }
 
+    /// Whether its threads all run. One that has ended does not come back before the process is started again.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        match &*self.0 {
+            Inner::Postgres(lanes) => lanes.is_alive(),
+            Inner::Sqlite(Sqlite { readers, writer }) => {
+                readers.is_alive() && writer.as_ref().is_none_or(writer::Writer::is_alive)
+            }
+        }
+    }
+
     /// Runs `f` in a transaction that may write, and answers after its commit is durable.
     ///
     /// When `f` returns `Err`, what it wrote is undone and nobody else is touched. A refusal that must leave a trace is

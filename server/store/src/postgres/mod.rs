@@ -87,6 +87,10 @@ impl Lanes {
         self.only_reads
     }
 
+    pub(super) fn is_alive(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
     pub(super) async fn write<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
     where
         T: Send + 'static,
