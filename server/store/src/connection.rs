@@ -154,7 +154,7 @@ impl Tx for Connection {
         while let Some(row) = rows.next()? {
             // Another process has added a column since the statement was prepared.
             if row.as_ref().column_count() != columns.len() {
-                columns = row.as_ref().column_names().into_iter().map(Box::from).collect();
+                columns = row.as_ref().column_names().map(Box::from).collect();
                 self.columns.insert(sql.into(), columns.clone());
             }
             let values =
