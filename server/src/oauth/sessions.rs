@@ -131,19 +131,15 @@ pub(super) fn advance(
 ///
 /// Every end but expiry is exported durably before a response depends on it: a restored backup would undo it.
 pub(super) fn end(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -> Result<bool, StoreError> {
-    let ended = mark_ended(tx, id, why, at)?;
-    if ended && why != EndedBecause::Expired {
-        restore::record(tx, id, why.name(), at)?;
-    }
-    Ok(ended)
-}
-
-fn mark_ended(tx: &mut dyn Tx, id: &str, why: EndedBecause, at: Timestamp) -> Result<bool, StoreError> {
     let changed = tx.execute(
         "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
         &[Value::from(id), at.into(), why.name().into()],
     )?;
-    Ok(changed == 1)
+    let ended = changed == 1;
+    if ended && why != EndedBecause::Expired {
+        restore::record(tx, id, why.name(), at)?;
+    }
+    Ok(ended)
 }
 
 /// Whose sessions are meant.
@@ -162,29 +158,23 @@ pub enum Of<'a> {
 pub fn end_all(tx: &mut dyn Tx, of: Of<'_>, now: Timestamp) -> Result<u64, StoreError> {
     let (live, codes, id) = match of {
         Of::User(id) => (
-            "SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL",
+            "SELECT id FROM sessions WHERE user_id = $1 AND revoked_at IS NULL ORDER BY id",
             "DELETE FROM codes WHERE user_id = $1 AND used_at IS NULL",
             id,
         ),
         Of::Client(id) => (
-            "SELECT id FROM sessions WHERE client_id = $1 AND revoked_at IS NULL",
+            "SELECT id FROM sessions WHERE client_id = $1 AND revoked_at IS NULL ORDER BY id",
             "DELETE FROM codes WHERE client_id = $1 AND used_at IS NULL",
             id,
         ),
     };
     tx.execute(codes, &[id.into()])?;
-    let mut ended = Vec::new();
+    let mut ended = 0;
+    // In one order: two that end the same sessions wait for each other, and don't deadlock.
     for row in tx.query(live, &[id.into()])? {
-        let id = row.text("id")?;
-        if mark_ended(tx, id, EndedBecause::Revoked, now)? {
-            ended.push(id.to_owned());
-        }
+        ended += u64::from(end(tx, row.text("id")?, EndedBecause::Revoked, now)?);
     }
-    // The numbers of ends are drawn last: on Postgres all others wait for them.
-    for id in &ended {
-        restore::record(tx, id, EndedBecause::Revoked.name(), now)?;
-    }
-    Ok(ended.len() as u64)
+    Ok(ended)
 }
 
 fn read(keys: &Keys, row: &Row) -> Result<Stored, StoreError> {

@@ -91,7 +91,7 @@ enum Inner {
 #[derive(Debug)]
 struct Sqlite {
     readers: readers::Readers,
-    /// A replica has none.
+    /// Without one nothing can be written.
     writer: Option<writer::Writer>,
 }
 
@@ -120,7 +120,7 @@ impl Store {
                     None => Ok(()),
                     Some(_) => Err(StoreError::Defect("nothing is exported from Postgres".to_owned()).into()),
                 };
-                let lanes = postgres::Lanes::open::<E>(url.expose(), options.lanes, options.patience, guard)?;
+                let lanes = postgres::Lanes::open::<E>(url.expose(), options, guard)?;
                 return Ok(Self(Arc::new(Inner::Postgres(lanes))));
             }
         };
@@ -132,16 +132,18 @@ impl Store {
         Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: Some(writer) }))))
     }
 
-    /// Opens a SQLite database that another node writes: nothing here can change it, and [`Store::write`] is
-    /// unavailable.
+    /// Opens the database to read it: nothing here can change it, [`Store::write`] is unavailable, and the right to read
+    /// is enough. For a command beside a server, and for a replica.
     ///
     /// # Errors
-    /// As [`Store::open`]; also when its tables are not those of this version, and on Postgres.
-    pub fn open_replica(options: &Options) -> Result<Self, StoreError> {
-        let Database::Sqlite(path) = &options.database else {
-            return Err(StoreError::Unusable(
-                "replicas are for SQLite: every node writes Postgres".to_owned(),
-            ));
+    /// As [`Store::open`]; also when its tables are not those of this version.
+    pub fn open_to_read(options: &Options) -> Result<Self, StoreError> {
+        let path = match &options.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres(url) => {
+                let lanes = postgres::Lanes::open_to_read(url.expose(), options)?;
+                return Ok(Self(Arc::new(Inner::Postgres(lanes))));
+            }
         };
         let mut connection = connection::Connection::open_reader(path, Mode::Replica)?;
         migrate::check(&mut connection)?;
@@ -150,10 +152,26 @@ impl Store {
         Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: None }))))
     }
 
-    /// Whether another node writes this database.
+    /// Opens a SQLite database that another node writes, as [`Store::open_to_read`] does.
+    ///
+    /// # Errors
+    /// As [`Store::open_to_read`]; also on Postgres.
+    pub fn open_replica(options: &Options) -> Result<Self, StoreError> {
+        match &options.database {
+            Database::Sqlite(_) => Self::open_to_read(options),
+            Database::Postgres(_) => {
+                Err(StoreError::Unusable("replicas are for SQLite: every node writes Postgres".to_owned()))
+            }
+        }
+    }
+
+    /// Whether nothing can be written here: a replica, or a command that only reads.
     #[must_use]
-    pub fn is_replica(&self) -> bool {
-        matches!(&*self.0, Inner::Sqlite(Sqlite { writer: None, .. }))
+    pub fn only_reads(&self) -> bool {
+        match &*self.0 {
+            Inner::Sqlite(sqlite) => sqlite.writer.is_none(),
+            Inner::Postgres(lanes) => lanes.only_reads(),
+        }
     }
 
     /// Whether its threads all run. One that has ended does not come back before the process is started again.
@@ -188,10 +206,11 @@ impl Store {
     {
         tracing::trace!(?actor, "write");
         match &*self.0 {
-            Inner::Postgres(lanes) => lanes.write(actor.clone(), f).await,
+            Inner::Postgres(lanes) if !lanes.only_reads() => lanes.write(actor.clone(), f).await,
             Inner::Sqlite(Sqlite { writer: Some(writer), .. }) => writer.run(actor.clone(), f).await,
-            Inner::Sqlite(_) => {
-                Err(StoreError::Unavailable("this node is a replica: it writes nothing".to_owned()).into())
+            Inner::Postgres(_) | Inner::Sqlite(_) => {
+                Err(StoreError::Unavailable("the database was opened to read: nothing is written".to_owned())
+                    .into())
             }
         }
     }

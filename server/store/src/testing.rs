@@ -79,6 +79,16 @@ impl PostgresDatabase {
         address.unwrap().parse().unwrap()
     }
 
+    /// A role that may read its tables, and nothing else.
+    pub fn reader(&self) -> Reader<'_> {
+        let (name, role) = (&self.name, format!("{}_reader", self.name));
+        self.admin(&format!(
+            "CREATE ROLE {role}; GRANT USAGE ON SCHEMA {name} TO {role};
+             GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}"
+        ));
+        Reader { database: self, role }
+    }
+
     /// Ends every connection to it, as a restart of the server does.
     pub fn cut(&self) {
         self.admin(&self.cutting());
@@ -125,6 +135,26 @@ impl Drop for PostgresDatabase {
     fn drop(&mut self) {
         self.admin(&self.cutting());
         self.admin(&format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+/// A role of a test's own; dropped with it.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    database: &'a PostgresDatabase,
+    role: String,
+}
+
+impl Reader<'_> {
+    /// The database, for this role.
+    pub fn database(&self) -> Database {
+        format!("{}%20-crole%3D{}", self.database.url(), self.role).parse().unwrap()
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.database.admin(&format!("DROP OWNED BY {role}; DROP ROLE {role}", role = self.role));
     }
 }
 

@@ -170,3 +170,31 @@ async fn a_warm_bound_refresh_is_two_round_trips_to_the_database() {
         current = reply.tokens().refresh;
     }
 }
+
+#[tokio::test]
+async fn ends_of_sessions_do_not_wait_for_each_other() {
+    let Some((one, two, _)) = three().await else { return };
+    let (first, second) = (one.sign_in().await, one.sign_in().await);
+    // What every end would lock, were ends numbered.
+    let (reached, is_reached) = tokio::sync::oneshot::channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let parts = Arc::new(std::sync::Mutex::new((Some(reached), wait)));
+    let store = two.state.store.clone();
+    let holder = tokio::spawn(async move {
+        store
+            .write(&TEST, move |tx| {
+                tx.first_locked("SELECT id FROM instance", "instance", &[])?;
+                let mut parts = parts.lock().unwrap();
+                parts.0.take().unwrap().send(()).unwrap();
+                let _ = parts.1.recv();
+                Ok::<_, StoreError>(())
+            })
+            .await
+    });
+    is_reached.await.unwrap();
+    assert_eq!(one.revoke(&first.refresh).await.status, StatusCode::OK);
+    assert_eq!(one.revoke(&second.refresh).await.status, StatusCode::OK);
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+    one.refresh(&first.refresh, Some(&attempt(1))).await.refuses(400, "invalid_grant");
+}
