@@ -57,6 +57,16 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
+    if !store.only_reads() {
+        let failed = |error| StartError::Store { database: config.database.clone(), error };
+        let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
+        if left > 0 {
+            tracing::warn!(
+                users = left,
+                "user names that are not compared by RFC 8265: `moorline-server user list --problems` shows them"
+            );
+        }
+    }
     assemble(config, clock, store).await
 }
 
@@ -198,8 +208,14 @@ async fn upkeep(state: AppState) {
         if let Err(error) = oauth::sweep(&state.store, &state.config.retention, now).await {
             tracing::error!(%error, "expired requests and codes could not be deleted");
         }
+        // Another version of the server may be adding users beside this one.
+        if let Err(error) = accounts::legacy_names::work_out(&state.store).await {
+            tracing::error!(%error, "the names of new users could not be worked out");
+        }
+        let passwords = state.passwords.clone();
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;
+            accounts::delete_unused_costs(tx, passwords.cost())?;
             accounts::delete_expired(tx, now)
         });
         if let Err(error) = deleted.await {

@@ -83,12 +83,12 @@ impl Lanes {
         Ok(lanes)
     }
 
-    pub(super) const fn only_reads(&self) -> bool {
-        self.only_reads
-    }
-
     pub(super) fn is_alive(&self) -> bool {
         !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    pub(super) const fn only_reads(&self) -> bool {
+        self.only_reads
     }
 
     pub(super) async fn write<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
