@@ -10,7 +10,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const BEFORE_0003: &str =
     "DROP TABLE session_ends; DROP TABLE instance; ALTER TABLE users DROP COLUMN disabled_at;
     DROP INDEX audit_by_time; DROP INDEX sessions_by_absolute_end; DROP INDEX sessions_by_revocation;
-    DROP INDEX browser_sessions_by_end; DELETE FROM migrations WHERE version >= 3";
+    DROP INDEX browser_sessions_by_end; DROP TABLE kept_keys; DROP TABLE master_keys; DELETE FROM migrations WHERE version >= 3";
 
 impl Stopped {
     /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.
