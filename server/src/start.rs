@@ -48,7 +48,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
             Some(log) => {
-                restore::guard(tx, &log, config.master_key(), &Random::system(), clock.now()).map(Some)
+                restore::guard(tx, &log, config.master_keys(), &Random::system(), clock.now()).map(Some)
             }
             None => restore::name(tx, &Random::system(), clock.now()).map(|()| None),
         }),
@@ -57,7 +57,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    if !store.is_replica() {
+    if !store.only_reads() {
         let failed = |error| StartError::Store { database: config.database.clone(), error };
         let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
         if left > 0 {
@@ -67,7 +67,13 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
             );
         }
     }
-    assemble(config, clock, store).await
+    let state = assemble(config, clock, store).await?;
+    if !state.store.only_reads() {
+        let (keys, now) = (state.keys.clone(), state.clock.now());
+        let serves = state.store.write(&Actor::System("a start"), move |tx| keys.serve(tx, now)).await;
+        serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
+    }
+    Ok(state)
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
@@ -116,7 +122,7 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     // Keys must not be made or retired by a time that is not accepted.
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
-    let keys = Keys::open(&store, config.master_key(), &random, now).await?;
+    let keys = Keys::open(&store, config.master_keys(), &random, now).await?;
     let limits = Limits::new(&config.limits, LimitClock::monotonic());
     let passwords = Passwords::new(&config.passwords, random.clone());
     let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
@@ -161,7 +167,7 @@ pub(crate) async fn run_router(
 }
 
 /// Each minute: takes over what an operator's command or another node did to the signing keys, and exports the ends of
-/// sessions that a command wrote.
+/// sessions that a command wrote; says by which master key it seals.
 async fn follow(state: AppState) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -174,11 +180,12 @@ async fn follow(state: AppState) {
             continue;
         }
         let actor = Actor::System("the ends that a command wrote");
+        let (keys, now) = (state.keys.clone(), state.clock.now());
         let exported: Result<(), StoreError> = state
             .store
-            .write(&actor, |tx| {
+            .write(&actor, move |tx| {
                 tx.must_be_exported();
-                Ok(())
+                keys.serve(tx, now)
             })
             .await;
         if let Err(error) = exported {

@@ -11,6 +11,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "disabled users", include_str!("../migrations/0004_disabled_users.sql")),
     (5, "retention", include_str!("../migrations/0005_retention.sql")),
     (8, "accounts", include_str!("../migrations/0008_accounts.sql")),
+    (9, "master keys", include_str!("../migrations/0009_master_keys.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ use garde::Validate;
 use serde::Deserialize;
 
 pub use load::{ConfigError, from_sources, load};
-pub use types::{Database, Issuer, MasterKey, Network, PostgresUrl, Span, is_loopback};
+pub use types::{Database, Issuer, MasterKey, MasterKeys, Network, PostgresUrl, Span, is_loopback};
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -29,10 +29,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is: a SQLite file or a Postgres server.
     pub database: Database,
-    /// The key that seals secrets in the database. Always present once loaded.
+    /// The keys that seal secrets in the database. Always present once loaded.
     #[serde(default)]
-    pub master_key: Option<MasterKey>,
-    /// A file that holds the master key instead.
+    pub master_key: Option<MasterKeys>,
+    /// A file that holds them instead, one a line.
     #[serde(default)]
     pub master_key_file: Option<PathBuf>,
     /// What this node is to the database.
@@ -282,12 +282,12 @@ pub enum LogFormat {
 
 impl Config {
     /// A configuration of defaults, for `dev` and for tests.
-    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: MasterKey) -> Self {
+    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: impl Into<MasterKeys>) -> Self {
         Self {
             issuer,
             listen: default_listen(),
             database: database.into(),
-            master_key: Some(master_key),
+            master_key: Some(master_key.into()),
             master_key_file: None,
             store: Store::default(),
             api_identifier: None,
@@ -325,8 +325,8 @@ impl Config {
         }
     }
 
-    /// The key that seals secrets in the database.
-    pub fn master_key(&self) -> &MasterKey {
+    /// The keys that seal secrets in the database.
+    pub fn master_keys(&self) -> &MasterKeys {
         self.master_key.as_ref().expect("`load` and `new` both leave a master key")
     }
 }

@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "master_key_file",
         None,
-        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session.",
+        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session. Further lines are keys that still open what they sealed, for `master-key rotate`.",
     ),
     text("master_key", None, "The key itself. Set it by its variable rather than in the file."),
     text(

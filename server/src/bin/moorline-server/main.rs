@@ -80,6 +80,11 @@ enum Command {
         #[command(subcommand)]
         command: manage::KeysCommand,
     },
+    /// Replace the master key.
+    MasterKey {
+        #[command(subcommand)]
+        command: manage::MasterKeyCommand,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +178,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Client { command } => manage::client(command).await,
         Command::User { command } => manage::user(command).await,
         Command::Keys { command } => manage::keys(command).await,
+        Command::MasterKey { command } => manage::master_key(command).await,
     }
 }
 
