@@ -1,3 +1,5 @@
+mod opening;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -542,43 +544,4 @@ fn a_backup_replaces_nothing_and_leaves_nothing_behind_when_it_fails() {
     }
     assert!(back_up(&folder.path().join("absent.db"), &to).is_err());
     assert!(!to.exists() && !folder.path().join("absent.db").exists());
-}
-
-#[tokio::test]
-async fn a_database_that_is_opened_to_read_stays_as_it_is() {
-    let (home, store) = open_either();
-    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
-    drop(store);
-    let file = home.folder.path().join("test.db");
-    let before = std::fs::read(&file).ok();
-    let store = Store::open_to_read(&home.options()).unwrap();
-    assert!(store.only_reads());
-    assert_eq!(ids(&store).await, ["ada"]);
-    let refused = store.write(&TEST, |tx| insert(tx, "eve")).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    drop(store);
-    assert_eq!(std::fs::read(&file).ok(), before);
-}
-
-#[tokio::test]
-async fn older_tables_or_none_are_not_brought_up_to_date_by_who_only_reads() {
-    let (home, store) = open_either();
-    let older = "DELETE FROM migrations WHERE version = (SELECT MAX(version) FROM migrations)";
-    store.write(&TEST, move |tx| tx.execute(older, &[])).await.unwrap();
-    let versions =
-        async || store.read(&TEST, |tx| tx.query("SELECT version FROM migrations", &[])).await.unwrap().len();
-    let before = versions().await;
-    let Err(StoreError::Unusable(text)) = Store::open_to_read(&home.options()) else {
-        panic!("it was opened")
-    };
-    assert!(text.contains("start a server of this version"), "{text}");
-    assert_eq!(versions().await, before);
-
-    let empty = Home { folder: tempfile::tempdir().unwrap(), postgres: PostgresDatabase::make() };
-    std::fs::write(empty.folder.path().join("test.db"), "").unwrap();
-    let Err(StoreError::Unusable(text)) = Store::open_to_read(&empty.options()) else {
-        panic!("it was opened")
-    };
-    assert!(text.contains("no tables"), "{text}");
-    assert_eq!(std::fs::read(empty.folder.path().join("test.db")).unwrap(), b"");
 }

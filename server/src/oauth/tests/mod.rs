@@ -20,6 +20,7 @@ mod restore;
 mod restore_operator;
 mod revoke;
 mod sweep;
+mod upgrade;
 mod userinfo;
 
 use std::time::Duration;

@@ -12,7 +12,8 @@ const BEFORE_0003: &str =
     DROP INDEX users_by_username_key; DROP INDEX users_without_username_key; DROP TABLE sign_in_tries;
     ALTER TABLE users DROP COLUMN username_key; ALTER TABLE users DROP COLUMN devices_from; DROP TABLE password_costs;
     DROP INDEX audit_by_time; DROP INDEX sessions_by_absolute_end; DROP INDEX sessions_by_revocation;
-    DROP INDEX browser_sessions_by_end; DROP TABLE kept_keys; DROP TABLE master_keys; DELETE FROM migrations WHERE version >= 3";
+    DROP INDEX browser_sessions_by_end; DROP TABLE kept_keys; DROP TABLE master_keys;
+    ALTER TABLE migrations DROP COLUMN serves_from; DELETE FROM migrations WHERE version >= 3";
 
 impl Stopped {
     /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.
