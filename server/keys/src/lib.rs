@@ -36,6 +36,7 @@ struct Inner {
     sealer: Sealer,
     pseudonyms: hmac::Key,
     forms: hmac::Key,
+    sign_ins: hmac::Key,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -61,6 +62,7 @@ impl Keys {
             sealer,
             pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline pseudonyms v1")),
             forms: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1")),
+            sign_ins: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline sign-ins v1")),
             signing: RwLock::new(Arc::new(KeySet::default())),
         }));
         keys.rotate(store, &Rotation::default(), random, now).await?;
@@ -96,6 +98,13 @@ impl Keys {
     #[must_use]
     pub fn form_tag(&self, message: &[u8]) -> [u8; 32] {
         let tag = hmac::sign(&self.0.forms, message);
+        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+    }
+
+    /// An authentication tag over `message`, for what sign-ins are counted by. Messages of two kinds begin differently.
+    #[must_use]
+    pub fn sign_in_tag(&self, message: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.0.sign_ins, message);
         tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
     }
 
