@@ -1,12 +1,11 @@
 //! From settings to a running server: the one path that `serve`, `dev` and the tests go.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 
 use crate::accounts::{self, Passwords};
-use crate::http::{self, AppState, Listener, Parts, ServeError};
+use crate::http::{self, AppState, Listener, Parts, ServeError, Tls};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
@@ -77,19 +76,29 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
 /// As [`open`]; [`StartError::NotPrimary`] on a replica.
 pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
     config.must_be_primary()?;
-    open_to_read(config, clock).await
+    let store = Store::open(&options(&config));
+    assemble_beside(config, clock, store).await
 }
 
-/// As [`open_beside`], for a command that writes nothing: a replica will do.
+/// As [`open_beside`], for a command that writes nothing: it changes no table and makes no key. A replica will do, and a
+/// role of Postgres that may only read.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`]; also when the tables are older than this version's.
 pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let options = options(&config);
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options),
-        Role::Primary => Store::open(&options),
+        Role::Primary => Store::open_to_read(&options),
     };
+    assemble_beside(config, clock, store).await
+}
+
+async fn assemble_beside(
+    config: Config,
+    clock: Clock,
+    store: Result<Store, StoreError>,
+) -> Result<AppState, StartError> {
     let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
     assemble(config, clock, store).await
 }
@@ -115,14 +124,14 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     Ok(state)
 }
 
-/// Serves on `listener` until `stop` resolves, and then until running requests have ended.
+/// Serves on `listener` until `stop` resolves; then for `http.drain_delay` more, and until running requests have ended.
 ///
 /// # Errors
 /// [`ServeError`] when the listener breaks.
 pub async fn run(
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let router = http::router(state.clone());
@@ -134,11 +143,18 @@ pub(crate) async fn run_router(
     router: Router,
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let settings = state.config.http.clone();
-    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    let (settings, draining) = (state.config.http.clone(), state.clone());
+    let mut work = vec![tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    work.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
+    let delay = settings.drain_delay.as_duration();
+    let stop = async move {
+        stop.await;
+        draining.drain();
+        tokio::time::sleep(delay).await;
+    };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
     result
@@ -154,7 +170,7 @@ async fn follow(state: AppState) {
         if let Err(error) = state.keys.follow(&state.store).await {
             tracing::error!(%error, "the signing keys could not be read");
         }
-        if state.store.is_replica() {
+        if state.store.only_reads() {
             continue;
         }
         let actor = Actor::System("the ends that a command wrote");
@@ -186,7 +202,7 @@ async fn upkeep(state: AppState) {
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
             tracing::error!(%error, "the signing keys could not be rotated");
         }
-        if state.store.is_replica() {
+        if state.store.only_reads() {
             continue;
         }
         if let Err(error) = oauth::sweep(&state.store, &state.config.retention, now).await {

@@ -10,6 +10,7 @@ mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
 mod nodes;
+mod read_only;
 mod refresh;
 mod refresh_faults;
 mod refusals;
