@@ -219,6 +219,9 @@ async fn upkeep(state: AppState) {
         if let Err(error) = accounts::legacy_names::work_out(&state.store).await {
             tracing::error!(%error, "the names of new users could not be worked out");
         }
+        if let Err(error) = accounts::tries::sweep(&state.store, now).await {
+            tracing::error!(%error, "the counts of sign-ins that have faded could not be deleted");
+        }
         let passwords = state.passwords.clone();
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;

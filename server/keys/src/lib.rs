@@ -43,6 +43,7 @@ struct Inner {
     pseudonyms: hmac::Key,
     /// One for each master key, the current one first.
     forms: Vec<hmac::Key>,
+    sign_ins: hmac::Key,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -70,6 +71,11 @@ impl Keys {
         Ok(Self(Arc::new(Inner {
             master_ids: masters.all().map(master_key_id).collect(),
             sealer,
+            // From a key that stays when the master key is replaced: counts and known devices stay, too.
+            sign_ins: hmac::Key::new(
+                hmac::HMAC_SHA256,
+                hmac::sign(&pseudonyms, b"moorline sign-ins v1").as_ref(),
+            ),
             pseudonyms,
             forms: masters.all().map(form).collect(),
             signing: RwLock::new(Arc::new(signing)),
@@ -126,6 +132,13 @@ impl Keys {
     /// [`StoreError`] when the database fails.
     pub fn serve(&self, tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
         master::serve(tx, &self.0.master_ids[0], now)
+    }
+
+    /// An authentication tag over `message`, for what sign-ins are counted by. Messages of two kinds begin differently.
+    #[must_use]
+    pub fn sign_in_tag(&self, message: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.0.sign_ins, message);
+        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
     }
 
     /// Signs `claims` as a compact JWS (RS256) with the key that is active at `now`.

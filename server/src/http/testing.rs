@@ -99,6 +99,21 @@ impl TestServer {
         Self { router: super::router(state.clone()), state, limit_clock, home }
     }
 
+    /// The same database under a server that has just started: what only memory knew is gone.
+    pub(crate) fn restarted(self) -> Self {
+        let (old, limit_clock) = (&self.state, LimitClock::manual());
+        let state = AppState::new(Parts {
+            config: old.config.clone(),
+            store: old.store.clone(),
+            keys: old.keys.clone(),
+            clock: old.clock.clone(),
+            random: old.random.clone(),
+            limits: Limits::new(&old.config.limits, limit_clock.clone()),
+            passwords: old.passwords.clone(),
+        });
+        Self { router: super::router(state.clone()), state, limit_clock, home: self.home }
+    }
+
     /// Registers a client, in the form of `--client`.
     pub(crate) async fn client(&self, spec: &str) {
         let client = spec.parse::<ClientSpec>().unwrap().client(NOW).unwrap();
@@ -326,12 +341,17 @@ impl Answer {
 /// A browser: it keeps cookies, and fills in forms as they are.
 pub(crate) struct Browser<'a> {
     server: &'a TestServer,
+    address: [u8; 4],
     cookies: std::sync::Mutex<std::collections::BTreeMap<String, String>>,
 }
 
 impl<'a> Browser<'a> {
     pub(crate) fn of(server: &'a TestServer) -> Self {
-        Self { server, cookies: std::sync::Mutex::default() }
+        Self::at(server, [192, 0, 2, 1])
+    }
+
+    pub(crate) fn at(server: &'a TestServer, address: [u8; 4]) -> Self {
+        Self { server, address, cookies: std::sync::Mutex::default() }
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
@@ -364,7 +384,9 @@ impl<'a> Browser<'a> {
     async fn send(&self, request: http::request::Builder, body: Body) -> Answer {
         let cookies =
             self.cookies.lock().unwrap().iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
-        let answer = self.server.send(request.header(COOKIE, cookies.join("; ")).body(body).unwrap()).await;
+        let mut request = request.header(COOKIE, cookies.join("; ")).body(body).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((self.address, 50_000))));
+        let answer = self.server.send(request).await;
         for set in answer.headers.get_all(SET_COOKIE) {
             let set = set.to_str().unwrap();
             let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();

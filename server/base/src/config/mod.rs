@@ -196,7 +196,7 @@ pub struct Retention {
 pub struct Limits {
     /// Off turns every limit off.
     pub enabled: bool,
-    /// Sign-in attempts a minute for one user name.
+    /// Sign-in attempts a minute for one user name from one address.
     #[garde(range(min = 1))]
     pub sign_in_per_account: u32,
     /// Sign-in attempts a minute from one address.

@@ -169,7 +169,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     text("retention.audit", Some("\"400d\""), "How long a row of the audit log is kept: 1d to 3660d."),
     switch("limits.enabled", "true", "Whether there are rate limits."),
-    number("limits.sign_in_per_account", "10", "Sign-in attempts a minute for one user name."),
+    number(
+        "limits.sign_in_per_account",
+        "10",
+        "Sign-in attempts a minute for one user name from one address. How many wrong passwords an account may get is fixed: see \"Guessing passwords\" in docs/operations.md.",
+    ),
     number(
         "limits.sign_in_per_address",
         "120",
