@@ -10,7 +10,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "session ends", include_str!("../migrations/0003_session_ends.sql")),
     (4, "disabled users", include_str!("../migrations/0004_disabled_users.sql")),
     (5, "retention", include_str!("../migrations/0005_retention.sql")),
-    (9, "master keys", include_str!("../migrations/0009_master_keys.sql")),
+    (9, "operator", include_str!("../migrations/0009_operator.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
