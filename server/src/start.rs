@@ -44,6 +44,13 @@ pub enum StartError {
 /// [`StartError`] names what can't be opened.
 pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let options = options(&config);
+    if let Some(log) = config.revocation_log_by_default() {
+        tracing::warn!(
+            log = %log.display(),
+            "the revocation log is beside the database, where a restore takes it back too: move it to other storage \
+             and set store.revocation_log to it. If you need none, remove the file"
+        );
+    }
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
@@ -212,7 +219,7 @@ async fn upkeep(state: AppState) {
         if state.store.only_reads() {
             continue;
         }
-        if let Err(error) = oauth::sweep(&state.store, &state.config.retention, now).await {
+        if let Err(error) = oauth::sweep(&state.store, &state.config, now).await {
             tracing::error!(%error, "expired requests and codes could not be deleted");
         }
         // Another version of the server may be adding users beside this one.

@@ -192,6 +192,8 @@ fn is_for_this_machine(issuer: &Issuer, listen: IpAddr) -> bool {
 }
 
 /// A folder may lie about for months.
+/// Beside the database: to try a restore out.
+const REVOCATION_LOG: &str = "moorline.ends";
 const CLOCK_JUMP: Span = Span::seconds(3660 * 86_400);
 
 /// The settings of a development server's folder, for a command beside it.
@@ -205,6 +207,7 @@ pub fn settings(dir: &Path) -> Result<Config, DevError> {
     let issuer = "https://localhost".parse().expect("that is an issuer");
     let mut config = Config::new(issuer, folder.path("moorline.db"), master_keys(&folder)?);
     config.store.clock_jump = CLOCK_JUMP;
+    config.store.revocation_log = Some(folder.path(REVOCATION_LOG));
     Ok(config)
 }
 
@@ -235,6 +238,7 @@ fn config(
     config.http.plain = options.http;
     config.limits.enabled = options.limits;
     config.store.clock_jump = CLOCK_JUMP;
+    config.store.revocation_log = Some(folder.path(REVOCATION_LOG));
     Ok(config)
 }
 

@@ -11,7 +11,7 @@ use moorline_server_base::config::MasterKeys;
 /// The end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct End {
-    /// From 1, without gaps, in the order of the commits.
+    /// From 1, in the order of the commits.
     pub(super) seq: i64,
     /// The `sid`.
     pub(super) session_id: String,
@@ -73,17 +73,9 @@ impl Seal {
 
     /// Whether the tag at the end of a line is the one that it should have.
     pub(super) fn opens(&self, instance: &str, line: &str) -> bool {
-        self.opened_by(instance, line).is_some()
-    }
-
-    /// Whether the current master key made the tag.
-    pub(super) fn is_current(&self, instance: &str, line: &str) -> bool {
-        self.opened_by(instance, line) == Some(0)
-    }
-
-    fn opened_by(&self, instance: &str, line: &str) -> Option<usize> {
-        let (text, found) = line.rsplit_once(' ')?;
-        self.0.iter().position(|key| tag(key, instance, text).as_bytes().ct_eq(found.as_bytes()).into())
+        line.rsplit_once(' ').is_some_and(|(text, found)| {
+            self.0.iter().any(|key| tag(key, instance, text).as_bytes().ct_eq(found.as_bytes()).into())
+        })
     }
 }
 

@@ -84,7 +84,7 @@ pub struct Config {
 pub struct Store {
     /// Whether this node writes.
     pub role: Role,
-    /// The revocation log; `None` means beside the database. SQLite only.
+    /// The revocation log; `None` means that there is none. SQLite only.
     pub revocation_log: Option<PathBuf>,
     /// How many connections to Postgres this node opens at most.
     #[garde(range(min = 1, max = 128))]
@@ -308,10 +308,16 @@ impl Config {
         self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
     }
 
-    /// The revocation log: the file that ends of sessions are exported to. `None` on Postgres, which has none.
+    /// The revocation log: the file that ends of sessions are exported to, if there is one. Earlier versions made one
+    /// beside the database by default: it stays in use where it is there.
     pub fn revocation_log(&self) -> Option<PathBuf> {
-        let file = self.database.file()?;
-        Some(self.store.revocation_log.clone().unwrap_or_else(|| file.with_extension("ends")))
+        self.store.revocation_log.clone().or_else(|| self.revocation_log_by_default())
+    }
+
+    /// The revocation log of an earlier version, beside the database: it is in use without a setting that says so.
+    pub fn revocation_log_by_default(&self) -> Option<PathBuf> {
+        let beside = self.database.file()?.with_extension("ends");
+        (self.store.revocation_log.is_none() && beside.exists()).then_some(beside)
     }
 
     /// Whether this node may write the database.

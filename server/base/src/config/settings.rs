@@ -108,7 +108,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "store.revocation_log",
         None,
-        "The file that revocations are exported to, so that a revoked session stays revoked when the database is restored from a backup. Put it on other storage than the database. By default beside the database, with the extension .ends.",
+        "A file that revocations are exported to, so that a revoked session stays revoked when the database is restored from a backup. Only of use on other storage than the database. SQLite only. By default there is none.",
     ),
     number(
         "store.lanes",

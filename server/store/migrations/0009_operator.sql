@@ -9,3 +9,9 @@ CREATE TABLE master_keys (
     id TEXT PRIMARY KEY,
     served_at BIGINT NOT NULL
 );
+
+-- Whether the database has a revocation log, which a start requires then.
+ALTER TABLE instance ADD COLUMN has_log BIGINT NOT NULL DEFAULT 0;
+
+-- Revocations are deleted with the sessions that they are of.
+CREATE INDEX session_ends_by_time ON session_ends (ended_at);
