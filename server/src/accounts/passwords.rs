@@ -12,9 +12,9 @@ use serde::{Deserialize, Deserializer};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::costs::cost_of;
 use moorline_server_base::config;
 use moorline_server_base::random::Random;
-use moorline_server_store::{StoreError, Tx, Value};
 
 /// A password as somebody typed it: never printed, wiped when dropped.
 #[derive(Clone)]
@@ -145,13 +145,13 @@ impl Passwords {
     }
 
     /// Whether this is the password of that hash. `None` is an unknown user, or one without a password: it is never
-    /// right, and takes as long. For that each attempt computes a hash of every cost in `costs` (see [`costs`]),
+    /// right, and takes as long. For that each attempt computes a hash of every cost in `costs` (see [`super::costs`]),
     /// whichever of them the account has.
     pub async fn verify(&self, password: Password, stored: Option<String>, costs: Vec<String>) -> Verdict {
         self.blocking(move |inner| inner.verify(&password, stored, costs)).await.unwrap_or(Verdict::Wrong)
     }
 
-    /// The cost of new hashes, in the form of [`costs`].
+    /// The cost of new hashes, in the form of [`super::costs`].
     pub fn cost(&self) -> &str {
         self.0.cost()
     }
@@ -243,41 +243,6 @@ impl fmt::Debug for Passwords {
 fn hash(argon2: &Argon2<'_>, password: &[u8], salt: &[u8; 16]) -> Result<String, HashError> {
     let hash: PasswordHash = argon2.hash_password_with_salt(password, salt).map_err(|_| HashError::Failed)?;
     Ok(hash.to_string())
-}
-
-/// Algorithm, version and parameters of a hash in PHC form: what comes before its salt.
-fn cost_of(hash: &str) -> Option<&str> {
-    hash.rsplitn(3, '$').nth(2)
-}
-
-/// The costs of all stored hashes, for [`Passwords::verify`].
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
-pub fn costs(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
-    let rows = tx.query("SELECT prefix FROM password_costs", &[])?;
-    rows.iter().map(|row| row.text("prefix").map(str::to_owned)).collect()
-}
-
-/// Adds the cost of a hash to [`costs`], in the transaction that stores the hash.
-pub(super) fn remember_cost(tx: &mut dyn Tx, hash: &str) -> Result<(), StoreError> {
-    let Some(cost) = cost_of(hash) else { return Ok(()) };
-    tx.execute("INSERT INTO password_costs (prefix) VALUES ($1) ON CONFLICT DO NOTHING", &[cost.into()])
-        .map(drop)
-}
-
-/// Deletes the costs that no stored hash has any more, so that sign-ins get faster; call it now and then. `current` is
-/// the cost of new hashes, which stays.
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
-pub fn delete_unused_costs(tx: &mut dyn Tx, current: &str) -> Result<(), StoreError> {
-    tx.execute(
-        "DELETE FROM password_costs WHERE prefix <> $1 AND NOT EXISTS (SELECT 1 FROM users
-         WHERE substr(password_hash, 1, length(prefix) + 1) = prefix || '$')",
-        &[Value::from(current)],
-    )
-    .map(drop)
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use garde::Validate;
 
+use super::costs;
 use super::names::{self, UserName};
-use super::passwords;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Role;
 use moorline_server_base::random::Random;
@@ -32,6 +32,8 @@ pub struct User {
     pub updated_at: Timestamp,
     /// Since when an operator keeps the user out; `None` for a user who may sign in.
     pub disabled_at: Option<Timestamp>,
+    /// Browsers that knew the user before then have to get to know them again (see [`super::devices`]).
+    pub devices_from: Timestamp,
     password_hash: Option<String>,
 }
 
@@ -112,6 +114,7 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
         created_at: now,
         updated_at: now,
         disabled_at: None,
+        devices_from: Timestamp::from_millis(0),
         password_hash: new.password_hash,
     };
     let added = tx.execute(
@@ -134,7 +137,7 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
         return Err(AddError::Taken(user.username));
     }
     if let Some(hash) = &user.password_hash {
-        passwords::remember_cost(tx, hash)?;
+        costs::remember_cost(tx, hash)?;
     }
     Ok(user)
 }
@@ -241,13 +244,21 @@ pub fn set_disabled(tx: &mut dyn Tx, id: &str, disabled_at: Option<Timestamp>) -
     tx.execute("UPDATE users SET disabled_at = $2 WHERE id = $1", &[id.into(), disabled_at.into()]).map(drop)
 }
 
+/// Makes every browser unknown to the user: their next sign-in with it counts as from a new one.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn end_devices(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE users SET devices_from = $2 WHERE id = $1", &[id.into(), now.into()]).map(drop)
+}
+
 /// Replaces the password by the one of this hash (from [`super::Passwords::hash`]).
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub fn set_password(tx: &mut dyn Tx, id: &str, hash: &str) -> Result<(), StoreError> {
     tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[id.into(), hash.into()])?;
-    passwords::remember_cost(tx, hash)
+    costs::remember_cost(tx, hash)
 }
 
 fn user(row: &Row) -> Result<User, StoreError> {
@@ -263,6 +274,7 @@ fn user(row: &Row) -> Result<User, StoreError> {
         created_at: row.timestamp("created_at")?,
         updated_at: row.timestamp("updated_at")?,
         disabled_at: row.optional_timestamp("disabled_at")?,
+        devices_from: row.timestamp("devices_from")?,
         password_hash: row.optional_text("password_hash")?.map(str::to_owned),
     })
 }

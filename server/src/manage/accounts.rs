@@ -185,6 +185,8 @@ fn end_all(
     user: &User,
     event: &'static str,
 ) -> Result<Ended, ManageError> {
+    // Whoever began a session may still have the browser.
+    users::end_devices(tx, &user.id, now)?;
     let ended = Ended {
         sessions: end_sessions(tx, Of::User(&user.id), now)?,
         browser_sessions: end_browser_sessions(tx, &user.id, now)?,

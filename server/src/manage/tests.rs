@@ -12,6 +12,8 @@ use moorline_server_base::clock::Timestamp;
 use moorline_server_keys::{Keys, SigningKeyState};
 use moorline_server_store::{Actor, Tx};
 
+mod races;
+
 const ACTOR: Actor = Actor::System("a test");
 
 struct World {

@@ -29,6 +29,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("audit", &["seq"]),
     ("session_ends", &["seq"]),
     ("instance", &["id"]),
+    ("kept_keys", &["name"]),
+    ("master_keys", &["id"]),
 ];
 
 /// A table that is the same in both databases.

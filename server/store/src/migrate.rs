@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "retention", include_str!("../migrations/0005_retention.sql")),
     (6, "serves from", include_str!("../migrations/0006_serves_from.sql")),
     (8, "accounts", include_str!("../migrations/0008_accounts.sql")),
+    (9, "operator", include_str!("../migrations/0009_operator.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
