@@ -214,8 +214,8 @@ impl Store {
         }
     }
 
-    /// Runs `f` in a transaction that sees one state of the database and can't change it. On Postgres it may run again, as
-    /// in [`Store::write`].
+    /// Runs `f` in a transaction that sees one state of the database and can't change it. On Postgres it may run again,
+    /// as in [`Store::write`].
     ///
     /// # Errors
     /// What `f` returned, or a [`StoreError`] (as `E`) when the database can't be read.

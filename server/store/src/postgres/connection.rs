@@ -115,8 +115,8 @@ impl Connection {
         result
     }
 
-    /// Runs `work` in a transaction that writes, again if another transaction was in the way: what other nodes do meanwhile
-    /// can deadlock with a migration. It waits as long as it takes.
+    /// Runs `work` in a transaction that writes, again if another transaction was in the way: what other nodes do
+    /// meanwhile can deadlock with a migration. It waits as long as it takes.
     pub(super) fn until_done(
         &mut self,
         work: impl Fn(&mut Self) -> Result<(), StoreError>,

@@ -89,7 +89,9 @@ async fn a_deadlock_runs_one_of_its_transactions_again() {
     };
     let (one, two) = tokio::join!(crossing("ada", "eve"), crossing("eve", "ada"));
     assert_eq!((one.unwrap(), two.unwrap()), (1, 1));
-    assert_eq!((counted(&store).await, runs.load(Ordering::SeqCst)), (2, 3));
+    assert_eq!(counted(&store).await, 2);
+    // The one that runs again can be faster than the other wakes up, and so meet it again.
+    assert!(runs.load(Ordering::SeqCst) >= 3);
 }
 
 #[tokio::test]
@@ -252,7 +254,8 @@ async fn a_table_that_a_newer_version_changes_is_prepared_anew() {
     assert_eq!(read().await.unwrap().unwrap().integer("newest").unwrap(), 8);
 }
 
-/// Runs a transaction that fails with this SQLSTATE the first time. Returns how often it ran, and on how many connections.
+/// Runs a transaction that fails with this SQLSTATE the first time. Returns how often it ran, and on how many
+/// connections.
 async fn failing_once(store: &Store, code: &'static str, reads: bool) -> (usize, usize) {
     let backends = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&backends);
