@@ -57,7 +57,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    if !store.is_replica() {
+    if config.store.role == Role::Primary {
         let failed = |error| StartError::Store { database: config.database.clone(), error };
         let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
         if left > 0 {

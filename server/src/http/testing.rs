@@ -111,7 +111,7 @@ impl TestServer {
             limits: Limits::new(&old.config.limits, limit_clock.clone()),
             passwords: old.passwords.clone(),
         });
-        Self { router: super::router(state.clone()), state, limit_clock, _home: self._home }
+        Self { router: super::router(state.clone()), state, limit_clock, home: self.home }
     }
 
     /// Registers a client, in the form of `--client`.
