@@ -44,11 +44,18 @@ pub enum StartError {
 /// [`StartError`] names what can't be opened.
 pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let options = options(&config);
+    if let Some(log) = config.revocation_log_by_default() {
+        tracing::warn!(
+            log = %log.display(),
+            "the revocation log is beside the database, where a restore takes it back too: move it to other storage \
+             and set store.revocation_log to it. If you need none, remove the file"
+        );
+    }
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
             Some(log) => {
-                restore::guard(tx, &log, config.master_key(), &Random::system(), clock.now()).map(Some)
+                restore::guard(tx, &log, config.master_keys(), &Random::system(), clock.now()).map(Some)
             }
             None => restore::name(tx, &Random::system(), clock.now()).map(|()| None),
         }),
@@ -57,7 +64,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    if config.store.role == Role::Primary {
+    if !store.only_reads() {
         let failed = |error| StartError::Store { database: config.database.clone(), error };
         let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
         if left > 0 {
@@ -67,7 +74,13 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
             );
         }
     }
-    assemble(config, clock, store).await
+    let state = assemble(config, clock, store).await?;
+    if !state.store.only_reads() {
+        let (keys, now) = (state.keys.clone(), state.clock.now());
+        let serves = state.store.write(&Actor::System("a start"), move |tx| keys.serve(tx, now)).await;
+        serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
+    }
+    Ok(state)
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
@@ -116,7 +129,7 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     // Keys must not be made or retired by a time that is not accepted.
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
-    let keys = Keys::open(&store, config.master_key(), &random, now).await?;
+    let keys = Keys::open(&store, config.master_keys(), &random, now).await?;
     let limits = Limits::new(&config.limits, LimitClock::monotonic());
     let passwords = Passwords::new(&config.passwords, random.clone());
     let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
@@ -161,7 +174,7 @@ pub(crate) async fn run_router(
 }
 
 /// Each minute: takes over what an operator's command or another node did to the signing keys, and exports the ends of
-/// sessions that a command wrote.
+/// sessions that a command wrote; says by which master key it seals.
 async fn follow(state: AppState) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -174,11 +187,12 @@ async fn follow(state: AppState) {
             continue;
         }
         let actor = Actor::System("the ends that a command wrote");
+        let (keys, now) = (state.keys.clone(), state.clock.now());
         let exported: Result<(), StoreError> = state
             .store
-            .write(&actor, |tx| {
+            .write(&actor, move |tx| {
                 tx.must_be_exported();
-                Ok(())
+                keys.serve(tx, now)
             })
             .await;
         if let Err(error) = exported {
@@ -205,7 +219,7 @@ async fn upkeep(state: AppState) {
         if state.store.only_reads() {
             continue;
         }
-        if let Err(error) = oauth::sweep(&state.store, &state.config.retention, now).await {
+        if let Err(error) = oauth::sweep(&state.store, &state.config, now).await {
             tracing::error!(%error, "expired requests and codes could not be deleted");
         }
         // Another version of the server may be adding users beside this one.

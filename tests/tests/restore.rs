@@ -54,9 +54,12 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
     );
     let waiting = app.refresh(None).await;
     assert!(matches!(waiting, Err(Error::Offline { .. })), "{waiting:?}");
+    let planned = restore(&folder, &["--dry-run", "--json"])?;
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout)?;
+    assert_eq!((&planned["revoked"][0]["username"], &planned["dry_run"]), (&"ada".into(), &true.into()));
     let replayed = restore(&folder, &[])?;
     let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
-    assert!(replayed.status.success() && said.contains("sessions ended now: 1\n"), "{replayed:?}");
+    assert!(replayed.status.success() && said.contains("sessions revoked again: 1\n"), "{replayed:?}");
     world.server.restart()?;
 
     let ada = HandMade::new(&world.server, "ada")?;

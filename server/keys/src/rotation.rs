@@ -215,6 +215,6 @@ fn unseal(sealer: &Sealer, row: &Row) -> Result<SigningKey, KeysError> {
     SigningKey::new(pair, row.timestamp("active_at")?, row.optional_timestamp("retired_at")?)
 }
 
-const fn context(kid: &str) -> AeadContext<'_> {
+pub(super) const fn context(kid: &str) -> AeadContext<'_> {
     AeadContext { table: "signing_keys", column: "private_key", row: kid }
 }

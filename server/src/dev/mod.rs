@@ -22,7 +22,7 @@ use crate::http::{self, AppState, Listener, ServeError, Tls, TlsError};
 use crate::manage::Fixtures;
 use crate::start::{self, StartError};
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config::{Config, Issuer, MasterKey, Span, is_loopback};
+use moorline_server_base::config::{Config, Issuer, MasterKeys, Span, is_loopback};
 use moorline_server_base::random::Random;
 
 pub use certificates::{CertificateError, Certificates};
@@ -192,6 +192,8 @@ fn is_for_this_machine(issuer: &Issuer, listen: IpAddr) -> bool {
 }
 
 /// A folder may lie about for months.
+/// Beside the database: to try a restore out.
+const REVOCATION_LOG: &str = "moorline.ends";
 const CLOCK_JUMP: Span = Span::seconds(3660 * 86_400);
 
 /// The settings of a development server's folder, for a command beside it.
@@ -203,8 +205,9 @@ pub fn settings(dir: &Path) -> Result<Config, DevError> {
     std::fs::metadata(dir.join("master.key")).map_err(missing)?;
     let folder = Directory::open(dir).map_err(missing)?;
     let issuer = "https://localhost".parse().expect("that is an issuer");
-    let mut config = Config::new(issuer, folder.path("moorline.db"), master_key(&folder)?);
+    let mut config = Config::new(issuer, folder.path("moorline.db"), master_keys(&folder)?);
     config.store.clock_jump = CLOCK_JUMP;
+    config.store.revocation_log = Some(folder.path(REVOCATION_LOG));
     Ok(config)
 }
 
@@ -230,16 +233,17 @@ fn config(
     let database = folder
         .private_file("moorline.db")
         .map_err(|error| DevError::File { path: folder.path("moorline.db"), error })?;
-    let mut config = Config::new(issuer, database, master_key(folder)?);
+    let mut config = Config::new(issuer, database, master_keys(folder)?);
     config.listen = listen;
     config.http.plain = options.http;
     config.limits.enabled = options.limits;
     config.store.clock_jump = CLOCK_JUMP;
+    config.store.revocation_log = Some(folder.path(REVOCATION_LOG));
     Ok(config)
 }
 
 /// The folder's master key, made once.
-fn master_key(folder: &Directory) -> Result<MasterKey, DevError> {
+fn master_keys(folder: &Directory) -> Result<MasterKeys, DevError> {
     let path = folder.path("master.key");
     if !path.exists() {
         let key = zeroize::Zeroizing::new(STANDARD.encode(Random::system().bytes::<32>()) + "\n");

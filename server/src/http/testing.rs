@@ -92,7 +92,7 @@ impl TestServer {
         change(&mut config);
         let store = database_with_keys().await.store(&home, &config).await;
         let (random, clock, limit_clock) = (Random::system(), Clock::manual(NOW), LimitClock::manual());
-        let keys = Keys::open(&store, config.master_key(), &random, NOW).await.unwrap();
+        let keys = Keys::open(&store, config.master_keys(), &random, NOW).await.unwrap();
         let limits = Limits::new(&config.limits, limit_clock.clone());
         let passwords = Passwords::new(&config.passwords, random.clone());
         let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
@@ -292,7 +292,7 @@ async fn database_with_keys() -> &'static WithKeys {
     let make = async || {
         let home = Home::new();
         let store = Store::open(&Options::new(home.database()).lanes(1)).unwrap();
-        Keys::open(&store, &MasterKey::new([7; 32]), &Random::system(), NOW).await.unwrap();
+        Keys::open(&store, &MasterKey::new([7; 32]).into(), &Random::system(), NOW).await.unwrap();
         if home.is_shared() {
             let keys: Result<_, StoreError> =
                 store.read(&ACTOR, |tx| tx.query("SELECT kid, private_key FROM signing_keys", &[])).await;

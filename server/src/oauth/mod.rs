@@ -39,7 +39,7 @@ use axum::routing::{get, post};
 pub use provider::Provider;
 pub use revoke::revoke_session;
 pub use sessions::{Of, end_all as end_sessions};
-pub use sweep::sweep;
+pub use sweep::{Overdue, overdue, sweep};
 
 use moorline_server_dpop::TOKEN_ENDPOINT;
 

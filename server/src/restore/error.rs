@@ -8,20 +8,18 @@ use moorline_server_store::StoreError;
 /// The database and the revocation log do not match, or one of them can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
-    /// The database is older than the revocation log.
+    /// The log has revocations that the database has not.
     #[error(
-        "The database is older than its revocation log (database at entry {stored}, {} at {exported}): it was \
+        "The database is older than its revocation log {} ({entries} revocations are in the log alone): it was \
          restored from a backup. Run `moorline-server restore` (with --config FILE, or --dir DIR for a development \
-         server), which ends the sessions that were revoked since, then start again",
+         server), which revokes those sessions again, then start again",
         path.display()
     )]
     WentBack {
         /// The revocation log.
         path: PathBuf,
-        /// The number of the log's last entry.
-        exported: i64,
-        /// The number of the database's last entry.
-        stored: i64,
+        /// How many revocations the database lacks.
+        entries: usize,
     },
     /// There is no revocation log, though the database has one.
     #[error(
@@ -31,50 +29,27 @@ pub enum RestoreError {
         .0.display()
     )]
     Missing(PathBuf),
-    /// There is a revocation log with entries, and a database with sessions that knows of no log.
-    #[error(
-        "The database is older than its revocation log {}, which it does not know yet: it was restored from a \
-         backup. Keep the file. Run `moorline-server restore` (with --config FILE, or --dir DIR for a development \
-         server), which ends the sessions that were revoked since, then start again",
-        .0.display()
-    )]
-    Unnamed(PathBuf),
-    /// The export is another database's.
+    /// The log is another database's.
     #[error(
         "{} is the revocation log of another database. Set store.revocation_log to the log of this one. If this is \
          a new server, or its log is lost, set it to a path where there is no file yet",
         .0.display()
     )]
     OtherDatabase(PathBuf),
-    /// The export's head was sealed by another master key.
+    /// The log's first line does not open.
     #[error(
         "The revocation log {} does not open with this master key. If this is the right key, the file is damaged: \
-         bring back a good copy. Without one, set store.revocation_log to a path where there is no file yet",
+         bring back a good copy. Without one, move the file away and run `moorline-server restore --lost …`",
         .0.display()
     )]
     WrongKey(PathBuf),
-    /// The revocation log is damaged.
-    #[error(
-        "{}, line {line}: {what}. Bring back a good copy of the file; or, without one, run `moorline-server restore \
-         --lost database-is-current` if this database was never restored, or `--lost end-all-sessions` if it may \
-         have been",
-        path.display()
-    )]
-    Damaged {
-        /// The revocation log.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        what: &'static str,
-    },
-    /// `--lost` was said of an export that has ends which the database has not.
+    /// `--lost` was said of a log that is there.
     #[error("The revocation log {} is not lost: run `moorline-server restore` without --lost", .0.display())]
     NotLost(PathBuf),
-    /// Another server has the export open.
+    /// Another server has the log open.
     #[error("The revocation log {} is in use by a running server: stop that one first", .0.display())]
     InUse(PathBuf),
-    /// The export can't be read or written.
+    /// The log can't be read or written.
     #[error("{}: {error}", path.display())]
     File {
         /// The revocation log.
@@ -82,10 +57,10 @@ pub enum RestoreError {
         /// Why.
         error: std::io::Error,
     },
-    /// The database is Postgres.
+    /// No log is configured.
     #[error(
-        "A Postgres database has no revocation log. Restore it to the latest point of its archive; if some of it is \
-         lost, revoke the sessions that may have ended since"
+        "This server has no revocation log (store.revocation_log). Sessions that were revoked after the backup are \
+         good again: revoke them with `moorline-server user revoke-sessions`"
     )]
     NoLog,
     /// This node may not write.

@@ -1,54 +1,54 @@
 //! Compares the database with its revocation log before a server starts.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::export::ToFile;
-use super::file::{Contents, RevocationLog};
-use super::line::Seal;
+use super::file::{self, Found, RevocationLog};
+use super::line::{End, Seal};
 use super::{RestoreError, ledger};
 use moorline_server_base::clock::Timestamp;
-use moorline_server_base::config::MasterKey;
+use moorline_server_base::config::MasterKeys;
 use moorline_server_base::random::Random;
-use moorline_server_store::{Export, Tx};
+use moorline_server_store::{Export, StoreError, Tx};
 
-/// Compares the database with the revocation log in `path`, and returns the log's writer. Creates the log at a
-/// database's first start.
+/// Compares the database with the revocation log in `path`, writes the log anew from the database, and returns the
+/// log's writer.
 ///
 /// # Errors
 /// [`RestoreError`] says what to do when the two do not match.
 pub fn guard(
     tx: &mut dyn Tx,
     path: &Path,
-    master: &MasterKey,
+    masters: &MasterKeys,
     random: &Random,
     now: Timestamp,
 ) -> Result<Box<dyn Export>, RestoreError> {
-    let stored = ledger::last_seq(tx)?;
-    let opened = RevocationLog::open(path, Seal::new(master), stored)?;
-    let mut export = match (ledger::instance(tx)?, opened) {
-        // An old backup whose log is missing, or a database that never had one: only an operator knows.
-        (None, None) if ledger::has_sessions(tx)? => return Err(RestoreError::Missing(path.to_owned())),
-        (None, None) => begin(tx, path, master, random, now)?,
-        // The previous start was interrupted after it created the file.
-        (None, Some((file, contents))) if contents.last.is_none() && !contents.torn => {
-            ledger::name_instance(tx, &contents.instance, now)?;
-            ToFile { file, last: 0 }
-        }
-        (None, Some(_)) if ledger::has_sessions(tx)? => {
-            return Err(RestoreError::Unnamed(path.to_owned()));
-        }
-        (Some(_), None) => return Err(RestoreError::Missing(path.to_owned())),
-        (Some(instance), Some((file, contents))) if instance == contents.instance => {
-            fit(tx, path, stored, &contents)?;
-            ToFile { file, last: contents.last_seq() }
-        }
+    let seal = Seal::new(masters);
+    let found = file::read(path, &seal)?;
+    let instance = match (ledger::instance(tx)?, &found) {
+        (Some(_), None) if ledger::has_log(tx)? => return Err(RestoreError::Missing(path.to_owned())),
+        (Some(instance), None) => instance,
+        (Some(instance), Some(found)) if instance == found.instance => instance,
+        (None, None) => ledger::new_instance(random),
+        // A backup from before it had a name; or a start that was interrupted after it had made the file.
+        (None, Some(found)) if ledger::has_sessions(tx)? || found.ends.is_empty() => found.instance.clone(),
         (_, Some(_)) => return Err(RestoreError::OtherDatabase(path.to_owned())),
     };
-    export.catch_up(tx)?;
-    Ok(Box::new(export))
+    let entries = found.as_ref().map_or(Ok(0), |found| missing(tx, found).map(|ends| ends.len()))?;
+    if entries > 0 {
+        return Err(RestoreError::WentBack { path: path.to_owned(), entries });
+    }
+    // Written anew, it is whole, has nothing that the database has deleted, and is sealed by the current master key. The
+    // file comes before the name: a database that knows of a log requires it.
+    let last = ledger::last_seq(tx)?;
+    let log = RevocationLog::make(path, seal, &instance, &ledger::all(tx)?)?;
+    ledger::name_instance(tx, &instance, now)?;
+    ledger::set_log(tx, true)?;
+    Ok(Box::new(ToFile { log, last }))
 }
 
-/// Names a database that has no revocation log, at its first start: it keeps the last known time under its name.
+/// Lets a database start that has no revocation log: it keeps the last known time under its name.
 ///
 /// # Errors
 /// [`RestoreError::Store`] when the database fails.
@@ -56,34 +56,24 @@ pub fn name(tx: &mut dyn Tx, random: &Random, now: Timestamp) -> Result<(), Rest
     if ledger::instance(tx)?.is_none() {
         ledger::name_instance(tx, &ledger::new_instance(random), now)?;
     }
+    if ledger::set_log(tx, false)? {
+        tracing::warn!(
+            "store.revocation_log is not set any more: nothing detects that this database was restored from a backup"
+        );
+    }
     Ok(())
 }
 
-/// Creates the file first: a file without a database is adopted, but a database that knows of a log requires it.
-fn begin(
-    tx: &mut dyn Tx,
-    path: &Path,
-    master: &MasterKey,
-    random: &Random,
-    now: Timestamp,
-) -> Result<ToFile, RestoreError> {
-    let instance = ledger::new_instance(random);
-    let file = RevocationLog::make(path, Seal::new(master), &instance, &[])?;
-    ledger::name_instance(tx, &instance, now)?;
-    Ok(ToFile { file, last: 0 })
-}
-
-fn fit(tx: &mut dyn Tx, path: &Path, stored: i64, contents: &Contents) -> Result<(), RestoreError> {
-    let exported = contents.last_seq();
-    // The database has an end before its line is begun.
-    if exported > stored || (contents.torn && exported == stored) {
-        return Err(RestoreError::WentBack { path: path.to_owned(), exported, stored });
+/// The ends that the file has and the database has not, or has another under their number.
+pub(super) fn missing(tx: &mut dyn Tx, found: &Found) -> Result<Vec<End>, StoreError> {
+    // A backup from before it had a name has numbered its ends by itself: all of the file is news to it.
+    if ledger::instance(tx)?.is_none() {
+        return Ok(found.ends.clone());
     }
-    // A database that was restored and then used without its log has other ends under the same numbers.
-    if contents.last.is_some() && ledger::numbered(tx, exported)? != contents.last {
-        let what = "its last end is not the one that the database has under that number";
-        let line = usize::try_from(exported).unwrap_or(usize::MAX).saturating_add(1);
-        return Err(RestoreError::Damaged { path: path.to_owned(), line, what });
-    }
-    Ok(())
+    let (last, own) = (ledger::last_seq(tx)?, ledger::all(tx)?);
+    let own: HashMap<i64, &str> = own.iter().map(|end| (end.seq, end.session_id.as_str())).collect();
+    let is_missing = |end: &&End| {
+        end.seq > last || own.get(&end.seq).is_some_and(|session_id| *session_id != end.session_id)
+    };
+    Ok(found.ends.iter().filter(is_missing).cloned().collect())
 }

@@ -51,20 +51,14 @@ pub(super) fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     tx.first("SELECT id FROM instance", &[])?.map(|row| row.text("id").map(str::to_owned)).transpose()
 }
 
-/// Names this database. The time that it was last seen is what its sessions know, or else `otherwise`: a machine's
+/// Names this database, unless it has a name. The time that it was last seen is what its sessions know, or else `otherwise`: a machine's
 /// clock may be wrong, and a database that has sessions may be an old one.
 pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, otherwise: Timestamp) -> Result<(), StoreError> {
+    if instance(tx)?.is_some() {
+        return Ok(());
+    }
     let seen = last_rotation(tx)?.unwrap_or(otherwise);
     tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, $2)", &[id.into(), seen.into()]).map(drop)
-}
-
-/// Names a database that knew of no file by the file that it gets back, and takes its own numbers away: the file's are
-/// the true ones. Returns the ends that it had under them.
-pub(super) fn adopt(tx: &mut dyn Tx, instance: &str, otherwise: Timestamp) -> Result<Vec<End>, StoreError> {
-    let own = after(tx, 0, i64::MAX)?;
-    tx.execute("DELETE FROM session_ends", &[])?;
-    name_instance(tx, instance, otherwise)?;
-    Ok(own)
 }
 
 /// The latest time that the sessions themselves know.
@@ -77,15 +71,6 @@ fn last_rotation(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
 pub(super) fn has_sessions(tx: &mut dyn Tx) -> Result<bool, StoreError> {
     let any = "SELECT 1 AS one FROM sessions UNION ALL SELECT 1 FROM browser_sessions LIMIT 1";
     Ok(tx.first(any, &[])?.is_some())
-}
-
-/// Takes an end over as the file has it.
-pub(super) fn insert(tx: &mut dyn Tx, end: &End) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO session_ends (seq, session_id, why, ended_at) VALUES ($1, $2, $3, $4)",
-        &[end.seq.into(), (&end.session_id).into(), (&end.why).into(), end.at.into()],
-    )
-    .map(drop)
 }
 
 pub(super) fn new_instance(random: &Random) -> String {
@@ -107,9 +92,20 @@ pub(super) fn after(tx: &mut dyn Tx, seq: i64, limit: i64) -> Result<Vec<End>, S
     rows.iter().map(read).collect()
 }
 
-/// The end with this number.
-pub(super) fn numbered(tx: &mut dyn Tx, seq: i64) -> Result<Option<End>, StoreError> {
-    Ok(after(tx, seq - 1, 1)?.pop().filter(|end| end.seq == seq))
+/// Every end.
+pub(super) fn all(tx: &mut dyn Tx) -> Result<Vec<End>, StoreError> {
+    after(tx, 0, i64::MAX)
+}
+
+/// Whether the database has a revocation log.
+pub(super) fn has_log(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    Ok(tx.first("SELECT id FROM instance WHERE has_log = 1", &[])?.is_some())
+}
+
+/// Notes whether the database has a revocation log. Returns whether that is new.
+pub(super) fn set_log(tx: &mut dyn Tx, has_log: bool) -> Result<bool, StoreError> {
+    let set = "UPDATE instance SET has_log = $1 WHERE has_log <> $1";
+    Ok(tx.execute(set, &[i64::from(has_log).into()])? > 0)
 }
 
 fn read(row: &Row) -> Result<End, StoreError> {

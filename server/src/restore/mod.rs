@@ -1,13 +1,12 @@
 //! Revocations outlive the database: what was revoked stays revoked after a backup was restored.
 //!
-//! The transaction that ends a session gives the end a number. After its commit, and before any response that depends
-//! on it, the end is written to the revocation log, a file outside the database. So at a start one of three things is
-//! true:
+//! The transaction that ends a session gives the end a number. After its commit, and before the response, the end is
+//! written to the revocation log, a file on other storage (`store.revocation_log`; there is none without it). So at a
+//! start one of two things is true:
 //!
-//! - Both have the same ends: nothing to do.
-//! - The database is ahead, after a crash: the log is completed.
-//! - The log is ahead: the database was restored from a backup. The server refuses to start until [`replay()`] has
-//!   ended those sessions again.
+//! - The database has every end that the log has. The log is written anew from it, which mends whatever is wrong there.
+//! - The log has more: the database was restored from a backup. The server refuses to start until [`replay()`] has
+//!   revoked those sessions again.
 
 mod error;
 mod export;
@@ -21,5 +20,5 @@ mod time;
 pub use error::RestoreError;
 pub use guard::{guard, name};
 pub use ledger::{record, record_browser, see, seen_at};
-pub use replay::{Lost, Restored, Taken, replay};
+pub use replay::{Lost, Restored, Revoked, Taken, replay, without_log};
 pub use time::{accept_clock, is_time_accepted};

@@ -1,42 +1,55 @@
-//! `moorline-server restore`: ends the sessions again that were ended after the backup.
+//! `moorline-server restore`: revokes the sessions again that were revoked after the backup.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::file::{Contents, RevocationLog};
+use serde::Serialize;
+
+use super::file::{self, Found, RevocationLog};
+use super::guard::missing;
 use super::line::{End, Seal};
 use super::{RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
-use moorline_server_base::clock::ClockGuard;
-use moorline_server_base::clock::Timestamp;
+use moorline_server_base::clock::{ClockGuard, Timestamp};
 use moorline_server_base::config::Config;
 use moorline_server_base::random::Random;
 use moorline_server_store::{Actor, Options, Store, StoreError, Tx, Value};
 
 const ACTOR: Actor = Actor::System("a restore");
 
-/// What an operator states about a revocation log that is lost or damaged.
+/// What an operator states about a revocation log that is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
-    /// The database was never restored: the file is written again from it.
+    /// The database was never restored: the next start writes the log again from it.
     DatabaseIsCurrent,
-    /// The database may have been restored: nobody knows which sessions were ended since, so all of them end.
+    /// The database may have been restored: nobody knows which sessions were revoked since, so all of them are now.
     EndAllSessions,
 }
 
 /// The result of a restore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// Sessions that are ended now.
-    pub ended: u64,
-    /// Ends of sessions that the database never knew: they began after the backup, and are lost with it.
+    /// Sessions that are revoked now; or would be, in a dry run.
+    pub revoked: Vec<Revoked>,
+    /// Revocations of sessions that the database never knew: they began after the backup, and are lost with it.
     pub unknown: u64,
-    /// Where a damaged export was put.
-    pub moved_to: Option<PathBuf>,
-    /// What time the server goes on from; `None` when nothing was said of it.
+    /// What time the server goes on from; `None` when nothing was changed.
     pub time: Option<Taken>,
+}
+
+/// A session that was good in the backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Revoked {
+    /// The `sid`.
+    pub session_id: String,
+    /// The app.
+    pub client_id: String,
+    /// Whose it is.
+    pub username: String,
+    /// Why it was revoked.
+    pub why: String,
+    /// When it was revoked, in Unix seconds.
+    pub at: i64,
 }
 
 /// The time from which the server goes on after a restore.
@@ -49,150 +62,140 @@ pub enum Taken {
     LastKnown(Timestamp),
 }
 
-/// Applies the revocation log to a database that was restored. With `lost`, goes on without the log.
+/// Revokes each session that the revocation log names and a database that was restored does not. A dry run changes
+/// nothing.
 ///
 /// # Errors
 /// [`RestoreError`]; nothing was changed then, or it can be called again.
-pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Result<Restored, RestoreError> {
+pub async fn replay(config: &Config, dry_run: bool, now: Timestamp) -> Result<Restored, RestoreError> {
     config.must_be_primary()?;
-    path_of(config)?;
+    let path = config.revocation_log().ok_or(RestoreError::NoLog)?;
     let store = Store::open(&Options::new(config.database.clone()))?;
-    let (instance, stored) =
-        store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;
-    // A backup from before migration 3 has numbered its ends by itself: all of the file is news to it.
-    let after = if instance.is_some() { stored } else { 0 };
-    let opened = RevocationLog::open(&path_of(config)?, Seal::new(config.master_key()), after);
-    match lost {
-        None => with_export(config, &store, instance, stored, opened?, now).await,
-        Some(lost) => without_export(config, &store, instance, opened, lost, now).await,
-    }
-}
-
-fn path_of(config: &Config) -> Result<PathBuf, RestoreError> {
-    config.revocation_log().ok_or(RestoreError::NoLog)
-}
-
-async fn with_export(
-    config: &Config,
-    store: &Store,
-    instance: Option<String>,
-    stored: i64,
-    opened: Option<(RevocationLog, Contents)>,
-    now: Timestamp,
-) -> Result<Restored, RestoreError> {
-    let path = path_of(config)?;
-    let (mut file, contents) = opened.ok_or_else(|| RestoreError::Missing(path.clone()))?;
-    if instance.as_ref().is_some_and(|instance| *instance != contents.instance) {
+    let seal = Seal::new(config.master_keys());
+    let found = file::read(&path, &seal)?.ok_or_else(|| RestoreError::Missing(path.clone()))?;
+    let instance = store.read(&ACTOR, ledger::instance).await?;
+    if instance.is_some_and(|instance| instance != found.instance) {
         return Err(RestoreError::OtherDatabase(path));
     }
-    let known = store.read(&ACTOR, move |tx| ledger::numbered(tx, stored)).await?;
-    if contents.asked.is_some() && contents.asked != known {
-        return Err(RestoreError::Damaged {
-            path,
-            line: usize::try_from(stored).unwrap_or(usize::MAX).saturating_add(1),
-            what: "it is not the end that the database has under that number",
-        });
+    let (found, jump) = (std::sync::Arc::new(found), config.store.clock_jump.as_duration());
+    let log = std::sync::Arc::clone(&found);
+    if dry_run {
+        let plan = move |tx: &mut dyn Tx| missing(tx, &log).and_then(|ends| plan(tx, &ends));
+        return Ok(store.read(&ACTOR, plan).await?);
     }
-    if contents.newer.is_empty() && !contents.torn {
-        return Ok(Restored::default());
-    }
-    let (adopt, jump) = (instance.is_none(), config.store.clock_jump.as_duration());
-    let contents = Arc::new(contents);
-    let done = store.write(&ACTOR, move |tx| end_again(tx, &contents, adopt, now, jump)).await?;
-    // No response depended on an end whose line is incomplete.
-    file.append(&[]).map_err(|error| RestoreError::File { path, error })?;
+    let done: Restored = store.write(&ACTOR, move |tx| revoke_again(tx, &log, now, jump)).await?;
+    let ends = store.read(&ACTOR, ledger::all).await?;
+    RevocationLog::make(&path, seal, &found.instance, &ends)?;
     Ok(done)
 }
 
-async fn without_export(
-    config: &Config,
-    store: &Store,
-    instance: Option<String>,
-    opened: Result<Option<(RevocationLog, Contents)>, RestoreError>,
-    lost: Lost,
-    now: Timestamp,
-) -> Result<Restored, RestoreError> {
-    let path = path_of(config)?;
-    let damaged = is_of_no_use(&path, instance.as_deref(), opened)?;
-    let name = instance.is_none().then(|| ledger::new_instance(&Random::system()));
-    let (named, jump) = (name.clone(), config.store.clock_jump.as_duration());
-    let mut done = store.write(&ACTOR, move |tx| go_on(tx, lost, named.as_deref(), now, jump)).await?;
-    done.moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
-    let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
-    let instance = instance.or(name).unwrap_or_default();
-    RevocationLog::make(&path, Seal::new(config.master_key()), &instance, &ends)?;
-    Ok(done)
+/// Goes on without a revocation log that is lost, by what an operator states.
+///
+/// # Errors
+/// [`RestoreError::NotLost`] when the log is there; else as [`replay`].
+pub async fn without_log(config: &Config, lost: Lost, now: Timestamp) -> Result<Restored, RestoreError> {
+    config.must_be_primary()?;
+    if let Some(path) = config.revocation_log()
+        && file::read(&path, &Seal::new(config.master_keys()))?.is_some()
+    {
+        return Err(RestoreError::NotLost(path));
+    }
+    let store = Store::open(&Options::new(config.database.clone()))?;
+    let (name, jump) = (ledger::new_instance(&Random::system()), config.store.clock_jump.as_duration());
+    Ok(store.write(&ACTOR, move |tx| go_on(tx, lost, &name, now, jump)).await?)
 }
 
-/// One transaction: all of it, or a server that still refuses to start. With `adopt`, the file becomes that of a
-/// database that knew of none.
-fn end_again(
+/// What these ends would change.
+fn plan(tx: &mut dyn Tx, ends: &[End]) -> Result<Restored, StoreError> {
+    let mut plan = Restored::default();
+    for end in ends.iter().filter(|end| end.why != ledger::BROWSER) {
+        let row = tx.first(
+            "SELECT s.client_id, s.revoked_at, u.username FROM sessions AS s JOIN users AS u ON u.id = s.user_id
+             WHERE s.id = $1",
+            &[(&end.session_id).into()],
+        )?;
+        match row {
+            None => plan.unknown += 1,
+            Some(row) if row.optional_timestamp("revoked_at")?.is_some() => {}
+            Some(row) => plan.revoked.push(Revoked {
+                session_id: end.session_id.clone(),
+                client_id: row.text("client_id")?.to_owned(),
+                username: row.text("username")?.to_owned(),
+                why: end.why.clone(),
+                at: end.at.seconds(),
+            }),
+        }
+    }
+    Ok(plan)
+}
+
+/// One transaction: all of it, or a server that still refuses to start.
+fn revoke_again(
     tx: &mut dyn Tx,
-    contents: &Contents,
-    adopt: bool,
+    found: &Found,
     now: Timestamp,
     jump: Duration,
 ) -> Result<Restored, StoreError> {
-    let mut done = Restored::default();
-    let last = contents.last.as_ref().map(|end| end.at);
-    let own = if adopt { ledger::adopt(tx, &contents.instance, last.unwrap_or(now))? } else { Vec::new() };
-    for end in &contents.newer {
-        if end.why != ledger::BROWSER {
-            end_session(tx, end, &mut done)?;
-        }
-        ledger::insert(tx, end)?;
+    let ends = missing(tx, found)?;
+    if ends.is_empty() {
+        return Ok(Restored::default());
     }
-    let exported: HashSet<_> = contents.newer.iter().map(|end| &end.session_id).collect();
-    for end in own.iter().filter(|end| !exported.contains(&end.session_id)) {
-        ledger::record(tx, &end.session_id, &end.why, end.at)?;
+    let mut done = plan(tx, &ends)?;
+    let known: HashSet<String> = ledger::all(tx)?.into_iter().map(|end| end.session_id).collect();
+    let last = found.ends.iter().map(|end| end.at).max();
+    ledger::name_instance(tx, &found.instance, last.unwrap_or(now))?;
+    for end in &ends {
+        if end.why != ledger::BROWSER {
+            tx.execute(
+                "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
+                &[Value::from(&end.session_id), end.at.into(), (&end.why).into()],
+            )?;
+        }
+        if !known.contains(&end.session_id) {
+            ledger::record(tx, &end.session_id, &end.why, end.at)?;
+        }
     }
     let detail = serde_json::json!({
-        "exported": contents.newer.len(), "ended": done.ended, "unknown": done.unknown,
+        "entries": ends.len(), "ended": done.revoked.len(), "unknown": done.unknown,
     });
     done.time = Some(take_time(tx, last, now, jump)?);
     finish(tx, "restore.replayed", detail, now)?;
     Ok(done)
 }
 
-fn end_session(tx: &mut dyn Tx, end: &End, done: &mut Restored) -> Result<(), StoreError> {
-    done.ended += tx.execute(
-        "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1 AND revoked_at IS NULL",
-        &[Value::from(&end.session_id), end.at.into(), (&end.why).into()],
-    )?;
-    if tx.first("SELECT id FROM sessions WHERE id = $1", &[(&end.session_id).into()])?.is_none() {
-        done.unknown += 1;
-    }
-    Ok(())
-}
-
-/// Without the export; `name` is for a database that knew of none.
+/// Without the log; `name` is for a database that has none.
 fn go_on(
     tx: &mut dyn Tx,
     lost: Lost,
-    name: Option<&str>,
+    name: &str,
     now: Timestamp,
     jump: Duration,
 ) -> Result<Restored, StoreError> {
-    if let Some(name) = name {
-        ledger::name_instance(tx, name, now)?;
-    }
+    ledger::name_instance(tx, name, now)?;
+    // From now on a start requires no log, and makes one.
+    ledger::set_log(tx, false)?;
     let time = Some(take_time(tx, None, now, jump)?);
     if lost == Lost::DatabaseIsCurrent {
-        let event = Event::new("restore.export_rewritten").severity(Severity::Page);
+        let event = Event::new("restore.log_lost").severity(Severity::Page);
         audit::append(tx, now, event)?;
         return Ok(Restored { time, ..Restored::default() });
     }
     let live = tx.query("SELECT id FROM sessions WHERE revoked_at IS NULL ORDER BY id", &[])?;
-    for row in &live {
-        let id = row.text("id")?;
+    let end = |row: &moorline_server_store::Row| -> Result<End, StoreError> {
+        let session_id = row.text("id")?.to_owned();
+        Ok(End { seq: 0, session_id, why: "restored".to_owned(), at: now })
+    };
+    let ends: Vec<End> = live.iter().map(end).collect::<Result<_, _>>()?;
+    let plan = plan(tx, &ends)?;
+    for end in &ends {
         tx.execute(
-            "UPDATE sessions SET revoked_at = $2, revoked_why = 'restored' WHERE id = $1",
-            &[id.into(), now.into()],
+            "UPDATE sessions SET revoked_at = $2, revoked_why = $3 WHERE id = $1",
+            &[Value::from(&end.session_id), end.at.into(), (&end.why).into()],
         )?;
-        ledger::record(tx, id, "restored", now)?;
+        ledger::record(tx, &end.session_id, &end.why, end.at)?;
     }
-    finish(tx, "restore.all_ended", serde_json::json!({ "ended": live.len() }), now)?;
-    Ok(Restored { ended: live.len() as u64, time, ..Restored::default() })
+    finish(tx, "restore.all_ended", serde_json::json!({ "ended": ends.len() }), now)?;
+    Ok(Restored { time, ..plan })
 }
 
 /// Goes on from `now` if the clock may have come that far since the last time that is known: a wrong clock would end,
@@ -218,30 +221,4 @@ fn finish(
 ) -> Result<(), StoreError> {
     tx.execute("DELETE FROM browser_sessions", &[])?;
     audit::append(tx, now, Event::new(event).severity(Severity::Page).detail(detail))
-}
-
-/// Whether there is a damaged file to move away; an error when there is a good one, which must not be thrown away.
-fn is_of_no_use(
-    path: &Path,
-    instance: Option<&str>,
-    opened: Result<Option<(RevocationLog, Contents)>, RestoreError>,
-) -> Result<bool, RestoreError> {
-    match opened {
-        Ok(None) => Ok(false),
-        Ok(Some((_, contents))) if instance.is_some_and(|instance| instance != contents.instance) => {
-            Err(RestoreError::OtherDatabase(path.to_owned()))
-        }
-        Ok(Some((_, contents))) if contents.newer.is_empty() => Ok(true),
-        Ok(Some(_)) => Err(RestoreError::NotLost(path.to_owned())),
-        Err(RestoreError::Damaged { .. }) => Ok(true),
-        Err(other) => Err(other),
-    }
-}
-
-fn move_aside(path: &Path, now: Timestamp) -> Result<PathBuf, RestoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".aside-{}", now.millis()));
-    let aside = PathBuf::from(name);
-    std::fs::rename(path, &aside).map_err(|error| RestoreError::File { path: path.to_owned(), error })?;
-    Ok(aside)
 }

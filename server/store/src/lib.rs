@@ -196,8 +196,7 @@ impl Store {
     ///
     /// # Errors
     /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then, and
-    /// the caller may ask again. After a commit that could not be exported, or during which the connection to Postgres
-    /// was lost, it is the same error, and the change may stand: only the caller can tell by asking again.
+    /// the caller may ask again. After a commit during which the connection to Postgres was lost, it is the same error, and the change may stand: only the caller can tell by asking again.
     pub async fn write<T, E, F>(&self, actor: &Actor, f: F) -> Result<T, E>
     where
         T: Send + 'static,

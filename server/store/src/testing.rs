@@ -43,6 +43,22 @@ pub async fn started_then_released<F: Future>(writes: F, release: mpsc::Sender<(
     tokio::join!(writes, go).0
 }
 
+/// Does what a newer version does to the tables while others use them. It can serve beside servers of tables `back`
+/// versions older than its own.
+pub async fn migrate_further(store: &Store, statements: &'static [&'static str], back: i64) {
+    let done = store.write(&TEST, move |tx| {
+        let newest = tx.first("SELECT MAX(version) AS version FROM migrations", &[])?.unwrap();
+        let version = newest.integer("version")? + 1;
+        for statement in statements {
+            tx.execute(statement, &[])?;
+        }
+        let row = "INSERT INTO migrations (version, name, serves_from) VALUES ($1, 'a newer version', $2)";
+        tx.execute(row, &[version.into(), (version - back).into()])
+    });
+    let done: Result<u64, StoreError> = done.await;
+    done.unwrap();
+}
+
 /// A schema of a test's own on the server that `MOORLINE_TEST_POSTGRES` names; dropped with it. To the store it is a
 /// database; to Postgres it costs a tenth of one.
 #[derive(Debug)]

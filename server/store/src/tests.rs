@@ -1,3 +1,5 @@
+mod opening;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -390,30 +392,19 @@ async fn an_export_is_asked_once_a_group_and_only_for_who_asked_for_it() {
 }
 
 #[tokio::test]
-async fn who_came_after_an_end_that_was_not_exported_is_not_answered_on_it_and_who_came_before_is() {
+async fn an_export_that_fails_holds_up_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = Elsewhere::default();
-    let away = Arc::clone(&elsewhere.away);
+    let (away, asked) = (Arc::clone(&elsewhere.away), Arc::clone(&elsewhere.asked));
     let options = Options::new(folder.path().join("test.db"));
     let store = Store::open_with(&options, |_| Ok::<_, StoreError>(Some(Box::new(elsewhere) as _))).unwrap();
     away.store(true, Ordering::SeqCst);
-    let release = hold(&store).await;
-    let (one, two, three) = (store.clone(), store.clone(), store.clone());
-    let writes = async {
-        tokio::join!(
-            one.write(&TEST, |tx| insert(tx, "ada")),
-            two.write(&TEST, |tx| insert_exported(tx, "grace")),
-            three.write(&TEST, |tx| insert(tx, "joan")),
-        )
-    };
-    let (before, itself, after) = started_then_released(writes, release).await;
-    assert!(before.is_ok());
-    assert!(matches!((itself, after), (Err(StoreError::Unavailable(_)), Err(StoreError::Unavailable(_)))));
-    let waiting = store.write(&TEST, |tx| insert(tx, "mary")).await;
-    assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
+    store.write(&TEST, |tx| insert_exported(tx, "ada")).await.unwrap();
+    store.write(&TEST, |tx| insert(tx, "grace")).await.unwrap();
     away.store(false, Ordering::SeqCst);
-    store.write(&TEST, |tx| insert(tx, "mary")).await.unwrap();
-    assert_eq!(ids(&store).await, ["ada", "grace", "joan", "mary"]);
+    store.write(&TEST, |tx| insert_exported(tx, "joan")).await.unwrap();
+    assert_eq!(ids(&store).await, ["ada", "grace", "joan"]);
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "it is asked again with the next end");
 }
 
 #[tokio::test]
@@ -542,43 +533,4 @@ fn a_backup_replaces_nothing_and_leaves_nothing_behind_when_it_fails() {
     }
     assert!(back_up(&folder.path().join("absent.db"), &to).is_err());
     assert!(!to.exists() && !folder.path().join("absent.db").exists());
-}
-
-#[tokio::test]
-async fn a_database_that_is_opened_to_read_stays_as_it_is() {
-    let (home, store) = open_either();
-    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
-    drop(store);
-    let file = home.folder.path().join("test.db");
-    let before = std::fs::read(&file).ok();
-    let store = Store::open_to_read(&home.options()).unwrap();
-    assert!(store.only_reads());
-    assert_eq!(ids(&store).await, ["ada"]);
-    let refused = store.write(&TEST, |tx| insert(tx, "eve")).await;
-    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    drop(store);
-    assert_eq!(std::fs::read(&file).ok(), before);
-}
-
-#[tokio::test]
-async fn older_tables_or_none_are_not_brought_up_to_date_by_who_only_reads() {
-    let (home, store) = open_either();
-    let older = "DELETE FROM migrations WHERE version = (SELECT MAX(version) FROM migrations)";
-    store.write(&TEST, move |tx| tx.execute(older, &[])).await.unwrap();
-    let versions =
-        async || store.read(&TEST, |tx| tx.query("SELECT version FROM migrations", &[])).await.unwrap().len();
-    let before = versions().await;
-    let Err(StoreError::Unusable(text)) = Store::open_to_read(&home.options()) else {
-        panic!("it was opened")
-    };
-    assert!(text.contains("start a server of this version"), "{text}");
-    assert_eq!(versions().await, before);
-
-    let empty = Home { folder: tempfile::tempdir().unwrap(), postgres: PostgresDatabase::make() };
-    std::fs::write(empty.folder.path().join("test.db"), "").unwrap();
-    let Err(StoreError::Unusable(text)) = Store::open_to_read(&empty.options()) else {
-        panic!("it was opened")
-    };
-    assert!(text.contains("no tables"), "{text}");
-    assert_eq!(std::fs::read(empty.folder.path().join("test.db")).unwrap(), b"");
 }

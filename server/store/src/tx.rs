@@ -36,7 +36,7 @@ pub trait Tx {
         Engine::Sqlite
     }
 
-    /// Holds the response until these writes are exported durably (see [`super::Export`]).
+    /// Has these writes exported before the response (see [`super::Export`]).
     fn must_be_exported(&mut self);
 
     /// The first row that a statement returns, if any.

@@ -83,7 +83,7 @@ impl Writer {
         let (jobs, queue) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || WriterLoop { connection, export, behind: false }.serve(&queue))
+            .spawn(move || WriterLoop { connection, export }.serve(&queue))
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self { jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
     }
@@ -121,77 +121,62 @@ impl Drop for Writer {
 struct WriterLoop {
     connection: Connection,
     export: Option<Box<dyn Export>>,
-    /// Whether the database has something that the export has not.
-    behind: bool,
-}
-
-/// A request of the group, and whether its answer waits for the export.
-struct Entry {
-    job: Box<dyn Job>,
-    exported: bool,
 }
 
 impl WriterLoop {
     fn serve(mut self, queue: &Receiver<Box<dyn Job>>) {
-        let mut group: Vec<Entry> = Vec::with_capacity(GROUP);
+        let mut group: Vec<Box<dyn Job>> = Vec::with_capacity(GROUP);
         while let Ok(first) = queue.recv() {
             if !first.is_wanted() {
                 continue;
             }
-            let failure = self.run_group(first, queue, &mut group).err();
-            if let Some(error) = &failure {
+            let exported = self.run_group(first, queue, &mut group);
+            if let Err(error) = &exported {
                 tracing::error!(%error, requests = group.len(), "a group of writes failed: none of them is kept");
                 if !self.connection.is_idle() {
                     let _ = self.connection.control("ROLLBACK");
                 }
             }
-            let first = group.iter().position(|entry| entry.exported).filter(|_| failure.is_none());
-            let unexported = first.and_then(|first| Some((first, self.catch_up().err()?)));
-            for (number, entry) in group.drain(..).enumerate() {
-                // Later requests of the group may have been decided on it.
-                let waits = unexported.as_ref().filter(|(first, _)| number >= *first);
-                entry.job.answer(failure.as_ref().or(waits.map(|(_, error)| error)));
+            if matches!(exported, Ok(true))
+                && let Some(export) = &mut self.export
+                && let Err(error) = export.catch_up(&mut self.connection)
+            {
+                tracing::error!(%error, "a revocation could not be exported: it is tried again each minute");
+            }
+            for job in group.drain(..) {
+                job.answer(exported.as_ref().err());
             }
         }
     }
 
-    /// Until the export has what was committed, no response may depend on it: so nothing more is written.
-    fn catch_up(&mut self) -> Result<(), StoreError> {
-        let Some(export) = &mut self.export else { return Ok(()) };
-        let done = export.catch_up(&mut self.connection);
-        self.behind = done.is_err();
-        done.inspect_err(
-            |error| tracing::error!(%error, "an end of a session could not be exported: every write fails until it is"),
-        )
-    }
-
+    /// Runs a group and commits it. Returns whether there is something to export.
     fn run_group(
         &mut self,
         first: Box<dyn Job>,
         queue: &Receiver<Box<dyn Job>>,
-        group: &mut Vec<Entry>,
-    ) -> Result<(), StoreError> {
-        let mut next = Some(first);
-        let begun = if self.behind { self.catch_up() } else { Ok(()) }
-            .and_then(|()| self.connection.control("BEGIN IMMEDIATE"));
+        group: &mut Vec<Box<dyn Job>>,
+    ) -> Result<bool, StoreError> {
+        let (mut next, mut exported) = (Some(first), false);
+        let begun = self.connection.control("BEGIN IMMEDIATE");
         while let Some(job) = next {
             let alone = group.is_empty();
-            group.push(Entry { job, exported: false });
+            group.push(job);
             // Without a transaction the queue is not drained: later requests may find the database available again.
             if let Err(error) = &begun {
                 return Err(StoreError::Unavailable(error.to_string()));
             }
-            let entry = group.last_mut().expect("one was just pushed");
-            entry.exported = run_one(&mut self.connection, entry.job.as_mut(), alone)?;
+            let job = group.last_mut().expect("one was just pushed");
+            exported |= run_one(&mut self.connection, job.as_mut(), alone)?;
             let mut waiting = std::iter::from_fn(|| queue.try_recv().ok()).filter(|job| job.is_wanted());
             next = if group.len() < GROUP { waiting.next() } else { None };
         }
-        self.connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))
+        self.connection.control("COMMIT").map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(exported)
     }
 }
 
 /// Runs a request so that what it wrote can be undone by itself. The first of a group needs no savepoint for that: the
-/// transaction is all its own. Returns whether its answer waits for the export.
+/// transaction is all its own. Returns whether it wrote something to export.
 fn run_one(connection: &mut Connection, job: &mut dyn Job, alone: bool) -> Result<bool, StoreError> {
     if !alone {
         connection.control("SAVEPOINT request")?;

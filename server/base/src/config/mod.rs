@@ -15,7 +15,7 @@ use garde::Validate;
 use serde::Deserialize;
 
 pub use load::{ConfigError, from_sources, load};
-pub use types::{Database, Issuer, MasterKey, Network, PostgresUrl, Span, is_loopback};
+pub use types::{Database, Issuer, MasterKey, MasterKeys, Network, PostgresUrl, Span, is_loopback};
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -29,10 +29,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is: a SQLite file or a Postgres server.
     pub database: Database,
-    /// The key that seals secrets in the database. Always present once loaded.
+    /// The keys that seal secrets in the database. Always present once loaded.
     #[serde(default)]
-    pub master_key: Option<MasterKey>,
-    /// A file that holds the master key instead.
+    pub master_key: Option<MasterKeys>,
+    /// A file that holds them instead, one a line.
     #[serde(default)]
     pub master_key_file: Option<PathBuf>,
     /// What this node is to the database.
@@ -84,7 +84,7 @@ pub struct Config {
 pub struct Store {
     /// Whether this node writes.
     pub role: Role,
-    /// The revocation log; `None` means beside the database. SQLite only.
+    /// The revocation log; `None` means that there is none. SQLite only.
     pub revocation_log: Option<PathBuf>,
     /// How many connections to Postgres this node opens at most.
     #[garde(range(min = 1, max = 128))]
@@ -285,12 +285,12 @@ pub enum LogFormat {
 
 impl Config {
     /// A configuration of defaults, for `dev` and for tests.
-    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: MasterKey) -> Self {
+    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: impl Into<MasterKeys>) -> Self {
         Self {
             issuer,
             listen: default_listen(),
             database: database.into(),
-            master_key: Some(master_key),
+            master_key: Some(master_key.into()),
             master_key_file: None,
             store: Store::default(),
             api_identifier: None,
@@ -311,10 +311,16 @@ impl Config {
         self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
     }
 
-    /// The revocation log: the file that ends of sessions are exported to. `None` on Postgres, which has none.
+    /// The revocation log: the file that ends of sessions are exported to, if there is one. Earlier versions made one
+    /// beside the database by default: it stays in use where it is there.
     pub fn revocation_log(&self) -> Option<PathBuf> {
-        let file = self.database.file()?;
-        Some(self.store.revocation_log.clone().unwrap_or_else(|| file.with_extension("ends")))
+        self.store.revocation_log.clone().or_else(|| self.revocation_log_by_default())
+    }
+
+    /// The revocation log of an earlier version, beside the database: it is in use without a setting that says so.
+    pub fn revocation_log_by_default(&self) -> Option<PathBuf> {
+        let beside = self.database.file()?.with_extension("ends");
+        (self.store.revocation_log.is_none() && beside.exists()).then_some(beside)
     }
 
     /// Whether this node may write the database.
@@ -328,8 +334,8 @@ impl Config {
         }
     }
 
-    /// The key that seals secrets in the database.
-    pub fn master_key(&self) -> &MasterKey {
+    /// The keys that seal secrets in the database.
+    pub fn master_keys(&self) -> &MasterKeys {
         self.master_key.as_ref().expect("`load` and `new` both leave a master key")
     }
 }

@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "master_key_file",
         None,
-        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session.",
+        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session. Further lines are keys that still open what they sealed, for `master-key rotate`.",
     ),
     text("master_key", None, "The key itself. Set it by its variable rather than in the file."),
     text(
@@ -108,7 +108,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "store.revocation_log",
         None,
-        "The file that revocations are exported to, so that a revoked session stays revoked when the database is restored from a backup. Put it on other storage than the database. By default beside the database, with the extension .ends.",
+        "A file that revocations are exported to, so that a revoked session stays revoked when the database is restored from a backup. Only of use on other storage than the database. SQLite only. By default there is none.",
     ),
     number(
         "store.lanes",

@@ -63,6 +63,8 @@ enum Command {
     CheckConfig(upkeep::CheckArgs),
     /// Copy the database while the server runs, and check the copy.
     Backup(upkeep::BackupArgs),
+    /// Print how far the deletion of what is over is behind.
+    Status(manage::Common),
     /// Print the API's description (OpenAPI).
     Openapi,
     /// Register, list, change and remove the clients (apps) that may ask for sign-ins.
@@ -79,6 +81,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: manage::KeysCommand,
+    },
+    /// Replace the master key.
+    MasterKey {
+        #[command(subcommand)]
+        command: manage::MasterKeyCommand,
     },
 }
 
@@ -169,10 +176,12 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::MigrateDatabase(args) => database::migrate(&args).await,
         Command::CheckConfig(args) => upkeep::check_config(&args),
         Command::Backup(args) => upkeep::backup(args).await,
+        Command::Status(common) => manage::status(&common).await,
         Command::Openapi => print(&openapi::text()),
         Command::Client { command } => manage::client(command).await,
         Command::User { command } => manage::user(command).await,
         Command::Keys { command } => manage::keys(command).await,
+        Command::MasterKey { command } => manage::master_key(command).await,
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use moorline_server::dev;
-use moorline_server::restore::{self, Lost, Taken};
+use moorline_server::restore::{self, Lost, Restored, Taken};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config;
+use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -19,14 +20,20 @@ pub(crate) struct RestoreArgs {
     /// The folder of a development server instead.
     #[arg(long, value_name = "DIR", conflicts_with = "file")]
     dir: Option<PathBuf>,
-    /// The revocation log is lost or damaged: what to do without it.
+    /// Say which sessions would be revoked, and change nothing.
+    #[arg(long, conflicts_with = "lost")]
+    dry_run: bool,
+    /// The revocation log is lost: what to do without it.
     #[arg(long, value_enum)]
     lost: Option<LostArg>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum LostArg {
-    /// This database was never restored: write the file again from it.
+    /// This database was never restored: the next start writes the log again from it.
     DatabaseIsCurrent,
     /// It may have been restored: all users have to sign in again.
     EndAllSessions,
@@ -44,21 +51,38 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         None => config::load(args.file.file.as_deref())?,
     };
     exists(&config)?;
-    let lost = args.lost.map(|lost| match lost {
-        LostArg::DatabaseIsCurrent => Lost::DatabaseIsCurrent,
-        LostArg::EndAllSessions => Lost::EndAllSessions,
-    });
-    let done = restore::replay(&config, lost, Clock::system().now()).await?;
-    if let Some(aside) = done.moved_to {
-        print(&format!("the old revocation log is now {}\n", aside.display()))?;
+    let now = Clock::system().now();
+    let done = match args.lost {
+        None => restore::replay(&config, args.dry_run, now).await?,
+        Some(LostArg::DatabaseIsCurrent) => {
+            restore::without_log(&config, Lost::DatabaseIsCurrent, now).await?
+        }
+        Some(LostArg::EndAllSessions) => restore::without_log(&config, Lost::EndAllSessions, now).await?,
+    };
+    if args.json {
+        let result = json!({
+            "dry_run": args.dry_run, "revoked": done.revoked, "unknown": done.unknown,
+            "clock_accepted": done.time.map(|time| matches!(time, Taken::Clock(_))),
+        });
+        return print(&(serde_json::to_string_pretty(&result)? + "\n"));
     }
-    print(&format!(
-        "sessions ended now: {}\nrevocations of sessions that the backup does not have: {}\n\
-{}the server may start\n",
-        done.ended,
-        done.unknown,
-        time_in_words(done.time)?
-    ))
+    print(&(in_words(&done, args.dry_run)? + &time_in_words(done.time)?))
+}
+
+fn in_words(done: &Restored, dry_run: bool) -> Result<String, Failure> {
+    let mut words = String::new();
+    for session in &done.revoked {
+        let at = written(Timestamp::from_millis(session.at * 1000))?;
+        words += &format!(
+            "{}  {}  {}  revoked {at}: {}\n",
+            session.session_id, session.username, session.client_id, session.why
+        );
+    }
+    let would = if dry_run { "to be revoked again" } else { "revoked again" };
+    words += &format!("sessions {would}: {}\n", done.revoked.len());
+    words += &format!("revocations of sessions that the database does not have: {}\n", done.unknown);
+    words += if dry_run { "nothing was changed\n" } else { "the server may start\n" };
+    Ok(words)
 }
 
 fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {

@@ -57,9 +57,14 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
 pub(crate) fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;
+    let master_keys = config.master_keys().all().count();
     if args.json {
         let ignored = &config.ignored_variables;
-        return print(&format!("{}\n", json!({ "valid": true, "ignored_variables": ignored })));
+        let result = json!({ "valid": true, "ignored_variables": ignored, "master_keys": master_keys });
+        return print(&format!("{result}\n"));
+    }
+    if master_keys > 1 {
+        print("there are several master keys: `moorline-server master-key status` shows which are in use\n")?;
     }
     for variable in &config.ignored_variables {
         print(&format!("ignored: {variable} is no setting\n"))?;

@@ -298,6 +298,6 @@ async fn a_request_that_waited_too_long_is_gone() {
     for path in ["/oauth/authorize/continue", "/oauth/authorize/continue?request=nonsense"] {
         assert_eq!(world.get(path, &[]).await.status, StatusCode::BAD_REQUEST);
     }
-    crate::oauth::sweep(&world.state.store, &Default::default(), world.clock.now()).await.unwrap();
+    crate::oauth::sweep(&world.state.store, &world.state.config, world.clock.now()).await.unwrap();
     assert!(world.sql("SELECT id FROM authorization_requests", vec![]).await.is_empty());
 }

@@ -9,6 +9,7 @@ mod dpop_clients;
 mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
+mod master_key;
 mod nodes;
 mod read_only;
 mod refresh;
@@ -19,6 +20,7 @@ mod restore;
 mod restore_operator;
 mod revoke;
 mod sweep;
+mod upgrade;
 mod userinfo;
 
 use std::time::Duration;
@@ -246,6 +248,7 @@ impl World {
 async fn open(folder: &Home, clock: &Clock, change: impl FnOnce(&mut Config)) -> AppState {
     let mut config = Config::new(ISSUER.parse().unwrap(), folder.database(), MasterKey::new([3; 32]));
     config.store.lanes = LANES;
+    config.store.revocation_log = config.database.file().map(|file| file.with_extension("ends"));
     // These tests move the clock by months; rejected clocks have tests of their own.
     config.store.clock_jump = moorline_server_base::config::Span::seconds(3660 * 86_400);
     change(&mut config);

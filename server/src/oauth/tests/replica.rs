@@ -141,8 +141,10 @@ async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
     let refused = crate::start::open_beside(config.clone(), world.clock.clone()).await.unwrap_err();
     assert!(matches!(refused, StartError::NotPrimary(_)), "{refused}");
     assert!(refused.to_string().contains("Run this on the primary"), "{refused}");
-    for lost in [None, Some(Lost::DatabaseIsCurrent), Some(Lost::EndAllSessions)] {
-        let refused = restore::replay(&config, lost, START).await.unwrap_err();
+    let refused = restore::replay(&config, false, START).await.unwrap_err();
+    assert!(matches!(refused, RestoreError::NotPrimary(_)), "{refused}");
+    for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
+        let refused = restore::without_log(&config, lost, START).await.unwrap_err();
         assert!(matches!(refused, RestoreError::NotPrimary(_)), "{refused}");
     }
     let refused = restore::accept_clock(&config, START).await.unwrap_err();

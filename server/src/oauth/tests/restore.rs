@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::restore::{self, Lost, RestoreError, Restored};
+use crate::restore::{self, Lost, RestoreError, Restored, Revoked};
 use crate::start::StartError;
 
 /// A server that is stopped: what is left of it on the disk.
@@ -42,6 +42,7 @@ impl Stopped {
         let database = self.folder.path().join("moorline.db");
         let mut config = Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]));
         config.limits.enabled = false;
+        config.store.revocation_log = Some(self.ends());
         config
     }
 
@@ -65,7 +66,10 @@ impl Stopped {
     }
 
     pub(super) async fn replay(&self, lost: Option<Lost>) -> Result<Restored, RestoreError> {
-        restore::replay(&self.config(), lost, self.clock.now()).await
+        match lost {
+            None => restore::replay(&self.config(), false, self.clock.now()).await,
+            Some(lost) => restore::without_log(&self.config(), lost, self.clock.now()).await,
+        }
     }
 
     pub(super) fn ends(&self) -> PathBuf {
@@ -95,11 +99,11 @@ async fn after_a_restore_nothing_starts_without_a_replay_and_what_was_revoked_st
 
     stopped.put_back(&backup);
     let (stopped, why) = stopped.refused().await;
-    assert!(matches!(why, RestoreError::WentBack { exported: 1, stored: 0, .. }), "{why:?}");
+    assert!(matches!(why, RestoreError::WentBack { entries: 1, .. }), "{why:?}");
     assert!(why.to_string().contains("moorline-server restore"), "{why}");
     let (stopped, _) = stopped.refused().await;
     let done = stopped.replay(None).await.unwrap();
-    assert_eq!((done.ended, done.unknown), (1, 0));
+    assert_eq!((done.revoked.len(), done.unknown), (1, 0));
 
     let world = stopped.started().await;
     world.refresh(&ended.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
@@ -142,7 +146,7 @@ async fn a_session_that_began_after_the_backup_is_lost_with_it_and_counted() {
     stopped.put_back(&backup);
     let (stopped, _) = stopped.refused().await;
     let done = stopped.replay(None).await.unwrap();
-    assert_eq!((done.ended, done.unknown), (0, 1));
+    assert_eq!((done.revoked.len(), done.unknown), (0, 1));
     let world = stopped.started().await;
     world.refresh(&later.refresh, Some(&attempt(1))).await.refuses(400, "invalid_grant");
     assert!(world.is_alive().await);
@@ -154,7 +158,7 @@ async fn a_restore_signs_browsers_out_and_twice_is_as_good_as_once() {
     let first = world.sign_in().await;
     let stopped = world.revoked_after_a_backup(&first.refresh).await;
     let (stopped, _) = stopped.refused().await;
-    assert_eq!(stopped.replay(None).await.unwrap().ended, 1);
+    assert_eq!(stopped.replay(None).await.unwrap().revoked.len(), 1);
     assert_eq!(stopped.replay(None).await.unwrap(), Restored::default());
     let world = stopped.started().await;
     assert_eq!(world.sql("SELECT 1 AS one FROM browser_sessions", vec![]).await.len(), 0);
@@ -178,7 +182,7 @@ async fn a_browser_that_signed_out_before_the_restore_is_not_signed_in_after_it(
     let stopped = world.stop();
     stopped.put_back(&backup);
     let (stopped, _) = stopped.refused().await;
-    assert_eq!(stopped.replay(None).await.unwrap().ended, 0);
+    assert_eq!(stopped.replay(None).await.unwrap().revoked.len(), 0);
     let world = stopped.started().await;
     let page = world.authorize(Some(&cookie), &request(&[])).await;
     assert!(page.location().contains("/sign-in"), "{}", page.location());
@@ -203,44 +207,91 @@ async fn a_crash_between_the_commit_and_the_export_is_mended_by_the_next_start()
 }
 
 #[tokio::test]
-async fn a_line_that_the_database_has_not_is_no_crash_but_a_restore() {
+async fn a_line_that_was_torn_in_the_log_alone_stops_no_start() {
     let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let stopped = world.revoked_after_a_backup(&first.refresh).await;
     let whole = std::fs::read(stopped.ends()).unwrap();
-    std::fs::write(stopped.ends(), &whole[..whole.len() - 1]).unwrap();
-    let (stopped, why) = stopped.refused().await;
-    assert!(matches!(why, RestoreError::WentBack { exported: 0, stored: 0, .. }), "{why:?}");
-    // An end that never reached the disk was told to nobody; the operator has been asked all the same.
-    assert_eq!(stopped.replay(None).await.unwrap().ended, 0);
+    std::fs::write(stopped.ends(), &whole[..whole.len() - 2]).unwrap();
     assert!(stopped.started().await.is_alive().await);
 }
 
 #[tokio::test]
-async fn a_changed_or_missing_line_stops_the_start() {
+async fn a_changed_or_missing_line_is_written_again_from_the_database() {
     let world = World::on_sqlite().await;
     let (one, two) = world.two_sign_ins().await;
     world.revoke(&one.refresh).await;
     world.revoke(&two.refresh).await;
     let mut stopped = world.stop();
     let whole = std::fs::read(stopped.ends()).unwrap();
-    for at in (0..whole.len()).step_by(11).filter(|at| whole[*at] != b'\n') {
+    let head = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for at in (head..whole.len()).step_by(23) {
         let mut changed = whole.clone();
         changed[at] ^= 1;
         std::fs::write(stopped.ends(), changed).unwrap();
-        let why;
-        (stopped, why) = stopped.refused().await;
-        assert!(
-            matches!(why, RestoreError::Damaged { .. } | RestoreError::WrongKey(_)),
-            "byte {at}: {why:?}"
-        );
-        assert!(stopped.replay(None).await.is_err());
+        stopped = stopped.started().await.stop();
+        assert_eq!(std::fs::read(stopped.ends()).unwrap(), whole, "byte {at}");
     }
-    let text = String::from_utf8(whole).unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
     let lines: Vec<_> = text.lines().collect();
     std::fs::write(stopped.ends(), format!("{}\n{}\n", lines[0], lines[2])).unwrap();
-    let (_, why) = stopped.refused().await;
-    assert!(why.to_string().contains("line 2: lines before it are missing"), "{why}");
+    stopped = stopped.started().await.stop();
+    assert_eq!(std::fs::read(stopped.ends()).unwrap(), whole);
+    let mut changed = whole.clone();
+    changed[4] ^= 1;
+    std::fs::write(stopped.ends(), changed).unwrap();
+    let (stopped, why) = stopped.refused().await;
+    assert!(matches!(why, RestoreError::WrongKey(_)), "{why:?}");
+    assert!(stopped.replay(None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_dry_run_names_the_sessions_and_changes_nothing() {
+    let world = World::on_sqlite().await;
+    let first = world.sign_in().await;
+    let sid = claims(&first.access)["sid"].as_str().unwrap().to_owned();
+    let stopped = world.revoked_after_a_backup(&first.refresh).await;
+    let log = std::fs::read(stopped.ends()).unwrap();
+    let planned = restore::replay(&stopped.config(), true, START).await.unwrap();
+    let session = Revoked {
+        session_id: sid,
+        client_id: "app".to_owned(),
+        username: "ada".to_owned(),
+        why: "revoked".to_owned(),
+        at: START.seconds(),
+    };
+    assert_eq!((planned.revoked, planned.unknown, planned.time), (vec![session], 0, None));
+    assert_eq!(std::fs::read(stopped.ends()).unwrap(), log);
+    let (stopped, _) = stopped.refused().await;
+    assert_eq!(stopped.replay(None).await.unwrap().revoked.len(), 1);
+}
+
+#[tokio::test]
+async fn without_a_setting_there_is_no_log_and_it_can_be_turned_on_and_off() {
+    let off = |config: &mut Config| {
+        config.limits.enabled = false;
+        config.store.revocation_log = None;
+    };
+    let world = World::begin(Home::on_sqlite(), off).await;
+    let first = world.sign_in().await;
+    world.revoke(&first.refresh).await;
+    let log = world.folder.path().join("moorline.ends");
+    assert!(!log.exists());
+    let world = world.restarted(|config| config.limits.enabled = false).await;
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 2, "it has what came before it");
+    // Beside the database, where an earlier version put it by default, it stays in use.
+    let world = world.restarted(off).await;
+    let second = world.sign_in().await;
+    world.revoke(&second.refresh).await;
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 3);
+    let away = log.with_extension("away");
+    std::fs::rename(&log, &away).unwrap();
+    let (stopped, why) = world.stop().refused().await;
+    assert!(matches!(why, RestoreError::Missing(_)), "{why:?}");
+    let mut config = stopped.config();
+    off(&mut config);
+    drop(crate::start::open(config, stopped.clock.clone()).await.unwrap());
+    stopped.started().await;
 }
 
 #[tokio::test]
@@ -249,47 +300,41 @@ async fn a_second_server_on_the_same_database_is_refused_and_so_is_a_restore_bes
     let beside = Stopped { folder: Home::on_sqlite(), clock: world.clock.clone(), ada: String::new() };
     let mut config = beside.config();
     config.database = world.folder.database();
+    config.store.revocation_log = Some(world.folder.path().join("moorline.ends"));
     let second = crate::start::open(config.clone(), world.clock.clone()).await;
     assert!(matches!(second, Err(StartError::Restore(RestoreError::InUse(_)))));
-    let replay = restore::replay(&config, None, START).await;
+    let replay = restore::replay(&config, false, START).await;
     assert!(matches!(replay, Err(RestoreError::InUse(_))), "{replay:?}");
     world.sign_in().await;
 }
 
 #[tokio::test]
-async fn an_end_that_can_not_be_exported_is_told_to_nobody_and_all_writes_wait_for_it() {
+async fn a_log_that_can_not_be_written_holds_up_nobody_and_has_it_all_later() {
     let world = World::on_sqlite().await;
     let (ended, kept) = world.two_sign_ins().await;
-    let (ends, away) = (world.folder.path().join("moorline.ends"), world.folder.path().join("away"));
-    std::fs::rename(&ends, &away).unwrap();
-    // Plain rotations ask nothing of the export.
-    let kept = world.refresh(&kept.refresh, Some(&attempt(1))).await.tokens();
-    for _ in 0..2 {
-        world.revoke(&ended.refresh).await.refuses(503, "temporarily_unavailable");
-        world.refresh(&ended.refresh, Some(&attempt(2))).await.refuses(503, "temporarily_unavailable");
-        world.refresh(&kept.refresh, Some(&attempt(3))).await.refuses(503, "temporarily_unavailable");
-    }
-    std::fs::rename(&away, &ends).unwrap();
-    world.refresh(&kept.refresh, Some(&attempt(3))).await.tokens();
-    assert_eq!(std::fs::read_to_string(&ends).unwrap().lines().count(), 2);
-    world.refresh(&ended.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    let (log, away) = (world.folder.path().join("moorline.ends"), world.folder.path().join("away"));
+    std::fs::rename(&log, &away).unwrap();
+    // A folder in its place: no file can be made there.
+    std::fs::create_dir_all(log.join("in the way")).unwrap();
     assert_eq!(world.revoke(&ended.refresh).await.status, StatusCode::OK);
+    world.refresh(&ended.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
+    let kept = world.refresh(&kept.refresh, Some(&attempt(1))).await.tokens();
+    std::fs::remove_dir_all(&log).unwrap();
+    assert_eq!(world.revoke(&kept.refresh).await.status, StatusCode::OK);
+    assert_eq!(std::fs::read_to_string(&log).unwrap().lines().count(), 3, "the head and both");
 }
 
 #[tokio::test]
-async fn an_export_that_was_cut_short_in_its_place_is_not_written_on_until_it_is_whole_again() {
+async fn a_log_that_was_cut_in_its_place_is_written_again() {
     let world = World::on_sqlite().await;
     let (first, second) = world.two_sign_ins().await;
     assert_eq!(world.revoke(&first.refresh).await.status, StatusCode::OK);
-    let ends = world.folder.path().join("moorline.ends");
-    let whole = std::fs::read(&ends).unwrap();
+    let log = world.folder.path().join("moorline.ends");
+    let whole = std::fs::read(&log).unwrap();
     // As a log rotation does that copies and truncates.
-    std::fs::write(&ends, b"").unwrap();
-    world.revoke(&second.refresh).await.refuses(503, "temporarily_unavailable");
-    assert_eq!(std::fs::read(&ends).unwrap(), b"");
-    std::fs::write(&ends, &whole).unwrap();
+    std::fs::write(&log, b"").unwrap();
     assert_eq!(world.revoke(&second.refresh).await.status, StatusCode::OK);
-    assert!(std::fs::read(&ends).unwrap().starts_with(&whole));
+    assert!(std::fs::read(&log).unwrap().starts_with(&whole));
 }
 
 #[tokio::test]

@@ -12,7 +12,8 @@ const BEFORE_0003: &str =
     DROP INDEX users_by_username_key; DROP INDEX users_without_username_key; DROP TABLE sign_in_tries;
     ALTER TABLE users DROP COLUMN username_key; ALTER TABLE users DROP COLUMN devices_from; DROP TABLE password_costs;
     DROP INDEX audit_by_time; DROP INDEX sessions_by_absolute_end; DROP INDEX sessions_by_revocation;
-    DROP INDEX browser_sessions_by_end; DELETE FROM migrations WHERE version >= 3";
+    DROP INDEX browser_sessions_by_end; DROP TABLE kept_keys; DROP TABLE master_keys;
+    ALTER TABLE migrations DROP COLUMN serves_from; DELETE FROM migrations WHERE version >= 3";
 
 impl Stopped {
     /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.
@@ -39,14 +40,14 @@ async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_re
     stopped.put_back(&backup);
     stopped.alter(BEFORE_0003);
     let (stopped, why) = stopped.refused().await;
-    assert!(matches!(why, RestoreError::Unnamed(_)), "{why:?}");
+    assert!(matches!(why, RestoreError::WentBack { .. }), "{why:?}");
     let said = why.to_string();
     assert!(said.contains("Run `moorline-server restore`") && !said.contains("move"), "{said}");
     for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
         assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
     }
     let done = stopped.replay(None).await.unwrap();
-    assert_eq!((done.ended, done.unknown), (1, 0));
+    assert_eq!((done.revoked.len(), done.unknown), (1, 0));
 
     let world = stopped.started().await;
     for token in [&before.refresh, &ended.refresh] {
@@ -57,7 +58,7 @@ async fn a_backup_from_before_the_export_takes_its_file_back_and_all_of_it_is_re
 }
 
 #[tokio::test]
-async fn an_end_that_an_old_backup_knows_and_its_file_does_not_is_exported_after_the_replay() {
+async fn a_revocation_that_an_old_backup_knows_and_its_log_does_not_is_in_the_log_after_the_restore() {
     let world = World::on_sqlite().await;
     let (ended, other) = world.two_sign_ins().await;
     let stopped = world.stop();
@@ -65,35 +66,15 @@ async fn an_end_that_an_old_backup_knows_and_its_file_does_not_is_exported_after
     let world = stopped.started().await;
     world.revoke(&ended.refresh).await;
     let stopped = world.stop();
-    let whole = std::fs::read(stopped.ends()).unwrap();
     stopped.put_back(&backup);
     stopped.alter(BEFORE_0003);
     let sid = claims(&other.access)["sid"].as_str().unwrap().to_owned();
     stopped.alter(&format!("UPDATE sessions SET revoked_at = 1, revoked_why = 'reuse' WHERE id = '{sid}'"));
-    assert_eq!(stopped.replay(None).await.unwrap().ended, 1);
+    assert_eq!(stopped.replay(None).await.unwrap().revoked.len(), 1);
     let stopped = stopped.started().await.stop();
-    let exported = std::fs::read(stopped.ends()).unwrap();
-    let added = exported.strip_prefix(whole.as_slice()).expect("the file only grows");
-    let added = std::str::from_utf8(added).unwrap();
-    assert!(added.starts_with("2 1 reuse ") && added.contains(&sid), "{added}");
-}
-
-#[tokio::test]
-async fn a_database_with_sessions_that_knows_no_file_does_not_start_without_one_before_an_operator_says_what_is_true()
- {
-    for (lost, ended) in [(Lost::DatabaseIsCurrent, 0), (Lost::EndAllSessions, 1)] {
-        let world = World::on_sqlite().await;
-        let token = world.sign_in().await;
-        let stopped = world.stop();
-        stopped.alter(BEFORE_0003);
-        std::fs::remove_file(stopped.ends()).unwrap();
-        let (stopped, why) = stopped.refused().await;
-        assert!(matches!(why, RestoreError::Missing(_)), "{why:?}");
-        assert_eq!(stopped.replay(Some(lost)).await.unwrap().ended, ended);
-        let world = stopped.started().await;
-        let status = world.refresh(&token.refresh, Some(&attempt(1))).await.status.as_u16();
-        assert_eq!(status, if ended == 0 { 200 } else { 400 });
-    }
+    let log = std::fs::read_to_string(stopped.ends()).unwrap();
+    assert_eq!(log.lines().count(), 3);
+    assert!(log.contains(&format!(" 1 reuse {sid} ")) && log.contains(" revoked "), "{log}");
 }
 
 #[tokio::test]
@@ -108,21 +89,22 @@ async fn a_lost_export_stops_the_start_until_an_operator_says_what_is_true() {
     assert!(matches!(why, RestoreError::Missing(_)), "{why:?}");
     assert!(matches!(stopped.replay(None).await, Err(RestoreError::Missing(_))));
 
-    assert_eq!(stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap().ended, 0);
+    assert_eq!(stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap().revoked.len(), 0);
+    let stopped = stopped.started().await.stop();
     assert_eq!(std::fs::read(stopped.ends()).unwrap(), whole);
     let world = stopped.started().await;
     let kept = world.refresh(&two.refresh, Some(&attempt(1))).await.tokens();
 
     let stopped = world.stop();
     std::fs::remove_file(stopped.ends()).unwrap();
-    assert_eq!(stopped.replay(Some(Lost::EndAllSessions)).await.unwrap().ended, 1);
+    assert_eq!(stopped.replay(Some(Lost::EndAllSessions)).await.unwrap().revoked.len(), 1);
     let world = stopped.started().await;
     world.refresh(&kept.refresh, Some(&attempt(2))).await.refuses(400, "invalid_grant");
     assert_eq!(world.events("restore.all_ended").await, 1);
 }
 
 #[tokio::test]
-async fn a_good_export_is_not_thrown_away_as_lost_and_a_damaged_one_is_kept_aside() {
+async fn a_good_log_is_not_thrown_away_as_lost() {
     let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let stopped = world.revoked_after_a_backup(&first.refresh).await;
@@ -130,8 +112,10 @@ async fn a_good_export_is_not_thrown_away_as_lost_and_a_damaged_one_is_kept_asid
         assert!(matches!(stopped.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
     }
     std::fs::write(stopped.ends(), "rubbish\n").unwrap();
-    let done = stopped.replay(Some(Lost::EndAllSessions)).await.unwrap();
-    assert_eq!((done.ended, std::fs::read(done.moved_to.unwrap()).unwrap()), (1, b"rubbish\n".to_vec()));
+    let error = stopped.replay(Some(Lost::EndAllSessions)).await.unwrap_err();
+    assert!(matches!(error, RestoreError::WrongKey(_)), "{error}");
+    std::fs::remove_file(stopped.ends()).unwrap();
+    assert_eq!(stopped.replay(Some(Lost::EndAllSessions)).await.unwrap().revoked.len(), 1);
     stopped.started().await.refresh(&first.refresh, None).await.refuses(400, "invalid_grant");
 }
 
@@ -144,8 +128,9 @@ async fn another_servers_database_is_refused() {
     ours.put_back(&theirs.database());
     let (ours, why) = ours.refused().await;
     assert!(matches!(why, RestoreError::OtherDatabase(_)), "{why:?}");
-    for lost in [None, Some(Lost::DatabaseIsCurrent), Some(Lost::EndAllSessions)] {
-        assert!(matches!(ours.replay(lost).await, Err(RestoreError::OtherDatabase(_))));
+    assert!(matches!(ours.replay(None).await, Err(RestoreError::OtherDatabase(_))));
+    for lost in [Lost::DatabaseIsCurrent, Lost::EndAllSessions] {
+        assert!(matches!(ours.replay(Some(lost)).await, Err(RestoreError::NotLost(_))));
     }
     std::fs::remove_file(ours.folder.path().join("moorline.db")).unwrap();
     let (_, why) = ours.refused().await;
@@ -185,8 +170,8 @@ async fn the_last_end_in_the_export_says_what_time_it_was_after_the_backup() {
         (last.after(8 * DAY), Taken::LastKnown(last)),
     ] {
         stopped.put_back(&backup);
-        let done = restore::replay(&stopped.config(), None, clock).await.unwrap();
-        assert_eq!((done.ended, done.time), (1, Some(time)));
+        let done = restore::replay(&stopped.config(), false, clock).await.unwrap();
+        assert_eq!((done.revoked.len(), done.time), (1, Some(time)));
     }
 }
 
@@ -199,9 +184,8 @@ async fn without_the_export_the_database_alone_says_what_time_it_was() {
     stopped.clock.advance(8 * DAY);
     let done = stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap();
     assert_eq!(done.time, Some(Taken::LastKnown(START)));
-    std::fs::remove_file(stopped.ends()).unwrap();
     let done = stopped.replay(Some(Lost::EndAllSessions)).await.unwrap();
-    assert_eq!((done.ended, done.time), (1, Some(Taken::LastKnown(START))));
+    assert_eq!((done.revoked.len(), done.time), (1, Some(Taken::LastKnown(START))));
 }
 
 #[tokio::test]
@@ -213,7 +197,7 @@ async fn over_a_database_from_before_the_export_the_sessions_say_what_time_it_wa
     std::fs::remove_file(stopped.ends()).unwrap();
     stopped.clock.advance(3650 * DAY);
     let done = stopped.replay(Some(Lost::DatabaseIsCurrent)).await.unwrap();
-    assert_eq!((done.ended, done.time), (0, Some(Taken::LastKnown(START))));
+    assert_eq!((done.revoked.len(), done.time), (0, Some(Taken::LastKnown(START))));
     let mut world = stopped.started().await;
     world.refresh(&token.refresh, Some(&attempt(1))).await.refuses(503, "temporarily_unavailable");
     world.clock = Clock::manual(START.after(DAY));

@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use super::{TEST, World, attempt};
 use crate::audit;
-use moorline_server_base::config::{Retention, Span};
+use moorline_server_base::config::{Config, Retention, Span};
 use moorline_server_store::{StoreError, Tx, Value};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+fn config(world: &World) -> Config {
+    let mut config = world.state.config.clone();
+    config.retention = Retention { sessions: Span::seconds(2 * 3600), audit: Span::seconds(24 * 3600) };
+    config
+}
+
 async fn sweep(world: &World) {
-    let retention = Retention { sessions: Span::seconds(2 * 3600), audit: Span::seconds(24 * 3600) };
-    crate::oauth::sweep(&world.state.store, &retention, world.clock.now()).await.unwrap();
+    crate::oauth::sweep(&world.state.store, &config(world), world.clock.now()).await.unwrap();
 }
 
 async fn sessions(world: &World) -> usize {
@@ -87,4 +92,33 @@ async fn more_than_one_batch_is_deleted() {
     world.state.store.write(&TEST, insert).await.unwrap();
     sweep(&world).await;
     assert!(world.sql("SELECT code_hash FROM codes", vec![]).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_revocation_goes_with_its_session_and_the_gauge_says_how_long_it_is_due() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        let tokens = world.sign_in().await;
+        world.revoke(&tokens.refresh).await;
+    }
+    let rows = async || world.sql("SELECT seq FROM session_ends ORDER BY seq", vec![]).await;
+    let gauge = async |what| {
+        let all =
+            crate::oauth::overdue(&world.state.store, &config(&world), world.clock.now()).await.unwrap();
+        all.into_iter().find(|overdue| overdue.what == what).unwrap().seconds
+    };
+    let life = world.state.config.tokens.session_absolute.as_duration() + 2 * HOUR;
+    world.clock.advance(life - HOUR);
+    assert_eq!(gauge("revocations").await, 0);
+    sweep(&world).await;
+    assert_eq!(rows().await.len(), 2);
+    world.clock.advance(3 * HOUR);
+    assert_eq!(gauge("revocations").await, 2 * 3600);
+    sweep(&world).await;
+    let left = rows().await;
+    assert_eq!((left.len(), left[0].integer("seq").unwrap()), (1, 2), "the last one keeps the number");
+    assert_eq!(gauge("revocations").await, 0);
+    let tokens = world.sign_in().await;
+    world.revoke(&tokens.refresh).await;
+    assert_eq!(rows().await.last().unwrap().integer("seq").unwrap(), 3);
 }

@@ -115,6 +115,27 @@ impl Connection {
         result
     }
 
+    /// Runs `work` in a transaction that writes, again if another transaction was in the way: what other nodes do meanwhile
+    /// can deadlock with a migration. It waits as long as it takes.
+    pub(super) fn until_done(
+        &mut self,
+        work: impl Fn(&mut Self) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut done = Ok(());
+        for _ in 0..RUNS {
+            self.link.wait_until(None);
+            self.is_first_run = false;
+            self.state = State::Begun(WRITE);
+            let result = work(self);
+            done = match self.finish(result.is_ok()) {
+                Ok(()) => return result,
+                Err(failure) if failure.kind == Kind::Conflict => Err(failure.error),
+                Err(failure) => return Err(failure.error),
+            };
+        }
+        done
+    }
+
     /// Runs a request until an attempt of it is no [`Failure`], or running it again would not help.
     fn run<T, E: From<StoreError>>(
         &mut self,

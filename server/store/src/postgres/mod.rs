@@ -36,15 +36,17 @@ impl Lanes {
         options: &Options,
         guard: impl FnOnce(&mut dyn Tx) -> Result<(), E> + Send,
     ) -> Result<Self, E> {
-        Self::start(url, options, WRITE, |connection| {
-            migrate::run(connection)?;
-            guard(connection)
+        Self::start(url, options, |connection| {
+            connection.until_done(migrate::run)?;
+            connection.once(WRITE, |connection| guard(connection))
         })
     }
 
     /// Starts lanes that need no right to write. The tables must be up to date.
     pub(super) fn open_to_read(url: &str, options: &Options) -> Result<Self, StoreError> {
-        let mut lanes = Self::start(url, options, READ, |connection| crate::migrate::check(connection))?;
+        let mut lanes = Self::start(url, options, |connection| {
+            connection.once(READ, |connection| crate::migrate::check(connection))
+        })?;
         lanes.only_reads = true;
         Ok(lanes)
     }
@@ -52,7 +54,6 @@ impl Lanes {
     fn start<E: From<StoreError> + Send>(
         url: &str,
         options: &Options,
-        begin: &'static str,
         first: impl FnOnce(&mut Connection) -> Result<(), E> + Send,
     ) -> Result<Self, E> {
         let &Options { lanes: count, patience, .. } = options;
@@ -60,7 +61,7 @@ impl Lanes {
         // The caller may be inside a runtime, where nothing may block on another one, nor drop it.
         let open = || -> Result<_, E> {
             let mut connection = Connection::new(Arc::clone(&target), patience)?;
-            connection.once(begin, first)?;
+            first(&mut connection)?;
             Ok(connection)
         };
         let opened = std::thread::scope(|scope| scope.spawn(open).join());
