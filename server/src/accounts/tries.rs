@@ -21,6 +21,8 @@ pub struct Try<'a> {
     pub device: Option<&'a Device>,
     /// The address of any other browser.
     pub address: ClientAddress,
+    /// How many from one device or address need no wait; four times as many from everywhere.
+    pub free: u32,
 }
 
 /// A try that was counted, for [`succeeded`].
@@ -112,12 +114,6 @@ struct Schedule {
     fade: Duration,
 }
 
-/// Tries from one device or one address.
-const OWN: Schedule = Schedule { free: 5, fade: Duration::from_secs(3600) };
-
-/// Tries from anywhere but known devices. One address alone never uses up what is free of these.
-const ACCOUNT: Schedule = Schedule { free: 20, fade: Duration::from_secs(1800) };
-
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(1800);
 
@@ -134,6 +130,22 @@ struct Count {
 }
 
 impl Schedule {
+    /// Of tries from one device or one address.
+    const fn own(free: u32) -> Self {
+        Self::new(free, 24)
+    }
+
+    /// Of tries from anywhere but known devices. One address alone never uses up what is free of these.
+    const fn account(free: u32) -> Self {
+        Self::new(4 * free, 48)
+    }
+
+    /// So many are forgotten in a day, or twice what is free if that is more: there is always something to wait for.
+    const fn new(free: u32, a_day: u32) -> Self {
+        let a_day = if a_day > 2 * free { a_day } else { 2 * free };
+        Self { free, fade: Duration::from_millis(MEMORY.as_millis() as u64 / a_day as u64) }
+    }
+
     /// The count after another try.
     fn another(self, before: Option<Count>, now: Timestamp) -> Result<Count, Limited> {
         if let Some(before) = before {
@@ -171,11 +183,15 @@ impl Bucket {
         let tag = |kind: &str, from: &str| {
             keys.sign_in_tag(format!("tries {kind} {} {account} {from}", account.len()).as_bytes())
         };
-        let own = |key| Self { key, schedule: OWN, is_of_account: false };
+        let own = |key| Self { key, schedule: Schedule::own(attempt.free), is_of_account: false };
         if let Some(device) = attempt.device {
             return vec![own(tag("device", &device.id()))];
         }
-        let mut buckets = vec![Self { key: tag("account", ""), schedule: ACCOUNT, is_of_account: true }];
+        let mut buckets = vec![Self {
+            key: tag("account", ""),
+            schedule: Schedule::account(attempt.free),
+            is_of_account: true,
+        }];
         buckets.extend(attempt.address.limit_key().map(|address| own(tag("address", &address))));
         buckets.sort_unstable_by_key(|bucket| bucket.key);
         buckets

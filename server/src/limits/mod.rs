@@ -63,6 +63,7 @@ pub struct Limits(Option<Arc<Limiters>>);
 #[derive(Debug)]
 struct Limiters {
     clock: LimitClock,
+    sign_in_tries: u32,
     sign_in_account: Keyed,
     sign_in_address: Keyed,
     token_address: Keyed,
@@ -86,6 +87,7 @@ impl Limits {
             token_address: per_minute(config.token_per_address),
             authorize_address: per_minute(config.authorize_per_address),
             api_account: per_minute(config.api_per_account),
+            sign_in_tries: config.sign_in_tries,
             clock,
         })))
     }
@@ -95,9 +97,9 @@ impl Limits {
         Self(None)
     }
 
-    /// Whether there are limits.
-    pub const fn are_on(&self) -> bool {
-        self.0.is_some()
+    /// How many wrong passwords at one account from one place need no wait; `None` without limits.
+    pub fn sign_in_tries(&self) -> Option<u32> {
+        self.0.as_ref().map(|limiters| limiters.sign_in_tries)
     }
 
     /// Counts one use of `limit` by `key`.

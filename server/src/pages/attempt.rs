@@ -99,23 +99,26 @@ impl Attempt {
     async fn begin(&self, pages: &Pages, actor: &Actor) -> Result<Begun, TryError> {
         let (keys, now, username) = (pages.keys.clone(), pages.clock.now(), self.username.clone());
         let (devices, address) = (self.devices.clone(), self.address);
-        let is_counted = pages.limits.are_on();
+        let free = pages.limits.sign_in_tries();
         let begin = move |tx: &mut dyn Tx| {
             let user = users::find_by_username(tx, &username)?;
             let costs = accounts::costs(tx)?;
-            if !is_counted {
-                return Ok(Begun { user, costs, counted: None });
-            }
+            let Some(free) = free else { return Ok(Begun { user, costs, counted: None }) };
             let attempt = Try {
                 user_id: user.as_ref().map(|user| user.id.as_str()),
                 name: &users::counted_name(&username),
                 device: devices.of(&keys, user.as_ref(), now),
                 address,
+                free,
             };
             let counted = Some(tries::count(tx, &keys, now, &attempt)?);
             Ok(Begun { user, costs, counted })
         };
-        if is_counted { pages.store.write(actor, begin).await } else { pages.store.read(actor, begin).await }
+        if free.is_some() {
+            pages.store.write(actor, begin).await
+        } else {
+            pages.store.read(actor, begin).await
+        }
     }
 }
 

@@ -199,6 +199,9 @@ pub struct Limits {
     /// Sign-in attempts a minute for one user name from one address.
     #[garde(range(min = 1))]
     pub sign_in_per_account: u32,
+    /// Wrong passwords at one account from one place that need no wait.
+    #[garde(range(min = 1, max = 1_000_000))]
+    pub sign_in_tries: u32,
     /// Sign-in attempts a minute from one address.
     #[garde(range(min = 1))]
     pub sign_in_per_address: u32,
@@ -381,6 +384,7 @@ impl Default for Limits {
         Self {
             enabled: true,
             sign_in_per_account: 10,
+            sign_in_tries: 5,
             sign_in_per_address: 120,
             token_per_address: 6000,
             authorize_per_address: 600,

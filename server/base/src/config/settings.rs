@@ -172,7 +172,12 @@ pub const SETTINGS: &[Setting] = &[
     number(
         "limits.sign_in_per_account",
         "10",
-        "Sign-in attempts a minute for one user name from one address. How many wrong passwords an account may get is fixed: see \"Guessing passwords\" in docs/operations.md.",
+        "Sign-in attempts a minute for one user name from one address.",
+    ),
+    number(
+        "limits.sign_in_tries",
+        "5",
+        "Wrong passwords at one account from one address, or from a browser that the user knows, before further tries have to wait; four times as many from everywhere.",
     ),
     number(
         "limits.sign_in_per_address",

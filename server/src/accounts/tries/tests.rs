@@ -4,6 +4,10 @@ use moorline_server_store::Options;
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const DAY: Duration = MEMORY;
 
+/// As the settings are by default.
+const OWN: Schedule = Schedule::own(5);
+const ACCOUNT: Schedule = Schedule::account(5);
+
 /// What one attacker does: one bucket after the other, each try as early as it may be made.
 fn tries_of(
     schedules: &[Schedule],
@@ -77,6 +81,20 @@ fn waits_double_up_to_half_an_hour_and_all_is_forgotten_after_a_day() {
     assert_eq!(waits[..16], [0, 0, 0, 0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1800, 1800]);
     let before = count.unwrap();
     assert_eq!(OWN.another(count, before.ends_at).unwrap(), OWN.another(None, before.ends_at).unwrap());
+}
+
+#[test]
+fn however_many_tries_are_free_the_next_ones_wait() {
+    for schedule in [Schedule::own(1), Schedule::own(40), Schedule::account(40)] {
+        let mut count = None;
+        for _ in 1..schedule.free {
+            let next = schedule.another(count, START).unwrap();
+            assert_eq!(next.next_at, START, "{schedule:?}");
+            count = Some(next);
+        }
+        assert_eq!(schedule.another(count, START).unwrap().next_at, START.after(FIRST_WAIT), "{schedule:?}");
+    }
+    assert_eq!(Schedule::own(1_000_000).another(None, START).unwrap().next_at, START);
 }
 
 #[test]

@@ -221,7 +221,7 @@ async fn tries_at_once_are_counted_one_by_one() {
         tries.spawn(async move {
             let count = move |tx: &mut dyn Tx| {
                 let address = ClientAddress(Some(THIEF.into()));
-                let attempt = Try { user_id: None, name: "nobody", device: None, address };
+                let attempt = Try { user_id: None, name: "nobody", device: None, address, free: 5 };
                 tries::count(tx, &keys, now, &attempt)
             };
             match store.write(&ACTOR, count).await {
@@ -233,6 +233,14 @@ async fn tries_at_once_are_counted_one_by_one() {
     }
     let counted = tries.join_all().await.into_iter().filter(|counted| *counted).count();
     assert_eq!(counted, 5);
+}
+
+#[tokio::test]
+async fn an_operator_may_allow_more_or_fewer_tries() {
+    let server = TestServer::with(|config| config.limits.sign_in_tries = 1).await;
+    for wait in [None, Some(Duration::from_secs(2))] {
+        assert_eq!(guess(&server, THIEF, "ada").await, wait);
+    }
 }
 
 #[tokio::test]

@@ -29,7 +29,8 @@ impl Serve {
              [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n\
              [http]\nidle_timeout = \"30m\"\nconnections_per_address = 16000\n\
              [limits]\ntoken_per_address = {NO_LIMIT}\nauthorize_per_address = {NO_LIMIT}\n\
-             sign_in_per_account = {NO_LIMIT}\nsign_in_per_address = {NO_LIMIT}\n\
+             sign_in_per_account = {NO_LIMIT}\nsign_in_tries = {NO_LIMIT}\n\
+             sign_in_per_address = {NO_LIMIT}\n\
              rotation_per_session = {NO_LIMIT}\napi_per_account = {NO_LIMIT}\n",
             dev.issuer,
             dev.listen,
