@@ -64,8 +64,18 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
+    if !store.only_reads() {
+        let failed = |error| StartError::Store { database: config.database.clone(), error };
+        let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
+        if left > 0 {
+            tracing::warn!(
+                users = left,
+                "user names that are not compared by RFC 8265: `moorline-server user list --problems` shows them"
+            );
+        }
+    }
     let state = assemble(config, clock, store).await?;
-    if !state.store.is_replica() {
+    if !state.store.only_reads() {
         let (keys, now) = (state.keys.clone(), state.clock.now());
         let serves = state.store.write(&Actor::System("a start"), move |tx| keys.serve(tx, now)).await;
         serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
@@ -79,19 +89,29 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
 /// As [`open`]; [`StartError::NotPrimary`] on a replica.
 pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
     config.must_be_primary()?;
-    open_to_read(config, clock).await
+    let store = Store::open(&options(&config));
+    assemble_beside(config, clock, store).await
 }
 
-/// As [`open_beside`], for a command that writes nothing: a replica will do.
+/// As [`open_beside`], for a command that writes nothing: it changes no table and makes no key. A replica will do, and a
+/// role of Postgres that may only read.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`]; also when the tables are older than this version's.
 pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let options = options(&config);
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options),
-        Role::Primary => Store::open(&options),
+        Role::Primary => Store::open_to_read(&options),
     };
+    assemble_beside(config, clock, store).await
+}
+
+async fn assemble_beside(
+    config: Config,
+    clock: Clock,
+    store: Result<Store, StoreError>,
+) -> Result<AppState, StartError> {
     let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
     assemble(config, clock, store).await
 }
@@ -163,7 +183,7 @@ async fn follow(state: AppState) {
         if let Err(error) = state.keys.follow(&state.store).await {
             tracing::error!(%error, "the signing keys could not be read");
         }
-        if state.store.is_replica() {
+        if state.store.only_reads() {
             continue;
         }
         let actor = Actor::System("the ends that a command wrote");
@@ -196,14 +216,20 @@ async fn upkeep(state: AppState) {
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
             tracing::error!(%error, "the signing keys could not be rotated");
         }
-        if state.store.is_replica() {
+        if state.store.only_reads() {
             continue;
         }
         if let Err(error) = oauth::sweep(&state.store, &state.config, now).await {
             tracing::error!(%error, "expired requests and codes could not be deleted");
         }
+        // Another version of the server may be adding users beside this one.
+        if let Err(error) = accounts::legacy_names::work_out(&state.store).await {
+            tracing::error!(%error, "the names of new users could not be worked out");
+        }
+        let passwords = state.passwords.clone();
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;
+            accounts::delete_unused_costs(tx, passwords.cost())?;
             accounts::delete_expired(tx, now)
         });
         if let Err(error) = deleted.await {

@@ -7,13 +7,18 @@ use serde_json::Value;
 
 /// Both kinds of sessions.
 const COLUMNS: [&str; 2] = ["bound tokens (DPoP)", "bearer tokens"];
+const ON_POSTGRES: [&str; 2] = ["bound tokens, on Postgres", "bearer tokens, on Postgres"];
 
 /// Runs the harness, and returns its figures if nothing was lost.
 fn injected(count: u32, kinds: &[&str]) -> Result<Value> {
+    injected_on("sqlite", COLUMNS, count, kinds)
+}
+
+fn injected_on(engine: &str, columns: [&str; 2], count: u32, kinds: &[&str]) -> Result<Value> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("figures.json");
     let harness = Command::new(env!("CARGO_BIN_EXE_faults"))
-        .args(["--count", &count.to_string(), "--only", &kinds.join(","), "--json"])
+        .args(["--engine", engine, "--count", &count.to_string(), "--only", &kinds.join(","), "--json"])
         .arg(&file)
         .output()?;
     let said = [harness.stdout, harness.stderr].map(|said| String::from_utf8_lossy(&said).into_owned());
@@ -22,7 +27,7 @@ fn injected(count: u32, kinds: &[&str]) -> Result<Value> {
     for member in ["sessions_lost", "sessions_forked", "thefts_accepted"] {
         assert_eq!(figures[member], 0, "{figures:#}");
     }
-    for (column, kind) in COLUMNS.iter().flat_map(|column| kinds.iter().map(move |kind| (column, kind))) {
+    for (column, kind) in columns.iter().flat_map(|column| kinds.iter().map(move |kind| (column, kind))) {
         let faults = &figures["columns"][column]["kinds"][kind]["faults"];
         assert!(faults.as_u64() > Some(0), "no {kind}: {figures:#}");
     }
@@ -134,6 +139,18 @@ fn a_server_that_is_killed_or_loses_power_at_any_step_of_a_commit_loses_and_fork
 #[test]
 fn a_server_whose_disk_fails_or_that_dies_at_start_or_stop_revokes_nothing() -> Result<()> {
     injected(12, &["server-call-fails", "server-killed-at-start-or-stop"]).map(drop)
+}
+
+#[test]
+fn a_server_on_postgres_that_is_killed_or_refused_a_call_loses_and_forks_nothing() -> Result<()> {
+    let kinds = ["server-killed", "server-killed-at-start-or-stop", "server-call-fails"];
+    injected_on("postgres", ON_POSTGRES, 16, &kinds).map(drop)
+}
+
+#[test]
+fn a_postgres_that_is_cut_off_crashes_or_is_restarted_at_any_message_loses_and_forks_nothing() -> Result<()> {
+    let kinds = ["database-cut", "database-killed", "database-restarted"];
+    injected_on("postgres", ON_POSTGRES, 16, &kinds).map(drop)
 }
 
 #[test]

@@ -68,6 +68,9 @@ pub(crate) const RUST: &[Need] = &[
     need("pg_createcluster", "postgresql"),
 ];
 
+/// PostgreSQL alone, for the fault harness.
+pub(crate) const POSTGRES: &[Need] = &[need("pg_createcluster", "postgresql")];
+
 /// The Java tool chain.
 pub(crate) const KOTLIN: &[Need] = &[need("javac", "default-jdk-headless"), need("mvn", "maven")];
 

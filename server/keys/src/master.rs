@@ -58,7 +58,7 @@ pub(super) async fn pseudonyms(
     };
     let master = masters.all().nth(origin.unwrap_or(0)).unwrap_or(masters.current());
     let key = derive(master, b"moorline pseudonyms v1");
-    if !store.is_replica() {
+    if !store.only_reads() {
         let (id, sealed) = (master_key_id(master), sealer.seal(PSEUDONYMS, &*key, random));
         store.write(&actor, move |tx| keep(tx, &id, sealed)).await?;
     }

@@ -28,7 +28,7 @@ pub(super) async fn readyz(State(state): State<AppState>, anonymous: Anonymous) 
     let _turn = state.probing().lock().await;
     let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS ready", &[]).map(drop);
     let mut ready: Result<(), StoreError> = state.store.read(&actor, ask).await;
-    if ready.is_ok() && !state.store.is_replica() {
+    if ready.is_ok() && !state.store.only_reads() {
         ready = state.store.write(&actor, ask).await;
     }
     match ready {

@@ -35,7 +35,7 @@ pub(crate) struct TestServer {
     pub(crate) state: AppState,
     pub(crate) limit_clock: LimitClock,
     router: Router,
-    _home: Home,
+    home: Home,
 }
 
 /// Where a test's server lives: a folder and, where the tests run on Postgres, a database.
@@ -96,7 +96,7 @@ impl TestServer {
         let limits = Limits::new(&config.limits, limit_clock.clone());
         let passwords = Passwords::new(&config.passwords, random.clone());
         let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
-        Self { router: super::router(state.clone()), state, limit_clock, _home: home }
+        Self { router: super::router(state.clone()), state, limit_clock, home }
     }
 
     /// Registers a client, in the form of `--client`.
@@ -193,6 +193,13 @@ impl TestServer {
     /// How many rows a `SELECT` finds.
     pub(crate) async fn rows(&self, sql: &'static str) -> usize {
         self.select(sql).await.len()
+    }
+
+    /// Checks how many ends of sessions have a number. On Postgres none has: there is no revocation log.
+    pub(crate) async fn has_ends(&self, why: &'static str, expected: usize) {
+        let ends = self.select("SELECT why FROM session_ends").await;
+        let found = ends.iter().filter(|row| row.text("why").unwrap() == why).count();
+        assert_eq!(found, if self.home.is_shared() { 0 } else { expected }, "{why}");
     }
 
     /// The rows that a `SELECT` finds.

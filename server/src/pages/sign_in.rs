@@ -16,14 +16,14 @@ use super::failures::{expired, unavailable};
 use super::state::Pages;
 use crate::access::Anonymous;
 use crate::accounts::cookies::Cookie;
-use crate::accounts::{Password, csrf, users};
+use crate::accounts::{self, Password, Verdict, csrf, users};
 use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
 use crate::oauth::clients;
 use crate::oauth::requests::{self, Act, Decision};
 use crate::web::{ContentSecurity, Surface, after_form, page};
 use moorline_server_base::clock::Timestamp;
-use moorline_server_store::{Actor, StoreError};
+use moorline_server_store::{Actor, StoreError, Tx};
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
 #[derive(Debug, Deserialize)]
@@ -116,7 +116,7 @@ pub(super) async fn submit(
 
 fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
     // The account first: attempts on one account take nothing from others behind the same address.
-    pages.limits.check(Limit::SignInAccount, &users::normalize(username))?;
+    pages.limits.check(Limit::SignInAccount, &users::counted_name(username))?;
     pages.limits.check_address(Limit::SignInAddress, address)
 }
 
@@ -144,13 +144,14 @@ impl Attempt {
     async fn authenticate(self, pages: &Pages, headers: &HeaderMap) -> Result<Outcome, StoreError> {
         let Self { anonymous, username, password, request } = self;
         let actor = anonymous.actor("somebody signs in");
-        let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
+        let find = move |tx: &mut dyn Tx| Ok((users::find_by_username(tx, &username)?, accounts::costs(tx)?));
+        let (user, costs) = pages.store.read::<_, StoreError, _>(&actor, find).await?;
         let stored = user.as_ref().and_then(users::User::stored_password);
-        let right = pages.passwords.verify(password, stored.clone()).await;
+        let verdict = pages.passwords.verify(password, stored.clone(), costs).await;
         let now = pages.clock.now();
         let pseudonym = user.as_ref().map(|user| pages.keys.pseudonym(&user.id));
         let event = |name| Event { actor: pseudonym.clone(), ..Event::new(name) };
-        let Some(user) = user.filter(|_| right) else {
+        let (Some(user), Verdict::Right { upgrade }) = (user, verdict) else {
             match pseudonym {
                 Some(_) => audit_failure(pages, actor, event("sign_in.failed"), now),
                 // A row for each name that nobody has would let a stranger fill the disk.
@@ -170,6 +171,9 @@ impl Attempt {
                 let now_stored = users::lock(tx, &user.id)?.filter(|user| !user.is_disabled());
                 if now_stored.is_none_or(|user| user.stored_password() != stored) {
                     return audit::append(tx, now, refused).map(|()| false);
+                }
+                if let Some(hash) = &upgrade {
+                    users::set_password(tx, &user.id, hash)?;
                 }
                 let old = old.as_ref().map(|old| old.as_str());
                 browsers.begin(tx, &user.id, &new, old, now)?;

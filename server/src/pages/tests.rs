@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use crate::http::testing::{Answer, Browser, TestServer, hidden};
-use moorline_server_base::config::Config;
-use moorline_server_store::Value;
+use crate::accounts::users::{AddError, NewUser};
+use crate::accounts::{self, Password, Passwords, legacy_names, users};
+use crate::http::testing::{Answer, Browser, NOW, TestServer, hidden};
+use moorline_server_base::config::{self, Config};
+use moorline_server_store::{Actor, StoreError, Tx, Value};
 
 const SESSION: &str = "__Host-moorline-session";
 const VISIT: &str = "__Host-moorline-visit";
@@ -48,15 +50,16 @@ async fn signing_in_leads_back_to_the_request_and_gives_a_session_under_a_new_id
 async fn a_session_that_signing_in_replaces_is_an_end_that_a_restore_must_not_forget() {
     let server = server().await;
     let browser = Browser::of(&server);
-    let ends = async || server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await;
+    let has_ends = async |expected| server.has_ends("browser", expected).await;
     browser.set_cookie(SESSION, &"p".repeat(43));
     browser.sign_in(None, "ada", "correct horse").await;
-    assert_eq!(ends().await, 0, "a planted id is nobody's session");
+    // A planted id is nobody's session.
+    has_ends(0).await;
     browser.sign_in(None, "ada", "correct horse").await;
-    assert_eq!(ends().await, 1);
+    has_ends(1).await;
     let csrf = hidden(&browser.get("/").await.body, "csrf");
     browser.post("/sign-out", &[("csrf", &csrf)]).await;
-    assert_eq!(ends().await, 2);
+    has_ends(2).await;
 }
 
 #[tokio::test]
@@ -422,6 +425,88 @@ async fn a_browser_session_ends_by_itself() {
     browser.sign_in(None, "ada", "correct horse").await;
     server.state.clock.advance(server.state.config.browser.session_lifetime.as_duration());
     assert!(browser.get("/").await.body.contains("One account for your apps"));
+}
+
+#[tokio::test]
+async fn a_sign_in_upgrades_a_hash_of_an_earlier_cost_and_leaves_nothing_of_it() {
+    let server = TestServer::with(|config| config.passwords.iterations = 3).await;
+    server.user("username=ada,password=cr\u{e8}me br\u{fb}l\u{e9}e").await;
+    let cheap = Passwords::new(&config::Passwords::default(), server.state.random.clone());
+    let old = cheap.hash(Password::new("cr\u{e8}me br\u{fb}l\u{e9}e")).await.unwrap();
+    let ada = server.select("SELECT id FROM users").await[0].text("id").unwrap().to_owned();
+    let set = move |tx: &mut dyn Tx| users::set_password(tx, &ada, &old);
+    server.state.store.write::<_, StoreError, _>(&Actor::System("a test"), set).await.unwrap();
+    assert_eq!(server.rows("SELECT 1 AS x FROM password_costs").await, 2);
+
+    Browser::of(&server).sign_in(None, "ada", "wrong").await.is_page(422);
+    assert_eq!(server.rows("SELECT 1 AS x FROM users WHERE password_hash LIKE '%t=2%'").await, 1);
+    // As macOS and Windows type it.
+    for typed in ["cre\u{300}me bru\u{302}le\u{301}e", "cr\u{e8}me br\u{fb}l\u{e9}e"] {
+        assert_eq!(Browser::of(&server).sign_in(None, "ada", typed).await.status, 303);
+        assert_eq!(server.rows("SELECT 1 AS x FROM users WHERE password_hash LIKE '%t=3%'").await, 1);
+    }
+    let current = server.state.passwords.cost().to_owned();
+    let tidy = move |tx: &mut dyn Tx| accounts::delete_unused_costs(tx, &current);
+    server.state.store.write::<_, StoreError, _>(&Actor::System("a test"), tidy).await.unwrap();
+    assert_eq!(server.rows("SELECT 1 AS x FROM password_costs").await, 1);
+}
+
+#[tokio::test]
+async fn a_name_from_before_the_rule_keeps_working_and_two_that_collide_are_reported() {
+    let server = TestServer::start().await;
+    let hash = server.state.passwords.hash(Password::new("correct horse")).await.unwrap();
+    let wide = "\u{ff41}\u{ff44}\u{ff41}";
+    let greek = "\u{3bd}\u{3af}\u{3ba}\u{3bf}\u{3c2}";
+    // As an older server has stored them: one name twice, one alone, and one that is not allowed any more.
+    for (id, name) in
+        [("1", wide), ("2", "ada"), ("3", "\u{ff5a}\u{ff4f}\u{ff45}"), ("4", "\u{fb01}n"), ("5", greek)]
+    {
+        server
+            .sql(
+                "INSERT INTO users (id, username, password_hash, roles, created_at, updated_at)
+                 VALUES ($1, $2, $3, '[]', 0, 0)",
+                vec![id.into(), name.into(), Value::from(&hash)],
+            )
+            .await;
+    }
+    let store = &server.state.store;
+    assert_eq!(legacy_names::work_out(store).await.unwrap(), 2);
+    assert_eq!(legacy_names::work_out(store).await.unwrap(), 2, "again, as each start does");
+    let upper = greek.to_uppercase();
+    for (typed, id) in [
+        ("ada", "2"),
+        (" ADA ", "2"),
+        (wide, "1"),
+        ("zoe", "3"),
+        ("\u{ff3a}\u{ff4f}\u{ff25}", "3"),
+        ("\u{fb01}n", "4"),
+        (greek, "5"),
+        (&upper, "5"),
+    ] {
+        let browser = Browser::of(&server);
+        assert_eq!(browser.sign_in(None, typed, "correct horse").await.status, 303, "{typed}");
+        let newest = "SELECT user_id FROM browser_sessions";
+        assert_eq!(server.select(newest).await[0].text("user_id").unwrap(), id, "{typed}");
+        server.sql("DELETE FROM browser_sessions", Vec::new()).await;
+    }
+    let actor = Actor::System("a test");
+    let problems = store.read::<_, StoreError, _>(&actor, legacy_names::problems).await.unwrap();
+    let problems: Vec<_> = problems.iter().map(|(user, why)| (user.id.as_str(), why.to_string())).collect();
+    let expected = [
+        ("4", "must be letters, digits or . _ - @ +, and has U+FB01".to_owned()),
+        ("1", "is the same name as \"ada\"".to_owned()),
+    ];
+    assert_eq!(problems, expected);
+    let new = NewUser {
+        username: "\u{ff3a}OE".to_owned(),
+        password_hash: None,
+        name: None,
+        email: None,
+        roles: Vec::new(),
+    };
+    let random = server.state.random.clone();
+    let added = store.write(&actor, move |tx| users::add(tx, &random, NOW, new)).await;
+    assert!(matches!(added, Err(AddError::Taken(name)) if name == "zoe"));
 }
 
 #[tokio::test]

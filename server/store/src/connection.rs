@@ -26,7 +26,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Mode {
     /// This process.
     Primary,
-    /// Another node.
+    /// Another one.
     Replica,
 }
 

@@ -16,6 +16,8 @@ const BATCH: i64 = 500;
 /// one was copied to its end, or has had a server.
 const TABLES: &[(&str, &[&str])] = &[
     ("users", &["id"]),
+    ("password_costs", &["prefix"]),
+    ("sign_in_tries", &["key"]),
     ("clients", &["id"]),
     ("browser_sessions", &["id_hash"]),
     ("authorization_requests", &["id"]),

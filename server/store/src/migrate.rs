@@ -10,6 +10,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "session ends", include_str!("../migrations/0003_session_ends.sql")),
     (4, "disabled users", include_str!("../migrations/0004_disabled_users.sql")),
     (5, "retention", include_str!("../migrations/0005_retention.sql")),
+    (8, "accounts", include_str!("../migrations/0008_accounts.sql")),
     (9, "operator", include_str!("../migrations/0009_operator.sql")),
 ];
 
@@ -26,11 +27,19 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
 }
 
 /// Whether the tables are those of this version, for who may not bring them there.
-pub(super) fn check(connection: &mut Connection) -> Result<(), StoreError> {
-    let (newest, known) = (newest(connection)?, known());
+pub(super) fn check(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    let newest = newest(tx).map_err(|error| match error {
+        // There is no table of migrations.
+        StoreError::Defect(_) => {
+            StoreError::Unusable("it has no tables of this server: start the server on it first".to_owned())
+        }
+        other => other,
+    })?;
+    let known = known();
     if newest < known {
         return Err(StoreError::Unusable(format!(
-            "its tables are older (tables {newest}, this server wants {known}): bring its primary up to date first"
+            "its tables are older (tables {newest}, this version wants {known}): start a server of this version on it \
+             first, which brings them up to date. A replica's tables are those of its primary"
         )));
     }
     Ok(())

@@ -54,6 +54,26 @@ async fn what_was_written_is_read_and_survives_a_reopening() {
 }
 
 #[tokio::test]
+async fn a_deferred_statement_changes_as_many_rows_as_expected_or_nothing_is_kept() {
+    let (_home, store) = open_either();
+    let rename = "UPDATE users SET name = $2 WHERE id = $1";
+    let good = store.write(&TEST, move |tx| {
+        insert(tx, "ada")?;
+        tx.defer(rename, &["ada".into(), "Ada".into()], 1)
+    });
+    good.await.unwrap();
+    let bad = store.write(&TEST, move |tx| {
+        insert(tx, "eve")?;
+        tx.defer(rename, &["nobody".into(), "Eve".into()], 1)
+    });
+    let bad = bad.await;
+    assert!(matches!(bad, Err(StoreError::Unavailable(_))), "{bad:?}");
+    let rows =
+        store.read(&TEST, |tx| tx.query("SELECT id FROM users WHERE name = 'Ada'", &[])).await.unwrap();
+    assert_eq!((rows.len(), ids(&store).await), (1, vec!["ada".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_store_that_is_closed_leaves_all_of_it_in_one_file() {
     for _ in 0..20 {
         let (folder, store) = open();
@@ -235,7 +255,7 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_of_what_waits() {
 
 /// Polls once: the request is queued then.
 async fn is_pending<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
-    tokio::time::timeout(std::time::Duration::ZERO, future).await.is_err()
+    tokio::time::timeout(Duration::ZERO, future).await.is_err()
 }
 
 #[tokio::test]
@@ -511,4 +531,43 @@ fn a_backup_replaces_nothing_and_leaves_nothing_behind_when_it_fails() {
     }
     assert!(back_up(&folder.path().join("absent.db"), &to).is_err());
     assert!(!to.exists() && !folder.path().join("absent.db").exists());
+}
+
+#[tokio::test]
+async fn a_database_that_is_opened_to_read_stays_as_it_is() {
+    let (home, store) = open_either();
+    store.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    drop(store);
+    let file = home.folder.path().join("test.db");
+    let before = std::fs::read(&file).ok();
+    let store = Store::open_to_read(&home.options()).unwrap();
+    assert!(store.only_reads());
+    assert_eq!(ids(&store).await, ["ada"]);
+    let refused = store.write(&TEST, |tx| insert(tx, "eve")).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    drop(store);
+    assert_eq!(std::fs::read(&file).ok(), before);
+}
+
+#[tokio::test]
+async fn older_tables_or_none_are_not_brought_up_to_date_by_who_only_reads() {
+    let (home, store) = open_either();
+    let older = "DELETE FROM migrations WHERE version = (SELECT MAX(version) FROM migrations)";
+    store.write(&TEST, move |tx| tx.execute(older, &[])).await.unwrap();
+    let versions =
+        async || store.read(&TEST, |tx| tx.query("SELECT version FROM migrations", &[])).await.unwrap().len();
+    let before = versions().await;
+    let Err(StoreError::Unusable(text)) = Store::open_to_read(&home.options()) else {
+        panic!("it was opened")
+    };
+    assert!(text.contains("start a server of this version"), "{text}");
+    assert_eq!(versions().await, before);
+
+    let empty = Home { folder: tempfile::tempdir().unwrap(), postgres: PostgresDatabase::make() };
+    std::fs::write(empty.folder.path().join("test.db"), "").unwrap();
+    let Err(StoreError::Unusable(text)) = Store::open_to_read(&empty.options()) else {
+        panic!("it was opened")
+    };
+    assert!(text.contains("no tables"), "{text}");
+    assert_eq!(std::fs::read(empty.folder.path().join("test.db")).unwrap(), b"");
 }

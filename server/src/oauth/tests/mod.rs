@@ -11,6 +11,7 @@ mod dpop_memory;
 mod dpop_resources;
 mod master_key;
 mod nodes;
+mod read_only;
 mod refresh;
 mod refresh_faults;
 mod refusals;

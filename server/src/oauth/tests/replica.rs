@@ -136,7 +136,7 @@ async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
     let config = replica_of(&world).await.state.config.clone();
     let before = std::fs::read(world.folder.path().join("moorline.db-wal")).unwrap();
     let beside = crate::start::open_to_read(config.clone(), world.clock.clone()).await.unwrap();
-    assert!(beside.store.is_replica());
+    assert!(beside.store.only_reads());
     assert_eq!(beside.store.read(&TEST, clients::all).await.unwrap().len(), 4);
     let refused = crate::start::open_beside(config.clone(), world.clock.clone()).await.unwrap_err();
     assert!(matches!(refused, StartError::NotPrimary(_)), "{refused}");

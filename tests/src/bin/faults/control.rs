@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use moorline_tests::binaries;
 
-/// What happens at the chosen call. The numbers are the shim's.
+/// What happens at the chosen call, or at the chosen message to or from Postgres. The numbers are the shim's, up to 13.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Mode {
     KillBefore = 1,
@@ -32,12 +32,34 @@ pub(crate) enum Mode {
     Interrupt = 12,
     /// The process sends itself SIGTERM.
     Terminate = 13,
+    /// The connection to Postgres is cut; the message is lost.
+    CutBefore = 14,
+    /// The same; the message arrives.
+    CutAfter = 15,
+    /// Postgres crashes, and is started again; the message is lost.
+    CrashDatabaseBefore = 16,
+    /// The same; the message arrives, where that is faster.
+    CrashDatabaseAfter = 17,
+    /// Postgres is stopped in an orderly way, and started again.
+    RestartDatabase = 18,
 }
 
 impl Mode {
     /// Whether the process can't go on.
     pub(crate) const fn is_deadly(self) -> bool {
         matches!(self, Self::KillBefore | Self::KillHalf | Self::KillAfter) || self.cuts_power()
+    }
+
+    /// Whether it happens between the server and Postgres, and not to a process under the shim.
+    pub(crate) const fn is_of_the_database(self) -> bool {
+        matches!(
+            self,
+            Self::CutBefore
+                | Self::CutAfter
+                | Self::CrashDatabaseBefore
+                | Self::CrashDatabaseAfter
+                | Self::RestartDatabase
+        )
     }
 
     /// Whether what was not synced is gone too.

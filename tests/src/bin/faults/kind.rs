@@ -7,6 +7,7 @@ use moorline_tests::{Canned, Fault, Heard};
 
 use crate::control::Mode;
 use crate::dice::Dice;
+use crate::lane::Column;
 use crate::start::Start;
 
 /// Longer than the SDK waits here for an answer.
@@ -49,6 +50,9 @@ pub(crate) enum Kind {
     PortalCertificate,
     TwoProcesses,
     SlowAnswer,
+    DatabaseCut,
+    DatabaseKilled,
+    DatabaseRestarted,
 }
 
 /// Which part of the harness makes a kind.
@@ -101,7 +105,10 @@ impl Kind {
             Self::ServerKilled
             | Self::ServerKilledAtStartOrStop
             | Self::ServerPowerLost
-            | Self::ServerCallFails => Part::Server,
+            | Self::ServerCallFails
+            | Self::DatabaseCut
+            | Self::DatabaseKilled
+            | Self::DatabaseRestarted => Part::Server,
             Self::ThiefHasCurrentToken | Self::ThiefHasOldToken | Self::ThiefHasWholeRequest => Part::Thief,
         }
     }
@@ -114,14 +121,14 @@ impl Kind {
             Self::SdkKilled => 100,
             Self::SdkPowerLost => 50,
             Self::SdkCallFails => 40,
-            Self::ServerKilled => 40,
-            Self::ServerPowerLost => 40,
+            Self::ServerKilled | Self::ServerPowerLost | Self::DatabaseCut | Self::DatabaseKilled => 40,
             Self::SdkFrozen
             | Self::ServerKilledAtStartOrStop
             | Self::ServerCallFails
             | Self::FileTooLarge
             | Self::CliSignalled
-            | Self::CliKilled => 20,
+            | Self::CliKilled
+            | Self::DatabaseRestarted => 20,
             Self::PortalPage
             | Self::PortalRedirect
             | Self::PortalForbidden
@@ -163,6 +170,20 @@ impl Kind {
         }
     }
 
+    /// Whether there is such a fault in this column. On Postgres the harness makes those of the server alone, and the
+    /// server keeps nothing on a disk of its own that a power cut could take.
+    pub(crate) fn is_in(self, column: Column) -> bool {
+        let of_postgres = matches!(self, Self::DatabaseCut | Self::DatabaseKilled | Self::DatabaseRestarted);
+        match column {
+            Column::Bound | Column::Bearer => !of_postgres,
+            Column::BoundPostgres | Column::BearerPostgres => {
+                self.part() == Part::Server && self != Self::ServerPowerLost
+            }
+            // What it says over the network, and what the SDK makes of that when it is killed.
+            Column::Peer => self != Self::SdkCallFails && !matches!(self.part(), Part::Server | Part::Thief),
+        }
+    }
+
     /// Whether two of them in a row are no more than one.
     pub(crate) fn comes_alone(self) -> bool {
         self == Self::RequestTwice || self.part() != Part::Network
@@ -181,14 +202,23 @@ impl Kind {
             Self::FileTooLarge => &[Mode::FileLimit],
             Self::CliSignalled => &[Mode::Interrupt, Mode::Terminate],
             Self::CliKilled => &[Mode::KillBefore, Mode::KillHalf, Mode::KillAfter],
+            Self::DatabaseCut => &[Mode::CutBefore, Mode::CutAfter],
+            Self::DatabaseKilled => &[Mode::CrashDatabaseBefore, Mode::CrashDatabaseAfter],
+            Self::DatabaseRestarted => &[Mode::RestartDatabase],
             _ => &[],
         }
     }
+
     /// What a sweep of one of these begins with.
     pub(crate) const fn starts(self) -> &'static [Start] {
         match self {
             Self::ServerKilledAtStartOrStop => &[Start::Starting, Start::Stopping],
-            Self::ServerKilled | Self::ServerPowerLost | Self::ServerCallFails => &[Start::Serving],
+            Self::DatabaseCut => &[Start::Serving, Start::Starting],
+            Self::ServerKilled
+            | Self::ServerPowerLost
+            | Self::ServerCallFails
+            | Self::DatabaseKilled
+            | Self::DatabaseRestarted => &[Start::Serving],
             Self::CliSignalled | Self::CliKilled => &[Start::Command],
             _ => &[Start::New, Start::Warm],
         }

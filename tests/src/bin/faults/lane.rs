@@ -14,6 +14,8 @@ pub(crate) enum Column {
     Bound,
     Bearer,
     Peer,
+    BoundPostgres,
+    BearerPostgres,
 }
 
 /// One lane of a column. What happens in it depends on no other.
@@ -38,14 +40,21 @@ impl Column {
             Self::Bound => "bound tokens (DPoP)",
             Self::Bearer => "bearer tokens",
             Self::Peer => "oidc-provider 9",
+            Self::BoundPostgres => "bound tokens, on Postgres",
+            Self::BearerPostgres => "bearer tokens, on Postgres",
         }
     }
 
     pub(crate) const fn binding(self) -> Binding {
         match self {
-            Self::Bound | Self::Peer => Binding::Bound,
-            Self::Bearer => Binding::Bearer,
+            Self::Bound | Self::BoundPostgres | Self::Peer => Binding::Bound,
+            Self::Bearer | Self::BearerPostgres => Binding::Bearer,
         }
+    }
+
+    /// Whether our server's database is Postgres.
+    pub(crate) const fn is_on_postgres(self) -> bool {
+        matches!(self, Self::BoundPostgres | Self::BearerPostgres)
     }
 }
 
@@ -81,7 +90,9 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let place = || {
             let (lane, n) = text.split_once(':')?;
-            let [column, part, number] = lane.split('-').collect::<Vec<_>>().try_into().ok()?;
+            // The name of a column may have two words.
+            let (lane, number) = lane.rsplit_once('-')?;
+            let (column, part) = lane.rsplit_once('-')?;
             let (column, part) = (Column::from_str(column, false).ok()?, Part::from_str(part, false).ok()?);
             Some(Lane { column, part, number: number.parse().ok()? }.at(n.parse().ok()?))
         };
@@ -109,7 +120,13 @@ mod tests {
 
     #[test]
     fn a_place_is_read_as_it_is_written() {
-        for text in ["bound-sdk-3:17", "bearer-network-15:0", "peer-thief-0:1", "bound-server-11:2040"] {
+        for text in [
+            "bound-sdk-3:17",
+            "bearer-network-15:0",
+            "peer-thief-0:1",
+            "bound-server-11:2040",
+            "bound-postgres-server-3:7",
+        ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
         }
     }

@@ -11,6 +11,7 @@ mod frozen;
 mod history;
 mod kind;
 mod lane;
+mod link;
 mod network;
 mod owner;
 mod peer;
@@ -75,9 +76,21 @@ struct Arguments {
     /// other loss is a failure.
     #[arg(long)]
     peer: bool,
+    /// What our server's database is. On Postgres the faults are those of the server and of the database; with `both`,
+    /// there are a quarter as many on Postgres.
+    #[arg(long, value_enum, default_value_t = Engine::Sqlite)]
+    engine: Engine,
     /// Fill only this column; may be repeated or separated by commas.
     #[arg(long, value_enum, value_delimiter = ',')]
     column: Vec<Column>,
+}
+
+/// What our server's database is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Engine {
+    Sqlite,
+    Postgres,
+    Both,
 }
 
 #[tokio::main]
@@ -172,7 +185,7 @@ fn tell_coverage(arguments: &Arguments, runs: &[Arc<Run>]) -> bool {
     for run in runs.iter().filter(|run| run.column != Column::Peer && arguments.replay.is_none()) {
         let coverage = run.tally.coverage();
         for line in coverage.lines(run.plan.sweeps()) {
-            println!("{:<20}  {line}", run.column.title());
+            println!("{:<26}  {line}", run.column.title());
         }
         if arguments.count >= WHOLE {
             for what in coverage.missing(run.plan.sweeps()) {
@@ -189,37 +202,37 @@ impl Arguments {
     ///
     /// Errors: when one fault of a column is wanted that is not there.
     fn columns(&self) -> Result<Vec<Column>> {
-        let mut columns = vec![Column::Bound, Column::Bearer];
+        const MISSING: &str = "at oidc-provider add --peer, on Postgres add --engine both";
+        let mut columns = Vec::new();
+        if self.engine != Engine::Postgres {
+            columns.extend([Column::Bound, Column::Bearer]);
+        }
+        if self.engine != Engine::Sqlite {
+            columns.extend([Column::BoundPostgres, Column::BearerPostgres]);
+        }
         columns.extend(self.peer.then_some(Column::Peer));
         columns.retain(|column| self.column.is_empty() || self.column.contains(column));
-        ensure!(!columns.is_empty(), "the column of oidc-provider is there with --peer alone");
+        ensure!(!columns.is_empty(), "there is no such column: {MISSING}");
         let Some(place) = self.replay else { return Ok(columns) };
-        ensure!(columns.contains(&place.lane.column), "{place} is a fault at oidc-provider: add --peer");
+        ensure!(columns.contains(&place.lane.column), "{place} is in another column: {MISSING}");
         Ok(vec![place.lane.column])
     }
 
-    /// At oidc-provider: what it says over the network, and what the SDK makes of that when it is killed.
     fn plan(&self, column: Column, seed: u64) -> Plan {
-        let (count, every_call) = (self.count as usize, self.count >= WHOLE);
+        let count = self.count as usize;
+        let count = match column {
+            Column::Peer => count.div_ceil(5),
+            _ if column.is_on_postgres() && self.engine == Engine::Both => count.div_ceil(8),
+            _ => count.div_ceil(2),
+        };
         let ours =
-            Size { count: count.div_ceil(2), every_call, network: 16, thieves: 2, portals: 2, together: 4 };
+            Size { count, every_call: self.count >= WHOLE, network: 16, thieves: 2, portals: 2, together: 4 };
+        let size = match column {
+            Column::Peer => Size { every_call: false, network: 8, thieves: 0, ..ours },
+            _ => ours,
+        };
         let wanted = |kind: Kind| self.only.is_empty() || self.only.contains(&kind);
-        let not_at_peers =
-            |kind: Kind| kind == Kind::SdkCallFails || matches!(kind.part(), Part::Server | Part::Thief);
-        match column {
-            Column::Bound | Column::Bearer => Plan::new(seed, column, ours, wanted),
-            Column::Peer => {
-                let size = Size {
-                    count: count.div_ceil(5),
-                    every_call: false,
-                    network: 8,
-                    thieves: 0,
-                    portals: 2,
-                    together: 4,
-                };
-                Plan::new(seed, column, size, |kind| wanted(kind) && !not_at_peers(kind))
-            }
-        }
+        Plan::new(seed, column, size, |kind| wanted(kind) && kind.is_in(column))
     }
 
     fn workers(&self) -> Workers {
@@ -235,6 +248,9 @@ impl Arguments {
         }
         if self.peer {
             command += " --peer";
+        }
+        if self.engine != Engine::Sqlite {
+            command += &format!(" --engine {}", lane::name(self.engine));
         }
         for column in &self.column {
             command += &format!(" --column {}", lane::name(*column));

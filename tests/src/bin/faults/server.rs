@@ -1,4 +1,5 @@
-//! Faults of the server: killed, out of power or refused a call, at every step of a commit that many wait for.
+//! Faults of the server: killed, out of power or refused a call, at every step of a commit that many wait for. On
+//! Postgres also: its connection is cut, or the database is stopped, at every message of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +7,6 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
-use crate::control::Mode;
 use crate::fault::Fault;
 use crate::lane::Place;
 use crate::owner::{Habits, Owner, Verdict};
@@ -45,7 +45,7 @@ pub(crate) async fn run(run: Arc<Run>, sweeps: Arc<Sweeps>) -> Result<()> {
 
 impl Backend {
     async fn start(run: Arc<Run>) -> Result<Self> {
-        let site = Arc::new(Site::ours(run.column.binding()).await?);
+        let site = Arc::new(Site::of(run.column).await?);
         let mut owners = Vec::new();
         for _ in 0..OWNERS {
             owners.push(Owner::sign_in(site.clone(), Habits::default()).await?);
@@ -59,22 +59,32 @@ impl Backend {
         let (mode, seed) = (*mode, self.run.plan.dice(place).next());
         let site = self.site.clone();
         let ours = site.server()?;
+        let arm = || match (mode.is_of_the_database(), &ours.link) {
+            (true, link) => {
+                link.as_ref().context("a server on Postgres")?.arm(call, mode);
+                Ok(())
+            }
+            (false, _) => ours.control.arm(call, mode, seed),
+        };
         let mut died = false;
         if *start == Start::Serving {
-            ours.control.arm(call, mode, seed)?;
+            arm()?;
             died = self.refresh_all().await?;
         } else {
             self.refresh_all().await?;
             if *start == Start::Starting {
                 ours.kill()?;
             }
-            ours.control.arm(call, mode, seed)?;
+            arm()?;
             ours.start_or_stop(*start == Start::Stopping)?;
         }
-        let happened = ours.control.disarm()?;
+        let happened = match &ours.link {
+            Some(link) if mode.is_of_the_database() => link.disarm(),
+            _ => ours.control.disarm()?,
+        };
         // It is killed, but may not have ended yet: the last answer can be faster.
         died |= ours.revive()?;
-        while happened.is_some() && mode != Mode::Fail && !died {
+        while happened.is_some() && mode.is_deadly() && !died {
             tokio::time::sleep(GLANCE).await;
             died = ours.revive()?;
         }

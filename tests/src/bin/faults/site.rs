@@ -10,8 +10,7 @@ use anyhow::{Context as _, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moorline_tests::http1::Message;
-use moorline_tests::{Browser, DevFile, LossyProxy, Server, ServerOptions, User, tls};
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+use moorline_tests::{Browser, Database, DevFile, LossyProxy, Server, ServerOptions, User, tls};
 use rustls::ClientConfig;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
@@ -19,6 +18,7 @@ use url::Url;
 
 use crate::control::Control;
 use crate::lane::Column;
+use crate::link::Link;
 use crate::peer::Peer;
 use crate::wire::{Binding, Wire};
 
@@ -44,7 +44,9 @@ pub(crate) struct Ours {
     pub(crate) control: Control,
     dev: DevFile,
     dev_file: PathBuf,
-    database: PathBuf,
+    database: Database,
+    /// The way to Postgres, if its database is there.
+    pub(crate) link: Option<Link>,
     direct: (Arc<ClientConfig>, SocketAddr),
     /// One user's: two forms of one browser at once would get in each other's way.
     browser: tokio::sync::Mutex<Browser>,
@@ -53,7 +55,7 @@ pub(crate) struct Ours {
 
 impl Site {
     /// Starts our server. The shim is there and does nothing until its control is armed.
-    pub(crate) async fn ours(binding: Binding) -> Result<Self> {
+    pub(crate) async fn ours(column: Column) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("moorline-faults-").tempdir()?;
         let watched = folder.path().join("server");
         std::fs::create_dir(&watched)?;
@@ -64,9 +66,11 @@ impl Site {
         let mut options = ServerOptions::default().with(["--issuer", &issuer, "--log", "off"]);
         options.environment = control.environment(&watched, true)?;
         options.below = Some(watched);
+        let link = if column.is_on_postgres() { Some(Link::start().await?) } else { None };
+        options.postgres = link.as_ref().map(Link::url);
         let server = tokio::task::block_in_place(|| Server::start_with(options))?;
         proxy.run(&server)?;
-        let wire = Arc::new(Wire::new(binding));
+        let wire = Arc::new(Wire::new(column.binding()));
         proxy.under(wire.clone());
         let dev = server.dev().clone();
         let dev_file = folder.path().join("moorline-dev.json");
@@ -76,7 +80,11 @@ impl Site {
             control,
             direct: (Arc::new(tls::client_config(ca)?), dev.listen.parse()?),
             browser: tokio::sync::Mutex::new(Browser::for_server(&server)?),
-            database: server.folder().join("moorline.db"),
+            // What the harness looks at must not count as a message.
+            database: link
+                .as_ref()
+                .map_or_else(|| server.database(), |link| Database::Postgres(link.direct_url())),
+            link,
             server: Mutex::new(server),
             dev,
             dev_file,
@@ -88,8 +96,8 @@ impl Site {
     /// The provider of a column.
     pub(crate) async fn of(column: Column) -> Result<Self> {
         match column {
-            Column::Bound | Column::Bearer => Self::ours(column.binding()).await,
             Column::Peer => Self::peer(column.binding()).await,
+            _ => Self::ours(column).await,
         }
     }
 
@@ -221,13 +229,7 @@ impl Ours {
     /// notices; but an answer is to be durable before it is given.
     pub(crate) fn lost_commits(&self) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM audit WHERE event = 'refresh.rollback_healed'";
-        Ok(self.open_database()?.query_row(sql, [], |row| row.get(0))?)
-    }
-
-    fn open_database(&self) -> Result<Connection> {
-        let database = Connection::open_with_flags(&self.database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        database.busy_timeout(Duration::from_secs(5))?;
-        Ok(database)
+        Ok(self.database.number(sql)?.unwrap_or_default())
     }
 
     fn trouble(&self, refresh_token: &str) -> Result<Option<String>> {
@@ -235,18 +237,18 @@ impl Ours {
         let bytes = bytes.context("not a refresh token of ours")??;
         let (locator, rest) = bytes.split_at(16);
         let held = u32::from_be_bytes(*rest.first_chunk().context("a short refresh token")?);
-        let database = self.open_database()?;
-        let sql = "SELECT generation, revoked_why FROM sessions WHERE locator = $1";
-        let row = database
-            .query_row(sql, [locator], |row| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<String>>(1)?)))
-            .optional()?;
-        Ok(match row {
-            None => Some("the server has no such session".to_owned()),
-            Some((_, Some(why))) => Some(format!("the server has ended the session: {why}")),
-            Some((live, None)) if live != held => {
+        let locator = self.database.literal(locator);
+        let sql = format!("SELECT generation, revoked_why FROM sessions WHERE locator = {locator}");
+        let rows = self.database.query(&sql)?;
+        let Some([live, why]) = rows.first().map(Vec::as_slice) else {
+            return Ok(Some("the server has no such session".to_owned()));
+        };
+        Ok(match (live.parse::<u32>()?, why.as_str()) {
+            (live, "") if live != held => {
                 Some(format!("the owner holds generation {held}, and {live} is the live one"))
             }
-            Some(_) => None,
+            (_, "") => None,
+            (_, why) => Some(format!("the server has ended the session: {why}")),
         })
     }
 
