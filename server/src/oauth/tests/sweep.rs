@@ -96,7 +96,7 @@ async fn more_than_one_batch_is_deleted() {
 
 #[tokio::test]
 async fn a_revocation_goes_with_its_session_and_the_gauge_says_how_long_it_is_due() {
-    let world = World::new().await;
+    let world = World::on_sqlite().await;
     for _ in 0..2 {
         let tokens = world.sign_in().await;
         world.revoke(&tokens.refresh).await;
