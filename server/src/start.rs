@@ -1,12 +1,11 @@
 //! From settings to a running server: the one path that `serve`, `dev` and the tests go.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 
 use crate::accounts::{self, Passwords};
-use crate::http::{self, AppState, Listener, Parts, ServeError};
+use crate::http::{self, AppState, Listener, Parts, ServeError, Tls};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
@@ -49,7 +48,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
             Some(log) => {
-                restore::guard(tx, &log, config.master_key(), &Random::system(), clock.now()).map(Some)
+                restore::guard(tx, &log, config.master_keys(), &Random::system(), clock.now()).map(Some)
             }
             None => restore::name(tx, &Random::system(), clock.now()).map(|()| None),
         }),
@@ -58,7 +57,23 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    assemble(config, clock, store).await
+    if !store.only_reads() {
+        let failed = |error| StartError::Store { database: config.database.clone(), error };
+        let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
+        if left > 0 {
+            tracing::warn!(
+                users = left,
+                "user names that are not compared by RFC 8265: `moorline-server user list --problems` shows them"
+            );
+        }
+    }
+    let state = assemble(config, clock, store).await?;
+    if !state.store.only_reads() {
+        let (keys, now) = (state.keys.clone(), state.clock.now());
+        let serves = state.store.write(&Actor::System("a start"), move |tx| keys.serve(tx, now)).await;
+        serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
+    }
+    Ok(state)
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
@@ -67,19 +82,29 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
 /// As [`open`]; [`StartError::NotPrimary`] on a replica.
 pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
     config.must_be_primary()?;
-    open_to_read(config, clock).await
+    let store = Store::open(&options(&config));
+    assemble_beside(config, clock, store).await
 }
 
-/// As [`open_beside`], for a command that writes nothing: a replica will do.
+/// As [`open_beside`], for a command that writes nothing: it changes no table and makes no key. A replica will do, and a
+/// role of Postgres that may only read.
 ///
 /// # Errors
-/// As [`open`].
+/// As [`open`]; also when the tables are older than this version's.
 pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, StartError> {
     let options = options(&config);
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options),
-        Role::Primary => Store::open(&options),
+        Role::Primary => Store::open_to_read(&options),
     };
+    assemble_beside(config, clock, store).await
+}
+
+async fn assemble_beside(
+    config: Config,
+    clock: Clock,
+    store: Result<Store, StoreError>,
+) -> Result<AppState, StartError> {
     let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
     assemble(config, clock, store).await
 }
@@ -97,7 +122,7 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     // Keys must not be made or retired by a time that is not accepted.
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
-    let keys = Keys::open(&store, config.master_key(), &random, now).await?;
+    let keys = Keys::open(&store, config.master_keys(), &random, now).await?;
     let limits = Limits::new(&config.limits, LimitClock::monotonic());
     let passwords = Passwords::new(&config.passwords, random.clone());
     let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
@@ -105,14 +130,14 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     Ok(state)
 }
 
-/// Serves on `listener` until `stop` resolves, and then until running requests have ended.
+/// Serves on `listener` until `stop` resolves; then for `http.drain_delay` more, and until running requests have ended.
 ///
 /// # Errors
 /// [`ServeError`] when the listener breaks.
 pub async fn run(
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let router = http::router(state.clone());
@@ -124,18 +149,25 @@ pub(crate) async fn run_router(
     router: Router,
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let settings = state.config.http.clone();
-    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    let (settings, draining) = (state.config.http.clone(), state.clone());
+    let mut work = vec![tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    work.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
+    let delay = settings.drain_delay.as_duration();
+    let stop = async move {
+        stop.await;
+        draining.drain();
+        tokio::time::sleep(delay).await;
+    };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
     result
 }
 
 /// Each minute: takes over what an operator's command or another node did to the signing keys, and exports the ends of
-/// sessions that a command wrote.
+/// sessions that a command wrote; says by which master key it seals.
 async fn follow(state: AppState) {
     let mut minutes = tokio::time::interval(Duration::from_secs(60));
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -144,15 +176,16 @@ async fn follow(state: AppState) {
         if let Err(error) = state.keys.follow(&state.store).await {
             tracing::error!(%error, "the signing keys could not be read");
         }
-        if state.store.is_replica() {
+        if state.store.only_reads() {
             continue;
         }
         let actor = Actor::System("the ends that a command wrote");
+        let (keys, now) = (state.keys.clone(), state.clock.now());
         let exported: Result<(), StoreError> = state
             .store
-            .write(&actor, |tx| {
+            .write(&actor, move |tx| {
                 tx.must_be_exported();
-                Ok(())
+                keys.serve(tx, now)
             })
             .await;
         if let Err(error) = exported {
@@ -176,14 +209,23 @@ async fn upkeep(state: AppState) {
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
             tracing::error!(%error, "the signing keys could not be rotated");
         }
-        if state.store.is_replica() {
+        if state.store.only_reads() {
             continue;
         }
         if let Err(error) = oauth::sweep(&state.store, &state.config.retention, now).await {
             tracing::error!(%error, "expired requests and codes could not be deleted");
         }
+        // Another version of the server may be adding users beside this one.
+        if let Err(error) = accounts::legacy_names::work_out(&state.store).await {
+            tracing::error!(%error, "the names of new users could not be worked out");
+        }
+        if let Err(error) = accounts::tries::sweep(&state.store, now).await {
+            tracing::error!(%error, "the counts of sign-ins that have faded could not be deleted");
+        }
+        let passwords = state.passwords.clone();
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;
+            accounts::delete_unused_costs(tx, passwords.cost())?;
             accounts::delete_expired(tx, now)
         });
         if let Err(error) = deleted.await {

@@ -21,6 +21,7 @@ pub mod oauth;
 pub mod postgres;
 pub mod proxy;
 pub mod sdk;
+pub mod serve;
 pub mod server;
 pub mod server_clock;
 pub mod sessions;

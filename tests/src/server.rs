@@ -144,8 +144,10 @@ impl Server {
         self.process.take().context("the server does not run")?.end(signal)
     }
 
-    /// Copies what `dev` has made to Postgres.
-    fn move_to(&self, url: &str) -> Result<()> {
+    /// Copies what it has stored to an empty Postgres database. It must have stopped.
+    ///
+    /// Errors: when `migrate-database` refuses, with what it said.
+    pub fn move_to(&self, url: &str) -> Result<()> {
         let file = self.folder().join("moorline.db");
         let moved = Command::new(binaries::server()?)
             .args(["migrate-database", "--from", &format!("sqlite:{}", file.display()), "--to", url])

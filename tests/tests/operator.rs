@@ -107,7 +107,10 @@ async fn a_backup_of_a_running_server_is_a_database_that_serves() -> Result<()> 
 async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
     let server = Server::start()?;
     let operator = Operator::of(&server)?;
-    assert_eq!(operator.json(&["check-config"], "")?, json!({ "valid": true, "ignored_variables": [] }));
+    assert_eq!(
+        operator.json(&["check-config"], "")?,
+        json!({ "valid": true, "ignored_variables": [], "master_keys": 1 })
+    );
 
     let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];
     let first = operator.json(&web, "")?["client_secret"].clone();

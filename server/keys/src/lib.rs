@@ -2,6 +2,8 @@
 
 mod error;
 mod jws;
+mod master;
+mod reseal;
 mod rotation;
 mod seal;
 mod signing_key;
@@ -16,15 +18,17 @@ use zeroize::Zeroizing;
 
 pub use error::KeysError;
 pub use jws::{JwsError, decode};
+pub use master::{derive, master_key_id};
+pub use reseal::SealedRows;
 pub use rotation::{NewKey, Rotation};
 pub use seal::{AeadContext, SealError};
 pub use signing_key::{SigningKey, SigningKeyState};
 pub use token_type::TokenType;
 
 use moorline_server_base::clock::Timestamp;
-use moorline_server_base::config::MasterKey;
+use moorline_server_base::config::MasterKeys;
 use moorline_server_base::random::Random;
-use moorline_server_store::Store;
+use moorline_server_store::{Store, StoreError, Tx};
 use seal::Sealer;
 use signing_key::KeySet;
 
@@ -33,9 +37,13 @@ use signing_key::KeySet;
 pub struct Keys(Arc<Inner>);
 
 struct Inner {
+    /// Ids of the master keys, the current one first.
+    master_ids: Vec<String>,
     sealer: Sealer,
     pseudonyms: hmac::Key,
-    forms: hmac::Key,
+    /// One for each master key, the current one first.
+    forms: Vec<hmac::Key>,
+    sign_ins: hmac::Key,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -46,25 +54,32 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derives the keys from `master` and reads the signing keys; makes the first one if there is none.
+    /// Derives the keys from the master keys and reads the signing keys; makes the first one if there is none.
     ///
     /// # Errors
     /// [`KeysError`] when the database fails or its keys were sealed by another master key.
     pub async fn open(
         store: &Store,
-        master: &MasterKey,
+        masters: &MasterKeys,
         random: &Random,
         now: Timestamp,
     ) -> Result<Self, KeysError> {
-        let sealer = Sealer::new(derive(master, b"moorline sealing v1"));
-        let keys = Self(Arc::new(Inner {
+        let sealer = master::sealer(masters);
+        let signing = rotation::rotate(&sealer, store, &Rotation::default(), random, now).await?;
+        let pseudonyms = master::pseudonyms(store, masters, &sealer, random).await?;
+        let form = |master| hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1"));
+        Ok(Self(Arc::new(Inner {
+            master_ids: masters.all().map(master_key_id).collect(),
             sealer,
-            pseudonyms: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline pseudonyms v1")),
-            forms: hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1")),
-            signing: RwLock::new(Arc::new(KeySet::default())),
-        }));
-        keys.rotate(store, &Rotation::default(), random, now).await?;
-        Ok(keys)
+            // From a key that stays when the master key is replaced: counts and known devices stay, too.
+            sign_ins: hmac::Key::new(
+                hmac::HMAC_SHA256,
+                hmac::sign(&pseudonyms, b"moorline sign-ins v1").as_ref(),
+            ),
+            pseudonyms,
+            forms: masters.all().map(form).collect(),
+            signing: RwLock::new(Arc::new(signing)),
+        })))
     }
 
     /// Seals `plain` for one place in the database; it opens nowhere else.
@@ -95,7 +110,34 @@ impl Keys {
     /// An authentication tag over `message`, for values that travel through a browser's form (CSRF).
     #[must_use]
     pub fn form_tag(&self, message: &[u8]) -> [u8; 32] {
-        let tag = hmac::sign(&self.0.forms, message);
+        let tag = hmac::sign(&self.0.forms[0], message);
+        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+    }
+
+    /// Whether `tag` is the tag of `message` by any of the master keys; compared in constant time.
+    #[must_use]
+    pub fn is_form_tag(&self, message: &[u8], tag: &[u8]) -> bool {
+        self.0.forms.iter().any(|key| hmac::verify(key, message, tag).is_ok())
+    }
+
+    /// The ids of the master keys, the current one first.
+    #[must_use]
+    pub fn master_key_ids(&self) -> &[String] {
+        &self.0.master_ids
+    }
+
+    /// Records that a server seals by the current master key at `now`; call it at the start, and each minute.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the database fails.
+    pub fn serve(&self, tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
+        master::serve(tx, &self.0.master_ids[0], now)
+    }
+
+    /// An authentication tag over `message`, for what sign-ins are counted by. Messages of two kinds begin differently.
+    #[must_use]
+    pub fn sign_in_tag(&self, message: &[u8]) -> [u8; 32] {
+        let tag = hmac::sign(&self.0.sign_ins, message);
         tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
     }
 
@@ -171,12 +213,6 @@ impl Keys {
     fn signing(&self) -> Arc<KeySet> {
         Arc::clone(&self.0.signing.read().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// A key for one purpose, named by `label`.
-pub fn derive(master: &MasterKey, label: &[u8]) -> Zeroizing<[u8; 32]> {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, master.expose()), label);
-    Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(super) async fn rotate(
         store.read(&actor, |tx| -> Result<_, StoreError> { Ok((newest_active_at(tx)?, all(tx)?)) }).await?;
     // A wrong master key is found out before anything is sealed with it.
     let known = known.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet)?;
-    if store.is_replica() {
+    if store.only_reads() {
         return Ok(known);
     }
     let fresh = match due(newest, rotation, now).make {
@@ -215,6 +215,6 @@ fn unseal(sealer: &Sealer, row: &Row) -> Result<SigningKey, KeysError> {
     SigningKey::new(pair, row.timestamp("active_at")?, row.optional_timestamp("retired_at")?)
 }
 
-const fn context(kid: &str) -> AeadContext<'_> {
+pub(super) const fn context(kid: &str) -> AeadContext<'_> {
     AeadContext { table: "signing_keys", column: "private_key", row: kid }
 }

@@ -33,20 +33,21 @@ impl AeadContext<'_> {
 #[error("a sealed value does not open")]
 pub struct SealError;
 
-pub(super) struct Sealer(XChaCha20Poly1305);
+/// Seals by the first of its keys, and opens by any.
+pub(super) struct Sealer(Vec<XChaCha20Poly1305>);
 
 impl Sealer {
-    #[expect(clippy::needless_pass_by_value, reason = "the key is used up")]
-    pub(super) fn new(key: Zeroizing<[u8; 32]>) -> Self {
-        Self(XChaCha20Poly1305::new((&*key).into()))
+    pub(super) fn new(keys: impl Iterator<Item = Zeroizing<[u8; 32]>>) -> Self {
+        Self(keys.map(|key| XChaCha20Poly1305::new((&*key).into())).collect())
     }
 
     /// Version, nonce, ciphertext with its tag.
     pub(super) fn seal(&self, context: AeadContext<'_>, plain: &[u8], random: &Random) -> Vec<u8> {
         let nonce: [u8; NONCE] = random.bytes();
         let payload = Payload { msg: plain, aad: &context.associated_data() };
-        let sealed =
-            self.0.encrypt(&XNonce::from(nonce), payload).expect("a column is far below the cipher's limit");
+        let sealed = self.0[0]
+            .encrypt(&XNonce::from(nonce), payload)
+            .expect("a column is far below the cipher's limit");
         [&[VERSION][..], &nonce, &sealed].concat()
     }
 
@@ -55,13 +56,25 @@ impl Sealer {
         context: AeadContext<'_>,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let (version, rest) = sealed.split_first().ok_or(SealError)?;
-        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>().ok_or(SealError)?;
+        self.opened(context, sealed).map(|(_, plain)| plain).ok_or(SealError)
+    }
+
+    /// The number of the key that opens this.
+    pub(super) fn opened_by(&self, context: AeadContext<'_>, sealed: &[u8]) -> Option<usize> {
+        self.opened(context, sealed).map(|(number, _)| number)
+    }
+
+    fn opened(&self, context: AeadContext<'_>, sealed: &[u8]) -> Option<(usize, Zeroizing<Vec<u8>>)> {
+        let (version, rest) = sealed.split_first()?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE>()?;
         if *version != VERSION {
-            return Err(SealError);
+            return None;
         }
-        let payload = Payload { msg: ciphertext, aad: &context.associated_data() };
-        self.0.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).map_err(|_| SealError)
+        let (nonce, aad) = (XNonce::from(*nonce), context.associated_data());
+        self.0.iter().enumerate().find_map(|(number, cipher)| {
+            let plain = cipher.decrypt(&nonce, Payload { msg: ciphertext, aad: &aad }).ok()?;
+            Some((number, Zeroizing::new(plain)))
+        })
     }
 }
 
@@ -70,7 +83,7 @@ mod tests {
     use super::*;
 
     fn sealer(byte: u8) -> Sealer {
-        Sealer::new(Zeroizing::new([byte; 32]))
+        Sealer::new([byte].map(|byte| Zeroizing::new([byte; 32])).into_iter())
     }
 
     const HERE: AeadContext<'_> = AeadContext { table: "sessions", column: "secret", row: "one" };
@@ -91,6 +104,17 @@ mod tests {
         ] {
             assert_eq!(sealer(1).open(place, &sealed), Err(SealError));
         }
+    }
+
+    #[test]
+    fn the_first_key_seals_and_any_opens() {
+        let both = Sealer::new([2, 1].map(|byte| Zeroizing::new([byte; 32])).into_iter());
+        let old = sealer(1).seal(HERE, b"secret", &Random::system());
+        assert_eq!(both.opened_by(HERE, &old), Some(1));
+        assert_eq!(both.open(HERE, &old).unwrap().as_slice(), b"secret");
+        let new = both.seal(HERE, b"secret", &Random::system());
+        assert_eq!(sealer(2).opened_by(HERE, &new), Some(0));
+        assert_eq!(sealer(1).opened_by(HERE, &new), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use moorline_server_base::config::MasterKey;
 use moorline_server_store::{Options, StoreError, Tx};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -22,7 +23,7 @@ fn world() -> World {
 
 impl World {
     async fn keys(&self, master: u8, now: Timestamp) -> Result<Keys, KeysError> {
-        Keys::open(&self.store, &MasterKey::new([master; 32]), &self.random, now).await
+        Keys::open(&self.store, &MasterKey::new([master; 32]).into(), &self.random, now).await
     }
 }
 
@@ -156,4 +157,32 @@ async fn a_pseudonym_is_the_same_for_the_same_person_under_the_same_key() {
     assert_ne!(keys.pseudonym("ada"), keys.pseudonym("grace"));
     assert_ne!(keys.pseudonym("ada"), other.keys(2, NOW).await.unwrap().pseudonym("ada"));
     assert_eq!(format!("{keys:?}"), "Keys([redacted])");
+}
+
+#[tokio::test]
+async fn more_rows_than_one_transaction_takes_are_all_sealed_anew() {
+    let world = world();
+    let old = world.keys(1, NOW).await.unwrap();
+    let both = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=\nAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    let random = world.random.clone();
+    let fill = move |tx: &mut dyn Tx| -> Result<(), StoreError> {
+        for number in 0..450 {
+            let name = format!("{number:03}");
+            let context = AeadContext { table: "kept_keys", column: "sealed", row: &name };
+            let sealed = old.seal(context, b"secret", &random);
+            tx.execute(
+                "INSERT INTO kept_keys (name, sealed) VALUES ($1, $2)",
+                &[(&name).into(), sealed.into()],
+            )?;
+        }
+        Ok(())
+    };
+    world.store.write(&moorline_server_store::Actor::System("test"), fill).await.unwrap();
+
+    let keys = Keys::open(&world.store, &both.parse().unwrap(), &world.random, NOW).await.unwrap();
+    let before = keys.sealed_rows(&world.store).await.unwrap();
+    assert_eq!(before, SealedRows { under: vec![0, 452], unreadable: 0 });
+    assert_eq!(keys.reseal(&world.store, &world.random, NOW).await.unwrap(), before);
+    let after = keys.sealed_rows(&world.store).await.unwrap();
+    assert_eq!((after.under, after.unreadable), (vec![452, 0], 0));
 }

@@ -1,4 +1,7 @@
-//! The two cookies of this server's pages: the session's, and the one that ties a sign-in form to its browser.
+//! The cookies of this server's pages: the session's, the one that ties a sign-in form to its browser, and the one that
+//! a browser is known by.
+
+use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{COOKIE, HeaderValue};
@@ -13,6 +16,8 @@ pub enum Cookie {
     Session,
     /// Ties a sign-in form to this browser.
     Visit,
+    /// What the browser is known by to those who have signed in with it ([`super::devices::Devices`]). It lets nobody in.
+    Devices,
 }
 
 impl Cookie {
@@ -22,8 +27,10 @@ impl Cookie {
         match (self, issuer.is_https()) {
             (Self::Session, true) => "__Host-moorline-session",
             (Self::Visit, true) => "__Host-moorline-visit",
+            (Self::Devices, true) => "__Host-moorline-devices",
             (Self::Session, false) => "moorline-session",
             (Self::Visit, false) => "moorline-visit",
+            (Self::Devices, false) => "moorline-devices",
         }
     }
 
@@ -37,14 +44,20 @@ impl Cookie {
             .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
             .filter_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
         let value = std::str::from_utf8(values.next()?).ok()?;
-        let plausible =
-            value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let most = if self == Self::Devices { MOST_USERS } else { 1 };
+        let plausible = value.split('.').count() <= most && value.split('.').all(is_base64url_of_32_bytes);
         (plausible && values.next().is_none()).then(|| Zeroizing::new(value.to_owned()))
     }
 
-    /// The `Set-Cookie` value that gives the browser this cookie until it closes.
+    /// The `Set-Cookie` value that gives the browser this cookie: until it closes, or for as long as it is known.
     pub fn set(self, issuer: &Issuer, value: &str) -> HeaderValue {
-        self.header(issuer, value, "")
+        match self {
+            Self::Session | Self::Visit => self.header(issuer, value, ""),
+            Self::Devices => {
+                let lifetime = KNOWN_FOR.as_secs();
+                self.header(issuer, value, &format!("; Max-Age={lifetime}"))
+            }
+        }
     }
 
     /// The `Set-Cookie` value that deletes it.
@@ -62,6 +75,16 @@ impl Cookie {
         header.set_sensitive(true);
         header
     }
+}
+
+/// How many users a browser is known to. The one who has not signed in for longest makes room.
+pub(super) const MOST_USERS: usize = 4;
+
+/// How long a browser stays known after a sign-in.
+pub(super) const KNOWN_FOR: Duration = Duration::from_secs(400 * 24 * 3600);
+
+fn is_base64url_of_32_bytes(text: &str) -> bool {
+    text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 #[cfg(test)]
@@ -100,6 +123,15 @@ mod tests {
             assert_eq!(read(format!("{foreign}; {name}={good}; b=\u{fc}")), Some(good.clone()), "{foreign}");
         }
         assert_eq!(read(format!("{name}=\u{fc}{}", "a".repeat(42))), None);
+        // As many as a browser is known to, and for one user alone where there can be one.
+        let devices = |count| vec![good.as_str(); count].join(".");
+        let many = |cookie: Cookie, name: &str, value: &str| {
+            cookie.read(&issuer, &cookies(&format!("__Host-moorline-{name}={value}"))).is_some()
+        };
+        assert!(many(Cookie::Devices, "devices", &devices(4)));
+        assert!(!many(Cookie::Devices, "devices", &devices(5)));
+        assert!(!many(Cookie::Devices, "devices", &format!("{good}.")));
+        assert!(!many(Cookie::Session, "session", &devices(2)));
         // What a neighbour host, or a page by plain HTTP, could have set.
         assert_eq!(read(format!("moorline-session={good}")), None);
     }

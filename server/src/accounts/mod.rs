@@ -2,12 +2,18 @@
 //! `pages`.
 
 pub mod cookies;
+mod costs;
 pub mod csrf;
+pub mod devices;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+pub mod legacy_names;
+pub mod names;
 mod passwords;
 mod sessions;
+pub mod tries;
 pub mod users;
 
-pub use passwords::{HashError, Password, Passwords};
+pub use costs::{costs, delete_unused_costs};
+pub use passwords::{HashError, Password, Passwords, Verdict};
 pub use sessions::{BrowserSession, BrowserSessions, delete_expired, end_all as end_browser_sessions};

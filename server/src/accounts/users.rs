@@ -4,6 +4,8 @@ use std::fmt;
 
 use garde::Validate;
 
+use super::costs;
+use super::names::{self, UserName};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Role;
 use moorline_server_base::random::Random;
@@ -14,7 +16,7 @@ use moorline_server_store::{Row, StoreError, Tx, Value};
 pub struct User {
     /// The id: `sub` in every token. Never changes, and is never given to another account.
     pub id: String,
-    /// The user name, in lower case.
+    /// The user name, as the account got it.
     pub username: String,
     /// The name to show.
     pub name: Option<String>,
@@ -30,6 +32,8 @@ pub struct User {
     pub updated_at: Timestamp,
     /// Since when an operator keeps the user out; `None` for a user who may sign in.
     pub disabled_at: Option<Timestamp>,
+    /// Browsers that knew the user before then have to get to know them again (see [`super::devices`]).
+    pub devices_from: Timestamp,
     password_hash: Option<String>,
 }
 
@@ -97,10 +101,12 @@ pub enum AddError {
 /// [`AddError`] when a field is not valid or the user name is taken.
 pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Result<User, AddError> {
     new.validate()?;
-    let username = normalize(&new.username);
+    // The same check that has just passed.
+    let name = UserName::parse(&new.username)
+        .map_err(|_| StoreError::Defect("a valid user name can't be parsed".to_owned()))?;
     let user = User {
         id: random.id(),
-        username,
+        username: name.to_string(),
         name: new.name,
         email: new.email,
         email_verified: false,
@@ -108,11 +114,14 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
         created_at: now,
         updated_at: now,
         disabled_at: None,
+        devices_from: Timestamp::from_millis(0),
         password_hash: new.password_hash,
     };
     let added = tx.execute(
-        "INSERT INTO users (id, username, password_hash, name, email, email_verified, roles, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT (username) DO NOTHING",
+        // Another account may have the name as it is stored, or as it is compared.
+        "INSERT INTO users
+         (id, username, username_key, password_hash, name, email, email_verified, roles, created_at, updated_at)
+         VALUES ($1, $2, $2, $3, $4, $5, $6, $7, $8, $8) ON CONFLICT DO NOTHING",
         &[
             Value::from(&user.id),
             Value::from(&user.username),
@@ -124,7 +133,13 @@ pub fn add(tx: &mut dyn Tx, random: &Random, now: Timestamp, new: NewUser) -> Re
             now.into(),
         ],
     )?;
-    if added == 1 { Ok(user) } else { Err(AddError::Taken(user.username)) }
+    if added != 1 {
+        return Err(AddError::Taken(user.username));
+    }
+    if let Some(hash) = &user.password_hash {
+        costs::remember_cost(tx, hash)?;
+    }
+    Ok(user)
 }
 
 /// The account with this id.
@@ -146,13 +161,71 @@ pub fn lock(tx: &mut dyn Tx, id: &str) -> Result<Option<User>, StoreError> {
         .transpose()
 }
 
-/// The account that this user name signs in to; case and surrounding space don't count.
+/// Locks the account with this id as [`lock`] does, for a caller that needs nothing of it.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
-pub fn find_by_username(tx: &mut dyn Tx, username: &str) -> Result<Option<User>, StoreError> {
-    let row = tx.first("SELECT * FROM users WHERE username = $1", &[normalize(username).into()])?;
-    row.map(|row| user(&row)).transpose()
+pub fn lock_id(tx: &mut dyn Tx, id: &str) -> Result<(), StoreError> {
+    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[id.into()]).map(drop)
+}
+
+/// The account that this user name signs in to. Spellings that RFC 8265 takes for the same lead to one account; one that
+/// was stored before that rule, and that has the same name as another, is found by its own spelling.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn find_by_username(tx: &mut dyn Tx, typed: &str) -> Result<Option<User>, StoreError> {
+    let before = names::as_stored_before(typed);
+    let key = UserName::parse(typed.trim()).ok().map(|name| name.to_string());
+    let rows = tx.query(
+        "SELECT * FROM users WHERE username = $1 OR username_key = $2",
+        &[Value::from(&before), key.into()],
+    )?;
+    let found: Vec<User> = rows.iter().map(user).collect::<Result<_, _>>()?;
+    let own = found.iter().position(|user| user.username == before).unwrap_or(0);
+    Ok(found.into_iter().nth(own))
+}
+
+/// What attempts to sign in under this name are counted by: one text for all spellings of a name.
+pub fn counted_name(typed: &str) -> String {
+    UserName::parse(typed.trim()).map_or_else(|_| names::as_stored_before(typed), |name| name.to_string())
+}
+
+/// The accounts whose names are not compared by RFC 8265, by user name.
+pub(super) fn without_key(tx: &mut dyn Tx) -> Result<Vec<User>, StoreError> {
+    tx.query("SELECT * FROM users WHERE username_key IS NULL ORDER BY username", &[])?
+        .iter()
+        .map(user)
+        .collect()
+}
+
+/// Another account that has this name, as it is stored or as it is compared.
+pub(super) fn other_of_name(tx: &mut dyn Tx, id: &str, name: &UserName) -> Result<Option<User>, StoreError> {
+    let other = "SELECT * FROM users WHERE id <> $1 AND (username = $2 OR username_key = $2)";
+    tx.first(other, &[id.into(), name.as_str().into()])?.map(|row| user(&row)).transpose()
+}
+
+/// Has an account that has no key be compared by this name, unless it is another's. Returns whether it is: 0 or 1.
+pub(super) fn set_key(tx: &mut dyn Tx, id: &str, name: &UserName) -> Result<usize, StoreError> {
+    let set = tx.execute(
+        "UPDATE users SET username_key = $2 WHERE id = $1 AND username_key IS NULL AND NOT EXISTS
+         (SELECT 1 FROM users AS other WHERE other.id <> $1 AND (other.username = $2 OR other.username_key = $2))",
+        &[id.into(), name.as_str().into()],
+    )?;
+    Ok(usize::from(set > 0))
+}
+
+/// Gives an account another user name. Returns `false` if another account has it.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn rename(tx: &mut dyn Tx, id: &str, name: &UserName, now: Timestamp) -> Result<bool, StoreError> {
+    let renamed = tx.execute(
+        "UPDATE users SET username = $2, username_key = $2, updated_at = $3 WHERE id = $1 AND NOT EXISTS
+         (SELECT 1 FROM users AS other WHERE other.id <> $1 AND (other.username = $2 OR other.username_key = $2))",
+        &[id.into(), name.as_str().into(), now.into()],
+    )?;
+    Ok(renamed == 1)
 }
 
 /// Every account, by user name.
@@ -171,17 +244,21 @@ pub fn set_disabled(tx: &mut dyn Tx, id: &str, disabled_at: Option<Timestamp>) -
     tx.execute("UPDATE users SET disabled_at = $2 WHERE id = $1", &[id.into(), disabled_at.into()]).map(drop)
 }
 
+/// Makes every browser unknown to the user: their next sign-in with it counts as from a new one.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn end_devices(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    tx.execute("UPDATE users SET devices_from = $2 WHERE id = $1", &[id.into(), now.into()]).map(drop)
+}
+
 /// Replaces the password by the one of this hash (from [`super::Passwords::hash`]).
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub fn set_password(tx: &mut dyn Tx, id: &str, hash: &str) -> Result<(), StoreError> {
-    tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[id.into(), hash.into()]).map(drop)
-}
-
-/// A user name as it is stored and compared.
-pub fn normalize(username: &str) -> String {
-    username.trim().to_lowercase()
+    tx.execute("UPDATE users SET password_hash = $2 WHERE id = $1", &[id.into(), hash.into()])?;
+    costs::remember_cost(tx, hash)
 }
 
 fn user(row: &Row) -> Result<User, StoreError> {
@@ -197,16 +274,13 @@ fn user(row: &Row) -> Result<User, StoreError> {
         created_at: row.timestamp("created_at")?,
         updated_at: row.timestamp("updated_at")?,
         disabled_at: row.optional_timestamp("disabled_at")?,
+        devices_from: row.timestamp("devices_from")?,
         password_hash: row.optional_text("password_hash")?.map(str::to_owned),
     })
 }
 
 fn is_username(text: &str, _: &()) -> garde::Result {
-    let length = text.chars().count();
-    let fine = (1..=64).contains(&length)
-        && text.trim() == text
-        && text.chars().all(|c| c.is_alphanumeric() || "._-@+".contains(c));
-    if fine { Ok(()) } else { Err(garde::Error::new("must be 1 to 64 letters, digits or . _ - @ +")) }
+    UserName::parse(text).map(drop).map_err(garde::Error::new)
 }
 
 fn is_email(text: &str, _: &()) -> garde::Result {

@@ -18,6 +18,7 @@ use super::etag::{self, Expected};
 use super::state::Api;
 use super::store::{self, Stored};
 use crate::access::{AuthContext, Can, can};
+use crate::accounts::users;
 use crate::audit::{self, Event};
 use crate::web::{ApiJson, ApiQuery, Problem, Violation};
 use moorline_server_base::clock::Timestamp;
@@ -145,7 +146,8 @@ pub(super) async fn create(
     let note = api
         .store
         .write(&person.actor(), move |tx| {
-            store::lock_all(tx, &owner)?;
+            // The owner's other requests wait that count the notes too.
+            users::lock_id(tx, owner.user_id())?;
             if store::count(tx, &owner)? >= MOST_NOTES {
                 return Err(Problem::new(
                     StatusCode::CONFLICT,

@@ -54,11 +54,6 @@ pub(super) fn find_to_change(
     tx.first_locked(BY_ID, "notes", &[id.into(), owner.user_id().into()])?.as_ref().map(read).transpose()
 }
 
-/// Makes the owner's other requests wait that count the notes too.
-pub(super) fn lock_all(tx: &mut dyn Tx, owner: &AuthContext) -> Result<(), StoreError> {
-    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[owner.user_id().into()]).map(drop)
-}
-
 /// How many notes the owner has.
 pub(super) fn count(tx: &mut dyn Tx, owner: &AuthContext) -> Result<i64, StoreError> {
     let row =

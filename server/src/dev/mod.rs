@@ -12,18 +12,17 @@ mod tests;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
-use crate::http::{self, AppState, Listener, ServeError, TlsError, load_tls};
+use crate::http::{self, AppState, Listener, ServeError, Tls, TlsError};
 use crate::manage::Fixtures;
 use crate::start::{self, StartError};
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config::{Config, Issuer, MasterKey, Span, is_loopback};
+use moorline_server_base::config::{Config, Issuer, MasterKeys, Span, is_loopback};
 use moorline_server_base::random::Random;
 
 pub use certificates::{CertificateError, Certificates};
@@ -102,7 +101,7 @@ pub enum DevError {
 pub struct DevServer {
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     summary: Summary,
     folder: Directory,
     _lock: File,
@@ -137,7 +136,7 @@ impl DevServer {
         } else {
             Some(Certificates::prepare(&folder, host(options.issuer.as_ref()), clock.now())?)
         };
-        let tls = certificates.as_ref().map(|c| load_tls(&c.chain_file, &c.key_file)).transpose()?;
+        let tls = certificates.as_ref().map(|c| Tls::load(&c.tls())).transpose()?;
         let listener = Listener::bind(SocketAddr::new(options.listen, options.port))?;
         let issuer = options.issuer.clone().unwrap_or_else(|| issuer_at(listener.address(), options.http));
         let state = start::open(config(options, &folder, issuer, listener.address())?, clock).await?;
@@ -204,7 +203,7 @@ pub fn settings(dir: &Path) -> Result<Config, DevError> {
     std::fs::metadata(dir.join("master.key")).map_err(missing)?;
     let folder = Directory::open(dir).map_err(missing)?;
     let issuer = "https://localhost".parse().expect("that is an issuer");
-    let mut config = Config::new(issuer, folder.path("moorline.db"), master_key(&folder)?);
+    let mut config = Config::new(issuer, folder.path("moorline.db"), master_keys(&folder)?);
     config.store.clock_jump = CLOCK_JUMP;
     Ok(config)
 }
@@ -231,7 +230,7 @@ fn config(
     let database = folder
         .private_file("moorline.db")
         .map_err(|error| DevError::File { path: folder.path("moorline.db"), error })?;
-    let mut config = Config::new(issuer, database, master_key(folder)?);
+    let mut config = Config::new(issuer, database, master_keys(folder)?);
     config.listen = listen;
     config.http.plain = options.http;
     config.limits.enabled = options.limits;
@@ -240,7 +239,7 @@ fn config(
 }
 
 /// The folder's master key, made once.
-fn master_key(folder: &Directory) -> Result<MasterKey, DevError> {
+fn master_keys(folder: &Directory) -> Result<MasterKeys, DevError> {
     let path = folder.path("master.key");
     if !path.exists() {
         let key = zeroize::Zeroizing::new(STANDARD.encode(Random::system().bytes::<32>()) + "\n");

@@ -2,13 +2,13 @@
 
 use super::directory::Directory;
 use super::summary::{ClientSummary, Summary, UserSummary};
-use crate::accounts::{HashError, Password, users};
+use crate::accounts::{HashError, Password, Verdict, users};
 use crate::http::AppState;
 use crate::manage::{ClientSpec, Consent, Fixtures, UserSpec};
 use crate::oauth::clients;
 use moorline_server_base::policy::SUPPORTED;
 use moorline_server_base::random::Random;
-use moorline_server_store::{Actor, StoreError, Value};
+use moorline_server_store::{Actor, StoreError, Tx, Value};
 
 /// A client or a person can't be added.
 #[derive(Debug, thiserror::Error)]
@@ -125,24 +125,25 @@ async fn put_user(state: &AppState, spec: &UserSpec) -> Result<(), PopulationErr
         state.store.write(&ACTOR, move |tx| users::add(tx, &random, now, new)).await?;
         return Ok(());
     };
-    let same_password = state.passwords.verify(spec.password.clone(), user.stored_password()).await;
-    let password_hash = match user.stored_password() {
-        Some(stored) if same_password => stored,
-        _ => state.passwords.hash(spec.password.clone()).await?,
+    let verdict = state.passwords.verify(spec.password.clone(), user.stored_password(), Vec::new()).await;
+    let hash = match verdict {
+        Verdict::Right { upgrade } => upgrade,
+        Verdict::Wrong => Some(state.passwords.hash(spec.password.clone()).await?),
     };
     let (name, email) = (spec.name.clone(), spec.email.clone());
     let roles = serde_json::Value::from(spec.roles.clone()).to_string();
-    if same_password && user.name == name && user.email == email && user.roles == spec.roles {
+    if hash.is_none() && user.name == name && user.email == email && user.roles == spec.roles {
         return Ok(());
     }
-    state
-        .store
-        .write(&ACTOR, move |tx| {
-            tx.execute(
-                "UPDATE users SET password_hash = $2, name = $3, email = $4, roles = $5, updated_at = $6 WHERE id = $1",
-                &[Value::from(user.id), password_hash.into(), name.into(), email.into(), roles.into(), now.into()],
-            )
-        })
-        .await?;
+    let update = move |tx: &mut dyn Tx| {
+        if let Some(hash) = &hash {
+            users::set_password(tx, &user.id, hash)?;
+        }
+        tx.execute(
+            "UPDATE users SET name = $2, email = $3, roles = $4, updated_at = $5 WHERE id = $1",
+            &[Value::from(user.id), name.into(), email.into(), roles.into(), now.into()],
+        )
+    };
+    state.store.write::<_, StoreError, _>(&ACTOR, update).await?;
     Ok(())
 }

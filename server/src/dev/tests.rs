@@ -37,7 +37,7 @@ async fn password_is_right(server: &DevServer, username: &str, password: &str) -
     let found =
         server.state.store.read(&Actor::System("a test"), move |tx| users::find_by_username(tx, &username));
     let stored = found.await.unwrap().and_then(|user| user.stored_password());
-    server.state.passwords.verify(Password::new(password), stored).await
+    server.state.passwords.verify(Password::new(password), stored, Vec::new()).await.is_right()
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ pub(crate) struct TestServer {
     pub(crate) state: AppState,
     pub(crate) limit_clock: LimitClock,
     router: Router,
-    _home: Home,
+    home: Home,
 }
 
 /// Where a test's server lives: a folder and, where the tests run on Postgres, a database.
@@ -92,11 +92,26 @@ impl TestServer {
         change(&mut config);
         let store = database_with_keys().await.store(&home, &config).await;
         let (random, clock, limit_clock) = (Random::system(), Clock::manual(NOW), LimitClock::manual());
-        let keys = Keys::open(&store, config.master_key(), &random, NOW).await.unwrap();
+        let keys = Keys::open(&store, config.master_keys(), &random, NOW).await.unwrap();
         let limits = Limits::new(&config.limits, limit_clock.clone());
         let passwords = Passwords::new(&config.passwords, random.clone());
         let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
-        Self { router: super::router(state.clone()), state, limit_clock, _home: home }
+        Self { router: super::router(state.clone()), state, limit_clock, home }
+    }
+
+    /// The same database under a server that has just started: what only memory knew is gone.
+    pub(crate) fn restarted(self) -> Self {
+        let (old, limit_clock) = (&self.state, LimitClock::manual());
+        let state = AppState::new(Parts {
+            config: old.config.clone(),
+            store: old.store.clone(),
+            keys: old.keys.clone(),
+            clock: old.clock.clone(),
+            random: old.random.clone(),
+            limits: Limits::new(&old.config.limits, limit_clock.clone()),
+            passwords: old.passwords.clone(),
+        });
+        Self { router: super::router(state.clone()), state, limit_clock, home: self.home }
     }
 
     /// Registers a client, in the form of `--client`.
@@ -195,6 +210,13 @@ impl TestServer {
         self.select(sql).await.len()
     }
 
+    /// Checks how many ends of sessions have a number. On Postgres none has: there is no revocation log.
+    pub(crate) async fn has_ends(&self, why: &'static str, expected: usize) {
+        let ends = self.select("SELECT why FROM session_ends").await;
+        let found = ends.iter().filter(|row| row.text("why").unwrap() == why).count();
+        assert_eq!(found, if self.home.is_shared() { 0 } else { expected }, "{why}");
+    }
+
     /// The rows that a `SELECT` finds.
     pub(crate) async fn select(&self, sql: &'static str) -> Vec<Row> {
         let found: Result<_, StoreError> = self.state.store.read(&ACTOR, move |tx| tx.query(sql, &[])).await;
@@ -270,7 +292,7 @@ async fn database_with_keys() -> &'static WithKeys {
     let make = async || {
         let home = Home::new();
         let store = Store::open(&Options::new(home.database()).lanes(1)).unwrap();
-        Keys::open(&store, &MasterKey::new([7; 32]), &Random::system(), NOW).await.unwrap();
+        Keys::open(&store, &MasterKey::new([7; 32]).into(), &Random::system(), NOW).await.unwrap();
         if home.is_shared() {
             let keys: Result<_, StoreError> =
                 store.read(&ACTOR, |tx| tx.query("SELECT kid, private_key FROM signing_keys", &[])).await;
@@ -319,12 +341,17 @@ impl Answer {
 /// A browser: it keeps cookies, and fills in forms as they are.
 pub(crate) struct Browser<'a> {
     server: &'a TestServer,
+    address: [u8; 4],
     cookies: std::sync::Mutex<std::collections::BTreeMap<String, String>>,
 }
 
 impl<'a> Browser<'a> {
     pub(crate) fn of(server: &'a TestServer) -> Self {
-        Self { server, cookies: std::sync::Mutex::default() }
+        Self::at(server, [192, 0, 2, 1])
+    }
+
+    pub(crate) fn at(server: &'a TestServer, address: [u8; 4]) -> Self {
+        Self { server, address, cookies: std::sync::Mutex::default() }
     }
 
     pub(crate) fn cookie(&self, name: &str) -> Option<String> {
@@ -357,7 +384,9 @@ impl<'a> Browser<'a> {
     async fn send(&self, request: http::request::Builder, body: Body) -> Answer {
         let cookies =
             self.cookies.lock().unwrap().iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
-        let answer = self.server.send(request.header(COOKIE, cookies.join("; ")).body(body).unwrap()).await;
+        let mut request = request.header(COOKIE, cookies.join("; ")).body(body).unwrap();
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::from((self.address, 50_000))));
+        let answer = self.server.send(request).await;
         for set in answer.headers.get_all(SET_COOKIE) {
             let set = set.to_str().unwrap();
             let (name, value) = set.split(';').next().unwrap().split_once('=').unwrap();

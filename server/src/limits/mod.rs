@@ -24,7 +24,7 @@ use moorline_server_base::config;
 /// What is limited; the key given to [`Limits::check`] says for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// Sign-in attempts for one user name (also one that does not exist).
+    /// Sign-in attempts for one user name (also one that does not exist) with one browser or from one address.
     SignInAccount,
     /// Sign-in attempts from one address.
     SignInAddress,
@@ -93,6 +93,11 @@ impl Limits {
     /// No limits at all: `dev --limits off`.
     pub const fn off() -> Self {
         Self(None)
+    }
+
+    /// Whether there are limits.
+    pub const fn are_on(&self) -> bool {
+        self.0.is_some()
     }
 
     /// Counts one use of `limit` by `key`.

@@ -5,6 +5,8 @@ use serde_json::json;
 
 use super::ManageError;
 use crate::accounts::end_browser_sessions;
+use crate::accounts::legacy_names::{self, NameProblem};
+use crate::accounts::names::UserName;
 use crate::accounts::users::{self, NewUser, User};
 use crate::audit::{self, Event};
 use crate::oauth::{Of, end_sessions};
@@ -58,6 +60,51 @@ pub struct Ended {
 /// [`StoreError`] when the database fails.
 pub fn list(tx: &mut dyn Tx) -> Result<Vec<Account>, StoreError> {
     Ok(users::all(tx)?.into_iter().map(Account::from).collect())
+}
+
+/// An account whose name is compared as it is stored, and not by RFC 8265.
+#[derive(Debug, Serialize)]
+pub struct NamedAlone {
+    /// The id.
+    pub id: String,
+    /// The user name as it is stored.
+    pub username: String,
+    /// Why.
+    pub problem: String,
+}
+
+/// Every account whose name is not compared by RFC 8265, and why. Another name ([`rename`]) ends it.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn name_problems(tx: &mut dyn Tx) -> Result<Vec<NamedAlone>, StoreError> {
+    let described = |(user, problem): (User, NameProblem)| NamedAlone {
+        id: user.id,
+        username: user.username,
+        problem: problem.to_string(),
+    };
+    Ok(legacy_names::problems(tx)?.into_iter().map(described).collect())
+}
+
+/// Gives a user another name to sign in with. Sessions go on: tokens name the id.
+///
+/// # Errors
+/// [`ManageError`] when there is no such user, or the new name is not valid or another's.
+pub fn rename(
+    tx: &mut dyn Tx,
+    keys: &Keys,
+    now: Timestamp,
+    username: &str,
+    new: &str,
+) -> Result<Account, ManageError> {
+    let mut user = named(tx, username)?;
+    let name = UserName::parse(new).map_err(|error| ManageError::Invalid(format!("the new name {error}")))?;
+    if !users::rename(tx, &user.id, &name, now)? {
+        return Err(ManageError::Invalid(users::AddError::Taken(name.to_string()).to_string()));
+    }
+    audit::append(tx, now, Event::new("operator.user_renamed").actor(keys.pseudonym(&user.id)))?;
+    user.username = name.to_string();
+    Ok(user.into())
 }
 
 /// Makes an account.
@@ -138,6 +185,8 @@ fn end_all(
     user: &User,
     event: &'static str,
 ) -> Result<Ended, ManageError> {
+    // Whoever began a session may still have the browser.
+    users::end_devices(tx, &user.id, now)?;
     let ended = Ended {
         sessions: end_sessions(tx, Of::User(&user.id), now)?,
         browser_sessions: end_browser_sessions(tx, &user.id, now)?,

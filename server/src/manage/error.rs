@@ -21,6 +21,12 @@ pub enum ManageError {
     /// No signing key has this id.
     #[error("there is no signing key {0:?}: `moorline-server keys list` shows them")]
     NoKey(String),
+    /// Some sealed values do not open.
+    #[error(
+        "{0} sealed values open with none of the master keys. Put the key that sealed them into master_key_file as a \
+         further line. All others are sealed by the first key now"
+    )]
+    Unreadable(u64),
     /// What is to be stored is not valid.
     #[error("{0}")]
     Invalid(String),

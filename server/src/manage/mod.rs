@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod clients;
 mod error;
 pub mod keys;
+pub mod master_key;
 mod registration;
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,8 @@ use moorline_server_base::clock::Timestamp;
 use moorline_server_keys::{Keys, SigningKeyState};
 use moorline_server_store::{Actor, Tx};
 
+mod races;
+
 const ACTOR: Actor = Actor::System("a test");
 
 struct World {
@@ -98,6 +100,26 @@ async fn a_new_password_replaces_the_old_one_and_ends_all_sessions() {
 }
 
 #[tokio::test]
+async fn a_renamed_user_signs_in_under_the_new_name_alone_and_stays_signed_in() {
+    let world = World::new().await;
+    world.server.user("username=grace,password=correct horse").await;
+    let token = world.token().await;
+    let rename = async |name: &'static str, new: &'static str| {
+        world.change(move |tx, keys, now| accounts::rename(tx, keys, now, name, new)).await
+    };
+    assert_eq!(rename("Ada", "R\u{e9}n\u{e9}e").await.unwrap().username, "r\u{e9}n\u{e9}e");
+    assert_eq!(world.api_status(&token).await, 200);
+    let sign_in = async |name| Browser::of(&world.server).sign_in(None, name, "correct horse").await.status;
+    assert_eq!(sign_in("Re\u{301}ne\u{301}e").await, 303);
+    assert_eq!(sign_in("ada").await, 422);
+    for (new, why) in [("GRACE", "already"), ("a b", "U+0020"), ("", "empty")] {
+        let refused = rename("r\u{e9}n\u{e9}e", new).await.unwrap_err().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    assert_eq!(world.events().await, ["operator.user_renamed"]);
+}
+
+#[tokio::test]
 async fn ended_sessions_are_ends_that_a_restore_must_not_forget() {
     let world = World::new().await;
     world.token().await;
@@ -105,8 +127,8 @@ async fn ended_sessions_are_ends_that_a_restore_must_not_forget() {
     Browser::of(&world.server).sign_in(None, "ada", "correct horse").await;
     let ended = world.change(|tx, keys, now| accounts::revoke_sessions(tx, keys, now, "ada")).await.unwrap();
     assert_eq!(ended, Ended { sessions: 2, browser_sessions: 1 });
-    assert_eq!(world.server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'revoked'").await, 2);
-    assert_eq!(world.server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await, 1);
+    world.server.has_ends("revoked", 2).await;
+    world.server.has_ends("browser", 1).await;
     let again = world.change(|tx, keys, now| accounts::revoke_sessions(tx, keys, now, "ada")).await.unwrap();
     assert_eq!(again, Ended::default());
 }
@@ -166,7 +188,7 @@ async fn a_removed_client_takes_its_sessions_along() {
     assert_eq!(world.change(|tx, _, now| clients::remove(tx, now, "app")).await.unwrap(), 1);
     assert_eq!(world.api_status(&token).await, 401);
     assert_eq!(world.server.rows("SELECT 1 AS x FROM sessions").await, 0);
-    assert_eq!(world.server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'revoked'").await, 1);
+    world.server.has_ends("revoked", 1).await;
 }
 
 #[tokio::test]

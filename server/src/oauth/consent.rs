@@ -2,6 +2,7 @@
 
 use super::clients::{self, Client, ConsentRule};
 use super::requests::{self, Act, AuthorizationRequest, Decision};
+use crate::accounts::users;
 use crate::audit::{self, Event};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
@@ -41,7 +42,7 @@ pub fn allow(
 ) -> Result<AuthorizationRequest, ConsentError> {
     let request = decide(tx, request_id, user_id, Act::Allow, now)?;
     // Two consents of one user for one client are stored one after the other: neither loses the other's scope.
-    tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[user_id.into()])?;
+    users::lock_id(tx, user_id)?;
     let before = granted(tx, user_id, &request.client_id)?;
     let client = clients::find(tx, &request.client_id)?.ok_or(ConsentError::Gone)?;
     if is_known(&request, &client, &before) {

@@ -1,6 +1,7 @@
 //! The pages of this server: sign-in, consent, the front page and signing out.
 
 mod addresses;
+mod attempt;
 mod consent;
 mod failures;
 mod home;

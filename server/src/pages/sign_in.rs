@@ -12,18 +12,19 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::addresses::continue_url;
+use super::attempt::{Attempt, NewCookies, Outcome};
 use super::failures::{expired, unavailable};
 use super::state::Pages;
 use crate::access::Anonymous;
 use crate::accounts::cookies::Cookie;
+use crate::accounts::devices::Devices;
+use crate::accounts::tries::TryError;
 use crate::accounts::{Password, csrf, users};
-use crate::audit::{self, Event};
 use crate::limits::{ClientAddress, Limit, Limited};
 use crate::oauth::clients;
-use crate::oauth::requests::{self, Act, Decision};
+use crate::oauth::requests;
 use crate::web::{ContentSecurity, Surface, after_form, page};
-use moorline_server_base::clock::Timestamp;
-use moorline_server_store::{Actor, StoreError};
+use moorline_server_store::StoreError;
 
 /// `?request=…`, or nothing: then signing in leads to the front page.
 #[derive(Debug, Deserialize)]
@@ -100,107 +101,51 @@ pub(super) async fn submit(
     if !visit.is_some_and(|visit| csrf::matches(&pages.keys, &visit, &form.csrf)) {
         return again(Problem::Stale);
     }
-    if let Err(limited) = within_limits(&pages, address, username) {
+    if let Err(limited) = within_limits(&pages, &headers, address, username) {
         return again(Problem::Limited(limited));
     }
-    let password = form.password.unwrap_or_else(|| Password::new(""));
-    let request = purpose.request.clone();
-    let attempt = Attempt { anonymous, username: username.to_owned(), password, request };
+    let attempt = Attempt {
+        anonymous,
+        username: username.to_owned(),
+        password: form.password.unwrap_or_else(|| Password::new("")),
+        request: purpose.request.clone(),
+        devices: Devices::read(pages.issuer(), &headers),
+        address,
+    };
     match attempt.authenticate(&pages, &headers).await {
-        Ok(Outcome::SignedIn(cookie)) => signed_in(&pages, &cookie, &purpose),
+        Ok(Outcome::SignedIn(cookies)) => signed_in(&pages, &cookies, &purpose),
         Ok(Outcome::Wrong) => again(Problem::Wrong),
         Ok(Outcome::Disabled) => again(Problem::Disabled),
-        Err(error) => unavailable(&error),
+        Err(TryError::Limited(limited)) => again(Problem::Limited(limited)),
+        Err(TryError::Store(error)) => unavailable(&error),
     }
 }
 
-fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
-    // The account first: attempts on one account take nothing from others behind the same address.
-    pages.limits.check(Limit::SignInAccount, &users::normalize(username))?;
+/// What can be refused without the database.
+fn within_limits(
+    pages: &Pages,
+    headers: &HeaderMap,
+    address: ClientAddress,
+    username: &str,
+) -> Result<(), Limited> {
+    // The account first: attempts on one account take nothing from others behind the same address. Nor from those who
+    // sign in to the same account from elsewhere, or with a browser that is known to them.
+    let devices = Cookie::Devices.read(pages.issuer(), headers);
+    let devices = devices.as_ref().map_or("", |devices| devices.as_str());
+    let from = address.limit_key().unwrap_or_default();
+    let key = Zeroizing::new(format!("{from} {devices} {}", users::counted_name(username)));
+    pages.limits.check(Limit::SignInAccount, &key)?;
     pages.limits.check_address(Limit::SignInAddress, address)
 }
 
-/// Somebody who says who they are, and a password to prove it.
-struct Attempt {
-    anonymous: Anonymous,
-    username: String,
-    password: Password,
-    /// The authorization request that the sign-in is for.
-    request: Option<String>,
-}
-
-/// How an attempt ends.
-enum Outcome {
-    /// With a new session, of this cookie.
-    SignedIn(Zeroizing<String>),
-    /// The account does not exist, or the password is wrong. Neither the answer nor its time shows which.
-    Wrong,
-    /// The password is right, and an operator keeps the user out.
-    Disabled,
-}
-
-impl Attempt {
-    /// Checks the password, and begins a session if it is right and the user may sign in.
-    async fn authenticate(self, pages: &Pages, headers: &HeaderMap) -> Result<Outcome, StoreError> {
-        let Self { anonymous, username, password, request } = self;
-        let actor = anonymous.actor("somebody signs in");
-        let user = pages.store.read(&actor, move |tx| users::find_by_username(tx, &username)).await?;
-        let stored = user.as_ref().and_then(users::User::stored_password);
-        let right = pages.passwords.verify(password, stored.clone()).await;
-        let now = pages.clock.now();
-        let pseudonym = user.as_ref().map(|user| pages.keys.pseudonym(&user.id));
-        let event = |name| Event { actor: pseudonym.clone(), ..Event::new(name) };
-        let Some(user) = user.filter(|_| right) else {
-            match pseudonym {
-                Some(_) => audit_failure(pages, actor, event("sign_in.failed"), now),
-                // A row for each name that nobody has would let a stranger fill the disk.
-                None => audit::count(audit::Unproved::UnknownUser),
-            }
-            return Ok(Outcome::Wrong);
-        };
-        let cookie = pages.random.secret();
-        let (new, old) = (cookie.clone(), Cookie::Session.read(pages.issuer(), headers));
-        let (succeeded, refused) = (event("sign_in.succeeded"), event("sign_in.disabled"));
-        let browsers = pages.browsers.clone();
-        let begun = pages
-            .store
-            .write(&actor, move |tx| {
-                // Read again: the account may have been disabled, or have got another password, while this one was
-                // checked.
-                let now_stored = users::lock(tx, &user.id)?.filter(|user| !user.is_disabled());
-                if now_stored.is_none_or(|user| user.stored_password() != stored) {
-                    return audit::append(tx, now, refused).map(|()| false);
-                }
-                let old = old.as_ref().map(|old| old.as_str());
-                browsers.begin(tx, &user.id, &new, old, now)?;
-                if let Some(id) = request {
-                    requests::decide(tx, &id, &Decision { act: Act::SignIn, user_id: user.id })?;
-                }
-                audit::append(tx, now, succeeded).map(|()| true)
-            })
-            .await?;
-        Ok(if begun { Outcome::SignedIn(cookie) } else { Outcome::Disabled })
-    }
-}
-
-/// Stores that somebody failed to sign in to an account. The answer does not wait for it: it would take longer than for
-/// an account that does not exist.
-fn audit_failure(pages: &Pages, actor: Actor, event: Event, now: Timestamp) {
-    let store = pages.store.clone();
-    tokio::spawn(async move {
-        if let Err(error) = store.write(&actor, move |tx| audit::append(tx, now, event)).await {
-            tracing::error!(%error, "a failed sign-in could not be audited");
-        }
-    });
-}
-
-fn signed_in(pages: &Pages, cookie: &str, purpose: &Purpose) -> Response {
+fn signed_in(pages: &Pages, cookies: &NewCookies, purpose: &Purpose) -> Response {
     let mut response = match (&purpose.request, &purpose.redirect_uri) {
         (Some(request), Some(redirect_uri)) => after_form(&continue_url(request), redirect_uri),
         _ => Redirect::to("/").into_response(),
     };
     // The cookie of the form stays: a form in another tab has to be good for as long as its page is open.
-    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(pages.issuer(), cookie));
+    response.headers_mut().append(SET_COOKIE, Cookie::Session.set(pages.issuer(), &cookies.session));
+    response.headers_mut().append(SET_COOKIE, Cookie::Devices.set(pages.issuer(), &cookies.devices));
     response
 }
 
@@ -251,12 +196,16 @@ impl Problem {
                 "This account is disabled. Ask the people who run this service to enable it.".to_owned()
             }
             Self::Stale => "This page had been open for too long. Please try again.".to_owned(),
-            Self::Limited(limited) => {
-                format!(
-                    "Too many attempts. Please wait {} seconds, then try again.",
-                    limited.retry_after_seconds()
-                )
-            }
+            Self::Limited(limited) => match limited.retry_after_seconds() {
+                seconds @ ..120 => {
+                    format!("Too many attempts. Please wait {seconds} seconds, then try again.")
+                }
+                seconds => format!(
+                    "Too many attempts. Please wait {} minutes, then try again. If you have signed in with another \
+                     browser before, you can use that one now.",
+                    seconds.div_ceil(60)
+                ),
+            },
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The pages, through the router, as a browser sees them.
 
+mod guessing;
+mod passwords;
+
 use std::time::Duration;
 
 use crate::http::testing::{Answer, Browser, TestServer, hidden};
@@ -48,15 +51,16 @@ async fn signing_in_leads_back_to_the_request_and_gives_a_session_under_a_new_id
 async fn a_session_that_signing_in_replaces_is_an_end_that_a_restore_must_not_forget() {
     let server = server().await;
     let browser = Browser::of(&server);
-    let ends = async || server.rows("SELECT 1 AS x FROM session_ends WHERE why = 'browser'").await;
+    let has_ends = async |expected| server.has_ends("browser", expected).await;
     browser.set_cookie(SESSION, &"p".repeat(43));
     browser.sign_in(None, "ada", "correct horse").await;
-    assert_eq!(ends().await, 0, "a planted id is nobody's session");
+    // A planted id is nobody's session.
+    has_ends(0).await;
     browser.sign_in(None, "ada", "correct horse").await;
-    assert_eq!(ends().await, 1);
+    has_ends(1).await;
     let csrf = hidden(&browser.get("/").await.body, "csrf");
     browser.post("/sign-out", &[("csrf", &csrf)]).await;
-    assert_eq!(ends().await, 2);
+    has_ends(2).await;
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ pub(super) struct Contents {
     pub(super) newer: Vec<End>,
     /// Whether a line was begun and not finished.
     pub(super) torn: bool,
+    /// Whether it is sealed by the current master key.
+    pub(super) current: bool,
 }
 
 impl Contents {
@@ -122,8 +124,14 @@ impl RevocationLog {
     fn read(&mut self, after: i64) -> Result<Contents, RestoreError> {
         let mut reader = BufReader::new(&self.file);
         let (mut bytes, mut number, mut length) = (Vec::new(), 0, 0);
-        let mut contents =
-            Contents { instance: String::new(), last: None, asked: None, newer: Vec::new(), torn: false };
+        let mut contents = Contents {
+            instance: String::new(),
+            last: None,
+            asked: None,
+            newer: Vec::new(),
+            torn: false,
+            current: false,
+        };
         loop {
             bytes.clear();
             let read = reader
@@ -161,6 +169,7 @@ impl RevocationLog {
             if !self.seal.opens(instance, text) {
                 return Err(RestoreError::WrongKey(self.path.clone()));
             }
+            contents.current = self.seal.is_current(instance, text);
             contents.instance = instance.to_owned();
             return Ok(());
         }

@@ -7,7 +7,7 @@ use super::file::{Contents, RevocationLog};
 use super::line::Seal;
 use super::{RestoreError, ledger};
 use moorline_server_base::clock::Timestamp;
-use moorline_server_base::config::MasterKey;
+use moorline_server_base::config::MasterKeys;
 use moorline_server_base::random::Random;
 use moorline_server_store::{Export, Tx};
 
@@ -19,16 +19,16 @@ use moorline_server_store::{Export, Tx};
 pub fn guard(
     tx: &mut dyn Tx,
     path: &Path,
-    master: &MasterKey,
+    masters: &MasterKeys,
     random: &Random,
     now: Timestamp,
 ) -> Result<Box<dyn Export>, RestoreError> {
     let stored = ledger::last_seq(tx)?;
-    let opened = RevocationLog::open(path, Seal::new(master), stored)?;
+    let opened = RevocationLog::open(path, Seal::new(masters), stored)?;
     let mut export = match (ledger::instance(tx)?, opened) {
         // An old backup whose log is missing, or a database that never had one: only an operator knows.
         (None, None) if ledger::has_sessions(tx)? => return Err(RestoreError::Missing(path.to_owned())),
-        (None, None) => begin(tx, path, master, random, now)?,
+        (None, None) => begin(tx, path, masters, random, now)?,
         // The previous start was interrupted after it created the file.
         (None, Some((file, contents))) if contents.last.is_none() && !contents.torn => {
             ledger::name_instance(tx, &contents.instance, now)?;
@@ -40,7 +40,14 @@ pub fn guard(
         (Some(_), None) => return Err(RestoreError::Missing(path.to_owned())),
         (Some(instance), Some((file, contents))) if instance == contents.instance => {
             fit(tx, path, stored, &contents)?;
-            ToFile { file, last: contents.last_seq() }
+            if contents.current {
+                ToFile { file, last: contents.last_seq() }
+            } else {
+                // Written anew, so that the master key before this one may go.
+                let ends = ledger::after(tx, 0, i64::MAX)?;
+                let file = RevocationLog::make(path, Seal::new(masters), &instance, &ends)?;
+                ToFile { file, last: stored }
+            }
         }
         (_, Some(_)) => return Err(RestoreError::OtherDatabase(path.to_owned())),
     };
@@ -63,12 +70,12 @@ pub fn name(tx: &mut dyn Tx, random: &Random, now: Timestamp) -> Result<(), Rest
 fn begin(
     tx: &mut dyn Tx,
     path: &Path,
-    master: &MasterKey,
+    masters: &MasterKeys,
     random: &Random,
     now: Timestamp,
 ) -> Result<ToFile, RestoreError> {
     let instance = ledger::new_instance(random);
-    let file = RevocationLog::make(path, Seal::new(master), &instance, &[])?;
+    let file = RevocationLog::make(path, Seal::new(masters), &instance, &[])?;
     ledger::name_instance(tx, &instance, now)?;
     Ok(ToFile { file, last: 0 })
 }

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq as _;
 
 use moorline_server_base::clock::Timestamp;
-use moorline_server_base::config::MasterKey;
+use moorline_server_base::config::MasterKeys;
 
 /// The end of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub(super) struct End {
 /// What the file's first line begins with, and the version of its form.
 const HEADER: &str = "moorline-session-ends 1";
 
-/// Makes and checks the tags of lines: only this server's master key does.
-pub(super) struct Seal(hmac::Key);
+/// Makes and checks the tags of lines: only this server's master keys do.
+pub(super) struct Seal(Vec<hmac::Key>);
 
 impl std::fmt::Debug for Seal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -33,11 +33,10 @@ impl std::fmt::Debug for Seal {
 }
 
 impl Seal {
-    pub(super) fn new(master: &MasterKey) -> Self {
-        Self(hmac::Key::new(
-            hmac::HMAC_SHA256,
-            &*moorline_server_keys::derive(master, b"moorline session ends v1"),
-        ))
+    pub(super) fn new(masters: &MasterKeys) -> Self {
+        let derived =
+            masters.all().map(|master| moorline_server_keys::derive(master, b"moorline session ends v1"));
+        Self(derived.map(|key| hmac::Key::new(hmac::HMAC_SHA256, &*key)).collect())
     }
 
     /// The first line of the file of this database.
@@ -68,22 +67,31 @@ impl Seal {
     }
 
     fn close(&self, instance: &str, text: String) -> String {
-        let tag = self.tag(instance, &text);
+        let tag = tag(&self.0[0], instance, &text);
         text + " " + &tag + "\n"
     }
 
     /// Whether the tag at the end of a line is the one that it should have.
     pub(super) fn opens(&self, instance: &str, line: &str) -> bool {
-        line.rsplit_once(' ')
-            .is_some_and(|(text, tag)| self.tag(instance, text).as_bytes().ct_eq(tag.as_bytes()).into())
+        self.opened_by(instance, line).is_some()
     }
 
-    /// 96 bits: nobody can try tags out here, and a line is shorter.
-    fn tag(&self, instance: &str, text: &str) -> String {
-        let mut message = hmac::Context::with_key(&self.0);
-        message.update(instance.as_bytes());
-        message.update(b"\n");
-        message.update(text.as_bytes());
-        URL_SAFE_NO_PAD.encode(&message.sign().as_ref()[..12])
+    /// Whether the current master key made the tag.
+    pub(super) fn is_current(&self, instance: &str, line: &str) -> bool {
+        self.opened_by(instance, line) == Some(0)
     }
+
+    fn opened_by(&self, instance: &str, line: &str) -> Option<usize> {
+        let (text, found) = line.rsplit_once(' ')?;
+        self.0.iter().position(|key| tag(key, instance, text).as_bytes().ct_eq(found.as_bytes()).into())
+    }
+}
+
+/// 96 bits: nobody can try tags out here, and a line is shorter.
+fn tag(key: &hmac::Key, instance: &str, text: &str) -> String {
+    let mut message = hmac::Context::with_key(key);
+    message.update(instance.as_bytes());
+    message.update(b"\n");
+    message.update(text.as_bytes());
+    URL_SAFE_NO_PAD.encode(&message.sign().as_ref()[..12])
 }

@@ -61,7 +61,7 @@ pub async fn replay(config: &Config, lost: Option<Lost>, now: Timestamp) -> Resu
         store.read(&ACTOR, |tx| Ok::<_, StoreError>((ledger::instance(tx)?, ledger::last_seq(tx)?))).await?;
     // A backup from before migration 3 has numbered its ends by itself: all of the file is news to it.
     let after = if instance.is_some() { stored } else { 0 };
-    let opened = RevocationLog::open(&path_of(config)?, Seal::new(config.master_key()), after);
+    let opened = RevocationLog::open(&path_of(config)?, Seal::new(config.master_keys()), after);
     match lost {
         None => with_export(config, &store, instance, stored, opened?, now).await,
         Some(lost) => without_export(config, &store, instance, opened, lost, now).await,
@@ -120,7 +120,7 @@ async fn without_export(
     done.moved_to = if damaged { Some(move_aside(&path, now)?) } else { None };
     let ends = store.read(&ACTOR, |tx| ledger::after(tx, 0, i64::MAX)).await?;
     let instance = instance.or(name).unwrap_or_default();
-    RevocationLog::make(&path, Seal::new(config.master_key()), &instance, &ends)?;
+    RevocationLog::make(&path, Seal::new(config.master_keys()), &instance, &ends)?;
     Ok(done)
 }
 

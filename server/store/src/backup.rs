@@ -26,7 +26,7 @@ pub struct BackedUp {
 /// [`StoreError::Unusable`] when `to` is there already, `from` is not one of our databases, or the copy is damaged;
 /// nothing is left at `to` then.
 pub fn back_up(from: &Path, to: &Path) -> Result<BackedUp, StoreError> {
-    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(super::connection::BUSY_TIMEOUT)?;
     super::connection::make_private_new(to).map_err(|error| {
         StoreError::Unusable(format!("the copy can't be made at {}: {error}", to.display()))

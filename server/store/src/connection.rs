@@ -26,7 +26,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum Mode {
     /// This process.
     Primary,
-    /// Another node.
+    /// Another one.
     Replica,
 }
 
@@ -141,7 +141,7 @@ impl Tx for Connection {
 
     fn query(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StoreError> {
         let mut statement = self.sqlite.prepare_cached(sql)?;
-        let columns = if let Some(known) = self.columns.get(sql) {
+        let mut columns = if let Some(known) = self.columns.get(sql) {
             known.clone()
         } else {
             let names: Columns = statement.column_names().map(Box::from).collect();
@@ -152,6 +152,11 @@ impl Tx for Connection {
         let mut found = Vec::new();
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
+            // Another process has added a column since the statement was prepared.
+            if row.as_ref().column_count() != columns.len() {
+                columns = row.as_ref().column_names().map(Box::from).collect();
+                self.columns.insert(sql.into(), columns.clone());
+            }
             let values =
                 (0..columns.len()).map(|i| owned(row.get_ref(i)?)).collect::<Result<_, StoreError>>()?;
             found.push(Row::new(columns.clone(), values));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use moorline_server_base::digest::sha256;
 
-use super::{Actor, Engine, Row, Store, StoreError, Tx, Value};
+use super::{Actor, Engine, Row, Store, StoreError, Tx, Value, migrate};
 
 const ACTOR: Actor = Actor::System("a copy of the database");
 
@@ -16,6 +16,8 @@ const BATCH: i64 = 500;
 /// one was copied to its end, or has had a server.
 const TABLES: &[(&str, &[&str])] = &[
     ("users", &["id"]),
+    ("password_costs", &["prefix"]),
+    ("sign_in_tries", &["key"]),
     ("clients", &["id"]),
     ("browser_sessions", &["id_hash"]),
     ("authorization_requests", &["id"]),
@@ -27,6 +29,8 @@ const TABLES: &[(&str, &[&str])] = &[
     ("audit", &["seq"]),
     ("session_ends", &["seq"]),
     ("instance", &["id"]),
+    ("kept_keys", &["name"]),
+    ("master_keys", &["id"]),
 ];
 
 /// A table that is the same in both databases.
@@ -82,6 +86,11 @@ pub async fn copy(from: &Store, to: &Store, mut done: impl FnMut(&CopiedTable)) 
             row.map(|row| row.text("id").map(str::to_owned)).transpose()
         }
     };
+    for store in [from, to] {
+        // What this version does not know would be left behind.
+        let checked = store.read(&ACTOR, migrate::check_same).await;
+        checked.map_err(|error| CopyError::Store { table: "migrations", error })?;
+    }
     let failed = |error| CopyError::Store { table: "instance", error };
     let (ours, theirs) = (instance(from).await.map_err(failed)?, instance(to).await.map_err(failed)?);
     if theirs.is_some() && theirs != ours {

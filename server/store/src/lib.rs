@@ -25,6 +25,7 @@ mod value;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
@@ -44,12 +45,13 @@ pub struct Options {
     database: Database,
     readers: usize,
     lanes: usize,
+    patience: Duration,
 }
 
 impl Options {
     /// This database. A file is created if absent (its folder is not).
     pub fn new(database: impl Into<Database>) -> Self {
-        Self { database: database.into(), readers: 2, lanes: 16 }
+        Self { database: database.into(), readers: 2, lanes: 16, patience: Duration::from_secs(40) }
     }
 
     /// How many connections to SQLite read side by side (at least one).
@@ -63,6 +65,14 @@ impl Options {
     #[must_use]
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes.max(1);
+        self
+    }
+
+    /// How long a request waits for a Postgres server that does not answer, over all its tries. It should be longer than
+    /// a statement may take there (30 seconds).
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 }
@@ -81,7 +91,7 @@ enum Inner {
 #[derive(Debug)]
 struct Sqlite {
     readers: readers::Readers,
-    /// A replica has none.
+    /// Without one nothing can be written.
     writer: Option<writer::Writer>,
 }
 
@@ -110,7 +120,7 @@ impl Store {
                     None => Ok(()),
                     Some(_) => Err(StoreError::Defect("nothing is exported from Postgres".to_owned()).into()),
                 };
-                let lanes = postgres::Lanes::open::<E>(url.expose(), options.lanes, guard)?;
+                let lanes = postgres::Lanes::open::<E>(url.expose(), options, guard)?;
                 return Ok(Self(Arc::new(Inner::Postgres(lanes))));
             }
         };
@@ -122,16 +132,18 @@ impl Store {
         Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: Some(writer) }))))
     }
 
-    /// Opens a SQLite database that another node writes: nothing here can change it, and [`Store::write`] is
-    /// unavailable.
+    /// Opens the database to read it: nothing here can change it, [`Store::write`] is unavailable, and the right to read
+    /// is enough. For a command beside a server, and for a replica.
     ///
     /// # Errors
-    /// As [`Store::open`]; also when its tables are not those of this version, and on Postgres.
-    pub fn open_replica(options: &Options) -> Result<Self, StoreError> {
-        let Database::Sqlite(path) = &options.database else {
-            return Err(StoreError::Unusable(
-                "replicas are for SQLite: every node writes Postgres".to_owned(),
-            ));
+    /// As [`Store::open`]; also when its tables are not those of this version.
+    pub fn open_to_read(options: &Options) -> Result<Self, StoreError> {
+        let path = match &options.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres(url) => {
+                let lanes = postgres::Lanes::open_to_read(url.expose(), options)?;
+                return Ok(Self(Arc::new(Inner::Postgres(lanes))));
+            }
         };
         let mut connection = connection::Connection::open_reader(path, Mode::Replica)?;
         migrate::check(&mut connection)?;
@@ -140,10 +152,37 @@ impl Store {
         Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: None }))))
     }
 
-    /// Whether another node writes this database.
+    /// Opens a SQLite database that another node writes, as [`Store::open_to_read`] does.
+    ///
+    /// # Errors
+    /// As [`Store::open_to_read`]; also on Postgres.
+    pub fn open_replica(options: &Options) -> Result<Self, StoreError> {
+        match &options.database {
+            Database::Sqlite(_) => Self::open_to_read(options),
+            Database::Postgres(_) => {
+                Err(StoreError::Unusable("replicas are for SQLite: every node writes Postgres".to_owned()))
+            }
+        }
+    }
+
+    /// Whether nothing can be written here: a replica, or a command that only reads.
     #[must_use]
-    pub fn is_replica(&self) -> bool {
-        matches!(&*self.0, Inner::Sqlite(Sqlite { writer: None, .. }))
+    pub fn only_reads(&self) -> bool {
+        match &*self.0 {
+            Inner::Sqlite(sqlite) => sqlite.writer.is_none(),
+            Inner::Postgres(lanes) => lanes.only_reads(),
+        }
+    }
+
+    /// Whether its threads all run. One that has ended does not come back before the process is started again.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        match &*self.0 {
+            Inner::Postgres(lanes) => lanes.is_alive(),
+            Inner::Sqlite(Sqlite { readers, writer }) => {
+                readers.is_alive() && writer.as_ref().is_none_or(writer::Writer::is_alive)
+            }
+        }
     }
 
     /// Runs `f` in a transaction that may write, and answers after its commit is durable.
@@ -167,15 +206,17 @@ impl Store {
     {
         tracing::trace!(?actor, "write");
         match &*self.0 {
-            Inner::Postgres(lanes) => lanes.write(actor.clone(), f).await,
+            Inner::Postgres(lanes) if !lanes.only_reads() => lanes.write(actor.clone(), f).await,
             Inner::Sqlite(Sqlite { writer: Some(writer), .. }) => writer.run(actor.clone(), f).await,
-            Inner::Sqlite(_) => {
-                Err(StoreError::Unavailable("this node is a replica: it writes nothing".to_owned()).into())
+            Inner::Postgres(_) | Inner::Sqlite(_) => {
+                Err(StoreError::Unavailable("the database was opened to read: nothing is written".to_owned())
+                    .into())
             }
         }
     }
 
-    /// Runs `f` in a transaction that sees one state of the database and can't change it.
+    /// Runs `f` in a transaction that sees one state of the database and can't change it. On Postgres it may run again, as
+    /// in [`Store::write`].
     ///
     /// # Errors
     /// What `f` returned, or a [`StoreError`] (as `E`) when the database can't be read.
@@ -183,7 +224,7 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         tracing::trace!(?actor, "read");
         match &*self.0 {

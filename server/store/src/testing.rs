@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "only tests are built with it")]
 
+mod relay;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
+
+pub use relay::Relay;
 
 use super::{Actor, Store, StoreError};
 use moorline_server_base::config::Database;
@@ -38,6 +43,22 @@ pub async fn started_then_released<F: Future>(writes: F, release: mpsc::Sender<(
     tokio::join!(writes, go).0
 }
 
+/// Does what a newer version does to the tables while others use them. It can serve beside servers of tables `back`
+/// versions older than its own.
+pub async fn migrate_further(store: &Store, statements: &'static [&'static str], back: i64) {
+    let done = store.write(&TEST, move |tx| {
+        let newest = tx.first("SELECT MAX(version) AS version FROM migrations", &[])?.unwrap();
+        let version = newest.integer("version")? + 1;
+        for statement in statements {
+            tx.execute(statement, &[])?;
+        }
+        let row = "INSERT INTO migrations (version, name, serves_from) VALUES ($1, 'a newer version', $2)";
+        tx.execute(row, &[version.into(), (version - back).into()])
+    });
+    let done: Result<u64, StoreError> = done.await;
+    done.unwrap();
+}
+
 /// A schema of a test's own on the server that `MOORLINE_TEST_POSTGRES` names; dropped with it. To the store it is a
 /// database; to Postgres it costs a tenth of one.
 #[derive(Debug)]
@@ -60,8 +81,28 @@ impl PostgresDatabase {
 
     /// Where it is.
     pub fn database(&self) -> Database {
+        self.url().parse().unwrap()
+    }
+
+    fn url(&self) -> String {
         let Self { server, name, settings } = self;
-        format!("{server}?application_name={name}&options={settings}").parse().unwrap()
+        format!("{server}?application_name={name}&options={settings}")
+    }
+
+    /// The server's address: it is on this machine.
+    fn address(&self) -> SocketAddr {
+        let address = self.server.rsplit('@').next().and_then(|rest| rest.split('/').next());
+        address.unwrap().parse().unwrap()
+    }
+
+    /// A role that may read its tables, and nothing else.
+    pub fn reader(&self) -> Reader<'_> {
+        let (name, role) = (&self.name, format!("{}_reader", self.name));
+        self.admin(&format!(
+            "CREATE ROLE {role}; GRANT USAGE ON SCHEMA {name} TO {role};
+             GRANT SELECT ON ALL TABLES IN SCHEMA {name} TO {role}"
+        ));
+        Reader { database: self, role }
     }
 
     /// Ends every connection to it, as a restart of the server does.
@@ -81,7 +122,12 @@ impl PostgresDatabase {
         self.settings.push_str(&format!("%20-c{setting}%3D{value}"));
     }
 
-    /// Runs statements beside the store.
+    /// Runs statements on its tables, beside the store.
+    pub fn run(&self, sql: &str) {
+        self.admin(&format!("SET search_path = {}; {sql}", self.name));
+    }
+
+    /// Runs statements as the server's administrator.
     fn admin(&self, sql: &str) {
         let work = async {
             let (client, connection) = tokio_postgres::connect(&self.server, tokio_postgres::NoTls).await?;
@@ -105,6 +151,26 @@ impl Drop for PostgresDatabase {
     fn drop(&mut self) {
         self.admin(&self.cutting());
         self.admin(&format!("DROP SCHEMA {} CASCADE", self.name));
+    }
+}
+
+/// A role of a test's own; dropped with it.
+#[derive(Debug)]
+pub struct Reader<'a> {
+    database: &'a PostgresDatabase,
+    role: String,
+}
+
+impl Reader<'_> {
+    /// The database, for this role.
+    pub fn database(&self) -> Database {
+        format!("{}%20-crole%3D{}", self.database.url(), self.role).parse().unwrap()
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        self.database.admin(&format!("DROP OWNED BY {role}; DROP ROLE {role}", role = self.role));
     }
 }
 

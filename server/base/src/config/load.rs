@@ -12,7 +12,7 @@ use garde::Validate;
 use zeroize::Zeroizing;
 
 use super::settings::{self, SETTINGS};
-use super::{Config, MasterKey, locate};
+use super::{Config, MasterKeys, locate};
 
 /// What is wrong with the settings: one line each, naming file and line or variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,7 +256,7 @@ impl Sources<'_> {
         if wrong.is_empty() { Ok(()) } else { Err(ConfigError(wrong)) }
     }
 
-    fn read_master_key(&self, config: &Config) -> Result<MasterKey, ConfigError> {
+    fn read_master_key(&self, config: &Config) -> Result<MasterKeys, ConfigError> {
         let Some(path) = &config.master_key_file else {
             return Err(ConfigError::one(format!(
                 "no master key: set master_key_file (or {}) to a file, or {} to the key itself; 32 random bytes in base64",

@@ -15,7 +15,7 @@ use garde::Validate;
 use serde::Deserialize;
 
 pub use load::{ConfigError, from_sources, load};
-pub use types::{Database, Issuer, MasterKey, Network, PostgresUrl, Span, is_loopback};
+pub use types::{Database, Issuer, MasterKey, MasterKeys, Network, PostgresUrl, Span, is_loopback};
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -29,10 +29,10 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is: a SQLite file or a Postgres server.
     pub database: Database,
-    /// The key that seals secrets in the database. Always present once loaded.
+    /// The keys that seal secrets in the database. Always present once loaded.
     #[serde(default)]
-    pub master_key: Option<MasterKey>,
-    /// A file that holds the master key instead.
+    pub master_key: Option<MasterKeys>,
+    /// A file that holds them instead, one a line.
     #[serde(default)]
     pub master_key_file: Option<PathBuf>,
     /// What this node is to the database.
@@ -196,7 +196,7 @@ pub struct Retention {
 pub struct Limits {
     /// Off turns every limit off.
     pub enabled: bool,
-    /// Sign-in attempts a minute for one user name.
+    /// Sign-in attempts a minute for one user name from one address.
     #[garde(range(min = 1))]
     pub sign_in_per_account: u32,
     /// Sign-in attempts a minute from one address.
@@ -246,6 +246,9 @@ pub struct Http {
     /// How long a request may take, body and answer.
     #[garde(custom(within(1, 600)))]
     pub request_timeout: Span,
+    /// How long the server goes on at a stop, while `/readyz` answers 503.
+    #[garde(custom(within(0, 300)))]
+    pub drain_delay: Span,
     /// How long running requests may take at a stop.
     #[garde(custom(within(0, 600)))]
     pub shutdown_grace: Span,
@@ -279,12 +282,12 @@ pub enum LogFormat {
 
 impl Config {
     /// A configuration of defaults, for `dev` and for tests.
-    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: MasterKey) -> Self {
+    pub fn new(issuer: Issuer, database: impl Into<Database>, master_key: impl Into<MasterKeys>) -> Self {
         Self {
             issuer,
             listen: default_listen(),
             database: database.into(),
-            master_key: Some(master_key),
+            master_key: Some(master_key.into()),
             master_key_file: None,
             store: Store::default(),
             api_identifier: None,
@@ -322,8 +325,8 @@ impl Config {
         }
     }
 
-    /// The key that seals secrets in the database.
-    pub fn master_key(&self) -> &MasterKey {
+    /// The keys that seal secrets in the database.
+    pub fn master_keys(&self) -> &MasterKeys {
         self.master_key.as_ref().expect("`load` and `new` both leave a master key")
     }
 }
@@ -393,6 +396,7 @@ impl Default for Http {
             connections_per_address: 1024,
             max_requests: 1024,
             request_timeout: Span::seconds(30),
+            drain_delay: Span::seconds(0),
             shutdown_grace: Span::seconds(20),
             oauth_body_limit: 64 * 1024,
             api_body_limit: 256 * 1024,

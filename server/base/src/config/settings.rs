@@ -92,7 +92,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "master_key_file",
         None,
-        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session.",
+        "A file with the key that seals secrets in the database: 32 random bytes in base64. This or master_key is required. Losing it ends every session. Further lines are keys that still open what they sealed, for `master-key rotate`.",
     ),
     text("master_key", None, "The key itself. Set it by its variable rather than in the file."),
     text(
@@ -169,7 +169,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     text("retention.audit", Some("\"400d\""), "How long a row of the audit log is kept: 1d to 3660d."),
     switch("limits.enabled", "true", "Whether there are rate limits."),
-    number("limits.sign_in_per_account", "10", "Sign-in attempts a minute for one user name."),
+    number(
+        "limits.sign_in_per_account",
+        "10",
+        "Sign-in attempts a minute for one user name from one address. How many wrong passwords an account may get is fixed: see \"Guessing passwords\" in docs/operations.md.",
+    ),
     number(
         "limits.sign_in_per_address",
         "120",
@@ -217,6 +221,11 @@ pub const SETTINGS: &[Setting] = &[
         "Requests that are on their way at once; further ones are answered 503. Token requests have half as many more to themselves, so that refreshes go on.",
     ),
     text("http.request_timeout", Some("\"30s\""), "Time for a whole request."),
+    text(
+        "http.drain_delay",
+        Some("\"0s\""),
+        "How long the server goes on serving after it was told to stop, while /readyz answers 503: 0s to 5m. Behind a load balancer, as long as that one needs to notice.",
+    ),
     text(
         "http.shutdown_grace",
         Some("\"20s\""),

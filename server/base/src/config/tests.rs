@@ -28,7 +28,7 @@ fn a_short_file_is_enough_and_everything_else_has_its_default() {
     assert_eq!(config.issuer.as_str(), "https://id.example.com");
     assert_eq!(config.api_identifier(), "https://id.example.com/v1");
     assert_eq!(config.tokens.access_lifetime, Span::seconds(900));
-    assert_eq!(config.master_key().expose(), &[1; 32]);
+    assert_eq!(config.master_keys().current().expose(), &[1; 32]);
 }
 
 #[cfg(unix)]
@@ -230,7 +230,7 @@ fn a_master_key_file_is_read_and_a_wrong_one_is_named() {
     std::fs::write(&path, "short").unwrap();
     assert!(read(&toml, &[]).unwrap_err().to_string().contains("master.key: the master key must be"));
     std::fs::write(&path, format!("{}\n", KEY.1)).unwrap();
-    assert_eq!(read(&toml, &[]).unwrap().master_key().expose(), &[1; 32]);
+    assert_eq!(read(&toml, &[]).unwrap().master_keys().current().expose(), &[1; 32]);
 }
 
 #[test]

@@ -316,15 +316,58 @@ impl FromStr for MasterKey {
     }
 }
 
-impl fmt::Debug for MasterKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+/// The master keys: the current one, which seals, and those before it, which only open.
+#[derive(Clone, Debug)]
+pub struct MasterKeys {
+    current: MasterKey,
+    previous: Vec<MasterKey>,
+}
+
+impl MasterKeys {
+    /// The key that seals.
+    pub fn current(&self) -> &MasterKey {
+        &self.current
+    }
+
+    /// Every key, the current one first.
+    pub fn all(&self) -> impl Iterator<Item = &MasterKey> {
+        std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
-impl<'de> Deserialize<'de> for MasterKey {
+impl From<MasterKey> for MasterKeys {
+    fn from(current: MasterKey) -> Self {
+        Self { current, previous: Vec::new() }
+    }
+}
+
+impl FromStr for MasterKeys {
+    type Err = String;
+
+    /// Parses one key a line. The message never repeats the input.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut lines = text.split_whitespace().map(str::parse);
+        let current = lines.next().unwrap_or_else(|| "".parse())?;
+        let previous: Vec<MasterKey> = lines.collect::<Result<_, _>>()?;
+        let keys = Self { current, previous };
+        let mut seen: Vec<&[u8; 32]> = keys.all().map(MasterKey::expose).collect();
+        seen.sort_unstable();
+        if seen.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("the same master key is there twice".to_owned());
+        }
+        Ok(keys)
+    }
+}
+
+impl<'de> Deserialize<'de> for MasterKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Zeroizing::new(String::deserialize(deserializer)?).parse().map_err(de::Error::custom)
+    }
+}
+
+impl fmt::Debug for MasterKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
     }
 }
 
@@ -382,5 +425,19 @@ mod tests {
         assert_eq!(format!("{key:?}"), "[redacted]");
         let message = "c2VjcmV0".parse::<MasterKey>().unwrap_err();
         assert!(!message.contains("c2Vj"), "{message}");
+    }
+
+    #[test]
+    fn several_master_keys_are_lines_and_the_first_is_the_current_one() {
+        let one = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+        let two = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+        let keys: MasterKeys = format!("{two}\n{one}\n\n").parse().unwrap();
+        let all: Vec<_> = keys.all().map(|key| key.expose()[0]).collect();
+        assert_eq!((keys.current().expose(), all), (&[2; 32], vec![2, 1]));
+        assert_eq!(format!("{keys:?}"), "MasterKeys { current: [redacted], previous: [[redacted]] }");
+        for wrong in ["", "\n", &format!("{one}\nc2VjcmV0"), &format!("{one}\n{two}\n{one}")] {
+            let message = wrong.parse::<MasterKeys>().unwrap_err();
+            assert!(!message.contains("AQEB") && !message.contains("c2Vj"), "{message}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use moorline_server::http::load_tls;
+use moorline_server::http::Tls;
 use moorline_server_base::config::{self, Config, Database};
 use moorline_server_store::back_up;
 use serde_json::json;
@@ -57,9 +57,14 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
 pub(crate) fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;
+    let master_keys = config.master_keys().all().count();
     if args.json {
         let ignored = &config.ignored_variables;
-        return print(&format!("{}\n", json!({ "valid": true, "ignored_variables": ignored })));
+        let result = json!({ "valid": true, "ignored_variables": ignored, "master_keys": master_keys });
+        return print(&format!("{result}\n"));
+    }
+    if master_keys > 1 {
+        print("there are several master keys: `moorline-server master-key status` shows which are in use\n")?;
     }
     for variable in &config.ignored_variables {
         print(&format!("ignored: {variable} is no setting\n"))?;
@@ -71,7 +76,7 @@ fn check(config: &Config) -> Result<(), Failure> {
     EnvFilter::try_new(&config.log.filter)
         .map_err(|error| format!("log.filter {:?}: {error}", config.log.filter))?;
     if let Some(tls) = &config.tls {
-        load_tls(&tls.certificate_file, &tls.private_key_file)?;
+        Tls::load(tls)?;
     }
     let log = config.revocation_log();
     let files = [(config.database.file(), "database"), (log.as_deref(), "store.revocation_log")];

@@ -9,7 +9,9 @@ mod dpop_clients;
 mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
+mod master_key;
 mod nodes;
+mod read_only;
 mod refresh;
 mod refresh_faults;
 mod refusals;
@@ -18,6 +20,7 @@ mod restore;
 mod restore_operator;
 mod revoke;
 mod sweep;
+mod upgrade;
 mod userinfo;
 
 use std::time::Duration;

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use moorline_server_dpop::testing::Device;
+use moorline_server_store::testing::Relay;
 
 const ROUNDS: u32 = 20;
 
@@ -142,4 +144,57 @@ async fn refreshed(node: &World, token: &str, round: u32) -> String {
             return reply.tokens().refresh;
         }
     }
+}
+
+#[tokio::test]
+async fn a_warm_bound_refresh_is_two_round_trips_to_the_database() {
+    let first = World::new().await;
+    if !first.folder.is_shared() {
+        return;
+    }
+    let relay = Relay::before(first.folder.postgres_database());
+    let state = open(&first.folder, &first.clock, |config| {
+        config.limits.enabled = false;
+        config.database = relay.database();
+        config.store.lanes = 1;
+    })
+    .await;
+    let node = World { router: crate::http::router(state.clone()), state, ..first };
+    let device = Device::new();
+    let tokens = node.sign_in_bound(&device).await;
+    let mut current = node.refresh_bound(&tokens.refresh, Some(&attempt(0)), &device).await.tokens().refresh;
+    for number in 1..4 {
+        let before = relay.trips();
+        let reply = node.refresh_bound(&current, Some(&attempt(number)), &device).await;
+        assert_eq!(relay.trips() - before, 2);
+        current = reply.tokens().refresh;
+    }
+}
+
+#[tokio::test]
+async fn ends_of_sessions_do_not_wait_for_each_other() {
+    let Some((one, two, _)) = three().await else { return };
+    let (first, second) = (one.sign_in().await, one.sign_in().await);
+    // What every end would lock, were ends numbered.
+    let (reached, is_reached) = tokio::sync::oneshot::channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let parts = Arc::new(std::sync::Mutex::new((Some(reached), wait)));
+    let store = two.state.store.clone();
+    let holder = tokio::spawn(async move {
+        store
+            .write(&TEST, move |tx| {
+                tx.first_locked("SELECT id FROM instance", "instance", &[])?;
+                let mut parts = parts.lock().unwrap();
+                parts.0.take().unwrap().send(()).unwrap();
+                let _ = parts.1.recv();
+                Ok::<_, StoreError>(())
+            })
+            .await
+    });
+    is_reached.await.unwrap();
+    assert_eq!(one.revoke(&first.refresh).await.status, StatusCode::OK);
+    assert_eq!(one.revoke(&second.refresh).await.status, StatusCode::OK);
+    release.send(()).unwrap();
+    holder.await.unwrap().unwrap();
+    one.refresh(&first.refresh, Some(&attempt(1))).await.refuses(400, "invalid_grant");
 }

@@ -83,7 +83,7 @@ async fn a_replica_serves_what_only_reads_and_sees_a_revocation() {
     assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::OK);
     assert_eq!(replica.notes(&tokens.access).await.body, world.notes(&tokens.access).await.body);
     assert_eq!(replica.get("/oauth/jwks", &[]).await.body, world.get("/oauth/jwks", &[]).await.body);
-    for path in ["/.well-known/openid-configuration", "/healthz", "/sign-in"] {
+    for path in ["/.well-known/openid-configuration", "/healthz", "/readyz", "/sign-in"] {
         assert_eq!(replica.get(path, &[]).await.status, StatusCode::OK, "{path}");
     }
     world.revoke(&tokens.refresh).await;
@@ -136,7 +136,7 @@ async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
     let config = replica_of(&world).await.state.config.clone();
     let before = std::fs::read(world.folder.path().join("moorline.db-wal")).unwrap();
     let beside = crate::start::open_to_read(config.clone(), world.clock.clone()).await.unwrap();
-    assert!(beside.store.is_replica());
+    assert!(beside.store.only_reads());
     assert_eq!(beside.store.read(&TEST, clients::all).await.unwrap().len(), 4);
     let refused = crate::start::open_beside(config.clone(), world.clock.clone()).await.unwrap_err();
     assert!(matches!(refused, StartError::NotPrimary(_)), "{refused}");

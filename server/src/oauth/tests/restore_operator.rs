@@ -9,8 +9,11 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// What migration 3 and those after it have brought, taken away again.
 const BEFORE_0003: &str =
     "DROP TABLE session_ends; DROP TABLE instance; ALTER TABLE users DROP COLUMN disabled_at;
+    DROP INDEX users_by_username_key; DROP INDEX users_without_username_key; DROP TABLE sign_in_tries;
+    ALTER TABLE users DROP COLUMN username_key; ALTER TABLE users DROP COLUMN devices_from; DROP TABLE password_costs;
     DROP INDEX audit_by_time; DROP INDEX sessions_by_absolute_end; DROP INDEX sessions_by_revocation;
-    DROP INDEX browser_sessions_by_end; DELETE FROM migrations WHERE version >= 3";
+    DROP INDEX browser_sessions_by_end; DROP TABLE kept_keys; DROP TABLE master_keys;
+    ALTER TABLE migrations DROP COLUMN serves_from; DELETE FROM migrations WHERE version >= 3";
 
 impl Stopped {
     /// Runs statements on the database that was put back; with [`BEFORE_0003`] it is one that an older server has left.

@@ -30,7 +30,7 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
         for (_, also) in ALSO.iter().filter(|(after, _)| after == version) {
             connection.batch(also)?;
         }
-        migrate::record(connection, *version, name)?;
+        migrate::record(connection, *version, name, sql)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod failure;
+mod link;
 mod migrate;
 mod target;
 mod value;
@@ -13,11 +14,11 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-use connection::{Connection, WRITE};
+use connection::{Connection, READ, WRITE};
 use target::Target;
 
 use crate::queue::{self, QUEUE};
-use crate::{Actor, StoreError, Tx};
+use crate::{Actor, Options, StoreError, Tx};
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
@@ -25,25 +26,53 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 pub(super) struct Lanes {
     jobs: Option<SyncSender<Job>>,
     threads: Vec<JoinHandle<()>>,
+    only_reads: bool,
 }
 
 impl Lanes {
-    /// Brings the tables up to date, asks `guard`, and starts `count` lanes.
+    /// Brings the tables up to date, asks `guard`, and starts the lanes.
     pub(super) fn open<E: From<StoreError> + Send>(
         url: &str,
-        count: usize,
+        options: &Options,
         guard: impl FnOnce(&mut dyn Tx) -> Result<(), E> + Send,
     ) -> Result<Self, E> {
+        Self::start(url, options, |connection| {
+            connection.until_done(migrate::run)?;
+            connection.once(WRITE, |connection| guard(connection))
+        })
+    }
+
+    /// Starts lanes that need no right to write. The tables must be up to date.
+    pub(super) fn open_to_read(url: &str, options: &Options) -> Result<Self, StoreError> {
+        let mut lanes = Self::start(url, options, |connection| {
+            connection.once(READ, |connection| crate::migrate::check(connection))
+        })?;
+        lanes.only_reads = true;
+        Ok(lanes)
+    }
+
+    fn start<E: From<StoreError> + Send>(
+        url: &str,
+        options: &Options,
+        first: impl FnOnce(&mut Connection) -> Result<(), E> + Send,
+    ) -> Result<Self, E> {
+        let &Options { lanes: count, patience, .. } = options;
         let target = Arc::new(Target::parse(url)?);
         // The caller may be inside a runtime, where nothing may block on another one, nor drop it.
-        let opened = std::thread::scope(|scope| scope.spawn(|| open(&target, guard)).join());
+        let open = || -> Result<_, E> {
+            let mut connection = Connection::new(Arc::clone(&target), patience)?;
+            first(&mut connection)?;
+            Ok(connection)
+        };
+        let opened = std::thread::scope(|scope| scope.spawn(open).join());
         let first = opened.unwrap_or_else(|_| Err(StoreError::Panicked.into()))?;
         let (jobs, queue) = sync_channel::<Job>(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        let mut lanes = Self { jobs: Some(jobs), threads: Vec::with_capacity(count) };
+        let mut lanes = Self { jobs: Some(jobs), threads: Vec::with_capacity(count), only_reads: false };
         let mut first = Some(first);
         for number in 0..count {
-            let connection = first.take().map_or_else(|| Connection::new(Arc::clone(&target)), Ok)?;
+            let connection =
+                first.take().map_or_else(|| Connection::new(Arc::clone(&target), patience), Ok)?;
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new()
                 .name(format!("store-lane-{number}"))
@@ -52,6 +81,14 @@ impl Lanes {
             lanes.threads.push(thread);
         }
         Ok(lanes)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    pub(super) const fn only_reads(&self) -> bool {
+        self.only_reads
     }
 
     pub(super) async fn write<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
@@ -73,13 +110,11 @@ impl Lanes {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         self.run(move |connection, reply: oneshot::Sender<_>| {
-            if reply.is_closed() {
-                return;
-            }
-            let _ = reply.send(connection.read(&actor, work));
+            let result = connection.read(&actor, work, || !reply.is_closed());
+            let _ = reply.send(result);
             connection.end();
         })
         .await
@@ -110,18 +145,6 @@ impl Drop for Lanes {
         drop(self.jobs.take());
         queue::join(self.threads.drain(..));
     }
-}
-
-fn open<E: From<StoreError>>(
-    target: &Arc<Target>,
-    guard: impl FnOnce(&mut dyn Tx) -> Result<(), E>,
-) -> Result<Connection, E> {
-    let mut connection = Connection::new(Arc::clone(target))?;
-    connection.once(WRITE, |connection| {
-        migrate::run(connection)?;
-        guard(connection)
-    })?;
-    Ok(connection)
 }
 
 fn serve(mut connection: Connection, queue: &Mutex<Receiver<Job>>) {

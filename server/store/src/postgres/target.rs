@@ -9,6 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_platform_verifier::BuilderVerifierExt as _;
+use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -62,25 +63,28 @@ impl Target {
         Ok(Self { config, tls })
     }
 
-    /// Connects, and makes sure that the server keeps what it confirms.
-    pub(super) async fn connect(&self) -> Result<Client, Failure> {
-        let client = match &self.tls {
+    /// Connects, and makes sure that the server keeps what it confirms. The task moves the connection's bytes.
+    pub(super) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Failure> {
+        let (client, task) = match &self.tls {
             Some(tls) => {
                 let (client, connection) =
                     self.config.connect(MakeRustlsConnect::new(ClientConfig::clone(tls))).await?;
-                tokio::spawn(connection);
-                client
+                (client, tokio::spawn(moved(connection)))
             }
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(connection);
-                client
+                (client, tokio::spawn(moved(connection)))
             }
         };
         client.batch_execute(SESSION).await?;
         check_server(&client).await?;
-        Ok(client)
+        Ok((client, task))
     }
+}
+
+/// The client reports what ends a connection.
+async fn moved(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    let _ = connection.await;
 }
 
 async fn check_server(client: &Client) -> Result<(), Failure> {

@@ -1,9 +1,12 @@
 //! What only Postgres does. Without `MOORLINE_TEST_POSTGRES` there is nothing to run on, and `cargo xtask test` sets it.
 
+mod deferred;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use crate::testing::PostgresDatabase;
+use crate::testing::{PostgresDatabase, Relay};
 use crate::{Actor, Options, Store, StoreError, Tx};
 use moorline_server_base::config::Database;
 
@@ -230,4 +233,83 @@ fn nodes_that_start_at_once_migrate_once() {
             node.join().unwrap().unwrap();
         }
     });
+}
+
+#[tokio::test]
+async fn a_table_that_a_newer_version_changes_is_prepared_anew() {
+    let Some(World { store, database }) = open(1) else { return };
+    store.write(&TEST, |tx| insert(tx, "ada", 0)).await.unwrap();
+    let select = "SELECT * FROM users WHERE id = 'ada'";
+    let read = || store.read(&TEST, move |tx| tx.first(select, &[]));
+    let write = || store.write(&TEST, move |tx| tx.first_locked(select, "users", &[]));
+    read().await.unwrap();
+    write().await.unwrap();
+    database.run("ALTER TABLE users ADD COLUMN newer BIGINT NOT NULL DEFAULT 7");
+    assert_eq!(read().await.unwrap().unwrap().integer("newer").unwrap(), 7);
+    database.run("ALTER TABLE users ADD COLUMN newest BIGINT NOT NULL DEFAULT 8");
+    assert_eq!(write().await.unwrap().unwrap().integer("newest").unwrap(), 8);
+    database.run("ALTER TABLE users DROP COLUMN newer");
+    assert_eq!(read().await.unwrap().unwrap().integer("newest").unwrap(), 8);
+}
+
+/// Runs a transaction that fails with this SQLSTATE the first time. Returns how often it ran, and on how many connections.
+async fn failing_once(store: &Store, code: &'static str, reads: bool) -> (usize, usize) {
+    let backends = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&backends);
+    let work = move |tx: &mut dyn Tx| {
+        let backend = tx.first("SELECT pg_backend_pid() AS pid", &[])?.unwrap().integer("pid")?;
+        let mut seen = seen.lock().unwrap();
+        seen.push(backend);
+        if seen.len() == 1 {
+            tx.execute(&format!("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$"), &[])?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    let done = if reads { store.read(&TEST, work).await } else { store.write(&TEST, work).await };
+    done.unwrap_or_else(|error| panic!("{code}: {error}"));
+    let mut backends = backends.lock().unwrap().clone();
+    let runs = backends.len();
+    backends.dedup();
+    (runs, backends.len())
+}
+
+#[tokio::test]
+async fn a_failure_of_the_connection_runs_again_on_another_one_and_a_conflict_on_the_same() {
+    let Some(World { store, database: _database }) = open(1) else { return };
+    for reads in [false, true] {
+        // The server stops, crashes, starts, or ends an idle session; a failover left a standby behind.
+        for code in ["57P01", "57P02", "57P03", "57P05", "25P03", "25006"] {
+            assert_eq!(failing_once(&store, code, reads).await, (2, 2), "{code}");
+        }
+        for code in ["40001", "40P01", "0A000"] {
+            assert_eq!(failing_once(&store, code, reads).await, (2, 1), "{code}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_holds_a_request_for_one_limit_over_all_its_tries() {
+    let Some(database) = PostgresDatabase::make() else { return };
+    let relay = Relay::before(&database);
+    let patience = Duration::from_secs(2);
+    let store = Store::open(&Options::new(relay.database()).lanes(1).patience(patience)).unwrap();
+    store.write(&TEST, |tx| insert(tx, "ada", 0)).await.unwrap();
+    relay.fall_silent();
+    let asked = Instant::now();
+    let write = store.write(&TEST, |tx| tx.first("SELECT 1 AS one", &[])).await;
+    let read = store.read(&TEST, |tx| tx.first("SELECT 1 AS one", &[])).await;
+    for done in [write, read] {
+        assert!(matches!(done, Err(StoreError::Unavailable(_))), "{done:?}");
+    }
+    assert!(asked.elapsed() < 4 * patience, "{:?}", asked.elapsed());
+    assert!(relay.connections() <= 4, "it was asked again and again");
+}
+
+#[tokio::test]
+async fn the_limit_of_a_request_is_not_one_of_a_migration() {
+    let Some(database) = PostgresDatabase::make() else { return };
+    let impatient = Options::new(database.database()).lanes(1).patience(Duration::ZERO);
+    let store = Store::open(&impatient).unwrap();
+    let refused = store.read(&TEST, |tx| tx.first("SELECT pg_sleep(60)::text AS one", &[])).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
 }

@@ -3,8 +3,10 @@
 mod clients;
 mod common;
 mod keys;
+mod master_key;
 mod users;
 
 pub(crate) use clients::{ClientCommand, client};
 pub(crate) use keys::{KeysCommand, keys};
+pub(crate) use master_key::{MasterKeyCommand, master_key};
 pub(crate) use users::{UserCommand, user};

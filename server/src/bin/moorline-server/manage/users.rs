@@ -4,8 +4,8 @@ use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::{Args, Subcommand};
 use moorline_server::AppState;
-use moorline_server::accounts::Password;
 use moorline_server::accounts::users::NewUser;
+use moorline_server::accounts::{Password, legacy_names};
 use moorline_server::manage::accounts::{self, Ended};
 use serde_json::json;
 
@@ -17,7 +17,9 @@ pub(crate) enum UserCommand {
     /// Add a user; the password is one line on standard input.
     Add(UserArgs),
     /// List the users.
-    List(Common),
+    List(ListArgs),
+    /// Give a user another name to sign in with; their sessions go on.
+    Rename(RenameArgs),
     /// Keep a user out: all their sessions end, and they can't sign in until `user enable`.
     Disable(Named),
     /// Let a user sign in again.
@@ -34,6 +36,24 @@ pub(crate) struct Named {
     username: String,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    common: Common,
+    /// Only users whose names are compared as they are stored, and why: another user has the same name, or the name is
+    /// not allowed any more.
+    #[arg(long)]
+    problems: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenameArgs {
+    #[command(flatten)]
+    named: Named,
+    /// The new name.
+    new: String,
 }
 
 #[derive(Debug, Args)]
@@ -60,7 +80,17 @@ const SHORTEST_PASSWORD: usize = 8;
 pub(crate) async fn user(command: UserCommand) -> Result<(), Failure> {
     match command {
         UserCommand::Add(args) => add(args).await,
-        UserCommand::List(common) => list(&common).await,
+        UserCommand::List(ListArgs { common, problems: false }) => list(&common).await,
+        UserCommand::List(ListArgs { common, problems: true }) => list_problems(&common).await,
+        UserCommand::Rename(RenameArgs { named: Named { username, common }, new }) => {
+            let state = common.open().await?;
+            let name = username.clone();
+            let user =
+                change(&state, move |tx, keys, now| accounts::rename(tx, keys, now, &name, &new)).await?;
+            // The name that is free now may be another user's by RFC 8265.
+            legacy_names::work_out(&state.store).await?;
+            common.answer(&user, &format!("{username} is {} now\n", user.username))
+        }
         UserCommand::Disable(Named { username, common }) => {
             let state = common.open().await?;
             let name = username.clone();
@@ -129,16 +159,43 @@ async fn list(common: &Common) -> Result<(), Failure> {
     common.answer(&users, &words)
 }
 
+async fn list_problems(common: &Common) -> Result<(), Failure> {
+    let state = common.open_to_read().await?;
+    let found = state.store.read(&ACTOR, accounts::name_problems).await?;
+    let words: String =
+        found.iter().map(|user| format!("{}  {}  {}\n", user.username, user.id, user.problem)).collect();
+    common.answer(&found, &words)
+}
+
 /// Reads a password from standard input. Returns its hash.
 async fn read_password(state: &AppState) -> Result<String, Failure> {
     if std::io::stdin().is_terminal() {
         eprintln!("Password (it shows as you type; better pipe it in):");
     }
-    let mut line = zeroize::Zeroizing::new(String::new());
+    // It does not move as it grows: no copy of the password stays behind.
+    let mut line = zeroize::Zeroizing::new(String::with_capacity(8 * Password::LONGEST));
     std::io::stdin().lock().read_line(&mut line)?;
-    let password = line.trim_end_matches(['\r', '\n']);
-    if password.chars().count() < SHORTEST_PASSWORD {
+    let password = Password::new(typed(&line)).prepared()?;
+    if password.expose().chars().count() < SHORTEST_PASSWORD {
         return Err(format!("the password must be at least {SHORTEST_PASSWORD} characters").into());
     }
-    Ok(state.passwords.hash(Password::new(password)).await?)
+    Ok(state.passwords.hash(password).await?)
+}
+
+/// What was typed on a line: some shells and editors begin a file with a byte order mark.
+fn typed(line: &str) -> &str {
+    line.strip_prefix('\u{feff}').unwrap_or(line).trim_end_matches(['\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_and_the_end_of_the_line_are_no_part_of_a_password() {
+        for line in ["correct horse", "correct horse\n", "\u{feff}correct horse\r\n"] {
+            assert_eq!(typed(line), "correct horse");
+        }
+        assert_eq!(typed("\u{feff}\u{feff} x \n"), "\u{feff} x ");
+    }
 }

@@ -1,0 +1,231 @@
+//! How often passwords may be tried. The counts are in the database: they survive a restart, and all nodes share them
+//! ([ADR 19](../../../docs/adr/0019-guessing-passwords.md)).
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use super::devices::Device;
+use crate::limits::{ClientAddress, Limited};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_keys::Keys;
+use moorline_server_store::{Actor, Row, Store, StoreError, Tx, Value};
+
+/// Whose password is tried, and from where.
+#[derive(Debug)]
+pub struct Try<'a> {
+    /// The user's id, or `None` for a name that nobody has.
+    pub user_id: Option<&'a str>,
+    /// The name that was typed, in its one form ([`super::users::counted_name`]).
+    pub name: &'a str,
+    /// The browser, if the user has signed in with it before. Then it alone is counted.
+    pub device: Option<&'a Device>,
+    /// The address of any other browser.
+    pub address: ClientAddress,
+}
+
+/// A try that was counted, for [`succeeded`].
+#[derive(Clone, Debug)]
+pub struct Counted {
+    buckets: Vec<(Bucket, Option<Count>, Count)>,
+    is_slowed: bool,
+}
+
+impl Counted {
+    /// Whether so many tries were made from anywhere that the next one has to wait, from wherever it comes.
+    pub const fn is_slowed(&self) -> bool {
+        self.is_slowed
+    }
+}
+
+/// A try is not counted, and must not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TryError {
+    /// It comes too early.
+    #[error(transparent)]
+    Limited(#[from] Limited),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Counts a try before the password is looked at, so that two at once get no more than two one after the other. A name
+/// that nobody has is counted as any other.
+///
+/// # Errors
+/// [`TryError::Limited`] when the next try may only be made later; nothing is counted then.
+pub fn count(tx: &mut dyn Tx, keys: &Keys, now: Timestamp, attempt: &Try<'_>) -> Result<Counted, TryError> {
+    if is_prune_due() && prune(tx, MOST)? > 0 {
+        tracing::warn!("more than {MOST} names are tried: the least tried are forgotten");
+    }
+    let mut counted = Vec::new();
+    for bucket in Bucket::of(keys, attempt) {
+        let before = read(tx, &bucket.key, now)?;
+        let after = bucket.schedule.another(before, now)?;
+        write(tx, &bucket.key, after)?;
+        counted.push((bucket, before, after));
+    }
+    let is_slowed = counted.iter().any(|(bucket, _, after)| bucket.is_of_account && after.next_at > now);
+    Ok(Counted { buckets: counted, is_slowed })
+}
+
+/// Takes a try back whose password was right, with all others of its device or its address. What others have tried from
+/// elsewhere stays counted.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn succeeded(tx: &mut dyn Tx, counted: &Counted, now: Timestamp) -> Result<(), StoreError> {
+    for (bucket, before, after) in &counted.buckets {
+        let key = Value::from(bucket.key);
+        if !bucket.is_of_account {
+            tx.execute("DELETE FROM sign_in_tries WHERE key = $1", &[key])?;
+            continue;
+        }
+        let before = before.unwrap_or(Count { next_at: now, ends_at: now });
+        // Somebody else's try in between stays counted, and this one with it.
+        tx.execute(
+            "UPDATE sign_in_tries SET next_at = $2, ends_at = $3 WHERE key = $1 AND next_at = $4 AND ends_at = $5",
+            &[key, before.next_at.into(), before.ends_at.into(), after.next_at.into(), after.ends_at.into()],
+        )?;
+    }
+    Ok(())
+}
+
+/// Deletes the counts that have faded; call it now and then.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub async fn sweep(store: &Store, now: Timestamp) -> Result<(), StoreError> {
+    let faded = "DELETE FROM sign_in_tries WHERE ends_at <= $1 AND key IN
+         (SELECT key FROM sign_in_tries WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)";
+    store
+        .delete_in_batches(&Actor::System("counts that have faded"), faded, &[Value::from(now)])
+        .await
+        .map(drop)
+}
+
+/// How tries of one kind slow the next one down.
+#[derive(Clone, Copy, Debug)]
+struct Schedule {
+    /// So many need no wait.
+    free: u32,
+    /// One of them is forgotten in this time.
+    fade: Duration,
+}
+
+/// Tries from one device or one address.
+const OWN: Schedule = Schedule { free: 5, fade: Duration::from_secs(3600) };
+
+/// Tries from anywhere but known devices. One address alone never uses up what is free of these.
+const ACCOUNT: Schedule = Schedule { free: 20, fade: Duration::from_secs(1800) };
+
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+const LONGEST_WAIT: Duration = Duration::from_secs(1800);
+
+/// All tries are forgotten after this time.
+const MEMORY: Duration = Duration::from_secs(24 * 3600);
+
+/// What is stored of the tries of one kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Count {
+    /// When the next may be made.
+    next_at: Timestamp,
+    /// When all of them are forgotten.
+    ends_at: Timestamp,
+}
+
+impl Schedule {
+    /// The count after another try.
+    fn another(self, before: Option<Count>, now: Timestamp) -> Result<Count, Limited> {
+        if let Some(before) = before {
+            let wait = before.next_at.since(now);
+            // A longer wait was written by a clock that has been set back since.
+            if !wait.is_zero() && wait <= LONGEST_WAIT {
+                return Err(Limited { retry_after: wait });
+            }
+        }
+        let counted_until = before.map_or(now, |before| before.ends_at.max(now));
+        let ends_at = counted_until.after(self.fade).min(now.after(MEMORY));
+        let tries = ends_at.since(now).as_millis().div_ceil(self.fade.as_millis());
+        let over = u32::try_from(tries).unwrap_or(u32::MAX).checked_sub(self.free);
+        let doubled = |over: u32| FIRST_WAIT.saturating_mul(1 << over.min(20)).min(LONGEST_WAIT);
+        Ok(Count { next_at: now.after(over.map_or(Duration::ZERO, doubled)), ends_at })
+    }
+}
+
+/// A row: the tries of one kind.
+#[derive(Clone, Debug)]
+struct Bucket {
+    key: [u8; 32],
+    schedule: Schedule,
+    is_of_account: bool,
+}
+
+impl Bucket {
+    /// What a try counts for, in the order of the keys: two transactions that lock the same rows don't block each other.
+    fn of(keys: &Keys, attempt: &Try<'_>) -> Vec<Self> {
+        // The length of what comes before keeps the parts apart.
+        let account = match attempt.user_id {
+            Some(id) => format!("user {id}"),
+            None => format!("name {}", attempt.name),
+        };
+        let tag = |kind: &str, from: &str| {
+            keys.sign_in_tag(format!("tries {kind} {} {account} {from}", account.len()).as_bytes())
+        };
+        let own = |key| Self { key, schedule: OWN, is_of_account: false };
+        if let Some(device) = attempt.device {
+            return vec![own(tag("device", &device.id()))];
+        }
+        let mut buckets = vec![Self { key: tag("account", ""), schedule: ACCOUNT, is_of_account: true }];
+        buckets.extend(attempt.address.limit_key().map(|address| own(tag("address", &address))));
+        buckets.sort_unstable_by_key(|bucket| bucket.key);
+        buckets
+    }
+}
+
+/// The count of this key, locked until the transaction ends.
+fn read(tx: &mut dyn Tx, key: &[u8; 32], now: Timestamp) -> Result<Option<Count>, StoreError> {
+    // Two first tries at once need a row to lock.
+    tx.execute(
+        "INSERT INTO sign_in_tries (key, next_at, ends_at) VALUES ($1, $2, $2) ON CONFLICT (key) DO NOTHING",
+        &[Value::from(*key), now.into()],
+    )?;
+    let select = "SELECT next_at, ends_at FROM sign_in_tries WHERE key = $1";
+    let row = tx.first_locked(select, "sign_in_tries", &[Value::from(*key)])?;
+    let count =
+        |row: Row| Ok(Count { next_at: row.timestamp("next_at")?, ends_at: row.timestamp("ends_at")? });
+    row.map(count).transpose()
+}
+
+fn write(tx: &mut dyn Tx, key: &[u8; 32], count: Count) -> Result<(), StoreError> {
+    // The row may have been swept before it was locked.
+    tx.execute(
+        "INSERT INTO sign_in_tries (key, next_at, ends_at) VALUES ($1, $2, $3)
+         ON CONFLICT (key) DO UPDATE SET next_at = excluded.next_at, ends_at = excluded.ends_at",
+        &[Value::from(*key), count.next_at.into(), count.ends_at.into()],
+    )
+    .map(drop)
+}
+
+/// Deletes some of more than `most` counts, those that fade first: who was tried most stays counted longest. Returns how
+/// many.
+fn prune(tx: &mut dyn Tx, most: i64) -> Result<u64, StoreError> {
+    tx.execute(
+        "DELETE FROM sign_in_tries WHERE key IN
+         (SELECT key FROM sign_in_tries ORDER BY ends_at DESC, key LIMIT $1 OFFSET $2)",
+        &[Value::from(4 * PRUNE_EVERY), most.into()],
+    )
+}
+
+/// Whether it is time to [`prune`]: finding those that fade first costs as much as there are counts.
+fn is_prune_due() -> bool {
+    static COUNTED: AtomicI64 = AtomicI64::new(0);
+    COUNTED.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0
+}
+
+const PRUNE_EVERY: i64 = 64;
+
+/// How many counts are kept: some 30 MB.
+const MOST: i64 = 200_000;
+
+#[cfg(test)]
+mod tests;
