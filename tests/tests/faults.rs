@@ -58,7 +58,10 @@ fn a_network_that_loses_cuts_delays_resets_doubles_and_forges_answers_costs_no_s
         "html-page",
         "empty-answer",
     ];
-    injected(120, &kinds).map(drop)
+    let figures = injected(120, &kinds)?;
+    // The exchange of a code is under the same network.
+    assert!(figures["columns"]["sign-in, bound"]["faults"].as_u64() > Some(0), "{figures:#}");
+    Ok(())
 }
 
 #[test]

@@ -48,8 +48,8 @@ pub(crate) struct Options {
     /// (a quarter as many on Postgres) [default: sqlite].
     #[arg(long, value_name = "ENGINE", value_parser = ["sqlite", "postgres", "both"])]
     engine: Option<String>,
-    /// Fill only these columns of the table, separated by commas: bound, bearer, peer (with --peer), bound-postgres,
-    /// bearer-postgres (with --engine).
+    /// Fill only these columns of the table, separated by commas: bound, bearer, sign-in, peer (with --peer),
+    /// bound-postgres, bearer-postgres (with --engine).
     #[arg(long, value_name = "COLUMN")]
     column: Option<String>,
 }

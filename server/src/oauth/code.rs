@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::client_auth::{Authenticated, Credentials};
 use super::error::{Code, OAuthError};
+use super::exchange::{self, Decision};
 use super::issue::{Answer, Issue, WithIdToken};
 use super::params::Params;
 use super::pkce;
@@ -123,28 +124,55 @@ impl Exchange {
             return Ok(Outcome::Refuse(OAuthError::invalid_client()));
         };
         let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
-        if row.text("client_id")? != client.id {
-            return Ok(Outcome::Refuse(REFUSED));
+        self.judge(tx, &row, client)
+    }
+
+    /// Does what [`exchange::decide`] says of the code in this row.
+    fn judge(&self, tx: &mut dyn Tx, row: &Row, client: Authenticated<'_>) -> Result<Outcome, StoreError> {
+        let was_used = row.optional_timestamp("used_at")?.is_some();
+        let stored = if was_used { self.first_session(tx, row)? } else { None };
+        let code = exchange::Code {
+            dpop_jkt: row.optional_text("dpop_jkt")?,
+            is_alive: row.timestamp("expires_at")? > self.now,
+            first_use: was_used.then(|| exchange::FirstUse {
+                session: stored.as_ref().map(|stored| &stored.session),
+                same_access: stored.as_ref().is_some_and(|stored| self.asks_for_the_same(&stored.session)),
+            }),
+        };
+        let presented = exchange::Presented {
+            is_its_client: row.text("client_id")? == client.id,
+            is_public: client.is_public,
+            wants_dpop: client.wants_dpop,
+            is_its_owners: row.text("redirect_uri")? == self.request.redirect_uri
+                && pkce::matches(&self.request.verifier, row.text("code_challenge")?),
+            proof: &|bound_to| self.proof.look(&self.provider.dpop, bound_to),
+        };
+        match exchange::decide(&code, &presented, self.now) {
+            Decision::Refuse | Decision::Late => Ok(Outcome::Refuse(REFUSED)),
+            Decision::Unproved(unproved) => self.unproved(tx, row, unproved),
+            Decision::Begin => self.first_use(tx, row, client),
+            Decision::AnswerAgain => self.answer_again(tx, row, &stored.ok_or_else(malformed)?),
+            Decision::EndSession => self.used_twice(tx, row),
         }
-        // Before the code's use is checked: a used code alone must not end a session whose key the sender does not
-        // have.
-        if let Some(jkt) = row.optional_text("dpop_jkt")?
-            && let Err(unproved) = self.proof.is_by(&self.provider.dpop, jkt)
-        {
-            return self.unproved(tx, &row, unproved);
-        }
-        // Without such a key, the verifier protects against a used code that was found in a log.
-        let is_its_owners = row.text("redirect_uri")? == self.request.redirect_uri
-            && pkce::matches(&self.request.verifier, row.text("code_challenge")?);
-        if !is_its_owners {
-            return Ok(Outcome::Refuse(REFUSED));
-        }
-        if row.optional_timestamp("used_at")?.is_some() {
-            return self.used_before(tx, &row, client);
-        }
-        if row.timestamp("expires_at")? <= self.now {
-            return Ok(Outcome::Refuse(REFUSED));
-        }
+    }
+
+    fn first_session(&self, tx: &mut dyn Tx, row: &Row) -> Result<Option<Stored>, StoreError> {
+        let Some(sid) = row.optional_text("session_id")? else { return Ok(None) };
+        sessions::by_id(tx, &self.provider.keys, sid)
+    }
+
+    fn asks_for_the_same(&self, session: &Session) -> bool {
+        let record = session.record();
+        let asked = self.request.requested.within(&record.scope, &self.provider.settings.api);
+        asked.is_ok_and(|scope| scope == record.answered_scope)
+    }
+
+    fn first_use(
+        &self,
+        tx: &mut dyn Tx,
+        row: &Row,
+        client: Authenticated<'_>,
+    ) -> Result<Outcome, StoreError> {
         let granted = Scope::parse(row.text("scope")?).map_err(|_| malformed())?;
         let scope = match self.request.requested.within(&granted, &self.provider.settings.api) {
             Ok(scope) => scope,
@@ -152,55 +180,10 @@ impl Exchange {
         };
         // Used up here and not before: a code makes one session, and so its proofs can't fill the memory.
         match self.proof.spend(&self.provider.dpop, None, &self.request.code_hash) {
-            Ok(None) if client.wants_dpop => self.unproved(tx, &row, Unproved::Missing),
-            Ok(key) => self.begin(tx, &row, client, key, granted, scope),
-            Err(unproved) => self.unproved(tx, &row, unproved),
-        }
-    }
-
-    fn used_before(
-        &self,
-        tx: &mut dyn Tx,
-        row: &Row,
-        client: Authenticated<'_>,
-    ) -> Result<Outcome, StoreError> {
-        if let Some(session) = self.session_to_answer_again(tx, row, client)? {
-            return self.answer_again(tx, row, &session);
-        }
-        match self.shown(client) {
-            Ok(()) => self.used_twice(tx, row),
+            Ok(None) if client.wants_dpop => self.unproved(tx, row, Unproved::Missing),
+            Ok(key) => self.begin(tx, row, client, key, granted, scope),
             Err(unproved) => self.unproved(tx, row, unproved),
         }
-    }
-
-    /// The session of the first use, if the same device asks for an answer that it did not get (ADR 16): all of these
-    /// hold.
-    ///
-    /// - The client is public, and the session is bound to the key of this request's proof, which is a fresh one.
-    /// - The code is alive, and the same access is asked for.
-    /// - The session is live, and nothing has come of it yet: it is at generation 0.
-    fn session_to_answer_again(
-        &self,
-        tx: &mut dyn Tx,
-        row: &Row,
-        client: Authenticated<'_>,
-    ) -> Result<Option<Stored>, StoreError> {
-        let Some(sid) = row.optional_text("session_id")?.filter(|_| client.is_public) else {
-            return Ok(None);
-        };
-        let stored = sessions::by_id(tx, &self.provider.keys, sid)?;
-        let is_alive = row.timestamp("expires_at")? > self.now;
-        Ok(stored.filter(|stored| is_alive && self.is_from_its_device(&stored.session)))
-    }
-
-    fn is_from_its_device(&self, session: &Session) -> bool {
-        let Session::Live(record) = session else { return false };
-        let Some(jkt) = &record.dpop_jkt else { return false };
-        let asked = self.request.requested.within(&record.scope, &self.provider.settings.api);
-        record.generation == 0
-            && record.idle_end_at > self.now
-            && asked.is_ok_and(|scope| scope == record.answered_scope)
-            && self.proof.is_by(&self.provider.dpop, jkt).is_ok()
     }
 
     /// The answer of the first use: its access token with the same claims, and the same refresh token.
@@ -218,15 +201,6 @@ impl Exchange {
             .actor(self.provider.keys.pseudonym(&record.user_id));
         audit::append(tx, self.now, event)?;
         Self::issue(row, record, &stored.secret, user, key)
-    }
-
-    /// Whether this request would have been accepted as the first use. A delayed or resent copy of the first use would
-    /// not: its proof was used, or its nonce is old. Such a copy is no sign of theft.
-    fn shown(&self, client: Authenticated<'_>) -> Result<(), Unproved> {
-        match self.proof.look(&self.provider.dpop, None)? {
-            None if client.wants_dpop => Err(Unproved::Missing),
-            _ => Ok(()),
-        }
     }
 
     /// Refuses the request. The code stays valid for the holder of the key.
@@ -288,7 +262,7 @@ impl Exchange {
         if used != 1 {
             // On a shared database another request may have been faster.
             let row = self.find(tx)?.ok_or_else(malformed)?;
-            return self.used_before(tx, &row, client);
+            return self.judge(tx, &row, client);
         }
         // Whoever ends all sessions of the user waits for this one, or is waited for.
         let user = users::lock(tx, &record.user_id)?.ok_or_else(malformed)?;

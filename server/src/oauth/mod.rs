@@ -8,6 +8,7 @@ mod code;
 pub mod consent;
 mod discovery;
 mod error;
+pub mod exchange;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod id_token;

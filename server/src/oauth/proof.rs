@@ -15,7 +15,7 @@ pub(super) struct Presented {
 
 /// Why a proof is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unproved {
+pub enum Unproved {
     /// There is none where one is needed.
     Missing,
     /// It is bad, or was used before.

@@ -1,11 +1,13 @@
 //! Running a scenario to its end.
 
+use std::fmt::Debug;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use stateright::{Checker, Expectation, HasDiscoveries, Model};
 
+use crate::exchange;
 use crate::scenario::Scenario;
-use crate::steps::Step;
 use crate::world::World;
 
 /// What came of a scenario.
@@ -29,7 +31,7 @@ pub struct Broken {
     /// Which.
     pub property: &'static str,
     /// The steps that lead there.
-    pub trace: Vec<Step>,
+    pub trace: Vec<String>,
 }
 
 /// How far a run has come.
@@ -42,11 +44,24 @@ pub struct Progress {
 }
 
 /// Runs a scenario over all its states, or until a promise is broken.
-pub fn run(scenario: Scenario, threads: usize, mut progress: impl FnMut(Progress)) -> Outcome {
+pub fn run(scenario: Scenario, threads: usize, progress: impl FnMut(Progress)) -> Outcome {
+    explore(|| World::new(scenario), threads, progress)
+}
+
+/// The same, for a scenario of the code exchange.
+pub fn run_exchange(scenario: exchange::Scenario, threads: usize, progress: impl FnMut(Progress)) -> Outcome {
+    explore(|| exchange::World { scenario }, threads, progress)
+}
+
+fn explore<M>(world: impl Fn() -> M, threads: usize, mut progress: impl FnMut(Progress)) -> Outcome
+where
+    M: Model + Send + Sync + 'static,
+    M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
+    M::Action: Clone + Debug + PartialEq,
+{
     let began = Instant::now();
-    let properties = World::new(scenario).properties();
-    let checker =
-        World::new(scenario).checker().threads(threads).finish_when(HasDiscoveries::AnyFailures).spawn_bfs();
+    let properties = world().properties();
+    let checker = world().checker().threads(threads).finish_when(HasDiscoveries::AnyFailures).spawn_bfs();
     while !checker.is_done() {
         std::thread::sleep(LOOK);
         progress(Progress { states: checker.unique_state_count(), time: began.elapsed() });
@@ -60,7 +75,8 @@ pub fn run(scenario: Scenario, threads: usize, mut progress: impl FnMut(Progress
             (Expectation::Sometimes, None) => outcome.unseen.push(property.name),
             (Expectation::Sometimes, Some(_)) | (_, None) => {}
             (_, Some(path)) => {
-                outcome.broken.push(Broken { property: property.name, trace: path.into_actions() });
+                let trace = path.into_actions().iter().map(|step| format!("{step:?}")).collect();
+                outcome.broken.push(Broken { property: property.name, trace });
             }
         }
     }

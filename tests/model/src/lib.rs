@@ -7,6 +7,7 @@
 pub mod ahead;
 pub mod check;
 pub mod client;
+pub mod exchange;
 pub mod mutant;
 pub mod names;
 pub mod promises;

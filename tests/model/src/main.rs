@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
-use moorline_model::check::{self, Progress};
+use moorline_model::check::{self, Outcome, Progress};
+use moorline_model::exchange;
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios::{self, Size};
 
-use crate::report::{Kind, Report};
+use crate::report::{Bounds, Kind, Report};
 
 /// Checks the refresh rotation in every order of every step, with the product's own decisions.
 #[derive(Debug, Parser)]
@@ -47,11 +48,11 @@ fn main() -> Result<ExitCode> {
     ensure!(!runs.is_empty(), "no run's name contains {:?}", arguments.scenario);
     let mut report = Report::new(arguments.verbose);
     let shown = std::io::stderr().is_terminal();
-    for (number, (kind, scenario)) in (1..).zip(&runs) {
-        let prefix = format!("{number}/{} {}", runs.len(), scenario.name);
-        let outcome = check::run(*scenario, arguments.threads, |progress| tell(shown, &prefix, progress));
+    for (number, (kind, run)) in (1..).zip(&runs) {
+        let prefix = format!("{number}/{} {}", runs.len(), run.name());
+        let outcome = run.explore(arguments.threads, |progress| tell(shown, &prefix, progress));
         tell_no_more(shown);
-        report.add(*kind, scenario, &outcome);
+        report.add(*kind, run.name(), run.bounds(), &outcome);
     }
     report.total();
     if let Some(file) = arguments.json {
@@ -60,26 +61,64 @@ fn main() -> Result<ExitCode> {
     Ok(if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn runs(arguments: &Arguments) -> Vec<(Kind, Scenario)> {
+/// A scenario of either model.
+#[derive(Clone, Copy, Debug)]
+enum Run {
+    Rotation(Scenario),
+    Exchange(exchange::Scenario),
+}
+
+impl Run {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Rotation(scenario) => scenario.name,
+            Self::Exchange(scenario) => scenario.name,
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        match self {
+            Self::Rotation(scenario) => scenario.into(),
+            Self::Exchange(scenario) => scenario.into(),
+        }
+    }
+
+    fn explore(&self, threads: usize, progress: impl FnMut(Progress)) -> Outcome {
+        match self {
+            Self::Rotation(scenario) => check::run(*scenario, threads, progress),
+            Self::Exchange(scenario) => check::run_exchange(*scenario, threads, progress),
+        }
+    }
+}
+
+fn runs(arguments: &Arguments) -> Vec<(Kind, Run)> {
     let size = match (arguments.small, arguments.deep) {
         (true, _) => Size::Small,
         (false, true) => Size::Deep,
         (false, false) => Size::Whole,
     };
+    let rotation = |kind, scenario| (kind, Run::Rotation(scenario));
+    let of_exchange = |kind, scenario| (kind, Run::Exchange(scenario));
     let mut runs = Vec::new();
     if !arguments.mutants {
-        runs.extend(scenarios::all(size).into_iter().map(|scenario| (Kind::Holds, scenario)));
+        runs.extend(scenarios::all(size).into_iter().map(|scenario| rotation(Kind::Holds, scenario)));
+        runs.extend(exchange::all().into_iter().map(|scenario| of_exchange(Kind::Holds, scenario)));
     }
     runs.extend(scenarios::mutants().into_iter().filter_map(|scenario| {
         let mutant = scenario.mutant?;
-        Some((Kind::Falls(mutant.breaks()), scenario))
+        Some(rotation(Kind::Falls(mutant.breaks()), scenario))
+    }));
+    runs.extend(exchange::mutants().into_iter().filter_map(|scenario| {
+        let mutant = scenario.mutant?;
+        Some(of_exchange(Kind::Falls(mutant.breaks()), scenario))
     }));
     if !arguments.mutants {
-        runs.extend(
-            scenarios::limits().into_iter().map(|(scenario, broken)| (Kind::Limit(broken), scenario)),
-        );
+        let limits = scenarios::limits().into_iter();
+        runs.extend(limits.map(|(scenario, broken)| rotation(Kind::Limit(broken), scenario)));
+        let limits = exchange::limits().into_iter();
+        runs.extend(limits.map(|(scenario, broken)| of_exchange(Kind::Limit(broken), scenario)));
     }
-    runs.retain(|(_, scenario)| scenario.name.contains(&arguments.scenario));
+    runs.retain(|(_, run)| run.name().contains(&arguments.scenario));
     runs
 }
 

@@ -1,7 +1,8 @@
 //! The table.
 
 use moorline_model::check::Outcome;
-use moorline_model::scenario::Scenario;
+use moorline_model::exchange;
+use moorline_model::scenario::{Loot, Scenario};
 use serde::Serialize;
 
 /// What a run is to show.
@@ -53,12 +54,35 @@ struct Run {
     bounds: Bounds,
 }
 
-#[derive(Debug, Serialize)]
-struct Bounds {
+/// How much of it there is.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Bounds {
     generations: u8,
     thiefs_generations: Option<u8>,
     requests_under_way: u8,
     lost_commits: u8,
+}
+
+impl From<&Scenario> for Bounds {
+    fn from(scenario: &Scenario) -> Self {
+        Self {
+            generations: scenario.generations,
+            thiefs_generations: (scenario.loot != Loot::Nothing).then_some(scenario.thiefs_generations),
+            requests_under_way: scenario.network,
+            lost_commits: scenario.lost_commits,
+        }
+    }
+}
+
+impl From<&exchange::Scenario> for Bounds {
+    fn from(scenario: &exchange::Scenario) -> Self {
+        Self {
+            generations: exchange::REFRESHES,
+            thiefs_generations: None,
+            requests_under_way: scenario.sends,
+            lost_commits: 0,
+        }
+    }
 }
 
 impl Report {
@@ -76,7 +100,7 @@ impl Report {
     }
 
     /// Adds a run and prints its line.
-    pub(crate) fn add(&mut self, kind: Kind, scenario: &Scenario, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, kind: Kind, name: &'static str, bounds: Bounds, outcome: &Outcome) {
         let good = kind.came_out_well(outcome);
         match kind {
             Kind::Holds | Kind::Limit(_) => self.violated += usize::from(!good),
@@ -87,7 +111,7 @@ impl Report {
         }
         self.states += outcome.states;
         self.seconds += outcome.time.as_secs_f64();
-        let run = Run::of(kind, scenario, outcome, good);
+        let run = Run::of(kind, name, bounds, outcome, good);
         println!("{:<58} {:>11} {:>8.1}  {}", run.title(), run.states, run.seconds, run.result(kind));
         if self.verbose {
             run.trace.iter().for_each(|step| println!("      {step}"));
@@ -120,31 +144,23 @@ impl Report {
 }
 
 impl Run {
-    fn of(kind: Kind, scenario: &Scenario, outcome: &Outcome, good: bool) -> Self {
-        let name = match kind {
+    fn of(kind: Kind, name: &'static str, bounds: Bounds, outcome: &Outcome, good: bool) -> Self {
+        let kind = match kind {
             Kind::Holds => "scenario",
             Kind::Falls(_) => "mutant",
             Kind::Limit(_) => "limit",
         };
-        let has_thief = scenario.loot != moorline_model::scenario::Loot::Nothing;
         Self {
-            kind: name,
-            scenario: scenario.name,
+            kind,
+            scenario: name,
             good,
             states: outcome.states,
             depth: outcome.depth,
             seconds: outcome.time.as_secs_f64(),
             broken: outcome.broken.iter().map(|broken| broken.property).collect(),
-            trace: outcome.broken.first().map_or_else(Vec::new, |broken| {
-                broken.trace.iter().map(|step| format!("{step:?}")).collect()
-            }),
+            trace: outcome.broken.first().map_or_else(Vec::new, |broken| broken.trace.clone()),
             unseen: outcome.unseen.clone(),
-            bounds: Bounds {
-                generations: scenario.generations,
-                thiefs_generations: has_thief.then_some(scenario.thiefs_generations),
-                requests_under_way: scenario.network,
-                lost_commits: scenario.lost_commits,
-            },
+            bounds,
         }
     }
 

@@ -165,23 +165,11 @@ impl Row {
             .filter(|g| self.holes >> g & 1 == 1)
             .fold(Holes::default(), |holes, g| holes.and(number(g), number(g) + 1));
         let record = SessionRecord {
-            id: String::new(),
-            locator: Locator::from_bytes([0; 16]),
-            client_id: CLIENT.to_owned(),
-            user_id: String::new(),
-            scope: Scope::default(),
-            answered_scope: Scope::default(),
-            generation: self.generation.into(),
             attempt: self.attempt.map(Key::hash),
             history,
             holes,
-            dpop_jkt: bound.then(|| DEVICE.to_owned()),
             rotated_at: NOW.before(TICK * self.age.into()),
-            window: RotationWindow { minute_at: NOW, rotations: 0 },
-            idle_end_at: NOW.after(IDLE),
-            absolute_end_at: NOW.after(IDLE),
-            auth_time: NOW,
-            created_at: NOW,
+            ..record(self.generation.into(), bound.then_some(DEVICE), NOW, IDLE)
         };
         if self.ended {
             Session::Ended { record, at: NOW, why: EndedBecause::Reuse }
@@ -208,6 +196,34 @@ impl Row {
             row.holes |= u8::from(record.holes.contain(number(g))) << g;
         }
         row
+    }
+}
+
+/// A session's row with nothing in it that a decision does not depend on.
+pub(crate) fn record(
+    generation: u32,
+    dpop_jkt: Option<&str>,
+    now: Timestamp,
+    idle: Duration,
+) -> SessionRecord {
+    SessionRecord {
+        id: String::new(),
+        locator: Locator::from_bytes([0; 16]),
+        client_id: CLIENT.to_owned(),
+        user_id: String::new(),
+        scope: Scope::default(),
+        answered_scope: Scope::default(),
+        generation,
+        attempt: None,
+        history: History::default(),
+        holes: Holes::default(),
+        dpop_jkt: dpop_jkt.map(str::to_owned),
+        rotated_at: now,
+        window: RotationWindow { minute_at: now, rotations: 0 },
+        idle_end_at: now.after(idle),
+        absolute_end_at: now.after(idle),
+        auth_time: now,
+        created_at: now,
     }
 }
 

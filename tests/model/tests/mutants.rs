@@ -1,9 +1,9 @@
 //! Each mutant breaks the promise that it is about: so the model would notice if the product's rules did.
 
-use moorline_model::check;
 use moorline_model::mutant::Mutant;
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios;
+use moorline_model::{check, exchange};
 
 fn is_caught(mutant: Mutant) {
     let mutants = scenarios::mutants();
@@ -80,6 +80,27 @@ fn a_proof_that_is_forgotten_before_its_nonce_is_too_old_is_caught() {
 #[test]
 fn a_client_that_makes_a_new_key_after_a_crash_is_caught() {
     is_caught(Mutant::ForgetsJournal);
+}
+
+#[test]
+fn each_mutant_of_the_exchange_is_caught() {
+    for scenario in exchange::mutants() {
+        let mutant = scenario.mutant.expect("a mutant");
+        let outcome = check::run_exchange(scenario, 2, |_| {});
+        let broken: Vec<_> = outcome.broken.iter().map(|broken| broken.property).collect();
+        assert!(broken.contains(&mutant.breaks()), "{mutant:?} breaks {broken:?}");
+        let product = check::run_exchange(exchange::Scenario { mutant: None, ..scenario }, 2, |_| {});
+        assert!(product.broken.is_empty(), "{:#?}", product.broken);
+    }
+}
+
+#[test]
+fn what_cannot_be_had_of_an_exchange_is_known_and_no_more_than_that() {
+    for (scenario, promise) in exchange::limits() {
+        let outcome = check::run_exchange(scenario, 2, |_| {});
+        let broken: Vec<_> = outcome.broken.iter().map(|broken| broken.property).collect();
+        assert_eq!(broken, [promise], "{}", scenario.name);
+    }
 }
 
 #[test]

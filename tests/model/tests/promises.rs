@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use moorline_model::check::{self, Outcome};
+use moorline_model::exchange;
 use moorline_model::promises::{ALIVE, ENDED, MINT, ONCE, ONE_LEAF, OUTSIDE, OVER, PACE, UNTOUCHED};
 use moorline_model::scenario::Scenario;
 use moorline_model::scenarios::{self, Size};
@@ -73,5 +74,14 @@ fn every_scenario_shows_what_it_is_about() {
     for (scenario, outcome) in outcomes() {
         assert!(outcome.unseen.is_empty(), "{}: {:?}", scenario.name, outcome.unseen);
         assert!(outcome.states > 100, "{}: {} states", scenario.name, outcome.states);
+    }
+}
+
+#[test]
+fn every_promise_of_the_code_exchange_holds_and_every_scenario_shows_what_it_is_about() {
+    for scenario in exchange::all() {
+        let outcome = check::run_exchange(scenario, 2, |_| {});
+        assert!(outcome.broken.is_empty(), "{}: {:#?}", scenario.name, outcome.broken);
+        assert!(outcome.unseen.is_empty(), "{}: {:?}", scenario.name, outcome.unseen);
     }
 }

@@ -179,6 +179,13 @@ impl Kind {
             Column::BoundPostgres | Column::BearerPostgres => {
                 self.part() == Part::Server && self != Self::ServerPowerLost
             }
+            Column::SignIn => {
+                self.part() == Part::Network
+                    || matches!(
+                        self,
+                        Self::SdkKilled | Self::SdkPowerLost | Self::ServerKilled | Self::ServerPowerLost
+                    )
+            }
             // What it says over the network, and what the SDK makes of that when it is killed.
             Column::Peer => self != Self::SdkCallFails && !matches!(self.part(), Part::Server | Part::Thief),
         }

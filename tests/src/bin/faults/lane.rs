@@ -16,6 +16,7 @@ pub(crate) enum Column {
     Peer,
     BoundPostgres,
     BearerPostgres,
+    SignIn,
 }
 
 /// One lane of a column. What happens in it depends on no other.
@@ -42,12 +43,13 @@ impl Column {
             Self::Peer => "oidc-provider 9",
             Self::BoundPostgres => "bound tokens, on Postgres",
             Self::BearerPostgres => "bearer tokens, on Postgres",
+            Self::SignIn => "sign-in, bound",
         }
     }
 
     pub(crate) const fn binding(self) -> Binding {
         match self {
-            Self::Bound | Self::BoundPostgres | Self::Peer => Binding::Bound,
+            Self::Bound | Self::BoundPostgres | Self::Peer | Self::SignIn => Binding::Bound,
             Self::Bearer | Self::BearerPostgres => Binding::Bearer,
         }
     }
@@ -126,6 +128,7 @@ mod tests {
             "peer-thief-0:1",
             "bound-server-11:2040",
             "bound-postgres-server-3:7",
+            "sign-in-sdk-0:4",
         ] {
             assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
         }

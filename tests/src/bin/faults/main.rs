@@ -128,6 +128,9 @@ async fn run(arguments: Arguments) -> Result<ExitCode> {
     let mut runs = Vec::new();
     for column in arguments.columns()? {
         let plan = arguments.plan(column, seed);
+        if column == Column::SignIn && plan.total() == 0 {
+            continue;
+        }
         let run = match arguments.replay {
             Some(place) => Run::of_one(plan, place)?,
             None => Run::new(plan, column),
@@ -205,7 +208,7 @@ impl Arguments {
         const MISSING: &str = "at oidc-provider add --peer, on Postgres add --engine both";
         let mut columns = Vec::new();
         if self.engine != Engine::Postgres {
-            columns.extend([Column::Bound, Column::Bearer]);
+            columns.extend([Column::Bound, Column::Bearer, Column::SignIn]);
         }
         if self.engine != Engine::Sqlite {
             columns.extend([Column::BoundPostgres, Column::BearerPostgres]);
@@ -222,6 +225,7 @@ impl Arguments {
         let count = self.count as usize;
         let count = match column {
             Column::Peer => count.div_ceil(5),
+            Column::SignIn => count.div_ceil(10),
             _ if column.is_on_postgres() && self.engine == Engine::Both => count.div_ceil(8),
             _ => count.div_ceil(2),
         };
@@ -229,6 +233,8 @@ impl Arguments {
             Size { count, every_call: self.count >= WHOLE, network: 16, thieves: 2, portals: 2, together: 4 };
         let size = match column {
             Column::Peer => Size { every_call: false, network: 8, thieves: 0, ..ours },
+            // Each fault needs a walk through the pages, and a user has one browser.
+            Column::SignIn => Size { network: 4, ..ours },
             _ => ours,
         };
         let wanted = |kind: Kind| self.only.is_empty() || self.only.contains(&kind);

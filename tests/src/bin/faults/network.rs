@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::fault::Fault;
-use crate::lane::Lane;
+use crate::lane::{Column, Lane};
 use crate::owner::{Habits, Owner};
 use crate::plan::Piece;
 use crate::run::Run;
@@ -15,6 +15,9 @@ pub(crate) async fn run(run: Arc<Run>, site: Arc<Site>, lane: Lane, pieces: Vec<
     let mut owner = Owner::sign_in(site, Habits::default()).await?;
     for (place, piece) in run.pieces(lane, &pieces) {
         let mut dice = run.plan.dice(place);
+        if run.column == Column::SignIn {
+            owner.get_a_code().await?;
+        }
         let faults: Vec<_> = (0..piece.count).filter_map(|_| piece.kind.on_the_wire(&mut dice)).collect();
         owner.site.wire.hit(owner.session(), faults);
         // Whatever the result is: what counts is how the session goes on.

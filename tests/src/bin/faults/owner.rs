@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use moorline_tests::oauth::parameter;
 use serde_json::Value;
 use tempfile::TempDir;
+use url::Url;
 
 use crate::command::Commands;
 use crate::control::Control;
@@ -34,6 +35,8 @@ pub(crate) struct Owner {
     app: App,
     session: usize,
     habits: Habits,
+    /// The callback of a sign-in that is not finished.
+    pending: Option<Url>,
 }
 
 /// How an owner uses the SDK.
@@ -83,7 +86,7 @@ impl Owner {
     /// An owner who has just signed in.
     pub(crate) async fn sign_in(site: Arc<Site>, habits: Habits) -> Result<Self> {
         let (device, session) = (Device::new()?, usize::MAX);
-        let mut owner = Self { site, device, app: App::Process(None), session, habits };
+        let mut owner = Self { site, device, app: App::Process(None), session, habits, pending: None };
         owner.sign_in_anew().await?;
         Ok(owner)
     }
@@ -102,14 +105,26 @@ impl Owner {
     }
 
     async fn sign_in_once(&mut self) -> Result<()> {
+        self.begin_anew()?;
+        self.walk_through_sign_in().await
+    }
+
+    /// Walks to the end of the provider's pages on a new device. The next refresh exchanges the code instead.
+    pub(crate) async fn get_a_code(&mut self) -> Result<()> {
+        self.begin_anew()?;
+        self.pending = Some(self.walk_to_the_callback().await?);
+        Ok(())
+    }
+
+    fn begin_anew(&mut self) -> Result<()> {
+        self.pending = None;
         if self.session != usize::MAX {
             self.site.wire.forget(self.session);
             self.session = usize::MAX;
         }
         self.app = App::Process(None);
         self.device = Device::new()?;
-        self.start()?;
-        self.walk_through_sign_in().await
+        self.start()
     }
 
     async fn walk_through_sign_in(&mut self) -> Result<()> {
@@ -119,16 +134,21 @@ impl Owner {
             self.session = self.session_of(&callback)?;
             return waiting.finish(callback.as_str()).await;
         }
-        let asked = self.obey("start-sign-in").await?;
-        let url = asked["url"].as_str().with_context(|| format!("no sign-in: {asked}"))?;
-        let callback = self.site.sign_in(url).await?;
-        self.session = self.session_of(&callback)?;
+        let callback = self.walk_to_the_callback().await?;
         let finished = self.obey(&format!("finish-sign-in {callback}")).await?;
         anyhow::ensure!(finished["subject"].is_string(), "not signed in: {finished}");
         Ok(())
     }
 
-    fn session_of(&self, callback: &url::Url) -> Result<usize> {
+    async fn walk_to_the_callback(&mut self) -> Result<Url> {
+        let asked = self.obey("start-sign-in").await?;
+        let url = asked["url"].as_str().with_context(|| format!("no sign-in: {asked}"))?;
+        let callback = self.site.sign_in(url).await?;
+        self.session = self.session_of(&callback)?;
+        Ok(callback)
+    }
+
+    fn session_of(&self, callback: &Url) -> Result<usize> {
         let code = parameter(callback, "code").context("a callback with a code")?;
         Ok(self.site.wire.session_of_code(&code, self.habits.timeout))
     }
@@ -191,14 +211,20 @@ impl Owner {
         arguments
     }
 
-    /// Asks the SDK for a refresh, once.
+    /// Asks the SDK for a refresh, once; or to finish the sign-in, if that is not done.
     pub(crate) async fn refresh(&mut self) -> Result<Step> {
         let shell = match &mut self.app {
             App::Commands(commands) => return commands.refresh().await,
             App::Process(None) => return Ok(Step::Died),
             App::Process(Some(shell)) => shell,
         };
-        let step = shell.refresh().await?;
+        let step = match &self.pending {
+            Some(callback) => shell.finish_sign_in(callback).await?,
+            None => shell.refresh().await?,
+        };
+        if matches!(step, Step::Done) {
+            self.pending = None;
+        }
         if matches!(step, Step::Died) {
             self.app = App::Process(None);
         }
@@ -220,6 +246,12 @@ impl Owner {
     pub(crate) async fn goes_on(&mut self) -> Result<Verdict> {
         if let App::Process(None) = self.app {
             self.start()?;
+        }
+        if self.pending.is_some() {
+            match self.refresh_until_answered().await? {
+                Step::Done => {}
+                step => return Ok(Verdict::Lost(format!("the sign-in can't be finished: {step:?}"))),
+            }
         }
         match self.refresh_until_answered().await? {
             Step::Done => {}

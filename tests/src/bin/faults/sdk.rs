@@ -61,7 +61,9 @@ async fn shim_sees_the_store(owner: &mut Owner, lane: Lane) -> Result<()> {
 async fn happens_at(run: &Run, sweep: &Sweep, owner: &mut Owner, place: Place) -> Result<bool> {
     let (Sweep { kind, mode, start, .. }, call) = (sweep, sweep::call(place.n));
     let (mode, mut dice) = (*mode, run.plan.dice(place));
-    if *start == Start::Warm {
+    if run.column == Column::SignIn {
+        owner.get_a_code().await?;
+    } else if *start == Start::Warm {
         owner.refresh_until_answered().await?;
     }
     owner.control().arm(call, mode, dice.next())?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
 use crate::fault::Fault;
-use crate::lane::Place;
+use crate::lane::{Column, Place};
 use crate::owner::{Habits, Owner, Verdict};
 use crate::run::{Run, Sweeps};
 use crate::site::Site;
@@ -68,6 +68,11 @@ impl Backend {
         };
         let mut died = false;
         if *start == Start::Serving {
+            if self.run.column == Column::SignIn {
+                for owner in &mut self.owners {
+                    owner.get_a_code().await?;
+                }
+            }
             arm()?;
             died = self.refresh_all().await?;
         } else {

@@ -9,6 +9,7 @@ use moorline_tests::binaries;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use url::Url;
 
 /// How long the SDK waits for an answer here; what is later is lost.
 pub(crate) const TIMEOUT_MS: u64 = 2_500;
@@ -90,6 +91,18 @@ impl Shell {
     /// Asks for a refresh, once.
     pub(crate) async fn refresh(&mut self) -> Result<Step> {
         let Some(answer) = self.obey("refresh 1").await? else { return Ok(Step::Died) };
+        Ok(Step::of(&answer["error"], &answer["retryable"]))
+    }
+
+    /// Finishes a sign-in, unless an earlier process has stored its session.
+    pub(crate) async fn finish_sign_in(&mut self, callback: &Url) -> Result<Step> {
+        let Some(state) = self.obey("state").await? else { return Ok(Step::Died) };
+        if state["state"].as_str().is_some_and(|state| state.starts_with("SignedIn")) {
+            return Ok(Step::Done);
+        }
+        let Some(answer) = self.obey(&format!("finish-sign-in {callback}")).await? else {
+            return Ok(Step::Died);
+        };
         Ok(Step::of(&answer["error"], &answer["retryable"]))
     }
 

@@ -204,9 +204,11 @@ impl Weather for Wire {
         {
             return Some(Fault::Instead(canned, Heard::No));
         }
-        let token = parameter(request, "refresh_token")?;
         let mut sessions = self.sessions();
-        let session = *sessions.by_token.get(&token)?;
+        let session = match parameter(request, "code") {
+            Some(code) => *sessions.by_code.get(&code)?,
+            None => *sessions.by_token.get(&parameter(request, "refresh_token")?)?,
+        };
         let session = &mut sessions.all[session];
         let fault = session.faults.pop_front()?;
         session.happened += 1;
@@ -238,7 +240,8 @@ impl Weather for Wire {
         sessions.by_token.insert(tokens.refresh_token.clone(), number);
         sessions.by_token.insert(tokens.access_token.clone(), number);
         let session = &mut sessions.all[number];
-        if let Some(sent) = sent {
+        // A code, too, is followed by one refresh token.
+        if let Some(sent) = sent.or(code) {
             let successor = session.successors.entry(sent).or_insert_with(|| tokens.refresh_token.clone());
             session.forked |= *successor != tokens.refresh_token;
         }
