@@ -14,7 +14,8 @@ use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
-use moorline_server_store::{Actor, Options, Store, StoreError};
+use moorline_server_shared::{Redis, Shared, SharedError};
+use moorline_server_store::{Actor, Membership, Options, Store, StoreError};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,9 @@ pub enum StartError {
     /// This node may not write.
     #[error(transparent)]
     NotPrimary(#[from] NotPrimary),
+    /// What nodes share can't be used.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// The signing keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -58,7 +62,14 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    assemble(config, clock, store).await
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
+    let name = named.map_err(failed)?.unwrap_or_default();
+    let membership = moorline_server_store::join(&config.database, &name, config.shared.is_some())
+        .await
+        .map_err(failed)?;
+    let shared = shared(&config, &clock, &name).await?;
+    assemble(config, clock, store, Company { shared, membership }).await
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
@@ -81,14 +92,37 @@ pub async fn open_to_read(config: Config, clock: Clock) -> Result<AppState, Star
         Role::Primary => Store::open(&options),
     };
     let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
-    assemble(config, clock, store).await
+    assemble(config, clock, store, Company::default()).await
+}
+
+/// What connects a node that serves with the other nodes of its database. Commands have nothing of it.
+#[derive(Default)]
+struct Company {
+    shared: Option<Arc<dyn Shared>>,
+    membership: Option<Membership>,
+}
+
+/// Connects to what the nodes of the database `name` share, if the settings say so.
+async fn shared(config: &Config, clock: &Clock, name: &str) -> Result<Option<Arc<dyn Shared>>, SharedError> {
+    let Some(url) = &config.shared else { return Ok(None) };
+    if url.is_in_the_clear() {
+        tracing::warn!(%url, "the shared store is reached without TLS: use rediss://, unless its network is your own");
+    }
+    let secret = moorline_server_keys::derive(config.master_key(), b"moorline shared v1");
+    let redis = Redis::connect(url, name, &secret, clock.clone(), Random::system()).await?;
+    Ok(Some(Arc::new(redis)))
 }
 
 fn options(config: &Config) -> Options {
     Options::new(config.database.clone()).lanes(config.store.lanes)
 }
 
-async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState, StartError> {
+async fn assemble(
+    config: Config,
+    clock: Clock,
+    store: Store,
+    Company { shared, membership }: Company,
+) -> Result<AppState, StartError> {
     let random = Random::system();
     let seen = store
         .read(&Actor::System("the last known time"), restore::seen_at)
@@ -98,9 +132,13 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
     let keys = Keys::open(&store, config.master_key(), &random, now).await?;
-    let limits = Limits::new(&config.limits, LimitClock::monotonic());
+    let limits = match &shared {
+        Some(shared) => Limits::of_all_nodes(&config.limits, LimitClock::monotonic(), Arc::clone(shared)),
+        None => Limits::new(&config.limits, LimitClock::monotonic()),
+    };
     let passwords = Passwords::new(&config.passwords, random.clone());
-    let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
+    let state =
+        AppState::new(Parts { config, store, keys, clock, random, limits, passwords, shared, membership });
     state.clock_guard().recall(guard.seen());
     Ok(state)
 }

@@ -17,6 +17,7 @@ use super::rotation::{
     EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
 use super::sessions::{self, Stored};
+use super::transaction::{self, Transaction};
 use super::userinfo::Profile;
 use crate::accounts::users::{self, User};
 use crate::audit::{self, Event, Severity};
@@ -101,9 +102,8 @@ pub(super) async fn exchange(
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the code says who it is");
     let now = provider.clock.now();
-    // Shared by all runs of the transaction: the proof is marked as used once.
-    let exchange = Arc::new(Exchange { provider: Arc::clone(provider), credentials, proof, request, now });
-    match provider.store.write(&actor, move |tx| exchange.run(tx)).await? {
+    let exchange = Exchange { provider: Arc::clone(provider), credentials, proof, request, now };
+    match transaction::write(provider, &actor, exchange).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
     }
@@ -117,7 +117,13 @@ struct Exchange {
     now: Timestamp,
 }
 
-impl Exchange {
+impl Transaction for Exchange {
+    type Outcome = Outcome;
+
+    fn proof(&self) -> &Presented {
+        &self.proof
+    }
+
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
         let Some(client) = self.credentials.authenticate(tx)? else {
             audit::count(audit::Unproved::ClientAuthFailed);
@@ -158,13 +164,17 @@ impl Exchange {
             Err(unproved) => self.unproved(tx, &row, unproved),
         }
     }
+}
 
+impl Exchange {
     fn used_before(
         &self,
         tx: &mut dyn Tx,
         row: &Row,
         client: Authenticated<'_>,
     ) -> Result<Outcome, StoreError> {
+        // Now that the code is used: a copy of the request that used it must not pass for another one.
+        self.proof.look_anew();
         if let Some(session) = self.session_to_answer_again(tx, row, client)? {
             return self.answer_again(tx, row, &session);
         }

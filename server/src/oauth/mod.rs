@@ -25,6 +25,7 @@ pub mod rotation;
 mod sessions;
 mod sweep;
 mod token;
+mod transaction;
 mod userinfo;
 
 #[cfg(test)]

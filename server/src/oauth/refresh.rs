@@ -19,6 +19,7 @@ use super::rotation::{
     Refusal, Service, Session, decide,
 };
 use super::sessions::{self, Stored};
+use super::transaction::{self, Transaction};
 use super::userinfo::Profile;
 use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
@@ -68,9 +69,8 @@ pub(super) async fn refresh(
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the refresh token says which session this is");
     let now = provider.clock.now();
-    // Shared by all runs of the transaction: the proof is marked as used once.
-    let service = Arc::new(Refresh { provider: Arc::clone(provider), credentials, proof, request, now });
-    match provider.store.write(&actor, move |tx| service.run(tx)).await? {
+    let refresh = Refresh { provider: Arc::clone(provider), credentials, proof, request, now };
+    match transaction::write(provider, &actor, refresh).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
     }
@@ -84,7 +84,13 @@ struct Refresh {
     now: Timestamp,
 }
 
-impl Refresh {
+impl Transaction for Refresh {
+    type Outcome = Outcome;
+
+    fn proof(&self) -> &PresentedProof {
+        &self.proof
+    }
+
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
         let client = self.credentials.authenticate(tx)?;
         for _ in 0..RACES {
@@ -116,7 +122,9 @@ impl Refresh {
         }
         Ok(Outcome::Refuse(OAuthError::unavailable()))
     }
+}
 
+impl Refresh {
     /// The key that the proof is by. The proof is marked as used only for a live session, and for a client's own token:
     /// nobody else can fill the memory of used proofs. A session that is not bound is decided without it.
     fn proved(
@@ -187,7 +195,7 @@ impl Refresh {
         let settings = &self.provider.settings;
         Context {
             now: self.now,
-            service: if *proved == Err(Unproved::Full) { Service::Down } else { Service::Ready },
+            service: if *proved == Err(Unproved::Unknown) { Service::Down } else { Service::Ready },
             rotation_grace: settings.rotation_grace,
             rotations_per_minute: settings.rotations_per_minute,
         }

@@ -100,7 +100,7 @@ pub(super) async fn submit(
     if !visit.is_some_and(|visit| csrf::matches(&pages.keys, &visit, &form.csrf)) {
         return again(Problem::Stale);
     }
-    if let Err(limited) = within_limits(&pages, address, username) {
+    if let Err(limited) = within_limits(&pages, address, username).await {
         return again(Problem::Limited(limited));
     }
     let password = form.password.unwrap_or_else(|| Password::new(""));
@@ -114,10 +114,10 @@ pub(super) async fn submit(
     }
 }
 
-fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
+async fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
     // The account first: attempts on one account take nothing from others behind the same address.
-    pages.limits.check(Limit::SignInAccount, &users::normalize(username))?;
-    pages.limits.check_address(Limit::SignInAddress, address)
+    pages.limits.check(Limit::SignInAccount, &users::normalize(username)).await?;
+    pages.limits.check_address(Limit::SignInAddress, address).await
 }
 
 /// Somebody who says who they are, and a password to prove it.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod failure;
+mod membership;
 mod migrate;
 mod target;
 mod value;
@@ -12,6 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+
+pub use membership::Membership;
 
 use connection::{Connection, WRITE};
 use target::Target;

@@ -1,0 +1,134 @@
+//! A node's place at a database that several nodes can use: a lock that is held for as long as it serves.
+//!
+//! A node that shares nothing holds the lock alone. Nodes with a shared store hold it together. So a second node is
+//! refused unless both have one. The lock is Postgres's own (`pg_try_advisory_lock`), of one connection: a node that is
+//! gone holds nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Client;
+
+use super::failure::Failure;
+use super::target::Target;
+use crate::StoreError;
+
+/// The server ends the connection of a machine that has vanished within half a minute.
+const SESSION: &str =
+    "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+    SET statement_timeout = '5s'; SET idle_session_timeout = 0";
+
+/// The time between looks at the connection, and between attempts to get it back.
+const PAUSE: Duration = Duration::from_secs(1);
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// A node that was stopped just now gives its place up within this time.
+const AT_A_START: Duration = Duration::from_secs(2);
+
+/// After the connection was lost the server may take the lost one for alive for some time.
+const AFTER_A_LOSS: Duration = Duration::from_secs(60);
+
+const REFUSED: &str = "another node serves this database, and not both of them share a store: set `shared` \
+    (MOORLINE_SHARED) to the same redis:// URL on every node, or stop the other one";
+
+/// The place of this node; given up when dropped.
+#[derive(Debug)]
+pub struct Membership {
+    lost: watch::Receiver<bool>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Membership {
+    /// Takes a place at the database that is called `name`, together with others if `shares`.
+    pub(crate) async fn take(url: &str, name: &str, shares: bool) -> Result<Self, StoreError> {
+        let target = Arc::new(Target::parse(url)?);
+        let place = Place { target, name: format!("moorline node {name}"), shares };
+        let deadline = Instant::now() + AT_A_START;
+        let client = loop {
+            match place.attempt().await.map_err(|failure| failure.error)? {
+                Some(client) => break client,
+                None if Instant::now() >= deadline => return Err(StoreError::Unusable(REFUSED.to_owned())),
+                None => sleep(PAUSE / 10).await,
+            }
+        };
+        let (report, lost) = watch::channel(false);
+        let task = tokio::spawn(async move {
+            place.keep(client).await;
+            let _ = report.send(true);
+        });
+        Ok(Self { lost, task })
+    }
+
+    /// Waits until another node has the place, and this one must stop.
+    pub async fn lost(&self) {
+        let mut lost = self.lost.clone();
+        if lost.wait_for(|lost| *lost).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Place {
+    target: Arc<Target>,
+    name: String,
+    shares: bool,
+}
+
+impl Place {
+    /// A connection that holds the lock; `None` if another one is in the way.
+    async fn attempt(&self) -> Result<Option<Client>, Failure> {
+        let client = self.target.connect().await?;
+        client.batch_execute(SESSION).await?;
+        // The name becomes a number: another one's lock on the same number is as likely as a hash that collides.
+        let take = if self.shares {
+            "SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0)) AS held"
+        } else {
+            "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held"
+        };
+        let held = client.query_one(take, &[&self.name]).await?.try_get("held")?;
+        Ok(if held { Some(client) } else { None })
+    }
+
+    /// Holds the lock, and takes it again when its connection was lost. Ends when another node has it.
+    async fn keep(&self, mut client: Client) {
+        loop {
+            while matches!(timeout(ANSWER, client.simple_query("SELECT 1")).await, Ok(Ok(_))) {
+                sleep(PAUSE).await;
+            }
+            drop(client);
+            match self.regain().await {
+                Some(again) => client = again,
+                None => return,
+            }
+        }
+    }
+
+    async fn regain(&self) -> Option<Client> {
+        let mut refused_since = None;
+        loop {
+            match timeout(ANSWER, self.attempt()).await {
+                Ok(Ok(Some(client))) => return Some(client),
+                Ok(Ok(None)) => {
+                    let since = *refused_since.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= AFTER_A_LOSS {
+                        tracing::error!("this node stops: {REFUSED}");
+                        return None;
+                    }
+                }
+                // The database is away: nobody else has the place either.
+                Ok(Err(_)) | Err(_) => refused_since = None,
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
