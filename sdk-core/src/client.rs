@@ -92,6 +92,10 @@ impl Moorline {
     /// Finishes a sign-in with the URL that the browser was redirected to. The same URL given again returns the same
     /// user.
     ///
+    /// If the ID token lacks the claims of `profile` or `email` that were granted, the provider's userinfo endpoint is
+    /// asked for them, for five seconds at most. Without an answer the user has a `subject` and no name:
+    /// [`user_info`](Self::user_info) asks again.
+    ///
     /// # Errors
     /// [`Error::Cancelled`] if the user denied the request or the sign-in was cancelled, [`Error::Refused`] if the
     /// provider refused, its response failed a check, or the sign-in took longer than an hour (`sign_in_expired`):

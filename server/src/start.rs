@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 
 use crate::accounts::{self, Passwords};
-use crate::http::{self, AppState, Listener, Parts, ServeError};
+use crate::http::{self, AppState, Listener, Parts, ServeError, Tls};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
 use crate::restore::{self, RestoreError};
@@ -143,14 +143,14 @@ async fn assemble(
     Ok(state)
 }
 
-/// Serves on `listener` until `stop` resolves, and then until running requests have ended.
+/// Serves on `listener` until `stop` resolves; then for `http.drain_delay` more, and until running requests have ended.
 ///
 /// # Errors
 /// [`ServeError`] when the listener breaks.
 pub async fn run(
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let router = http::router(state.clone());
@@ -162,14 +162,37 @@ pub(crate) async fn run_router(
     router: Router,
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let settings = state.config.http.clone();
-    let work = [tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    let (settings, draining) = (state.config.http.clone(), state.clone());
+    let mut work = vec![tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
+    work.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
+    let delay = settings.drain_delay.as_duration();
+    let place = draining.clone();
+    let stop = async move {
+        tokio::select! {
+            () = stop => {}
+            () = replaced(&draining) => {}
+        }
+        draining.drain();
+        tokio::time::sleep(delay).await;
+    };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
-    result
+    if place.membership.as_ref().is_some_and(Membership::is_lost) {
+        Err(ServeError::Replaced)
+    } else {
+        result
+    }
+}
+
+/// Waits until another node has this one's place at the database.
+async fn replaced(state: &AppState) {
+    match &state.membership {
+        Some(membership) => membership.lost().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Each minute: takes over what an operator's command or another node did to the signing keys, and exports the ends of

@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     retry_after: Option<u64>,
     /// Claims of ID tokens in place of the right ones.
     claims: Option<Value>,
+    scope: Option<String>,
     /// The issuer of callbacks in place of the right one.
     says_issuer: Option<String>,
     /// Seconds that the provider's clock is ahead.
@@ -63,6 +64,7 @@ impl Settings {
             self.retry_after.map(|seconds| Some(seconds).filter(|seconds| *seconds > 0)),
         );
         set(&mut state.claims, self.claims);
+        set(&mut state.scope, self.scope);
         set(&mut state.says_issuer, self.says_issuer.map(Some));
         set(&mut state.skew, self.skew);
         set(&mut state.tells_time, self.tells_time);

@@ -49,8 +49,10 @@ pub struct State {
     pub challenge: Option<(u16, String)>,
     /// The device grant.
     pub devices: Devices,
-    /// Claims to put into ID tokens in place of the right ones.
+    /// Claims to put into ID tokens in place of the right ones; one that is null is left out.
     pub claims: Value,
+    /// The scope that it grants, whatever was requested.
+    pub scope: String,
     /// The `iss` to say in callbacks in place of the right one.
     pub says_issuer: Option<String>,
     /// The requests that came, without those that were only asked for a nonce.
@@ -131,6 +133,7 @@ impl State {
             devices: Devices::default(),
             pushed: HashMap::new(),
             claims: json!({}),
+            scope: "openid offline_access".into(),
             says_issuer: None,
             requests: Vec::new(),
             sessions: Vec::new(),

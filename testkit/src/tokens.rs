@@ -56,6 +56,9 @@ impl State {
         for (name, value) in self.claims.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
+        if let Some(claims) = claims.as_object_mut() {
+            claims.retain(|_, value| !value.is_null());
+        }
         self.signer.sign(&claims)
     }
 
@@ -72,7 +75,7 @@ impl State {
             "refresh_token": self.issues_refresh_tokens.then_some(refresh_token),
             "token_type": self.token_type.as_ref().unwrap_or(&token_type),
             "expires_in": self.expires_in,
-            "scope": "openid offline_access",
+            "scope": self.scope,
         })
     }
 

@@ -1,7 +1,6 @@
-//! What the server has recorded, read from its database file.
+//! What the server has recorded, read from its database.
 
 use anyhow::Result;
-use rusqlite::{Connection, OpenFlags};
 
 use crate::Server;
 
@@ -9,18 +8,13 @@ use crate::Server;
 ///
 /// Errors: when the database can't be read.
 pub fn last(server: &Server, event: &str) -> Result<Option<i64>> {
-    let sql = "SELECT MAX(seq) FROM audit WHERE event = $1";
-    Ok(open(server)?.query_row(sql, [event], |row| row.get(0))?)
+    server.database().number(&format!("SELECT MAX(seq) FROM audit WHERE event = '{event}'"))
 }
 
 /// How many audit entries there are of that event.
 ///
 /// Errors: when the database can't be read.
 pub fn count(server: &Server, event: &str) -> Result<i64> {
-    let sql = "SELECT COUNT(*) FROM audit WHERE event = $1";
-    Ok(open(server)?.query_row(sql, [event], |row| row.get(0))?)
-}
-
-fn open(server: &Server) -> Result<Connection> {
-    Ok(Connection::open_with_flags(server.folder().join("moorline.db"), OpenFlags::SQLITE_OPEN_READ_ONLY)?)
+    let counted = server.database().number(&format!("SELECT COUNT(*) FROM audit WHERE event = '{event}'"))?;
+    Ok(counted.unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use reqwest::header::{HeaderMap, LOCATION};
-use reqwest::{Client, redirect};
+use reqwest::{Client, ClientBuilder, redirect};
 use url::Url;
 
 use crate::html::{Form, forms, refresh, text_of};
@@ -91,10 +91,21 @@ impl Browser {
     ///
     /// Errors: when the PEM is not a certificate.
     pub fn new(ca_pem: Option<&str>) -> Result<Self> {
-        let mut config = tls::client_config(ca_pem.unwrap_or_default())?;
         // As browsers do: in HTTP/1.1 an answer that comes before the request's end can get lost.
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let client = Client::builder()
+        Self::speaking(ca_pem, &["h2", "http/1.1"], Client::builder())
+    }
+
+    /// A browser with a new connection for each request, so that a balancer takes each to another server.
+    ///
+    /// Errors: when the PEM is not a certificate.
+    pub fn that_reconnects(ca_pem: Option<&str>) -> Result<Self> {
+        Self::speaking(ca_pem, &["http/1.1"], Client::builder().pool_max_idle_per_host(0))
+    }
+
+    fn speaking(ca_pem: Option<&str>, protocols: &[&str], builder: ClientBuilder) -> Result<Self> {
+        let mut config = tls::client_config(ca_pem.unwrap_or_default())?;
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        let client = builder
             .tls_backend_preconfigured(config)
             .cookie_store(true)
             .redirect(redirect::Policy::none())

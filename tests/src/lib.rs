@@ -5,17 +5,24 @@
 //! [`Browser`] fills in its real pages over TLS.
 
 pub mod audit;
+pub mod balancer;
 pub mod binaries;
 pub mod browser;
 pub mod cli;
+mod daemon;
+pub mod database;
 pub mod dev_file;
 pub mod dpop;
 mod html;
 pub mod http1;
 pub mod library;
+pub mod nodes;
 pub mod oauth;
+pub mod postgres;
 pub mod proxy;
+pub mod redis;
 pub mod sdk;
+pub mod serve;
 pub mod server;
 pub mod server_clock;
 pub mod sessions;
@@ -27,10 +34,15 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+pub use balancer::Balancer;
 pub use browser::{Browser, Consent, Landing, Page};
+pub use database::Database;
 pub use dev_file::{DevFile, User};
 pub use library::Library;
+pub use nodes::Nodes;
+pub use postgres::{Postgres, Shutdown};
 pub use proxy::{Canned, Delivery, Exchange, Fault, Heard, LossyProxy, Weather};
+pub use redis::Redis;
 pub use server::{Server, ServerOptions};
 pub use server_clock::ServerClock;
 pub use world::World;

@@ -27,7 +27,7 @@ use report::Report;
 
 pub use delivery::Delivery;
 pub use fault::{Canned, Fault, Heard};
-pub use weather::{Exchange, Weather};
+pub use weather::{Exchange, Weather, strike_dpop};
 
 /// A proxy on loopback that shows the server's own certificate, so that pins hold, and speaks HTTP/1.1, one request a
 /// connection, so that a fault hits exactly one exchange.
@@ -77,9 +77,16 @@ impl LossyProxy {
     ///
     /// Errors: when the server's certificate files can't be read.
     pub fn run(&self, server: &Server) -> Result<()> {
-        let dev = server.dev();
-        let mut upstream = Upstream::plain(dev.listen.parse().context("the server's address")?);
-        if let Some(ca) = &dev.ca_pem {
+        self.run_at(server, server.dev().listen.parse().context("the server's address")?)
+    }
+
+    /// Starts to pass requests on to an address where `server` or others like it can be reached, showing its
+    /// certificate.
+    ///
+    /// Errors: when the server's certificate files can't be read.
+    pub fn run_at(&self, server: &Server, address: SocketAddr) -> Result<()> {
+        let mut upstream = Upstream::plain(address);
+        if let Some(ca) = &server.dev().ca_pem {
             let folder = server.folder();
             upstream.front = Some(tls::acceptor(&folder.join("leaf.pem"), &folder.join("leaf-key.pem"))?);
             upstream.stranger = Some(tls::OwnAuthority::for_localhost()?.acceptor);

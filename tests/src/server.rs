@@ -1,16 +1,18 @@
 //! The real server, as a process of its own.
 
 use std::ffi::OsString;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::daemon::{Daemon, Output};
+use crate::database::Database;
 use crate::{DevFile, binaries};
 
 /// How long a start may take, in seconds: an RSA key and two password hashes on a busy machine without optimisation.
@@ -27,6 +29,8 @@ pub struct ServerOptions {
     pub environment: Vec<(OsString, OsString)>,
     /// Make its folder in this one.
     pub below: Option<PathBuf>,
+    /// The `postgres://` URL of an empty database. What `dev` makes is moved there, and `serve` takes over.
+    pub postgres: Option<String>,
 }
 
 impl ServerOptions {
@@ -37,14 +41,15 @@ impl ServerOptions {
     }
 }
 
-/// A running `moorline-server dev` in a folder of its own. Dropping it kills the process and removes the folder.
+/// A running `moorline-server dev`, or on Postgres `moorline-server serve`, in a folder of its own. Dropping it kills
+/// the process; the folder goes with the last server on it.
 #[derive(Debug)]
 pub struct Server {
     options: ServerOptions,
-    folder: TempDir,
+    folder: Arc<TempDir>,
     dev: DevFile,
-    process: Option<Child>,
-    output: Arc<Mutex<String>>,
+    process: Option<Daemon>,
+    output: Output,
 }
 
 impl Server {
@@ -61,13 +66,33 @@ impl Server {
     pub fn start_with(options: ServerOptions) -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         let named = builder.prefix("moorline-server-");
-        let folder = match &options.below {
+        let folder = Arc::new(match &options.below {
             Some(below) => named.tempdir_in(below)?,
             None => named.tempdir()?,
-        };
-        let output = Arc::new(Mutex::new(String::new()));
-        let (process, dev) = launch(&options, folder.path(), 0, &output)?;
-        Ok(Self { options, folder, dev, process: Some(process), output })
+        });
+        let output = Output::default();
+        let process = dev(&options, folder.path(), 0, &output)?;
+        let dev = DevFile::read(&folder.path().join("moorline-dev.json"))?;
+        let mut server = Self { options, folder, dev, process: Some(process), output };
+        if let Some(url) = server.options.postgres.clone() {
+            server.stop()?;
+            server.move_to(&url)?;
+            server.take_a_port()?;
+            server.restart()?;
+        }
+        Ok(server)
+    }
+
+    /// Starts one more server on the same Postgres database and for the same issuer, on a port of its own.
+    ///
+    /// Errors: as [`Server::start_with`], or when this one is not on Postgres.
+    pub fn beside(&self) -> Result<Self> {
+        ensure!(self.options.postgres.is_some(), "only Postgres is for more than one server");
+        let (options, folder, dev) = (self.options.clone(), Arc::clone(&self.folder), self.dev.clone());
+        let mut server = Self { options, folder, dev, process: None, output: Output::default() };
+        server.take_a_port()?;
+        server.restart()?;
+        Ok(server)
     }
 
     /// Starts it again on the same folder and port, after [`Server::kill`] or [`Server::stop`].
@@ -77,10 +102,13 @@ impl Server {
         if self.process.is_some() {
             bail!("the server still runs");
         }
-        let port =
-            self.dev.listen.rsplit(':').next().and_then(|port| port.parse().ok()).context("its port")?;
-        let (process, dev) = launch(&self.options, self.folder.path(), port, &self.output)?;
-        (self.process, self.dev) = (Some(process), dev);
+        self.process = Some(if self.options.postgres.is_some() {
+            self.serve()?
+        } else {
+            let process = dev(&self.options, self.folder.path(), self.port()?, &self.output)?;
+            self.dev = DevFile::read(&self.dev_file())?;
+            process
+        });
         Ok(())
     }
 
@@ -88,10 +116,7 @@ impl Server {
     ///
     /// Errors: when it does not run.
     pub fn kill(&mut self) -> Result<()> {
-        let mut process = self.process.take().context("the server does not run")?;
-        process.kill()?;
-        process.wait()?;
-        Ok(())
+        self.end(Signal::KILL).map(drop)
     }
 
     /// Whether it has ended by itself since it was started; then it can be started again.
@@ -99,7 +124,7 @@ impl Server {
     /// Errors: when that is unknown.
     pub fn has_ended(&mut self) -> Result<bool> {
         let ended = match &mut self.process {
-            Some(process) => process.try_wait()?.is_some(),
+            Some(process) => process.has_ended()?,
             None => true,
         };
         if ended {
@@ -112,12 +137,54 @@ impl Server {
     ///
     /// Errors: when it does not run.
     pub fn stop(&mut self) -> Result<ExitStatus> {
-        let mut process = self.process.take().context("the server does not run")?;
-        let signalled = Command::new("kill").args(["-TERM", &process.id().to_string()]).status();
-        if !signalled.is_ok_and(|status| status.success()) {
-            process.kill()?;
+        self.end(Signal::TERM)
+    }
+
+    fn end(&mut self, signal: Signal) -> Result<ExitStatus> {
+        self.process.take().context("the server does not run")?.end(signal)
+    }
+
+    /// Copies what it has stored to an empty Postgres database. It must have stopped.
+    ///
+    /// Errors: when `migrate-database` refuses, with what it said.
+    pub fn move_to(&self, url: &str) -> Result<()> {
+        let file = self.folder().join("moorline.db");
+        let moved = Command::new(binaries::server()?)
+            .args(["migrate-database", "--from", &format!("sqlite:{}", file.display()), "--to", url])
+            .output()?;
+        ensure!(moved.status.success(), "migrate-database: {}", String::from_utf8_lossy(&moved.stderr));
+        Ok(())
+    }
+
+    /// A restart needs the same port again, so `serve` is given one that is free now.
+    fn take_a_port(&mut self) -> Result<()> {
+        self.dev.listen = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        Ok(())
+    }
+
+    fn serve(&self) -> Result<Daemon> {
+        let port = self.port()?;
+        let config = self.folder().join(format!("serve-{port}.toml"));
+        std::fs::write(&config, self.settings_text(port))?;
+        let mut command = Command::new(binaries::server()?);
+        command.args(["serve", "--config"]).arg(config);
+        command.envs(self.options.environment.iter().map(|(name, value)| (name, value)));
+        Daemon::start(command, READY, START, &self.output)
+    }
+
+    /// The port that it listens on.
+    ///
+    /// Errors: when `moorline-dev.json` names none.
+    pub fn port(&self) -> Result<u16> {
+        self.dev.listen.rsplit(':').next().and_then(|port| port.parse().ok()).context("its port")
+    }
+
+    /// Its database, to be read past it.
+    pub fn database(&self) -> Database {
+        match &self.options.postgres {
+            Some(url) => Database::Postgres(url.clone()),
+            None => Database::Sqlite(self.folder().join("moorline.db")),
         }
-        Ok(process.wait()?)
     }
 
     /// What it wrote in `moorline-dev.json`.
@@ -134,22 +201,23 @@ impl Server {
     ///
     /// Errors: when the file can't be written.
     pub fn settings(&self, port: u16) -> Result<PathBuf> {
-        let folder = self.folder();
-        let config = folder.join("moorline.toml");
-        let path = |name: &str| folder.join(name).display().to_string();
-        std::fs::write(
-            &config,
-            format!(
-                "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {:?}\nmaster_key_file = {:?}\n\
-                 [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n",
-                self.dev().issuer,
-                path("moorline.db"),
-                path("master.key"),
-                path("leaf.pem"),
-                path("leaf-key.pem"),
-            ),
-        )?;
+        let config = self.folder().join("moorline.toml");
+        std::fs::write(&config, self.settings_text(port))?;
         Ok(config)
+    }
+
+    fn settings_text(&self, port: u16) -> String {
+        let path = |name: &str| self.folder().join(name).display().to_string();
+        let database = self.options.postgres.clone().unwrap_or_else(|| path("moorline.db"));
+        format!(
+            "issuer = {:?}\nlisten = \"127.0.0.1:{port}\"\ndatabase = {database:?}\nmaster_key_file = {:?}\n\
+             [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n[limits]\nenabled = {}\n",
+            self.dev().issuer,
+            path("master.key"),
+            path("leaf.pem"),
+            path("leaf-key.pem"),
+            self.options.limits,
+        )
     }
 
     /// The path of its `moorline-dev.json`.
@@ -166,85 +234,31 @@ impl Server {
     ///
     /// Errors: when it does not run.
     pub fn pid(&self) -> Result<u32> {
-        Ok(self.process.as_ref().context("the server does not run")?.id())
+        Ok(self.process.as_ref().context("the server does not run")?.pid())
     }
 
     /// Everything it printed so far, on both streams.
     pub fn output(&self) -> String {
-        self.output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.output.text()
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            // Nothing can be done about a failure here, and the folder goes away anyway.
-            let _ = process.kill();
-            let _ = process.wait();
-        }
         if std::thread::panicking() {
             eprintln!("--- the server said:\n{}---", self.output());
         }
     }
 }
 
-fn launch(
-    options: &ServerOptions,
-    folder: &Path,
-    port: u16,
-    output: &Arc<Mutex<String>>,
-) -> Result<(Child, DevFile)> {
-    let binary = binaries::server()?;
-    let mut process = Command::new(&binary)
-        .arg("dev")
-        .arg("--dir")
-        .arg(folder)
-        .args(["--port", &port.to_string(), "--limits", if options.limits { "on" } else { "off" }])
-        .args(&options.arguments)
-        .envs(options.environment.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("starting {}", binary.display()))?;
-    let (sender, ready) = mpsc::channel();
-    let stdout = process.stdout.take().expect("stdout was piped above");
-    let stderr = process.stderr.take().expect("stderr was piped above");
-    read_lines(stderr, Arc::clone(output), |_| {});
-    read_lines(stdout, Arc::clone(output), move |line| {
-        if line.starts_with("ready ") {
-            let _ = sender.send(());
-        }
-    });
-    match ready.recv_timeout(START) {
-        Ok(()) => Ok((process, DevFile::read(&folder.join("moorline-dev.json"))?)),
-        Err(error) => {
-            let why = match error {
-                RecvTimeoutError::Timeout => format!("was not ready after {} s", START.as_secs()),
-                RecvTimeoutError::Disconnected => "ended before it was ready".to_owned(),
-            };
-            let _ = process.kill();
-            let _ = process.wait();
-            let said = output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-            bail!("{} {why}; it said:\n{said}", binary.display())
-        }
-    }
-}
+/// How the line begins that both `dev` and `serve` print once they serve.
+const READY: &str = "ready http";
 
-/// Keeps reading for the life of the stream: a full pipe would stop the server.
-fn read_lines(
-    stream: impl std::io::Read + Send + 'static,
-    output: Arc<Mutex<String>>,
-    seen: impl Fn(&str) + Send + 'static,
-) {
-    std::thread::spawn(move || {
-        let mut reader = BufReader::new(stream);
-        let mut line = Vec::new();
-        while reader.by_ref().read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-            let text = String::from_utf8_lossy(&line).into_owned();
-            output.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push_str(&text);
-            seen(&text);
-            line.clear();
-        }
-    });
+fn dev(options: &ServerOptions, folder: &Path, port: u16, output: &Output) -> Result<Daemon> {
+    let mut command = Command::new(binaries::server()?);
+    command.arg("dev").arg("--dir").arg(folder);
+    command.args(["--port", &port.to_string(), "--limits", if options.limits { "on" } else { "off" }]);
+    command.args(&options.arguments);
+    command.envs(options.environment.iter().map(|(name, value)| (name, value)));
+    Daemon::start(command, READY, START, output)
 }

@@ -1,12 +1,13 @@
 //! The real server over a database that was put back, and a second one that only reads.
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::Result;
 use moorline::{Error, SessionState};
 use moorline_tests::oauth::{Answer, HandMade, answer, attempt};
 use moorline_tests::sdk::CLIENT;
+use moorline_tests::serve::Serve;
 use moorline_tests::{Server, World, audit, binaries};
 
 fn invalid_grant() -> (u16, String) {
@@ -98,50 +99,13 @@ async fn a_restore_beside_a_running_server_is_refused() -> Result<()> {
     Ok(())
 }
 
-/// `moorline-server serve --replica` on the database of `server`.
-struct Replica {
-    process: Child,
-    port: u16,
-}
-
-impl Replica {
-    fn start(server: &Server) -> Result<Self> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut process = Command::new(binaries::server()?)
-            .args(["serve", "--replica", "--config"])
-            .arg(server.settings(port)?)
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let mut line = String::new();
-        let stdout = process.stdout.take().context("stdout was piped")?;
-        std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line)?;
-        let replica = Self { process, port };
-        if !line.starts_with("ready ") {
-            bail!("the replica did not start: {line}");
-        }
-        Ok(replica)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("https://localhost:{}{path}", self.port)
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        // Nothing can be done about a failure here.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replica_process_reads_for_everybody_and_refuses_to_refresh_with_503() -> Result<()> {
     let server = Server::start()?;
     let ada = HandMade::new(&server, "ada")?;
     let first = ada.tokens().await?;
     let second = ada.refresh(&first.refresh_token, Some(&attempt())).await?.tokens()?;
-    let replica = Replica::start(&server)?;
+    let replica = Serve::start(&server, "", &["--replica"])?;
     let client = ada.browser().client();
 
     let refresh = |token: &str| {

@@ -1,7 +1,10 @@
 //! What the server writes down while it works.
 
-use anyhow::Result;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result};
 use moorline_tests::oauth::{HandMade, VERIFIER, attempt};
+use moorline_tests::serve::Serve;
 use moorline_tests::{Server, ServerOptions};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,7 +21,13 @@ async fn no_token_code_verifier_or_attempt_is_in_the_log_at_its_most_verbose() -
     assert_eq!(ada.notes(&second.access_token).await?.status, 401);
     assert_eq!(ada.exchange(&code).await?.status, 400);
 
-    let log = server.output();
+    // The log's thread writes it a moment after the answer.
+    let end = Instant::now() + Duration::from_secs(90);
+    let mut log = server.output();
+    while !(log.contains("route=/oauth/token") && log.contains("refresh.reuse")) && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        log = server.output();
+    }
     assert!(log.contains("route=/oauth/token") && log.contains("refresh.reuse"), "the log is there");
     let id_token = first.id_token.unwrap_or_default();
     let secrets = [
@@ -34,6 +43,31 @@ async fn no_token_code_verifier_or_attempt_is_in_the_log_at_its_most_verbose() -
     ];
     for (number, secret) in secrets.into_iter().enumerate() {
         assert!(!secret.is_empty() && !log.contains(secret), "secret {number} is in the log");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_stops_no_request_and_says_later_how_much_is_lost() -> Result<()> {
+    for format in ["text", "json"] {
+        let mut server = Server::start()?;
+        let client = HandMade::new(&server, "ada")?.browser().client().clone();
+        server.stop()?;
+        let log = format!("[log]\nfilter = \"trace\"\nformat = \"{format}\"\n");
+        let mut serve = Serve::start_unread(&server, &log, &[])?;
+        // A request leaves ten lines at the least: more than the pipe holds and the queue behind it.
+        for _ in 0..1500 {
+            let asked = client.get(serve.url("/oauth/jwks")).timeout(Duration::from_secs(60));
+            assert_eq!(asked.send().await?.status(), 200);
+        }
+        serve.read_log();
+        let line = serve.logged("log lines were lost")?;
+        assert_eq!(line.starts_with('{'), format == "json", "{line}");
+        serve.signal("TERM")?;
+        assert!(serve.wait()?.success());
+        let rest = serve.rest_of_log();
+        let last = rest.last().context("what the stop leaves")?;
+        assert!(last.contains("stopped"), "the last line is written before the end: {last}");
     }
     Ok(())
 }

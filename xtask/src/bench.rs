@@ -8,17 +8,19 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::demo::hand_over;
+use crate::install;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 
-/// Measure refreshes: how many a second, how long, and for how much CPU.
+/// Measure the server and the SDK: how many requests a second, how long, and for how much CPU.
 ///
-/// Prints refreshes a second, p50 and p99, and the server's CPU time a refresh at 1, 16 and 64 clients, beside the
-/// machine's own time for one RS256-2048 signature and one fsync: bearer and DPoP-bound sessions, on kept and on new
-/// connections, at a server on the defaults of `serve`. Then what the SDK costs, beside the same work without it and
-/// beside its goals; its CPU time for a refresh and its memory; what the libraries for Kotlin and Swift cost; and the
-/// native library by crate. Everything runs on this machine. Close other programs first: the figures are only
-/// as quiet as the machine.
+/// Prints requests a second, p50 and p99, and the server's CPU time a request, beside the machine's own time for one
+/// RS256-2048 signature and one fsync: refreshes at 1, 16 and 64 clients (bearer and DPoP-bound sessions, on kept and
+/// on new connections), API reads, code exchanges and sign-ins, at a server on the defaults of `serve`, on SQLite and
+/// on Postgres. Then the server's memory, its time to start and its idle connections, beside their goals; what the SDK
+/// costs, beside the same work without it and beside its goals; its CPU time for a refresh and its memory; what the
+/// libraries for Kotlin and Swift cost; and the native library by crate. Everything runs on this machine. Close other
+/// programs first: the figures are only as quiet as the machine.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {
@@ -35,6 +37,7 @@ pub(crate) struct Options {
 
 /// Runs the benchmark; its exit code is the command's.
 pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
+    install::postgres_programs()?;
     ui.heading("bench", "building the server and the benchmark for release (some minutes the first time)");
     let mut build = workspace.cargo();
     build.args([

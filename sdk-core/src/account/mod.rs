@@ -2,6 +2,7 @@
 
 mod access_token;
 pub mod decision;
+mod description;
 mod documents;
 mod end_session;
 mod evidence;

@@ -6,9 +6,8 @@ use super::client::ApiClient;
 use crate::{
     account::{AccessToken, metadata},
     error::Error,
-    provider::{claims_of_verified, userinfo_request},
+    provider::userinfo_request,
     user::User,
-    vault::{Change, StoredState, WhenLost},
 };
 
 impl ApiClient {
@@ -25,22 +24,9 @@ impl ApiClient {
             return Err(self.provider.userinfo_error(&response, &sent));
         }
         let state = self.store.stored_state().await?;
-        let subject = state.session().map(|session| session.user.subject.clone());
-        let claims = self
-            .provider
-            .read_userinfo(&metadata, endpoint, &response, Some(subject.as_deref().unwrap_or_default()))
-            .await?;
-        let updated = self.store.update(WhenLost::Fail, move |account| match &mut account.state {
-            StoredState::SignedIn(stored) if Some(&stored.user.subject) == subject.as_ref() => {
-                let id_token = stored.id_token.as_ref().and_then(|token| claims_of_verified(token.expose()));
-                let user = stored.user.described_by(id_token, claims);
-                let changed = user != stored.user;
-                stored.user = user.clone();
-                if changed { Change::Write(Some(user)) } else { Change::Keep(Some(user)) }
-            }
-            _ => Change::Keep(None),
-        });
+        let subject = state.session().map_or_else(String::new, |session| session.user.subject.clone());
+        let claims = self.provider.read_userinfo(&metadata, endpoint, &response, Some(&subject)).await?;
         // The user signed out, or another one signed in, while the request was under way.
-        updated.await?.ok_or(Error::Cancelled)
+        self.store.describe_user(subject, claims).await?.ok_or(Error::Cancelled)
     }
 }

@@ -251,7 +251,8 @@ impl SignIn {
         let Some(endpoint) = &metadata.userinfo_endpoint else {
             return Err(Error::refused("no_subject", NO_SUBJECT));
         };
-        let (subject, claims) = self.provider.ask_for_userinfo(metadata, endpoint, access_token, key).await?;
+        let (subject, claims) =
+            self.provider.ask_for_userinfo(metadata, endpoint, access_token, key, None).await?;
         Ok(User::from_claims(subject, about_the_user(claims)))
     }
 
@@ -272,13 +273,12 @@ impl SignIn {
                 Ok(Known::New) => Change::Keep(Ok(None)),
                 Err(error) => Change::Keep(Err(error)),
             });
-        let user = stored.await??;
-        if user.is_some() {
-            self.changed.notify_waiters();
-            self.store.signal(StateEvent::SignInEnded);
-            self.revocations.send_later();
-        }
-        Ok(user)
+        let Some(user) = stored.await?? else { return Ok(None) };
+        let user = self.described(user).await;
+        self.changed.notify_waiters();
+        self.store.signal(StateEvent::SignInEnded);
+        self.revocations.send_later();
+        Ok(Some(user))
     }
 }
 

@@ -65,13 +65,18 @@ impl SignIn {
         let outcome = match checked {
             Ok(stored) => {
                 self.refresher.settle_saved_session().await;
-                self.store_session(stored, login).await
+                match self.store_session(stored, login).await {
+                    Ok(user) => {
+                        *exchanged = None;
+                        Ok(self.described(user).await)
+                    }
+                    Err(error) => Err(error),
+                }
             }
             Err(error) => Err(error),
         };
         match &outcome {
             Ok(_) => {
-                *exchanged = None;
                 self.changed.notify_waiters();
                 self.store.signal(StateEvent::SignInEnded);
                 self.revocations.send_later();

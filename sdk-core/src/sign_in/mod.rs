@@ -6,6 +6,7 @@ mod adoption_sends;
 mod adoption_tests;
 pub(crate) mod app_auth;
 pub(crate) mod callback;
+mod described;
 mod device;
 mod exchanged;
 mod finish;

@@ -21,6 +21,7 @@ use time::{Duration, OffsetDateTime};
 use super::der;
 use super::directory::Directory;
 use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config;
 
 /// The certificates of a development folder.
 #[derive(Clone, Debug)]
@@ -105,6 +106,11 @@ impl Certificates {
             ca_pin,
             expires_at: Timestamp::from_millis(expires * 1000),
         })
+    }
+
+    /// The files that the server shows.
+    pub(super) fn tls(&self) -> config::Tls {
+        config::Tls { certificate_file: self.chain_file.clone(), private_key_file: self.key_file.clone() }
     }
 }
 
@@ -199,7 +205,7 @@ fn write(folder: &Directory, name: &str, content: &str) -> Result<(), Certificat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::load_tls;
+    use crate::http::Tls;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
     const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
@@ -219,7 +225,7 @@ mod tests {
         assert_eq!(again.ca_pem, first.ca_pem);
         assert_eq!(std::fs::read(&again.chain_file).unwrap(), leaf);
         assert_ne!(first.leaf_pin, first.ca_pin);
-        load_tls(&first.chain_file, &first.key_file).unwrap();
+        Tls::load(&first.tls()).unwrap();
     }
 
     #[test]
@@ -266,7 +272,7 @@ mod tests {
         for name in ["ca-key.pem", "leaf-key.pem"] {
             std::fs::remove_file(folder.path(name)).unwrap();
             let now = Certificates::prepare(&folder, "localhost", NOW).unwrap();
-            load_tls(&now.chain_file, &now.key_file).unwrap();
+            Tls::load(&now.tls()).unwrap();
             assert_ne!((&now.ca_pin, &now.leaf_pin), (&before.ca_pin, &before.leaf_pin), "{name}");
             let ca = CertificateDer::from_pem_slice(now.ca_pem.as_bytes()).unwrap();
             assert!(holds(&ca, &KeyPair::from_pem(&read(&folder.path("ca-key.pem")).unwrap()).unwrap()));

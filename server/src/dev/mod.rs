@@ -12,14 +12,13 @@ mod tests;
 use std::fs::File;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use axum::Router;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::OffsetDateTime;
 
-use crate::http::{self, AppState, Listener, ServeError, TlsError, load_tls};
+use crate::http::{self, AppState, Listener, ServeError, Tls, TlsError};
 use crate::manage::Fixtures;
 use crate::start::{self, StartError};
 use moorline_server_base::clock::{Clock, Timestamp};
@@ -102,7 +101,7 @@ pub enum DevError {
 pub struct DevServer {
     state: AppState,
     listener: Listener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     summary: Summary,
     folder: Directory,
     _lock: File,
@@ -137,7 +136,7 @@ impl DevServer {
         } else {
             Some(Certificates::prepare(&folder, host(options.issuer.as_ref()), clock.now())?)
         };
-        let tls = certificates.as_ref().map(|c| load_tls(&c.chain_file, &c.key_file)).transpose()?;
+        let tls = certificates.as_ref().map(|c| Tls::load(&c.tls())).transpose()?;
         let listener = Listener::bind(SocketAddr::new(options.listen, options.port))?;
         let issuer = options.issuer.clone().unwrap_or_else(|| issuer_at(listener.address(), options.http));
         let state = start::open(config(options, &folder, issuer, listener.address())?, clock).await?;

@@ -20,11 +20,12 @@ use tokio_rustls::TlsAcceptor;
 use tower::Service as _;
 
 use super::connections::{Patience, Place};
+use super::tls::Tls;
 
 /// What all connections share.
 pub(super) struct Edge {
     pub(super) http: Builder<TokioExecutor>,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Tls>,
     pub(super) router: Router,
     /// For the TLS handshake.
     pub(super) handshake: Duration,
@@ -56,8 +57,9 @@ impl Connection {
         stream.set_write_timeout(Some(edge.write));
         let stream = Box::pin(stream);
         let Some(tls) = &edge.tls else { return self.speak(stream, &edge).await };
+        let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         let accepted = tokio::select! {
-            accepted = tokio::time::timeout(edge.handshake, tls.accept(stream)) => accepted,
+            accepted = tokio::time::timeout(edge.handshake, handshake) => accepted,
             () = self.place.must_close() => return,
             _ = self.stopped.changed() => return,
         };

@@ -16,7 +16,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::state::AppState;
 use crate::oauth::clients;
-use crate::web::Surface;
+use crate::web::{Surface, is_probe};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_dpop::{DPOP, DPOP_NONCE};
 use moorline_server_store::Actor;
@@ -48,7 +48,7 @@ pub(super) fn layer(state: AppState) -> CorsLayer {
 fn is_open(path: &str) -> bool {
     match Surface::of(path) {
         Surface::Api => true,
-        Surface::OAuth => path != "/healthz",
+        Surface::OAuth => !is_probe(path),
         Surface::Browser => false,
     }
 }

@@ -16,13 +16,13 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 
 use super::cors;
-use super::load::{HEALTH, Load, shed};
+use super::health::{healthz, readyz};
+use super::load::{Load, shed};
 use super::state::AppState;
 use super::time::know_time;
 use crate::limits::client_address;
-use crate::web::{ErrorForm, RequestId, Surface, security_headers};
+use crate::web::{ErrorForm, HEALTHZ, READYZ, RequestId, Surface, security_headers};
 use crate::{api, oauth, pages, web};
-use moorline_server_store::{StoreError, Tx};
 
 /// The whole server: the routes of every capability, and the layers over them.
 pub fn router(state: AppState) -> Router {
@@ -38,9 +38,11 @@ pub fn router_with(state: AppState, further: Router<AppState>) -> Router {
 pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
     let load = Load::new(state.config.http.max_requests);
     let largest_body = state.config.http.api_body_limit.max(state.config.http.oauth_body_limit);
+    // Past no layer that may refuse: a server that is busy, or whose clock is wrong, is alive.
+    let alive = Router::new().route(HEALTHZ, get(healthz)).layer(from_fn_with_state(state.clone(), edge));
     routes
         .merge(web::routes())
-        .route(HEALTH, get(healthz))
+        .route(READYZ, get(readyz))
         // One stack, from the outside in: a router boxes and clones the service inside each `layer` at every request.
         .layer(
             ServiceBuilder::new()
@@ -53,6 +55,7 @@ pub(super) fn finish(routes: Router<AppState>, state: AppState) -> Router {
                 .layer(RequestBodyLimitLayer::new(largest_body))
                 .layer(CatchPanicLayer::custom(panicked)),
         )
+        .merge(alive)
         .with_state(state)
 }
 
@@ -85,24 +88,6 @@ async fn bounds(State(state): State<AppState>, request: Request, next: Next) -> 
     tokio::time::timeout(limit, bounded_body(&state, request, next))
         .await
         .unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response())
-}
-
-/// Whether the server can serve: its database answers, and the writer too unless this node has none.
-async fn healthz(State(state): State<AppState>, anonymous: crate::access::Anonymous) -> Response {
-    let actor = anonymous.actor("a health check knows nobody");
-    let _turn = state.health().lock().await;
-    let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS alive", &[]).map(drop);
-    let mut alive: Result<(), StoreError> = state.store.read(&actor, ask).await;
-    if alive.is_ok() && !state.store.is_replica() {
-        alive = state.store.write(&actor, ask).await;
-    }
-    match alive {
-        Ok(()) => "ok\n".into_response(),
-        Err(error) => {
-            tracing::error!(%error, "the health check failed");
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
 }
 
 /// The body limit of the surface; the extractors obey it.

@@ -11,11 +11,9 @@ use tokio::sync::Semaphore;
 
 use super::counts::Counts;
 use crate::limits::ClientAddress;
+use crate::web::READYZ;
 use moorline_server_base::sampled::Sampled;
 use moorline_server_dpop::TOKEN_ENDPOINT;
-
-/// Says whether the server is alive.
-pub(super) const HEALTH: &str = "/healthz";
 
 static REFUSED: Sampled = Sampled::new();
 
@@ -72,8 +70,8 @@ impl Load {
 pub(super) async fn shed(State(load): State<Load>, request: Request, next: Next) -> Response {
     let is_token_request = request.method() == Method::POST && request.uri().path() == TOKEN_ENDPOINT;
     let reserve = || if is_token_request { load.reserve.try_acquire().ok() } else { None };
-    // Whoever asks whether the server is alive has to learn it when it is busy, too.
-    let is_probe = request.uri().path() == HEALTH;
+    // Whoever asks whether the server is ready has to learn it when it is busy, too.
+    let is_probe = request.uri().path() == READYZ;
     let address = request.extensions().get::<ClientAddress>().and_then(ClientAddress::limit_key);
     let counted = address.map(|address| load.count(address));
     let fits = !matches!(counted, Some(None));
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_server_that_is_full_still_refreshes_and_says_that_it_lives() {
+    async fn a_server_that_is_full_still_refreshes_and_says_that_it_is_ready() {
         let (begun, mut has_begun) = mpsc::unbounded_channel();
         let slow = || async move {
             begun.send(()).unwrap();
@@ -143,7 +141,7 @@ mod tests {
         let router = Router::new()
             .route("/slow", get(slow.clone()))
             .route("/quick", get(|| async {}))
-            .route(HEALTH, get(|| async {}))
+            .route(READYZ, get(|| async {}))
             .route(TOKEN_ENDPOINT, post(|| async {}))
             .layer(from_fn_with_state(Load::new(2), shed));
         let ask = |method: Method, path: &str| {
@@ -159,7 +157,7 @@ mod tests {
         assert_eq!(refused.headers()[RETRY_AFTER], "1");
         assert_eq!(ask(Method::POST, TOKEN_ENDPOINT).await.unwrap().status(), StatusCode::OK);
         assert_eq!(ask(Method::GET, TOKEN_ENDPOINT).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(ask(Method::GET, HEALTH).await.unwrap().status(), StatusCode::OK);
+        assert_eq!(ask(Method::GET, READYZ).await.unwrap().status(), StatusCode::OK);
         // A caller that goes away gives its place back.
         for request in slow {
             request.abort();

@@ -13,10 +13,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Connection, Edge};
 use super::connections::{Connections, Patience};
+use super::tls::Tls;
 use crate::limits::ClientAddress;
 use moorline_server_base::config;
 use moorline_server_base::sampled::Sampled;
@@ -41,6 +41,11 @@ pub enum ServeError {
         "can't listen on {0}: {1}. Choose another address or port (--listen and --port, or `listen` in the configuration file)."
     )]
     CannotListen(SocketAddr, io::Error),
+    /// Another node took this one's place at the database while the connection to it was lost.
+    #[error(
+        "another node serves the database now, and this one has stopped: set `shared` (MOORLINE_SHARED) to the same redis:// URL on every node, or start one of them only."
+    )]
+    Replaced,
     /// The accept loop failed.
     #[error("the listener failed: {0}")]
     Failed(io::Error),
@@ -73,7 +78,7 @@ impl Listener {
     /// [`ServeError::Failed`] when the socket can't be served on.
     pub async fn serve(
         self,
-        tls: Option<Arc<rustls::ServerConfig>>,
+        tls: Option<Tls>,
         router: Router,
         settings: &config::Http,
         stop: impl Future<Output = ()> + Send + 'static,
@@ -120,7 +125,7 @@ impl Listener {
 }
 
 /// What all connections share: how they are spoken to, and how long they may take.
-fn edge(tls: Option<Arc<rustls::ServerConfig>>, router: Router, settings: &config::Http) -> Edge {
+fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
     let patience = settings.header_timeout.as_duration();
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEADERS);
@@ -134,7 +139,7 @@ fn edge(tls: Option<Arc<rustls::ServerConfig>>, router: Router, settings: &confi
     let write = settings.write_timeout.as_duration();
     Edge {
         http,
-        tls: tls.map(TlsAcceptor::from),
+        tls,
         router,
         handshake: patience,
         write,

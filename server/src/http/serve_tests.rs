@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::{Listener, load_tls};
+use super::{Listener, Tls};
 
 struct Running {
     address: SocketAddr,
@@ -28,11 +28,7 @@ fn serve(router: Router, change: impl FnOnce(&mut config::Http)) -> Running {
     serve_with(None, router, change)
 }
 
-fn serve_with(
-    tls: Option<Arc<rustls::ServerConfig>>,
-    router: Router,
-    change: impl FnOnce(&mut config::Http),
-) -> Running {
+fn serve_with(tls: Option<Tls>, router: Router, change: impl FnOnce(&mut config::Http)) -> Running {
     let mut settings = config::Http::default();
     change(&mut settings);
     let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
@@ -211,10 +207,11 @@ async fn a_request_that_never_ends_holds_up_no_stop() {
 async fn over_tls_a_request_is_answered_and_a_handshake_that_does_not_go_on_is_ended() {
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let files = ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
-    std::fs::write(&files[0], own.cert.pem()).unwrap();
-    std::fs::write(&files[1], own.signing_key.serialize_pem()).unwrap();
-    let tls = load_tls(&files[0], &files[1]).unwrap();
+    let [certificate_file, private_key_file] =
+        ["certificate.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate_file, own.cert.pem()).unwrap();
+    std::fs::write(&private_key_file, own.signing_key.serialize_pem()).unwrap();
+    let tls = Tls::load(&config::Tls { certificate_file, private_key_file }).unwrap();
     let server = serve_with(Some(tls), hello(), |http| http.header_timeout = Span::seconds(1));
 
     let mut roots = rustls::RootCertStore::empty();

@@ -3,6 +3,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRef;
 
@@ -29,8 +30,10 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     parts: Parts,
     clock_guard: ClockGuard,
-    /// One health check at a time: anybody may ask for one, and each takes a turn of the writer.
-    health: tokio::sync::Mutex<()>,
+    /// One readiness check at a time: anybody may ask for one, and each takes a turn of the writer.
+    probing: tokio::sync::Mutex<()>,
+    /// Whether the server is about to stop.
+    draining: AtomicBool,
     provider: Arc<Provider>,
     authenticator: Arc<Authenticator>,
     pages: Arc<Pages>,
@@ -107,7 +110,8 @@ impl AppState {
         };
         let api = Api { store: store.clone(), clock: clock.clone(), random: random.clone() };
         Self(Arc::new(Inner {
-            health: tokio::sync::Mutex::default(),
+            probing: tokio::sync::Mutex::default(),
+            draining: AtomicBool::default(),
             clock_guard: ClockGuard::new(clock.now(), config.store.clock_jump.as_duration()),
             provider: Arc::new(provider),
             authenticator,
@@ -117,9 +121,19 @@ impl AppState {
         }))
     }
 
-    /// Held while the server's health is checked.
-    pub(super) fn health(&self) -> &tokio::sync::Mutex<()> {
-        &self.0.health
+    /// Held during a readiness check.
+    pub(super) fn probing(&self) -> &tokio::sync::Mutex<()> {
+        &self.0.probing
+    }
+
+    /// From now on the server is not ready, so that load balancers send no more requests. Those that come are answered.
+    pub(crate) fn drain(&self) {
+        self.0.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is about to stop.
+    pub(super) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Relaxed)
     }
 
     /// Whether the clock can be accepted.

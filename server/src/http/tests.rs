@@ -15,15 +15,16 @@ use tower::ServiceExt as _;
 
 use super::testing::{TestServer, ask};
 use super::{Listener, ServeError, layers};
-use crate::web::{ICON_PATH, STYLE_PATH};
+use crate::web::{HEALTHZ, ICON_PATH, READYZ, STYLE_PATH};
 use moorline_server_base::config::Span;
 use moorline_server_store::{Actor, Store, StoreError};
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/",
     "/sign-in",
     "/nothing",
     "/healthz",
+    "/readyz",
     "/v1/notes",
     "/v1/nothing",
     "/oauth/nothing",
@@ -184,7 +185,7 @@ async fn another_origin_may_call_only_what_its_client_is_registered_for() {
         assert!(answer.header("access-control-allow-headers").contains("dpop"), "{path}");
         assert_eq!(preflight(path, "https://evil.example").await.header("access-control-allow-origin"), "");
     }
-    for path in ["/", "/sign-in", "/consent", "/oauth/authorize", "/healthz"] {
+    for path in ["/", "/sign-in", "/consent", "/oauth/authorize", HEALTHZ, READYZ] {
         let answer = preflight(path, "https://spa.example.com").await;
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
     }
@@ -195,19 +196,65 @@ async fn another_origin_may_call_only_what_its_client_is_registered_for() {
 }
 
 #[tokio::test]
-async fn a_health_check_fails_when_the_writer_does() {
+async fn a_server_whose_writer_is_dead_is_neither_alive_nor_ready() {
     let server = TestServer::start().await;
-    assert_eq!(server.get("/healthz").await.status, 200);
+    for path in [HEALTHZ, READYZ] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
     if server.state.config.database.file().is_none() {
         // On Postgres there is no one writer, and a lane survives what its requests do.
         return;
     }
     kill_writer(&server.state.store).await;
-    let answer = server.get("/healthz").await;
+    let answer = server.get(READYZ).await;
     assert_eq!(
         (answer.status.as_u16(), answer.json()["error"].as_str()),
         (503, Some("temporarily_unavailable"))
     );
+    // The thread unwinds, and has ended a moment after its last answer.
+    while server.get(HEALTHZ).await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_makes_a_server_unready_and_no_reason_to_restart_it() {
+    let server = TestServer::with(|config| config.http.request_timeout = Span::seconds(1)).await;
+    if server.state.config.database.file().is_none() {
+        return;
+    }
+    let (begun, mut has_begun) = tokio::sync::mpsc::unbounded_channel();
+    let (release, wait) = std::sync::mpsc::channel::<()>();
+    let wait = Arc::new(Mutex::new(wait));
+    let actor = Actor::System("test");
+    let held = server.state.store.write(&actor, move |_| {
+        begun.send(()).unwrap();
+        let _ = wait.lock().unwrap().recv();
+        Ok::<_, StoreError>(())
+    });
+    let asked = async {
+        has_begun.recv().await.unwrap();
+        assert!(!server.get(READYZ).await.status.is_success());
+        assert_eq!(server.get(HEALTHZ).await.status, 200);
+        release.send(()).unwrap();
+    };
+    let (held, ()) = tokio::join!(held, asked);
+    held.unwrap();
+    assert_eq!(server.get(READYZ).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_that_is_about_to_stop_is_not_ready_and_serves_until_the_delay_is_over() {
+    let server = TestServer::with(|config| config.http.drain_delay = Span::seconds(2)).await;
+    let (address, stop, running) = listen(&server);
+    let ask = |path| format!("GET {path} HTTP/1.1\r\n{HOST}: x\r\nconnection: close\r\n\r\n");
+    assert_eq!(status_line(address, &ask(READYZ)).await, "HTTP/1.1 200");
+    stop.send(()).unwrap();
+    while status_line(address, &ask(READYZ)).await != "HTTP/1.1 503" {}
+    assert_eq!(status_line(address, &ask(HEALTHZ)).await, "HTTP/1.1 200");
+    assert_eq!(status_line(address, &ask("/oauth/jwks")).await, "HTTP/1.1 200");
+    running.await.unwrap().unwrap();
+    assert!(tokio::net::TcpStream::connect(address).await.is_err());
 }
 
 /// The writer's thread panics: it drops the result of a request whose caller has gone.

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-use super::clients::{self, SecretHash};
+use super::clients::{self, ClientAuthPolicy, SecretHash};
 use super::error::OAuthError;
 use super::params::{Params, decode};
 use moorline_server_store::{StoreError, Tx};
@@ -61,7 +61,11 @@ impl Credentials {
 
     /// The client, if it is authenticated: a public one without a secret, a confidential one with its own.
     pub(super) fn authenticate(&self, tx: &mut dyn Tx) -> Result<Option<Authenticated<'_>>, StoreError> {
-        let found = clients::find_auth_policy(tx, &self.client_id)?;
+        Ok(self.authenticate_by(clients::find_auth_policy(tx, &self.client_id)?))
+    }
+
+    /// The same by the policy of this client, which the caller has read; `None` if there is no such client.
+    pub(super) fn authenticate_by(&self, found: Option<ClientAuthPolicy>) -> Option<Authenticated<'_>> {
         // An unknown client costs as much as a known one.
         let nobody = SecretHash::of("");
         let wanted = found.as_ref().map_or(Some(&nobody), |policy| policy.secret.as_ref());
@@ -70,11 +74,11 @@ impl Credentials {
             (Some(hash), Some(secret)) => hash.matches(secret),
             _ => false,
         };
-        Ok(found.filter(|_| good).map(|policy| Authenticated {
+        found.filter(|_| good).map(|policy| Authenticated {
             id: &self.client_id,
             is_public: policy.secret.is_none(),
             wants_dpop: policy.dpop_bound_access_tokens,
-        }))
+        })
     }
 }
 

@@ -91,11 +91,14 @@ pub(super) struct ClientAuthPolicy {
 pub(super) fn find_auth_policy(tx: &mut dyn Tx, id: &str) -> Result<Option<ClientAuthPolicy>, StoreError> {
     let row =
         tx.first("SELECT secret_hash, dpop_bound_access_tokens FROM clients WHERE id = $1", &[id.into()])?;
-    row.map(|row| {
-        let dpop_bound_access_tokens = row.integer("dpop_bound_access_tokens")? != 0;
-        Ok(ClientAuthPolicy { secret: secret(&row)?, dpop_bound_access_tokens })
-    })
-    .transpose()
+    row.as_ref().map(ClientAuthPolicy::read).transpose()
+}
+
+impl ClientAuthPolicy {
+    /// Reads a row that has these two columns.
+    pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self { secret: secret(row)?, dpop_bound_access_tokens: row.boolean("dpop_bound_access_tokens")? })
+    }
 }
 
 /// All clients, by identifier.

@@ -18,7 +18,6 @@ use super::rotation::{
 };
 use super::sessions::{self, Stored};
 use super::transaction::{self, Transaction};
-use super::userinfo::Profile;
 use crate::accounts::users::{self, User};
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
@@ -328,10 +327,7 @@ impl Exchange {
         key: Option<&str>,
     ) -> Result<Outcome, StoreError> {
         let nonce = row.optional_text("nonce")?.map(str::to_owned);
-        let id_token = record
-            .scope
-            .contains("openid")
-            .then(|| WithIdToken { person: Profile::of(&user, &record.scope), nonce });
+        let id_token = record.scope.contains("openid").then_some(WithIdToken { nonce });
         let scope = record.answered_scope.clone();
         let issue = Issue::new(record, secret, user.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))

@@ -4,17 +4,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::userinfo::Profile;
 use moorline_server_base::digest::sha256;
 
-/// The claims of an ID token.
+/// The claims of an ID token. What `profile` and `email` allow is for the UserInfo endpoint, since an access token is
+/// always issued with it (§5.4): names don't travel where only a proof of the sign-in is needed.
 #[derive(Debug, Serialize)]
 pub(super) struct Claims<'a> {
     pub(super) iss: &'a str,
     /// One audience, so no `azp` is needed.
     pub(super) aud: &'a str,
-    #[serde(flatten)]
-    pub(super) person: &'a Profile,
+    pub(super) sub: &'a str,
     pub(super) sid: &'a str,
     pub(super) auth_time: i64,
     pub(super) iat: i64,

@@ -11,7 +11,6 @@ use super::error::OAuthError;
 use super::id_token;
 use super::provider::Provider;
 use super::rotation::{SessionRecord, SessionSecret};
-use super::userinfo::Profile;
 use crate::tokens::{Claims, Confirmation};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
@@ -34,11 +33,9 @@ pub(super) struct Issue {
     id_token: Option<WithIdToken>,
 }
 
-/// The parts of an ID token.
+/// An ID token is wanted, too.
 #[derive(Debug)]
 pub(super) struct WithIdToken {
-    /// The claims about the user.
-    pub(super) person: Profile,
     /// The nonce of the authorization request; a refresh has none.
     pub(super) nonce: Option<String>,
 }
@@ -109,7 +106,7 @@ impl Issue {
                 &id_token::Claims {
                     iss: &settings.issuer,
                     aud: &self.client_id,
-                    person: &wanted.person,
+                    sub: &self.user_id,
                     sid: &self.sid,
                     auth_time: self.auth_time.seconds(),
                     iat: self.issued_at.seconds(),

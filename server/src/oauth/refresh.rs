@@ -20,17 +20,12 @@ use super::rotation::{
 };
 use super::sessions::{self, Stored};
 use super::transaction::{self, Transaction};
-use super::userinfo::Profile;
-use crate::accounts::users;
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_store::{Actor, StoreError, Tx};
 
 /// The alias of `refresh_attempt`.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// How often a refresh is decided again after another request was faster. With one writer that never happens.
-const RACES: usize = 8;
 
 /// A refresh request, read.
 #[derive(Debug)]
@@ -92,39 +87,38 @@ impl Transaction for Refresh {
     }
 
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
-        let client = self.credentials.authenticate(tx)?;
-        for _ in 0..RACES {
-            let stored = match &self.request.token {
-                Some(token) if client.is_some() => {
-                    sessions::by_locator(tx, &self.provider.keys, token.locator())?
-                }
-                _ => None,
-            };
-            let proved = self.proved(client, stored.as_ref());
-            let presented = self.presented(client, stored.as_ref(), &proved);
-            let context = self.context(&proved);
-            let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &context);
-            let unproved = match (decision, &stored) {
-                (Decision::Refuse(Refusal::ProofFailed), _) => {
-                    Some(proved.err().unwrap_or(Unproved::Missing))
-                }
-                (Decision::Rotate | Decision::Heal | Decision::Same(_), Some(stored)) => {
-                    self.key_of_token(client, stored).err()
-                }
-                _ => None,
-            };
-            if let Some(unproved) = unproved {
-                return self.unproved(tx, unproved, stored.as_ref());
+        let (client, stored) = self.look_up(tx)?;
+        let proved = self.proved(client, stored.as_ref());
+        let presented = self.presented(client, stored.as_ref(), &proved);
+        let context = self.context(&proved);
+        let decision = decide(stored.as_ref().map(|stored| &stored.session), &presented, &context);
+        let unproved = match (decision, &stored) {
+            (Decision::Refuse(Refusal::ProofFailed), _) => Some(proved.err().unwrap_or(Unproved::Missing)),
+            (Decision::Rotate | Decision::Heal | Decision::Same(_), Some(stored)) => {
+                self.key_of_token(client, stored).err()
             }
-            if let Some(outcome) = self.carry_out(tx, decision, stored)? {
-                return Ok(outcome);
-            }
+            _ => None,
+        };
+        match unproved {
+            Some(unproved) => self.unproved(tx, unproved, stored.as_ref()),
+            None => self.carry_out(tx, decision, stored),
         }
-        Ok(Outcome::Refuse(OAuthError::unavailable()))
     }
 }
 
 impl Refresh {
+    /// The client, if it is authenticated, and for such a one the session that its token names.
+    fn look_up(&self, tx: &mut dyn Tx) -> Result<(Option<Authenticated<'_>>, Option<Stored>), StoreError> {
+        let (keys, client_id) = (&self.provider.keys, self.credentials.client_id());
+        let found = match &self.request.token {
+            Some(token) => sessions::by_locator_with_client(tx, keys, token.locator(), client_id)?,
+            None => None,
+        };
+        let Some((stored, policy)) = found else { return Ok((self.credentials.authenticate(tx)?, None)) };
+        let client = self.credentials.authenticate_by(policy);
+        Ok((client, client.map(|_| stored)))
+    }
+
     /// The key that the proof is by. The proof is marked as used only for a live session, and for a client's own token:
     /// nobody else can fill the memory of used proofs. A session that is not bound is decided without it.
     fn proved(
@@ -201,39 +195,38 @@ impl Refresh {
         }
     }
 
-    /// Carries out the decision. `None` if another request was faster: read again.
     fn carry_out(
         &self,
         tx: &mut dyn Tx,
         decision: Decision,
         stored: Option<Stored>,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Outcome, StoreError> {
         let Some(stored) = stored else {
             let Decision::Refuse(refusal) = decision else { return Err(disagree()) };
             self.record(tx, refusal_event(refusal), None)?;
-            return Ok(Some(Outcome::Refuse(refusal_error(refusal))));
+            return Ok(Outcome::Refuse(refusal_error(refusal)));
         };
         match decision {
             Decision::Rotate | Decision::Heal => self.advance(tx, stored),
-            Decision::Same(again) => self.same(tx, again, stored).map(Some),
+            Decision::Same(again) => self.same(tx, again, stored),
             Decision::Refuse(refusal) => {
                 self.record(tx, refusal_event(refusal), Some(&stored.session))?;
-                Ok(Some(Outcome::Refuse(refusal_error(refusal))))
+                Ok(Outcome::Refuse(refusal_error(refusal)))
             }
             Decision::Superseded(late) => {
                 self.record(tx, Some(late_event(late)), Some(&stored.session))?;
-                Ok(Some(Outcome::Refuse(OAuthError::superseded())))
+                Ok(Outcome::Refuse(OAuthError::superseded()))
             }
             Decision::End(why) => self.end(tx, why, stored),
             Decision::Revoke => self.end(tx, EndedBecause::Reuse, stored),
         }
     }
 
-    fn advance(&self, tx: &mut dyn Tx, stored: Stored) -> Result<Option<Outcome>, StoreError> {
+    fn advance(&self, tx: &mut dyn Tx, stored: Stored) -> Result<Outcome, StoreError> {
         let settings = &self.provider.settings;
         let scope = match self.request.requested.within(&stored.session.record().scope, &settings.api) {
             Ok(scope) => scope,
-            Err(error) => return Ok(Some(Outcome::Refuse(error))),
+            Err(error) => return Ok(Outcome::Refuse(error)),
         };
         let from = stored.session.record().generation;
         let presented = self.request.token.as_ref().map_or(from, RefreshToken::generation);
@@ -248,9 +241,7 @@ impl Refresh {
             stored.session.rotate(attempt, scope.clone(), idle, self.now)
         };
         let session = session.map_err(|_| disagree())?;
-        if !sessions::advance(tx, session.record(), from, self.now)? {
-            return Ok(None);
-        }
+        sessions::advance(tx, session.record(), from, self.now)?;
         let event = if healed {
             Event::new("refresh.rollback_healed")
                 .severity(Severity::Page)
@@ -259,7 +250,7 @@ impl Refresh {
             Event::new("refresh.rotated").detail(serde_json::json!({ "generation": from + 1 }))
         };
         self.record(tx, Some(event), Some(&session))?;
-        self.issue(tx, Stored { session, ..stored }, scope).map(Some)
+        self.issue(Stored { session, ..stored }, scope)
     }
 
     /// The same answer again: no fresher, and no wider than it was.
@@ -278,31 +269,25 @@ impl Refresh {
             Again::Grace => "refresh.grace",
         };
         self.record(tx, Some(Event::new(event)), Some(&stored.session))?;
-        self.issue(tx, stored, scope)
+        self.issue(stored, scope)
     }
 
     fn issue(
         &self,
-        tx: &mut dyn Tx,
         stored: Stored,
         scope: moorline_server_base::policy::Scope,
     ) -> Result<Outcome, StoreError> {
         let record = stored.session.record();
-        let id_token = if self.request.requested.names_openid() {
-            let user = users::find_by_id(tx, &record.user_id)?;
-            user.map(|user| WithIdToken { person: Profile::of(&user, &scope), nonce: None })
-        } else {
-            None
-        };
+        let id_token = self.request.requested.names_openid().then_some(WithIdToken { nonce: None });
         // It was good when it was decided to issue.
         let key = self.proof.look(&self.provider.dpop, None).map_err(|_| disagree())?;
         let issue = Issue::new(record, &stored.secret, stored.roles, scope, key).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
 
-    fn end(&self, tx: &mut dyn Tx, why: EndedBecause, stored: Stored) -> Result<Option<Outcome>, StoreError> {
+    fn end(&self, tx: &mut dyn Tx, why: EndedBecause, stored: Stored) -> Result<Outcome, StoreError> {
         if !sessions::end(tx, &stored.session.record().id, why, self.now)? {
-            return Ok(None);
+            return Err(StoreError::raced());
         }
         let event = match why {
             EndedBecause::Reuse => Event::new("refresh.reuse").severity(Severity::Alert),
@@ -310,7 +295,7 @@ impl Refresh {
             _ => Event::new("session.expired"),
         };
         self.record(tx, Some(event), Some(&stored.session))?;
-        Ok(Some(Outcome::Refuse(OAuthError::invalid_refresh_token())))
+        Ok(Outcome::Refuse(OAuthError::invalid_refresh_token()))
     }
 
     fn record(

@@ -1,5 +1,6 @@
 //! The rows of sessions.
 
+use super::clients::ClientAuthPolicy;
 use super::rotation::{
     AttemptHash, EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
@@ -22,6 +23,10 @@ pub(super) struct Stored {
 const BY_LOCATOR: &str =
     "SELECT sessions.*, users.roles FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.locator = $1";
+const BY_LOCATOR_WITH_CLIENT: &str =
+    "SELECT sessions.*, users.roles, clients.id AS client, clients.secret_hash, clients.dpop_bound_access_tokens
+     FROM sessions JOIN users ON users.id = sessions.user_id LEFT JOIN clients ON clients.id = $2
+     WHERE sessions.locator = $1";
 const BY_ID: &str = "SELECT sessions.*, users.roles FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = $1";
 
@@ -34,6 +39,21 @@ pub(super) fn by_locator(
     tx.first_locked(BY_LOCATOR, "sessions", &[locator.bytes().into()])?
         .map(|row| read(keys, &row))
         .transpose()
+}
+
+/// The same, and how the client that presents the token has to authenticate (`None` if there is no such client): in one
+/// round trip.
+pub(super) fn by_locator_with_client(
+    tx: &mut dyn Tx,
+    keys: &Keys,
+    locator: Locator,
+    client_id: &str,
+) -> Result<Option<(Stored, Option<ClientAuthPolicy>)>, StoreError> {
+    let params = [locator.bytes().into(), client_id.into()];
+    let Some(row) = tx.first_locked(BY_LOCATOR_WITH_CLIENT, "sessions", &params)? else { return Ok(None) };
+    let is_known = row.optional_text("client")?.is_some();
+    let policy = is_known.then(|| ClientAuthPolicy::read(&row)).transpose()?;
+    Ok(Some((read(keys, &row)?, policy)))
 }
 
 /// The session of this `sid`, locked likewise.
@@ -78,15 +98,15 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Writes what a rotation changed, if the row is still at generation `from`, live and not expired. Returns `false` if
-/// not: another request was faster, and the caller reads the row again.
+/// Writes what a rotation changed. The row is still at generation `from`, live and not expired: otherwise nothing is
+/// committed, and the refresh is decided again.
 pub(super) fn advance(
     tx: &mut dyn Tx,
     record: &SessionRecord,
     from: u32,
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    let changed = tx.execute(
+) -> Result<(), StoreError> {
+    tx.defer(
         "UPDATE sessions SET generation = $3, attempt = $4, history = $5, hole = $6, answered_scope = $7,
          rotated_at = $8, minute_at = $9, minute_rotations = $10, idle_end_at = $11
          WHERE id = $1 AND generation = $2 AND revoked_at IS NULL AND idle_end_at > $8 AND absolute_end_at > $8",
@@ -103,8 +123,8 @@ pub(super) fn advance(
             record.window.rotations.into(),
             record.idle_end_at.into(),
         ],
-    )?;
-    Ok(changed == 1)
+        1,
+    )
 }
 
 /// Writes the end of a session. Returns whether it was live until now: its first end stands.

@@ -1,4 +1,4 @@
-//! The claims about a user (OpenID Connect Core §5.3), in the ID token and at the UserInfo endpoint.
+//! The claims about a user (OpenID Connect Core §5.3), at the UserInfo endpoint.
 
 use std::sync::Arc;
 

@@ -8,6 +8,17 @@ use http::{HeaderMap, StatusCode};
 use super::pages;
 use super::problem::{Problem, too_large};
 
+/// Where an orchestrator asks whether this process has to be restarted.
+pub const HEALTHZ: &str = "/healthz";
+
+/// Where a load balancer asks whether this node answers requests.
+pub const READYZ: &str = "/readyz";
+
+/// Whether the path is one of the two.
+pub fn is_probe(path: &str) -> bool {
+    path == HEALTHZ || path == READYZ
+}
+
 /// The three kinds of address that this server has, by the form of their errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface {
@@ -29,7 +40,7 @@ impl Surface {
             Self::Api
         } else if under("/oauth/authorize") {
             Self::Browser
-        } else if under("/oauth") || under("/.well-known") || path == "/healthz" {
+        } else if under("/oauth") || under("/.well-known") || is_probe(path) {
             Self::OAuth
         } else {
             Self::Browser

@@ -7,7 +7,7 @@ mod pages;
 mod problem;
 
 pub use assets::{ICON_PATH, STYLE_PATH, routes};
-pub use errors::{ErrorForm, Surface};
+pub use errors::{ErrorForm, HEALTHZ, READYZ, Surface, is_probe};
 pub use headers::{ContentSecurity, RequestId, security_headers};
 pub use pages::{Assets, after_form, error_page, page};
 pub use problem::{ApiJson, ApiQuery, Problem, Violation};

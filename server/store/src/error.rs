@@ -23,6 +23,14 @@ pub enum StoreError {
     Unusable(String),
 }
 
+impl StoreError {
+    /// Another request changed the row that this one decided about.
+    #[must_use]
+    pub fn raced() -> Self {
+        Self::Unavailable("another request changed the row meanwhile".to_owned())
+    }
+}
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;

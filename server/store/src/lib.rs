@@ -25,6 +25,7 @@ mod value;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
@@ -45,12 +46,13 @@ pub struct Options {
     database: Database,
     readers: usize,
     lanes: usize,
+    patience: Duration,
 }
 
 impl Options {
     /// This database. A file is created if absent (its folder is not).
     pub fn new(database: impl Into<Database>) -> Self {
-        Self { database: database.into(), readers: 2, lanes: 16 }
+        Self { database: database.into(), readers: 2, lanes: 16, patience: Duration::from_secs(40) }
     }
 
     /// How many connections to SQLite read side by side (at least one).
@@ -64,6 +66,14 @@ impl Options {
     #[must_use]
     pub fn lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes.max(1);
+        self
+    }
+
+    /// How long a request waits for a Postgres server that does not answer, over all its tries. It should be longer than
+    /// a statement may take there (30 seconds).
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 }
@@ -123,7 +133,7 @@ impl Store {
                     None => Ok(()),
                     Some(_) => Err(StoreError::Defect("nothing is exported from Postgres".to_owned()).into()),
                 };
-                let lanes = postgres::Lanes::open::<E>(url.expose(), options.lanes, guard)?;
+                let lanes = postgres::Lanes::open::<E>(url.expose(), options.lanes, options.patience, guard)?;
                 return Ok(Self(Arc::new(Inner::Postgres(lanes))));
             }
         };
@@ -159,6 +169,17 @@ impl Store {
         matches!(&*self.0, Inner::Sqlite(Sqlite { writer: None, .. }))
     }
 
+    /// Whether its threads all run. One that has ended does not come back before the process is started again.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        match &*self.0 {
+            Inner::Postgres(lanes) => lanes.is_alive(),
+            Inner::Sqlite(Sqlite { readers, writer }) => {
+                readers.is_alive() && writer.as_ref().is_none_or(writer::Writer::is_alive)
+            }
+        }
+    }
+
     /// Runs `f` in a transaction that may write, and answers after its commit is durable.
     ///
     /// When `f` returns `Err`, what it wrote is undone and nobody else is touched. A refusal that must leave a trace is
@@ -188,7 +209,8 @@ impl Store {
         }
     }
 
-    /// Runs `f` in a transaction that sees one state of the database and can't change it.
+    /// Runs `f` in a transaction that sees one state of the database and can't change it. On Postgres it may run again, as
+    /// in [`Store::write`].
     ///
     /// # Errors
     /// What `f` returned, or a [`StoreError`] (as `E`) when the database can't be read.
@@ -196,7 +218,7 @@ impl Store {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         tracing::trace!(?actor, "read");
         match &*self.0 {

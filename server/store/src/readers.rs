@@ -41,6 +41,10 @@ impl Readers {
         Ok(Self { jobs: Some(jobs), threads })
     }
 
+    pub(super) fn is_alive(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
+    }
+
     pub(super) async fn run<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
     where
         T: Send + 'static,

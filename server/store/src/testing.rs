@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "only tests are built with it")]
 
+mod relay;
+
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
+
+pub use relay::Relay;
 
 use super::{Actor, Store, StoreError};
 use moorline_server_base::config::Database;
@@ -60,8 +65,18 @@ impl PostgresDatabase {
 
     /// Where it is.
     pub fn database(&self) -> Database {
+        self.url().parse().unwrap()
+    }
+
+    fn url(&self) -> String {
         let Self { server, name, settings } = self;
-        format!("{server}?application_name={name}&options={settings}").parse().unwrap()
+        format!("{server}?application_name={name}&options={settings}")
+    }
+
+    /// The server's address: it is on this machine.
+    fn address(&self) -> SocketAddr {
+        let address = self.server.rsplit('@').next().and_then(|rest| rest.split('/').next());
+        address.unwrap().parse().unwrap()
     }
 
     /// Ends every connection to it, as a restart of the server does.
@@ -81,7 +96,12 @@ impl PostgresDatabase {
         self.settings.push_str(&format!("%20-c{setting}%3D{value}"));
     }
 
-    /// Runs statements beside the store.
+    /// Runs statements on its tables, beside the store.
+    pub fn run(&self, sql: &str) {
+        self.admin(&format!("SET search_path = {}; {sql}", self.name));
+    }
+
+    /// Runs statements as the server's administrator.
     fn admin(&self, sql: &str) {
         let work = async {
             let (client, connection) = tokio_postgres::connect(&self.server, tokio_postgres::NoTls).await?;

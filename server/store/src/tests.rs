@@ -54,6 +54,26 @@ async fn what_was_written_is_read_and_survives_a_reopening() {
 }
 
 #[tokio::test]
+async fn a_deferred_statement_changes_as_many_rows_as_expected_or_nothing_is_kept() {
+    let (_home, store) = open_either();
+    let rename = "UPDATE users SET name = $2 WHERE id = $1";
+    let good = store.write(&TEST, move |tx| {
+        insert(tx, "ada")?;
+        tx.defer(rename, &["ada".into(), "Ada".into()], 1)
+    });
+    good.await.unwrap();
+    let bad = store.write(&TEST, move |tx| {
+        insert(tx, "eve")?;
+        tx.defer(rename, &["nobody".into(), "Eve".into()], 1)
+    });
+    let bad = bad.await;
+    assert!(matches!(bad, Err(StoreError::Unavailable(_))), "{bad:?}");
+    let rows =
+        store.read(&TEST, |tx| tx.query("SELECT id FROM users WHERE name = 'Ada'", &[])).await.unwrap();
+    assert_eq!((rows.len(), ids(&store).await), (1, vec!["ada".to_owned()]));
+}
+
+#[tokio::test]
 async fn a_store_that_is_closed_leaves_all_of_it_in_one_file() {
     for _ in 0..20 {
         let (folder, store) = open();
@@ -235,7 +255,7 @@ async fn a_full_queue_refuses_at_once_and_loses_nothing_of_what_waits() {
 
 /// Polls once: the request is queued then.
 async fn is_pending<F: Future>(future: std::pin::Pin<&mut F>) -> bool {
-    tokio::time::timeout(std::time::Duration::ZERO, future).await.is_err()
+    tokio::time::timeout(Duration::ZERO, future).await.is_err()
 }
 
 #[tokio::test]

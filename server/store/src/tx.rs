@@ -13,6 +13,18 @@ pub trait Tx {
     /// [`StoreError`] when the statement is wrong, breaks a constraint, or the database fails.
     fn execute(&mut self, sql: &str, params: &[Value]) -> Result<u64, StoreError>;
 
+    /// Runs a statement that must change exactly `rows` rows, without waiting for its result. It has no `RETURNING`.
+    ///
+    /// - SQLite runs it at once.
+    /// - Postgres sends it together with the next statement or with `COMMIT`, which saves a round trip. A failure is
+    ///   reported there. After a wrong number of rows nothing is committed, and the transaction runs again.
+    ///
+    /// # Errors
+    /// As [`Tx::execute`]; [`StoreError::Unavailable`] when it changed another number of rows.
+    fn defer(&mut self, sql: &str, params: &[Value], rows: u64) -> Result<(), StoreError> {
+        if self.execute(sql, params)? == rows { Ok(()) } else { Err(StoreError::raced()) }
+    }
+
     /// Runs a statement that returns rows.
     ///
     /// # Errors

@@ -60,3 +60,14 @@ impl Exchange {
             .map(|(_, value)| value.into_owned())
     }
 }
+
+/// Strikes DPoP out of the metadata: the provider seems to know none.
+pub fn strike_dpop(request: &Message, answer: &mut Message) {
+    if request.method_and_path().contains("/.well-known/")
+        && let Ok(mut metadata) = serde_json::from_slice::<serde_json::Value>(&answer.body)
+        && let Some(members) = metadata.as_object_mut()
+    {
+        members.remove("dpop_signing_alg_values_supported");
+        answer.body = metadata.to_string().into_bytes();
+    }
+}

@@ -18,7 +18,8 @@ use crate::{
 };
 
 impl Provider {
-    /// The subject and the claims of the user whose access token this is. It belongs to no session yet.
+    /// The subject and the claims of the user whose access token this is; they must be about `subject` if the user is
+    /// known already.
     ///
     /// # Errors
     /// [`Error::Refused`] if the response does not say who the user is, and those of the network.
@@ -28,13 +29,14 @@ impl Provider {
         endpoint: &Url,
         access_token: &Secret,
         key: Option<&ProofKey>,
+        subject: Option<&str>,
     ) -> Result<(String, Map<String, Value>), Error> {
         let credentials = Credentials { key, access_token: Some(access_token) };
         let response = self.send(&userinfo_request(endpoint), credentials).await?;
         if response.status != StatusCode::OK {
             return Err(self.userinfo_error(&response, &[access_token]));
         }
-        let claims = self.read_userinfo(metadata, endpoint, &response, None).await?;
+        let claims = self.read_userinfo(metadata, endpoint, &response, subject).await?;
         let subject = claims.get("sub").and_then(Value::as_str).map(str::to_owned);
         Ok((subject.ok_or(UserInfoError::Anonymous)?, claims))
     }

@@ -1,6 +1,6 @@
 //! A key store that the user unlocks: the session is locked and comes back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     Error, KeyStore, KeyStoreError, Platform, ReauthReason, SecretKey, SessionState, SignedOutReason,
@@ -136,6 +136,8 @@ async fn whatever_was_known_of_the_vault_before_gives_way_to_a_locked_one_in_its
         happens(&device);
         drop(session.access_token(a_new_one(&session)).await);
         assert!(format!("{:?}", session.state()).starts_with(before), "{before}: {:?}", session.state());
+        // What it reads in the background later on could bring it the key of the vault to come.
+        session.revocations.idle(Duration::from_secs(600)).await;
 
         // Another process finds the key lost, and begins a new vault.
         if device.folder().join("vault.moorline").exists() {

@@ -251,6 +251,9 @@ pub struct Http {
     /// How long a request may take, body and answer.
     #[garde(custom(within(1, 600)))]
     pub request_timeout: Span,
+    /// How long the server goes on at a stop, while `/readyz` answers 503.
+    #[garde(custom(within(0, 300)))]
+    pub drain_delay: Span,
     /// How long running requests may take at a stop.
     #[garde(custom(within(0, 600)))]
     pub shutdown_grace: Span,
@@ -399,6 +402,7 @@ impl Default for Http {
             connections_per_address: 1024,
             max_requests: 1024,
             request_timeout: Span::seconds(30),
+            drain_delay: Span::seconds(0),
             shutdown_grace: Span::seconds(20),
             oauth_body_limit: 64 * 1024,
             api_body_limit: 256 * 1024,

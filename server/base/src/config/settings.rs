@@ -224,6 +224,11 @@ pub const SETTINGS: &[Setting] = &[
     ),
     text("http.request_timeout", Some("\"30s\""), "Time for a whole request."),
     text(
+        "http.drain_delay",
+        Some("\"0s\""),
+        "How long the server goes on serving after it was told to stop, while /readyz answers 503: 0s to 5m. Behind a load balancer, as long as that one needs to notice.",
+    ),
+    text(
         "http.shutdown_grace",
         Some("\"20s\""),
         "Time for running requests to end when the server is stopped.",

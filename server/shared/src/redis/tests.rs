@@ -277,3 +277,17 @@ async fn an_address_where_nothing_listens_is_an_error_that_names_it() {
     let error = connect(&url).await.unwrap_err().to_string();
     assert!(error.starts_with("shared: redis+unix://") && error.contains("can't connect"), "{error}");
 }
+
+/// As `docs/operations.md` says.
+#[tokio::test]
+async fn an_account_with_few_rights_is_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server!(folder,);
+    let rights = "on >the-password ~moorline:* +@read +@write +@scripting +info +time +select";
+    let command: Vec<_> = ["ACL", "SETUSER", "moorline"].into_iter().chain(rights.split(' ')).collect();
+    let _: String = server.run(&command).await;
+    let node = connect(&server.url_with("user=moorline&pass=the-password&db=1")).await.unwrap();
+    let share = Some(Share { holder: [1; 16], most: 2 });
+    assert_eq!(node.claim(&proof(&node, 1), share).wait().await, Claim::Fresh);
+    assert_eq!(node.count("token", b"ada", NonZeroU32::MIN).wait().await, Some(Counted::Within));
+}

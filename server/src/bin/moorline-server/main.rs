@@ -1,10 +1,12 @@
 //! The command line of the server.
 
 mod database;
+mod log;
 mod manage;
 mod open_files;
 mod panics;
 mod recover;
+mod signals;
 mod terminal;
 mod upkeep;
 
@@ -17,12 +19,11 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use moorline_server::api::openapi;
 use moorline_server::dev::{DevOptions, DevServer, Style};
-use moorline_server::http::{Listener, load_tls};
+use moorline_server::http::{Listener, Tls};
 use moorline_server::manage::{ClientSpec, Fixtures, UserSpec};
 use moorline_server::start;
 use moorline_server_base::clock::Clock;
 use moorline_server_base::config::{self, Issuer, LogFormat, Role, settings};
-use tracing_subscriber::EnvFilter;
 
 use self::terminal::{Failure, FileArg, print};
 
@@ -176,8 +177,8 @@ async fn run(command: Command) -> Result<(), Failure> {
 }
 
 async fn dev(args: DevArgs) -> Result<(), Failure> {
-    start_log(&args.log, LogFormat::Text)?;
-    let stop = stop_signal()?;
+    let _log = log::start(&args.log, LogFormat::Text)?;
+    let stop = signals::stop()?;
     let mut fixtures = args.fixtures.as_deref().map(read_fixtures).transpose()?.unwrap_or_default();
     // Read here and not by clap, whose messages repeat the argument: there are secrets in it.
     for text in &args.clients {
@@ -213,7 +214,7 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
     if args.replica {
         config.store.role = Role::Replica;
     }
-    start_log(&config.log.filter, config.log.format)?;
+    let _log = log::start(&config.log.filter, config.log.format)?;
     if !config.ignored_variables.is_empty() {
         tracing::warn!(
             variables = config.ignored_variables.join(", "),
@@ -228,52 +229,19 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
         );
     }
     open_files::make_room(&mut config.http);
-    let stop = stop_signal()?;
-    let tls =
-        config.tls.as_ref().map(|tls| load_tls(&tls.certificate_file, &tls.private_key_file)).transpose()?;
+    let stop = signals::stop()?;
+    let tls = config.tls.as_ref().map(Tls::load).transpose()?;
+    signals::reload_on_hangup(tls.clone())?;
     let listener = Listener::bind(config.listen)?;
     let state = start::open(config, Clock::system()).await?;
     tracing::info!(issuer = %state.config.issuer, listen = %listener.address(), "ready");
     print(&format!("ready {}\n", state.config.issuer))?;
-    Ok(start::run(state, listener, tls, stop).await?)
+    start::run(state, listener, tls, stop).await?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 fn read_fixtures(path: &Path) -> Result<Fixtures, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()).into())
-}
-
-/// Logs go to standard error; standard output is for what was asked.
-fn start_log(filter: &str, format: LogFormat) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter {filter:?}: {error}"))?;
-    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
-}
-
-/// Resolves on SIGTERM or SIGINT (Ctrl-C).
-#[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-/// Resolves on Ctrl-C.
-#[cfg(not(unix))]
-fn stop_signal() -> Result<impl Future<Output = ()> + Send + 'static, Failure> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

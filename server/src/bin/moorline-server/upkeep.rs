@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use moorline_server::http::load_tls;
+use moorline_server::http::Tls;
 use moorline_server_base::config::{self, Config, Database};
 use moorline_server_shared::Redis;
 use moorline_server_store::back_up;
@@ -75,7 +75,7 @@ fn check(config: &Config) -> Result<(), Failure> {
     EnvFilter::try_new(&config.log.filter)
         .map_err(|error| format!("log.filter {:?}: {error}", config.log.filter))?;
     if let Some(tls) = &config.tls {
-        load_tls(&tls.certificate_file, &tls.private_key_file)?;
+        Tls::load(tls)?;
     }
     let log = config.revocation_log();
     let files = [(config.database.file(), "database"), (log.as_deref(), "store.revocation_log")];

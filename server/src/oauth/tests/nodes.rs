@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use moorline_server_dpop::testing::Device;
+use moorline_server_store::testing::Relay;
 
 const ROUNDS: u32 = 20;
 
@@ -163,4 +165,31 @@ async fn a_second_node_needs_a_store_that_both_share() {
     folder.postgres_database().cut();
     drop(next);
     drop(open(&folder, &clock, |_| {}).await);
+}
+
+#[tokio::test]
+async fn a_warm_bound_refresh_is_two_round_trips_to_the_database() {
+    let first = World::new().await;
+    if !first.folder.is_shared() {
+        return;
+    }
+    let World { folder, state, router, clock, ada } = first;
+    drop((state, router));
+    let relay = Relay::before(folder.postgres_database());
+    let state = open(&folder, &clock, |config| {
+        config.limits.enabled = false;
+        config.database = relay.database();
+        config.store.lanes = 1;
+    })
+    .await;
+    let node = World { folder, router: crate::http::router(state.clone()), state, clock, ada };
+    let device = Device::new();
+    let tokens = node.sign_in_bound(&device).await;
+    let mut current = node.refresh_bound(&tokens.refresh, Some(&attempt(0)), &device).await.tokens().refresh;
+    for number in 1..4 {
+        let before = relay.trips();
+        let reply = node.refresh_bound(&current, Some(&attempt(number)), &device).await;
+        assert_eq!(relay.trips() - before, 2);
+        current = reply.tokens().refresh;
+    }
 }

@@ -83,7 +83,7 @@ async fn a_replica_serves_what_only_reads_and_sees_a_revocation() {
     assert_eq!(replica.userinfo(&tokens.access).await.status, StatusCode::OK);
     assert_eq!(replica.notes(&tokens.access).await.body, world.notes(&tokens.access).await.body);
     assert_eq!(replica.get("/oauth/jwks", &[]).await.body, world.get("/oauth/jwks", &[]).await.body);
-    for path in ["/.well-known/openid-configuration", "/healthz", "/sign-in"] {
+    for path in ["/.well-known/openid-configuration", "/healthz", "/readyz", "/sign-in"] {
         assert_eq!(replica.get(path, &[]).await.status, StatusCode::OK, "{path}");
     }
     world.revoke(&tokens.refresh).await;

@@ -2,8 +2,6 @@
 
 use std::error::Error as _;
 
-use tokio_postgres::error::SqlState;
-
 use crate::StoreError;
 
 /// A failed statement, `COMMIT` or connection.
@@ -16,8 +14,10 @@ pub(super) struct Failure {
 /// What a [`Failure`] means for its transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Another transaction was in the way (40001, 40P01), or a prepared statement is out of date: run it again.
+    /// Another transaction was in the way (40001, 40P01), or changed what a deferred statement relies on: run it again.
     Conflict,
+    /// A prepared statement is out of date: prepare anew, and run it again.
+    Stale,
     /// The connection is gone. Run it again, unless `COMMIT` was sent.
     Lost,
     /// Running it again would not help.
@@ -48,23 +48,23 @@ impl From<tokio_postgres::Error> for Failure {
         let text = format!("SQLSTATE {}", code.code());
         match code.code() {
             "40001" | "40P01" => Self { error: StoreError::Unavailable(text), kind: Kind::Conflict },
+            // A division by zero is how a deferred statement fails that changed another number of rows.
+            "22012" => Self { error: StoreError::raced(), kind: Kind::Conflict },
             // "cached plan must not change result type": a newer version of the server has changed the table.
-            "0A000" => Self { error: StoreError::Defect(text), kind: Kind::Conflict },
+            "0A000" => Self { error: StoreError::Defect(text), kind: Kind::Stale },
             other if other.starts_with("23") => {
                 let name = database.constraint().or(database.column()).unwrap_or_default();
                 Self::fatal(StoreError::Constraint(format!("{text} {name}")))
             }
-            // The server is stopping, starting or short of something; a write reached a standby; a time limit.
-            _ if *code == SqlState::ADMIN_SHUTDOWN
-                || *code == SqlState::CRASH_SHUTDOWN
-                || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT =>
-            {
-                Self::lost(&text)
-            }
+            // The server ends the connection: it stops or starts, or the connection was idle for too long.
+            other if other.starts_with("57P0") || other == "25P03" => Self::lost(&text),
+            // A write reached a standby: after a failover another connection leads to the primary.
+            "25006" => Self::lost(&text),
+            // The server is short of something, or a time limit.
             other if ["08", "53", "57", "58"].iter().any(|class| other.starts_with(class)) => {
                 Self::fatal(StoreError::Unavailable(text))
             }
-            "25006" | "55P03" => Self::fatal(StoreError::Unavailable(text)),
+            "55P03" => Self::fatal(StoreError::Unavailable(text)),
             // Wrong password, unknown role or database: an operator has to act.
             other if other.starts_with("28") || other.starts_with("3D") => Self::fatal(StoreError::Unusable(
                 format!("its server refuses the connection ({text}): {}", database.message()),

@@ -4,7 +4,6 @@
 //! refused unless both have one. The lock is Postgres's own (`pg_try_advisory_lock`), of one connection: a node that is
 //! gone holds nothing.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -21,7 +20,7 @@ const SESSION: &str =
     "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
     SET statement_timeout = '5s'; SET idle_session_timeout = 0";
 
-/// The time between looks at the connection, and between attempts to get it back.
+/// The time between attempts to get the place back.
 const PAUSE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -50,22 +49,28 @@ impl Drop for Membership {
 impl Membership {
     /// Takes a place at the database that is called `name`, together with others if `shares`.
     pub(crate) async fn take(url: &str, name: &str, shares: bool) -> Result<Self, StoreError> {
-        let target = Arc::new(Target::parse(url)?);
+        let target = Target::parse(url)?.watched();
         let place = Place { target, name: format!("moorline node {name}"), shares };
         let deadline = Instant::now() + AT_A_START;
-        let client = loop {
+        let link = loop {
             match place.attempt().await.map_err(|failure| failure.error)? {
-                Some(client) => break client,
+                Some(link) => break link,
                 None if Instant::now() >= deadline => return Err(StoreError::Unusable(REFUSED.to_owned())),
                 None => sleep(PAUSE / 10).await,
             }
         };
         let (report, lost) = watch::channel(false);
         let task = tokio::spawn(async move {
-            place.keep(client).await;
+            place.keep(link).await;
             let _ = report.send(true);
         });
         Ok(Self { lost, task })
+    }
+
+    /// Whether another node has the place.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        *self.lost.borrow()
     }
 
     /// Waits until another node has the place, and this one must stop.
@@ -77,17 +82,25 @@ impl Membership {
     }
 }
 
+/// A connection that holds the lock.
+struct Link {
+    /// The connection ends with its client.
+    _client: Client,
+    /// Ends when the connection is lost.
+    task: JoinHandle<()>,
+}
+
 #[derive(Debug)]
 struct Place {
-    target: Arc<Target>,
+    target: Target,
     name: String,
     shares: bool,
 }
 
 impl Place {
     /// A connection that holds the lock; `None` if another one is in the way.
-    async fn attempt(&self) -> Result<Option<Client>, Failure> {
-        let client = self.target.connect().await?;
+    async fn attempt(&self) -> Result<Option<Link>, Failure> {
+        let (client, task) = self.target.connect().await?;
         client.batch_execute(SESSION).await?;
         // The name becomes a number: another one's lock on the same number is as likely as a hash that collides.
         let take = if self.shares {
@@ -96,28 +109,25 @@ impl Place {
             "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held"
         };
         let held = client.query_one(take, &[&self.name]).await?.try_get("held")?;
-        Ok(if held { Some(client) } else { None })
+        Ok(if held { Some(Link { _client: client, task }) } else { None })
     }
 
     /// Holds the lock, and takes it again when its connection was lost. Ends when another node has it.
-    async fn keep(&self, mut client: Client) {
+    async fn keep(&self, mut link: Link) {
         loop {
-            while matches!(timeout(ANSWER, client.simple_query("SELECT 1")).await, Ok(Ok(_))) {
-                sleep(PAUSE).await;
-            }
-            drop(client);
+            let _ = (&mut link.task).await;
             match self.regain().await {
-                Some(again) => client = again,
+                Some(again) => link = again,
                 None => return,
             }
         }
     }
 
-    async fn regain(&self) -> Option<Client> {
+    async fn regain(&self) -> Option<Link> {
         let mut refused_since = None;
         loop {
             match timeout(ANSWER, self.attempt()).await {
-                Ok(Ok(Some(client))) => return Some(client),
+                Ok(Ok(Some(link))) => return Some(link),
                 Ok(Ok(None)) => {
                     let since = *refused_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= AFTER_A_LOSS {

@@ -2,6 +2,7 @@
 
 mod connection;
 mod failure;
+mod link;
 mod membership;
 mod migrate;
 mod target;
@@ -11,6 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -35,18 +37,20 @@ impl Lanes {
     pub(super) fn open<E: From<StoreError> + Send>(
         url: &str,
         count: usize,
+        patience: Duration,
         guard: impl FnOnce(&mut dyn Tx) -> Result<(), E> + Send,
     ) -> Result<Self, E> {
         let target = Arc::new(Target::parse(url)?);
         // The caller may be inside a runtime, where nothing may block on another one, nor drop it.
-        let opened = std::thread::scope(|scope| scope.spawn(|| open(&target, guard)).join());
+        let opened = std::thread::scope(|scope| scope.spawn(|| open(&target, patience, guard)).join());
         let first = opened.unwrap_or_else(|_| Err(StoreError::Panicked.into()))?;
         let (jobs, queue) = sync_channel::<Job>(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
         let mut lanes = Self { jobs: Some(jobs), threads: Vec::with_capacity(count) };
         let mut first = Some(first);
         for number in 0..count {
-            let connection = first.take().map_or_else(|| Connection::new(Arc::clone(&target)), Ok)?;
+            let connection =
+                first.take().map_or_else(|| Connection::new(Arc::clone(&target), patience), Ok)?;
             let queue = Arc::clone(&queue);
             let thread = std::thread::Builder::new()
                 .name(format!("store-lane-{number}"))
@@ -55,6 +59,10 @@ impl Lanes {
             lanes.threads.push(thread);
         }
         Ok(lanes)
+    }
+
+    pub(super) fn is_alive(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
     }
 
     pub(super) async fn write<T, E, F>(&self, actor: Actor, work: F) -> Result<T, E>
@@ -76,13 +84,11 @@ impl Lanes {
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Send + 'static,
+        F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         self.run(move |connection, reply: oneshot::Sender<_>| {
-            if reply.is_closed() {
-                return;
-            }
-            let _ = reply.send(connection.read(&actor, work));
+            let result = connection.read(&actor, work, || !reply.is_closed());
+            let _ = reply.send(result);
             connection.end();
         })
         .await
@@ -117,9 +123,10 @@ impl Drop for Lanes {
 
 fn open<E: From<StoreError>>(
     target: &Arc<Target>,
+    patience: Duration,
     guard: impl FnOnce(&mut dyn Tx) -> Result<(), E>,
 ) -> Result<Connection, E> {
-    let mut connection = Connection::new(Arc::clone(target))?;
+    let mut connection = Connection::new(Arc::clone(target), patience)?;
     connection.once(WRITE, |connection| {
         migrate::run(connection)?;
         guard(connection)

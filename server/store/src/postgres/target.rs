@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
 use rustls::ClientConfig;
+use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -65,25 +66,34 @@ impl Target {
         Ok(Self { config, tls })
     }
 
-    /// Connects, and makes sure that the server keeps what it confirms.
-    pub(super) async fn connect(&self) -> Result<Client, Failure> {
-        let client = match &self.tls {
+    /// For a connection that is idle: a peer that has vanished is noticed all the same.
+    pub(super) fn watched(mut self) -> Self {
+        self.config.keepalives_idle(DEAD_PEER / 2).keepalives_interval(DEAD_PEER / 2).keepalives_retries(3);
+        self
+    }
+
+    /// Connects, and makes sure that the server keeps what it confirms. The task moves the connection's bytes.
+    pub(super) async fn connect(&self) -> Result<(Client, JoinHandle<()>), Failure> {
+        let (client, task) = match &self.tls {
             Some(tls) => {
                 let (client, connection) =
                     self.config.connect(MakeRustlsConnect::new(ClientConfig::clone(tls))).await?;
-                tokio::spawn(connection);
-                client
+                (client, tokio::spawn(moved(connection)))
             }
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(connection);
-                client
+                (client, tokio::spawn(moved(connection)))
             }
         };
         client.batch_execute(SESSION).await?;
         check_server(&client).await?;
-        Ok(client)
+        Ok((client, task))
     }
+}
+
+/// The client reports what ends a connection.
+async fn moved(connection: impl Future<Output = Result<(), tokio_postgres::Error>>) {
+    let _ = connection.await;
 }
 
 async fn check_server(client: &Client) -> Result<(), Failure> {

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+
+use crate::goal::Goal;
 
 /// What the two languages have measured: medians, in an optimised build of the native library.
 #[derive(Debug, Deserialize)]
@@ -27,16 +29,6 @@ struct Measured {
     bare_call_ms: Option<f64>,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Goal {
-    language: &'static str,
-    name: &'static str,
-    value: f64,
-    at_most: f64,
-    unit: &'static str,
-    met: bool,
-}
-
 impl Bindings {
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
@@ -53,13 +45,10 @@ impl Bindings {
         println!(
             "\nThe libraries for apps (medians; Kotlin on this machine's JVM, Swift on Linux, release builds):\n"
         );
-        for Goal { language, name, value, at_most, unit, met } in self.goals() {
-            let met = if met { "met" } else { "NOT met" };
-            println!("  {language:6} {name:34} {value:8.3} {unit:2}   goal at most {at_most} {unit}: {met}");
-        }
+        self.goals().iter().for_each(Goal::print);
         for (language, measured) in [("Kotlin", &self.kotlin), ("Swift", &self.swift)] {
             if let Some(cpu) = measured.cached_token_cpu_us {
-                println!("  {language:6} {:34} {cpu:8.3} µs", "a cached access token: CPU time");
+                println!("  {language:8} {:48} {cpu:9.3} µs", "a cached access token: CPU time");
             }
         }
     }
@@ -67,14 +56,7 @@ impl Bindings {
 
 impl Measured {
     fn goals(&self, language: &'static str, cached_token_us: f64, first_state_ms: f64) -> Vec<Goal> {
-        let goal = |name, value: f64, at_most, unit| Goal {
-            language,
-            name,
-            value,
-            at_most,
-            unit,
-            met: value <= at_most,
-        };
+        let goal = |name, value, at_most, unit| Goal::new(name, value, at_most, unit).of(language);
         let mut goals = vec![
             goal("a cached access token", self.cached_token_us, cached_token_us, "µs"),
             goal("1,000 at once: requests", self.refreshes_of_1000_at_once, 1.0, ""),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use moorline_tests::http1::Message;
-use moorline_tests::oauth::{Tokens, attempt};
+use moorline_tests::oauth::{Tokens, attempt, exchange_form};
 use moorline_tests::sdk::CLIENT;
 use moorline_tests::{Server, tls};
 use tokio::io::AsyncWriteExt as _;
@@ -15,7 +15,10 @@ use tokio::task::JoinSet;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::client::Resumption;
+use url::form_urlencoded;
 
+use crate::machine;
+use crate::report::Point;
 use crate::sessions::Session;
 
 /// No point takes more refreshes than this, however fast the machine.
@@ -32,10 +35,21 @@ pub(crate) enum Connection {
     Cold,
 }
 
+/// What the clients do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    Refresh,
+    /// Exchanges a code, until its session has none left.
+    Exchange,
+    /// Gets the list of notes.
+    Read,
+}
+
 /// How to reach the server.
 struct Network {
     config: Arc<ClientConfig>,
     listen: String,
+    notes: String,
 }
 
 impl Network {
@@ -50,6 +64,7 @@ struct Client {
     stream: Option<TlsStream<TcpStream>>,
     buffer: Vec<u8>,
     connection: Connection,
+    work: Work,
     session: Session,
 }
 
@@ -60,7 +75,7 @@ pub(crate) struct Load {
 }
 
 /// Clients that are connected and warm.
-pub(crate) struct Clients(Vec<Client>);
+struct Clients(Vec<Client>);
 
 /// What the clients of one point saw.
 #[derive(Debug)]
@@ -76,17 +91,26 @@ impl Load {
         let mut config = tls::client_config(ca)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
-        let network = Network { config: Arc::new(config), listen: server.dev().listen.clone() };
+        let network = Network {
+            config: Arc::new(config),
+            listen: server.dev().listen.clone(),
+            notes: server.url("/v1/notes"),
+        };
         Ok(Self { network: Arc::new(network), sessions })
     }
 
-    /// Connects `count` clients and warms them up. Each point has connections of its own: the server closes those that
-    /// idle through another point.
-    pub(crate) async fn connect(&mut self, count: usize, connection: Connection) -> Result<Clients> {
+    /// The first `count` sessions.
+    pub(crate) fn sessions(&mut self, count: usize) -> &mut [Session] {
+        &mut self.sessions[..count]
+    }
+
+    /// Connects `count` clients, and warms them up by refreshes. Each point has connections of its own: the server
+    /// closes those that idle through another point.
+    async fn connect(&mut self, count: usize, connection: Connection, work: Work) -> Result<Clients> {
         let mut clients = Vec::with_capacity(count);
         for session in self.sessions.drain(..count) {
             let network = Arc::clone(&self.network);
-            let mut client = Client { network, stream: None, buffer: Vec::new(), connection, session };
+            let mut client = Client { network, stream: None, buffer: Vec::new(), connection, work, session };
             for _ in 0..WARM_UP {
                 client.refresh().await?;
             }
@@ -95,23 +119,42 @@ impl Load {
         Ok(Clients(clients))
     }
 
+    /// `clients` do this work at once for `time`.
+    ///
+    /// Errors: when something is refused.
+    pub(crate) async fn point(
+        &mut self,
+        pid: u32,
+        clients: usize,
+        connection: Connection,
+        work: Work,
+        time: Duration,
+    ) -> Result<Point> {
+        eprintln!("{work:?}, {clients} clients, {connection:?} connections, {:.1} s …", time.as_secs_f64());
+        let mut connected = self.connect(clients, connection, work).await?;
+        let (cpu, outcome) = machine::cpu_ms_of(pid, connected.run(time)).await?;
+        let point = Point::new(clients, &outcome?, cpu);
+        self.disconnect(connected);
+        Ok(point)
+    }
+
     /// Keeps the sessions of `clients` for the next point.
-    pub(crate) fn disconnect(&mut self, clients: Clients) {
+    fn disconnect(&mut self, clients: Clients) {
         self.sessions.extend(clients.0.into_iter().map(|client| client.session));
     }
 }
 
 impl Clients {
-    /// Each refreshes, one request after the other, for `time`.
-    pub(crate) async fn run(&mut self, time: Duration) -> Result<Outcome> {
+    /// Each does its work, one request after the other, for `time`.
+    async fn run(&mut self, time: Duration) -> Result<Outcome> {
         let (start, count) = (Instant::now(), self.0.len());
         let mut running = JoinSet::new();
         for mut client in self.0.drain(..) {
             running.spawn(async move {
                 let mut latencies = Vec::new();
-                while start.elapsed() < time && latencies.len() < MOST / count {
+                while start.elapsed() < time && latencies.len() < MOST / count && client.has_work() {
                     let sent = Instant::now();
-                    client.refresh().await?;
+                    client.step().await?;
                     latencies.push(sent.elapsed());
                 }
                 anyhow::Ok((client, latencies))
@@ -129,18 +172,77 @@ impl Clients {
 }
 
 impl Client {
+    fn has_work(&self) -> bool {
+        self.work != Work::Exchange || !self.session.codes.is_empty()
+    }
+
+    async fn step(&mut self) -> Result<()> {
+        match self.work {
+            Work::Refresh => self.refresh().await,
+            Work::Exchange => self.exchange().await,
+            Work::Read => self.read().await,
+        }
+    }
+
     async fn refresh(&mut self) -> Result<()> {
+        let body = format!(
+            "grant_type=refresh_token&client_id={CLIENT}&refresh_token={}&refresh_attempt={}",
+            self.session.refresh_token,
+            attempt()
+        );
+        let tokens: Tokens = serde_json::from_slice(&self.post(&body).await?)?;
+        ensure!(tokens.refresh_token != self.session.refresh_token, "the refresh token was not rotated");
+        self.session.refresh_token = tokens.refresh_token;
+        self.session.access_token = tokens.access_token;
+        Ok(())
+    }
+
+    /// The new session is left alone.
+    async fn exchange(&mut self) -> Result<()> {
+        let code = self.session.codes.pop().context("a code")?;
+        let form = exchange_form(&code);
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let _: Tokens = serde_json::from_slice(&self.post(&body).await?)?;
+        Ok(())
+    }
+
+    async fn read(&mut self) -> Result<()> {
+        let (token, url) = (&self.session.access_token, &self.network.notes);
+        let credentials = match &self.session.prover {
+            Some(prover) => {
+                format!("authorization: DPoP {token}\r\ndpop: {}\r\n", prover.prove_get(url, token)?)
+            }
+            None => format!("authorization: Bearer {token}\r\n"),
+        };
+        let request = format!(
+            "GET /v1/notes HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n{credentials}\r\n"
+        );
+        self.send(&request).await.map(drop)
+    }
+
+    /// Posts a form to the token endpoint, and returns the answer's body.
+    async fn post(&mut self, body: &str) -> Result<Vec<u8>> {
+        let proof = match &self.session.prover {
+            Some(prover) => format!("dpop: {}\r\n", prover.prove()?),
+            None => String::new(),
+        };
+        let request = format!(
+            "POST /oauth/token HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n{proof}\
+             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.send(&request).await
+    }
+
+    async fn send(&mut self, request: &str) -> Result<Vec<u8>> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.network.connect().await?,
         };
-        stream.write_all(self.request()?.as_bytes()).await?;
+        stream.write_all(request.as_bytes()).await?;
         stream.flush().await?;
         let answer = Message::read(&mut stream, &mut self.buffer).await?.context("the server closed")?;
         ensure!(answer.status() == 200, "{}: {}", answer.start, String::from_utf8_lossy(&answer.body));
-        let tokens: Tokens = serde_json::from_slice(&answer.body)?;
-        ensure!(tokens.refresh_token != self.session.refresh_token, "the refresh token was not rotated");
-        self.session.refresh_token = tokens.refresh_token;
         if let Some(prover) = &mut self.session.prover {
             prover.learn(answer.header("dpop-nonce"))?;
         }
@@ -149,23 +251,6 @@ impl Client {
             // A port that waits a minute for late packets is missing soon.
             Connection::Cold => stream.get_ref().0.set_zero_linger()?,
         }
-        Ok(())
-    }
-
-    fn request(&self) -> Result<String> {
-        let body = format!(
-            "grant_type=refresh_token&client_id={CLIENT}&refresh_token={}&refresh_attempt={}",
-            self.session.refresh_token,
-            attempt()
-        );
-        let proof = match &self.session.prover {
-            Some(prover) => format!("dpop: {}\r\n", prover.prove()?),
-            None => String::new(),
-        };
-        Ok(format!(
-            "POST /oauth/token HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n{proof}\
-             content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len()
-        ))
+        Ok(answer.body)
     }
 }

@@ -1,8 +1,13 @@
-//! `bench [--json FILE]`: what a refresh costs, in one run, beside what the machine's own signature and fsync cost;
-//! what the SDK costs, beside the same work without it; and how large it is.
+//! `bench [--json FILE]`: what each request costs on both engines, in one run, beside what the machine's own signature
+//! and fsync cost; what the server needs of its machine; what the SDK costs, beside the same work without it; and how
+//! large it is.
 
 mod bare;
 mod bindings;
+mod engine;
+mod flood;
+mod goal;
+mod house;
 mod load;
 mod machine;
 mod memory;
@@ -11,24 +16,26 @@ mod sdk;
 mod sdk_report;
 mod serve;
 mod sessions;
+mod sign_ins;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Parser;
-use moorline_tests::{Library, Server};
+use moorline_tests::{Library, Postgres, Server};
 
 use crate::bindings::Bindings;
-use crate::load::{Connection, Load};
+use crate::engine::{POSTGRES, SQLITE};
+use crate::load::{Connection, Load, Work};
 use crate::memory::Memory;
-use crate::report::{Point, Report};
+use crate::report::Report;
 use crate::serve::Serve;
 
 /// How many clients refresh at once at each point.
 const CLIENTS: [usize; 3] = [1, 16, 64];
 
-/// Measures refreshes/s, p50, p99 and the server's CPU time a refresh, beside one RS256-2048 signature and one fsync.
+/// Measures requests/s, p50, p99 and the server's CPU time a request, beside one RS256-2048 signature and one fsync.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Also write the figures to this file.
@@ -73,25 +80,26 @@ async fn main() -> Result<()> {
     // Signing is measured around every point, so that a noisy neighbour shows in both figures.
     report.signature(machine::signature_cpu_ms()?);
     for clients in CLIENTS {
-        let point = point(&mut bearer, server.pid()?, clients, Connection::Warm, time).await?;
-        report.quiet(point);
+        let pid = server.pid()?;
+        report.quiet(bearer.point(pid, clients, Connection::Warm, Work::Refresh, time).await?);
         report.signature(machine::signature_cpu_ms()?);
     }
-    let serve = Serve::take_over(&mut server)?;
-    // Here and not before: the nonces of another process are of no use.
-    let mut bound = Load::new(&server, sessions::bound(&server, most).await?)?;
-    for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
-        for (connections, connection) in [("warm", Connection::Warm), ("cold", Connection::Cold)] {
-            report.begin(tokens, connections);
-            for clients in CLIENTS {
-                report.point(point(load, serve.pid(), clients, connection, time).await?);
-                report.signature(machine::signature_cpu_ms()?);
-            }
-        }
-    }
+    server.stop()?;
+    let file = server.folder().join("moorline.db").display().to_string();
+    let serve = Serve::start(&server, &file)?;
+    engine::measure(SQLITE, &server, &serve, &mut report, time).await?;
+    serve.stop()?;
+    let (serve, goals) = house::measure(&server, &file, &mut bearer, time).await?;
+    goals.into_iter().for_each(|goal| report.goal(goal));
     eprintln!("the SDK …");
     let (figures, memory) = (as_an_app(&server)?, Memory::measure(&server).await?);
     report.sdk(figures.json(), memory);
+    serve.stop()?;
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
+    server.move_to(&postgres.url())?;
+    let serve = Serve::start(&server, &postgres.url())?;
+    engine::measure(POSTGRES, &server, &serve, &mut report, time).await?;
+    drop(serve);
     report.print();
     figures.print();
     memory.print();
@@ -108,22 +116,6 @@ async fn main() -> Result<()> {
         std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
-}
-
-/// `clients` refresh at once for `time`.
-async fn point(
-    load: &mut Load,
-    pid: u32,
-    clients: usize,
-    connection: Connection,
-    time: Duration,
-) -> Result<Point> {
-    eprintln!("{clients} clients, {connection:?} connections, {:.1} s …", time.as_secs_f64());
-    let mut connected = load.connect(clients, connection).await?;
-    let (cpu, outcome) = machine::cpu_ms_of(pid, connected.run(time)).await?;
-    let point = Point::new(clients, &outcome?, cpu);
-    load.disconnect(connected);
-    Ok(point)
 }
 
 /// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one

@@ -14,8 +14,9 @@ pub(crate) struct Memory {
     refreshed: Resident,
 }
 
+/// What a process keeps in memory.
 #[derive(Clone, Copy, Debug, Serialize)]
-struct Resident {
+pub(crate) struct Resident {
     total_kib: u64,
     /// Of that, what is this process's own (heap and stacks); the rest is the program's file, which the system can
     /// drop.
@@ -33,9 +34,9 @@ impl Memory {
         first.kill().await?;
         let mut shell = Shell::start(server, folder.path(), "ada")?;
         shell.ask("state").await?;
-        let opened = Resident::of(shell.pid()?)?;
+        let opened = Resident::of(u32::try_from(shell.pid()?)?)?;
         shell.ask("refresh 1").await?;
-        let refreshed = Resident::of(shell.pid()?)?;
+        let refreshed = Resident::of(u32::try_from(shell.pid()?)?)?;
         shell.kill().await?;
         Ok(Self { opened, refreshed })
     }
@@ -54,12 +55,20 @@ impl Memory {
 }
 
 impl Resident {
-    fn of(pid: i32) -> Result<Self> {
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("the SDK's memory")?;
+    /// Of this process.
+    ///
+    /// Errors: when the system does not say.
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).context("a process's memory")?;
         let kib = |name: &str| -> Result<u64> {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a short status")?;
             Ok(line.trim().trim_end_matches("kB").trim().parse()?)
         };
         Ok(Self { total_kib: kib("VmRSS:")?, anonymous_kib: kib("RssAnon:")? })
+    }
+
+    /// All of it, in MiB.
+    pub(crate) fn total_mib(self) -> f64 {
+        self.total_kib as f64 / 1024.0
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use moorline_tests::Library;
 use serde::Serialize;
 
-use crate::bindings::Goal;
+use crate::engine::Engine;
+use crate::goal::Goal;
 use crate::load::Outcome;
 use crate::machine;
 use crate::memory::Memory;
@@ -24,8 +25,10 @@ pub(crate) struct Report {
     /// Bearer sessions over kept connections, at a server that logs warnings alone and has no limits: the oldest
     /// figures.
     points: Vec<Point>,
-    /// What people get: at a server on the defaults of `serve`.
+    /// What people get: at a server on the defaults of `serve`, on either engine.
     serve: Vec<Series>,
+    /// The server's figures that have a goal.
+    server: Vec<Goal>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sdk: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,48 +43,69 @@ pub(crate) struct Report {
 
 /// Points that differ only in how many clients there are.
 #[derive(Debug, Serialize)]
-struct Series {
+pub(crate) struct Series {
+    engine: &'static str,
+    work: &'static str,
     tokens: &'static str,
     connections: &'static str,
     points: Vec<Point>,
 }
 
+impl Series {
+    pub(crate) fn new(
+        engine: &'static str,
+        work: &'static str,
+        tokens: &'static str,
+        connections: &'static str,
+    ) -> Self {
+        Self { engine, work, tokens, connections, points: Vec::new() }
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Point {
     clients: usize,
-    refreshes: usize,
+    requests: usize,
     seconds: f64,
-    refreshes_per_second: f64,
+    requests_per_second: f64,
     p50_ms: f64,
     p99_ms: f64,
-    server_cpu_ms_per_refresh: f64,
+    server_cpu_ms_per_request: f64,
     cpu_per_signature: f64,
 }
 
 impl Point {
     pub(crate) fn new(clients: usize, outcome: &Outcome, server_cpu_ms: f64) -> Self {
-        let refreshes = outcome.latencies.len();
+        let requests = outcome.latencies.len();
         let seconds = outcome.elapsed.as_secs_f64();
         Self {
             clients,
-            refreshes,
+            requests,
             seconds,
-            refreshes_per_second: refreshes as f64 / seconds,
+            requests_per_second: requests as f64 / seconds,
             p50_ms: quantile(&outcome.latencies, 0.5),
             p99_ms: quantile(&outcome.latencies, 0.99),
-            server_cpu_ms_per_refresh: server_cpu_ms / refreshes as f64,
+            server_cpu_ms_per_request: server_cpu_ms / requests as f64,
             cpu_per_signature: f64::NAN,
         }
+    }
+
+    pub(crate) const fn p50_ms(&self) -> f64 {
+        self.p50_ms
+    }
+
+    pub(crate) const fn p99_ms(&self) -> f64 {
+        self.p99_ms
     }
 
     fn print(&self) {
         println!(
             "{:7}  {:11.0}  {:7.2}  {:7.2}  {:21.3}  {:14.2}",
             self.clients,
-            self.refreshes_per_second,
+            self.requests_per_second,
             self.p50_ms,
             self.p99_ms,
-            self.server_cpu_ms_per_refresh,
+            self.server_cpu_ms_per_request,
             self.cpu_per_signature
         );
     }
@@ -98,6 +122,7 @@ impl Report {
             machine: machine::processor(),
             points: Vec::new(),
             serve: Vec::new(),
+            server: Vec::new(),
             sdk: None,
             sdk_memory: None,
             bindings: Vec::new(),
@@ -113,7 +138,7 @@ impl Report {
         self.signature_cpu_ms = self.signatures[self.signatures.len() / 2];
         let all = self.serve.iter_mut().flat_map(|series| &mut series.points);
         for point in self.points.iter_mut().chain(all) {
-            point.cpu_per_signature = point.server_cpu_ms_per_refresh / self.signature_cpu_ms;
+            point.cpu_per_signature = point.server_cpu_ms_per_request / self.signature_cpu_ms;
         }
         if let Some(last) = self.points.last() {
             self.refresh_cpu_per_signature = last.cpu_per_signature;
@@ -127,8 +152,8 @@ impl Report {
     }
 
     /// Begins a series at the server as people run it.
-    pub(crate) fn begin(&mut self, tokens: &'static str, connections: &'static str) {
-        self.serve.push(Series { tokens, connections, points: Vec::new() });
+    pub(crate) fn begin(&mut self, series: Series) {
+        self.serve.push(series);
     }
 
     /// A point of the series that was begun last.
@@ -136,6 +161,23 @@ impl Report {
         if let Some(series) = self.serve.last_mut() {
             series.points.push(point);
         }
+    }
+
+    /// A figure of the server beside its goal.
+    pub(crate) fn goal(&mut self, goal: Goal) {
+        self.server.push(goal);
+    }
+
+    /// The same for a bound refresh over kept connections, at the most clients.
+    pub(crate) fn bound_refresh(&mut self, engine: Engine) {
+        let is_it = |series: &&Series| {
+            (series.engine, series.work, series.tokens, series.connections)
+                == (engine.name, "refresh", "DPoP", "warm")
+        };
+        let point = self.serve.iter().rfind(is_it).and_then(|series| series.points.last());
+        let cost = point.map_or(f64::NAN, |point| point.cpu_per_signature);
+        let goal = Goal::new("a bound refresh: RS256 signatures of CPU", cost, engine.refresh_goal, "");
+        self.goal(goal.of(engine.name));
     }
 
     /// What the SDK costs, for the file.
@@ -155,21 +197,23 @@ impl Report {
     }
 
     pub(crate) fn print(&self) {
-        let header = "clients  refreshes/s   p50 ms   p99 ms  server CPU ms/refresh  per signature";
+        let header = "clients   requests/s   p50 ms   p99 ms  server CPU ms/request  per signature";
+        println!("\"Per signature\" is the server's CPU time in RS256-2048 signatures of this run.\n");
         println!(
-            "Refreshes. \"Per signature\" is the server's CPU time in RS256-2048 signatures of this run.\n"
-        );
-        println!(
-            "bearer, warm connections, a server without limits that logs warnings (goal at most {GOAL}):\n{header}"
+            "Refreshes, bearer, warm connections, a server without limits that logs warnings (goal at most \
+             {GOAL}):\n{header}"
         );
         self.points.iter().for_each(Point::print);
         println!(
-            "\nThe same at a server on the defaults of `serve`, its log at info (its limits are on, but higher):"
+            "\nAt a server on the defaults of `serve`, its log at info (its limits are on, but higher). On Postgres, \
+             the server alone is counted:"
         );
-        for Series { tokens, connections, points } in &self.serve {
-            println!("\n{tokens}, {connections} connections:\n{header}");
+        for Series { engine, work, tokens, connections, points } in &self.serve {
+            println!("\n{engine}: {work}, {tokens}, {connections} connections:\n{header}");
             points.iter().for_each(Point::print);
         }
+        println!("\nThe server, each figure beside its goal:\n");
+        self.server.iter().for_each(Goal::print);
         println!("\none RS256-2048 signature: {:.3} ms of CPU (aws-lc-rs)", self.signature_cpu_ms);
         println!("one fsync of a 4 KiB page: {:.2} ms", self.fsync_ms);
         println!("machine: {}, shared by the server and the clients; every answer is durable", self.machine);

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::goal::Goal;
+
 /// The most that each may be.
 const CACHED_TOKEN_US: f64 = 1.0;
 const OPENING_MS: f64 = 2.0;
@@ -59,20 +61,9 @@ pub(crate) struct Refresh {
     pub(crate) by_hand_cpu_ms: f64,
 }
 
-/// A figure that has a goal.
-#[derive(Debug, Serialize)]
-struct Goal {
-    name: &'static str,
-    value: f64,
-    at_most: f64,
-    unit: &'static str,
-    met: bool,
-}
-
 impl Figures {
     fn goals(&self) -> [Goal; 6] {
-        let goal =
-            |name, value: f64, at_most, unit| Goal { name, value, at_most, unit, met: value <= at_most };
+        let goal = Goal::new;
         [
             goal("a cached access_token()", self.cached_token_us, CACHED_TOKEN_US, "µs"),
             goal("opening a vault", self.opening_ms, OPENING_MS, "ms"),
@@ -96,10 +87,7 @@ impl Figures {
     /// Prints each figure beside its goal, and what it is made of.
     pub(crate) fn print(&self) {
         println!("\nThe SDK, over TLS on loopback (medians; pairs in turns, with it and without):\n");
-        for Goal { name, value, at_most, unit, met } in self.goals() {
-            let met = if met { "met" } else { "NOT met" };
-            println!("  {name:41} {value:8.3} {unit:2}   goal at most {at_most} {unit}: {met}");
-        }
+        self.goals().iter().for_each(Goal::print);
         let (store, request, refresh) = (&self.store, &self.request, &self.refresh);
         let (of_task, across) = (&self.request_of_task, &self.request_across_threads);
         println!(

@@ -3,14 +3,24 @@
 use anyhow::{Context as _, Result};
 use moorline_tests::Server;
 use moorline_tests::dpop::HandMadeKey;
-use moorline_tests::oauth::{HandMade, exchange_form};
+use moorline_tests::oauth::{HandMade, Tokens, exchange_form};
 
 /// What the client of a session has to remember.
 #[derive(Debug)]
 pub(crate) struct Session {
+    pub(crate) access_token: String,
     pub(crate) refresh_token: String,
     /// Where the session is bound to a key.
     pub(crate) prover: Option<Prover>,
+    /// Codes that are still to be exchanged.
+    pub(crate) codes: Vec<String>,
+}
+
+impl Session {
+    fn new(tokens: Tokens, prover: Option<Prover>) -> Self {
+        let Tokens { access_token, refresh_token, .. } = tokens;
+        Self { access_token, refresh_token, prover, codes: Vec::new() }
+    }
 }
 
 /// The key of a bound session, and the nonce for its next proof.
@@ -29,6 +39,13 @@ impl Prover {
         self.key.prove("POST", &self.url, None, Some(&self.nonce))
     }
 
+    /// A proof for one request with an access token.
+    ///
+    /// Errors: when the system has no random bytes.
+    pub(crate) fn prove_get(&self, url: &str, access_token: &str) -> Result<String> {
+        self.key.prove("GET", url, Some(access_token), Some(&self.nonce))
+    }
+
     /// Takes the next nonce.
     ///
     /// Errors: when the answer has none.
@@ -45,7 +62,7 @@ pub(crate) async fn bearer(server: &Server, count: usize) -> Result<Vec<Session>
     let ada = HandMade::new(server, "ada")?;
     let mut sessions = Vec::with_capacity(count);
     for _ in 0..count {
-        sessions.push(Session { refresh_token: ada.tokens().await?.refresh_token, prover: None });
+        sessions.push(Session::new(ada.tokens().await?, None));
     }
     Ok(sessions)
 }
@@ -61,8 +78,21 @@ pub(crate) async fn bound(server: &Server, count: usize) -> Result<Vec<Session>>
         let (key, code) = (HandMadeKey::new()?, ada.code().await?);
         let request = ada.browser().client().post(&url).form(&exchange_form(&code));
         let answer = key.send(request, ["POST", &url], None).await?;
-        let (refresh_token, nonce) = (answer.tokens()?.refresh_token, answer.header("dpop-nonce").to_owned());
-        sessions.push(Session { refresh_token, prover: Some(Prover { key, url: url.clone(), nonce }) });
+        let (tokens, nonce) = (answer.tokens()?, answer.header("dpop-nonce").to_owned());
+        sessions.push(Session::new(tokens, Some(Prover { key, url: url.clone(), nonce })));
     }
     Ok(sessions)
+}
+
+/// Gives each of these sessions `count` codes. They live for a minute.
+///
+/// Errors: when something is refused.
+pub(crate) async fn with_codes(server: &Server, sessions: &mut [Session], count: usize) -> Result<()> {
+    let ada = HandMade::new(server, "ada")?;
+    for session in sessions {
+        for _ in 0..count {
+            session.codes.push(ada.code().await?);
+        }
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use moorline_tests::http1::Message;
 use moorline_tests::oauth::Tokens;
+use moorline_tests::proxy::strike_dpop;
 use moorline_tests::{Delivery, Exchange, Fault, Heard, Weather};
 
 use crate::captive::Portal;
@@ -213,13 +214,8 @@ impl Weather for Wire {
     }
 
     fn bend(&self, request: &Message, answer: &mut Message) {
-        if self.binding == Binding::Bearer
-            && request.method_and_path().contains("/.well-known/")
-            && let Ok(mut metadata) = serde_json::from_slice::<serde_json::Value>(&answer.body)
-            && let Some(members) = metadata.as_object_mut()
-        {
-            members.remove("dpop_signing_alg_values_supported");
-            answer.body = metadata.to_string().into_bytes();
+        if self.binding == Binding::Bearer {
+            strike_dpop(request, answer);
         }
     }
 

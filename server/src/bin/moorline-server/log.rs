@@ -1,0 +1,60 @@
+//! The log on standard error. No request waits for who reads it.
+
+use std::io::{self, IsTerminal as _, Stderr, Write};
+use std::sync::{Arc, OnceLock};
+
+use moorline_server_base::config::LogFormat;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+use crate::terminal::Failure;
+
+/// Starts the log. Standard output is for what was asked. Lines that still wait are written when the guard is dropped,
+/// or given up after a second.
+pub(crate) fn start(filter: &str, format: LogFormat) -> Result<WorkerGuard, Failure> {
+    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter {filter:?}: {error}"))?;
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let dropped = Arc::new(OnceLock::new());
+    let lines = Lines { out: io::stderr(), dropped: Arc::clone(&dropped), reported: 0 };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(WAITING)
+        .thread_name("log")
+        .finish(lines);
+    let _ = dropped.set(writer.error_counter());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(guard)
+}
+
+/// So many lines may wait; further ones are lost.
+const WAITING: usize = 8192;
+
+/// Standard error, on the thread of the log.
+struct Lines {
+    out: Stderr,
+    /// How many lines found no room.
+    dropped: Arc<OnceLock<ErrorCounter>>,
+    /// How many of them the log has reported.
+    reported: usize,
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.out.write(line)
+    }
+
+    /// Called when no line waits: there is room for one that reports the loss.
+    fn flush(&mut self) -> io::Result<()> {
+        let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
+        let lost = dropped.saturating_sub(self.reported);
+        if lost > 0 {
+            self.reported = dropped;
+            tracing::warn!(lost, "log lines were lost: standard error took them too slowly");
+        }
+        self.out.flush()
+    }
+}

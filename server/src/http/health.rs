@@ -1,0 +1,41 @@
+//! What an orchestrator and a load balancer ask: whether to restart this process, and whether to send it requests.
+
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use http::StatusCode;
+
+use super::state::AppState;
+use crate::access::Anonymous;
+use moorline_server_store::{StoreError, Tx};
+
+/// Liveness: whether this process can go on. Only what a restart mends makes it fail, so it asks no database: a
+/// database that is away is no reason to restart every node.
+pub(super) async fn healthz(State(state): State<AppState>) -> Response {
+    if state.store.is_alive() {
+        return "ok\n".into_response();
+    }
+    tracing::error!("a thread of the database has ended: this process must be restarted");
+    StatusCode::SERVICE_UNAVAILABLE.into_response()
+}
+
+/// Readiness: whether requests can be answered. The database answers, and the writer too unless this node has none. The
+/// layers before it refuse while the clock is not accepted.
+pub(super) async fn readyz(State(state): State<AppState>, anonymous: Anonymous) -> Response {
+    if state.is_draining() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let actor = anonymous.actor("a readiness check knows nobody");
+    let _turn = state.probing().lock().await;
+    let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS ready", &[]).map(drop);
+    let mut ready: Result<(), StoreError> = state.store.read(&actor, ask).await;
+    if ready.is_ok() && !state.store.is_replica() {
+        ready = state.store.write(&actor, ask).await;
+    }
+    match ready {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the readiness check failed");
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The server on either database: what each request costs there, one table for each kind.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use moorline_tests::Server;
+
+use crate::load::{Connection, Load, Work};
+use crate::report::{Point, Report, Series};
+use crate::serve::Serve;
+use crate::{CLIENTS, flood, machine, sessions, sign_ins};
+
+/// How many clients do what is measured at one point only.
+const SOME: usize = 16;
+/// Codes of each of them: they live for a minute, and each is made by a walk through the pages.
+const CODES: usize = 12;
+
+/// A database engine, and the most that a bound refresh may cost the server there, in RS256 signatures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Engine {
+    pub(crate) name: &'static str,
+    pub(crate) refresh_goal: f64,
+}
+
+pub(crate) const SQLITE: Engine = Engine { name: "SQLite", refresh_goal: 1.5 };
+/// The server alone is counted, without Postgres.
+pub(crate) const POSTGRES: Engine = Engine { name: "Postgres", refresh_goal: 1.9 };
+
+/// Measures every kind of request at a server on this engine.
+///
+/// Errors: when something is refused.
+pub(crate) async fn measure(
+    engine: Engine,
+    server: &Server,
+    serve: &Serve,
+    report: &mut Report,
+    time: Duration,
+) -> Result<()> {
+    let most = CLIENTS.into_iter().max().unwrap_or_default();
+    // Here and not before: the nonces of another process are of no use.
+    let mut bearer = Load::new(server, sessions::bearer(server, most).await?)?;
+    let mut bound = Load::new(server, sessions::bound(server, most).await?)?;
+    for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
+        for (connections, connection) in [("warm", Connection::Warm), ("cold", Connection::Cold)] {
+            report.begin(Series::new(engine.name, "refresh", tokens, connections));
+            for clients in CLIENTS {
+                report.point(load.point(serve.pid(), clients, connection, Work::Refresh, time).await?);
+                report.signature(machine::signature_cpu_ms()?);
+            }
+        }
+    }
+    for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
+        report.begin(Series::new(engine.name, "API read", tokens, "warm"));
+        report.point(load.point(serve.pid(), SOME, Connection::Warm, Work::Read, time).await?);
+        report.signature(machine::signature_cpu_ms()?);
+    }
+    report.begin(Series::new(engine.name, "code exchange", "DPoP", "warm"));
+    sessions::with_codes(server, bound.sessions(SOME), CODES).await?;
+    report.point(bound.point(serve.pid(), SOME, Connection::Warm, Work::Exchange, time).await?);
+    report.signature(machine::signature_cpu_ms()?);
+    report.begin(Series::new(engine.name, "sign-in", "password", "cold"));
+    let (cpu, outcome) = machine::cpu_ms_of(serve.pid(), sign_ins::run(server, 100, 4)).await?;
+    report.point(Point::new(4, &outcome?, cpu));
+    report.bound_refresh(engine);
+    let slowed = flood::measure(server, serve, &mut bound, time).await?;
+    report.goal(slowed.of(engine.name));
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! A PostgreSQL cluster of a test's own, which the test can stop hard and start again.
+
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::daemon::{Daemon, Output};
+
+/// How long a start may take, recovery included, on a busy machine.
+const START: Duration = Duration::from_secs(60);
+/// The account that Debian's package makes. `initdb` refuses root.
+const ACCOUNT: &str = "postgres";
+
+/// How the server ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shutdown {
+    /// It ends its sessions, and writes everything to its tables (SIGINT).
+    Fast,
+    /// It ends at once, as in a crash: the next start replays its log (SIGQUIT).
+    Immediate,
+}
+
+/// A running cluster on a Unix socket. Dropping it ends the server and removes its data.
+#[derive(Debug)]
+pub struct Postgres {
+    programs: PathBuf,
+    account: Option<Account>,
+    output: Output,
+    // Ends before its folder goes.
+    server: Option<Daemon>,
+    folder: TempDir,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Account {
+    uid: u32,
+    gid: u32,
+}
+
+impl Postgres {
+    /// Makes a cluster that keeps what it confirms, as a real one (`fsync` is on), and waits until it accepts
+    /// connections.
+    ///
+    /// Errors: when PostgreSQL is missing, or does not start.
+    pub fn start() -> Result<Self> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("moorline-pg-").tempdir()?;
+        let account = if folder.path().metadata()?.uid() == 0 { Some(Account::find()?) } else { None };
+        if let Some(Account { uid, gid }) = account {
+            chown(folder.path(), Some(uid), Some(gid))?;
+        }
+        let mut postgres = Self { programs, account, output: Output::default(), server: None, folder };
+        let mut initdb = postgres.command("initdb");
+        initdb.arg("--pgdata").arg(postgres.folder.path().join("data"));
+        initdb.args([
+            "--username=moorline",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--no-sync",
+        ]);
+        let made = initdb.output().context("starting initdb")?;
+        ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+        postgres.serve()?;
+        Ok(postgres)
+    }
+
+    /// Stops the server. It can be started again with [`Postgres::serve`].
+    ///
+    /// Errors: when it does not run.
+    pub fn stop(&mut self, how: Shutdown) -> Result<()> {
+        let server = self.server.take().context("PostgreSQL does not run")?;
+        let signal = match how {
+            Shutdown::Fast => Signal::INT,
+            Shutdown::Immediate => Signal::QUIT,
+        };
+        server.end(signal)?;
+        Ok(())
+    }
+
+    /// Starts the server after [`Postgres::stop`].
+    ///
+    /// Errors: when it is not ready in time.
+    pub fn serve(&mut self) -> Result<()> {
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
+        command.args(["-c", "listen_addresses=", "-c", "log_min_messages=log"]);
+        self.server = Some(Daemon::start(command, "ready to accept connections", START, &self.output)?);
+        Ok(())
+    }
+
+    /// Stops the server and starts it again.
+    ///
+    /// Errors: as both.
+    pub fn restart(&mut self, how: Shutdown) -> Result<()> {
+        self.stop(how)?;
+        self.serve()
+    }
+
+    /// The URL of its first database.
+    pub fn url(&self) -> String {
+        let socket = self.folder.path().display().to_string().replace('/', "%2F");
+        format!("postgres://moorline@{socket}/postgres")
+    }
+
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.folder.path().join(".s.PGSQL.5432")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.programs.join(program));
+        command.current_dir(self.folder.path());
+        if let Some(Account { uid, gid }) = self.account {
+            command.uid(uid).gid(gid);
+        }
+        command
+    }
+}
+
+/// A fast shutdown lets its other processes end too, before the folder goes.
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if self.server.is_some() {
+            // Nothing can be done about a failure here.
+            let _ = self.stop(Shutdown::Immediate);
+        }
+    }
+}
+
+impl Account {
+    fn find() -> Result<Self> {
+        let number = |option| -> Result<u32> {
+            let id = Command::new("id").args([option, ACCOUNT]).output()?;
+            let text = String::from_utf8(id.stdout)?;
+            text.trim().parse().with_context(|| format!("no account {ACCOUNT}: install postgresql"))
+        };
+        Ok(Self { uid: number("-u")?, gid: number("-g")? })
+    }
+}
+
+/// Runs a query by `psql`, and returns its rows with their columns.
+///
+/// Errors: when the database can't be reached, or refuses the query.
+pub(crate) fn query(url: &str, sql: &str) -> Result<Vec<Vec<String>>> {
+    const BETWEEN: &str = "\u{1f}";
+    let psql = Command::new(programs()?.join("psql"))
+        .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
+        .args(["--field-separator", BETWEEN, "--command", sql, url])
+        .output()
+        .context("starting psql")?;
+    ensure!(psql.status.success(), "{sql}: {}", String::from_utf8_lossy(&psql.stderr));
+    let rows = String::from_utf8(psql.stdout)?;
+    Ok(rows.lines().map(|line| line.split(BETWEEN).map(str::to_owned).collect()).collect())
+}
+
+/// Debian keeps the programs of each version in a folder of its own: those of the newest.
+fn programs() -> Result<PathBuf> {
+    let versions = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten();
+    versions
+        .map(|version| version.path().join("bin"))
+        .filter(|folder| folder.join("initdb").is_file())
+        .max_by_key(|folder| version_of(folder))
+        .context("PostgreSQL is missing: `apt-get install postgresql`")
+}
+
+fn version_of(folder: &Path) -> u32 {
+    let name = folder.parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    name.and_then(|name| name.parse().ok()).unwrap_or_default()
+}
