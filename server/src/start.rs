@@ -1,5 +1,6 @@
 //! From settings to a running server: the one path that `serve`, `dev` and the tests go.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -13,7 +14,8 @@ use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
-use moorline_server_store::{Actor, Options, Store, StoreError};
+use moorline_server_shared::{Redis, Shared, SharedError};
+use moorline_server_store::{Actor, Membership, Options, Store, StoreError};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,9 @@ pub enum StartError {
     /// This node may not write.
     #[error(transparent)]
     NotPrimary(#[from] NotPrimary),
+    /// What nodes share can't be used.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// The signing keys can't be read.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -64,8 +69,8 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
     if !store.only_reads() {
-        let failed = |error| StartError::Store { database: config.database.clone(), error };
         let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
         if left > 0 {
             tracing::warn!(
@@ -74,7 +79,12 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
             );
         }
     }
-    let state = assemble(config, clock, store).await?;
+    let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
+    let name = named.map_err(failed)?.unwrap_or_default();
+    let membership = moorline_server_store::join(&config.database, &name, config.shared.is_some())
+        .await
+        .map_err(failed)?;
+    let state = assemble(config, clock, store, Some(Company { name, membership })).await?;
     if !state.store.only_reads() {
         let (keys, now) = (state.keys.clone(), state.clock.now());
         let serves = state.store.write(&Actor::System("a start"), move |tx| keys.serve(tx, now)).await;
@@ -113,14 +123,42 @@ async fn assemble_beside(
     store: Result<Store, StoreError>,
 ) -> Result<AppState, StartError> {
     let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
-    assemble(config, clock, store).await
+    assemble(config, clock, store, None).await
+}
+
+/// What connects a node that serves with the other nodes of its database. Commands have none.
+struct Company {
+    /// The name of the database.
+    name: String,
+    membership: Option<Membership>,
+}
+
+/// Connects to what the nodes of the database `name` share, if the settings say so.
+async fn shared(
+    config: &Config,
+    clock: &Clock,
+    name: &str,
+    keys: &Keys,
+) -> Result<Option<Arc<dyn Shared>>, SharedError> {
+    let Some(url) = &config.shared else { return Ok(None) };
+    if url.is_in_the_clear() {
+        tracing::warn!(%url, "the shared store is reached without TLS: use rediss://, unless its network is your own");
+    }
+    let secret = keys.lasting_secret(b"moorline shared v1");
+    let redis = Redis::connect(url, name, &secret, clock.clone(), Random::system()).await?;
+    Ok(Some(Arc::new(redis)))
 }
 
 fn options(config: &Config) -> Options {
     Options::new(config.database.clone()).lanes(config.store.lanes)
 }
 
-async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState, StartError> {
+async fn assemble(
+    config: Config,
+    clock: Clock,
+    store: Store,
+    company: Option<Company>,
+) -> Result<AppState, StartError> {
     let random = Random::system();
     let seen = store
         .read(&Actor::System("the last known time"), restore::seen_at)
@@ -130,9 +168,17 @@ async fn assemble(config: Config, clock: Clock, store: Store) -> Result<AppState
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
     let keys = Keys::open(&store, config.master_keys(), &random, now).await?;
-    let limits = Limits::new(&config.limits, LimitClock::monotonic());
+    let (shared, membership) = match company {
+        Some(Company { name, membership }) => (shared(&config, &clock, &name, &keys).await?, membership),
+        None => (None, None),
+    };
+    let limits = match &shared {
+        Some(shared) => Limits::of_all_nodes(&config.limits, LimitClock::monotonic(), Arc::clone(shared)),
+        None => Limits::new(&config.limits, LimitClock::monotonic()),
+    };
     let passwords = Passwords::new(&config.passwords, random.clone());
-    let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
+    let state =
+        AppState::new(Parts { config, store, keys, clock, random, limits, passwords, shared, membership });
     state.clock_guard().recall(guard.seen());
     Ok(state)
 }
@@ -163,14 +209,30 @@ pub(crate) async fn run_router(
     let mut work = vec![tokio::spawn(upkeep(state.clone())), tokio::spawn(follow(state))];
     work.extend(tls.clone().map(|tls| tokio::spawn(tls.follow())));
     let delay = settings.drain_delay.as_duration();
+    let place = draining.clone();
     let stop = async move {
-        stop.await;
+        tokio::select! {
+            () = stop => {}
+            () = replaced(&draining) => {}
+        }
         draining.drain();
         tokio::time::sleep(delay).await;
     };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
-    result
+    if place.membership.as_ref().is_some_and(Membership::is_lost) {
+        Err(ServeError::Replaced)
+    } else {
+        result
+    }
+}
+
+/// Waits until another node has this one's place at the database.
+async fn replaced(state: &AppState) {
+    match &state.membership {
+        Some(membership) => membership.lost().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Each minute: takes over what an operator's command or another node did to the signing keys, and exports the ends of

@@ -1,11 +1,11 @@
-//! Several servers on one Postgres, behind one address.
+//! Several servers on one Postgres and one Redis, behind one address.
 
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 
 use crate::balancer::Balancer;
-use crate::{LossyProxy, Postgres, Server, ServerOptions};
+use crate::{LossyProxy, Postgres, Redis, Server, ServerOptions};
 
 /// See the module.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Nodes {
     pub servers: Vec<Server>,
     /// The cluster that they share.
     pub postgres: Postgres,
+    /// Where they share used proofs, nonces and limits.
+    pub redis: Redis,
     /// In front of them; apps use it unless [`Nodes::proxy`] is in front of it.
     pub balancer: Balancer,
     /// What apps see, in a world without DPoP.
@@ -26,10 +28,12 @@ impl Nodes {
     /// Errors: when a part does not start.
     pub async fn start(proxy: Option<LossyProxy>) -> Result<Self> {
         let (postgres, balancer) = (tokio::task::block_in_place(Postgres::start)?, Balancer::bind().await?);
+        let redis = tokio::task::block_in_place(Redis::start)?;
         let port = proxy.as_ref().map_or(balancer.address().port(), LossyProxy::port);
         let issuer = format!("https://localhost:{port}");
         let options = ServerOptions {
             postgres: Some(postgres.url()),
+            environment: vec![("MOORLINE_SHARED".into(), redis.url().into())],
             ..ServerOptions::default().with(["--issuer", &issuer])
         };
         let servers = tokio::task::block_in_place(|| {
@@ -42,7 +46,7 @@ impl Nodes {
         if let Some(proxy) = &proxy {
             proxy.run_at(&servers[0], balancer.address())?;
         }
-        Ok(Self { servers, postgres, balancer, proxy })
+        Ok(Self { servers, postgres, redis, balancer, proxy })
     }
 
     /// An address of one node, past the balancer.

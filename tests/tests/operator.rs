@@ -138,6 +138,13 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
         assert!(refused.starts_with("error: ") && refused.contains(said), "{arguments:?}: {refused}");
     }
 
+    let settings = std::fs::read_to_string(&operator.0)?;
+    std::fs::write(&operator.0, format!("shared = \"redis://:the-password@127.0.0.1:1\"\n{settings}"))?;
+    let refused = operator.refusal(&["check-config"], "")?;
+    assert!(refused.contains("shared: redis://127.0.0.1:1/0: can't connect"), "{refused}");
+    assert!(!refused.contains("the-password"), "{refused}");
+    std::fs::write(&operator.0, settings)?;
+
     std::fs::write(server.folder().join("leaf.pem"), "no certificate")?;
     let refused = operator.refusal(&["check-config"], "")?;
     assert!(refused.contains("leaf.pem"), "{refused}");

@@ -59,13 +59,14 @@ pub(crate) const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-/// A Secret Service without a desktop, for the test of the CLI's key store, and PostgreSQL for the server's. (There is a
-/// C compiler for aws-lc-sys and SQLite: without one, this program would not have been linked.)
+/// A Secret Service without a desktop, for the test of the CLI's key store, and PostgreSQL and Redis for the server's.
+/// (There is a C compiler for aws-lc-sys and SQLite: without one, this program would not have been linked.)
 pub(crate) const RUST: &[Need] = &[
     need("dbus-run-session", "dbus-daemon"),
     need("dbus-send", "dbus-bin"),
     need("gnome-keyring-daemon", "gnome-keyring"),
     need("pg_createcluster", "postgresql"),
+    need("redis-server", "redis-server"),
 ];
 
 /// PostgreSQL alone, for the fault harness.

@@ -1,4 +1,5 @@
-//! What every part of the server stands on: time, randomness, digests, settings, and who may do what.
+//! What every part of the server stands on: time, randomness, digests, settings, who may do what, and which servers are
+//! trusted.
 
 pub mod clock;
 pub mod config;
@@ -6,3 +7,4 @@ pub mod digest;
 pub mod policy;
 pub mod random;
 pub mod sampled;
+pub mod trust;

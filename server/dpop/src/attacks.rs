@@ -6,12 +6,12 @@ use aws_lc_rs::hmac;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value as Json, json};
 
-use super::nonce::{WINDOW, windows_of_a_refresh};
-use super::replay::SHORT;
+use super::nonce::windows_of_a_refresh;
 use super::testing::{Device, Draft, encode};
 use super::{Checked, Claim, DPOP, Dpop, ProofError, TOKEN_ENDPOINT};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::random::Random;
+use moorline_server_shared::{SHORT, WINDOW};
 
 const ISSUER: &str = "https://id.example.com";
 const PATH: &str = "/v1/notes";
@@ -322,7 +322,7 @@ fn a_refreshs_proof_with_an_old_nonce_is_used_once_whenever_it_comes_again() {
     let guard = Guard::new();
     let device = Device::new();
     let claim = |proof: &str| match guard.check_for_tokens(proof) {
-        [Checked::Good(proof), _] => guard.dpop.claim(&proof),
+        [Checked::Good(proof), _] => guard.dpop.claim(&proof).now().unwrap(),
         other => panic!("{other:?}"),
     };
     let [one, other] = [(); 2].map(|()| guard.for_tokens(&device));
@@ -340,10 +340,10 @@ fn a_proof_that_came_with_a_code_is_not_good_for_a_refresh_later() {
     let guard = Guard::new();
     let early = guard.for_tokens(&Device::new());
     let [_, Checked::Good(exchange)] = guard.check_for_tokens(&early) else { panic!("a good proof") };
-    assert_eq!(guard.dpop.claim(&exchange), Claim::Fresh);
+    assert_eq!(guard.dpop.claim(&exchange).now().unwrap(), Claim::Fresh);
     guard.clock.advance(LIFETIME);
     let [Checked::Good(refresh), _] = guard.check_for_tokens(&early) else { panic!("a good nonce") };
-    assert_eq!(guard.dpop.claim(&refresh), Claim::Replayed);
+    assert_eq!(guard.dpop.claim(&refresh).now().unwrap(), Claim::Replayed);
 }
 
 #[test]
@@ -364,9 +364,9 @@ fn a_proof_is_used_once_and_after_a_restart_it_is_old() {
     let device = Device::new();
     let text = guard.draft(&device).sign();
     let Checked::Good(proof) = guard.check(&text) else { panic!("{:?}", guard.check(&text)) };
-    assert_eq!(guard.dpop.claim(&proof), Claim::Fresh);
+    assert_eq!(guard.dpop.claim(&proof).now().unwrap(), Claim::Fresh);
     let Checked::Good(again) = guard.check(&text) else { panic!("{:?}", guard.check(&text)) };
-    assert_eq!(guard.dpop.claim(&again), Claim::Replayed);
+    assert_eq!(guard.dpop.claim(&again).now().unwrap(), Claim::Replayed);
     // The same jti in another proof of the same key is the same; by another key it is another.
     let mut draft = guard.draft(&device);
     draft.claims["jti"] = "one".into();
@@ -376,7 +376,7 @@ fn a_proof_is_used_once_and_after_a_restart_it_is_old() {
     let mut elsewhere = guard.draft(&other_device);
     elsewhere.claims["jti"] = "one".into();
     let mut claims = [one, draft.sign(), elsewhere.sign()].map(|text| match guard.check(&text) {
-        Checked::Good(proof) => guard.dpop.claim(&proof),
+        Checked::Good(proof) => guard.dpop.claim(&proof).now().unwrap(),
         other => panic!("{other:?}"),
     });
     claims.sort_by_key(|claim| *claim == Claim::Replayed);
@@ -394,5 +394,5 @@ fn a_proof_waits_no_longer_than_its_nonce_lives() {
     let text = guard.draft(&Device::new()).sign();
     let Checked::Good(proof) = guard.check(&text) else { panic!("{:?}", guard.check(&text)) };
     guard.clock.advance(2 * WINDOW);
-    assert_eq!(guard.dpop.claim(&proof), Claim::Stale);
+    assert_eq!(guard.dpop.claim(&proof).now().unwrap(), Claim::Stale);
 }

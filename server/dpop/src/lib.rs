@@ -15,7 +15,6 @@ mod htu;
 mod jwk;
 mod nonce;
 mod proof;
-mod replay;
 
 #[cfg(test)]
 mod attacks;
@@ -23,22 +22,22 @@ mod attacks;
 #[doc(hidden)]
 pub mod testing;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
 
 pub use error::ProofError;
 pub use jwk::{ALGORITHMS, is_thumbprint};
-pub use replay::{Claim, SHARE};
+pub use moorline_server_shared::{Answer, Claim};
 
 use moorline_server_base::clock::Clock;
 use moorline_server_base::digest::sha256;
 use moorline_server_base::random::Random;
+use moorline_server_shared::{InProcess, SHORT, Share, Shared, Trace};
 use nonce::Nonces;
-use replay::{Memory, Replays, Trace};
 
 /// The header that carries a proof.
 pub const DPOP: HeaderName = HeaderName::from_static("dpop");
@@ -49,15 +48,18 @@ pub const TOKEN_ENDPOINT: &str = "/oauth/token";
 /// The header that carries the nonce for the next proof.
 pub const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
-/// Checks proofs, makes nonces, and remembers used proofs. All of it belongs to this process: after a restart every
-/// earlier nonce is rejected.
+/// A holder's share of the used proofs in one window: three times what a session's rotation window leaves by default,
+/// for retries.
+pub const SHARE: u32 = 64;
+
+/// Checks proofs, makes nonces, and asks the memory of used proofs. Nonces and memory have the same life: where one is
+/// new, so is the other.
 #[derive(Debug)]
 pub struct Dpop {
     origin: String,
-    nonces: Nonces,
     /// For how many windows after its own a nonce is accepted for a refresh.
     windows_of_a_refresh: u64,
-    replays: Replays,
+    memory: Arc<dyn Shared>,
     /// How many proofs of one window one holder may use; `None` for no limit but the memory.
     share: Option<u32>,
 }
@@ -104,19 +106,19 @@ impl std::fmt::Debug for Proof {
 }
 
 impl Dpop {
-    /// For a server whose clients reach it at `issuer`, with a nonce key of its own. The nonce of a refresh may be as
-    /// old as an access token gets, and a little older.
+    /// For a server whose clients reach it at `issuer`, with a memory of its own. The nonce of a refresh may be as old as
+    /// an access token gets, and a little older.
     #[must_use]
     pub fn new(issuer: &str, access_token_lifetime: Duration, clock: Clock, random: &Random) -> Self {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &*zeroize::Zeroizing::new(random.bytes::<32>()));
-        let windows_of_a_refresh = nonce::windows_of_a_refresh(access_token_lifetime);
-        Self {
-            origin: issuer.to_owned(),
-            nonces: Nonces::new(key, clock),
-            windows_of_a_refresh,
-            replays: Replays::new(replay::MOST, windows_of_a_refresh),
-            share: None,
-        }
+        let windows = nonce::windows_of_a_refresh(access_token_lifetime);
+        let memory = Arc::new(InProcess::new(windows, clock, random));
+        Self { origin: issuer.to_owned(), windows_of_a_refresh: windows, memory, share: None }
+    }
+
+    /// With a memory that other nodes have too.
+    #[must_use]
+    pub fn with_memory(self, memory: Arc<dyn Shared>) -> Self {
+        Self { memory, ..self }
     }
 
     /// Limits the proofs that one holder may use in a window of two minutes.
@@ -128,7 +130,7 @@ impl Dpop {
     /// The nonce for the next proof.
     #[must_use]
     pub fn nonce(&self) -> String {
-        self.nonces.current()
+        self.nonces().current()
     }
 
     /// Checks the proof of a request to `path` (RFC 9449 §4.3), for this access token if it comes with one. Its nonce
@@ -142,7 +144,7 @@ impl Dpop {
         access_token: Option<&str>,
     ) -> Checked {
         let expected = proof::Expected { method: method.as_str(), origin: &self.origin, path, access_token };
-        self.look(headers, &expected, replay::SHORT)
+        self.check_for(headers, &expected, SHORT)
     }
 
     /// Checks the proof of a request with `grant_type=refresh_token` to the token endpoint. Its nonce may be as old
@@ -151,10 +153,10 @@ impl Dpop {
     pub fn check_refresh(&self, headers: &HeaderMap, method: &Method) -> Checked {
         let (method, origin) = (method.as_str(), self.origin.as_str());
         let expected = proof::Expected { method, origin, path: TOKEN_ENDPOINT, access_token: None };
-        self.look(headers, &expected, self.windows_of_a_refresh)
+        self.check_for(headers, &expected, self.windows_of_a_refresh)
     }
 
-    fn look(&self, headers: &HeaderMap, expected: &proof::Expected<'_>, accepted: u64) -> Checked {
+    fn check_for(&self, headers: &HeaderMap, expected: &proof::Expected<'_>, accepted: u64) -> Checked {
         let mut values = headers.get_all(DPOP).iter();
         let Some(value) = values.next() else { return Checked::Absent };
         if values.next().is_some() {
@@ -180,50 +182,52 @@ impl Dpop {
         let key = parts.key()?;
         let claims = parts.claims()?;
         claims.check(expected)?;
-        let Some(window) = claims.nonce().and_then(|nonce| self.nonces.window_of(nonce, accepted)) else {
+        let nonces = self.nonces();
+        let Some(window) = claims.nonce().and_then(|nonce| nonces.window_of(nonce, accepted)) else {
             return Ok(None);
         };
         key.verify(parts.signed(), parts.signature())?;
         let jkt = key.thumbprint();
-        let id = self.nonces.tag(&[b"jti", jkt.as_bytes(), claims.jti().as_bytes()]);
+        let id = nonces.epoch().tag(&[b"jti", jkt.as_bytes(), claims.jti().as_bytes()]);
         let hash = URL_SAFE_NO_PAD.encode(sha256(text.as_bytes()));
         // A proof for the token endpoint that was used for a code would be good for a refresh as well, and for as
         // long.
-        let memory = if expected.path == TOKEN_ENDPOINT { Memory::Long } else { Memory::Short };
-        Ok(Some(Proof { jkt, hash, trace: Trace { id, window, accepted, memory } }))
+        let remembered = if expected.path == TOKEN_ENDPOINT { self.windows_of_a_refresh } else { SHORT };
+        let trace = Trace { epoch: nonces.epoch().id(), id, window, accepted, remembered };
+        Ok(Some(Proof { jkt, hash, trace }))
     }
 
-    /// Marks the proof as used, where requests are limited already. Cheap: a look-up under a lock, no cryptography.
-    #[must_use]
-    pub fn claim(&self, proof: &Proof) -> Claim {
-        self.replays.claim(proof.trace, self.nonces.window())
+    /// Marks the proof as used, where requests are limited already. Cheap: no cryptography.
+    pub fn claim(&self, proof: &Proof) -> Answer<'_, Claim> {
+        self.memory.claim(&proof.trace, None)
     }
 
     /// Marks the proof as used, within the share of `holder`: bytes that name one key or session.
-    #[must_use]
-    pub fn claim_within_share(&self, proof: &Proof, holder: &[u8]) -> Claim {
-        let Some(share) = self.share else { return self.claim(proof) };
-        let holder = self.nonces.tag(&[b"holder", holder]);
-        self.replays.claim_within(proof.trace, self.nonces.window(), holder, share)
+    pub fn claim_within_share(&self, proof: &Proof, holder: &[u8]) -> Answer<'_, Claim> {
+        let holder = |most| Share { holder: self.memory.epoch().tag(&[b"holder", holder]), most };
+        self.memory.claim(&proof.trace, self.share.map(holder))
     }
 
-    /// Whether the proof was used before. Marks nothing.
-    #[must_use]
-    pub fn was_used(&self, proof: &Proof) -> bool {
-        self.replays.knows(proof.trace.id)
+    /// Whether the proof was used before. Marks nothing: [`Claim::Fresh`] says that it can be claimed.
+    pub fn look(&self, proof: &Proof) -> Answer<'_, Claim> {
+        self.memory.look(&proof.trace)
     }
 
     /// How long until a holder whose share is used up has a new one.
     #[must_use]
     pub fn next_share(&self) -> Duration {
-        self.nonces.rest_of_window()
+        self.nonces().rest_of_window()
+    }
+
+    fn nonces(&self) -> Nonces {
+        Nonces::of(&*self.memory)
     }
 
     /// Leaves no room for another proof.
     #[cfg(any(test, feature = "testing"))]
     #[doc(hidden)]
     pub fn fill(&self) {
-        self.replays.fill();
+        self.memory.fill();
     }
 }
 

@@ -71,11 +71,7 @@ impl Keys {
         Ok(Self(Arc::new(Inner {
             master_ids: masters.all().map(master_key_id).collect(),
             sealer,
-            // From a key that stays when the master key is replaced: counts and known devices stay, too.
-            sign_ins: hmac::Key::new(
-                hmac::HMAC_SHA256,
-                hmac::sign(&pseudonyms, b"moorline sign-ins v1").as_ref(),
-            ),
+            sign_ins: hmac::Key::new(hmac::HMAC_SHA256, &*lasting(&pseudonyms, b"moorline sign-ins v1")),
             pseudonyms,
             forms: masters.all().map(form).collect(),
             signing: RwLock::new(Arc::new(signing)),
@@ -112,6 +108,13 @@ impl Keys {
     pub fn form_tag(&self, message: &[u8]) -> [u8; 32] {
         let tag = hmac::sign(&self.0.forms[0], message);
         tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+    }
+
+    /// A secret of this installation for one purpose. It stays when the master key is replaced, so that all nodes have
+    /// the same one meanwhile.
+    #[must_use]
+    pub fn lasting_secret(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+        lasting(&self.0.pseudonyms, purpose)
     }
 
     /// Whether `tag` is the tag of `message` by any of the master keys; compared in constant time.
@@ -213,6 +216,13 @@ impl Keys {
     fn signing(&self) -> Arc<KeySet> {
         Arc::clone(&self.0.signing.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The key of pseudonyms is kept when the master key is replaced, and so is what is derived from it. No user has such an
+/// identifier, so that no pseudonym is one of these.
+fn lasting(pseudonyms: &hmac::Key, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+    let tag = hmac::sign(pseudonyms, purpose);
+    Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
 }
 
 #[cfg(test)]

@@ -152,19 +152,15 @@ impl Authenticator {
             }
         };
         // Before the limit: a replayed proof must not use up its owner's requests.
-        if proof.as_ref().is_some_and(|proof| self.dpop.was_used(proof)) {
-            return Err(Refusal::InvalidProof(ProofError::Replayed));
+        if let Some(proof) = &proof {
+            accept(self.dpop.look(proof).wait().await)?;
         }
         let hash = proof.as_ref().map(Proof::hash);
         let person = AuthContext::from_access_token(&token, hash, &self.tokens.keys);
-        self.limits.check(Limit::ApiAccount, &person.limit_key()).map_err(Refusal::Limited)?;
-        if let Some(proof) = proof {
-            match self.dpop.claim(&proof) {
-                Claim::Fresh => {}
-                Claim::Replayed => return Err(Refusal::InvalidProof(ProofError::Replayed)),
-                Claim::Stale => return Err(Refusal::NonceWanted),
-                Claim::Full | Claim::OverShare => return Err(Refusal::Unavailable),
-            }
+        let limited = self.limits.check(Limit::ApiAccount, &person.limit_key()).await;
+        limited.map_err(Refusal::Limited)?;
+        if let Some(proof) = &proof {
+            accept(self.dpop.claim(proof).wait().await)?;
         }
         Ok(Authenticated { person, token, scheme })
     }
@@ -178,5 +174,14 @@ impl Authenticator {
             Checked::Good(proof) if proof.jkt() == jkt => Ok(proof),
             Checked::Good(_) => Err(Refusal::InvalidToken(Scheme::Dpop)),
         }
+    }
+}
+
+fn accept(claim: Claim) -> Result<(), Refusal> {
+    match claim {
+        Claim::Fresh => Ok(()),
+        Claim::Replayed => Err(Refusal::InvalidProof(ProofError::Replayed)),
+        Claim::Stale => Err(Refusal::NonceWanted),
+        Claim::Unknown | Claim::OverShare => Err(Refusal::Unavailable),
     }
 }

@@ -41,6 +41,11 @@ pub enum ServeError {
         "can't listen on {0}: {1}. Choose another address or port (--listen and --port, or `listen` in the configuration file)."
     )]
     CannotListen(SocketAddr, io::Error),
+    /// Another node took this one's place at the database while the connection to it was lost.
+    #[error(
+        "another node serves the database now, and this one has stopped: set `shared` (MOORLINE_SHARED) to the same redis:// URL on every node, or start one of them only."
+    )]
+    Replaced,
     /// The accept loop failed.
     #[error("the listener failed: {0}")]
     Failed(io::Error),

@@ -19,7 +19,8 @@ use moorline_server_base::config::Config;
 use moorline_server_base::random::Random;
 use moorline_server_dpop::{Dpop, SHARE};
 use moorline_server_keys::Keys;
-use moorline_server_store::Store;
+use moorline_server_shared::Shared;
+use moorline_server_store::{Membership, Store};
 
 /// The state of the whole server. A clone is one reference count.
 #[derive(Clone, Debug)]
@@ -56,6 +57,10 @@ pub struct Parts {
     pub limits: Limits,
     /// Password hashing.
     pub passwords: Passwords,
+    /// What all nodes have in common; `None` for a node that is alone.
+    pub shared: Option<Arc<dyn Shared>>,
+    /// The place of a node that serves; `None` for a command, and on SQLite.
+    pub membership: Option<Membership>,
 }
 
 impl AppState {
@@ -64,7 +69,7 @@ impl AppState {
     pub fn new(parts: Parts) -> Self {
         let settings = Arc::new(Settings::new(&parts.config));
         let dpop = Arc::new(dpop(&parts, &settings));
-        let Parts { config, store, keys, clock, random, limits, passwords } = &parts;
+        let Parts { config, store, keys, clock, random, limits, passwords, .. } = &parts;
         let browsers = BrowserSessions {
             store: store.clone(),
             clock: clock.clone(),
@@ -153,6 +158,10 @@ impl AppState {
 fn dpop(parts: &Parts, settings: &Settings) -> Dpop {
     let dpop =
         Dpop::new(&settings.issuer, settings.access_token_lifetime, parts.clock.clone(), &parts.random);
+    let dpop = match &parts.shared {
+        Some(shared) => dpop.with_memory(Arc::clone(shared)),
+        None => dpop,
+    };
     let limits = &parts.config.limits;
     let share = SHARE.max(limits.rotation_per_session.saturating_mul(6));
     if limits.enabled { dpop.with_share(share) } else { dpop }

@@ -17,9 +17,10 @@ use crate::limits::{LimitClock, Limits};
 use crate::manage::{ClientSpec, UserSpec};
 use crate::oauth::clients;
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config::{Config, Database, MasterKey};
+use moorline_server_base::config::{Config, Database, MasterKey, RedisUrl};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, TokenType};
+use moorline_server_shared::testing::RedisServer;
 use moorline_server_store::testing::PostgresDatabase;
 use moorline_server_store::{Actor, Options, Row, Store, StoreError, Value};
 
@@ -40,6 +41,8 @@ pub(crate) struct TestServer {
 
 /// Where a test's server lives: a folder and, where the tests run on Postgres, a database.
 pub(crate) struct Home {
+    /// What nodes share; it stops before its folder goes.
+    redis: Option<RedisServer>,
     folder: tempfile::TempDir,
     postgres: Option<PostgresDatabase>,
 }
@@ -52,7 +55,27 @@ impl Home {
 
     /// On SQLite always: for a test about its files.
     pub(crate) fn on_sqlite() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), postgres: None }
+        Self { redis: None, folder: tempfile::tempdir().unwrap(), postgres: None }
+    }
+
+    /// With a Redis; `None` where the tests have none.
+    pub(crate) fn with_redis() -> Option<Self> {
+        let mut home = Self::new();
+        home.redis = Some(RedisServer::start(home.path(), &[])?);
+        Some(home)
+    }
+
+    /// For several nodes; `None` where the tests run on SQLite, or have no Redis.
+    pub(crate) fn for_nodes() -> Option<Self> {
+        Self::with_redis().filter(Self::is_shared)
+    }
+
+    pub(crate) fn redis(&mut self) -> &mut RedisServer {
+        self.redis.as_mut().unwrap()
+    }
+
+    pub(crate) fn redis_url(&self) -> Option<RedisUrl> {
+        self.redis.as_ref().map(RedisServer::url)
     }
 
     /// Whether several nodes can use the database.
@@ -95,7 +118,17 @@ impl TestServer {
         let keys = Keys::open(&store, config.master_keys(), &random, NOW).await.unwrap();
         let limits = Limits::new(&config.limits, limit_clock.clone());
         let passwords = Passwords::new(&config.passwords, random.clone());
-        let state = AppState::new(Parts { config, store, keys, clock, random, limits, passwords });
+        let state = AppState::new(Parts {
+            config,
+            store,
+            keys,
+            clock,
+            random,
+            limits,
+            passwords,
+            shared: None,
+            membership: None,
+        });
         Self { router: super::router(state.clone()), state, limit_clock, home }
     }
 
@@ -110,6 +143,8 @@ impl TestServer {
             random: old.random.clone(),
             limits: Limits::new(&old.config.limits, limit_clock.clone()),
             passwords: old.passwords.clone(),
+            shared: None,
+            membership: None,
         });
         Self { router: super::router(state.clone()), state, limit_clock, home: self.home }
     }

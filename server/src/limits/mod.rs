@@ -20,6 +20,7 @@ use governor::{Quota, RateLimiter};
 pub use address::{ClientAddress, client_address};
 pub use clock::LimitClock;
 use moorline_server_base::config;
+use moorline_server_shared::{Counted, Shared};
 
 /// What is limited; the key given to [`Limits::check`] says for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,19 @@ pub enum Limit {
     AuthorizeAddress,
     /// Requests of one user through one client to the API and for user information.
     ApiAccount,
+}
+
+impl Limit {
+    /// The name that nodes count it by, of whatever version they are.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::SignInAccount => "sign_in_per_account",
+            Self::SignInAddress => "sign_in_per_address",
+            Self::TokenAddress => "token_per_address",
+            Self::AuthorizeAddress => "authorize_per_address",
+            Self::ApiAccount => "api_per_account",
+        }
+    }
 }
 
 /// Refused for now: try again after this long.
@@ -56,12 +70,15 @@ type Key = [u8; 16];
 
 type Keyed = RateLimiter<Key, DashMapStateStore<Key>, LimitClock, NoOpMiddleware<Nanos>>;
 
-/// Every rate limit of this node. Cheap to clone.
+/// Every rate limit. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Limits(Option<Arc<Limiters>>);
 
 #[derive(Debug)]
 struct Limiters {
+    quotas: config::Limits,
+    /// Counts for all nodes.
+    shared: Option<Arc<dyn Shared>>,
     clock: LimitClock,
     sign_in_tries: u32,
     sign_in_account: Keyed,
@@ -72,8 +89,17 @@ struct Limiters {
 }
 
 impl Limits {
-    /// Limits as configured, on this clock.
+    /// Limits as configured, on this clock, counted for this node.
     pub fn new(config: &config::Limits, clock: LimitClock) -> Self {
+        Self::with(config, clock, None)
+    }
+
+    /// The same, counted for all nodes. While that is not possible, this node counts for itself: a limit never vanishes.
+    pub fn of_all_nodes(config: &config::Limits, clock: LimitClock, shared: Arc<dyn Shared>) -> Self {
+        Self::with(config, clock, Some(shared))
+    }
+
+    fn with(config: &config::Limits, clock: LimitClock, shared: Option<Arc<dyn Shared>>) -> Self {
         if !config.enabled {
             return Self(None);
         }
@@ -88,6 +114,8 @@ impl Limits {
             authorize_address: per_minute(config.authorize_per_address),
             api_account: per_minute(config.api_per_account),
             sign_in_tries: config.sign_in_tries,
+            quotas: config.clone(),
+            shared,
             clock,
         })))
     }
@@ -105,18 +133,28 @@ impl Limits {
     /// Counts one use of `limit` by `key`.
     ///
     /// Errors: [`Limited`] when `key` has used up its share; nothing is counted then.
-    pub fn check(&self, limit: Limit, key: &str) -> Result<(), Limited> {
+    pub async fn check(&self, limit: Limit, key: &str) -> Result<(), Limited> {
         let Some(limiters) = &self.0 else { return Ok(()) };
-        limiters.of(limit).check_key(&key_of(key)).map_err(|not_until| Limited {
-            retry_after: not_until.wait_time_from(limiters.clock.now()).max(Duration::from_secs(1)),
-        })
+        let key = key_of(key);
+        let wait = match limiters.count_for_all(limit, &key).await {
+            Some(Counted::Within) => return Ok(()),
+            Some(Counted::Over(wait)) => wait,
+            None => match limiters.of(limit).check_key(&key) {
+                Ok(()) => return Ok(()),
+                Err(not_until) => not_until.wait_time_from(limiters.clock.now()),
+            },
+        };
+        Err(Limited { retry_after: wait.max(Duration::from_secs(1)) })
     }
 
     /// Counts one use of `limit` by an address. One that is not known is not counted.
     ///
     /// Errors: as [`Limits::check`].
-    pub fn check_address(&self, limit: Limit, address: ClientAddress) -> Result<(), Limited> {
-        address.limit_key().map_or(Ok(()), |key| self.check(limit, &key))
+    pub async fn check_address(&self, limit: Limit, address: ClientAddress) -> Result<(), Limited> {
+        match address.limit_key() {
+            Some(key) => self.check(limit, &key).await,
+            None => Ok(()),
+        }
     }
 
     /// Deletes keys that are back at their full share, so that memory follows recent callers only.
@@ -134,6 +172,21 @@ fn key_of(text: &str) -> Key {
 }
 
 impl Limiters {
+    async fn count_for_all(&self, limit: Limit, key: &Key) -> Option<Counted> {
+        let per_minute = NonZeroU32::new(self.quota(limit))?;
+        self.shared.as_ref()?.count(limit.name(), key, per_minute).wait().await
+    }
+
+    const fn quota(&self, limit: Limit) -> u32 {
+        match limit {
+            Limit::SignInAccount => self.quotas.sign_in_per_account,
+            Limit::SignInAddress => self.quotas.sign_in_per_address,
+            Limit::TokenAddress => self.quotas.token_per_address,
+            Limit::AuthorizeAddress => self.quotas.authorize_per_address,
+            Limit::ApiAccount => self.quotas.api_per_account,
+        }
+    }
+
     fn of(&self, limit: Limit) -> &Keyed {
         match limit {
             Limit::SignInAccount => &self.sign_in_account,
@@ -158,72 +211,105 @@ impl Limiters {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use moorline_server_base::clock::Clock;
+    use moorline_server_base::random::Random;
+    use moorline_server_shared::Redis;
+    use moorline_server_shared::testing::RedisServer;
 
     fn limits(clock: &LimitClock) -> Limits {
         Limits::new(&config::Limits { sign_in_per_account: 2, ..config::Limits::default() }, clock.clone())
     }
 
-    #[test]
-    fn a_key_that_used_up_its_share_waits_and_another_key_does_not() {
+    #[tokio::test]
+    async fn a_key_that_used_up_its_share_waits_and_another_key_does_not() {
         let clock = LimitClock::manual();
         let limits = limits(&clock);
-        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
-        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
-        let limited = limits.check(Limit::SignInAccount, "ada").unwrap_err();
+        assert_eq!(limits.check(Limit::SignInAccount, "ada").await, Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, "ada").await, Ok(()));
+        let limited = limits.check(Limit::SignInAccount, "ada").await.unwrap_err();
         assert_eq!(limited.retry_after_seconds(), 30);
-        assert_eq!(limits.check(Limit::SignInAccount, "grace"), Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, "grace").await, Ok(()));
         clock.advance(Duration::from_secs(30));
-        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, "ada").await, Ok(()));
     }
 
-    #[test]
-    fn a_refused_use_does_not_lengthen_the_wait() {
+    #[tokio::test]
+    async fn a_refused_use_does_not_lengthen_the_wait() {
         let clock = LimitClock::manual();
         let limits = limits(&clock);
         for _ in 0..50 {
-            let _ = limits.check(Limit::SignInAccount, "ada");
+            let _ = limits.check(Limit::SignInAccount, "ada").await;
         }
         clock.advance(Duration::from_secs(30));
-        assert_eq!(limits.check(Limit::SignInAccount, "ada"), Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, "ada").await, Ok(()));
     }
 
-    #[test]
-    fn a_long_key_is_counted_like_any_other_and_not_kept() {
+    #[tokio::test]
+    async fn a_long_key_is_counted_like_any_other_and_not_kept() {
         let limits = limits(&LimitClock::manual());
         let long = "x".repeat(60_000);
-        assert_eq!(limits.check(Limit::SignInAccount, &long), Ok(()));
-        assert_eq!(limits.check(Limit::SignInAccount, &format!("{long}y")), Ok(()));
-        assert_eq!(limits.check(Limit::SignInAccount, &long), Ok(()));
-        assert!(limits.check(Limit::SignInAccount, &long).is_err());
+        assert_eq!(limits.check(Limit::SignInAccount, &long).await, Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, &format!("{long}y")).await, Ok(()));
+        assert_eq!(limits.check(Limit::SignInAccount, &long).await, Ok(()));
+        assert!(limits.check(Limit::SignInAccount, &long).await.is_err());
         assert!(size_of_val(&key_of(&long)) <= 32);
     }
 
-    #[test]
-    fn an_unknown_address_shares_no_limit_with_others() {
+    #[tokio::test]
+    async fn an_unknown_address_shares_no_limit_with_others() {
         let config = config::Limits { token_per_address: 1, ..config::Limits::default() };
         let limits = Limits::new(&config, LimitClock::manual());
         let known = ClientAddress(Some([192, 0, 2, 1].into()));
-        assert!(limits.check_address(Limit::TokenAddress, known).is_ok());
-        assert!(limits.check_address(Limit::TokenAddress, known).is_err());
-        assert!((0..10).all(|_| limits.check_address(Limit::TokenAddress, ClientAddress(None)).is_ok()));
+        assert!(limits.check_address(Limit::TokenAddress, known).await.is_ok());
+        assert!(limits.check_address(Limit::TokenAddress, known).await.is_err());
+        for _ in 0..10 {
+            assert!(limits.check_address(Limit::TokenAddress, ClientAddress(None)).await.is_ok());
+        }
     }
 
-    #[test]
-    fn limits_that_are_off_never_refuse() {
+    #[tokio::test]
+    async fn limits_that_are_off_never_refuse() {
         let off = Limits::new(
             &config::Limits { enabled: false, ..config::Limits::default() },
             LimitClock::monotonic(),
         );
-        assert!((0..10_000).all(|_| off.check(Limit::TokenAddress, "s").is_ok()));
+        for _ in 0..10_000 {
+            assert!(off.check(Limit::TokenAddress, "s").await.is_ok());
+        }
     }
 
-    #[test]
-    fn idle_keys_are_forgotten_without_giving_a_share_back_early() {
+    #[tokio::test]
+    async fn idle_keys_are_forgotten_without_giving_a_share_back_early() {
         let clock = LimitClock::manual();
         let limits = limits(&clock);
-        let _ = limits.check(Limit::SignInAccount, "ada");
-        let _ = limits.check(Limit::SignInAccount, "ada");
+        let _ = limits.check(Limit::SignInAccount, "ada").await;
+        let _ = limits.check(Limit::SignInAccount, "ada").await;
         limits.forget_idle();
-        assert!(limits.check(Limit::SignInAccount, "ada").is_err());
+        assert!(limits.check(Limit::SignInAccount, "ada").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nodes_that_share_a_store_count_together_and_each_for_itself_while_it_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let Some(mut server) = RedisServer::start(folder.path(), &[]) else { return };
+        let mut nodes = Vec::new();
+        for _ in 0..2 {
+            let (clock, random) = (Clock::system(), Random::system());
+            let shared = Redis::connect(&server.url(), "test", &[7; 32], clock, random).await.unwrap();
+            let config = config::Limits { sign_in_per_account: 2, ..config::Limits::default() };
+            nodes.push(Limits::of_all_nodes(&config, LimitClock::manual(), Arc::new(shared)));
+        }
+        let [one, two] = nodes.as_slice() else { unreachable!() };
+        assert!(one.check(Limit::SignInAccount, "ada").await.is_ok());
+        assert!(two.check(Limit::SignInAccount, "ada").await.is_ok());
+        let limited = one.check(Limit::SignInAccount, "ada").await.unwrap_err();
+        assert!((1..=30).contains(&limited.retry_after_seconds()));
+        assert!(two.check(Limit::SignInAccount, "grace").await.is_ok());
+        server.stop();
+        for node in [one, two] {
+            assert!(node.check(Limit::SignInAccount, "ada").await.is_ok());
+            assert!(node.check(Limit::SignInAccount, "ada").await.is_ok());
+            assert!(node.check(Limit::SignInAccount, "ada").await.is_err(), "never unlimited");
+        }
     }
 }

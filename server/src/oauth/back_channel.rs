@@ -40,6 +40,7 @@ where
         provider
             .limits
             .check_address(Limit::TokenAddress, address)
+            .await
             .map_err(|limited| refuse(limited.into()))?;
         let body = Bytes::from_request(Request::from_parts(parts, body), state).await;
         let body = body.map_err(|rejection| rejection.into_response())?;

@@ -18,6 +18,7 @@ use super::rotation::{
     EndedBecause, History, Holes, Locator, RotationWindow, Session, SessionRecord, SessionSecret,
 };
 use super::sessions::{self, Stored};
+use super::transaction::{self, Transaction};
 use crate::accounts::users::{self, User};
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
@@ -101,9 +102,8 @@ pub(super) async fn exchange(
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the code says who it is");
     let now = provider.clock.now();
-    // Shared by all runs of the transaction: the proof is marked as used once.
-    let exchange = Arc::new(Exchange { provider: Arc::clone(provider), credentials, proof, request, now });
-    match provider.store.write(&actor, move |tx| exchange.run(tx)).await? {
+    let exchange = Exchange { provider: Arc::clone(provider), credentials, proof, request, now };
+    match transaction::write(provider, &actor, exchange).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
     }
@@ -117,7 +117,13 @@ struct Exchange {
     now: Timestamp,
 }
 
-impl Exchange {
+impl Transaction for Exchange {
+    type Outcome = Outcome;
+
+    fn proof(&self) -> &Presented {
+        &self.proof
+    }
+
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
         let Some(client) = self.credentials.authenticate(tx)? else {
             audit::count(audit::Unproved::ClientAuthFailed);
@@ -126,10 +132,16 @@ impl Exchange {
         let Some(row) = self.find(tx)? else { return Ok(Outcome::Refuse(REFUSED)) };
         self.judge(tx, &row, client)
     }
+}
 
+impl Exchange {
     /// Does what [`exchange::decide`] says of the code in this row.
     fn judge(&self, tx: &mut dyn Tx, row: &Row, client: Authenticated<'_>) -> Result<Outcome, StoreError> {
         let was_used = row.optional_timestamp("used_at")?.is_some();
+        if was_used {
+            // Now that the code is used: a copy of the request that used it must not pass for another one.
+            self.proof.look_anew();
+        }
         let stored = if was_used { self.first_session(tx, row)? } else { None };
         let code = exchange::Code {
             dpop_jkt: row.optional_text("dpop_jkt")?,

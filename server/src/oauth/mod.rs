@@ -26,6 +26,7 @@ pub mod rotation;
 mod sessions;
 mod sweep;
 mod token;
+mod transaction;
 mod userinfo;
 
 #[cfg(test)]

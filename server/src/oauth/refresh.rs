@@ -19,6 +19,7 @@ use super::rotation::{
     Refusal, Service, Session, decide,
 };
 use super::sessions::{self, Stored};
+use super::transaction::{self, Transaction};
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_store::{Actor, StoreError, Tx};
@@ -63,9 +64,8 @@ pub(super) async fn refresh(
 ) -> Result<Answer, OAuthError> {
     let actor = Actor::Anonymous("the refresh token says which session this is");
     let now = provider.clock.now();
-    // Shared by all runs of the transaction: the proof is marked as used once.
-    let service = Arc::new(Refresh { provider: Arc::clone(provider), credentials, proof, request, now });
-    match provider.store.write(&actor, move |tx| service.run(tx)).await? {
+    let refresh = Refresh { provider: Arc::clone(provider), credentials, proof, request, now };
+    match transaction::write(provider, &actor, refresh).await? {
         Outcome::Issue(issue) => issue.sign(provider, now),
         Outcome::Refuse(error) => Err(error),
     }
@@ -79,7 +79,13 @@ struct Refresh {
     now: Timestamp,
 }
 
-impl Refresh {
+impl Transaction for Refresh {
+    type Outcome = Outcome;
+
+    fn proof(&self) -> &PresentedProof {
+        &self.proof
+    }
+
     fn run(&self, tx: &mut dyn Tx) -> Result<Outcome, StoreError> {
         let (client, stored) = self.look_up(tx)?;
         let proved = self.proved(client, stored.as_ref());
@@ -98,7 +104,9 @@ impl Refresh {
             None => self.carry_out(tx, decision, stored),
         }
     }
+}
 
+impl Refresh {
     /// The client, if it is authenticated, and for such a one the session that its token names.
     fn look_up(&self, tx: &mut dyn Tx) -> Result<(Option<Authenticated<'_>>, Option<Stored>), StoreError> {
         let (keys, client_id) = (&self.provider.keys, self.credentials.client_id());
@@ -181,7 +189,7 @@ impl Refresh {
         let settings = &self.provider.settings;
         Context {
             now: self.now,
-            service: if *proved == Err(Unproved::Full) { Service::Down } else { Service::Ready },
+            service: if *proved == Err(Unproved::Unknown) { Service::Down } else { Service::Ready },
             rotation_grace: settings.rotation_grace,
             rotations_per_minute: settings.rotations_per_minute,
         }

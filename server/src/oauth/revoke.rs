@@ -13,6 +13,7 @@ use super::proof::{Presented, Unproved};
 use super::provider::Provider;
 use super::rotation::{EndedBecause, RefreshToken, Session, SessionRecord};
 use super::sessions::{self, Stored};
+use super::transaction::{self, Transaction};
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_dpop::Dpop;
@@ -26,16 +27,9 @@ pub(super) async fn revoke(
     let token = Token::read(&provider, token);
     let now = provider.clock.now();
     let actor = Actor::Anonymous("the token says which session this is");
-    let service = Arc::clone(&provider);
-    // Shared by all runs of the transaction: the proof is marked as used once.
-    let request = Arc::new((credentials, proof, token));
-    let revoke = move |tx: &mut dyn Tx| {
-        let (credentials, proof, token) = &*request;
-        run(tx, &service, credentials, proof, token, now)
-    };
+    let revocation = Revocation { provider: Arc::clone(&provider), credentials, proof, token, now };
     // An app that signs out may close the connection at once: the session ends all the same.
-    let store = provider.store.clone();
-    let ended = tokio::spawn(async move { store.write(&actor, revoke).await });
+    let ended = tokio::spawn(async move { transaction::write(&provider, &actor, revocation).await });
     ended.await.map_err(|_| StoreError::Panicked)???;
     Ok([(CACHE_CONTROL, "no-store")].into_response())
 }
@@ -89,40 +83,50 @@ impl Token {
     }
 }
 
-/// The inner result is the answer; the transaction is committed with either.
-fn run(
-    tx: &mut dyn Tx,
-    provider: &Provider,
-    credentials: &Credentials,
-    proof: &Presented,
-    token: &Token,
+struct Revocation {
+    provider: Arc<Provider>,
+    credentials: Credentials,
+    proof: Presented,
+    token: Token,
     now: Timestamp,
-) -> Result<Result<(), OAuthError>, StoreError> {
-    let Some(client) = credentials.authenticate(tx)? else {
-        audit::count(audit::Unproved::ClientAuthFailed);
-        return Ok(Err(OAuthError::invalid_client()));
-    };
-    let Some(stored) = token.session(tx, provider)? else { return Ok(Ok(())) };
-    let record = stored.session.record();
-    if record.client_id != client.id {
-        // RFC 7009 §2.1: it was issued to another client.
-        return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
+}
+
+impl Transaction for Revocation {
+    /// The answer; the transaction is committed with either.
+    type Outcome = Result<(), OAuthError>;
+
+    fn proof(&self) -> &Presented {
+        &self.proof
     }
-    // There is nothing left to end, and so nothing to prove.
-    let Session::Live(record) = &stored.session else { return Ok(Ok(())) };
-    let event = |event: Event| {
-        event.session(&record.id).client(client.id).actor(provider.keys.pseudonym(&record.user_id))
-    };
-    if let Err(unproved) = proved(&provider.dpop, proof, token, record) {
-        if let Some(refused) = refused(unproved) {
-            audit::append(tx, now, event(refused))?;
+
+    fn run(&self, tx: &mut dyn Tx) -> Result<Self::Outcome, StoreError> {
+        let (provider, now) = (&self.provider, self.now);
+        let Some(client) = self.credentials.authenticate(tx)? else {
+            audit::count(audit::Unproved::ClientAuthFailed);
+            return Ok(Err(OAuthError::invalid_client()));
+        };
+        let Some(stored) = self.token.session(tx, provider)? else { return Ok(Ok(())) };
+        let record = stored.session.record();
+        if record.client_id != client.id {
+            // RFC 7009 §2.1: it was issued to another client.
+            return Ok(Err(OAuthError::new(Code::InvalidGrant, "The token was issued to another client.")));
         }
-        return Ok(Err(unproved.into()));
+        // There is nothing left to end, and so nothing to prove.
+        let Session::Live(record) = &stored.session else { return Ok(Ok(())) };
+        let event = |event: Event| {
+            event.session(&record.id).client(client.id).actor(provider.keys.pseudonym(&record.user_id))
+        };
+        if let Err(unproved) = proved(&provider.dpop, &self.proof, &self.token, record) {
+            if let Some(refused) = refused(unproved) {
+                audit::append(tx, now, event(refused))?;
+            }
+            return Ok(Err(unproved.into()));
+        }
+        if sessions::end(tx, &record.id, EndedBecause::Revoked, now)? {
+            audit::append(tx, now, event(Event::new("session.revoked")))?;
+        }
+        Ok(Ok(()))
     }
-    if sessions::end(tx, &record.id, EndedBecause::Revoked, now)? {
-        audit::append(tx, now, event(Event::new("session.revoked")))?;
-    }
-    Ok(Ok(()))
 }
 
 /// A bound token is accepted with its key only: a stolen refresh token must not end a bound session here, and neither

@@ -101,7 +101,7 @@ pub(super) async fn submit(
     if !visit.is_some_and(|visit| csrf::matches(&pages.keys, &visit, &form.csrf)) {
         return again(Problem::Stale);
     }
-    if let Err(limited) = within_limits(&pages, &headers, address, username) {
+    if let Err(limited) = within_limits(&pages, &headers, address, username).await {
         return again(Problem::Limited(limited));
     }
     let attempt = Attempt {
@@ -122,7 +122,7 @@ pub(super) async fn submit(
 }
 
 /// What can be refused without the database.
-fn within_limits(
+async fn within_limits(
     pages: &Pages,
     headers: &HeaderMap,
     address: ClientAddress,
@@ -134,8 +134,8 @@ fn within_limits(
     let devices = devices.as_ref().map_or("", |devices| devices.as_str());
     let from = address.limit_key().unwrap_or_default();
     let key = Zeroizing::new(format!("{from} {devices} {}", users::counted_name(username)));
-    pages.limits.check(Limit::SignInAccount, &key)?;
-    pages.limits.check_address(Limit::SignInAddress, address)
+    pages.limits.check(Limit::SignInAccount, &key).await?;
+    pages.limits.check_address(Limit::SignInAddress, address).await
 }
 
 fn signed_in(pages: &Pages, cookies: &NewCookies, purpose: &Purpose) -> Response {

@@ -47,7 +47,10 @@ pub(super) fn accept_time(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreEr
 }
 
 /// Which database this is; `None` before its first server.
-pub(super) fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
+///
+/// # Errors
+/// [`StoreError`] if the database fails.
+pub fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     tx.first("SELECT id FROM instance", &[])?.map(|row| row.text("id").map(str::to_owned)).transpose()
 }
 

@@ -19,6 +19,6 @@ mod time;
 
 pub use error::RestoreError;
 pub use guard::{guard, name};
-pub use ledger::{record, record_browser, see, seen_at};
+pub use ledger::{instance, record, record_browser, see, seen_at};
 pub use replay::{Lost, Restored, Revoked, Taken, replay, without_log};
 pub use time::{accept_clock, is_time_accepted};

@@ -33,6 +33,7 @@ pub use batches::Deleted;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
+pub use postgres::Membership;
 pub use tx::{Engine, Tx};
 pub use value::{Row, Value};
 
@@ -74,6 +75,18 @@ impl Options {
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+}
+
+/// Takes this node's place at a database that is called `name`; `None` on SQLite, whose nodes are told apart by their role.
+/// A node that shares nothing with others must be alone; those that share a store may be many.
+///
+/// # Errors
+/// [`StoreError::Unusable`] when another node is in the way: its text says what to do.
+pub async fn join(database: &Database, name: &str, shares: bool) -> Result<Option<Membership>, StoreError> {
+    match database {
+        Database::Sqlite(_) => Ok(None),
+        Database::Postgres(url) => Membership::take(url.expose(), name, shares).await.map(Some),
     }
 }
 

@@ -127,7 +127,7 @@ impl Guard {
     }
 
     fn claims(&self, checked: &Checked) -> bool {
-        matches!(checked, Checked::Good(proof) if self.dpop.claim(proof) == Claim::Fresh)
+        matches!(checked, Checked::Good(proof) if self.dpop.claim(proof).now() == Some(Claim::Fresh))
     }
 }
 

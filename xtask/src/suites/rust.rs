@@ -57,6 +57,7 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
         let mut test = workspace.cargo();
         test.args(["test", "--locked", "--workspace", "--no-fail-fast"]);
         test.env("MOORLINE_SERVER_BIN", workspace.program("moorline-server"));
+        test.env("MOORLINE_TEST_REDIS", REDIS);
         let finished = step.log.run(test, TESTING)?;
         step.counts = counts::of_cargo_test(&finished.output);
         finished.require()?;
@@ -71,6 +72,7 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
             let mut test = workspace.cargo();
             test.args(["test", "--locked", "-p", "moorline-server-store", "-p", "moorline-server", "--lib"]);
             test.arg("--no-fail-fast").env("MOORLINE_TEST_POSTGRES", cluster.url());
+            test.env("MOORLINE_TEST_REDIS", REDIS);
             let finished = step.log.run(test, TESTING)?;
             step.counts = counts::of_cargo_test(&finished.output);
             finished.require()?;
@@ -89,6 +91,9 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
         Ok(())
     });
 }
+
+/// The program that tests of what nodes share start, each its own.
+const REDIS: &str = "redis-server";
 
 /// With them the demo ends: they start each sample.
 const LAST_LINES: &str = "\

@@ -3,6 +3,7 @@
 
 mod load;
 mod locate;
+mod redis_url;
 pub mod settings;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use garde::Validate;
 use serde::Deserialize;
 
 pub use load::{ConfigError, from_sources, load};
+pub use redis_url::{RedisAddress, RedisUrl};
 pub use types::{Database, Issuer, MasterKey, MasterKeys, Network, PostgresUrl, Span, is_loopback};
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
@@ -29,6 +31,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is: a SQLite file or a Postgres server.
     pub database: Database,
+    /// What the nodes share; `None` for a node that is alone.
+    #[serde(default)]
+    pub shared: Option<RedisUrl>,
     /// The keys that seal secrets in the database. Always present once loaded.
     #[serde(default)]
     pub master_key: Option<MasterKeys>,
@@ -290,6 +295,7 @@ impl Config {
             issuer,
             listen: default_listen(),
             database: database.into(),
+            shared: None,
             master_key: Some(master_key.into()),
             master_key_file: None,
             store: Store::default(),

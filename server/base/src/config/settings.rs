@@ -19,6 +19,7 @@ pub(super) const NOT_SETTINGS: &[&str] = &[
     "MOORLINE_SDK_SHELL_BIN",
     "MOORLINE_SERVER_BIN",
     "MOORLINE_TEST_POSTGRES",
+    "MOORLINE_TEST_REDIS",
 ];
 
 /// One setting.
@@ -61,7 +62,7 @@ pub(super) fn variable_of(key: &str) -> String {
 
 /// Whether messages must not repeat the value.
 pub(super) fn is_secret(key: &str) -> bool {
-    key == "master_key" || key == "database"
+    matches!(key, "master_key" | "database" | "shared")
 }
 
 const fn text(key: &'static str, default: Option<&'static str>, meaning: &'static str) -> Setting {
@@ -88,6 +89,11 @@ pub const SETTINGS: &[Setting] = &[
         "database",
         None,
         "The SQLite database file, created if it does not exist; or the postgres:// URL of a database that several nodes share. Required.",
+    ),
+    text(
+        "shared",
+        None,
+        "The redis:// or rediss:// URL of the Redis or Valkey that the nodes of one database share: used DPoP proofs, nonces and counts for rate limits. Required on Postgres for a second node; a node that is alone needs none.",
     ),
     text(
         "master_key_file",

@@ -304,3 +304,17 @@ fn a_database_is_a_file_or_a_postgres_server_whose_password_never_prints() {
         assert!(wrong("", &[("MOORLINE_DATABASE", url), (setting, value)]).contains("Postgres"));
     }
 }
+
+#[test]
+fn the_shared_store_is_a_url_whose_password_never_prints() {
+    let good = [KEY, ("MOORLINE_SHARED", "rediss://:the-password@cache.example.com/1")];
+    let config = read(GOOD, &good).unwrap();
+    assert!(!format!("{config:?}").contains("the-password"));
+    assert_eq!(config.shared.unwrap().to_string(), "rediss://cache.example.com:6379/1");
+    for bad in ["", "memcached://:the-password@localhost", "redis://:the-password@localhost/one"] {
+        let message = wrong("", &[("MOORLINE_SHARED", bad)]);
+        assert!(message.contains("MOORLINE_SHARED") && !message.contains("the-password"), "{message}");
+    }
+    let message = wrong("shared = 6379", &[]);
+    assert!(message.contains("shared: must be text in quotes") && !message.contains("6379"), "{message}");
+}

@@ -59,7 +59,7 @@ enum Command {
         #[arg(long)]
         markdown: bool,
     },
-    /// Check the settings and the files that they name, and change nothing.
+    /// Check the settings, the files that they name and the shared store, and change nothing.
     CheckConfig(upkeep::CheckArgs),
     /// Copy the database while the server runs, and check the copy.
     Backup(upkeep::BackupArgs),
@@ -174,7 +174,7 @@ async fn run(command: Command) -> Result<(), Failure> {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
         Command::MigrateDatabase(args) => database::migrate(&args).await,
-        Command::CheckConfig(args) => upkeep::check_config(&args),
+        Command::CheckConfig(args) => upkeep::check_config(&args).await,
         Command::Backup(args) => upkeep::backup(args).await,
         Command::Status(common) => manage::status(&common).await,
         Command::Openapi => print(&openapi::text()),

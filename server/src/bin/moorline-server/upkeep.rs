@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use moorline_server::http::Tls;
 use moorline_server_base::config::{self, Config, Database};
+use moorline_server_shared::Redis;
 use moorline_server_store::back_up;
 use serde_json::json;
 use tracing_subscriber::EnvFilter;
@@ -53,10 +54,13 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Reads what a start would read, and changes nothing.
-pub(crate) fn check_config(args: &CheckArgs) -> Result<(), Failure> {
+/// Reads what a start would read, asks the shared store whether it is fit, and changes nothing.
+pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;
+    if let Some(url) = &config.shared {
+        Redis::check(url).await?;
+    }
     let master_keys = config.master_keys().all().count();
     if args.json {
         let ignored = &config.ignored_variables;

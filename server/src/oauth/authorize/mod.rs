@@ -75,7 +75,7 @@ async fn begin(
     headers: &HeaderMap,
     text: &[u8],
 ) -> Result<Response, AnswerError> {
-    provider.limits.check_address(Limit::AuthorizeAddress, address)?;
+    provider.limits.check_address(Limit::AuthorizeAddress, address).await?;
     let params = KnownParams::read(text, &validate::PARAMETERS);
     let client_id = validate::client_id(&params)?.to_owned();
     let client = provider.store.read(&ARRIVING, move |tx| clients::find(tx, &client_id)).await?;

@@ -19,6 +19,7 @@ mod replica;
 mod restore;
 mod restore_operator;
 mod revoke;
+mod shared;
 mod sweep;
 mod upgrade;
 mod userinfo;
@@ -249,6 +250,7 @@ async fn open(folder: &Home, clock: &Clock, change: impl FnOnce(&mut Config)) ->
     let mut config = Config::new(ISSUER.parse().unwrap(), folder.database(), MasterKey::new([3; 32]));
     config.store.lanes = LANES;
     config.store.revocation_log = config.database.file().map(|file| file.with_extension("ends"));
+    config.shared = folder.redis_url();
     // These tests move the clock by months; rejected clocks have tests of their own.
     config.store.clock_jump = moorline_server_base::config::Span::seconds(3660 * 86_400);
     change(&mut config);

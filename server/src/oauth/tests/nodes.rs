@@ -1,4 +1,4 @@
-//! Several nodes on one Postgres database. On SQLite there is one node, and nothing to test here.
+//! Several nodes on one Postgres database and one Redis. On SQLite there is one node, and nothing to test here.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,12 +20,9 @@ async fn node(home: &Home, clock: &Clock) -> World {
     }
 }
 
-/// Three nodes on one database; `None` where the tests run on SQLite.
-async fn three() -> Option<(World, World, World)> {
-    let first = World::new().await;
-    if !first.folder.is_shared() {
-        return None;
-    }
+/// Three nodes on one database; `None` where the tests run on SQLite, or have no Redis.
+pub(super) async fn three() -> Option<(World, World, World)> {
+    let first = World::begin(Home::for_nodes()?, |config| config.limits.enabled = false).await;
     let second = node(&first.folder, &first.clock).await;
     let third = node(&first.folder, &first.clock).await;
     Some((first, second, third))
@@ -87,10 +84,7 @@ async fn a_sign_in_begun_on_one_node_ends_on_another_and_its_code_works_once() {
 
 #[tokio::test]
 async fn nodes_that_start_at_once_on_an_empty_database_make_one_signing_key() {
-    let home = Home::new();
-    if !home.is_shared() {
-        return;
-    }
+    let Some(home) = Home::for_nodes() else { return };
     let clock = Clock::manual(START);
     let (one, two, three) = tokio::join!(node(&home, &clock), node(&home, &clock), node(&home, &clock));
     let keys = one.state.keys.jwks();
@@ -147,19 +141,48 @@ async fn refreshed(node: &World, token: &str, round: u32) -> String {
 }
 
 #[tokio::test]
+async fn a_second_node_needs_a_store_that_both_share() {
+    let alone = World::new().await;
+    if !alone.folder.is_shared() {
+        return;
+    }
+    let config = || {
+        let database = alone.folder.database();
+        Config::new(ISSUER.parse().unwrap(), database, MasterKey::new([3; 32]))
+    };
+    let clock = Clock::manual(START);
+    let error = crate::start::open(config(), clock.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("MOORLINE_SHARED") && error.contains("redis://"), "{error}");
+    // Nor is one that shares a store let in beside one that does not, wherever the store may be.
+    let shares = Config { shared: Some("redis://localhost:1".parse().unwrap()), ..config() };
+    let error = crate::start::open(shares, clock.clone()).await.unwrap_err().to_string();
+    assert!(error.contains("MOORLINE_SHARED"), "{error}");
+    crate::start::open_beside(config(), clock.clone()).await.expect("a command is no node");
+    let World { folder, state, router, .. } = alone;
+    drop((state, router));
+    let next = open(&folder, &clock, |_| {}).await;
+    // A restart of the database takes the place away for a moment, and the node takes it again.
+    folder.postgres_database().cut();
+    drop(next);
+    drop(open(&folder, &clock, |_| {}).await);
+}
+
+#[tokio::test]
 async fn a_warm_bound_refresh_is_two_round_trips_to_the_database() {
     let first = World::new().await;
     if !first.folder.is_shared() {
         return;
     }
-    let relay = Relay::before(first.folder.postgres_database());
-    let state = open(&first.folder, &first.clock, |config| {
+    let World { folder, state, router, clock, ada } = first;
+    drop((state, router));
+    let relay = Relay::before(folder.postgres_database());
+    let state = open(&folder, &clock, |config| {
         config.limits.enabled = false;
         config.database = relay.database();
         config.store.lanes = 1;
     })
     .await;
-    let node = World { router: crate::http::router(state.clone()), state, ..first };
+    let node = World { folder, router: crate::http::router(state.clone()), state, clock, ada };
     let device = Device::new();
     let tokens = node.sign_in_bound(&device).await;
     let mut current = node.refresh_bound(&tokens.refresh, Some(&attempt(0)), &device).await.tokens().refresh;

@@ -3,6 +3,7 @@
 mod connection;
 mod failure;
 mod link;
+mod membership;
 mod migrate;
 mod target;
 mod value;
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+
+pub use membership::Membership;
 
 use connection::{Connection, READ, WRITE};
 use target::Target;

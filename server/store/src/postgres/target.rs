@@ -1,14 +1,12 @@
 //! Where a Postgres server is and how a connection to it is made: the URL, TLS, and what the server must be like.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::percent_decode_str;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls::ClientConfig;
 use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, Config, NoTls};
@@ -16,6 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::failure::{self, Failure};
 use crate::StoreError;
+use moorline_server_base::trust::client_config;
 
 /// How long a lane waits for a connection, and for a peer that no longer answers.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -59,8 +58,18 @@ impl Target {
         if config.get_application_name().is_none() {
             config.application_name("moorline-server");
         }
-        let tls = if ssl_mode == SslMode::Disable { None } else { Some(Arc::new(tls(roots.as_deref())?)) };
+        let tls = if ssl_mode == SslMode::Disable {
+            None
+        } else {
+            Some(Arc::new(client_config(roots.as_deref().map(Path::new)).map_err(|text| unusable(&text))?))
+        };
         Ok(Self { config, tls })
+    }
+
+    /// For a connection that is idle: a peer that has vanished is noticed all the same.
+    pub(super) fn watched(mut self) -> Self {
+        self.config.keepalives_idle(DEAD_PEER / 2).keepalives_interval(DEAD_PEER / 2).keepalives_retries(3);
+        self
     }
 
     /// Connects, and makes sure that the server keeps what it confirms. The task moves the connection's bytes.
@@ -158,27 +167,6 @@ fn is_on_this_machine(config: &Config) -> bool {
             #[cfg(unix)]
             Host::Unix(_) => true,
         })
-}
-
-fn tls(roots: Option<&str>) -> Result<ClientConfig, StoreError> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(&error.to_string()))?;
-    let builder = match roots {
-        Some(path) => builder.with_root_certificates(roots_of(path)?),
-        None => builder.with_platform_verifier().map_err(|error| unusable(&error.to_string()))?,
-    };
-    Ok(builder.with_no_client_auth())
-}
-
-fn roots_of(path: &str) -> Result<RootCertStore, StoreError> {
-    let wrong = |error: &dyn std::fmt::Display| unusable(&format!("sslrootcert {path}: {error}"));
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| wrong(&error))? {
-        roots.add(certificate.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
-    }
-    if roots.is_empty() { Err(wrong(&"there is no certificate in it")) } else { Ok(roots) }
 }
 
 fn unusable(text: &str) -> StoreError {

@@ -8,57 +8,13 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A proof by its key and `jti`: a tag, so that a stranger can't choose its place in the table.
-pub(super) type Id = [u8; 16];
-
-/// The number of windows after its own in which a nonce is accepted everywhere: two to four minutes. Long enough for a
-/// slow network, short enough that proofs which somebody made in advance (§11.2) are soon worthless.
-pub(super) const SHORT: u64 = 1;
+use crate::{Claim, Id, SHORT, Trace};
 
 /// The most proofs that are remembered, in about 32 MB: four minutes of 4,000 requests a second. Beyond that, some are
 /// refused with 503.
 pub(super) const MOST: usize = 1 << 20;
 
-/// A holder's share of them in one window: three times what a session's rotation window leaves by
-/// default, for retries.
-pub const SHARE: u32 = 64;
-
 const SHARDS: usize = 16;
-
-/// The result of marking a proof as used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// It was not used before, and now it is.
-    Fresh,
-    /// It was used before.
-    Replayed,
-    /// Its nonce became too old in the meantime.
-    Stale,
-    /// Unknown: there is no room to remember it. It must be refused, and may be sent again later.
-    Full,
-    /// Its holder's share is used up: refused until the next window begins.
-    OverShare,
-}
-
-/// For how long a used proof is remembered: as long as anything would accept it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Memory {
-    /// It is for the token endpoint, and so good for a refresh.
-    Long,
-    /// It is for another address.
-    Short,
-}
-
-/// What is remembered of a proof.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Trace {
-    pub(super) id: Id,
-    /// The window that its nonce was given out in.
-    pub(super) window: u64,
-    /// The number of windows after its own in which its nonce is accepted for this request.
-    pub(super) accepted: u64,
-    pub(super) memory: Memory,
-}
 
 /// The used proofs, by the window of their nonce.
 #[derive(Debug)]
@@ -174,17 +130,14 @@ impl Shard {
             return Claim::Replayed;
         }
         while proof.window >= self.oldest && self.long.count() + self.short.count() >= self.room {
-            let Some((age, given_up)) = self.long.give_up_oldest() else { return Claim::Full };
+            let Some((age, given_up)) = self.long.give_up_oldest() else { return Claim::Unknown };
             self.oldest = self.window.saturating_sub(age) + 1;
             outdated.push(given_up);
         }
         if proof.window < self.oldest {
             return Claim::Stale;
         }
-        let windows = match proof.memory {
-            Memory::Long => &mut self.long,
-            Memory::Short => &mut self.short,
-        };
+        let windows = if proof.remembered > SHORT { &mut self.long } else { &mut self.short };
         if windows.add(age, proof.id) { Claim::Fresh } else { Claim::Stale }
     }
 
@@ -263,12 +216,12 @@ mod tests {
 
     /// A proof for another address than the token endpoint.
     fn short(number: u32, window: u64) -> Trace {
-        Trace { id: id(number), window, accepted: SHORT, memory: Memory::Short }
+        Trace { epoch: id(0), id: id(number), window, accepted: SHORT, remembered: SHORT }
     }
 
     /// A proof that came with a code.
     fn exchange(number: u32, window: u64) -> Trace {
-        Trace { memory: Memory::Long, ..short(number, window) }
+        Trace { remembered: LONG, ..short(number, window) }
     }
 
     /// A proof that came with a refresh token.
@@ -342,10 +295,10 @@ mod tests {
             let proof = if number == 0 { refresh(number, 5) } else { short(number, 5) };
             assert_eq!(replays.claim(proof, 5), Claim::Fresh);
         }
-        assert_eq!(replays.claim(short(3, 5), 5), Claim::Full);
-        assert_eq!(replays.claim(refresh(3, 5), 5), Claim::Full);
+        assert_eq!(replays.claim(short(3, 5), 5), Claim::Unknown);
+        assert_eq!(replays.claim(refresh(3, 5), 5), Claim::Unknown);
         assert_eq!(replays.claim(short(0, 5), 5), Claim::Replayed);
-        assert_eq!(replays.claim(short(3, 6), 6), Claim::Full, "the previous window's still count");
+        assert_eq!(replays.claim(short(3, 6), 6), Claim::Unknown, "the previous window's still count");
         assert_eq!(replays.claim(short(3, 7), 7), Claim::Fresh, "two windows on there is room again");
     }
 
@@ -364,7 +317,7 @@ mod tests {
         assert_eq!(replays.claim(refresh(1, 6), 8), Claim::Stale);
         assert_eq!(replays.claim(short(6, 8), 8), Claim::Fresh);
         // What every request accepts is never given up.
-        assert_eq!(replays.claim(short(7, 8), 8), Claim::Full);
+        assert_eq!(replays.claim(short(7, 8), 8), Claim::Unknown);
         assert_eq!(replays.claim(refresh(2, 7), 8), Claim::Replayed);
     }
 
