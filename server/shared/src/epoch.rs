@@ -2,7 +2,7 @@
 
 use aws_lc_rs::hmac;
 
-use crate::Id;
+use crate::id::Id;
 
 /// One life of the memory: as long as it lasts, every used proof is remembered.
 pub struct Epoch {

@@ -6,6 +6,7 @@
 
 mod answer;
 mod epoch;
+mod id;
 mod in_process;
 mod redis;
 mod replays;
@@ -20,11 +21,9 @@ use std::time::Duration;
 
 pub use answer::Answer;
 pub use epoch::Epoch;
+pub use id::Id;
 pub use in_process::InProcess;
 pub use redis::{Redis, SharedError};
-
-/// The first 128 bits of an HMAC: a name that a stranger can neither choose nor read.
-pub type Id = [u8; 16];
 
 /// How long a nonce is the current one.
 pub const WINDOW: Duration = Duration::from_secs(120);

@@ -28,6 +28,9 @@ pub struct FirstUse<'a> {
     pub same_access: bool,
 }
 
+/// Which key signed a proof; `None` without a proof.
+pub type Proved<'a> = Result<Option<&'a str>, Unproved>;
+
 /// What was presented with the code.
 #[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "a function has none")]
@@ -42,7 +45,7 @@ pub struct Presented<'a> {
     pub is_its_owners: bool,
     /// Looks at the DPoP proof, where it may have to be by a certain key: which key signed it, `None` without a proof.
     /// Does not mark it as used.
-    pub proof: &'a dyn Fn(Option<&str>) -> Result<Option<&'a str>, Unproved>,
+    pub proof: &'a dyn Fn(Option<&str>) -> Proved<'a>,
 }
 
 /// What is to be done.

@@ -14,6 +14,7 @@ mod copy;
 mod error;
 mod export;
 mod migrate;
+mod options;
 mod postgres;
 mod queue;
 mod readers;
@@ -25,7 +26,6 @@ mod value;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
@@ -33,50 +33,13 @@ pub use batches::Deleted;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
+pub use options::Options;
 pub use postgres::Membership;
 pub use tx::{Engine, Tx};
 pub use value::{Row, Value};
 
 use connection::Mode;
 use moorline_server_base::config::Database;
-
-/// Where the database is and how it is opened.
-#[derive(Clone, Debug)]
-pub struct Options {
-    database: Database,
-    readers: usize,
-    lanes: usize,
-    patience: Duration,
-}
-
-impl Options {
-    /// This database. A file is created if absent (its folder is not).
-    pub fn new(database: impl Into<Database>) -> Self {
-        Self { database: database.into(), readers: 2, lanes: 16, patience: Duration::from_secs(40) }
-    }
-
-    /// How many connections to SQLite read side by side (at least one).
-    #[must_use]
-    pub fn readers(mut self, readers: usize) -> Self {
-        self.readers = readers.max(1);
-        self
-    }
-
-    /// How many connections to Postgres there are at most (at least one).
-    #[must_use]
-    pub fn lanes(mut self, lanes: usize) -> Self {
-        self.lanes = lanes.max(1);
-        self
-    }
-
-    /// How long a request waits for a Postgres server that does not answer, over all its tries. It should be longer than
-    /// a statement may take there (30 seconds).
-    #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
-        self
-    }
-}
 
 /// Takes this node's place at a database that is called `name`; `None` on SQLite, whose nodes are told apart by their role.
 /// A node that shares nothing with others must be alone; those that share a store may be many.

@@ -3,6 +3,8 @@ mod opening;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use std::time::Duration;
+
 use super::testing::{PostgresDatabase, hold, started_then_released};
 use super::*;
 

@@ -1,6 +1,6 @@
 //! The runs: what is proved, what must fail, and what can't be had.
 
-use super::properties::{ENDS, FINISH, GETS_NOTHING, SHARED};
+use super::promises::{ENDS, FINISH, GETS_NOTHING, SHARED};
 
 /// What the thief steals.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

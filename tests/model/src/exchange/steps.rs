@@ -3,15 +3,9 @@
 use stateright::{Model, Property};
 
 use super::properties;
-use super::scenario::{Loot, Scenario};
+use super::scenario::Loot;
 use super::state::{Device, Flight, Key, Proof, Reply, State};
-
-/// The world of a scenario.
-#[derive(Clone, Copy, Debug)]
-pub struct World {
-    /// What it is about.
-    pub scenario: Scenario,
-}
+use super::world::World;
 
 /// A step of one of them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,11 +40,6 @@ pub enum Step {
 pub const REFRESHES: u8 = 1;
 
 impl World {
-    /// The proof of the device's request of this number.
-    pub const fn proof(&self, number: u8) -> Proof {
-        if self.scenario.bound { Proof::OfRequest(number) } else { Proof::Absent }
-    }
-
     fn device_steps(&self, state: &State, steps: &mut Vec<Step>) {
         match state.device {
             Device::Pending if state.sent < self.scenario.sends => steps.push(Step::Send),

@@ -6,10 +6,13 @@ use anyhow::Result;
 use moorline_tests::Server;
 
 use crate::load::{Connection, Load, Work};
-use crate::report::{Point, Report, Series};
+use crate::point::Point;
+use crate::report::{Report, Series};
 use crate::serve::Serve;
-use crate::{CLIENTS, flood, machine, sessions, sign_ins};
+use crate::{flood, machine, sessions, sign_ins};
 
+/// How many clients refresh at once at each point.
+pub(crate) const CLIENTS: [usize; 3] = [1, 16, 64];
 /// How many clients do what is measured at one point only.
 const SOME: usize = 16;
 /// Codes of each of them: they live for a minute, and each is made by a walk through the pages.
@@ -61,7 +64,7 @@ pub(crate) async fn measure(
     report.begin(Series::new(engine.name, "sign-in", "password", "cold"));
     let (cpu, outcome) = machine::cpu_ms_of(serve.pid(), sign_ins::run(server, 100, 4)).await?;
     report.point(Point::new(4, &outcome?, cpu));
-    report.bound_refresh(engine);
+    report.bound_refresh(engine.name, engine.refresh_goal);
     let slowed = flood::measure(server, serve, &mut bound, time).await?;
     report.goal(slowed.of(engine.name));
     Ok(())

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::ClientConfig;
 use crate::goal::Goal;
 use crate::load::{Connection, Load, Work};
 use crate::memory::Resident;
-use crate::report::median_ms;
+use crate::point::median_ms;
 use crate::serve::Serve;
 use crate::sign_ins;
 

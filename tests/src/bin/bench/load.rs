@@ -18,7 +18,7 @@ use tokio_rustls::rustls::client::Resumption;
 use url::form_urlencoded;
 
 use crate::machine;
-use crate::report::Point;
+use crate::point::{Outcome, Point};
 use crate::sessions::Session;
 
 /// No point takes more refreshes than this, however fast the machine.
@@ -76,14 +76,6 @@ pub(crate) struct Load {
 
 /// Clients that are connected and warm.
 struct Clients(Vec<Client>);
-
-/// What the clients of one point saw.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) elapsed: Duration,
-    /// Sorted.
-    pub(crate) latencies: Vec<Duration>,
-}
 
 impl Load {
     pub(crate) fn new(server: &Server, sessions: Vec<Session>) -> Result<Self> {

@@ -11,6 +11,7 @@ mod house;
 mod load;
 mod machine;
 mod memory;
+mod point;
 mod report;
 mod sdk;
 mod sdk_report;
@@ -26,14 +27,11 @@ use clap::Parser;
 use moorline_tests::{Library, Postgres, Server};
 
 use crate::bindings::Bindings;
-use crate::engine::{POSTGRES, SQLITE};
+use crate::engine::{CLIENTS, POSTGRES, SQLITE};
 use crate::load::{Connection, Load, Work};
 use crate::memory::Memory;
 use crate::report::Report;
 use crate::serve::Serve;
-
-/// How many clients refresh at once at each point.
-const CLIENTS: [usize; 3] = [1, 16, 64];
 
 /// Measures requests/s, p50, p99 and the server's CPU time a request, beside one RS256-2048 signature and one fsync.
 #[derive(Debug, Parser)]

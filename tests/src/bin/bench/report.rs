@@ -1,15 +1,12 @@
 //! The figures, ratios first.
 
-use std::time::Duration;
-
 use moorline_tests::Library;
 use serde::Serialize;
 
-use crate::engine::Engine;
 use crate::goal::Goal;
-use crate::load::Outcome;
 use crate::machine;
 use crate::memory::Memory;
+use crate::point::Point;
 
 /// The most that a refresh may cost the server, in RS256 signatures.
 const GOAL: f64 = 1.5;
@@ -59,55 +56,6 @@ impl Series {
         connections: &'static str,
     ) -> Self {
         Self { engine, work, tokens, connections, points: Vec::new() }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Point {
-    clients: usize,
-    requests: usize,
-    seconds: f64,
-    requests_per_second: f64,
-    p50_ms: f64,
-    p99_ms: f64,
-    server_cpu_ms_per_request: f64,
-    cpu_per_signature: f64,
-}
-
-impl Point {
-    pub(crate) fn new(clients: usize, outcome: &Outcome, server_cpu_ms: f64) -> Self {
-        let requests = outcome.latencies.len();
-        let seconds = outcome.elapsed.as_secs_f64();
-        Self {
-            clients,
-            requests,
-            seconds,
-            requests_per_second: requests as f64 / seconds,
-            p50_ms: quantile(&outcome.latencies, 0.5),
-            p99_ms: quantile(&outcome.latencies, 0.99),
-            server_cpu_ms_per_request: server_cpu_ms / requests as f64,
-            cpu_per_signature: f64::NAN,
-        }
-    }
-
-    pub(crate) const fn p50_ms(&self) -> f64 {
-        self.p50_ms
-    }
-
-    pub(crate) const fn p99_ms(&self) -> f64 {
-        self.p99_ms
-    }
-
-    fn print(&self) {
-        println!(
-            "{:7}  {:11.0}  {:7.2}  {:7.2}  {:21.3}  {:14.2}",
-            self.clients,
-            self.requests_per_second,
-            self.p50_ms,
-            self.p99_ms,
-            self.server_cpu_ms_per_request,
-            self.cpu_per_signature
-        );
     }
 }
 
@@ -169,15 +117,15 @@ impl Report {
     }
 
     /// The same for a bound refresh over kept connections, at the most clients.
-    pub(crate) fn bound_refresh(&mut self, engine: Engine) {
+    pub(crate) fn bound_refresh(&mut self, engine: &'static str, at_most: f64) {
         let is_it = |series: &&Series| {
             (series.engine, series.work, series.tokens, series.connections)
-                == (engine.name, "refresh", "DPoP", "warm")
+                == (engine, "refresh", "DPoP", "warm")
         };
         let point = self.serve.iter().rfind(is_it).and_then(|series| series.points.last());
         let cost = point.map_or(f64::NAN, |point| point.cpu_per_signature);
-        let goal = Goal::new("a bound refresh: RS256 signatures of CPU", cost, engine.refresh_goal, "");
-        self.goal(goal.of(engine.name));
+        let goal = Goal::new("a bound refresh: RS256 signatures of CPU", cost, at_most, "");
+        self.goal(goal.of(engine));
     }
 
     /// What the SDK costs, for the file.
@@ -224,15 +172,4 @@ impl Report {
         text.push('\n');
         text
     }
-}
-
-/// The median, in milliseconds.
-pub(crate) fn median_ms(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    quantile(&times, 0.5)
-}
-
-fn quantile(sorted: &[Duration], share: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((last as f64 * share).round() as usize).map_or(f64::NAN, |time| time.as_secs_f64() * 1e3)
 }

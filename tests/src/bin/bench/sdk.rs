@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::bare::Bare;
 use crate::machine::whole_cpu;
-use crate::report::median_ms;
+use crate::point::median_ms;
 use crate::sdk_report::{Figures, Refresh, Request, Store};
 
 /// Calls of one measurement of a cached token, and how many of those there are.

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use moorline_tests::browser::{Consent, Landing};
 use moorline_tests::{Browser, Server};
 
-use crate::load::Outcome;
+use crate::point::Outcome;
 
 /// `count` sign-ins, `at_once` at a time, each in a new browser.
 ///

@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use moorline_tests::{Canned, Fault, Heard};
 
+use crate::column::Column;
 use crate::control::Mode;
 use crate::dice::Dice;
-use crate::lane::Column;
 use crate::start::Start;
 
 /// Longer than the SDK waits here for an answer.

@@ -2,6 +2,7 @@
 //! thousands of times, and counts what was lost. See `docs/faults.md`.
 
 mod captive;
+mod column;
 mod command;
 mod control;
 mod coverage;
@@ -41,8 +42,9 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::column::Column;
 use crate::kind::{Kind, Part};
-use crate::lane::{Column, Place};
+use crate::lane::Place;
 use crate::plan::{Plan, Size};
 use crate::run::Run;
 use crate::site::Site;

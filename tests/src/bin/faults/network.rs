@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
+use crate::column::Column;
 use crate::fault::Fault;
-use crate::lane::{Column, Lane};
+use crate::lane::Lane;
 use crate::owner::{Habits, Owner};
 use crate::plan::Piece;
 use crate::run::Run;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::ValueEnum as _;
 
+use crate::column::Column;
 use crate::dice::Dice;
 use crate::kind::{Kind, Part};
-use crate::lane::{Column, Lane, Place};
+use crate::lane::{Lane, Place};
 use crate::sweep::{self, Sweep};
 
 /// More faults of the network in a row than the SDK sends within one call.

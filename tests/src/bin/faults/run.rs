@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Result;
 
+use crate::column::Column;
 use crate::control::Mode;
 use crate::fault::Fault;
 use crate::history::Cause;
 use crate::kind::Part;
-use crate::lane::{Column, Lane, Place};
+use crate::lane::{Lane, Place};
 use crate::owner::{Owner, Verdict};
 use crate::plan::{Piece, Plan, Work};
 use crate::sweep::{self, Progress, Sweep};

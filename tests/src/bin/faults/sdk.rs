@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use moorline_tests::Fault as OnTheWire;
 
+use crate::column::Column;
 use crate::control::Mode;
 use crate::dice::Dice;
 use crate::fault::Fault;
 use crate::frozen;
 use crate::history::Killed;
 use crate::kind::Kind;
-use crate::lane::{Column, Lane, Place};
+use crate::lane::{Lane, Place};
 use crate::owner::{Habits, Owner};
 use crate::run::{Run, Sweeps};
 use crate::shell::Step;

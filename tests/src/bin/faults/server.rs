@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use tokio::task::JoinSet;
 
+use crate::column::Column;
 use crate::fault::Fault;
-use crate::lane::{Column, Place};
+use crate::lane::Place;
 use crate::owner::{Habits, Owner, Verdict};
 use crate::run::{Run, Sweeps};
 use crate::site::Site;

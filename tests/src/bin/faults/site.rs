@@ -16,8 +16,8 @@ use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use url::Url;
 
+use crate::column::Column;
 use crate::control::Control;
-use crate::lane::Column;
 use crate::link::Link;
 use crate::peer::Peer;
 use crate::wire::{Binding, Wire};

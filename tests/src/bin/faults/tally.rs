@@ -7,12 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use clap::ValueEnum as _;
 use serde_json::{Map, Value, json};
 
+use crate::column::Column;
 use crate::coverage::Coverage;
 use crate::fault::Fault;
 use crate::frozen::Meanwhile;
 use crate::history::Cause;
 use crate::kind::{Kind, Part};
-use crate::lane::{Column, Place};
+use crate::lane::Place;
 use crate::sweep::Sweep;
 
 /// More than this of what went wrong is no help.
