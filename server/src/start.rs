@@ -220,6 +220,10 @@ pub(crate) async fn run_router(
     };
     let result = listener.serve(tls, router, &settings, stop).await;
     work.iter().for_each(tokio::task::JoinHandle::abort);
+    // What a command has written within the last minute: after a stop the database may be restored.
+    if !place.store.only_reads() {
+        export(&place).await;
+    }
     if place.membership.as_ref().is_some_and(Membership::is_lost) {
         Err(ServeError::Replaced)
     } else {
@@ -242,24 +246,29 @@ async fn follow(state: AppState) {
     minutes.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         minutes.tick().await;
+        state.limits.forget_idle();
         if let Err(error) = state.keys.follow(&state.store).await {
             tracing::error!(%error, "the signing keys could not be read");
         }
-        if state.store.only_reads() {
-            continue;
+        if !state.store.only_reads() {
+            export(&state).await;
         }
-        let actor = Actor::System("the ends that a command wrote");
-        let (keys, now) = (state.keys.clone(), state.clock.now());
-        let exported: Result<(), StoreError> = state
-            .store
-            .write(&actor, move |tx| {
-                tx.must_be_exported();
-                keys.serve(tx, now)
-            })
-            .await;
-        if let Err(error) = exported {
-            tracing::error!(%error, "ends of sessions could not be exported");
-        }
+    }
+}
+
+/// Exports the ends of sessions that a command wrote, and says by which master key this server seals.
+async fn export(state: &AppState) {
+    let actor = Actor::System("the ends that a command wrote");
+    let (keys, now) = (state.keys.clone(), state.clock.now());
+    let exported: Result<(), StoreError> = state
+        .store
+        .write(&actor, move |tx| {
+            tx.must_be_exported();
+            keys.serve(tx, now)
+        })
+        .await;
+    if let Err(error) = exported {
+        tracing::error!(%error, "ends of sessions could not be exported");
     }
 }
 
@@ -269,7 +278,6 @@ async fn upkeep(state: AppState) {
     hours.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         hours.tick().await;
-        state.limits.forget_idle();
         if !is_time_accepted(&state).await {
             tracing::error!("the clock jumped forward: set it right, or run `moorline-server clock accept`");
             continue;

@@ -74,6 +74,32 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
     Ok(())
 }
 
+/// A phone is stolen, its owner's sessions are revoked, and the server is stopped at once, for a restore.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_command_revoked_just_before_the_stop_is_in_the_revocation_log() -> Result<()> {
+    let mut server = Server::start()?;
+    let stolen = HandMade::new(&server, "ada")?.tokens().await?;
+    server.stop()?;
+    let backup = std::fs::read(server.folder().join("moorline.db"))?;
+    server.restart()?;
+    let settings = server.settings(0)?;
+    let revoked = Command::new(binaries::server()?)
+        .args(["user", "revoke-sessions", "ada", "--config"])
+        .arg(settings)
+        .output()?;
+    assert!(revoked.status.success(), "{revoked:?}");
+    server.stop()?;
+
+    put_back(server.folder(), &backup)?;
+    let refused = server.restart().expect_err("the database went back in time").to_string();
+    assert!(refused.contains("older than its revocation log"), "{refused}");
+    assert!(restore(server.folder(), &[])?.status.success());
+    server.restart()?;
+    let ada = HandMade::new(&server, "ada")?;
+    assert_eq!(ada.refresh(&stolen.refresh_token, Some(&attempt())).await?.refusal(), invalid_grant());
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_after_it_exported_an_end_starts_again_by_itself() -> Result<()> {
     let mut server = Server::start()?;

@@ -17,6 +17,8 @@ mod options;
 mod start;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod userinfo_tests;
 
 use std::{fmt, sync::Arc};
 

@@ -9,7 +9,10 @@ pub enum KeysError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A sealed key does not open: the master key is not the one that sealed it, or the row was changed.
-    #[error("a signing key in the database does not open with this master key")]
+    #[error(
+        "a key in the database does not open with the master key of the settings. If another one was put in its place, \
+         put the one before back into master_key_file as a further line, and run `moorline-server master-key rotate`"
+    )]
     WrongMasterKey,
     /// A master key that sealed rows is not among the keys of the settings.
     #[error(

@@ -41,6 +41,7 @@ struct Inner {
     master_ids: Vec<String>,
     sealer: Sealer,
     pseudonyms: hmac::Key,
+    lasting: hmac::Key,
     /// One for each master key, the current one first.
     forms: Vec<hmac::Key>,
     sign_ins: hmac::Key,
@@ -66,13 +67,14 @@ impl Keys {
     ) -> Result<Self, KeysError> {
         let sealer = master::sealer(masters);
         let signing = rotation::rotate(&sealer, store, &Rotation::default(), random, now).await?;
-        let pseudonyms = master::pseudonyms(store, masters, &sealer, random).await?;
+        let master::Kept { pseudonyms, lasting } = master::kept(store, masters, &sealer, random).await?;
         let form = |master| hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1"));
         Ok(Self(Arc::new(Inner {
             master_ids: masters.all().map(master_key_id).collect(),
             sealer,
-            sign_ins: hmac::Key::new(hmac::HMAC_SHA256, &*lasting(&pseudonyms, b"moorline sign-ins v1")),
+            sign_ins: hmac::Key::new(hmac::HMAC_SHA256, &*secret(&lasting, b"moorline sign-ins v1")),
             pseudonyms,
+            lasting,
             forms: masters.all().map(form).collect(),
             signing: RwLock::new(Arc::new(signing)),
         })))
@@ -110,11 +112,11 @@ impl Keys {
         tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
     }
 
-    /// A secret of this installation for one purpose. It stays when the master key is replaced, so that all nodes have
-    /// the same one meanwhile.
+    /// A secret of this installation for one purpose. All nodes have the same one while the master key is replaced;
+    /// afterwards they start with another one.
     #[must_use]
     pub fn lasting_secret(&self, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-        lasting(&self.0.pseudonyms, purpose)
+        secret(&self.0.lasting, purpose)
     }
 
     /// Whether `tag` is the tag of `message` by any of the master keys; compared in constant time.
@@ -218,10 +220,8 @@ impl Keys {
     }
 }
 
-/// The key of pseudonyms is kept when the master key is replaced, and so is what is derived from it. No user has such an
-/// identifier, so that no pseudonym is one of these.
-fn lasting(pseudonyms: &hmac::Key, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-    let tag = hmac::sign(pseudonyms, purpose);
+fn secret(lasting: &hmac::Key, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+    let tag = hmac::sign(lasting, purpose);
     Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
 }
 

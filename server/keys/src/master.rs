@@ -31,57 +31,103 @@ pub(super) fn sealer(masters: &MasterKeys) -> Sealer {
 struct Known {
     ids: Vec<String>,
     pseudonyms: Option<Row>,
+    lasting: Option<Row>,
     signing_key: Option<Row>,
 }
 
-/// The key of the pseudonyms, which stays the same under another master key: the audit log still says what one user
-/// did. It is stored when a database is opened for the first time. Call it once the signing keys have opened.
-pub(super) async fn pseudonyms(
+/// Keys that no master key is needed for again once they are stored.
+pub(super) struct Kept {
+    /// Stays under every master key: the audit log still says what one user did.
+    pub(super) pseudonyms: hmac::Key,
+    /// The same for all nodes, whichever master key they seal by. Nobody computes it from a master key, and
+    /// [`forget_lasting`] has another one drawn.
+    pub(super) lasting: hmac::Key,
+}
+
+/// Reads the kept keys. They are stored when a database is opened for the first time. Call it once the signing keys have
+/// opened.
+pub(super) async fn kept(
     store: &Store,
     masters: &MasterKeys,
     sealer: &Sealer,
     random: &Random,
-) -> Result<hmac::Key, KeysError> {
+) -> Result<Kept, KeysError> {
     let actor = Actor::System("the master keys");
     let known: Known = store.read(&actor, known).await?;
     let accepted: Vec<String> = masters.all().map(master_key_id).collect();
     if let Some(missing) = known.ids.iter().find(|id| !accepted.contains(id)) {
         return Err(KeysError::MissingMasterKey(missing.clone()));
     }
-    if let Some(row) = known.pseudonyms {
-        let key = sealer.open(PSEUDONYMS, row.blob("sealed")?).map_err(|_| KeysError::WrongMasterKey)?;
-        return Ok(hmac::Key::new(hmac::HMAC_SHA256, &key));
-    }
-    let origin = match &known.signing_key {
-        Some(row) => sealer.opened_by(super::rotation::context(row.text("kid")?), row.blob("private_key")?),
-        None => None,
+    let open = |context: AeadContext<'_>, sealed: &[u8]| {
+        sealer.open(context, sealed).map_err(|_| KeysError::WrongMasterKey)
     };
-    let master = masters.all().nth(origin.unwrap_or(0)).unwrap_or(masters.current());
-    let key = derive(master, b"moorline pseudonyms v1");
-    if !store.only_reads() {
-        let (id, sealed) = (master_key_id(master), sealer.seal(PSEUDONYMS, &*key, random));
-        store.write(&actor, move |tx| keep(tx, &id, sealed)).await?;
-    }
-    Ok(hmac::Key::new(hmac::HMAC_SHA256, &*key))
+    let pseudonyms = if let Some(row) = &known.pseudonyms {
+        open(PSEUDONYMS, row.blob("sealed")?)?
+    } else {
+        // A server of before had derived it.
+        let origin = match &known.signing_key {
+            Some(row) => {
+                sealer.opened_by(super::rotation::context(row.text("kid")?), row.blob("private_key")?)
+            }
+            None => None,
+        };
+        let master = masters.all().nth(origin.unwrap_or(0)).unwrap_or(masters.current());
+        let key = Zeroizing::new(derive(master, b"moorline pseudonyms v1").to_vec());
+        open(PSEUDONYMS, &keep(store, PSEUDONYMS, sealer.seal(PSEUDONYMS, &key, random), master).await?)?
+    };
+    let lasting = if let Some(row) = &known.lasting {
+        open(LASTING, row.blob("sealed")?)?
+    } else {
+        let sealed = sealer.seal(LASTING, &random.bytes::<32>(), random);
+        open(LASTING, &keep(store, LASTING, sealed, masters.current()).await?)?
+    };
+    let [pseudonyms, lasting] = [pseudonyms, lasting].map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key));
+    Ok(Kept { pseudonyms, lasting })
 }
 
 fn known(tx: &mut dyn Tx) -> Result<Known, StoreError> {
     let ids = tx.query("SELECT id FROM master_keys ORDER BY id", &[])?;
     Ok(Known {
         ids: ids.iter().map(|row| row.text("id").map(str::to_owned)).collect::<Result<_, _>>()?,
-        pseudonyms: tx.first("SELECT sealed FROM kept_keys WHERE name = $1", &[PSEUDONYMS.row.into()])?,
+        pseudonyms: kept_key(tx, PSEUDONYMS)?,
+        lasting: kept_key(tx, LASTING)?,
         signing_key: tx.first("SELECT kid, private_key FROM signing_keys ORDER BY published_at, kid", &[])?,
     })
 }
 
-fn keep(tx: &mut dyn Tx, id: &str, sealed: Vec<u8>) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO kept_keys (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
-        &[PSEUDONYMS.row.into(), sealed.into()],
-    )?;
-    // Not by a server yet.
-    let known = "INSERT INTO master_keys (id, served_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
-    tx.execute(known, &[id.into()]).map(drop)
+fn kept_key(tx: &mut dyn Tx, context: AeadContext<'_>) -> Result<Option<Row>, StoreError> {
+    tx.first("SELECT sealed FROM kept_keys WHERE name = $1", &[context.row.into()])
+}
+
+/// Stores a key that is missing, and returns the one that is stored then: another node may have been faster. Where only
+/// reading is allowed, it is good for this process.
+async fn keep(
+    store: &Store,
+    context: AeadContext<'static>,
+    sealed: Vec<u8>,
+    master: &MasterKey,
+) -> Result<Vec<u8>, KeysError> {
+    if store.only_reads() {
+        return Ok(sealed);
+    }
+    let (actor, id) = (Actor::System("the master keys"), master_key_id(master));
+    let kept = move |tx: &mut dyn Tx| {
+        tx.execute(
+            "INSERT INTO kept_keys (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
+            &[context.row.into(), sealed.into()],
+        )?;
+        // Not by a server yet.
+        let known = "INSERT INTO master_keys (id, served_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
+        tx.execute(known, &[id.into()])?;
+        kept_key(tx, context)
+    };
+    let row: Option<Row> = store.write(&actor, kept).await?;
+    Ok(row.ok_or(KeysError::Unusable)?.blob("sealed")?.to_vec())
+}
+
+/// Has the next start draw another lasting key: who knows a master key of before may have read this one.
+pub(super) fn forget_lasting(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM kept_keys WHERE name = $1", &[LASTING.row.into()]).map(drop)
 }
 
 /// Records that a server seals by this key at `now`.
@@ -94,4 +140,6 @@ pub(super) fn serve(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), Sto
     .map(drop)
 }
 
-const PSEUDONYMS: AeadContext<'_> = AeadContext { table: "kept_keys", column: "sealed", row: "pseudonyms" };
+const PSEUDONYMS: AeadContext<'static> =
+    AeadContext { table: "kept_keys", column: "sealed", row: "pseudonyms" };
+const LASTING: AeadContext<'static> = AeadContext { table: "kept_keys", column: "sealed", row: "lasting" };

@@ -65,12 +65,15 @@ impl Keys {
         self.walk(store, Some(random)).await
     }
 
-    /// Forgets the other master keys: nothing is sealed by them any more.
+    /// Forgets the other master keys, since nothing is sealed by them any more, and what they could open.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub fn forget_others(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        tx.execute("DELETE FROM master_keys WHERE id <> $1", &[Value::from(&self.0.master_ids[0])])?;
+        let others = "DELETE FROM master_keys WHERE id <> $1";
+        if tx.execute(others, &[Value::from(&self.0.master_ids[0])])? > 0 {
+            super::master::forget_lasting(tx)?;
+        }
         let known = "INSERT INTO master_keys (id, served_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
         tx.execute(known, &[Value::from(&self.0.master_ids[0])]).map(drop)
     }

@@ -123,6 +123,33 @@ async fn a_clock_that_was_years_ahead_leaves_a_key_that_signs() {
     }
 }
 
+/// What browsers and nonces hang on is the same while there are two master keys, and another once the old one is gone:
+/// whoever had it may have read this.
+#[tokio::test]
+async fn the_lasting_secret_outlives_a_master_key_but_not_its_rotation() {
+    let world = world();
+    let secret = |keys: &Keys| *keys.lasting_secret(b"a purpose");
+    let first = world.keys(1, NOW).await.unwrap();
+    assert_eq!(secret(&world.keys(1, NOW).await.unwrap()), secret(&first));
+    assert_ne!(secret(&first), *first.lasting_secret(b"another purpose"));
+    let other = self::world();
+    assert_ne!(secret(&other.keys(1, NOW).await.unwrap()), secret(&first), "no master key leads to it");
+
+    let key = |byte: u8| base64::engine::general_purpose::STANDARD.encode([byte; 32]);
+    let both: MasterKeys = format!("{}\n{}", key(2), key(1)).parse().unwrap();
+    let both = Keys::open(&world.store, &both, &world.random, NOW).await.unwrap();
+    assert_eq!(secret(&both), secret(&first));
+    both.reseal(&world.store, &world.random, NOW).await.unwrap();
+    let actor = moorline_server_store::Actor::System("test");
+    let keys = both.clone();
+    let done: Result<(), StoreError> = world.store.write(&actor, move |tx| keys.forget_others(tx)).await;
+    done.unwrap();
+    let last = world.keys(2, NOW).await.unwrap();
+    assert_ne!(secret(&last), secret(&first));
+    assert_eq!(last.pseudonym("ada"), first.pseudonym("ada"));
+    assert_eq!(secret(&world.keys(2, NOW).await.unwrap()), secret(&last));
+}
+
 #[tokio::test]
 async fn a_wrong_master_key_leaves_the_signing_keys_as_they_are() {
     let world = world();
@@ -181,8 +208,8 @@ async fn more_rows_than_one_transaction_takes_are_all_sealed_anew() {
 
     let keys = Keys::open(&world.store, &both.parse().unwrap(), &world.random, NOW).await.unwrap();
     let before = keys.sealed_rows(&world.store).await.unwrap();
-    assert_eq!(before, SealedRows { under: vec![0, 452], unreadable: 0 });
+    assert_eq!(before, SealedRows { under: vec![0, 453], unreadable: 0 });
     assert_eq!(keys.reseal(&world.store, &world.random, NOW).await.unwrap(), before);
     let after = keys.sealed_rows(&world.store).await.unwrap();
-    assert_eq!((after.under, after.unreadable), (vec![452, 0], 0));
+    assert_eq!((after.under, after.unreadable), (vec![453, 0], 0));
 }

@@ -19,8 +19,10 @@ pub fn costs(tx: &mut dyn Tx) -> Result<Vec<String>, StoreError> {
 /// Adds the cost of a hash to [`costs`], in the transaction that stores the hash.
 pub(super) fn remember_cost(tx: &mut dyn Tx, hash: &str) -> Result<(), StoreError> {
     let Some(cost) = cost_of(hash) else { return Ok(()) };
-    tx.execute("INSERT INTO password_costs (prefix) VALUES ($1) ON CONFLICT DO NOTHING", &[cost.into()])
-        .map(drop)
+    // A row that is there is locked: who deletes unused costs must see this hash first.
+    let remember = "INSERT INTO password_costs (prefix) VALUES ($1)
+         ON CONFLICT (prefix) DO UPDATE SET prefix = excluded.prefix";
+    tx.execute(remember, &[cost.into()]).map(drop)
 }
 
 /// Deletes the costs that no stored hash has any more, so that sign-ins get faster; call it now and then. `current` is

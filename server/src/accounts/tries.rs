@@ -92,6 +92,20 @@ pub fn succeeded(tx: &mut dyn Tx, counted: &Counted, now: Timestamp) -> Result<(
     Ok(())
 }
 
+/// Forgets what was tried at a user's account from everywhere, so that nobody has to wait there any more.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn forget(tx: &mut dyn Tx, keys: &Keys, user_id: &str) -> Result<(), StoreError> {
+    let key = Value::from(tag(keys, "account", &format!("user {user_id}"), ""));
+    tx.execute("DELETE FROM sign_in_tries WHERE key = $1", &[key]).map(drop)
+}
+
+/// The key of a row. The length of what comes before keeps the parts apart.
+fn tag(keys: &Keys, kind: &str, account: &str, from: &str) -> [u8; 32] {
+    keys.sign_in_tag(format!("tries {kind} {} {account} {from}", account.len()).as_bytes())
+}
+
 /// Deletes the counts that have faded; call it now and then.
 ///
 /// # Errors
@@ -175,14 +189,11 @@ struct Bucket {
 impl Bucket {
     /// What a try counts for, in the order of the keys: two transactions that lock the same rows don't block each other.
     fn of(keys: &Keys, attempt: &Try<'_>) -> Vec<Self> {
-        // The length of what comes before keeps the parts apart.
         let account = match attempt.user_id {
             Some(id) => format!("user {id}"),
             None => format!("name {}", attempt.name),
         };
-        let tag = |kind: &str, from: &str| {
-            keys.sign_in_tag(format!("tries {kind} {} {account} {from}", account.len()).as_bytes())
-        };
+        let tag = |kind: &str, from: &str| tag(keys, kind, &account, from);
         let own = |key| Self { key, schedule: Schedule::own(attempt.free), is_of_account: false };
         if let Some(device) = attempt.device {
             return vec![own(tag("device", &device.id()))];

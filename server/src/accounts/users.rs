@@ -186,9 +186,12 @@ pub fn find_by_username(tx: &mut dyn Tx, typed: &str) -> Result<Option<User>, St
     Ok(found.into_iter().nth(own))
 }
 
-/// What attempts to sign in under this name are counted by: one text for all spellings of a name.
+/// What attempts to sign in under this name are counted by: one text for all spellings that [`find_by_username`] takes
+/// for one. A capital sigma is either of two small letters to it.
 pub fn counted_name(typed: &str) -> String {
-    UserName::parse(typed.trim()).map_or_else(|_| names::as_stored_before(typed), |name| name.to_string())
+    UserName::parse(typed.trim())
+        .map_or_else(|_| names::as_stored_before(typed), |name| name.to_string())
+        .replace('ς', "σ")
 }
 
 /// The accounts whose names are not compared by RFC 8265, by user name.

@@ -1,7 +1,7 @@
 //! Which connections there are, and which one gives way when there are too many: the one that was idle longest.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -138,14 +138,15 @@ impl Drop for Place {
     }
 }
 
-/// What a connection is doing: how many requests, and since when.
+/// What a connection is doing: which requests, and since when. Times are nanoseconds since `epoch`.
 #[derive(Debug)]
 pub(super) struct Activity {
     /// The same for all connections.
     epoch: Instant,
-    /// When the connection, or the last request, began or ended: nanoseconds since `epoch`.
+    /// When the connection, or the last request, began or ended.
     changed: AtomicU64,
-    requests: AtomicUsize,
+    /// When each request that is on its way began, the oldest first.
+    requests: Mutex<Vec<u64>>,
     /// Whether there was a request yet.
     used: AtomicBool,
 }
@@ -166,7 +167,7 @@ impl Activity {
         let activity = Self {
             epoch,
             changed: AtomicU64::default(),
-            requests: AtomicUsize::default(),
+            requests: Mutex::default(),
             used: AtomicBool::default(),
         };
         activity.touch();
@@ -175,25 +176,29 @@ impl Activity {
 
     /// Counts a request, which ends when the response's body has been taken or dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Request {
-        self.requests.fetch_add(1, Ordering::SeqCst);
+        let mut requests = self.requests();
+        // Under the lock: so they are in order.
+        let began = self.touch();
+        requests.push(began);
         self.used.store(true, Ordering::SeqCst);
-        self.touch();
-        Request(Arc::clone(self))
+        Request { activity: Arc::clone(self), began }
     }
 
     /// Whether a request is on its way.
     pub(super) fn is_busy(&self) -> bool {
-        self.requests.load(Ordering::SeqCst) > 0
+        !self.requests().is_empty()
     }
 
-    /// When the connection will have done nothing for too long, unless something happens.
+    /// When the connection will have done nothing for too long, unless something happens. One answer that is not taken
+    /// is enough, however many others are.
     pub(super) fn deadline(&self, patience: Patience) -> Instant {
-        let allowed = match (self.is_busy(), self.used.load(Ordering::SeqCst)) {
-            (true, _) => patience.busy,
-            (false, true) => patience.idle,
-            (false, false) => patience.first,
+        let changed = self.changed.load(Ordering::SeqCst);
+        let (since, allowed) = match (self.requests().first(), self.used.load(Ordering::SeqCst)) {
+            (Some(oldest), _) => (*oldest, patience.busy),
+            (None, true) => (changed, patience.idle),
+            (None, false) => (changed, patience.first),
         };
-        self.epoch + Duration::from_nanos(self.changed.load(Ordering::SeqCst)) + allowed
+        self.epoch + Duration::from_nanos(since) + allowed
     }
 
     /// Since when the connection has been idle; `None` if it is not.
@@ -201,15 +206,24 @@ impl Activity {
         (!self.is_busy()).then(|| self.changed.load(Ordering::SeqCst))
     }
 
-    fn touch(&self) {
+    /// Something happens now.
+    fn touch(&self) -> u64 {
         let elapsed = u64::try_from(self.epoch.elapsed().as_nanos()).unwrap_or(u64::MAX);
         self.changed.store(elapsed, Ordering::SeqCst);
+        elapsed
+    }
+
+    fn requests(&self) -> MutexGuard<'_, Vec<u64>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request that is on its way.
 #[derive(Debug)]
-pub(super) struct Request(Arc<Activity>);
+pub(super) struct Request {
+    activity: Arc<Activity>,
+    began: u64,
+}
 
 impl Request {
     /// Keeps the request open until the body of its response is at its end.
@@ -225,8 +239,11 @@ impl Request {
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.0.touch();
-        self.0.requests.fetch_sub(1, Ordering::SeqCst);
+        let mut requests = self.activity.requests();
+        self.activity.touch();
+        if let Some(index) = requests.iter().position(|began| *began == self.began) {
+            requests.remove(index);
+        }
     }
 }
 
@@ -310,6 +327,24 @@ mod tests {
         drop(place);
         assert!(connections.admit(from("two")).is_some());
         assert!(connections.lock().of_address.is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_is_not_taken_ends_the_connection_however_many_others_are() {
+        let patience =
+            Patience { first: Duration::ZERO, idle: Duration::ZERO, busy: Duration::from_secs(60) };
+        let activity = Arc::new(Activity::new(Instant::now()));
+        let stalled = activity.begin();
+        let deadline = activity.deadline(patience);
+        let taken = activity.begin();
+        assert_eq!(activity.deadline(patience), deadline);
+        drop(taken);
+        assert_eq!(activity.deadline(patience), deadline);
+        let next = activity.begin();
+        drop(stalled);
+        assert!(activity.is_busy() && activity.deadline(patience) > deadline);
+        drop(next);
+        assert!(!activity.is_busy());
     }
 
     #[test]

@@ -76,7 +76,8 @@ pub(super) async fn shed(State(load): State<Load>, request: Request, next: Next)
     let counted = address.map(|address| load.count(address));
     let fits = !matches!(counted, Some(None));
     let held = if fits { load.all.try_acquire().ok().or_else(reserve) } else { None };
-    if held.is_none() && !is_probe {
+    // But one address can't ask without end.
+    if held.is_none() && !(is_probe && fits) {
         if let Some(left_out) = REFUSED.due() {
             tracing::error!(
                 left_out,

@@ -7,6 +7,7 @@ mod counts;
 mod health;
 mod layers;
 mod load;
+mod probe;
 mod serve;
 #[cfg(test)]
 mod serve_tests;

@@ -33,12 +33,12 @@ pub struct Listener {
 pub enum ServeError {
     /// Somebody else listens there.
     #[error(
-        "{0} is in use by another program. Stop that program, or choose another port (--port N, or --port 0 for a free one; `listen` in the configuration file)."
+        "{0} is in use by another program. Stop that program, or choose another port (`listen` in the configuration file; --port N for `dev`, or --port 0 for a free one)."
     )]
     InUse(SocketAddr),
     /// The address is not this machine's, or the port needs privileges.
     #[error(
-        "can't listen on {0}: {1}. Choose another address or port (--listen and --port, or `listen` in the configuration file)."
+        "can't listen on {0}: {1}. Choose another address or port (`listen` in the configuration file; --listen and --port for `dev`)."
     )]
     CannotListen(SocketAddr, io::Error),
     /// Another node took this one's place at the database while the connection to it was lost.

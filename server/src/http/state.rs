@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRef;
 
+use super::probe::Probe;
 use crate::access::Authenticator;
 use crate::accounts::{BrowserSessions, Passwords};
 use crate::api::Api;
@@ -31,7 +32,7 @@ struct Inner {
     parts: Parts,
     clock_guard: ClockGuard,
     /// One readiness check at a time: anybody may ask for one, and each takes a turn of the writer.
-    probing: tokio::sync::Mutex<()>,
+    probing: tokio::sync::Mutex<Option<Probe>>,
     /// Whether the server is about to stop.
     draining: AtomicBool,
     provider: Arc<Provider>,
@@ -122,7 +123,7 @@ impl AppState {
     }
 
     /// Held during a readiness check.
-    pub(super) fn probing(&self) -> &tokio::sync::Mutex<()> {
+    pub(super) fn probing(&self) -> &tokio::sync::Mutex<Option<Probe>> {
         &self.0.probing
     }
 

@@ -7,6 +7,7 @@ use super::ManageError;
 use crate::accounts::end_browser_sessions;
 use crate::accounts::legacy_names::{self, NameProblem};
 use crate::accounts::names::UserName;
+use crate::accounts::tries;
 use crate::accounts::users::{self, NewUser, User};
 use crate::audit::{self, Event};
 use crate::oauth::{Of, end_sessions};
@@ -137,13 +138,14 @@ pub fn disable(tx: &mut dyn Tx, keys: &Keys, now: Timestamp, username: &str) -> 
     end_all(tx, keys, now, &user, "operator.user_disabled")
 }
 
-/// Lets a user sign in again.
+/// Lets a user sign in again, also one whose account somebody has guessed at: nobody has to wait there any more.
 ///
 /// # Errors
 /// [`ManageError`] when there is no such user.
 pub fn enable(tx: &mut dyn Tx, keys: &Keys, now: Timestamp, username: &str) -> Result<(), ManageError> {
     let user = named(tx, username)?;
     users::set_disabled(tx, &user.id, None)?;
+    tries::forget(tx, keys, &user.id)?;
     audit::append(tx, now, Event::new("operator.user_enabled").actor(keys.pseudonym(&user.id)))?;
     Ok(())
 }
@@ -185,8 +187,10 @@ fn end_all(
     user: &User,
     event: &'static str,
 ) -> Result<Ended, ManageError> {
-    // Whoever began a session may still have the browser.
+    // Whoever began a session may still have the browser. The user's own is unknown now, too, and waits for nobody's
+    // guesses.
     users::end_devices(tx, &user.id, now)?;
+    tries::forget(tx, keys, &user.id)?;
     let ended = Ended {
         sessions: end_sessions(tx, Of::User(&user.id), now)?,
         browser_sessions: end_browser_sessions(tx, &user.id, now)?,

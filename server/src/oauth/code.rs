@@ -267,6 +267,13 @@ impl Exchange {
         // RFC 9449 §5: a confidential client's refresh token is bound to its secret; only its access tokens are to the
         // key.
         record.dpop_jkt = key.filter(|_| client.is_public).map(str::to_owned);
+        // Whoever ends all sessions of the user waits for this one, or is waited for.
+        let user = users::lock(tx, &record.user_id)?.ok_or_else(malformed)?;
+        if user.is_disabled() {
+            // It is worth nothing any more, and a second request with it is no reuse.
+            tx.execute("DELETE FROM codes WHERE code_hash = $1", &[self.request.code_hash.into()])?;
+            return Ok(Outcome::Refuse(REFUSED));
+        }
         let used = tx.execute(
             "UPDATE codes SET used_at = $2, session_id = $3 WHERE code_hash = $1 AND used_at IS NULL",
             &[self.request.code_hash.into(), self.now.into(), (&record.id).into()],
@@ -275,11 +282,6 @@ impl Exchange {
             // On a shared database another request may have been faster.
             let row = self.find(tx)?.ok_or_else(malformed)?;
             return self.judge(tx, &row, client);
-        }
-        // Whoever ends all sessions of the user waits for this one, or is waited for.
-        let user = users::lock(tx, &record.user_id)?.ok_or_else(malformed)?;
-        if user.is_disabled() {
-            return Ok(Outcome::Refuse(REFUSED));
         }
         let secret = SessionSecret::from_bytes(self.provider.random.bytes());
         sessions::insert(tx, &self.provider.keys, &self.provider.random, &record, &secret)?;

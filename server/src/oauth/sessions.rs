@@ -179,12 +179,11 @@ pub fn end_all(tx: &mut dyn Tx, of: Of<'_>, now: Timestamp) -> Result<u64, Store
 
 fn read(keys: &Keys, row: &Row) -> Result<Stored, StoreError> {
     let record = record(row)?;
-    let secret = keys
-        .open_sealed(context(&record.id), row.blob("secret")?)
-        .ok()
-        .and_then(|secret| secret.as_slice().try_into().ok())
-        .map(SessionSecret::from_bytes)
-        .ok_or_else(|| defect("secret"))?;
+    // Another node may seal by a master key that this one was not given yet: the client has to try again.
+    let secret = keys.open_sealed(context(&record.id), row.blob("secret")?).map_err(|_| {
+        StoreError::Unavailable("a session's secret does not open by this server's master keys".to_owned())
+    })?;
+    let secret = secret.as_slice().try_into().map(SessionSecret::from_bytes).map_err(|_| defect("secret"))?;
     let roles = serde_json::from_str(row.text("roles")?).map_err(|_| defect("roles"))?;
     let session = match (row.optional_timestamp("revoked_at")?, row.optional_text("revoked_why")?) {
         (None, _) => Session::Live(record),

@@ -9,7 +9,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use super::addresses::continue_url;
 use super::attempt::{Attempt, NewCookies, Outcome};
@@ -101,7 +100,7 @@ pub(super) async fn submit(
     if !visit.is_some_and(|visit| csrf::matches(&pages.keys, &visit, &form.csrf)) {
         return again(Problem::Stale);
     }
-    if let Err(limited) = within_limits(&pages, &headers, address, username).await {
+    if let Err(limited) = within_limits(&pages, address, username).await {
         return again(Problem::Limited(limited));
     }
     let attempt = Attempt {
@@ -122,18 +121,11 @@ pub(super) async fn submit(
 }
 
 /// What can be refused without the database.
-async fn within_limits(
-    pages: &Pages,
-    headers: &HeaderMap,
-    address: ClientAddress,
-    username: &str,
-) -> Result<(), Limited> {
+async fn within_limits(pages: &Pages, address: ClientAddress, username: &str) -> Result<(), Limited> {
     // The account first: attempts on one account take nothing from others behind the same address. Nor from those who
-    // sign in to the same account from elsewhere, or with a browser that is known to them.
-    let devices = Cookie::Devices.read(pages.issuer(), headers);
-    let devices = devices.as_ref().map_or("", |devices| devices.as_str());
+    // sign in to the same account from elsewhere.
     let from = address.limit_key().unwrap_or_default();
-    let key = Zeroizing::new(format!("{from} {devices} {}", users::counted_name(username)));
+    let key = format!("{from} {}", users::counted_name(username));
     pages.limits.check(Limit::SignInAccount, &key).await?;
     pages.limits.check_address(Limit::SignInAddress, address).await
 }

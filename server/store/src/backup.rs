@@ -29,7 +29,11 @@ pub fn back_up(from: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(super::connection::BUSY_TIMEOUT)?;
     super::connection::make_private_new(to).map_err(|error| {
-        StoreError::Unusable(format!("the copy can't be made at {}: {error}", to.display()))
+        let why = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "the file is there already: choose another name".to_owned(),
+            _ => error.to_string(),
+        };
+        StoreError::Unusable(format!("the copy can't be made at {}: {why}", to.display()))
     })?;
     let done = copy(&source, to).and_then(|()| check(to));
     if done.is_err() {

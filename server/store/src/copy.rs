@@ -28,9 +28,9 @@ const TABLES: &[(&str, &[&str])] = &[
     ("signing_keys", &["kid"]),
     ("audit", &["seq"]),
     ("session_ends", &["seq"]),
-    ("instance", &["id"]),
     ("kept_keys", &["name"]),
     ("master_keys", &["id"]),
+    ("instance", &["id"]),
 ];
 
 /// A table that is the same in both databases.

@@ -53,6 +53,17 @@ pub async fn join(database: &Database, name: &str, shares: bool) -> Result<Optio
     }
 }
 
+/// Whether a Postgres server can be reached and is fit for use; reads no table. A SQLite file needs none of this.
+///
+/// # Errors
+/// [`StoreError`] when the URL is wrong, or the server is away or would lose confirmed commits.
+pub async fn check(database: &Database) -> Result<(), StoreError> {
+    match database {
+        Database::Sqlite(_) => Ok(()),
+        Database::Postgres(url) => postgres::check(url.expose()).await,
+    }
+}
+
 /// The open database. Cheap to clone; the last clone to go closes it.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);

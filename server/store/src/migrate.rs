@@ -14,6 +14,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "disabled users", include_str!("../migrations/0004_disabled_users.sql")),
     (5, "retention", include_str!("../migrations/0005_retention.sql")),
     (6, "serves from", include_str!("../migrations/0006_serves_from.sql")),
+    // There is no 7: it would never run where 8 did.
     (8, "accounts", include_str!("../migrations/0008_accounts.sql")),
     (9, "operator", include_str!("../migrations/0009_operator.sql")),
 ];

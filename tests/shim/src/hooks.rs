@@ -21,6 +21,11 @@ enum Watched {
 fn watched(fd: c_int) -> Option<(&'static Control, Watched)> {
     let control = Control::get()?;
     raw::keeping_errno(|| {
+        // A signal's handler wakes its program through such a socket. Nothing may be allocated in one: the signal may
+        // have interrupted the allocator.
+        if raw::is_local_socket(fd) {
+            return None;
+        }
         let path = raw::path_of(fd);
         if path.starts_with(b"socket:") {
             return Some((control, Watched::Socket));

@@ -88,6 +88,15 @@ pub(crate) fn call<const N: usize>(number: c_long, arguments: [usize; N]) -> c_l
     unsafe { libc::syscall(number, a, b, c, d, e, f) }
 }
 
+/// Whether it is a socket between programs of this machine (`AF_UNIX`), and no network's.
+pub(crate) fn is_local_socket(fd: c_int) -> bool {
+    let (mut domain, mut length): (c_int, _) = (0, size_of::<c_int>() as libc::socklen_t);
+    let value = (&raw mut domain).cast();
+    // SAFETY: the value is as long as is said.
+    let known = unsafe { libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_DOMAIN, value, &raw mut length) };
+    known == 0 && domain == libc::AF_UNIX
+}
+
 /// The path of an open file, or what the system calls a socket.
 pub(crate) fn path_of(fd: c_int) -> Vec<u8> {
     let link = format!("/proc/self/fd/{fd}\0");

@@ -10,7 +10,7 @@ mod tests;
 mod types;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use garde::Validate;
 use serde::Deserialize;
@@ -327,6 +327,19 @@ impl Config {
     pub fn revocation_log_by_default(&self) -> Option<PathBuf> {
         let beside = self.database.file()?.with_extension("ends");
         (self.store.revocation_log.is_none() && beside.exists()).then_some(beside)
+    }
+
+    /// The file of the master keys, if other accounts of this machine may read it.
+    pub fn exposed_master_key_file(&self) -> Option<&Path> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let file = self.master_key_file.as_deref()?;
+            let mode = std::fs::metadata(file).ok()?.permissions().mode();
+            (mode & 0o077 != 0).then_some(file)
+        }
+        #[cfg(not(unix))]
+        None
     }
 
     /// Whether this node may write the database.

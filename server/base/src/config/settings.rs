@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "store.role",
         Some("\"primary\""),
-        "\"primary\" writes the database; there is one. \"replica\" reads the database that another node writes, and answers 503 to requests that would write.",
+        "\"primary\" writes the database: one node on SQLite, every node on Postgres. \"replica\" reads a SQLite database that another node writes, and answers 503 to requests that would write.",
     ),
     text(
         "store.revocation_log",
@@ -163,7 +163,7 @@ pub const SETTINGS: &[Setting] = &[
     number(
         "passwords.memory_kib",
         "19456",
-        "Argon2id's memory in KiB, at least 19456. Stored hashes keep the cost they were made with.",
+        "Argon2id's memory in KiB, at least 19456. A stored hash keeps its cost until its user signs in next.",
     ),
     number("passwords.iterations", "2", "Argon2id's passes over the memory, at least 2."),
     number("passwords.parallelism", "1", "Argon2id's lanes."),

@@ -6,9 +6,14 @@ local time = redis.call('TIME')
 local function answer(result) return {result, time[1], time[2]} end
 if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then return answer('lost') end
 local length, window, share = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[6])
--- Windows never go back, however the clock of this machine is set: what was forgotten can't be accepted again.
+-- Windows never go back: what was forgotten can't be accepted again. If the clock of this machine was set back by more
+-- than one, no nonce of now would be accepted for as long: a new epoch begins, in which no proof of before is good.
 local now = math.floor(tonumber(time[1]) / length)
 local last = tonumber(redis.call('HGET', KEYS[1], 'window') or '0')
+if now < last - 1 then
+  redis.call('DEL', KEYS[1])
+  return answer('lost')
+end
 if now > last then
   redis.call('HSET', KEYS[1], 'window', string.format('%.0f', now))
 else

@@ -316,6 +316,11 @@ async fn within<T>(asking: impl Future<Output = Result<T, RedisError>>) -> Resul
 /// Whether the server refused this command, and would answer others: its memory may be full. A server that became a
 /// replica, or that loads its data, is of no use.
 fn is_of_the_command(error: &RedisError) -> bool {
+    // Before version 7, an error inside a script has no kind of its own.
+    let text = error.to_string();
+    if ["-READONLY", "-LOADING", "-MASTERDOWN"].iter().any(|code| text.contains(code)) {
+        return false;
+    }
     match error.kind() {
         ErrorKind::Server(kind) => !matches!(
             kind,

@@ -100,7 +100,7 @@ async fn an_old_nonce_and_one_of_the_future_are_stale() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_set_back_revives_no_window() {
+async fn a_clock_that_is_set_back_revives_no_window_and_stops_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let server = server!(folder,);
     let node = node(&server).await;
@@ -109,6 +109,9 @@ async fn a_clock_that_is_set_back_revives_no_window() {
     let ahead = (window(&node) + 20).to_string();
     let _: i64 = server.run(&["HSET", "moorline:{test}:epoch", "window", &ahead]).await;
     assert_eq!(node.claim(&old, None).wait().await, Claim::Stale);
+    assert_ne!(node.epoch().id(), old.epoch);
+    assert_eq!(node.claim(&old, None).wait().await, Claim::Stale);
+    assert_eq!(node.claim(&proof(&node, 1), None).wait().await, Claim::Fresh);
 }
 
 #[tokio::test]

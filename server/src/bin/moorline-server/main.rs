@@ -231,6 +231,9 @@ async fn serve(args: &ServeArgs) -> Result<(), Failure> {
              are. Kubernetes sets some for each service, unless the pod says enableServiceLinks: false"
         );
     }
+    if let Some(file) = config.exposed_master_key_file() {
+        tracing::warn!(file = %file.display(), "the master key can be read by others: chmod 600 its file");
+    }
     if config.http.plain && config.http.trusted_proxies.is_empty() {
         tracing::warn!(
             "http.plain is set and http.trusted_proxies is empty: behind a proxy, no limit by address holds. Set \

@@ -54,10 +54,13 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Reads what a start would read, asks the shared store whether it is fit, and changes nothing.
+/// Reads what a start would read, asks Postgres and the shared store whether they are fit, and changes nothing.
 pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;
+    moorline_server_store::check(&config.database)
+        .await
+        .map_err(|error| format!("{}: {error}", config.database))?;
     if let Some(url) = &config.shared {
         Redis::check(url).await?;
     }
@@ -69,6 +72,9 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     }
     if master_keys > 1 {
         print("there are several master keys: `moorline-server master-key status` shows which are in use\n")?;
+    }
+    if let Some(file) = config.exposed_master_key_file() {
+        print(&format!("{} can be read by others: chmod 600 it\n", file.display()))?;
     }
     for variable in &config.ignored_variables {
         print(&format!("ignored: {variable} is no setting\n"))?;

@@ -61,7 +61,8 @@ async fn a_user_who_was_disabled_meanwhile_gets_neither_a_code_nor_a_session() {
     let code = world.code("app", ALL).await;
     world.sql("UPDATE users SET disabled_at = 1", vec![]).await;
     world.exchange(&code, &[]).await.refuses(400, "invalid_grant");
-    assert_eq!(world.events("session.started").await, 0);
+    world.exchange(&code, &[]).await.refuses(400, "invalid_grant");
+    assert_eq!((world.events("session.started").await, world.events("code.reuse").await), (0, 0));
     let reply = world.authorize(Some(&cookie), &request(&[])).await;
     assert!(reply.location().starts_with("/sign-in?"), "{}", reply.location());
     world.sql("UPDATE users SET disabled_at = NULL", vec![]).await;

@@ -232,7 +232,7 @@ async fn a_copied_sealed_secret_opens_in_no_other_row() {
     let first = world.sign_in().await;
     world.sql("UPDATE sessions SET id = 'moved'", vec![]).await;
     let reply = world.refresh(&first.refresh, Some(&attempt(1))).await;
-    reply.refuses(500, "server_error");
+    reply.refuses(503, "temporarily_unavailable");
 }
 
 #[tokio::test]

@@ -196,6 +196,34 @@ async fn ending_all_sessions_of_a_user_makes_every_browser_unknown() {
 }
 
 #[tokio::test]
+async fn an_operator_lets_an_owner_in_whom_many_guessers_keep_waiting() {
+    let server = guarded().await;
+    for enables in [false, true] {
+        guess_from_everywhere_until_it_takes_minutes(&server).await;
+        let owner = Browser::of(&server);
+        assert!(wait(&owner.sign_in(None, "ada", "correct horse").await).is_some());
+        let (keys, now) = (server.state.keys.clone(), server.state.clock.now());
+        let let_in = move |tx: &mut dyn Tx| match enables {
+            true => manage::enable(tx, &keys, now, "ada"),
+            false => manage::revoke_sessions(tx, &keys, now, "ada").map(drop),
+        };
+        server.state.store.write(&ACTOR, let_in).await.unwrap();
+        assert_eq!(owner.sign_in(None, "ada", "correct horse").await.status, 303);
+    }
+}
+
+/// A name whose lower case is another text than the name that is compared: the spellings are one, whether anybody has it.
+#[tokio::test]
+async fn all_spellings_of_a_name_wait_together() {
+    let server = guarded().await;
+    server.user("username=νικος,password=correct horse").await;
+    for name in ["νικος", "νίκη-νικος"] {
+        while guess(&server, THIEF, name).await.is_none() {}
+        assert!(guess(&server, THIEF, &name.to_uppercase()).await.is_some(), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn counts_survive_a_restart_and_fade_in_a_day() {
     let server = guarded().await;
     guess_until_it_takes_minutes(&server, "ada").await;

@@ -23,6 +23,11 @@ use target::Target;
 use crate::queue::{self, QUEUE};
 use crate::{Actor, Options, StoreError, Tx};
 
+/// Connects once, and lets the connection go.
+pub(super) async fn check(url: &str) -> Result<(), StoreError> {
+    Target::parse(url)?.connect().await.map(drop).map_err(|failure| failure.error)
+}
+
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 
 #[derive(Debug)]
