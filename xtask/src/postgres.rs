@@ -1,5 +1,6 @@
-//! A PostgreSQL cluster of the tests' own: made for one run, on a Unix socket alone, and gone after it.
+//! A PostgreSQL cluster of the tests' own: made for one run, on a free port of loopback, and gone after it.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
@@ -19,6 +20,8 @@ const QUICK: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub(crate) struct Cluster {
     server: Child,
+    port: u16,
+    #[expect(dead_code, reason = "it is removed with the cluster")]
     folder: Scratch,
 }
 
@@ -39,14 +42,15 @@ impl Cluster {
         initdb.arg("--pgdata").arg(&data).args(["--username=moorline", "--auth=trust", "--encoding=UTF8"]);
         initdb.args(["--locale=C.UTF-8", "--no-sync"]).current_dir(folder.path());
         log.must(initdb, QUICK)?;
-        let server = serve(run_as(workspace, owner, &programs.join("postgres")), &data, folder.path())?;
-        Ok(Self { server, folder })
+        // Nobody else takes it in between: the system gives out others first.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let server = serve(run_as(workspace, owner, &programs.join("postgres")), &data, folder.path(), port)?;
+        Ok(Self { server, port, folder })
     }
 
     /// The URL of its first database.
     pub(crate) fn url(&self) -> String {
-        let socket = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://moorline@{socket}/postgres")
+        format!("postgres://moorline@127.0.0.1:{}/postgres", self.port)
     }
 }
 
@@ -69,11 +73,12 @@ fn run_as(workspace: &Workspace, owner: Option<&str>, program: &Path) -> Command
     command
 }
 
-fn serve(mut command: Command, data: &Path, socket: &Path) -> Result<Child> {
+fn serve(mut command: Command, data: &Path, socket: &Path, port: u16) -> Result<Child> {
     let (reader, writer) = std::io::pipe()?;
     command.arg("-D").arg(data).arg("-k").arg(socket);
+    command.args(["-c", "listen_addresses=127.0.0.1", "-p", &port.to_string()]);
     // Many tests run at once, each with a few connections.
-    command.args(["-c", "listen_addresses=", "-c", "max_connections=200", "-c", "log_min_messages=log"]);
+    command.args(["-c", "max_connections=200", "-c", "log_min_messages=log"]);
     command.current_dir(socket).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().context("can't start postgres")?;
     drop(command);

@@ -44,7 +44,8 @@ fn every_refusal_code_of_the_sdk_is_listed() {
 }
 
 fn is_product_code(path: &Path) -> bool {
-    let is_test = path.ends_with("tests.rs") || path.components().any(|part| part.as_os_str() == "tests");
+    let is_named = path.file_stem().is_some_and(|name| name.to_string_lossy().ends_with("tests"));
+    let is_test = is_named || path.components().any(|part| part.as_os_str() == "tests");
     path.extension().is_some_and(|extension| extension == "rs") && !is_test
 }
 

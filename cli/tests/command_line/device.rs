@@ -41,7 +41,12 @@ fn a_code_is_shown_and_the_sign_in_is_finished_once_it_was_entered() {
     idp.wait_for("/token", 2);
     decide(&idp, None);
     let said = waiting.end();
-    assert_eq!((said.code, said.out.as_str()), (0, "WDJB-MJHT\nSigned in as Ada\n"), "{}", said.err);
+    assert_eq!(
+        (said.code, said.out.as_str()),
+        (0, "WDJB-MJHT\nSigned in as Ada <ada@example.com>\n"),
+        "{}",
+        said.err
+    );
     assert!(idp.bodies("/device")[0].contains("client_id=notes"));
     assert!(idp.bodies("/token").iter().all(|body| body.contains("device_code=d3v1ce")));
     assert_eq!(desk.run(&["token"]).out, "at-1\n");

@@ -26,7 +26,7 @@ fn a_pasted_address_may_be_wrapped_and_have_noise_around_it() {
         let mut waiting = idp.start_login(&desk, &[]);
         waiting.paste(&pasted(&idp.callback(&waiting)));
         let said = waiting.end();
-        assert_eq!((said.code, said.out.trim()), (0, "Signed in as Ada"), "{}", said.err);
+        assert_eq!((said.code, said.out.trim()), (0, "Signed in as Ada <ada@example.com>"), "{}", said.err);
     }
 }
 
@@ -53,7 +53,7 @@ fn an_address_that_is_cut_or_wrong_is_explained_and_asked_for_again() {
     fs::write(&file, idp.callback(&waiting)).unwrap();
     waiting.paste(&format!("@{}", file.display()));
     let said = waiting.end();
-    assert_eq!((said.code, said.out.trim()), (0, "Signed in as Ada"), "{}", said.err);
+    assert_eq!((said.code, said.out.trim()), (0, "Signed in as Ada <ada@example.com>"), "{}", said.err);
     assert!(!said.err.contains("ccc"), "a code was shown");
 }
 
@@ -83,7 +83,7 @@ fn a_page_of_two_mebibytes_in_place_of_an_answer_costs_no_sign_in() {
         let said = idp.sign_in(&desk, &[]);
         assert_eq!(
             (said.code, said.out.lines().last()),
-            (0, Some("Signed in as Ada")),
+            (0, Some("Signed in as Ada <ada@example.com>")),
             "{path}: {}",
             said.err
         );

@@ -3,6 +3,7 @@
 mod database;
 mod log;
 mod manage;
+mod memory;
 mod open_files;
 mod panics;
 mod recover;
@@ -143,6 +144,7 @@ enum Switch {
 }
 
 fn main() -> ExitCode {
+    memory::give_large_blocks_back();
     panics::log_the_place_alone();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
