@@ -174,7 +174,9 @@ impl Schedule {
         let tries = ends_at.since(now).as_millis().div_ceil(self.fade.as_millis());
         let over = u32::try_from(tries).unwrap_or(u32::MAX).checked_sub(self.free);
         let doubled = |over: u32| FIRST_WAIT.saturating_mul(1 << over.min(20)).min(LONGEST_WAIT);
-        Ok(Count { next_at: now.after(over.map_or(Duration::ZERO, doubled)), ends_at })
+        // Not `now` where nothing has to wait: another try may have begun before this one, and come after it.
+        let next_at = over.map_or(Timestamp::from_millis(0), |over| now.after(doubled(over)));
+        Ok(Count { next_at, ends_at })
     }
 }
 

@@ -96,9 +96,10 @@ async fn main() -> Result<()> {
     let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
     server.move_to(&postgres.url())?;
     let serve = Serve::start(&server, &postgres.url())?;
-    engine::measure(POSTGRES, &server, &serve, &mut report, time).await?;
+    let on_postgres = engine::measure(POSTGRES, &server, &serve, &mut report, time).await;
     drop(serve);
     report.print();
+    on_postgres?;
     figures.print();
     memory.print();
     if let Some(bindings) = bindings {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Result, ensure};
-use moorline_tests::browser::{Consent, Landing};
+use moorline_tests::browser::Consent;
 use moorline_tests::{Browser, Server};
 
 use crate::point::Outcome;
@@ -35,6 +35,7 @@ pub(crate) async fn run(server: &Server, count: usize, at_once: usize) -> Result
 pub(crate) async fn one(server: &Server) -> Result<()> {
     let (browser, user) = (Browser::for_server(server)?, server.dev().user("ada")?);
     let landing = browser.walk(&server.url("/sign-in"), user, Consent::Allow).await?;
-    ensure!(matches!(&landing, Landing::Page(page) if page.status == 200), "a sign-in ended elsewhere");
+    let page = landing.page()?;
+    ensure!(page.status == 200, "a sign-in ended with {}: {:?}", page.status, page.heading());
     Ok(())
 }
