@@ -44,8 +44,8 @@ pub(super) struct Kept {
     pub(super) lasting: hmac::Key,
 }
 
-/// Reads the kept keys. They are stored when a database is opened for the first time. Call it once the signing keys have
-/// opened.
+/// Reads the kept keys. They are stored when a database is opened for the first time. Call it once the signing keys
+/// have opened.
 pub(super) async fn kept(
     store: &Store,
     masters: &MasterKeys,
@@ -116,9 +116,7 @@ async fn keep(
             "INSERT INTO kept_keys (name, sealed) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING",
             &[context.row.into(), sealed.into()],
         )?;
-        // Not by a server yet.
-        let known = "INSERT INTO master_keys (id, served_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
-        tx.execute(known, &[id.into()])?;
+        list(tx, &id)?;
         kept_key(tx, context)
     };
     let row: Option<Row> = store.write(&actor, kept).await?;
@@ -128,6 +126,12 @@ async fn keep(
 /// Has the next start draw another lasting key: who knows a master key of before may have read this one.
 pub(super) fn forget_lasting(tx: &mut dyn Tx) -> Result<(), StoreError> {
     tx.execute("DELETE FROM kept_keys WHERE name = $1", &[LASTING.row.into()]).map(drop)
+}
+
+/// Lists a master key that may have sealed a row, by no server yet.
+pub(super) fn list(tx: &mut dyn Tx, id: &str) -> Result<(), StoreError> {
+    let listed = "INSERT INTO master_keys (id, served_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
+    tx.execute(listed, &[id.into()]).map(drop)
 }
 
 /// Records that a server seals by this key at `now`.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Keys;
 use super::error::KeysError;
+use super::master;
 use super::seal::{AeadContext, Sealer};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::random::Random;
@@ -70,12 +71,11 @@ impl Keys {
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub fn forget_others(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
-        let others = "DELETE FROM master_keys WHERE id <> $1";
-        if tx.execute(others, &[Value::from(&self.0.master_ids[0])])? > 0 {
-            super::master::forget_lasting(tx)?;
+        let current = &self.0.master_ids[0];
+        if tx.execute("DELETE FROM master_keys WHERE id <> $1", &[Value::from(current)])? > 0 {
+            master::forget_lasting(tx)?;
         }
-        let known = "INSERT INTO master_keys (id, served_at) VALUES ($1, 0) ON CONFLICT (id) DO NOTHING";
-        tx.execute(known, &[Value::from(&self.0.master_ids[0])]).map(drop)
+        master::list(tx, current)
     }
 
     /// Looks at every sealed value; with `random`, seals again what is under another key than the current one.

@@ -107,12 +107,7 @@ impl Connection {
         begin: &'static str,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.link.wait_until(None);
-        self.is_first_run = false;
-        self.state = State::Begun(begin);
-        let result = work(self);
-        self.finish(result.is_ok()).map_err(|failure| failure.error)?;
-        result
+        self.unhurried(begin, work).map_err(|failure| failure.error)?
     }
 
     /// Runs `work` in a transaction that writes, again if another transaction was in the way: what other nodes do
@@ -123,17 +118,26 @@ impl Connection {
     ) -> Result<(), StoreError> {
         let mut done = Ok(());
         for _ in 0..RUNS {
-            self.link.wait_until(None);
-            self.is_first_run = false;
-            self.state = State::Begun(WRITE);
-            let result = work(self);
-            done = match self.finish(result.is_ok()) {
-                Ok(()) => return result,
+            done = match self.unhurried(WRITE, &work) {
+                Ok(result) => return result,
                 Err(failure) if failure.kind == Kind::Conflict => Err(failure.error),
                 Err(failure) => return Err(failure.error),
             };
         }
         done
+    }
+
+    fn unhurried<T, E: From<StoreError>>(
+        &mut self,
+        begin: &'static str,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Result<T, E>, Failure> {
+        self.link.wait_until(None);
+        self.is_first_run = false;
+        self.state = State::Begun(begin);
+        let result = work(self);
+        self.finish(result.is_ok())?;
+        Ok(result)
     }
 
     /// Runs a request until an attempt of it is no [`Failure`], or running it again would not help.
@@ -174,8 +178,8 @@ impl Connection {
         catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| Err(StoreError::Panicked.into()))
     }
 
-    /// All runs of a request share one limit. Only the first one gets more time with each answer: long work goes on, and
-    /// a server that does not answer holds the request no longer than this.
+    /// All runs of a request share one limit. Only the first one gets more time with each answer: long work goes on,
+    /// and a server that does not answer holds the request no longer than this.
     fn be_patient(&mut self) {
         self.link.wait_until(Some(Instant::now() + self.patience));
     }
