@@ -103,8 +103,8 @@ pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, Start
     assemble_beside(config, clock, store).await
 }
 
-/// As [`open_beside`], for a command that writes nothing: it changes no table and makes no key. A replica will do, and a
-/// role of Postgres that may only read.
+/// As [`open_beside`], for a command that writes nothing: it changes no table and makes no key. A replica will do, and
+/// a role of Postgres that may only read.
 ///
 /// # Errors
 /// As [`open`]; also when the tables are older than this version's.

@@ -106,8 +106,8 @@ impl std::fmt::Debug for Proof {
 }
 
 impl Dpop {
-    /// For a server whose clients reach it at `issuer`, with a memory of its own. The nonce of a refresh may be as old as
-    /// an access token gets, and a little older.
+    /// For a server whose clients reach it at `issuer`, with a memory of its own. The nonce of a refresh may be as old
+    /// as an access token gets, and a little older.
     #[must_use]
     pub fn new(issuer: &str, access_token_lifetime: Duration, clock: Clock, random: &Random) -> Self {
         let windows = nonce::windows_of_a_refresh(access_token_lifetime);

@@ -16,7 +16,8 @@ pub enum Cookie {
     Session,
     /// Ties a sign-in form to this browser.
     Visit,
-    /// What the browser is known by to those who have signed in with it ([`super::devices::Devices`]). It lets nobody in.
+    /// What the browser is known by to those who have signed in with it ([`super::devices::Devices`]). It lets nobody
+    /// in.
     Devices,
 }
 

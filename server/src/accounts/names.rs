@@ -125,7 +125,8 @@ mod tests {
             ("ada lovelace", NameError::Character(0x20)),
             (" ada", NameError::Character(0x20)),
             ("<ada>", NameError::Character(0x3c)),
-            // Zero-width space and joiner, a byte order mark, an override of the direction, a ligature, the Ångström sign.
+            // Zero-width space and joiner, a byte order mark, an override of the direction, a ligature, the Ångström
+            // sign.
             ("a\u{200b}da", NameError::Character(0x200b)),
             ("a\u{200d}da", NameError::Character(0x200d)),
             ("\u{feff}ada", NameError::Character(0xfeff)),

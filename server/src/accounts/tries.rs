@@ -92,7 +92,7 @@ pub fn succeeded(tx: &mut dyn Tx, counted: &Counted, now: Timestamp) -> Result<(
     Ok(())
 }
 
-/// Forgets what was tried at a user's account from everywhere, so that nobody has to wait there any more.
+/// Deletes the count of tries at a user's account from everywhere, so that nobody has to wait there any more.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.
@@ -189,7 +189,8 @@ struct Bucket {
 }
 
 impl Bucket {
-    /// What a try counts for, in the order of the keys: two transactions that lock the same rows don't block each other.
+    /// What a try counts for, in the order of the keys: two transactions that lock the same rows don't block each
+    /// other.
     fn of(keys: &Keys, attempt: &Try<'_>) -> Vec<Self> {
         let account = match attempt.user_id {
             Some(id) => format!("user {id}"),
@@ -235,8 +236,8 @@ fn write(tx: &mut dyn Tx, key: &[u8; 32], count: Count) -> Result<(), StoreError
     .map(drop)
 }
 
-/// Deletes some of more than `most` counts, those that fade first: who was tried most stays counted longest. Returns how
-/// many.
+/// Deletes some of more than `most` counts, those that fade first: who was tried most stays counted longest. Returns
+/// how many.
 fn prune(tx: &mut dyn Tx, most: i64) -> Result<u64, StoreError> {
     tx.execute(
         "DELETE FROM sign_in_tries WHERE key IN

@@ -169,8 +169,8 @@ pub fn lock_id(tx: &mut dyn Tx, id: &str) -> Result<(), StoreError> {
     tx.first_locked("SELECT id FROM users WHERE id = $1", "users", &[id.into()]).map(drop)
 }
 
-/// The account that this user name signs in to. Spellings that RFC 8265 takes for the same lead to one account; one that
-/// was stored before that rule, and that has the same name as another, is found by its own spelling.
+/// The account that this user name signs in to. Spellings that RFC 8265 takes for the same lead to one account; one
+/// that was stored before that rule, and that has the same name as another, is found by its own spelling.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.

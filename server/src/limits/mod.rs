@@ -94,7 +94,8 @@ impl Limits {
         Self::with(config, clock, None)
     }
 
-    /// The same, counted for all nodes. While that is not possible, this node counts for itself: a limit never vanishes.
+    /// The same, counted for all nodes. While that is not possible, this node counts for itself: a limit never
+    /// vanishes.
     pub fn of_all_nodes(config: &config::Limits, clock: LimitClock, shared: Arc<dyn Shared>) -> Self {
         Self::with(config, clock, Some(shared))
     }

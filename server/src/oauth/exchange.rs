@@ -88,9 +88,9 @@ pub fn decide(code: &Code<'_>, presented: &Presented<'_>, now: Timestamp) -> Dec
     }
 }
 
-/// A request with a fresh proof by the key that the live session of a public client is bound to comes from the session's
-/// own device, and ends nothing (ADR 16). The answer is given again if all of these hold; otherwise an answer has
-/// arrived, or the request comes too late:
+/// A request with a fresh proof by the key that the live session of a public client is bound to comes from the
+/// session's own device, and ends nothing (ADR 16). The answer is given again if all of these hold; otherwise an answer
+/// has arrived, or the request comes too late:
 ///
 /// - Nothing has come of the session yet: it is at generation 0.
 /// - The code is alive, and the same access is asked for.

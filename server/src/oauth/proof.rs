@@ -45,7 +45,8 @@ pub enum Unproved {
     NonceWanted,
     /// It is by another key than it must be.
     OtherKey,
-    /// Whether it was used before is unknown: the memory of used proofs is full, can't be reached, or was not asked yet.
+    /// Whether it was used before is unknown: the memory of used proofs is full, can't be reached, or was not asked
+    /// yet.
     Unknown,
     /// The share of its holder is used up; there is a new one after this long.
     OverShare(Duration),
@@ -90,8 +91,8 @@ impl Presented {
         Ok(Some(proof.jkt()))
     }
 
-    /// Has the next [`Presented::look`] ask again, the first time that it is called: an answer to a transaction that was
-    /// undone may be older than what another request has done since.
+    /// Has the next [`Presented::look`] ask again, the first time that it is called: an answer to a transaction that
+    /// was undone may be older than what another request has done since.
     pub(super) fn look_anew(&self) {
         let mut known = self.known();
         if !std::mem::replace(&mut known.anew, true) {

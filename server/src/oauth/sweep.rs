@@ -10,8 +10,8 @@ use serde::Serialize;
 /// How long a used code is kept, so that a second use is detected.
 const CODES_REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
-/// What is deleted: the name of it, a `DELETE` of the rows older than `$1`, at most `$2` of them, and the oldest row that
-/// it may find.
+/// What is deleted: the name of it, a `DELETE` of the rows older than `$1`, at most `$2` of them, and the oldest row
+/// that it may find.
 type Kind = (&'static str, &'static str, &'static str);
 
 const REQUESTS: Kind = (
@@ -39,8 +39,8 @@ const EXPIRED_SESSIONS: Kind = (
      (SELECT id FROM sessions WHERE absolute_end_at <= $1 ORDER BY absolute_end_at LIMIT $2)",
     "SELECT MIN(absolute_end_at) AS oldest_at FROM sessions",
 );
-/// A session that was revoked so long ago has reached its absolute end. The last row stays, whatever its age: the next one
-/// takes its number from it.
+/// A session that was revoked so long ago has reached its absolute end. The last row stays, whatever its age: the next
+/// one takes its number from it.
 const REVOCATIONS: Kind = (
     "revocations",
     "DELETE FROM session_ends WHERE seq IN
@@ -78,8 +78,8 @@ fn due(config: &Config, now: Timestamp) -> [(Kind, Timestamp); 6] {
     ]
 }
 
-/// For how long the oldest row of each kind is due. The server deletes once an hour: more than that says that it does not
-/// keep up.
+/// For how long the oldest row of each kind is due. The server deletes once an hour: more than that says that it does
+/// not keep up.
 ///
 /// # Errors
 /// [`StoreError`] when the database fails.

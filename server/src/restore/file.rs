@@ -23,8 +23,8 @@ pub(super) struct RevocationLog {
 pub(super) struct Found {
     /// The database that it belongs to.
     pub(super) instance: String,
-    /// Every revocation that can be read. A line that was torn by a power cut, or changed, is left out: the database has
-    /// it too, unless it was restored as well.
+    /// Every revocation that can be read. A line that was torn by a power cut, or changed, is left out: the database
+    /// has it too, unless it was restored as well.
     pub(super) ends: Vec<End>,
     /// Holds the lock.
     _file: File,
@@ -87,8 +87,8 @@ impl RevocationLog {
         Ok(())
     }
 
-    /// Whether the open file is the one at its path, and as long as it was: in one that was moved or deleted nobody finds
-    /// what is added.
+    /// Whether the open file is the one at its path, and as long as it was: in one that was moved or deleted nobody
+    /// finds what is added.
     pub(super) fn is_in_place(&self) -> bool {
         is_same(&self.file, &self.path)
             && self.file.metadata().is_ok_and(|metadata| metadata.len() >= self.length)

@@ -39,8 +39,8 @@ pub fn guard(
     if entries > 0 {
         return Err(RestoreError::WentBack { path: path.to_owned(), entries });
     }
-    // Written anew, it is whole, has nothing that the database has deleted, and is sealed by the current master key. The
-    // file comes before the name: a database that knows of a log requires it.
+    // Written anew, it is whole, has nothing that the database has deleted, and is sealed by the current master key.
+    // The file comes before the name: a database that knows of a log requires it.
     let last = ledger::last_seq(tx)?;
     let log = RevocationLog::make(path, seal, &instance, &ledger::all(tx)?)?;
     ledger::name_instance(tx, &instance, now)?;

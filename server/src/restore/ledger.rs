@@ -54,8 +54,8 @@ pub fn instance(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
     tx.first("SELECT id FROM instance", &[])?.map(|row| row.text("id").map(str::to_owned)).transpose()
 }
 
-/// Names this database, unless it has a name. The time that it was last seen is what its sessions know, or else `otherwise`: a machine's
-/// clock may be wrong, and a database that has sessions may be an old one.
+/// Names this database, unless it has a name. The time that it was last seen is what its sessions know, or else
+/// `otherwise`: a machine's clock may be wrong, and a database that has sessions may be an old one.
 pub(super) fn name_instance(tx: &mut dyn Tx, id: &str, otherwise: Timestamp) -> Result<(), StoreError> {
     if instance(tx)?.is_some() {
         return Ok(());

@@ -73,8 +73,8 @@ pub enum CopyError {
     },
 }
 
-/// Copies every row of `from` that `to` lacks, in the order of the keys, and then compares the two. Calls `done` for each
-/// table that is the same. After an interruption it goes on where it stopped. No server may run on either.
+/// Copies every row of `from` that `to` lacks, in the order of the keys, and then compares the two. Calls `done` for
+/// each table that is the same. After an interruption it goes on where it stopped. No server may run on either.
 ///
 /// # Errors
 /// [`CopyError`]; what was copied until then stays.

@@ -3,8 +3,8 @@
 use super::{StoreError, Tx};
 
 /// Copies what was committed to a second place. The writer calls it after the commit of a group in which a request
-/// asked for it ([`Tx::must_be_exported`]), before it answers. A failure is logged, and holds up no request: the database
-/// has it all, and the next call exports what is missing.
+/// asked for it ([`Tx::must_be_exported`]), before it answers. A failure is logged, and holds up no request: the
+/// database has it all, and the next call exports what is missing.
 ///
 /// The database comes first: it is behind the export only if it was restored from a backup.
 pub trait Export: std::fmt::Debug + Send {

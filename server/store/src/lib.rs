@@ -41,8 +41,8 @@ pub use value::{Row, Value};
 use connection::Mode;
 use moorline_server_base::config::Database;
 
-/// Takes this node's place at a database that is called `name`; `None` on SQLite, whose nodes are told apart by their role.
-/// A node that shares nothing with others must be alone; those that share a store may be many.
+/// Takes this node's place at a database that is called `name`; `None` on SQLite, whose nodes are told apart by their
+/// role. A node that shares nothing with others must be alone; those that share a store may be many.
 ///
 /// # Errors
 /// [`StoreError::Unusable`] when another node is in the way: its text says what to do.
@@ -119,8 +119,8 @@ impl Store {
         Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: Some(writer) }))))
     }
 
-    /// Opens the database to read it: nothing here can change it, [`Store::write`] is unavailable, and the right to read
-    /// is enough. For a command beside a server, and for a replica.
+    /// Opens the database to read it: nothing here can change it, [`Store::write`] is unavailable, and the right to
+    /// read is enough. For a command beside a server, and for a replica.
     ///
     /// # Errors
     /// As [`Store::open`]; also when its tables are not those of this version.
@@ -183,7 +183,8 @@ impl Store {
     ///
     /// # Errors
     /// What `f` returned, or [`StoreError::Unavailable`] (as `E`) when the commit failed: nothing was changed then, and
-    /// the caller may ask again. After a commit during which the connection to Postgres was lost, it is the same error, and the change may stand: only the caller can tell by asking again.
+    /// the caller may ask again. After a commit during which the connection to Postgres was lost, it is the same error,
+    /// and the change may stand: only the caller can tell by asking again.
     pub async fn write<T, E, F>(&self, actor: &Actor, f: F) -> Result<T, E>
     where
         T: Send + 'static,

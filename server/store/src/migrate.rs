@@ -5,8 +5,8 @@ use super::{StoreError, Tx, Value};
 
 /// Each in its own transaction, in order, once. A released one is never edited: the next says what changes.
 ///
-/// One that only adds may begin with the line `-- serves-from: N`: servers that know the tables up to N can go on beside
-/// it, and start on it (ADR 17). Without that line older servers refuse the database.
+/// One that only adds may begin with the line `-- serves-from: N`: servers that know the tables up to N can go on
+/// beside it, and start on it (ADR 17). Without that line older servers refuse the database.
 pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../migrations/0001_first.sql")),
     (2, "dpop", include_str!("../migrations/0002_dpop.sql")),

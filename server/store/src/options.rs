@@ -33,8 +33,8 @@ impl Options {
         self
     }
 
-    /// How long a request waits for a Postgres server that does not answer, over all its tries. It should be longer than
-    /// a statement may take there (30 seconds).
+    /// How long a request waits for a Postgres server that does not answer, over all its tries. It should be longer
+    /// than a statement may take there (30 seconds).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -47,8 +47,8 @@ pub trait Tx {
         Ok(self.query(sql, params)?.into_iter().next())
     }
 
-    /// The first row that a `SELECT` returns. Its row of `table` stays locked until the transaction ends: what is decided
-    /// on it still holds when it is written. SQLite has one writer, and locks nothing.
+    /// The first row that a `SELECT` returns. Its row of `table` stays locked until the transaction ends: what is
+    /// decided on it still holds when it is written. SQLite has one writer, and locks nothing.
     ///
     /// # Errors
     /// As [`Tx::execute`].

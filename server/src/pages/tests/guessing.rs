@@ -212,7 +212,8 @@ async fn an_operator_lets_an_owner_in_whom_many_guessers_keep_waiting() {
     }
 }
 
-/// A name whose lower case is another text than the name that is compared: the spellings are one, whether anybody has it.
+/// A name whose lower case is another text than the name that is compared: the spellings are one, whether anybody has
+/// it.
 #[tokio::test]
 async fn all_spellings_of_a_name_wait_together() {
     let server = guarded().await;

@@ -1,4 +1,5 @@
-//! What only Postgres does. Without `MOORLINE_TEST_POSTGRES` there is nothing to run on, and `cargo xtask test` sets it.
+//! What only Postgres does. Without `MOORLINE_TEST_POSTGRES` there is nothing to run on, and `cargo xtask test` sets
+//! it.
 
 mod deferred;
 

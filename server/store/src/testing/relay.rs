@@ -11,7 +11,7 @@ use moorline_server_base::config::Database;
 
 use super::PostgresDatabase;
 
-/// Passes every byte on. It counts the round trips, and stops passing anything on when it is told to.
+/// Passes every byte on. It counts the round trips, and passes nothing on after [`Relay::fall_silent`].
 #[derive(Debug)]
 pub struct Relay {
     url: String,
