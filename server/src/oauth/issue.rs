@@ -14,7 +14,7 @@ use super::rotation::{SessionRecord, SessionSecret};
 use crate::tokens::{Claims, Confirmation};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
-use moorline_server_keys::TokenType;
+use moorline_server_keys::{Algorithm, TokenType};
 
 /// What is to be signed and issued. Everything in it comes from the session's row, so that the same generation gives
 /// the same answer whenever it is asked for.
@@ -81,6 +81,7 @@ impl Issue {
         let expires_at = self.issued_at.after(settings.access_token_lifetime).min(self.session_ends_at);
         let scope = self.scope.to_string();
         let access_token = provider.keys.sign(
+            Algorithm::Rs256,
             TokenType::AccessToken,
             &Claims {
                 iss: settings.issuer.as_str().into(),
@@ -102,6 +103,7 @@ impl Issue {
         // A retry long after its answer was lost gets no fresher ID token either, and has no use for an expired one.
         let id_token = self.id_token.as_ref().filter(|_| id_token_ends_at > now).map(|wanted| {
             provider.keys.sign(
+                Algorithm::Rs256,
                 TokenType::IdToken,
                 &id_token::Claims {
                     iss: &settings.issuer,
