@@ -172,6 +172,20 @@ async fn a_client_changes_only_where_it_is_told_to_and_never_to_what_is_not_vali
 }
 
 #[tokio::test]
+async fn a_client_chooses_the_algorithm_of_its_access_tokens_and_keeps_it_through_other_changes() {
+    let world = World::new().await;
+    let alg = || world.change(|tx, _, _| Ok(find(tx, "web")?.unwrap().access_token_alg));
+    assert_eq!(alg().await.unwrap(), Algorithm::Rs256);
+    let update = ClientUpdate { access_token_alg: Some(Algorithm::Es256), ..ClientUpdate::default() };
+    world.change(move |tx, _, now| clients::update(tx, now, "web", update)).await.unwrap();
+    let update = ClientUpdate { name: Some("The Web".to_owned()), ..ClientUpdate::default() };
+    world.change(move |tx, _, now| clients::update(tx, now, "web", update)).await.unwrap();
+    assert_eq!(alg().await.unwrap(), Algorithm::Es256);
+    let told = world.server.select("SELECT detail FROM audit WHERE event = 'operator.client_updated'").await;
+    assert!(told.iter().all(|row| row.text("detail").unwrap().contains("ES256")));
+}
+
+#[tokio::test]
 async fn a_rotated_secret_replaces_the_old_one_and_a_public_client_has_none() {
     let world = World::new().await;
     let secret = ClientSecret::new("new secret");
