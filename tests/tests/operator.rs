@@ -184,6 +184,7 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
         (&["client", "update", "moorline-demo", "--access-token-alg", "HS256"], "", "must be RS256 or ES256"),
         (&["keys", "rotate", "--alg", "none"], "", "must be RS256 or ES256"),
         (&["keys", "withdraw", "none"], "", "keys list"),
+        (&["keys", "withdraw", "-help", "--json"], "", "keys list"),
         (&["client", "add", "--id", "moorline-demo", "--redirect", "https://a.example"], "", "client update"),
     ] {
         let refused = operator.refusal(arguments, input)?;
