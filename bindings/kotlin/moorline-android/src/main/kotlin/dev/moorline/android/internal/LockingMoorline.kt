@@ -14,10 +14,14 @@ internal class LockingMoorline(context: Context, private val core: Moorline, pri
 
     suspend fun unlock(activity: Activity, reason: String): UnlockOutcome = biometrics.unlock(activity, reason)
 
-    /** What is under way is stored with the key, which then leaves the memory, too: the next use needs the user. */
+    /**
+     * The key leaves the key store's memory first: else the SDK's own work in the background, such as a revocation
+     * after a refresh, may read the vault between the two, and have it open again. What is under way is stored with the
+     * key that the SDK has, and forgets last.
+     */
     override suspend fun lock() {
-        core.lock()
         keys.forget()
+        core.lock()
     }
 
     override fun close() {
