@@ -321,6 +321,23 @@ class UnlockTest {
         }
     }
 
+    @Test
+    fun `a key store that is made again for its folder has the prompt of the session that is there`() = waiting {
+        val context = contextOfNextProcess()
+        People(context).use { first ->
+            signedIn(first.work)
+            People(context).use { second ->
+                looper.idleFor(Duration.ofMinutes(5))
+                second.checkLocked()
+                assertIs<UnlockOutcome.Unlocked>(succeeding(second.work))
+                assertEquals(listOf("work"), second.accounts.list().map { it.account })
+                assertIs<SessionState.SignedIn>(first.work.reload())
+                looper.idleFor(Duration.ofMinutes(5))
+                first.checkLocked()
+            }
+        }
+    }
+
     private companion object {
         const val REDIRECT_URI = "com.example.notes:/signed-in"
     }

@@ -10,7 +10,7 @@ import dev.moorline.android.UnlockOutcome
 internal class LockingMoorline(context: Context, private val core: Moorline, private val keys: AndroidKeyStore) :
     Moorline by core {
     private val biometrics = BiometricUnlock(core, keys)
-    private val autoLock = AutoLock(context, core, keys)
+    private val autoLock = AutoLock(context, core, keys.memory)
 
     suspend fun unlock(activity: Activity, reason: String): UnlockOutcome = biometrics.unlock(activity, reason)
 
@@ -20,7 +20,7 @@ internal class LockingMoorline(context: Context, private val core: Moorline, pri
      * key that the SDK has, and forgets last.
      */
     override suspend fun lock() {
-        keys.forget()
+        keys.memory.forget()
         core.lock()
     }
 
