@@ -31,7 +31,6 @@ use crate::engine::{CLIENTS, POSTGRES, SQLITE};
 use crate::load::{Connection, Load, Work};
 use crate::memory::Memory;
 use crate::report::Report;
-use crate::serve::Serve;
 
 /// Measures requests/s, p50, p99 and the server's CPU time a request, beside one RS256-2048 signature and one fsync.
 #[derive(Debug, Parser)]
@@ -84,10 +83,10 @@ async fn main() -> Result<()> {
     }
     server.stop()?;
     let file = server.folder().join("moorline.db").display().to_string();
-    let serve = Serve::start(&server, &file)?;
+    let mut serve = serve::start(&server, &file)?;
     engine::measure(SQLITE, &server, &serve, &mut report, time).await?;
     serve.stop()?;
-    let (serve, goals) = house::measure(&server, &file, &mut bearer, time).await?;
+    let (mut serve, goals) = house::measure(&server, &file, &mut bearer, time).await?;
     goals.into_iter().for_each(|goal| report.goal(goal));
     eprintln!("the SDK …");
     let (figures, memory) = (as_an_app(&server)?, Memory::measure(&server).await?);
@@ -95,7 +94,7 @@ async fn main() -> Result<()> {
     serve.stop()?;
     let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
     server.move_to(&postgres.url())?;
-    let serve = Serve::start(&server, &postgres.url())?;
+    let serve = serve::start(&server, &postgres.url())?;
     let on_postgres = engine::measure(POSTGRES, &server, &serve, &mut report, time).await;
     drop(serve);
     report.print();
