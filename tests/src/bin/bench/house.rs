@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use h2::client::SendRequest;
+use moorline_tests::serve::Serve;
 use moorline_tests::{Server, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio_rustls::rustls::ClientConfig;
@@ -13,8 +14,7 @@ use crate::goal::Goal;
 use crate::load::{Connection, Load, Work};
 use crate::memory::Resident;
 use crate::point::median_ms;
-use crate::serve::Serve;
-use crate::sign_ins;
+use crate::{serve, sign_ins};
 
 const STARTS: usize = 9;
 const SIGN_INS: usize = 1_000;
@@ -31,7 +31,7 @@ pub(crate) async fn measure(
     time: Duration,
 ) -> Result<Vec<Goal>> {
     let mut goals = vec![starts(server, database).await?];
-    let serve = Serve::start(server, database)?;
+    let mut serve = serve::start(server, database)?;
     eprintln!("{SIGN_INS} sign-ins …");
     sign_ins::run(server, SIGN_INS, 4).await?;
     let resident = Resident::of(serve.pid())?.total_mib();
@@ -48,7 +48,7 @@ async fn starts(server: &Server, database: &str) -> Result<Goal> {
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
         let start = Instant::now();
-        let serve = Serve::start(server, database)?;
+        let mut serve = serve::start(server, database)?;
         let mut stream = tls::connect(&config, "localhost", listen).await?;
         let mut buffer = Vec::new();
         let request = "GET /.well-known/openid-configuration HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -31,7 +31,6 @@ use crate::engine::{CLIENTS, POSTGRES, SQLITE};
 use crate::load::{Connection, Load, Work};
 use crate::memory::Memory;
 use crate::report::Report;
-use crate::serve::Serve;
 
 /// Measures requests/s, p50, p99 and the server's CPU time a request, beside one RS256-2048 signature and one fsync.
 #[derive(Debug, Parser)]
@@ -106,7 +105,7 @@ async fn main() -> Result<()> {
     server.stop()?;
     let file = server.folder().join("moorline.db").display().to_string();
     if measured(Part::Sqlite) {
-        let serve = Serve::start(&server, &file)?;
+        let mut serve = serve::start(&server, &file)?;
         engine::measure(SQLITE, &server, &serve, &mut report, time).await?;
         serve.stop()?;
     }
@@ -118,7 +117,7 @@ async fn main() -> Result<()> {
     }
     let sdk = if measured(Part::Sdk) {
         eprintln!("the SDK …");
-        let serve = Serve::start(&server, &file)?;
+        let mut serve = serve::start(&server, &file)?;
         let (figures, memory) = (as_an_app(&server)?, Memory::measure(&server).await?);
         serve.stop()?;
         report.sdk(figures.json(), memory);
@@ -153,7 +152,7 @@ async fn main() -> Result<()> {
 async fn on_postgres(server: &mut Server, report: &mut Report, time: Duration) -> Result<()> {
     let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
     server.move_to(&postgres.url())?;
-    let serve = Serve::start(server, &postgres.url())?;
+    let serve = serve::start(server, &postgres.url())?;
     engine::measure(POSTGRES, server, &serve, report, time).await
 }
 
