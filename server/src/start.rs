@@ -15,7 +15,7 @@ use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_shared::{Redis, Shared, SharedError};
-use moorline_server_store::{Actor, Membership, Options, Store, StoreError};
+use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -81,9 +81,12 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
     }
     let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
     let name = named.map_err(failed)?.unwrap_or_default();
-    let membership = moorline_server_store::join(&config.database, &name, config.shared.is_some())
-        .await
-        .map_err(failed)?;
+    let membership = if store.only_reads() {
+        None
+    } else {
+        let purpose = Purpose::Serve { shares: config.shared.is_some() };
+        Some(moorline_server_store::join(&config.database, &name, purpose).await.map_err(failed)?)
+    };
     let state = assemble(config, clock, store, Some(Company { name, membership })).await?;
     if !state.store.only_reads() {
         let (keys, now) = (state.keys.clone(), state.clock.now());
@@ -130,6 +133,7 @@ async fn assemble_beside(
 struct Company {
     /// The name of the database.
     name: String,
+    /// `None` on a replica, which is no node of its own.
     membership: Option<Membership>,
 }
 

@@ -51,8 +51,8 @@ enum Command {
         #[command(subcommand)]
         command: recover::ClockCommand,
     },
-    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server
-    /// first; after an interruption, run it again.
+    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. It refuses while a server
+    /// runs on either; after an interruption, run it again.
     MigrateDatabase(database::MigrateArgs),
     /// Print every setting: what it means, its default and its variable.
     Config {

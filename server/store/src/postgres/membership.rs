@@ -1,7 +1,7 @@
 //! A node's place at a database that several nodes can use: a lock that is held for as long as it serves.
 //!
-//! A node that shares nothing holds the lock alone. Nodes with a shared store hold it together. So a second node is
-//! refused unless both have one. The lock is Postgres's own (`pg_try_advisory_lock`), of one connection: a node that is
+//! A node that shares nothing holds the lock alone, as does a command that no server may run beside. Nodes with a shared
+//! store hold it together. So a second node is refused unless both have one. The lock is Postgres's own (`pg_try_advisory_lock`), of one connection: a node that is
 //! gone holds nothing.
 
 use std::time::Duration;
@@ -13,7 +13,8 @@ use tokio_postgres::Client;
 
 use super::failure::Failure;
 use super::target::Target;
-use crate::StoreError;
+use crate::membership::IN_USE;
+use crate::{Purpose, StoreError};
 
 /// The server ends the connection of a machine that has vanished within half a minute.
 const SESSION: &str =
@@ -31,11 +32,12 @@ const AT_A_START: Duration = Duration::from_secs(2);
 const AFTER_A_LOSS: Duration = Duration::from_secs(60);
 
 const REFUSED: &str = "another node serves this database, and not both of them share a store: set `shared` \
-    (MOORLINE_SHARED) to the same redis:// URL on every node, or stop the other one";
+    (MOORLINE_SHARED) to the same redis:// URL on every node, or stop the other one. A command that needs the database \
+    for itself (`migrate-database`) may be running, too: wait for it";
 
 /// The place of this node; given up when dropped.
 #[derive(Debug)]
-pub struct Membership {
+pub(crate) struct Membership {
     lost: watch::Receiver<bool>,
     task: JoinHandle<()>,
 }
@@ -47,15 +49,17 @@ impl Drop for Membership {
 }
 
 impl Membership {
-    /// Takes a place at the database that is called `name`, together with others if `shares`.
-    pub(crate) async fn take(url: &str, name: &str, shares: bool) -> Result<Self, StoreError> {
+    /// Takes a place at the database that is called `name`, together with others if nodes share a store.
+    pub(crate) async fn take(url: &str, name: &str, purpose: Purpose) -> Result<Self, StoreError> {
         let target = Target::parse(url)?.watched();
+        let shares = matches!(purpose, Purpose::Serve { shares: true });
+        let refused = if purpose == Purpose::Maintain { IN_USE } else { REFUSED };
         let place = Place { target, name: format!("moorline node {name}"), shares };
         let deadline = Instant::now() + AT_A_START;
         let link = loop {
             match place.attempt().await.map_err(|failure| failure.error)? {
                 Some(link) => break link,
-                None if Instant::now() >= deadline => return Err(StoreError::Unusable(REFUSED.to_owned())),
+                None if Instant::now() >= deadline => return Err(StoreError::Unusable(refused.to_owned())),
                 None => sleep(PAUSE / 10).await,
             }
         };
@@ -68,13 +72,12 @@ impl Membership {
     }
 
     /// Whether another node has the place.
-    #[must_use]
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         *self.lost.borrow()
     }
 
     /// Waits until another node has the place, and this one must stop.
-    pub async fn lost(&self) {
+    pub(crate) async fn lost(&self) {
         let mut lost = self.lost.clone();
         if lost.wait_for(|lost| *lost).await.is_err() {
             std::future::pending().await

@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use membership::Membership;
+pub(super) use membership::Membership;
 
 use connection::{Connection, READ, WRITE};
 use target::Target;
