@@ -9,7 +9,7 @@ use crate::accounts::{self, Passwords};
 use crate::http::{self, AppState, Listener, Parts, ServeError, Tls};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
-use crate::restore::{self, RestoreError};
+use crate::restore::{self, OtherIssuer, RestoreError};
 use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
@@ -31,6 +31,9 @@ pub enum StartError {
     /// The database and the exported ends of sessions do not fit together.
     #[error(transparent)]
     Restore(RestoreError),
+    /// The database belongs to another issuer.
+    #[error(transparent)]
+    OtherIssuer(#[from] OtherIssuer),
     /// This node may not write.
     #[error(transparent)]
     NotPrimary(#[from] NotPrimary),
@@ -43,11 +46,27 @@ pub enum StartError {
 }
 
 /// Opens the database and the keys, and puts the state together. A primary first makes sure that the database has not
-/// gone back in time.
+/// gone back in time. The database belongs to the first issuer that it is opened for.
 ///
 /// # Errors
 /// [`StartError`] names what can't be opened.
 pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> {
+    open_for(config, clock, NewIssuer::Refused).await
+}
+
+/// As [`open`], for a development server: its issuer changes with its port.
+pub(crate) async fn open_to_develop(config: Config, clock: Clock) -> Result<AppState, StartError> {
+    open_for(config, clock, NewIssuer::Taken).await
+}
+
+/// What happens to another issuer than that of the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NewIssuer {
+    Refused,
+    Taken,
+}
+
+async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result<AppState, StartError> {
     let options = options(&config);
     if let Some(log) = config.revocation_log_by_default() {
         tracing::warn!(
@@ -87,6 +106,7 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         let purpose = Purpose::Serve { shares: config.shared.is_some() };
         Some(moorline_server_store::join(&config.database, &name, purpose).await.map_err(failed)?)
     };
+    belongs_to(&config, &store, new_issuer).await?;
     let state = assemble(config, clock, store, Some(Company { name, membership })).await?;
     if !state.store.only_reads() {
         let (keys, now) = (state.keys.clone(), state.clock.now());
@@ -94,6 +114,43 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
     }
     Ok(state)
+}
+
+/// Whether the database belongs to the issuer of the settings. It is asked once this node has its place: no command
+/// changes the issuer any more.
+async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<(), StartError> {
+    const ACTOR: Actor = Actor::System("the issuer of the database");
+    let settings = config.issuer.clone();
+    let stored = if store.only_reads() {
+        store.read(&ACTOR, restore::issuer).await
+    } else if new_issuer == NewIssuer::Taken {
+        store.write(&ACTOR, move |tx| restore::set_issuer(tx, &settings).map(|()| None)).await
+    } else {
+        store.write(&ACTOR, move |tx| restore::record_issuer(tx, &settings)).await
+    };
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    match stored.map_err(failed)? {
+        Some(stored) if stored != config.issuer.as_str() => {
+            Err(OtherIssuer { settings: config.issuer.to_string(), stored }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compares the settings with a database that a server has used; changes nothing, and asks for no guard.
+///
+/// # Errors
+/// As [`open_to_read`], but not for tables that a start would bring up to date.
+pub async fn check(config: &Config) -> Result<(), StartError> {
+    if config.database.file().is_some_and(|file| !file.exists()) {
+        return Ok(());
+    }
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let store = match Store::open_to_read(&options(config).lanes(1)) {
+        Err(StoreError::Outdated(_)) => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    belongs_to(config, &store, NewIssuer::Refused).await
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.

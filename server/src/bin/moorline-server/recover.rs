@@ -1,4 +1,4 @@
-//! The commands for a restored database and for a wrong clock.
+//! The commands for a restored database, for a wrong clock and for another issuer.
 
 use std::path::PathBuf;
 
@@ -98,6 +98,20 @@ fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {
             written(time)?
         ),
     })
+}
+
+/// Gives the database the issuer of the settings.
+pub(crate) async fn change_issuer(file: &FileArg) -> Result<(), Failure> {
+    let config = config::load(file.file.as_deref())?;
+    exists(&config)?;
+    let before = restore::change_issuer(&config, Clock::system().now()).await;
+    let before = before.map_err(|error| format!("{}: {error}", config.database))?;
+    print(&format!(
+        "the issuer is {}, and was {}\nThe server may start. Apps that know the old issuer have to be given the new one, \
+         and their users sign in again\n",
+        config.issuer,
+        before.as_deref().unwrap_or("not recorded")
+    ))
 }
 
 fn written(time: Timestamp) -> Result<String, Failure> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use moorline_server::http::Tls;
+use moorline_server::start;
 use moorline_server_base::config::{self, Config, Database};
 use moorline_server_shared::Redis;
 use moorline_server_store::back_up;
@@ -54,13 +55,15 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Reads what a start would read, asks Postgres and the shared store whether they are fit, and changes nothing.
+/// Reads what a start would read, asks Postgres and the shared store whether they are fit, compares the issuer with that
+/// of the database, and changes nothing.
 pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;
     moorline_server_store::check(&config.database)
         .await
         .map_err(|error| format!("{}: {error}", config.database))?;
+    start::check(&config).await?;
     if let Some(url) = &config.shared {
         Redis::check(url).await?;
     }

@@ -9,6 +9,7 @@ mod dpop_clients;
 mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
+mod issuer;
 mod master_key;
 mod nodes;
 mod read_only;
