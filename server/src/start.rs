@@ -233,6 +233,10 @@ async fn assemble(
         Some(Company { name, membership }) => (shared(&config, &clock, &name, &keys).await?, membership),
         None => (None, None),
     };
+    if let (Some(shared), Some(membership)) = (shared.clone(), &membership) {
+        let used = membership.use_store(move || shared.store()).await;
+        used.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
+    }
     let limits = match &shared {
         Some(shared) => Limits::of_all_nodes(&config.limits, LimitClock::monotonic(), Arc::clone(shared)),
         None => Limits::new(&config.limits, LimitClock::monotonic()),

@@ -34,7 +34,7 @@ pub use batches::Deleted;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
-pub use membership::{Membership, Purpose, join};
+pub use membership::{Membership, Purpose, StoreId, join};
 pub use options::Options;
 pub use tx::{Engine, Tx};
 pub use value::{Row, Value};

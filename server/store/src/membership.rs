@@ -5,6 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use moorline_server_base::config::Database;
@@ -34,6 +35,9 @@ pub enum Purpose {
     Maintain,
 }
 
+/// A name of what nodes share: nodes that share the same have the same one.
+pub type StoreId = [u8; 16];
+
 /// A place at a database; given up when dropped.
 #[derive(Debug)]
 pub struct Membership(Place);
@@ -61,6 +65,21 @@ pub async fn join(database: &Database, name: &str, purpose: Purpose) -> Result<M
 }
 
 impl Membership {
+    /// Registers which shared store this node uses, as `source` tells from now on (`None` while it can't be reached), and
+    /// waits until all nodes of the database use the same one. On SQLite there is one node.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when another node uses another store: its text says what to do.
+    pub async fn use_store(
+        &self,
+        source: impl Fn() -> Option<StoreId> + Send + Sync + 'static,
+    ) -> Result<(), StoreError> {
+        match &self.0 {
+            Place::Sqlite { .. } => Ok(()),
+            Place::Postgres(membership) => membership.use_store(Arc::new(source)).await,
+        }
+    }
+
     /// Whether another node has the place.
     #[must_use]
     pub fn is_lost(&self) -> bool {

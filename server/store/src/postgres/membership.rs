@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_postgres::Client;
 
 use super::failure::Failure;
+use super::stores::{self, OTHER_STORE, Source, Stores};
 use super::target::Target;
 use crate::membership::IN_USE;
 use crate::{Purpose, StoreError};
@@ -36,10 +37,18 @@ const REFUSED: &str = "another node serves this database, and not both of them s
     for itself (`migrate-database`) may be running, too: wait for it";
 
 /// The place of this node; given up when dropped.
-#[derive(Debug)]
 pub(crate) struct Membership {
     lost: watch::Receiver<bool>,
+    /// What tells which shared store this node uses.
+    source: watch::Sender<Source>,
+    stores: watch::Receiver<Stores>,
     task: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Membership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Membership").field("stores", &*self.stores.borrow()).finish_non_exhaustive()
+    }
 }
 
 impl Drop for Membership {
@@ -63,12 +72,25 @@ impl Membership {
                 None => sleep(PAUSE / 10).await,
             }
         };
-        let (report, lost) = watch::channel(false);
+        let ((report, lost), (source, sources)) = (watch::channel(false), watch::channel(stores::none()));
+        let (found, stores) = watch::channel(Stores::Unknown);
         let task = tokio::spawn(async move {
-            place.keep(link).await;
+            place.keep(link, sources, found).await;
             let _ = report.send(true);
         });
-        Ok(Self { lost, task })
+        Ok(Self { lost, source, stores, task })
+    }
+
+    /// Registers which shared store this node uses, from now on, and waits until all nodes use the same one. A store
+    /// that was emptied is another one: the nodes that it had need some seconds to see that.
+    pub(crate) async fn use_store(&self, source: Source) -> Result<(), StoreError> {
+        let _ = self.source.send(source);
+        let mut stores = self.stores.clone();
+        let agreed = timeout(stores::AGREEING, stores.wait_for(|stores| *stores == Stores::One)).await;
+        if agreed.is_ok_and(|agreed| agreed.is_ok()) {
+            return Ok(());
+        }
+        Err(StoreError::Unusable(OTHER_STORE.to_owned()))
     }
 
     /// Whether another node has the place.
@@ -88,9 +110,11 @@ impl Membership {
 /// A connection that holds the lock.
 struct Link {
     /// The connection ends with its client.
-    _client: Client,
+    client: Client,
     /// Ends when the connection is lost.
     task: JoinHandle<()>,
+    /// Which shared store it has registered.
+    registered: stores::Registered,
 }
 
 #[derive(Debug)]
@@ -112,16 +136,26 @@ impl Place {
             "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held"
         };
         let held = client.query_one(take, &[&self.name]).await?.try_get("held")?;
-        Ok(if held { Some(Link { _client: client, task }) } else { None })
+        Ok(if held { Some(Link { client, task, registered: stores::Registered::default() }) } else { None })
     }
 
-    /// Holds the lock, and takes it again when its connection was lost. Ends when another node has it.
-    async fn keep(&self, mut link: Link) {
+    /// Holds the lock, and takes it again when its connection was lost. Ends when another node has it. Meanwhile it
+    /// registers which shared store this node uses, and looks whether all nodes use the same one.
+    async fn keep(&self, mut link: Link, mut source: watch::Receiver<Source>, found: watch::Sender<Stores>) {
+        let mut turns = interval(PAUSE);
         loop {
-            let _ = (&mut link.task).await;
-            match self.regain().await {
-                Some(again) => link = again,
-                None => return,
+            tokio::select! {
+                _ = &mut link.task => match self.regain().await {
+                    Some(again) => link = again,
+                    None => return,
+                },
+                Ok(()) = source.changed() => {}
+                _ = turns.tick() => {}
+            }
+            let source = Source::clone(&source.borrow());
+            // Where it fails the connection has ended, or the next turn does it.
+            if let Ok(stores) = link.registered.turn(&link.client, &self.name, source()).await {
+                stores::report(&found, stores);
             }
         }
     }

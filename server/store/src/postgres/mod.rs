@@ -5,6 +5,7 @@ mod failure;
 mod link;
 mod membership;
 mod migrate;
+mod stores;
 mod target;
 mod value;
 
