@@ -194,6 +194,8 @@ describe('the sign-in pages', { timeout: 180_000 }, () => {
     const signIn = await reachConsent(page);
     await page.getByRole('button', { name: 'Allow', exact: true }).click();
     await finish(signIn);
+    // The callback is asked for before the page is there: a `goto` between the two would interrupt it.
+    await page.getByRole('heading', { name: 'Back in the app' }).waitFor();
     const again = app.startSignIn();
     await page.goto(again.url);
     await page.getByRole('heading', { name: /Continue to Moorline Demo as Ada Lovelace/ }).waitFor();

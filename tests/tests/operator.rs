@@ -161,6 +161,7 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
         (&["client", "update", "moorline-demo", "--redirect", "http://a.example"], "", "https://"),
         (&["client", "rotate-secret", "moorline-demo"], "", "public"),
         (&["keys", "withdraw", "none"], "", "keys list"),
+        (&["keys", "withdraw", "-help", "--json"], "", "keys list"),
         (&["client", "add", "--id", "moorline-demo", "--redirect", "https://a.example"], "", "client update"),
     ] {
         let refused = operator.refusal(arguments, input)?;

@@ -32,6 +32,8 @@ pub(crate) struct Rotate {
 #[derive(Debug, Args)]
 pub(crate) struct Withdraw {
     /// The key's id, as `keys list` shows it.
+    // One id in 64 begins with a hyphen.
+    #[arg(allow_hyphen_values = true)]
     kid: String,
     #[command(flatten)]
     common: Common,
