@@ -347,6 +347,12 @@ async fn upkeep(state: AppState) {
             tracing::error!("the clock jumped forward: set it right, or run `moorline-server clock accept`");
             continue;
         }
+        let tables = state.store.read(&Actor::System("upkeep"), moorline_server_store::check_tables).await;
+        if let Err(error @ StoreError::Unusable(_)) = tables {
+            // What of the tables this version would damage is unknown.
+            tracing::error!(%error, "this server is not ready any more: replace it");
+            continue;
+        }
         let now = state.clock.now();
         if let Err(error) = state.keys.rotate(&state.store, &Rotation::default(), &state.random, now).await {
             tracing::error!(%error, "the signing keys could not be rotated");

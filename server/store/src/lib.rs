@@ -53,6 +53,14 @@ pub async fn check(database: &Database) -> Result<(), StoreError> {
     }
 }
 
+/// Whether a server of this version can serve the tables as they are now: a newer one may have changed them meanwhile.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it can't any more: its text says what to do.
+pub fn check_tables(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    migrate::newest(tx).map(drop)
+}
+
 /// The open database. Cheap to clone; the last clone to go closes it.
 #[derive(Clone, Debug)]
 pub struct Store(Arc<Inner>);
