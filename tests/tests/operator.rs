@@ -138,7 +138,7 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
     let operator = Operator::of(&server)?;
     assert_eq!(
         operator.json(&["check-config"], "")?,
-        json!({ "valid": true, "ignored_variables": [], "master_keys": 1 })
+        json!({ "valid": true, "ignored_variables": [], "master_keys": 1, "certificate_problems": [] })
     );
 
     let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];

@@ -1,7 +1,6 @@
 //! The development server: one command, no configuration. All it makes is in one folder, and is found there again.
 
 mod certificates;
-mod der;
 mod directory;
 mod faults;
 mod population;
