@@ -151,12 +151,41 @@ async fn a_backup_of_a_running_server_is_a_database_that_serves() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_issuer_needs_a_command_that_no_server_runs_beside() -> Result<()> {
+    let mut server = Server::start()?;
+    let operator = Operator::of(&server)?;
+    let settings = std::fs::read_to_string(&operator.0)?;
+    let issuer = server.dev().issuer.clone();
+    std::fs::write(&operator.0, settings.replace(&issuer, "https://localhost"))?;
+    for arguments in [&["check-config"][..], &["change-issuer"]] {
+        let refused = operator.refusal(arguments, "")?;
+        assert!(
+            refused.contains("moorline-server change-issuer") || refused.contains("a server is running"),
+            "{refused}"
+        );
+    }
+    server.stop()?;
+    let refused = operator.refusal(&["serve"], "")?;
+    assert!(refused.contains(&issuer) && refused.contains("moorline-server change-issuer"), "{refused}");
+    let changed = operator.run(&["change-issuer"], "")?;
+    let said = String::from_utf8(changed.stdout)?;
+    assert!(
+        changed.status.success() && said.contains(&issuer) && said.contains("https://localhost,"),
+        "{said}"
+    );
+    operator.json(&["check-config"], "")?;
+    // A development server takes the issuer of its options.
+    server.restart()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
     let server = Server::start()?;
     let operator = Operator::of(&server)?;
     assert_eq!(
         operator.json(&["check-config"], "")?,
-        json!({ "valid": true, "ignored_variables": [], "master_keys": 1 })
+        json!({ "valid": true, "ignored_variables": [], "master_keys": 1, "certificate_problems": [] })
     );
 
     let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];

@@ -59,6 +59,8 @@ struct Inner {
     /// One for each master key, the current one first.
     forms: Vec<hmac::Key>,
     sign_ins: hmac::Key,
+    /// That of a server which has not been started since the master key was replaced.
+    sign_ins_before: Option<hmac::Key>,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -82,12 +84,14 @@ impl Keys {
     ) -> Result<Self, KeysError> {
         let sealer = master::sealer(masters);
         let signing = rotation::rotate(&sealer, store, &Rotation::default(), random, now).await?;
-        let master::Kept { pseudonyms, lasting } = master::kept(store, masters, &sealer, random).await?;
+        let master::Kept { pseudonyms, lasting, before } =
+            master::kept(store, masters, &sealer, random).await?;
         let form = |master| hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1"));
         Ok(Self(Arc::new(Inner {
             master_ids: masters.all().map(master_key_id).collect(),
             sealer,
-            sign_ins: hmac::Key::new(hmac::HMAC_SHA256, &*secret(&lasting, b"moorline sign-ins v1")),
+            sign_ins: sign_ins(&lasting),
+            sign_ins_before: before.as_ref().map(sign_ins),
             pseudonyms,
             lasting,
             forms: masters.all().map(form).collect(),
@@ -123,8 +127,7 @@ impl Keys {
     /// An authentication tag over `message`, for values that travel through a browser's form (CSRF).
     #[must_use]
     pub fn form_tag(&self, message: &[u8]) -> [u8; 32] {
-        let tag = hmac::sign(&self.0.forms[0], message);
-        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+        tag(&self.0.forms[0], message)
     }
 
     /// A secret of this installation for one purpose. All nodes have the same one while the master key is replaced;
@@ -157,8 +160,12 @@ impl Keys {
     /// An authentication tag over `message`, for what sign-ins are counted by. Messages of two kinds begin differently.
     #[must_use]
     pub fn sign_in_tag(&self, message: &[u8]) -> [u8; 32] {
-        let tag = hmac::sign(&self.0.sign_ins, message);
-        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+        tag(&self.0.sign_ins, message)
+    }
+
+    /// As [`Keys::sign_in_tag`], and before a server was started after another master key: also that server's tag.
+    pub fn sign_in_tags(&self, message: &[u8]) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.0.sign_ins).chain(&self.0.sign_ins_before).map(move |key| tag(key, message))
     }
 
     /// Signs `claims` as a compact JWS with the key of this algorithm that is active at `now`.
@@ -247,9 +254,16 @@ impl Keys {
     }
 }
 
+fn sign_ins(lasting: &hmac::Key) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &*secret(lasting, b"moorline sign-ins v1"))
+}
+
+fn tag(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
+    hmac::sign(key, message).as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+}
+
 fn secret(lasting: &hmac::Key, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-    let tag = hmac::sign(lasting, purpose);
-    Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
+    Zeroizing::new(tag(lasting, purpose))
 }
 
 #[cfg(test)]

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -196,8 +198,9 @@ async fn the_lasting_secret_outlives_a_master_key_but_not_its_rotation() {
     assert_eq!(secret(&both), secret(&first));
     both.reseal(&world.store, &world.random, NOW).await.unwrap();
     let actor = moorline_server_store::Actor::System("test");
-    let keys = both.clone();
-    let done: Result<(), StoreError> = world.store.write(&actor, move |tx| keys.forget_others(tx)).await;
+    let (keys, random) = (both.clone(), world.random.clone());
+    let forget = move |tx: &mut dyn Tx| keys.forget_others(tx, &random);
+    let done: Result<(), StoreError> = world.store.write(&actor, forget).await;
     done.unwrap();
     let last = world.keys(2, NOW).await.unwrap();
     assert_ne!(secret(&last), secret(&first));
@@ -270,4 +273,39 @@ async fn more_rows_than_one_transaction_takes_are_all_sealed_anew() {
     assert_eq!(keys.reseal(&world.store, &world.random, NOW).await.unwrap(), before);
     let after = keys.sealed_rows(&world.store).await.unwrap();
     assert_eq!((after.under, after.unreadable), (vec![454, 0], 0));
+}
+
+/// The table and column of every `AeadContext` that the product's sources under `folder` make.
+fn sealed_columns(folder: &Path, found: &mut BTreeSet<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && name != "tests" {
+            sealed_columns(&path, found);
+        }
+        // `reseal.rs` makes them of the list.
+        if path.is_dir() || !name.ends_with(".rs") || ["tests.rs", "reseal.rs"].contains(&name) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let product = text.split("#[cfg(test)]").next().unwrap();
+        for made in product.split("AeadContext {").skip(1) {
+            let literals: Vec<&str> = made.split('}').next().unwrap().split('"').skip(1).step_by(2).collect();
+            let [table, column, ..] = literals[..] else {
+                panic!("{}: name table and column of an AeadContext by literals", path.display())
+            };
+            found.insert((table.to_owned(), column.to_owned()));
+        }
+    }
+}
+
+#[test]
+fn the_list_of_sealed_columns_has_each_that_the_server_seals() {
+    let mut found = BTreeSet::new();
+    for folder in ["src", "../src", "../store/src", "../shared/src", "../dpop/src", "../base/src"] {
+        sealed_columns(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    }
+    let listed: BTreeSet<_> =
+        reseal::SEALED.iter().map(|(table, column, _)| ((*table).to_owned(), (*column).to_owned())).collect();
+    assert_eq!(listed, found, "a column that is not in reseal::SEALED is lost with the old master key");
 }

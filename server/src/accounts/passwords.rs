@@ -333,7 +333,7 @@ mod tests {
     #[tokio::test]
     async fn a_hash_of_a_password_as_it_was_typed_is_still_right_and_is_upgraded() {
         let passwords = passwords();
-        let raw = |text: &str| passwords.0.hash(&Password::new(text)).unwrap();
+        let raw = |text: &str| passwords.inner.hash(&Password::new(text)).unwrap();
         let stored = raw(DECOMPOSED);
         let Verdict::Right { upgrade: Some(upgrade) } = check(&passwords, DECOMPOSED, &stored).await else {
             panic!("it is the password, and its hash is an old one")
@@ -361,7 +361,7 @@ mod tests {
 
     #[test]
     fn each_attempt_computes_the_same_hashes_whatever_the_account_has() {
-        let inner = &passwords().0;
+        let inner = &passwords().inner;
         let costs = ["$argon2id$v=19$m=19456,t=2,p=1", "$argon2id$v=19$m=19456,t=3,p=1"].map(str::to_owned);
         let hash = |iterations| {
             let params = Params::new(19_456, iterations, 1, None).unwrap();

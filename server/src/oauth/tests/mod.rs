@@ -10,6 +10,7 @@ mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
 mod es256;
+mod issuer;
 mod master_key;
 mod nodes;
 mod read_only;
