@@ -387,6 +387,46 @@ mod tests {
         }
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn other_requests_go_before_hashes() {
+        let of_this_thread = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        let before = of_this_thread();
+        assert!(passwords().threads.install(of_this_thread) >= 10);
+        assert_eq!(of_this_thread(), before);
+    }
+
+    #[tokio::test]
+    async fn a_hash_that_panics_fails_and_a_caller_that_gave_up_costs_nothing() {
+        let one = config::Passwords { concurrent: 1, ..config::Passwords::default() };
+        let passwords = Passwords::new(&one, Random::system());
+        let failed = passwords.blocking(|_| panic!("a defect")).await;
+        assert_eq!(failed, Err::<(), _>(HashError::Failed));
+
+        let (go_on, wait) = std::sync::mpsc::channel::<()>();
+        let busy = tokio::spawn({
+            let passwords = passwords.clone();
+            async move { passwords.blocking(move |_| wait.recv()).await }
+        });
+        let ran = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        tokio::task::yield_now().await;
+        let mut abandoned = Box::pin(passwords.blocking({
+            let ran = Arc::clone(&ran);
+            move |_| ran.store(true, std::sync::atomic::Ordering::SeqCst)
+        }));
+        tokio::select! {
+            biased;
+            _ = &mut abandoned => panic!("the only thread is busy"),
+            () = std::future::ready(()) => {}
+        }
+        drop(abandoned);
+        go_on.send(()).unwrap();
+        busy.await.unwrap().unwrap().unwrap();
+        // The only thread takes them in order: this one comes after the one that nobody waits for.
+        passwords.blocking(|_| ()).await.unwrap();
+        assert!(!ran.load(std::sync::atomic::Ordering::SeqCst));
+    }
+
     #[tokio::test]
     async fn a_password_is_measured_in_the_form_that_is_hashed() {
         let passwords = passwords();
