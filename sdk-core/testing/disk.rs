@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -19,6 +19,7 @@ pub(crate) struct TestDisk {
     full: AtomicBool,
     full_in_place: AtomicBool,
     without_locks: AtomicBool,
+    reads: AtomicUsize,
     /// The operation that fails: how many succeed before it, and how it fails.
     failing: Mutex<Option<(usize, io::ErrorKind)>>,
     /// What was done, in order: a test cuts the power after each step.
@@ -80,6 +81,11 @@ impl TestDisk {
         self.without_locks.store(true, Ordering::SeqCst);
     }
 
+    /// How often a file was read.
+    pub(crate) fn reads(&self) -> usize {
+        self.reads.load(Ordering::SeqCst)
+    }
+
     /// What was done since the last call.
     pub(crate) fn take_steps(&self) -> Vec<Step> {
         std::mem::take(&mut *self.steps.lock().unwrap())
@@ -99,6 +105,7 @@ impl TestDisk {
 
 impl Disk for TestDisk {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
         self.disk.read(path, limit)
     }
 

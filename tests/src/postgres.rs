@@ -75,7 +75,7 @@ impl Postgres {
     ///
     /// Errors: when it does not run.
     pub fn stop(&mut self, how: Shutdown) -> Result<()> {
-        let server = self.server.take().context("PostgreSQL does not run")?;
+        let mut server = self.server.take().context("PostgreSQL does not run")?;
         let signal = match how {
             Shutdown::Fast => Signal::INT,
             Shutdown::Immediate => Signal::QUIT,

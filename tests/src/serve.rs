@@ -1,27 +1,35 @@
 //! `moorline-server serve`, as a process beside the folder of a stopped development server, or of one that it only
 //! reads.
 
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::PipeReader;
 use std::net::TcpListener;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
+use rustix::process::Signal;
 
+use crate::daemon::{Daemon, Output};
 use crate::{Server, binaries};
 
 /// How long a start, or a line in the log, may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// What it prints once it serves.
+const READY: &str = "ready http";
 
 /// A running `moorline-server serve`. Dropping it kills the process.
 #[derive(Debug)]
 pub struct Serve {
-    process: Child,
+    process: Daemon,
     port: u16,
-    log: Receiver<String>,
-    /// While it is there, nobody reads the log.
-    unread: Option<Sender<()>>,
+    output: Output,
+    /// How much of the output was waited for.
+    seen: AtomicUsize,
+    /// The log, while nobody reads it.
+    unread: Option<PipeReader>,
 }
 
 impl Serve {
@@ -30,51 +38,41 @@ impl Serve {
     ///
     /// Errors: when it ends before.
     pub fn start(server: &Server, more: &str, arguments: &[&str]) -> Result<Self> {
-        let mut serve = Self::start_unread(server, more, arguments)?;
-        serve.read_log();
-        Ok(serve)
+        let (port, output) = (free_port()?, Output::default());
+        let mut command = command(&settings(server, port, more)?)?;
+        command.args(arguments);
+        let process = Daemon::start(command, READY, PATIENCE, &output)?;
+        Ok(Self { process, port, output, seen: AtomicUsize::default(), unread: None })
     }
 
     /// The same, but its log fills the pipe until [`Serve::read_log`].
     ///
     /// Errors: as [`Serve::start`].
-    pub fn start_unread(server: &Server, more: &str, arguments: &[&str]) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let settings = server.settings(port)?;
-        std::fs::write(&settings, std::fs::read_to_string(&settings)? + more)?;
-        let mut process = Command::new(binaries::server()?)
-            .arg("serve")
-            .args(arguments)
-            .arg("--config")
-            .arg(settings)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().context("stdout was piped")?;
-        let stderr = process.stderr.take().context("stderr was piped")?;
-        let (lines, log) = mpsc::channel();
-        let (unread, read) = mpsc::channel();
-        // Read for as long as it runs: whoever asks for no line must not fill the pipe.
-        std::thread::spawn(move || {
-            // Until the sender is dropped.
-            let _: Result<(), _> = read.recv();
-            BufReader::new(stderr).lines().map_while(Result::ok).all(|line| lines.send(line).is_ok())
-        });
-        let mut serve = Self { process, port, log, unread: Some(unread) };
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        if !line.starts_with("ready ") {
-            serve.read_log();
-            serve.process.wait()?;
-            bail!("serve did not start: {}", serve.log.iter().collect::<Vec<_>>().join("\n"));
-        }
-        Ok(serve)
+    pub fn start_unread(server: &Server, more: &str) -> Result<Self> {
+        let (port, output) = (free_port()?, Output::default());
+        let command = command(&settings(server, port, more)?)?;
+        let (log, writer) = std::io::pipe()?;
+        let process = Daemon::start_with(command, writer.into(), READY, PATIENCE, &output)?;
+        Ok(Self { process, port, output, seen: AtomicUsize::default(), unread: Some(log) })
+    }
+
+    /// Starts it on settings that name the port of `server`, with its log in a file beside them, as an operator runs
+    /// it: nobody here spends time on reading.
+    ///
+    /// Errors: when it ends before it serves, with its log.
+    pub fn start_on(server: &Server, settings: &Path) -> Result<Self> {
+        let (port, output, log) = (server.port()?, Output::default(), settings.with_extension("log"));
+        let stderr = File::create(&log)?.into();
+        let process = Daemon::start_with(command(settings)?, stderr, READY, PATIENCE, &output);
+        let process = process.with_context(|| std::fs::read_to_string(&log).unwrap_or_default())?;
+        Ok(Self { process, port, output, seen: AtomicUsize::default(), unread: None })
     }
 
     /// Begins to read its log.
     pub fn read_log(&mut self) {
-        self.unread = None;
+        if let Some(log) = self.unread.take() {
+            self.output.clone().keep(log, |_| ());
+        }
     }
 
     /// An address on its port.
@@ -87,47 +85,59 @@ impl Serve {
         self.port
     }
 
-    /// Waits for a line in its log with `text` in it, and returns the line.
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Waits for a line in its log with `text` in it, behind the one before, and returns the line.
     ///
     /// Errors: when there is none for long, or the process has ended.
     pub fn logged(&self, text: &str) -> Result<String> {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = self.log.recv_timeout(left).with_context(|| format!("waiting for {text:?}"))?;
-            if line.contains(text) {
-                return Ok(line);
-            }
-        }
+        let (line, end) = self.output.line(text, self.seen.load(Ordering::Relaxed), PATIENCE)?;
+        self.seen.store(end, Ordering::Relaxed);
+        Ok(line)
     }
 
-    /// The lines that were not waited for, once it has ended.
-    pub fn rest_of_log(&self) -> Vec<String> {
-        self.log.iter().collect()
+    /// What it printed behind the line that was waited for last, once it has ended.
+    pub fn rest_of_log(&self) -> String {
+        self.output.whole().split_off(self.seen.load(Ordering::Relaxed))
     }
 
-    /// Sends it a signal, such as `HUP`.
+    /// Has it load its certificates again (SIGHUP).
     ///
     /// Errors: when it does not run.
-    pub fn signal(&self, name: &str) -> Result<()> {
-        let pid = self.process.id().to_string();
-        let done = Command::new("kill").args([&format!("-{name}"), &pid]).status()?;
-        ensure!(done.success(), "kill -{name} {pid}: {done}");
-        Ok(())
+    pub fn reload(&mut self) -> Result<()> {
+        self.process.signal(Signal::HUP)
     }
 
-    /// Waits for its end.
+    /// Asks it to stop (SIGTERM), and waits for its end.
     ///
-    /// Errors: the system's.
-    pub fn wait(&mut self) -> Result<ExitStatus> {
-        Ok(self.process.wait()?)
+    /// Errors: when it does not end well.
+    pub fn stop(&mut self) -> Result<()> {
+        let status: ExitStatus = self.process.end(Signal::TERM)?;
+        ensure!(status.success(), "moorline-server serve ended with {status}");
+        Ok(())
     }
 }
 
-impl Drop for Serve {
-    fn drop(&mut self) {
-        // Nothing can be done about a failure here.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+/// Nobody else takes it in between: the system gives out others first.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn settings(server: &Server, port: u16, more: &str) -> Result<std::path::PathBuf> {
+    let settings = server.settings(port)?;
+    std::fs::write(&settings, std::fs::read_to_string(&settings)? + more)?;
+    Ok(settings)
+}
+
+fn command(settings: &Path) -> Result<Command> {
+    let mut command = Command::new(binaries::server()?);
+    // Every variable of that name is a setting, or an error.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("MOORLINE_")) {
+        command.env_remove(name);
     }
+    command.arg("serve").arg("--config").arg(settings);
+    Ok(command)
 }

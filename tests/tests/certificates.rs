@@ -64,7 +64,7 @@ async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_is_no
     let mut server = Server::start()?;
     let ca = Arc::new(tls::client_config(server.dev().ca_pem.as_deref().context("a CA")?)?);
     server.stop()?;
-    let serve = Serve::start(&server, "", &[])?;
+    let mut serve = Serve::start(&server, "", &[])?;
     let mut before = tls::connect(&ca, "localhost", ("127.0.0.1", serve.port())).await?;
     ask(&mut before).await?;
 
@@ -75,7 +75,7 @@ async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_is_no
     ask(&mut before).await?;
 
     std::fs::write(server.folder().join("leaf.pem"), "no certificate")?;
-    serve.signal("HUP")?;
+    serve.reload()?;
     serve.logged("the one before it stays in use")?;
     ask(&mut first.connect(&serve).await?).await?;
 
@@ -87,7 +87,7 @@ async fn a_renewed_certificate_is_shown_without_a_restart_and_a_broken_one_is_no
         std::fs::remove_file(server.folder().join(name))?;
         std::os::unix::fs::symlink(mounted.join(name), server.folder().join(name))?;
     }
-    serve.signal("HUP")?;
+    serve.reload()?;
     serve.logged("the certificate was loaded again")?;
     ask(&mut second.connect(&serve).await?).await?;
     ask(&mut before).await?;

@@ -148,6 +148,12 @@ impl AccountStore {
         })
     }
 
+    /// The session in memory, as the vault had it at the last reading or writing.
+    pub(crate) fn session(&self) -> Option<StoredSession> {
+        let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);
+        Some(memory.as_ref()?.session.clone())
+    }
+
     /// The ID token in memory.
     pub(crate) fn id_token(&self) -> Option<IdToken> {
         let memory = self.memory.read().unwrap_or_else(PoisonError::into_inner);

@@ -25,8 +25,7 @@ impl SignIn {
     }
 
     async fn ask_who(&self) -> Result<Option<User>, Error> {
-        let state = self.store.stored_state().await?;
-        let Some(session) = state.session().filter(|session| lacks_claims(session)) else { return Ok(None) };
+        let Some(session) = self.store.session().filter(lacks_claims) else { return Ok(None) };
         let metadata = metadata(&self.store, &self.provider).await?;
         let Some(endpoint) = &metadata.userinfo_endpoint else { return Ok(None) };
         let (token, key) = (&session.access_token, session.access_token_key());

@@ -1,5 +1,7 @@
 //! Who has signed in, as the userinfo endpoint says.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::tests::{NEVER, callback, code_of};
@@ -103,6 +105,17 @@ async fn userinfo_is_asked_only_for_what_was_granted_and_is_missing() {
     device.provider.state().has_userinfo = false;
     device.signed_in().await;
     assert_eq!(device.provider.count("/userinfo"), 0);
+}
+
+#[tokio::test]
+async fn who_has_signed_in_is_known_without_another_reading_of_the_vault() {
+    let device = Device::new().await;
+    let session = device.process();
+    let user = device.sign_in(&session).await.unwrap();
+    session.revocations.idle(Duration::from_secs(60)).await;
+    let before = device.disk.reads();
+    assert_eq!(session.sign_in.described(user.clone()).await, user);
+    assert_eq!(device.disk.reads(), before);
 }
 
 #[tokio::test]

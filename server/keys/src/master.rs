@@ -4,6 +4,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::KeysError;
+use super::algorithm::Algorithm;
 use super::seal::{AeadContext, Sealer};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::config::{MasterKey, MasterKeys};
@@ -69,9 +70,10 @@ pub(super) async fn kept(
     } else {
         // A server of before had derived it.
         let origin = match &known.signing_key {
-            Some(row) => {
-                sealer.opened_by(super::rotation::context(row.text("kid")?), row.blob("private_key")?)
-            }
+            Some(row) => sealer.opened_by(
+                super::rotation::context(Algorithm::Rs256, row.text("kid")?),
+                row.blob("private_key")?,
+            ),
             None => None,
         };
         let master = masters.all().nth(origin.unwrap_or(0)).unwrap_or(masters.current());

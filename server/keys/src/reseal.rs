@@ -12,8 +12,12 @@ use moorline_server_store::{Actor, Store, StoreError, Tx, Value};
 
 /// Every column that is sealed: table, column, and the key of its rows. A new one gets its row here: what is missing
 /// does not open once the key before is gone. A test compares it with the sources.
-pub(super) const SEALED: &[(&str, &str, &str)] =
-    &[("signing_keys", "private_key", "kid"), ("kept_keys", "sealed", "name"), ("sessions", "secret", "id")];
+pub(super) const SEALED: &[(&str, &str, &str)] = &[
+    ("signing_keys", "private_key", "kid"),
+    ("es256_keys", "private_key", "kid"),
+    ("kept_keys", "sealed", "name"),
+    ("sessions", "secret", "id"),
+];
 
 /// Values that are read, and sealed again, in one transaction.
 const BATCH: i64 = 200;

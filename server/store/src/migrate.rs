@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     // There is no 7: it would never run where 8 did.
     (8, "accounts", include_str!("../migrations/0008_accounts.sql")),
     (9, "operator", include_str!("../migrations/0009_operator.sql")),
+    (10, "es256", include_str!("../migrations/0010_es256.sql")),
     (11, "issuer", include_str!("../migrations/0011_issuer.sql")),
 ];
 

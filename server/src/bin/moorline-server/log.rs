@@ -1,6 +1,6 @@
 //! The log on standard error. No request waits for who reads it.
 
-use std::io::{self, IsTerminal as _, Stderr, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Stderr, Write};
 use std::sync::{Arc, OnceLock};
 
 use moorline_server_base::config::LogFormat;
@@ -15,7 +15,7 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<WorkerGuard, Fail
     let filter = parse(filter)?;
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let dropped = Arc::new(OnceLock::new());
-    let lines = Lines { out: io::stderr(), dropped: Arc::clone(&dropped), reported: 0 };
+    let lines = Lines { out: BufWriter::new(io::stderr()), dropped: Arc::clone(&dropped), reported: 0 };
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(WAITING)
@@ -47,7 +47,8 @@ const WAITING: usize = 8192;
 
 /// Standard error, on the thread of the log.
 struct Lines {
-    out: Stderr,
+    /// Lines that waited together are written together.
+    out: BufWriter<Stderr>,
     /// How many lines found no room.
     dropped: Arc<OnceLock<ErrorCounter>>,
     /// How many of them the log has reported.

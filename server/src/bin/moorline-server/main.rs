@@ -122,8 +122,8 @@ struct DevArgs {
     /// Rate limits; off for load tests and conformance runs.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     limits: Switch,
-    /// Register a client too: id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,dpop=offered|required
-    /// (redirect may repeat).
+    /// Register a client too: id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,
+    /// dpop=offered|required,access_token_alg=RS256|ES256 (redirect may repeat).
     #[arg(long = "client", value_name = "SPEC")]
     clients: Vec<String>,
     /// Add a person too: username=…,password=…,role=…,name=…,email=… (role may repeat).

@@ -51,12 +51,12 @@ async fn another_master_key_costs_no_session_and_the_one_before_can_go() {
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();
     assert!(csrf::matches(&world.state.keys, "cookie", &form), "a form that was open stays good");
     let (all, unreadable) = master_key::status(&world.state.keys, &world.state.store).await.unwrap();
-    assert_eq!((all[0].sealed, all[1].sealed, unreadable), (0, 4, 0));
+    assert_eq!((all[0].sealed, all[1].sealed, unreadable), (0, 5, 0));
 
     let early = rotate(&world).await.unwrap_err();
     assert!(matches!(early, ManageError::Keys(KeysError::StillServing(_))), "{early}");
     world.clock.advance(Duration::from_secs(240));
-    assert_eq!(rotate(&world).await.unwrap(), 4);
+    assert_eq!(rotate(&world).await.unwrap(), 5);
     assert_eq!(rotate(&world).await.unwrap(), 0, "once more is no harm");
     let third = world.refresh(&second.refresh, Some(&attempt(2))).await.tokens();
     assert_eq!(world.userinfo(&third.access).await.status, StatusCode::OK);
@@ -106,13 +106,21 @@ async fn a_master_key_that_is_removed_too_early_keeps_the_server_from_starting()
     let first = world.sign_in().await;
     let world = world.restarted(with(&[4, 3])).await;
     // As after an interruption: the signing keys are sealed anew, and the session is not.
-    let kid = world.state.keys.jwks()["keys"][0]["kid"].as_str().unwrap().to_owned();
-    let context =
-        moorline_server_keys::AeadContext { table: "signing_keys", column: "private_key", row: &kid };
-    let row = world.sql("SELECT private_key FROM signing_keys", Vec::new()).await;
-    let plain = world.state.keys.open_sealed(context, row[0].blob("private_key").unwrap()).unwrap();
-    let anew = world.state.keys.seal(context, &plain, &world.state.random);
-    world.sql("UPDATE signing_keys SET private_key = $1", vec![anew.into()]).await;
+    for (table, read, write) in [
+        (
+            "signing_keys",
+            "SELECT kid, private_key FROM signing_keys",
+            "UPDATE signing_keys SET private_key = $1",
+        ),
+        ("es256_keys", "SELECT kid, private_key FROM es256_keys", "UPDATE es256_keys SET private_key = $1"),
+    ] {
+        let row = &world.sql(read, Vec::new()).await[0];
+        let kid = row.text("kid").unwrap();
+        let context = moorline_server_keys::AeadContext { table, column: "private_key", row: kid };
+        let plain = world.state.keys.open_sealed(context, row.blob("private_key").unwrap()).unwrap();
+        let anew = world.state.keys.seal(context, &plain, &world.state.random);
+        world.sql(write, vec![anew.into()]).await;
+    }
 
     let (world, error) = refused(world, &[4]).await;
     assert!(matches!(error, StartError::Keys(KeysError::MissingMasterKey(_))), "{error}");

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use moorline_tests::Server;
+use moorline_tests::serve::Serve;
 
 use crate::load::{Connection, Load, Work};
 use crate::point::Point;
 use crate::report::{Report, Series};
-use crate::serve::Serve;
 use crate::{flood, machine, sessions, sign_ins};
 
 /// How many clients refresh at once at each point.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use moorline_tests::Server;
+use moorline_tests::serve::Serve;
 
 use crate::goal::Goal;
 use crate::load::{Connection, Load, Work};
-use crate::serve::Serve;
 use crate::sign_ins;
 
 const CLIENTS: usize = 8;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use h2::client::SendRequest;
+use moorline_tests::serve::Serve;
 use moorline_tests::{Server, tls};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio_rustls::rustls::ClientConfig;
@@ -13,15 +14,14 @@ use crate::goal::Goal;
 use crate::load::{Connection, Load, Work};
 use crate::memory::Resident;
 use crate::point::median_ms;
-use crate::serve::Serve;
-use crate::sign_ins;
+use crate::{serve, sign_ins};
 
 const STARTS: usize = 9;
 const SIGN_INS: usize = 1_000;
 const CONNECTIONS: usize = 10_000;
 const CLIENTS: usize = 16;
 
-/// Measures all of it on a SQLite database that has been used, and returns the server that runs on it then.
+/// Measures all of it on a SQLite database that has been used.
 ///
 /// Errors: when something is refused.
 pub(crate) async fn measure(
@@ -29,15 +29,16 @@ pub(crate) async fn measure(
     database: &str,
     load: &mut Load,
     time: Duration,
-) -> Result<(Serve, Vec<Goal>)> {
+) -> Result<Vec<Goal>> {
     let mut goals = vec![starts(server, database).await?];
-    let serve = Serve::start(server, database)?;
+    let mut serve = serve::start(server, database)?;
     eprintln!("{SIGN_INS} sign-ins …");
     sign_ins::run(server, SIGN_INS, 4).await?;
     let resident = Resident::of(serve.pid())?.total_mib();
     goals.push(Goal::new("resident memory after 1,000 sign-ins", resident, 60.0, "MB"));
     goals.extend(idle(server, &serve, load, time).await?);
-    Ok((serve, goals))
+    serve.stop()?;
+    Ok(goals)
 }
 
 /// From the start of the process to the first answer to a discovery request.
@@ -47,7 +48,7 @@ async fn starts(server: &Server, database: &str) -> Result<Goal> {
     let mut times = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {
         let start = Instant::now();
-        let serve = Serve::start(server, database)?;
+        let mut serve = serve::start(server, database)?;
         let mut stream = tls::connect(&config, "localhost", listen).await?;
         let mut buffer = Vec::new();
         let request = "GET /.well-known/openid-configuration HTTP/1.1\r\nhost: localhost\r\n\r\n";

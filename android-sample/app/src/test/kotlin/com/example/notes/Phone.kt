@@ -43,6 +43,7 @@ import org.junit.runners.model.Statement
 import org.robolectric.Robolectric
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.Shadows.shadowOf
+import org.robolectric.shadows.ShadowBiometricPrompt
 import org.robolectric.shadows.ShadowDialog
 import java.io.File
 
@@ -186,6 +187,17 @@ internal class Phone : TestRule {
     fun comesBackAfterTheEndOfTheProcess() {
         (app as PhoneApplication).killAndStart()
         turns()
+    }
+
+    /** Asks for the prompt, and touches the sensor. */
+    fun unlocks() {
+        taps("Unlock")
+        compose.waitUntil("the prompt is answered", PATIENCE) {
+            settle()
+            // The app learns of it later, on the main thread.
+            runCatching { ShadowBiometricPrompt.authenticateCurrentSessionSuccessfully() }
+                .onSuccess { FakeAndroidKeystore.authenticate() }.isSuccess
+        }
     }
 
     /** Signs in on the pages that the app has opened in the browser. */

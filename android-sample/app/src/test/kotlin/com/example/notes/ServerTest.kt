@@ -226,7 +226,7 @@ class ServerTest {
     }
 
     @Test
-    fun `a session that is locked with biometrics shows nothing of the notes in the next process`() {
+    fun `a session that is locked with biometrics shows nothing in the next process until the prompt`() {
         Shadow.extract<ShadowBiometricManager>(
             phone.app.getSystemService(BiometricManager::class.java),
         ).setCanAuthenticate(true)
@@ -242,6 +242,13 @@ class ServerTest {
         phone.comesBackAfterTheEndOfTheProcess()
         phone.sees("Your notes are locked")
         phone.seesNo("Notes of Ada Lovelace")
+        phone.unlocks()
+        // The page that the user was on.
+        phone.finds("Lock now")
+        phone.goesBack()
+        phone.sees("Notes of Ada Lovelace")
+        phone.opens("Accounts")
+        phone.sees("ada@example.com")
     }
 
     @Test

@@ -13,6 +13,9 @@ interface Backend {
     /** Opens an account. A name that nobody has used before is a new account. */
     fun open(account: String): MoorlineAndroid
 
+    /** Opens the vault anew, because what unlocks it has changed. No account is open meanwhile. */
+    fun reopen(): Unit = Unit
+
     /** The notes of whoever is signed in there. */
     fun notesApi(moorline: MoorlineAndroid): NotesApi
 

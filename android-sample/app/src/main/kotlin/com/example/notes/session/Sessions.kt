@@ -49,6 +49,7 @@ class Sessions(private val backend: Backend, private val settings: Settings, pri
         settings.locksWithBiometrics = on
         opened.values.forEach(Session::close)
         opened.clear()
+        backend.reopen()
         shown.value = open(settings.account)
     }
 

@@ -59,7 +59,6 @@ fun AccountsScreen(sessions: Sessions, session: Session, back: () -> Unit) {
         }
     }
     Page(R.string.accounts, back) {
-        if (accounts == null) Text(stringResource(R.string.accounts_unknown))
         message?.let { ErrorCard(it) }
         Column(Modifier.selectableGroup()) {
             for (account in accounts.orEmpty()) {

@@ -15,12 +15,15 @@ import dev.moorline.android.AndroidKeyStore
 import dev.moorline.android.AndroidProxySelector
 import dev.moorline.android.AndroidSigner
 import dev.moorline.android.AndroidTrust
-import dev.moorline.android.Moorline
 import dev.moorline.android.MoorlineAndroid
 import dev.moorline.android.Unlock
 import dev.moorline.android.logcat
+import dev.moorline.android.withBrowser
 import dev.moorline.okhttp.moorline
+import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.flatMapLatest
 import kotlinx.coroutines.flow.map
 import okhttp3.HttpUrl.Companion.toHttpUrl
 import okhttp3.OkHttpClient
@@ -33,24 +36,37 @@ class ServerBackend(private val context: Context, private val settings: Settings
     /** Only in a debug build, and only at a development server. */
     private val development: Development? = developmentOfThisBuild?.takeIf { it.isAt(issuer) }
 
-    /** In the same vault as [open]'s: the folder and the keys are those that `Moorline(context)` uses. */
-    private val all = MoorlineAccounts(
-        Platform(File(context.noBackupFilesDir, "moorline"), AndroidKeyStore(context))
-            .withSigner(AndroidSigner(context))
-            .withTrust(AndroidTrust())
-            .withProxySelector(AndroidProxySelector()),
-    ) { notes() }
+    init {
+        MoorlineLog.set(MoorlineLog.logcat(LogLevel.INFO))
+    }
 
-    override val accounts: Flow<List<Account>?> =
-        all.all.map { list -> list?.map { Account(it.account, it.user) } }
+    /** All accounts, in one vault. [keys] unlocks them together, with their list. */
+    private inner class Vault(val keys: AndroidKeyStore) {
+        val accounts = MoorlineAccounts(
+            Platform(File(context.noBackupFilesDir, "moorline"), keys)
+                .withSigner(AndroidSigner(context))
+                .withTrust(AndroidTrust())
+                .withProxySelector(AndroidProxySelector()),
+        ) { notes() }
+    }
 
-    override fun open(account: String): MoorlineAndroid = Moorline(context) {
-        notes()
-        this.account = account
-        android {
-            unlock = if (settings.locksWithBiometrics) Unlock.Biometric(5.minutes) else Unlock.WithDevice
-            logger = MoorlineLog.logcat(LogLevel.INFO)
-        }
+    private val vault = MutableStateFlow(newVault())
+
+    private fun newVault(): Vault {
+        val unlock = if (settings.locksWithBiometrics) Unlock.Biometric(5.minutes) else Unlock.WithDevice
+        return Vault(AndroidKeyStore(context, unlock))
+    }
+
+    @OptIn(ExperimentalCoroutinesApi::class)
+    override val accounts: Flow<List<Account>?> = vault.flatMapLatest { it.accounts.all }
+        .map { list -> list?.map { Account(it.account, it.user) } }
+
+    override fun open(account: String): MoorlineAndroid =
+        vault.value.run { accounts.open(account).withBrowser(context, REDIRECT_URI, keys) }
+
+    override fun reopen() {
+        vault.value.accounts.close()
+        vault.value = newVault()
     }
 
     override fun notesApi(moorline: MoorlineAndroid): NotesApi =
@@ -65,14 +81,18 @@ class ServerBackend(private val context: Context, private val settings: Settings
         checkNotNull(development) { "a real server breaks nothing on request" }.play(fault, issuer, moorline)
 
     override suspend fun remove(account: String) {
-        all.remove(account)
+        vault.value.accounts.remove(account)
     }
 
     private fun MoorlineBuilder.notes() {
         issuer = this@ServerBackend.issuer
         clientId = "moorline-demo"
-        redirectUri = "com.example.notes:/signed-in"
+        redirectUri = REDIRECT_URI
         scopes("openid", "profile", "email", "offline_access", "notes.read", "notes.write")
         development?.configure(this)
+    }
+
+    private companion object {
+        const val REDIRECT_URI = "com.example.notes:/signed-in"
     }
 }

@@ -1,22 +1,19 @@
 package dev.moorline.android
 
 import android.content.Context
-import android.os.SystemClock
 import dev.moorline.KeyStore
 import dev.moorline.KeyStoreException
-import dev.moorline.android.internal.AutoLock
 import dev.moorline.android.internal.BiometricWrapping
 import dev.moorline.android.internal.DeviceWrapping
+import dev.moorline.android.internal.KeyMemory
 import dev.moorline.android.internal.Keystore
 import dev.moorline.android.internal.Keystore.Trouble
 import dev.moorline.android.internal.WrappedKeys
 import dev.moorline.android.internal.WrappedKeys.Kind
 import dev.moorline.android.internal.WrappedKeys.Wrapped
 import java.io.File
-import java.util.concurrent.CopyOnWriteArraySet
 import javax.crypto.Cipher
 import kotlin.time.Duration
-import kotlin.time.Duration.Companion.milliseconds
 
 /**
  * Stores the vault's key in a file of [Context.getNoBackupFilesDir], wrapped by a key of the Android Keystore that
@@ -25,6 +22,8 @@ import kotlin.time.Duration.Companion.milliseconds
  * A key is lost only if the Android Keystore proves it: it has invalidated the wrapping key
  * (`KeyPermanentlyInvalidatedException`), or it works and has no such key. A wrapped key whose own checksum is wrong is
  * lost, too. Whatever else the Keystore throws means that the storage is unavailable, and nothing is deleted.
+ *
+ * Key stores of one folder share the key that a prompt has unlocked, for as long as one of them is in use.
  *
  * @param unlock what it takes to open the vault. A key that was stored with another one moves over at its next use.
  * With [Unlock.Biometric], pass this object to [withBrowser], which has the prompt.
@@ -36,36 +35,22 @@ public class AndroidKeyStore @JvmOverloads constructor(
     strongBox: Boolean = false,
 ) : KeyStore {
     private val keystore = Keystore(context.applicationContext)
-    private val files = WrappedKeys(File(context.noBackupFilesDir, "moorline-keys"))
+    private val folder = File(context.noBackupFilesDir, "moorline-keys")
+    private val files = WrappedKeys(folder)
     private val device = DeviceWrapping(keystore, strongBox)
     private val biometric = BiometricWrapping(keystore, strongBox)
     private val kind = if (unlock is Unlock.Biometric) Kind.BIOMETRIC else Kind.DEVICE
 
     /** How long a key stays in memory; null if it need not. */
-    internal val validFor: Duration? = (unlock as? Unlock.Biometric)?.validFor
+    private val validFor: Duration? = (unlock as? Unlock.Biometric)?.validFor
 
-    private class Held(val keyId: String, val key: ByteArray, val until: Duration) {
-        var isWiped = false
-            private set
-
-        fun wipe() {
-            key.fill(0)
-            isWiped = true
-        }
-    }
-
-    private var held: Held? = null
-
-    /** The key that was asked for last and needs a prompt. */
-    private var asked: String? = null
-
-    private val locks = CopyOnWriteArraySet<AutoLock>()
+    internal val memory: KeyMemory = KeyMemory.of(folder)
 
     override fun ready() {
         if (!keystore.isUserUnlocked()) throw KeyStoreException.Locked()
     }
 
-    override fun load(keyId: String): ByteArray? = reporting { held(keyId) ?: stored(keyId) }
+    override fun load(keyId: String): ByteArray? = reporting { memory.held(keyId) ?: stored(keyId) }
 
     private fun stored(keyId: String): ByteArray? {
         var wrapped = files.read(keyId) ?: return null
@@ -89,7 +74,7 @@ public class AndroidKeyStore @JvmOverloads constructor(
         Kind.BIOMETRIC -> {
             // A key that is lost is reported here already, and no prompt is shown for it.
             biometric.cipher(keyId)
-            synchronized(this) { asked = keyId }
+            memory.asked = keyId
             throw Trouble.Locked()
         }
     }
@@ -100,7 +85,7 @@ public class AndroidKeyStore @JvmOverloads constructor(
     }
 
     override fun delete(keyId: String): Unit = reporting {
-        synchronized(this) { if (held?.keyId == keyId) forget() }
+        memory.forget(keyId)
         files.alone {
             files.delete(keyId)
             device.delete(keyId)
@@ -121,9 +106,6 @@ public class AndroidKeyStore @JvmOverloads constructor(
         (if (kind == Kind.BIOMETRIC) device else biometric).delete(keyId)
     }
 
-    /** The name of the key that needs a prompt, or null if none does. */
-    internal fun asked(): String? = synchronized(this) { asked }
-
     /** A cipher for one prompt. */
     internal fun cipher(keyId: String): Cipher = keystore.sorting { biometric.cipher(keyId) }
 
@@ -132,47 +114,12 @@ public class AndroidKeyStore @JvmOverloads constructor(
         val wrapped = files.read(keyId) ?: throw Trouble.Lost("the wrapped key is gone")
         val key = cipher.doFinal(wrapped.bytes)
         if (kind == Kind.BIOMETRIC) hold(keyId, key) else move(keyId, key, wrapped)
-        synchronized(this) { asked = null }
-    }
-
-    /** A key whose time is over is wiped here, and still has to be locked. */
-    private fun held(keyId: String): ByteArray? = synchronized(this) {
-        if (remaining() == Duration.ZERO) held?.wipe()
-        held?.takeIf { it.keyId == keyId && !it.isWiped }?.key?.copyOf()
+        memory.asked = null
     }
 
     private fun hold(keyId: String, key: ByteArray) {
-        val time = validFor ?: return
-        synchronized(this) {
-            forget()
-            held = Held(keyId, key.copyOf(), now() + time)
-        }
-        locks.forEach(AutoLock::schedule)
+        validFor?.let { memory.hold(keyId, key, it) }
     }
-
-    /** Adds who locks a session once its key has been in memory for long enough. */
-    internal fun add(lock: AutoLock) {
-        locks += lock
-    }
-
-    /** Removes it. The key stays in memory for the others, if there are any. */
-    internal fun remove(lock: AutoLock) {
-        locks -= lock
-        if (locks.isEmpty()) forget()
-    }
-
-    /** How long the key may stay in memory; null if there is none. */
-    internal fun remaining(): Duration? =
-        synchronized(this) { held?.let { (it.until - now()).coerceAtLeast(Duration.ZERO) } }
-
-    /** Removes the key from memory. */
-    internal fun forget(): Unit = synchronized(this) {
-        held?.wipe()
-        held = null
-    }
-
-    /** It goes on while the device sleeps. */
-    private fun now(): Duration = SystemClock.elapsedRealtime().milliseconds
 
     private inline fun <T> reporting(call: () -> T): T =
         try {

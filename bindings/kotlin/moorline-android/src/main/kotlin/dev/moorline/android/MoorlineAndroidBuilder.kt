@@ -7,7 +7,6 @@ import dev.moorline.MoorlineDsl
 import dev.moorline.MoorlineLogger
 import dev.moorline.Signer
 import dev.moorline.TrustVerifier
-import dev.moorline.android.internal.SharedKeyStores
 import java.net.ProxySelector
 
 /** Which provider, which app, which session, and what is Android's: the block of [Moorline]. */
@@ -54,5 +53,5 @@ public class AndroidOptions internal constructor() {
 
     /** What may ask the user. */
     internal fun keys(context: Context): AndroidKeyStore =
-        keyStore as? AndroidKeyStore ?: SharedKeyStores.of(context, unlock, strongBox)
+        keyStore as? AndroidKeyStore ?: AndroidKeyStore(context, unlock, strongBox)
 }

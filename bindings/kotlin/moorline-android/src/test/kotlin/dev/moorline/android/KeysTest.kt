@@ -58,9 +58,9 @@ class KeysTest {
         assertArrayEquals(key, keys.load("vault-1"))
         ShadowSystemClock.advanceBy(java.time.Duration.ofMinutes(5))
         assertFailsWith<KeyStoreException.Locked> { keys.load("vault-1") }
-        assertEquals(Duration.ZERO, keys.remaining())
-        keys.forget()
-        assertNull(keys.remaining())
+        assertEquals(Duration.ZERO, keys.memory.remaining())
+        keys.memory.forget()
+        assertNull(keys.memory.remaining())
     }
 
     @Test

@@ -7,7 +7,9 @@ import android.content.ContextWrapper
 import android.hardware.biometrics.BiometricPrompt
 import android.os.Looper
 import dev.moorline.FakeProvider
+import dev.moorline.Moorline
 import dev.moorline.MoorlineAccounts
+import dev.moorline.MoorlineBuilder
 import dev.moorline.MoorlineException
 import dev.moorline.Platform
 import dev.moorline.ReauthReason
@@ -76,21 +78,14 @@ class UnlockTest {
     }
 
     /** A process of an app with several accounts. */
-    private inner class People : AutoCloseable {
-        private val context = contextOfNextProcess()
+    private inner class People(private val context: Context = contextOfNextProcess()) : AutoCloseable {
         private val keys = AndroidKeyStore(context, Unlock.Biometric(5.minutes))
-        val accounts = MoorlineAccounts(Platform(File(context.noBackupFilesDir, "moorline"), keys)) {
-            issuer = provider.issuer
-            clientId = "notes"
-            redirectUri = "com.example.notes:/signed-in"
-            scopes("openid", "offline_access")
-            allowHttpOnLoopback()
-        }
+        val accounts = MoorlineAccounts(platform(context, keys)) { notes() }
         val work = open("work")
         val home = open("home")
 
         private fun open(account: String) =
-            accounts.open(account).withBrowser(context, "com.example.notes:/signed-in", keys)
+            accounts.open(account).withBrowser(context, REDIRECT_URI, keys)
 
         suspend fun checkLocked() {
             for (moorline in listOf(work, home)) {
@@ -104,12 +99,19 @@ class UnlockTest {
         override fun close() = listOf(work, home, accounts).forEach { it.close() }
     }
 
-    private fun open(context: Context, unlock: Unlock): MoorlineAndroid = Moorline(context) {
+    private fun platform(context: Context, keys: AndroidKeyStore) =
+        Platform(File(context.noBackupFilesDir, "moorline"), keys)
+
+    private fun MoorlineBuilder.notes() {
         issuer = provider.issuer
         clientId = "notes"
-        redirectUri = "com.example.notes:/signed-in"
+        redirectUri = REDIRECT_URI
         scopes("openid", "offline_access")
         allowHttpOnLoopback()
+    }
+
+    private fun open(context: Context, unlock: Unlock): MoorlineAndroid = Moorline(context) {
+        notes()
         android { this.unlock = unlock }
     }
 
@@ -296,5 +298,47 @@ class UnlockTest {
             people.work.lock()
             people.checkLocked()
         }
+    }
+
+    @Test
+    fun `a reading of the vault in the background does not open it again while it is locked`() = waiting {
+        val context = contextOfNextProcess()
+        val keys = AndroidKeyStore(context, Unlock.Biometric(5.minutes))
+        val core = Moorline(platform(context, keys)) { notes() }
+        val reading = object : Moorline by core {
+            override suspend fun lock() {
+                core.lock()
+                // As the SDK does after a refresh, at the worst moment.
+                runCatching { core.reload() }
+            }
+        }
+        reading.withBrowser(context, REDIRECT_URI, keys).use { moorline ->
+            signedIn(moorline)
+            moorline.lock()
+            assertEquals(SessionState.Locked, moorline.state.value)
+            assertFailsWith<MoorlineException.StorageUnavailable> { moorline.accessToken() }
+            assertIs<UnlockOutcome.Unlocked>(succeeding(moorline))
+        }
+    }
+
+    @Test
+    fun `a key store that is made again for its folder has the prompt of the session that is there`() = waiting {
+        val context = contextOfNextProcess()
+        People(context).use { first ->
+            signedIn(first.work)
+            People(context).use { second ->
+                looper.idleFor(Duration.ofMinutes(5))
+                second.checkLocked()
+                assertIs<UnlockOutcome.Unlocked>(succeeding(second.work))
+                assertEquals(listOf("work"), second.accounts.list().map { it.account })
+                assertIs<SessionState.SignedIn>(first.work.reload())
+                looper.idleFor(Duration.ofMinutes(5))
+                first.checkLocked()
+            }
+        }
+    }
+
+    private companion object {
+        const val REDIRECT_URI = "com.example.notes:/signed-in"
     }
 }

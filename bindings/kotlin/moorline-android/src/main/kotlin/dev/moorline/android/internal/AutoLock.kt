@@ -8,7 +8,6 @@ import android.os.Handler
 import android.os.Looper
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
-import dev.moorline.android.AndroidKeyStore
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
@@ -20,7 +19,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /** Locks [moorline] once its key has been in memory for as long as it may. */
-internal class AutoLock(context: Context, private val moorline: Moorline, private val keys: AndroidKeyStore) :
+internal class AutoLock(context: Context, private val moorline: Moorline, private val keys: KeyMemory) :
     Application.ActivityLifecycleCallbacks,
     AutoCloseable {
     private val application = context.applicationContext as? Application

@@ -44,7 +44,7 @@ internal class BiometricUnlock(private val moorline: Moorline, private val keys:
         }
 
     private suspend fun unlockKey(activity: Activity, reason: String): UnlockOutcome {
-        val keyId = keys.asked() ?: return UnlockOutcome.DeviceLocked
+        val keyId = keys.memory.asked ?: return UnlockOutcome.DeviceLocked
         return try {
             val answer = prompt(activity, reason, keys.cipher(keyId))
             answer.outcome ?: run {

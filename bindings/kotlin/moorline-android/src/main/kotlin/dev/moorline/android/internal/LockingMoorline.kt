@@ -10,14 +10,18 @@ import dev.moorline.android.UnlockOutcome
 internal class LockingMoorline(context: Context, private val core: Moorline, private val keys: AndroidKeyStore) :
     Moorline by core {
     private val biometrics = BiometricUnlock(core, keys)
-    private val autoLock = AutoLock(context, core, keys)
+    private val autoLock = AutoLock(context, core, keys.memory)
 
     suspend fun unlock(activity: Activity, reason: String): UnlockOutcome = biometrics.unlock(activity, reason)
 
-    /** What is under way is stored with the key, which then leaves the memory, too: the next use needs the user. */
+    /**
+     * The key leaves the key store's memory first: else the SDK's own work in the background, such as a revocation
+     * after a refresh, may read the vault between the two, and have it open again. What is under way is stored with the
+     * key that the SDK has, and forgets last.
+     */
     override suspend fun lock() {
+        keys.memory.forget()
         core.lock()
-        keys.forget()
     }
 
     override fun close() {
