@@ -81,6 +81,6 @@ async fn nodes_of_one_database_have_one_issuer() {
     let Some((one, two, _)) = nodes::three().await else { return };
     let refused = start::open(settings(&one, OTHER), one.clock.clone()).await;
     assert_eq!(refusal(refused).stored, ISSUER);
-    let tokens = two.sign_in().await;
-    assert_eq!(one.userinfo(&tokens.access).await.status, StatusCode::OK);
+    let tokens = one.sign_in().await;
+    assert_eq!(two.userinfo(&tokens.access).await.status, StatusCode::OK);
 }
