@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use moorline_tests::Server;
 use moorline_tests::serve::Serve;
 
 use crate::load::{Connection, Load, Work};
 use crate::point::Point;
 use crate::report::{Report, Series};
-use crate::{flood, machine, sessions, sign_ins};
+use crate::{flood, machine, serve, sessions, sign_ins};
 
 /// How many clients refresh at once at each point.
 pub(crate) const CLIENTS: [usize; 3] = [1, 16, 64];
@@ -57,6 +57,7 @@ pub(crate) async fn measure(
         report.point(load.point(serve.pid(), SOME, Connection::Warm, Work::Read, time).await?);
         report.signature(machine::signature_cpu_ms()?);
     }
+    es256(engine, (server, serve), &mut bearer, report, time).await?;
     report.begin(Series::new(engine.name, "code exchange", "DPoP", "warm"));
     sessions::with_codes(server, bound.sessions(SOME), CODES).await?;
     report.point(bound.point(serve.pid(), SOME, Connection::Warm, Work::Exchange, time).await?);
@@ -68,4 +69,30 @@ pub(crate) async fn measure(
     let slowed = flood::measure(server, serve, &mut bound, time).await?;
     report.goal(slowed.of(engine.name));
     Ok(())
+}
+
+/// What the same requests cost when the access tokens are signed by ES256.
+async fn es256(
+    engine: Engine,
+    (server, serve): (&Server, &Serve),
+    bearer: &mut Load,
+    report: &mut Report,
+    time: Duration,
+) -> Result<()> {
+    const ES256: &str = "ES256";
+    serve::sign_access_tokens_by(server, ES256)?;
+    report.begin(Series::new(engine.name, "refresh", "bearer (ES256)", "warm"));
+    for clients in CLIENTS {
+        report.point(bearer.point(serve.pid(), clients, Connection::Warm, Work::Refresh, time).await?);
+        report.signature(machine::signature_cpu_ms()?);
+        report.es256_signature(machine::es256_signature_cpu_ms()?);
+    }
+    // The last point has refreshed every session.
+    for session in bearer.sessions(CLIENTS.into_iter().max().unwrap_or_default()) {
+        ensure!(session.is_signed_by(ES256)?, "the server did not sign by {ES256}");
+    }
+    report.begin(Series::new(engine.name, "API read", "bearer (ES256)", "warm"));
+    report.point(bearer.point(serve.pid(), SOME, Connection::Warm, Work::Read, time).await?);
+    report.signature(machine::signature_cpu_ms()?);
+    serve::sign_access_tokens_by(server, "RS256")
 }

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Signatures of one measurement.
 const SIGNATURES: u32 = 600;
+/// The size of a JWT's signing input.
+const MESSAGE: [u8; 600] = [b'x'; 600];
 /// Writes of one measurement.
 const WRITES: usize = 200;
 /// `USER_HZ`: the unit of CPU times in `/proc` is fixed at 10 ms for programs on every architecture of Linux that we
@@ -24,12 +26,21 @@ pub(crate) fn signature_cpu_ms() -> Result<f64> {
     let key = KeyPair::generate(KeySize::Rsa2048)?;
     let random = SystemRandom::new();
     let mut signature = vec![0; key.public_modulus_len()];
-    // The size of a JWT's signing input.
-    let message = [b'x'; 600];
-    key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature)?;
+    cpu_ms_of_each(|| Ok(key.sign(&RSA_PKCS1_SHA256, &random, &MESSAGE, &mut signature)?))
+}
+
+/// The same of one ES256 signature.
+pub(crate) fn es256_signature_cpu_ms() -> Result<f64> {
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
+    let random = SystemRandom::new();
+    cpu_ms_of_each(|| Ok(key.sign(&random, &MESSAGE).map(drop)?))
+}
+
+fn cpu_ms_of_each(mut sign: impl FnMut() -> Result<()>) -> Result<f64> {
+    sign()?;
     let before = own_cpu_ms()?;
     for _ in 0..SIGNATURES {
-        key.sign(&RSA_PKCS1_SHA256, &random, &message, &mut signature)?;
+        sign()?;
     }
     Ok((own_cpu_ms()? - before) / f64::from(SIGNATURES))
 }

@@ -127,6 +127,7 @@ async fn main() -> Result<()> {
     };
     let on_postgres =
         if measured(Part::Postgres) { on_postgres(&mut server, &mut report, time).await } else { Ok(()) };
+    report.es256_rate();
     report.print();
     on_postgres?;
     if let Some((figures, memory)) = sdk {

@@ -10,6 +10,8 @@ use crate::point::Point;
 
 /// The most that a refresh may cost the server, in RS256 signatures.
 const GOAL: f64 = 1.5;
+/// The least number of ES256 signatures for the CPU time of one by RS256.
+const ES256_GOAL: f64 = 4.0;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -17,6 +19,7 @@ pub(crate) struct Report {
     refresh_cpu_per_signature_goal: f64,
     refresh_cpu_per_signature_at_clients: usize,
     signature_cpu_ms: f64,
+    es256_signature_cpu_ms: f64,
     fsync_ms: f64,
     machine: String,
     /// Bearer sessions over kept connections, at a server that logs warnings alone and has no limits: the oldest
@@ -36,6 +39,8 @@ pub(crate) struct Report {
     library: Option<Library>,
     #[serde(skip)]
     signatures: Vec<f64>,
+    #[serde(skip)]
+    es256_signatures: Vec<f64>,
 }
 
 /// Points that differ only in how many clients there are.
@@ -66,6 +71,7 @@ impl Report {
             refresh_cpu_per_signature_goal: GOAL,
             refresh_cpu_per_signature_at_clients: 0,
             signature_cpu_ms: f64::NAN,
+            es256_signature_cpu_ms: f64::NAN,
             fsync_ms,
             machine: machine::processor(),
             points: Vec::new(),
@@ -76,14 +82,13 @@ impl Report {
             bindings: Vec::new(),
             library: None,
             signatures: Vec::new(),
+            es256_signatures: Vec::new(),
         }
     }
 
     /// One more measurement of the machine's signature; the median counts, and it is set against the points at once.
     pub(crate) fn signature(&mut self, cpu_ms: f64) {
-        self.signatures.push(cpu_ms);
-        self.signatures.sort_by(f64::total_cmp);
-        self.signature_cpu_ms = self.signatures[self.signatures.len() / 2];
+        self.signature_cpu_ms = median_with(&mut self.signatures, cpu_ms);
         let all = self.serve.iter_mut().flat_map(|series| &mut series.points);
         for point in self.points.iter_mut().chain(all) {
             point.cpu_per_signature = point.server_cpu_ms_per_request / self.signature_cpu_ms;
@@ -92,6 +97,21 @@ impl Report {
             self.refresh_cpu_per_signature = last.cpu_per_signature;
             self.refresh_cpu_per_signature_at_clients = last.clients;
         }
+    }
+
+    /// One more measurement of the machine's ES256 signature; the median counts.
+    pub(crate) fn es256_signature(&mut self, cpu_ms: f64) {
+        self.es256_signature_cpu_ms = median_with(&mut self.es256_signatures, cpu_ms);
+    }
+
+    /// How many ES256 signatures cost as much CPU as one by RS256, where they were measured.
+    pub(crate) fn es256_rate(&mut self) {
+        if self.es256_signatures.is_empty() {
+            return;
+        }
+        let times = self.signature_cpu_ms / self.es256_signature_cpu_ms;
+        let name = "access tokens signed a second, ES256 over RS256";
+        self.goal(Goal::at_least(name, times, ES256_GOAL, ""));
     }
 
     /// A point at the quiet server.
@@ -167,6 +187,7 @@ impl Report {
         println!("\nThe server, each figure beside its goal:\n");
         self.server.iter().for_each(Goal::print);
         println!("\none RS256-2048 signature: {:.3} ms of CPU (aws-lc-rs)", self.signature_cpu_ms);
+        println!("one ES256 signature: {:.3} ms of CPU (aws-lc-rs)", self.es256_signature_cpu_ms);
         println!("one fsync of a 4 KiB page: {:.2} ms", self.fsync_ms);
         println!("machine: {}, shared by the server and the clients; every answer is durable", self.machine);
     }
@@ -176,4 +197,11 @@ impl Report {
         text.push('\n');
         text
     }
+}
+
+/// Adds one measurement, and returns the median.
+fn median_with(all: &mut Vec<f64>, one: f64) -> f64 {
+    all.push(one);
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
 }

@@ -1,8 +1,12 @@
 //! The server as an operator runs it: `moorline-server serve` on its defaults, with its log at `info`.
 
-use anyhow::Result;
-use moorline_tests::Server;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+use moorline_tests::sdk::CLIENT;
 use moorline_tests::serve::Serve;
+use moorline_tests::{Server, binaries};
 
 /// More than anything here asks for. The limits are on, so that what they cost is measured, but each session, each user
 /// and this one address may do what thousands do otherwise.
@@ -13,7 +17,7 @@ const NO_LIMIT: u32 = 1_000_000;
 /// Errors: when it is not ready, with its log.
 pub(crate) fn start(server: &Server, database: &str) -> Result<Serve> {
     let (folder, dev) = (server.folder(), server.dev());
-    let settings = folder.join("serve.toml");
+    let settings = settings(server);
     let text = format!(
         "issuer = {:?}\nlisten = {:?}\ndatabase = {database:?}\nmaster_key_file = {:?}\n\
          [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n\
@@ -30,4 +34,19 @@ pub(crate) fn start(server: &Server, database: &str) -> Result<Serve> {
     );
     std::fs::write(&settings, text)?;
     Serve::start_on(server, &settings)
+}
+
+/// Has the access tokens of the clients be signed by this algorithm from now on.
+///
+/// Errors: when the command is refused.
+pub(crate) fn sign_access_tokens_by(server: &Server, algorithm: &str) -> Result<()> {
+    let arguments = ["client", "update", CLIENT, "--access-token-alg", algorithm, "--config"];
+    let mut command = Command::new(binaries::server()?);
+    let done = command.args(arguments).arg(settings(server)).output().context("starting a command")?;
+    ensure!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    Ok(())
+}
+
+fn settings(server: &Server) -> PathBuf {
+    server.folder().join("serve.toml")
 }

@@ -1,6 +1,8 @@
 //! Sessions to refresh, each made by a real sign-in.
 
 use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moorline_tests::Server;
 use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::oauth::{HandMade, Tokens, exchange_form};
@@ -17,6 +19,15 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// Whether its access token was signed by this algorithm.
+    ///
+    /// Errors: when it is no JWS.
+    pub(crate) fn is_signed_by(&self, algorithm: &str) -> Result<bool> {
+        let header = self.access_token.split('.').next().unwrap_or_default();
+        let header: serde_json::Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header)?)?;
+        Ok(header["alg"] == algorithm)
+    }
+
     fn new(tokens: Tokens, prover: Option<Prover>) -> Self {
         let Tokens { access_token, refresh_token, .. } = tokens;
         Self { access_token, refresh_token, prover, codes: Vec::new() }
