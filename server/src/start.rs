@@ -9,13 +9,13 @@ use crate::accounts::{self, Passwords};
 use crate::http::{self, AppState, Listener, Parts, ServeError, Tls};
 use crate::limits::{LimitClock, Limits};
 use crate::oauth;
-use crate::restore::{self, RestoreError};
+use crate::restore::{self, OtherIssuer, RestoreError};
 use moorline_server_base::clock::{Clock, ClockGuard};
 use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_shared::{Redis, Shared, SharedError};
-use moorline_server_store::{Actor, Membership, Options, Store, StoreError};
+use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,9 @@ pub enum StartError {
     /// The database and the exported ends of sessions do not fit together.
     #[error(transparent)]
     Restore(RestoreError),
+    /// The database belongs to another issuer.
+    #[error(transparent)]
+    OtherIssuer(#[from] OtherIssuer),
     /// This node may not write.
     #[error(transparent)]
     NotPrimary(#[from] NotPrimary),
@@ -43,11 +46,27 @@ pub enum StartError {
 }
 
 /// Opens the database and the keys, and puts the state together. A primary first makes sure that the database has not
-/// gone back in time.
+/// gone back in time. The database belongs to the first issuer that it is opened for.
 ///
 /// # Errors
 /// [`StartError`] names what can't be opened.
 pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> {
+    open_for(config, clock, NewIssuer::Refused).await
+}
+
+/// As [`open`], for a development server: its issuer changes with its port.
+pub(crate) async fn open_to_develop(config: Config, clock: Clock) -> Result<AppState, StartError> {
+    open_for(config, clock, NewIssuer::Taken).await
+}
+
+/// What happens to another issuer than that of the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NewIssuer {
+    Refused,
+    Taken,
+}
+
+async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result<AppState, StartError> {
     let options = options(&config);
     if let Some(log) = config.revocation_log_by_default() {
         tracing::warn!(
@@ -81,9 +100,13 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
     }
     let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
     let name = named.map_err(failed)?.unwrap_or_default();
-    let membership = moorline_server_store::join(&config.database, &name, config.shared.is_some())
-        .await
-        .map_err(failed)?;
+    let membership = if store.only_reads() {
+        None
+    } else {
+        let purpose = Purpose::Serve { shares: config.shared.is_some() };
+        Some(moorline_server_store::join(&config.database, &name, purpose).await.map_err(failed)?)
+    };
+    belongs_to(&config, &store, new_issuer).await?;
     let state = assemble(config, clock, store, Some(Company { name, membership })).await?;
     if !state.store.only_reads() {
         let (keys, now) = (state.keys.clone(), state.clock.now());
@@ -91,6 +114,43 @@ pub async fn open(config: Config, clock: Clock) -> Result<AppState, StartError> 
         serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
     }
     Ok(state)
+}
+
+/// Whether the database belongs to the issuer of the settings. It is asked once this node has its place: no command
+/// changes the issuer any more.
+async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<(), StartError> {
+    const ACTOR: Actor = Actor::System("the issuer of the database");
+    let settings = config.issuer.clone();
+    let stored = if store.only_reads() {
+        store.read(&ACTOR, restore::issuer).await
+    } else if new_issuer == NewIssuer::Taken {
+        store.write(&ACTOR, move |tx| restore::set_issuer(tx, &settings).map(|()| None)).await
+    } else {
+        store.write(&ACTOR, move |tx| restore::record_issuer(tx, &settings)).await
+    };
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    match stored.map_err(failed)? {
+        Some(stored) if stored != config.issuer.as_str() => {
+            Err(OtherIssuer { settings: config.issuer.to_string(), stored }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compares the settings with a database that a server has used; changes nothing, and asks for no guard.
+///
+/// # Errors
+/// As [`open_to_read`], but not for tables that a start would bring up to date.
+pub async fn check(config: &Config) -> Result<(), StartError> {
+    if config.database.file().is_some_and(|file| !file.exists()) {
+        return Ok(());
+    }
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let store = match Store::open_to_read(&options(config).lanes(1)) {
+        Err(StoreError::Outdated(_)) => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    belongs_to(config, &store, NewIssuer::Refused).await
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
@@ -130,6 +190,7 @@ async fn assemble_beside(
 struct Company {
     /// The name of the database.
     name: String,
+    /// `None` on a replica, which is no node of its own.
     membership: Option<Membership>,
 }
 
@@ -172,6 +233,10 @@ async fn assemble(
         Some(Company { name, membership }) => (shared(&config, &clock, &name, &keys).await?, membership),
         None => (None, None),
     };
+    if let (Some(shared), Some(membership)) = (shared.clone(), &membership) {
+        let used = membership.use_store(move || shared.store()).await;
+        used.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
+    }
     let limits = match &shared {
         Some(shared) => Limits::of_all_nodes(&config.limits, LimitClock::monotonic(), Arc::clone(shared)),
         None => Limits::new(&config.limits, LimitClock::monotonic()),
@@ -280,6 +345,12 @@ async fn upkeep(state: AppState) {
         hours.tick().await;
         if !is_time_accepted(&state).await {
             tracing::error!("the clock jumped forward: set it right, or run `moorline-server clock accept`");
+            continue;
+        }
+        let tables = state.store.read(&Actor::System("upkeep"), moorline_server_store::check_tables).await;
+        if let Err(error @ StoreError::Unusable(_)) = tables {
+            // What of the tables this version would damage is unknown.
+            tracing::error!(%error, "this server is not ready any more: replace it");
             continue;
         }
         let now = state.clock.now();

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use moorline_tests::Server;
 use moorline_tests::cli::{Cli, Outcome};
+use moorline_tests::{Server, ServerOptions};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -95,6 +95,35 @@ async fn bearer_clients_of_our_own_server_need_attempts() -> Result<()> {
         assert_eq!(verdicts[check], verdict, "{check}: {outcome:?}");
     }
     assert_eq!(outcome.json()?["sessions"]["left"], 0);
+    Ok(())
+}
+
+/// A retry of a lost answer gets the same claims with another signature: that is no other answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_server_is_fit_for_a_client_with_es256_access_tokens() -> Result<()> {
+    let fast = "id=fast,redirect=http://127.0.0.1/callback,consent=skip,access_token_alg=ES256";
+    let server = Server::start_with(ServerOptions::default().with(["--client", fast]))?;
+    let (dev, cli) = (server.dev(), Cli::new()?);
+    let ca = dev.ca_file.as_ref().context("its CA")?.display().to_string();
+    let arguments = [dev.issuer.as_str(), "--ca", &ca, "--client-id", "fast"];
+    let outcome = cli.check(&server, dev.user("ada")?, &arguments).await?;
+    assert_eq!(outcome.code, FIT, "{outcome:?}");
+    let verdicts = verdicts(&outcome)?;
+    for check in [
+        "jwks",
+        "revocation",
+        "sign_in",
+        "id_token",
+        "dpop_binding",
+        "lost_answer_with_attempt",
+        "lost_answer",
+        "race_with_attempt",
+        "race",
+        "late_spent_token",
+        "code_twice",
+    ] {
+        assert_eq!(verdicts[check], "pass", "{check}: {outcome:?}");
+    }
     Ok(())
 }
 

@@ -3,8 +3,11 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moorline::{Error, SessionState};
 use moorline_tests::{Server, World, binaries};
 use serde_json::{Value, json};
@@ -76,11 +79,55 @@ async fn a_withdrawn_key_costs_nobody_their_session() -> Result<()> {
     let kid = keys[0]["kid"].as_str().context("a kid")?;
     operator.json(&["keys", "withdraw", kid], "")?;
     let after = operator.json(&["keys", "list"], "")?;
-    assert_eq!(after.as_array().map(Vec::len), Some(1));
+    assert_eq!(after.as_array().map(Vec::len), Some(2), "one of each algorithm");
     assert!(after[0]["kid"] != kid && after[0]["state"] == "active", "{after}");
     app.refresh(None).await?;
     world.notes(&app).await?;
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_goes_on_and_signs_in_when_its_client_changes_to_es256() -> Result<()> {
+    let world = World::start().await?;
+    let operator = Operator::of(&world.server)?;
+    let app = world.signed_in().await?;
+    let alg = async || {
+        let token = app.access_token(Duration::ZERO).await?;
+        anyhow::Ok(algorithm(token.secret())?)
+    };
+    assert_eq!(alg().await?, "RS256");
+    operator.json(&["client", "update", "moorline-demo", "--access-token-alg", "ES256"], "")?;
+    app.refresh(None).await?;
+    assert_eq!(alg().await?, "ES256");
+    world.notes(&app).await?;
+
+    // With a key set of both kinds, the ID token of a new sign-in is verified by the RSA key.
+    let again = world.signed_in().await?;
+    world.notes(&again).await?;
+    assert_eq!(algorithm(again.access_token(Duration::ZERO).await?.secret())?, "ES256");
+
+    let keys = operator.json(&["keys", "list"], "")?;
+    let key = keys.as_array().context("a list")?.iter().find(|key| key["alg"] == "ES256");
+    let kid = key.context("a key for ES256")?["kid"].as_str().context("a kid")?;
+    let rotated = operator.json(&["keys", "rotate", "--alg", "ES256", "--at-once"], "")?;
+    assert_eq!(rotated["alg"], "ES256");
+    operator.json(&["keys", "withdraw", kid], "")?;
+    let left = operator.json(&["keys", "list"], "")?;
+    assert_eq!(left.as_array().map(Vec::len), Some(2));
+    assert!(left.as_array().context("a list")?.iter().any(|key| key["kid"] == rotated["kid"]), "{left}");
+
+    operator.json(&["client", "update", "moorline-demo", "--access-token-alg", "RS256"], "")?;
+    again.refresh(None).await?;
+    assert_eq!(algorithm(again.access_token(Duration::ZERO).await?.secret())?, "RS256");
+    world.notes(&again).await?;
+    Ok(())
+}
+
+/// The algorithm in the header of a JWS.
+fn algorithm(token: &str) -> Result<String> {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next().context("a header")?)?;
+    let header: Value = serde_json::from_slice(&header)?;
+    Ok(header["alg"].as_str().context("an algorithm")?.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,19 +151,51 @@ async fn a_backup_of_a_running_server_is_a_database_that_serves() -> Result<()> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_issuer_needs_a_command_that_no_server_runs_beside() -> Result<()> {
+    let mut server = Server::start()?;
+    let operator = Operator::of(&server)?;
+    let settings = std::fs::read_to_string(&operator.0)?;
+    let issuer = server.dev().issuer.clone();
+    std::fs::write(&operator.0, settings.replace(&issuer, "https://localhost"))?;
+    for arguments in [&["check-config"][..], &["change-issuer"]] {
+        let refused = operator.refusal(arguments, "")?;
+        assert!(
+            refused.contains("moorline-server change-issuer") || refused.contains("a server is running"),
+            "{refused}"
+        );
+    }
+    server.stop()?;
+    let refused = operator.refusal(&["serve"], "")?;
+    assert!(refused.contains(&issuer) && refused.contains("moorline-server change-issuer"), "{refused}");
+    let changed = operator.run(&["change-issuer"], "")?;
+    let said = String::from_utf8(changed.stdout)?;
+    assert!(
+        changed.status.success() && said.contains(&issuer) && said.contains("https://localhost,"),
+        "{said}"
+    );
+    operator.json(&["check-config"], "")?;
+    // A development server takes the issuer of its options.
+    server.restart()?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
     let server = Server::start()?;
     let operator = Operator::of(&server)?;
     assert_eq!(
         operator.json(&["check-config"], "")?,
-        json!({ "valid": true, "ignored_variables": [], "master_keys": 1 })
+        json!({ "valid": true, "ignored_variables": [], "master_keys": 1, "certificate_problems": [] })
     );
 
     let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];
     let first = operator.json(&web, "")?["client_secret"].clone();
     let second = operator.json(&["client", "rotate-secret", "web"], "")?["client_secret"].clone();
     assert!(first.is_string() && second.is_string() && first != second);
+    assert_eq!(alg_of(&operator, "web")?, "RS256");
+    operator.json(&["client", "update", "web", "--access-token-alg", "ES256"], "")?;
     operator.json(&["client", "update", "web", "--scope", "openid", "--require-dpop", "true"], "")?;
+    assert_eq!(alg_of(&operator, "web")?, "ES256");
     let clients = operator.json(&["client", "list"], "")?;
     let web = clients.as_array().context("a list")?.iter().find(|client| client["client_id"] == "web");
     let web = web.context("it is listed")?;
@@ -131,6 +210,8 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
         (&["client", "update", "moorline-demo"], "", "nothing to change"),
         (&["client", "update", "moorline-demo", "--redirect", "http://a.example"], "", "https://"),
         (&["client", "rotate-secret", "moorline-demo"], "", "public"),
+        (&["client", "update", "moorline-demo", "--access-token-alg", "HS256"], "", "must be RS256 or ES256"),
+        (&["keys", "rotate", "--alg", "none"], "", "must be RS256 or ES256"),
         (&["keys", "withdraw", "none"], "", "keys list"),
         (&["keys", "withdraw", "-help", "--json"], "", "keys list"),
         (&["client", "add", "--id", "moorline-demo", "--redirect", "https://a.example"], "", "client update"),
@@ -150,4 +231,11 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
     let refused = operator.refusal(&["check-config"], "")?;
     assert!(refused.contains("leaf.pem"), "{refused}");
     Ok(())
+}
+
+/// What the client's access tokens are signed with, as `client list` says.
+fn alg_of(operator: &Operator, id: &str) -> Result<Value> {
+    let clients = operator.json(&["client", "list"], "")?;
+    let client = clients.as_array().context("a list")?.iter().find(|client| client["client_id"] == id);
+    Ok(client.context("it is listed")?["access_token_alg"].clone())
 }

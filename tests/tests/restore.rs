@@ -60,6 +60,7 @@ async fn a_server_over_a_restored_database_starts_after_the_replay_alone_and_los
     let replayed = restore(&folder, &[])?;
     let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
     assert!(replayed.status.success() && said.contains("sessions revoked again: 1\n"), "{replayed:?}");
+    assert!(said.contains("`user disable`") && said.contains("`keys withdraw`"), "{said}");
     world.server.restart()?;
 
     let ada = HandMade::new(&world.server, "ada")?;

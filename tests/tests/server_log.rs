@@ -48,6 +48,21 @@ async fn no_token_code_verifier_or_attempt_is_in_the_log_at_its_most_verbose() -
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_line_for_machines_names_its_request_once() -> Result<()> {
+    let mut server = Server::start()?;
+    let client = HandMade::new(&server, "ada")?.browser().client().clone();
+    server.stop()?;
+    let serve = Serve::start(&server, "[log]\nformat = \"json\"\n", &[])?;
+    let answer = client.get(serve.url("/oauth/jwks")).send().await?;
+    let id = answer.headers()["x-request-id"].to_str()?.to_owned();
+    let line = serve.logged(&id)?;
+    let json: serde_json::Value = serde_json::from_str(&line)?;
+    assert_eq!((&json["span"]["id"], &json["fields"]["message"]), (&id.as_str().into(), &"answered".into()));
+    assert_eq!((line.matches(&id).count(), line.matches("/oauth/jwks").count()), (1, 1), "{line}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_nobody_reads_stops_no_request_and_says_later_how_much_is_lost() -> Result<()> {
     for format in ["text", "json"] {
         let mut server = Server::start()?;

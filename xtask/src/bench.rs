@@ -33,6 +33,10 @@ pub(crate) struct Options {
     /// Leave out the libraries for Kotlin and Swift, which Maven and SwiftPM build first.
     #[arg(long)]
     no_bindings: bool,
+    /// Measure these parts of the server and the SDK alone, separated by commas: quiet, sqlite, house, sdk, postgres.
+    /// Leaves out the libraries.
+    #[arg(long, value_name = "PARTS")]
+    only: Option<String>,
 }
 
 /// Runs the benchmark; its exit code is the command's.
@@ -53,19 +57,25 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     if !build.status().context("can't start cargo")?.success() {
         bail!("the build failed: see the errors above");
     }
-    // By itself, so that it has the features that an app's has, and no other package's.
-    let mut library = workspace.cargo();
-    library.args(["build", "--locked", "--release", "--package", "moorline-ffi", "--lib"]);
-    if !library.status().context("can't start cargo")?.success() {
-        bail!("the build failed: see the errors above");
-    }
     let release = workspace.target().join("release");
-    let bindings = if options.no_bindings { None } else { Some(bindings::measure(workspace, ui)?) };
+    let bindings = match (&options.only, options.no_bindings) {
+        (None, false) => Some(bindings::measure(workspace, ui)?),
+        _ => None,
+    };
+    if options.only.is_none() {
+        build_library(workspace)?;
+    }
     ui.heading("bench", "the server and the SDK");
     let mut bench = workspace.command(release.join("bench"));
     bench.env("MOORLINE_SERVER_BIN", release.join("moorline-server"));
-    if cfg!(target_os = "linux") {
-        bench.arg("--library").arg(release.join("libmoorline_ffi.so"));
+    match &options.only {
+        Some(parts) => {
+            bench.args(["--only", parts]);
+        }
+        None if cfg!(target_os = "linux") => {
+            bench.arg("--library").arg(release.join("libmoorline_ffi.so"));
+        }
+        None => {}
     }
     if let Some(file) = bindings {
         bench.arg("--bindings").arg(file);
@@ -78,4 +88,14 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
         bench.args(["--seconds", &seconds.to_string()]);
     }
     hand_over(bench)
+}
+
+/// By itself, so that it has the features that an app's has, and no other package's.
+fn build_library(workspace: &Workspace) -> Result<()> {
+    let mut library = workspace.cargo();
+    library.args(["build", "--locked", "--release", "--package", "moorline-ffi", "--lib"]);
+    if !library.status().context("can't start cargo")?.success() {
+        bail!("the build failed: see the errors above");
+    }
+    Ok(())
 }

@@ -12,6 +12,10 @@ pub(super) fn is_address(htu: &str, origin: &str, path: &str) -> bool {
     if !htu.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
         return false;
     }
+    // As nearly every client writes it.
+    if htu.strip_prefix(origin) == Some(path) {
+        return true;
+    }
     match (Url::parse(htu), Url::parse(&format!("{origin}{path}"))) {
         (Ok(claimed), Ok(expected)) => {
             claimed.username().is_empty()

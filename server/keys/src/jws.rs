@@ -1,11 +1,11 @@
-//! Compact JWS (RFC 7515 §7.1), RS256 only: what we sign, and what we signed.
+//! Compact JWS (RFC 7515 §7.1), RS256 or ES256: what we sign, and what we signed.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::algorithm::Algorithm;
+use super::key_pair::LONGEST_SIGNATURE;
 use super::signing_key::KeySet;
 use super::token_type::TokenType;
 use moorline_server_base::clock::Timestamp;
@@ -42,21 +42,19 @@ struct Header<'a> {
 
 pub(super) fn sign(
     keys: &KeySet,
+    algorithm: Algorithm,
     typ: TokenType,
     claims: &impl Serialize,
     now: Timestamp,
 ) -> Result<String, JwsError> {
-    let key = keys.active(now).ok_or(JwsError::NoKey)?;
+    let key = keys.active(algorithm, now).ok_or(JwsError::NoKey)?;
     let claims = serde_json::to_vec(claims).map_err(|_| JwsError::Signing)?;
     let mut token = String::with_capacity(1024);
     token.push_str(key.header(typ));
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-    let mut signature = [0; 512];
-    let signature = signature.get_mut(..key.pair().public_modulus_len()).ok_or(JwsError::Signing)?;
-    key.pair()
-        .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), token.as_bytes(), signature)
-        .map_err(|_| JwsError::Signing)?;
+    let mut space = [0; LONGEST_SIGNATURE];
+    let signature = key.pair().sign(token.as_bytes(), &mut space).ok_or(JwsError::Signing)?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
@@ -69,13 +67,14 @@ pub(super) fn verify<C: serde::de::DeserializeOwned>(
 ) -> Result<C, JwsError> {
     let (signed, signature, header, claims) = split(token)?;
     let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| JwsError::Malformed)?;
-    if header.alg != "RS256" {
-        return Err(JwsError::BadSignature);
-    }
     if header.typ != typ.header() {
         return Err(JwsError::WrongType);
     }
     let key = keys.published(header.kid).ok_or(JwsError::BadSignature)?;
+    // The key decides how it is verified, never the header (RFC 8725 §3.1).
+    if header.alg != key.algorithm().name() {
+        return Err(JwsError::BadSignature);
+    }
     key.public().verify_sig(signed.as_bytes(), &signature).map_err(|_| JwsError::BadSignature)?;
     serde_json::from_slice(&claims).map_err(|_| JwsError::Malformed)
 }

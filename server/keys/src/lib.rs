@@ -1,7 +1,9 @@
 //! Keys: the master key and what is derived from it, sealing of columns, and the keys that sign tokens.
 
+mod algorithm;
 mod error;
 mod jws;
+mod key_pair;
 mod master;
 mod reseal;
 mod rotation;
@@ -16,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
+pub use algorithm::Algorithm;
 pub use error::KeysError;
 pub use jws::{JwsError, decode};
 pub use master::{derive, master_key_id};
@@ -32,6 +35,17 @@ use moorline_server_store::{Store, StoreError, Tx};
 use seal::Sealer;
 use signing_key::KeySet;
 
+/// A key of the JWK set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// Its id (RFC 7638).
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// Where it is in its life.
+    pub state: SigningKeyState,
+}
+
 /// All keys of the server. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys(Arc<Inner>);
@@ -45,6 +59,8 @@ struct Inner {
     /// One for each master key, the current one first.
     forms: Vec<hmac::Key>,
     sign_ins: hmac::Key,
+    /// That of a server which has not been started since the master key was replaced.
+    sign_ins_before: Option<hmac::Key>,
     signing: RwLock<Arc<KeySet>>,
 }
 
@@ -55,7 +71,8 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derives the keys from the master keys and reads the signing keys; makes the first one if there is none.
+    /// Derives the keys from the master keys and reads the signing keys; makes the first one of each algorithm that has
+    /// none.
     ///
     /// # Errors
     /// [`KeysError`] when the database fails or its keys were sealed by another master key.
@@ -67,12 +84,14 @@ impl Keys {
     ) -> Result<Self, KeysError> {
         let sealer = master::sealer(masters);
         let signing = rotation::rotate(&sealer, store, &Rotation::default(), random, now).await?;
-        let master::Kept { pseudonyms, lasting } = master::kept(store, masters, &sealer, random).await?;
+        let master::Kept { pseudonyms, lasting, before } =
+            master::kept(store, masters, &sealer, random).await?;
         let form = |master| hmac::Key::new(hmac::HMAC_SHA256, &*derive(master, b"moorline forms v1"));
         Ok(Self(Arc::new(Inner {
             master_ids: masters.all().map(master_key_id).collect(),
             sealer,
-            sign_ins: hmac::Key::new(hmac::HMAC_SHA256, &*secret(&lasting, b"moorline sign-ins v1")),
+            sign_ins: sign_ins(&lasting),
+            sign_ins_before: before.as_ref().map(sign_ins),
             pseudonyms,
             lasting,
             forms: masters.all().map(form).collect(),
@@ -108,8 +127,7 @@ impl Keys {
     /// An authentication tag over `message`, for values that travel through a browser's form (CSRF).
     #[must_use]
     pub fn form_tag(&self, message: &[u8]) -> [u8; 32] {
-        let tag = hmac::sign(&self.0.forms[0], message);
-        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+        tag(&self.0.forms[0], message)
     }
 
     /// A secret of this installation for one purpose. All nodes have the same one while the master key is replaced;
@@ -142,21 +160,26 @@ impl Keys {
     /// An authentication tag over `message`, for what sign-ins are counted by. Messages of two kinds begin differently.
     #[must_use]
     pub fn sign_in_tag(&self, message: &[u8]) -> [u8; 32] {
-        let tag = hmac::sign(&self.0.sign_ins, message);
-        tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+        tag(&self.0.sign_ins, message)
     }
 
-    /// Signs `claims` as a compact JWS (RS256) with the key that is active at `now`.
+    /// As [`Keys::sign_in_tag`], and before a server was started after another master key: also that server's tag.
+    pub fn sign_in_tags(&self, message: &[u8]) -> impl Iterator<Item = [u8; 32]> {
+        std::iter::once(&self.0.sign_ins).chain(&self.0.sign_ins_before).map(move |key| tag(key, message))
+    }
+
+    /// Signs `claims` as a compact JWS with the key of this algorithm that is active at `now`.
     ///
     /// # Errors
-    /// [`JwsError::NoKey`] when no key is active, [`JwsError::Signing`] when the library refuses.
+    /// [`JwsError::NoKey`] when no key of the algorithm is active, [`JwsError::Signing`] when the library refuses.
     pub fn sign(
         &self,
+        algorithm: Algorithm,
         typ: TokenType,
         claims: &impl serde::Serialize,
         now: Timestamp,
     ) -> Result<String, JwsError> {
-        jws::sign(&self.signing(), typ, claims, now)
+        jws::sign(&self.signing(), algorithm, typ, claims, now)
     }
 
     /// Checks the signature and the `typ` of a JWS that we signed, and reads its claims. Times and audience are the
@@ -205,14 +228,25 @@ impl Keys {
     ///
     /// # Errors
     /// [`KeysError`] when none can be made.
-    pub async fn new_key(&self, random: &Random) -> Result<NewKey, KeysError> {
-        NewKey::make(&self.0.sealer, random).await
+    pub async fn new_key(&self, algorithm: Algorithm, random: &Random) -> Result<NewKey, KeysError> {
+        NewKey::make(algorithm, &self.0.sealer, random).await
     }
 
-    /// Every published key with its place in life, the newest first.
+    /// Every published key with its place in life: those that sign by RS256 first, and of each algorithm the newest.
     #[must_use]
-    pub fn published(&self, now: Timestamp) -> Vec<(String, SigningKeyState)> {
-        self.signing().0.iter().map(|key| (key.kid().to_owned(), key.state(now))).collect()
+    pub fn published(&self, now: Timestamp) -> Vec<PublishedKey> {
+        let published = |key: &SigningKey| PublishedKey {
+            kid: key.kid().to_owned(),
+            algorithm: key.algorithm(),
+            state: key.state(now),
+        };
+        self.signing().0.iter().map(published).collect()
+    }
+
+    /// What the published key of this id signs with; `None` if there is no such key.
+    #[must_use]
+    pub fn algorithm_of(&self, kid: &str) -> Option<Algorithm> {
+        self.signing().published(kid).map(SigningKey::algorithm)
     }
 
     fn signing(&self) -> Arc<KeySet> {
@@ -220,10 +254,19 @@ impl Keys {
     }
 }
 
-fn secret(lasting: &hmac::Key, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
-    let tag = hmac::sign(lasting, purpose);
-    Zeroizing::new(tag.as_ref().try_into().expect("HMAC-SHA256 has 32 bytes"))
+fn sign_ins(lasting: &hmac::Key) -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, &*secret(lasting, b"moorline sign-ins v1"))
 }
 
+fn tag(key: &hmac::Key, message: &[u8]) -> [u8; 32] {
+    hmac::sign(key, message).as_ref().try_into().expect("HMAC-SHA256 has 32 bytes")
+}
+
+fn secret(lasting: &hmac::Key, purpose: &[u8]) -> Zeroizing<[u8; 32]> {
+    Zeroizing::new(tag(lasting, purpose))
+}
+
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use super::KeysError;
+use super::algorithm::Algorithm;
 use super::seal::{AeadContext, Sealer};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::config::{MasterKey, MasterKeys};
@@ -32,6 +33,7 @@ struct Known {
     ids: Vec<String>,
     pseudonyms: Option<Row>,
     lasting: Option<Row>,
+    before: Option<Row>,
     signing_key: Option<Row>,
 }
 
@@ -40,8 +42,10 @@ pub(super) struct Kept {
     /// Stays under every master key: the audit log still says what one user did.
     pub(super) pseudonyms: hmac::Key,
     /// The same for all nodes, whichever master key they seal by. Nobody computes it from a master key, and
-    /// [`forget_lasting`] has another one drawn.
+    /// [`replace_lasting`] has another one drawn.
     pub(super) lasting: hmac::Key,
+    /// The lasting key before: a server that has not been started since has it still.
+    pub(super) before: Option<hmac::Key>,
 }
 
 /// Reads the kept keys. They are stored when a database is opened for the first time. Call it once the signing keys
@@ -66,9 +70,10 @@ pub(super) async fn kept(
     } else {
         // A server of before had derived it.
         let origin = match &known.signing_key {
-            Some(row) => {
-                sealer.opened_by(super::rotation::context(row.text("kid")?), row.blob("private_key")?)
-            }
+            Some(row) => sealer.opened_by(
+                super::rotation::context(Algorithm::Rs256, row.text("kid")?),
+                row.blob("private_key")?,
+            ),
             None => None,
         };
         let master = masters.all().nth(origin.unwrap_or(0)).unwrap_or(masters.current());
@@ -81,8 +86,9 @@ pub(super) async fn kept(
         let sealed = sealer.seal(LASTING, &random.bytes::<32>(), random);
         open(LASTING, &keep(store, LASTING, sealed, masters.current()).await?)?
     };
-    let [pseudonyms, lasting] = [pseudonyms, lasting].map(|key| hmac::Key::new(hmac::HMAC_SHA256, &key));
-    Ok(Kept { pseudonyms, lasting })
+    let before = known.before.as_ref().map(|row| open(BEFORE, row.blob("sealed")?)).transpose()?;
+    let key = |key: Zeroizing<Vec<u8>>| hmac::Key::new(hmac::HMAC_SHA256, &key);
+    Ok(Kept { pseudonyms: key(pseudonyms), lasting: key(lasting), before: before.map(key) })
 }
 
 fn known(tx: &mut dyn Tx) -> Result<Known, StoreError> {
@@ -91,6 +97,7 @@ fn known(tx: &mut dyn Tx) -> Result<Known, StoreError> {
         ids: ids.iter().map(|row| row.text("id").map(str::to_owned)).collect::<Result<_, _>>()?,
         pseudonyms: kept_key(tx, PSEUDONYMS)?,
         lasting: kept_key(tx, LASTING)?,
+        before: kept_key(tx, BEFORE)?,
         signing_key: tx.first("SELECT kid, private_key FROM signing_keys ORDER BY published_at, kid", &[])?,
     })
 }
@@ -123,8 +130,17 @@ async fn keep(
     Ok(row.ok_or(KeysError::Unusable)?.blob("sealed")?.to_vec())
 }
 
-/// Has the next start draw another lasting key: who knows a master key of before may have read this one.
-pub(super) fn forget_lasting(tx: &mut dyn Tx) -> Result<(), StoreError> {
+/// Has the next process draw another lasting key: who knows a master key of before may have read this one. A server that
+/// runs has it until it is started again, so commands beside it need it still.
+pub(super) fn replace_lasting(tx: &mut dyn Tx, sealer: &Sealer, random: &Random) -> Result<(), StoreError> {
+    let Some(row) = kept_key(tx, LASTING)? else { return Ok(()) };
+    if let Ok(key) = sealer.open(LASTING, row.blob("sealed")?) {
+        tx.execute(
+            "INSERT INTO kept_keys (name, sealed) VALUES ($1, $2)
+             ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed",
+            &[BEFORE.row.into(), sealer.seal(BEFORE, &key, random).into()],
+        )?;
+    }
     tx.execute("DELETE FROM kept_keys WHERE name = $1", &[LASTING.row.into()]).map(drop)
 }
 
@@ -147,3 +163,5 @@ pub(super) fn serve(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<(), Sto
 const PSEUDONYMS: AeadContext<'static> =
     AeadContext { table: "kept_keys", column: "sealed", row: "pseudonyms" };
 const LASTING: AeadContext<'static> = AeadContext { table: "kept_keys", column: "sealed", row: "lasting" };
+const BEFORE: AeadContext<'static> =
+    AeadContext { table: "kept_keys", column: "sealed", row: "lasting before" };

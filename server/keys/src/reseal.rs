@@ -11,9 +11,13 @@ use moorline_server_base::random::Random;
 use moorline_server_store::{Actor, Store, StoreError, Tx, Value};
 
 /// Every column that is sealed: table, column, and the key of its rows. A new one gets its row here: what is missing
-/// does not open once the key before is gone.
-const SEALED: &[(&str, &str, &str)] =
-    &[("signing_keys", "private_key", "kid"), ("kept_keys", "sealed", "name"), ("sessions", "secret", "id")];
+/// does not open once the key before is gone. A test compares it with the sources.
+pub(super) const SEALED: &[(&str, &str, &str)] = &[
+    ("signing_keys", "private_key", "kid"),
+    ("es256_keys", "private_key", "kid"),
+    ("kept_keys", "sealed", "name"),
+    ("sessions", "secret", "id"),
+];
 
 /// Values that are read, and sealed again, in one transaction.
 const BATCH: i64 = 200;
@@ -70,10 +74,10 @@ impl Keys {
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
-    pub fn forget_others(&self, tx: &mut dyn Tx) -> Result<(), StoreError> {
+    pub fn forget_others(&self, tx: &mut dyn Tx, random: &Random) -> Result<(), StoreError> {
         let current = &self.0.master_ids[0];
         if tx.execute("DELETE FROM master_keys WHERE id <> $1", &[Value::from(current)])? > 0 {
-            master::forget_lasting(tx)?;
+            master::replace_lasting(tx, &self.0.sealer, random)?;
         }
         master::list(tx, current)
     }

@@ -3,14 +3,11 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::encoding::AsDer as _;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::RsaKeyPair;
-use zeroize::Zeroizing;
-
 use super::KeysError;
+use super::algorithm::Algorithm;
+use super::key_pair::KeyPair;
 use super::seal::{AeadContext, Sealer};
-use super::signing_key::{KeySet, SigningKey, thumbprint};
+use super::signing_key::{KeySet, SigningKey};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::random::Random;
 use moorline_server_store::{Actor, Row, Store, StoreError, Tx, Value};
@@ -37,24 +34,16 @@ impl Default for Rotation {
     }
 }
 
-/// What has to be done to the keys now.
-#[derive(Debug, PartialEq, Eq)]
-struct Due {
-    /// Make a key that signs from here on.
-    make: Option<Timestamp>,
-}
-
-/// Decides by the newest key's first day, so several nodes decide alike.
-fn due(newest_active_at: Option<Timestamp>, rotation: &Rotation, now: Timestamp) -> Due {
-    let make = match newest_active_at {
-        // The very first key has nobody who could have cached a set without it.
+/// When the key that has to be made now signs from; `None` if none is due. Decided by the newest key's first day, so
+/// several nodes decide alike.
+fn due(newest_active_at: Option<Timestamp>, rotation: &Rotation, now: Timestamp) -> Option<Timestamp> {
+    match newest_active_at {
+        // The very first key of an algorithm signs at once: nobody holds tokens by it, which a cached set lacks.
         None => Some(now),
-        Some(active_at) if active_at.after(rotation.lifetime) <= now.after(rotation.lead) => {
-            Some(now.after(rotation.lead))
+        Some(active_at) => {
+            (active_at.after(rotation.lifetime) <= now.after(rotation.lead)).then(|| now.after(rotation.lead))
         }
-        Some(_) => None,
-    };
-    Due { make }
+    }
 }
 
 pub(super) async fn rotate(
@@ -65,32 +54,36 @@ pub(super) async fn rotate(
     now: Timestamp,
 ) -> Result<KeySet, KeysError> {
     let actor = Actor::System("rotation of the signing keys");
-    let (newest, known) =
-        store.read(&actor, |tx| -> Result<_, StoreError> { Ok((newest_active_at(tx)?, all(tx)?)) }).await?;
+    let known = store.read(&actor, all).await?;
     // A wrong master key is found out before anything is sealed with it.
-    let known = known.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet)?;
+    let known = unseal_all(sealer, &known)?;
     if store.only_reads() {
         return Ok(known);
     }
-    let fresh = match due(newest, rotation, now).make {
-        Some(active_at) => Some((NewKey::make(sealer, random).await?, active_at)),
-        None => None,
-    };
+    let mut fresh = Vec::new();
+    for algorithm in Algorithm::ALL {
+        let newest = known.newest_active_at(algorithm);
+        if let Some(active_at) = due(newest, rotation, now) {
+            fresh.push((NewKey::make(algorithm, sealer, random).await?, active_at, newest));
+        }
+    }
     let rotation = *rotation;
     let rows = store
         .write(&actor, move |tx| -> Result<_, StoreError> {
             one_after_the_other(tx)?;
-            if let Some((key, active_at)) = &fresh
+            for (key, active_at, newest) in &fresh {
                 // Another node may have made one meanwhile.
-                && newest_active_at(tx)? == newest
-            {
-                insert(tx, key, *active_at, now)?;
+                if newest_active_at(tx, key.algorithm)? == *newest {
+                    insert(tx, key, *active_at, now)?;
+                }
             }
-            retire(tx, &rotation, now)?;
+            for algorithm in Algorithm::ALL {
+                retire(tx, algorithm, &rotation, now)?;
+            }
             all(tx)
         })
         .await?;
-    rows.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet)
+    unseal_all(sealer, &rows)
 }
 
 /// Nodes decide one after the other, by a row that is always there: only one of them makes the next key, and none
@@ -99,22 +92,28 @@ fn one_after_the_other(tx: &mut dyn Tx) -> Result<(), StoreError> {
     tx.first_locked("SELECT version FROM migrations WHERE version = 1", "migrations", &[]).map(drop)
 }
 
-fn newest_active_at(tx: &mut dyn Tx) -> Result<Option<Timestamp>, StoreError> {
-    let row = tx.first("SELECT MAX(active_at) AS newest_at FROM signing_keys", &[])?;
-    row.map_or(Ok(None), |row| row.optional_timestamp("newest_at"))
+fn newest_active_at(tx: &mut dyn Tx, algorithm: Algorithm) -> Result<Option<Timestamp>, StoreError> {
+    let newest = format!("SELECT MAX(active_at) AS newest_at FROM {}", algorithm.table());
+    tx.first(&newest, &[])?.map_or(Ok(None), |row| row.optional_timestamp("newest_at"))
 }
 
-/// Every key, the newest first.
-fn all(tx: &mut dyn Tx) -> Result<Vec<Row>, StoreError> {
-    tx.query(
-        "SELECT kid, private_key, active_at, retired_at FROM signing_keys ORDER BY active_at DESC, kid",
-        &[],
-    )
+/// Every key, in the order of [`KeySet`].
+fn all(tx: &mut dyn Tx) -> Result<Vec<(Algorithm, Row)>, StoreError> {
+    let mut all = Vec::new();
+    for algorithm in Algorithm::ALL {
+        let rows = format!(
+            "SELECT kid, private_key, active_at, retired_at FROM {} ORDER BY active_at DESC, kid",
+            algorithm.table()
+        );
+        all.extend(tx.query(&rows, &[])?.into_iter().map(|row| (algorithm, row)));
+    }
+    Ok(all)
 }
 
 /// A signing key that was made and sealed, and is not stored yet.
 #[derive(Clone)]
 pub struct NewKey {
+    algorithm: Algorithm,
     kid: String,
     private_key: Vec<u8>,
 }
@@ -132,39 +131,49 @@ impl NewKey {
         &self.kid
     }
 
-    pub(super) async fn make(sealer: &Sealer, random: &Random) -> Result<Self, KeysError> {
-        // A new RSA key takes a tenth of a second or more.
-        let pair = tokio::task::spawn_blocking(|| RsaKeyPair::generate(KeySize::Rsa2048))
-            .await
-            .map_err(|_| KeysError::Unusable)?
-            .map_err(|_| KeysError::Unusable)?;
-        let der = pair.as_der().map_err(|_| KeysError::Unusable)?;
-        let kid = thumbprint(&pair)?;
-        Ok(Self { private_key: sealer.seal(context(&kid), der.as_ref(), random), kid })
+    /// What it signs with.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 
-    /// Publishes the key from now on. It signs from `active_at` on, in place of the one before.
+    pub(super) async fn make(
+        algorithm: Algorithm,
+        sealer: &Sealer,
+        random: &Random,
+    ) -> Result<Self, KeysError> {
+        let pair = tokio::task::spawn_blocking(move || KeyPair::generate(algorithm))
+            .await
+            .map_err(|_| KeysError::Unusable)??;
+        let kid = pair.public_members()?.thumbprint();
+        let private_key = sealer.seal(context(algorithm, &kid), &pair.to_pkcs8()?, random);
+        Ok(Self { algorithm, kid, private_key })
+    }
+
+    /// Publishes the key from now on. It signs from `active_at` on, in place of the one before of its algorithm.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub fn publish(&self, tx: &mut dyn Tx, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
         one_after_the_other(tx)?;
         insert(tx, self, active_at, now)?;
-        retire(tx, &Rotation::default(), now)
+        retire(tx, self.algorithm, &Rotation::default(), now)
     }
 
-    /// Withdraws the key of this id at once: nothing that it signed is accepted any more. This one takes its place if
-    /// no other key signs now. Returns `false` if there is no such key.
+    /// Withdraws the key of this id, and of the algorithm of this one, at once: nothing that it signed is accepted any
+    /// more. This one takes its place if no other key of the algorithm signs now. Returns `false` if there is no such
+    /// key.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.
     pub fn withdraw(&self, tx: &mut dyn Tx, kid: &str, now: Timestamp) -> Result<bool, StoreError> {
         one_after_the_other(tx)?;
-        if tx.execute("DELETE FROM signing_keys WHERE kid = $1", &[kid.into()])? == 0 {
+        let table = self.algorithm.table();
+        if tx.execute(&format!("DELETE FROM {table} WHERE kid = $1"), &[kid.into()])? == 0 {
             return Ok(false);
         }
-        const ACTIVE: &str = "SELECT kid FROM signing_keys WHERE active_at <= $1 AND retired_at IS NULL";
-        if tx.first(ACTIVE, &[now.into()])?.is_none() {
+        let active = format!("SELECT kid FROM {table} WHERE active_at <= $1 AND retired_at IS NULL");
+        if tx.first(&active, &[now.into()])?.is_none() {
             insert(tx, self, now, now)?;
         }
         Ok(true)
@@ -179,42 +188,58 @@ pub(super) async fn changed(
 ) -> Result<Option<KeySet>, KeysError> {
     let rows = store.read(&Actor::System("the signing keys, as they are now"), all).await?;
     let mut same = rows.len() == known.0.len();
-    for (row, key) in rows.iter().zip(&known.0) {
-        same &= key.is_stored_as(row)?;
+    for ((algorithm, row), key) in rows.iter().zip(&known.0) {
+        same &= *algorithm == key.algorithm() && key.is_stored_as(row)?;
     }
-    if same {
-        return Ok(None);
-    }
-    rows.iter().map(|row| unseal(sealer, row)).collect::<Result<_, _>>().map(KeySet).map(Some)
+    if same { Ok(None) } else { unseal_all(sealer, &rows).map(Some) }
 }
 
 fn insert(tx: &mut dyn Tx, key: &NewKey, active_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute(
-        "INSERT INTO signing_keys (kid, alg, private_key, published_at, active_at) VALUES ($1, 'RS256', $2, $3, $4)",
-        &[Value::from(&key.kid), key.private_key.clone().into(), now.into(), active_at.into()],
-    )?;
-    Ok(())
+    let values = [Value::from(&key.kid), key.private_key.clone().into(), now.into(), active_at.into()];
+    tx.execute(insertion(key.algorithm), &values).map(drop)
+}
+
+const fn insertion(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Rs256 => {
+            "INSERT INTO signing_keys (kid, alg, private_key, published_at, active_at) VALUES ($1, 'RS256', $2, $3, $4)"
+        }
+        Algorithm::Es256 => {
+            "INSERT INTO es256_keys (kid, private_key, published_at, active_at) VALUES ($1, $2, $3, $4)"
+        }
+    }
 }
 
 /// Retires each key that a newer one has replaced, and deletes those whose tokens have all expired.
-fn retire(tx: &mut dyn Tx, rotation: &Rotation, now: Timestamp) -> Result<(), StoreError> {
+fn retire(
+    tx: &mut dyn Tx,
+    algorithm: Algorithm,
+    rotation: &Rotation,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let table = algorithm.table();
     tx.execute(
-        "UPDATE signing_keys SET retired_at = $1 WHERE retired_at IS NULL AND active_at <
-         (SELECT MAX(newer.active_at) FROM signing_keys AS newer WHERE newer.active_at <= $1)",
+        &format!(
+            "UPDATE {table} SET retired_at = $1 WHERE retired_at IS NULL AND active_at <
+             (SELECT MAX(newer.active_at) FROM {table} AS newer WHERE newer.active_at <= $1)"
+        ),
         &[now.into()],
     )?;
-    tx.execute("DELETE FROM signing_keys WHERE retired_at < $1", &[now.before(rotation.afterlife).into()])?;
-    Ok(())
+    let expired = format!("DELETE FROM {table} WHERE retired_at < $1");
+    tx.execute(&expired, &[now.before(rotation.afterlife).into()]).map(drop)
 }
 
-fn unseal(sealer: &Sealer, row: &Row) -> Result<SigningKey, KeysError> {
-    let kid = row.text("kid")?;
-    let der: Zeroizing<Vec<u8>> =
-        sealer.open(context(kid), row.blob("private_key")?).map_err(|_| KeysError::WrongMasterKey)?;
-    let pair = RsaKeyPair::from_pkcs8(&der).map_err(|_| KeysError::Unusable)?;
+fn unseal_all(sealer: &Sealer, rows: &[(Algorithm, Row)]) -> Result<KeySet, KeysError> {
+    rows.iter().map(|(algorithm, row)| unseal(sealer, *algorithm, row)).collect::<Result<_, _>>().map(KeySet)
+}
+
+fn unseal(sealer: &Sealer, algorithm: Algorithm, row: &Row) -> Result<SigningKey, KeysError> {
+    let context = context(algorithm, row.text("kid")?);
+    let der = sealer.open(context, row.blob("private_key")?).map_err(|_| KeysError::WrongMasterKey)?;
+    let pair = KeyPair::from_pkcs8(algorithm, &der)?;
     SigningKey::new(pair, row.timestamp("active_at")?, row.optional_timestamp("retired_at")?)
 }
 
-pub(super) const fn context(kid: &str) -> AeadContext<'_> {
-    AeadContext { table: "signing_keys", column: "private_key", row: kid }
+pub(super) const fn context(algorithm: Algorithm, kid: &str) -> AeadContext<'_> {
+    AeadContext { table: algorithm.table(), column: "private_key", row: kid }
 }

@@ -8,8 +8,9 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, PasswordHash, Version};
 use precis_profiles::OpaqueString;
 use precis_profiles::precis_core::profile::PrecisFastInvocation as _;
+use rayon::ThreadPool;
 use serde::{Deserialize, Deserializer};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::costs::cost_of;
@@ -76,14 +77,15 @@ impl<'de> Deserialize<'de> for Password {
 
 /// Hashes and checks passwords. Cheap to clone.
 #[derive(Clone)]
-pub struct Passwords(Arc<Inner>);
+pub struct Passwords {
+    inner: Arc<Inner>,
+    threads: Arc<ThreadPool>,
+}
 
 struct Inner {
     argon2: Argon2<'static>,
     /// A hash of nobody's password, of the configured cost.
     dummy: String,
-    /// Each hash takes 19 MiB and a core: further ones wait.
-    slots: Arc<Semaphore>,
     random: Random,
 }
 
@@ -131,8 +133,8 @@ impl Passwords {
             .expect("validation allows only what Argon2 takes");
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let dummy = hash(&argon2, &random.bytes::<32>(), &random.bytes()).expect("32 bytes can be hashed");
-        let slots = Arc::new(Semaphore::new(settings.concurrent));
-        Self(Arc::new(Inner { argon2, dummy, slots, random }))
+        let threads = Arc::new(hashing_threads(settings.concurrent));
+        Self { inner: Arc::new(Inner { argon2, dummy, random }), threads }
     }
 
     /// The hash of a new password, in PHC form, for the store.
@@ -153,24 +155,51 @@ impl Passwords {
 
     /// The cost of new hashes, in the form of [`super::costs`].
     pub fn cost(&self) -> &str {
-        self.0.cost()
+        self.inner.cost()
     }
 
     async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Inner) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let slot = Arc::clone(&self.0.slots).acquire_owned().await.map_err(|_| HashError::Failed)?;
-        let inner = Arc::clone(&self.0);
-        // The slot goes into the task: a caller that gives up does not free it before the work is done.
-        let task = tokio::task::spawn_blocking(move || {
-            let done = work(&inner);
-            drop(slot);
-            done
+        let (reply, answer) = oneshot::channel();
+        let inner = Arc::clone(&self.inner);
+        self.threads.spawn(move || {
+            // A caller that gave up while it waited costs nothing.
+            if !reply.is_closed() {
+                let _ = reply.send(work(&inner));
+            }
         });
-        task.await.map_err(|_| HashError::Failed)
+        answer.await.map_err(|_| HashError::Failed)
     }
 }
+
+/// The threads that hash: each hash takes 19 MiB and a core, further ones wait. Other requests go first, so that a
+/// flood of sign-ins does not slow the refreshes of those who are signed in.
+fn hashing_threads(count: usize) -> ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(count)
+        .thread_name(|index| format!("passwords-{index}"))
+        .start_handler(|_| yield_to_others())
+        // The panic hook has logged it, and the caller's channel is closed.
+        .panic_handler(drop)
+        .build()
+        .expect("the system gives threads to a server that starts")
+}
+
+/// Lowers the priority of this thread.
+#[cfg(target_os = "linux")]
+fn yield_to_others() {
+    // About a tenth of a core, where others want all of it.
+    const NICE: i32 = 10;
+    if let Err(error) = rustix::process::setpriority_process(Some(rustix::thread::gettid()), NICE) {
+        tracing::warn!(%error, "passwords are hashed at the priority of every other request");
+    }
+}
+
+/// Other systems have no priority of a single thread that any program may set.
+#[cfg(not(target_os = "linux"))]
+const fn yield_to_others() {}
 
 /// One hash to compute and compare.
 struct Check {
@@ -304,7 +333,7 @@ mod tests {
     #[tokio::test]
     async fn a_hash_of_a_password_as_it_was_typed_is_still_right_and_is_upgraded() {
         let passwords = passwords();
-        let raw = |text: &str| passwords.0.hash(&Password::new(text)).unwrap();
+        let raw = |text: &str| passwords.inner.hash(&Password::new(text)).unwrap();
         let stored = raw(DECOMPOSED);
         let Verdict::Right { upgrade: Some(upgrade) } = check(&passwords, DECOMPOSED, &stored).await else {
             panic!("it is the password, and its hash is an old one")
@@ -332,7 +361,7 @@ mod tests {
 
     #[test]
     fn each_attempt_computes_the_same_hashes_whatever_the_account_has() {
-        let inner = &passwords().0;
+        let inner = &passwords().inner;
         let costs = ["$argon2id$v=19$m=19456,t=2,p=1", "$argon2id$v=19$m=19456,t=3,p=1"].map(str::to_owned);
         let hash = |iterations| {
             let params = Params::new(19_456, iterations, 1, None).unwrap();

@@ -97,13 +97,15 @@ pub fn succeeded(tx: &mut dyn Tx, counted: &Counted, now: Timestamp) -> Result<(
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub fn forget(tx: &mut dyn Tx, keys: &Keys, user_id: &str) -> Result<(), StoreError> {
-    let key = Value::from(tag(keys, "account", &format!("user {user_id}"), ""));
-    tx.execute("DELETE FROM sign_in_tries WHERE key = $1", &[key]).map(drop)
+    for key in keys.sign_in_tags(message("account", &format!("user {user_id}"), "").as_bytes()) {
+        tx.execute("DELETE FROM sign_in_tries WHERE key = $1", &[Value::from(key)])?;
+    }
+    Ok(())
 }
 
-/// The key of a row. The length of what comes before keeps the parts apart.
-fn tag(keys: &Keys, kind: &str, account: &str, from: &str) -> [u8; 32] {
-    keys.sign_in_tag(format!("tries {kind} {} {account} {from}", account.len()).as_bytes())
+/// What the key of a row is a tag of. The length of what comes before keeps the parts apart.
+fn message(kind: &str, account: &str, from: &str) -> String {
+    format!("tries {kind} {} {account} {from}", account.len())
 }
 
 /// Deletes the counts that have faded; call it now and then.
@@ -196,7 +198,7 @@ impl Bucket {
             Some(id) => format!("user {id}"),
             None => format!("name {}", attempt.name),
         };
-        let tag = |kind: &str, from: &str| tag(keys, kind, &account, from);
+        let tag = |kind: &str, from: &str| keys.sign_in_tag(message(kind, &account, from).as_bytes());
         let own = |key| Self { key, schedule: Schedule::own(attempt.free), is_of_account: false };
         if let Some(device) = attempt.device {
             return vec![own(tag("device", &device.id()))];
@@ -206,7 +208,7 @@ impl Bucket {
             schedule: Schedule::account(attempt.free),
             is_of_account: true,
         }];
-        buckets.extend(attempt.address.limit_key().map(|address| own(tag("address", &address))));
+        buckets.extend(attempt.address.household_key().map(|address| own(tag("address", &address))));
         buckets.sort_unstable_by_key(|bucket| bucket.key);
         buckets
     }

@@ -12,14 +12,12 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, PublicKeyData,
 };
-use rustls::client::verify_server_name;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::server::ParsedCertificate;
 use time::{Duration, OffsetDateTime};
 
-use super::der;
 use super::directory::Directory;
+use crate::http::{is_for, not_after};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::config;
 
@@ -165,8 +163,7 @@ fn key(folder: &Directory, name: &str) -> Result<KeyPair, CertificateError> {
 /// Whether the first certificate of the file is this key's and good beyond `until`.
 fn is_fresh(path: &Path, key: &KeyPair, until: OffsetDateTime) -> bool {
     first(path).is_some_and(|certificate| {
-        holds(&certificate, key)
-            && der::not_after(&certificate).is_some_and(|end| end > until.unix_timestamp())
+        holds(&certificate, key) && not_after(&certificate).is_some_and(|end| end > until.unix_timestamp())
     })
 }
 
@@ -178,14 +175,11 @@ fn holds(certificate: &CertificateDer<'_>, key: &KeyPair) -> bool {
 
 /// Whether the first certificate of the file is good for this name or address.
 fn names(path: &Path, host: &str) -> bool {
-    let Some(certificate) = first(path) else { return false };
-    let Ok(host) = ServerName::try_from(host) else { return false };
-    ParsedCertificate::try_from(&certificate)
-        .is_ok_and(|certificate| verify_server_name(&certificate, &host).is_ok())
+    first(path).is_some_and(|certificate| is_for(&certificate, host))
 }
 
 fn end(path: &Path) -> Option<i64> {
-    der::not_after(&first(path)?)
+    not_after(&first(path)?)
 }
 
 fn first(path: &Path) -> Option<CertificateDer<'static>> {

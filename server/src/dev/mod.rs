@@ -1,7 +1,6 @@
 //! The development server: one command, no configuration. All it makes is in one folder, and is found there again.
 
 mod certificates;
-mod der;
 mod directory;
 mod faults;
 mod population;
@@ -139,7 +138,8 @@ impl DevServer {
         let tls = certificates.as_ref().map(|c| Tls::load(&c.tls())).transpose()?;
         let listener = Listener::bind(SocketAddr::new(options.listen, options.port))?;
         let issuer = options.issuer.clone().unwrap_or_else(|| issuer_at(listener.address(), options.http));
-        let state = start::open(config(options, &folder, issuer, listener.address())?, clock).await?;
+        let config = config(options, &folder, issuer, listener.address())?;
+        let state = start::open_to_develop(config, clock).await?;
         let (clients, users) = population::populate(&state, &folder, &options.fixtures).await?;
         let summary = Summary {
             issuer: state.config.issuer.to_string(),

@@ -8,6 +8,7 @@ use crate::manage::{ClientSpec, Consent, Fixtures, UserSpec};
 use crate::oauth::clients;
 use moorline_server_base::policy::SUPPORTED;
 use moorline_server_base::random::Random;
+use moorline_server_keys::Algorithm;
 use moorline_server_store::{Actor, StoreError, Tx, Value};
 
 /// A client or a person can't be added.
@@ -77,6 +78,7 @@ fn demo_client() -> ClientSpec {
         origins: Vec::new(),
         consent: Consent::Ask,
         dpop_bound_access_tokens: false,
+        access_token_alg: Algorithm::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,14 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_io_timeout::TimeoutStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
 use super::connections::{Patience, Place};
 use super::tls::Tls;
+
+/// A connection's socket, with its time-outs.
+type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
 
 /// What all connections share.
 pub(super) struct Edge {
@@ -56,16 +60,32 @@ impl Connection {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(edge.write));
         let stream = Box::pin(stream);
-        let Some(tls) = &edge.tls else { return self.speak(stream, &edge).await };
+        // In boxes, because a task keeps room for all that it ever holds: ten thousand idle phones would each keep that
+        // of a handshake.
+        let Some(tls) = &edge.tls else { return Box::pin(self.speak(stream, &edge)).await };
+        let Some(stream) = Box::pin(self.accept(tls, stream, edge.handshake)).await else { return };
+        Box::pin(self.speak(stream, &edge)).await;
+    }
+
+    /// The TLS handshake. `None` if there is nobody to speak to.
+    async fn accept(
+        &mut self,
+        tls: &Tls,
+        stream: Socket,
+        patience: Duration,
+    ) -> Option<Box<TlsStream<Socket>>> {
         let handshake = TlsAcceptor::from(tls.config()).accept(stream);
         let accepted = tokio::select! {
-            accepted = tokio::time::timeout(edge.handshake, handshake) => accepted,
-            () = self.place.must_close() => return,
-            _ = self.stopped.changed() => return,
+            accepted = tokio::time::timeout(patience, handshake) => accepted,
+            () = self.place.must_close() => return None,
+            _ = self.stopped.changed() => return None,
         };
         match accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => self.speak(stream, &edge).await,
-            Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+            Ok(stream) => Some(Box::new(stream)),
+            Err(error) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use http::StatusCode;
 use super::probe::Probe;
 use super::state::AppState;
 use crate::access::Anonymous;
-use moorline_server_store::{StoreError, Tx};
+use moorline_server_store::{StoreError, Tx, check_tables};
 
 /// Liveness: whether this process can go on. Only what a restart mends makes it fail, so it asks no database: a
 /// database that is away is no reason to restart every node.
@@ -21,8 +21,8 @@ pub(super) async fn healthz(State(state): State<AppState>) -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
-/// Readiness: whether requests can be answered. The database answers, and the writer too unless this node has none. The
-/// layers before it refuse while the clock is not accepted.
+/// Readiness: whether requests can be answered. The database answers, its tables are still fit for this version, and the
+/// writer answers too unless this node has none. The layers before it refuse while the clock is not accepted.
 pub(super) async fn readyz(State(state): State<AppState>, anonymous: Anonymous) -> Response {
     if state.is_draining() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
@@ -46,7 +46,7 @@ fn answer(is_ready: bool) -> Response {
 async fn ask_database(state: &AppState, anonymous: Anonymous) -> bool {
     let actor = anonymous.actor("a readiness check knows nobody");
     let ask = |tx: &mut dyn Tx| tx.query("SELECT 1 AS ready", &[]).map(drop);
-    let mut ready: Result<(), StoreError> = state.store.read(&actor, ask).await;
+    let mut ready: Result<(), StoreError> = state.store.read(&actor, check_tables).await;
     if ready.is_ok() && !state.store.only_reads() {
         ready = state.store.write(&actor, ask).await;
     }

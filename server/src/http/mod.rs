@@ -1,5 +1,6 @@
 //! The edge: listener and TLS, the layers that every request passes, and the state that all routes take their parts of.
 
+mod certificate;
 mod connection;
 mod connections;
 mod cors;
@@ -19,6 +20,8 @@ mod tests;
 mod time;
 mod tls;
 
+pub use certificate::certificate_problems;
+pub(crate) use certificate::{is_for, not_after};
 pub use layers::{router, router_with};
 pub use serve::{Listener, ServeError};
 pub use state::{AppState, Parts};

@@ -60,7 +60,7 @@ pub struct Parts {
     pub passwords: Passwords,
     /// What all nodes have in common; `None` for a node that is alone.
     pub shared: Option<Arc<dyn Shared>>,
-    /// The place of a node that serves; `None` for a command, and on SQLite.
+    /// The place of a node that serves; `None` for a command, and on a replica.
     pub membership: Option<Membership>,
 }
 

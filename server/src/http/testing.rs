@@ -19,7 +19,7 @@ use crate::oauth::clients;
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::{Config, Database, MasterKey, RedisUrl};
 use moorline_server_base::random::Random;
-use moorline_server_keys::{Keys, TokenType};
+use moorline_server_keys::{Algorithm, Keys, TokenType};
 use moorline_server_shared::testing::RedisServer;
 use moorline_server_store::testing::PostgresDatabase;
 use moorline_server_store::{Actor, Options, Row, Store, StoreError, Value};
@@ -184,12 +184,22 @@ impl TestServer {
         self.sign(TokenType::AccessToken, user_id, &sid, scope, roles)
     }
 
+    /// The same, signed with the server's key of this algorithm, for a person of the role `user`.
+    pub(crate) async fn token_by(&self, algorithm: Algorithm, user_id: &str, scope: &str) -> String {
+        let sid = self.session(user_id, scope).await;
+        let claims = self.claims(user_id, &sid, scope, &["user"]);
+        self.state.keys.sign(algorithm, TokenType::AccessToken, &claims, self.state.clock.now()).unwrap()
+    }
+
     /// The same, bound to the key of this thumbprint, for a person of the role `user`.
     pub(crate) async fn bound_token(&self, user_id: &str, scope: &str, jkt: &str) -> String {
         let sid = self.session(user_id, scope).await;
         let mut claims = self.claims(user_id, &sid, scope, &["user"]);
         claims["cnf"] = serde_json::json!({ "jkt": jkt });
-        self.state.keys.sign(TokenType::AccessToken, &claims, self.state.clock.now()).unwrap()
+        self.state
+            .keys
+            .sign(Algorithm::Rs256, TokenType::AccessToken, &claims, self.state.clock.now())
+            .unwrap()
     }
 
     /// A live session of that person, by way of the client `app`: its `sid`.
@@ -221,7 +231,10 @@ impl TestServer {
         scope: &str,
         roles: &[&str],
     ) -> String {
-        self.state.keys.sign(typ, &self.claims(user_id, sid, scope, roles), self.state.clock.now()).unwrap()
+        self.state
+            .keys
+            .sign(Algorithm::Rs256, typ, &self.claims(user_id, sid, scope, roles), self.state.clock.now())
+            .unwrap()
     }
 
     fn claims(&self, user_id: &str, sid: &str, scope: &str, roles: &[&str]) -> serde_json::Value {

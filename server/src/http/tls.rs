@@ -12,14 +12,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
-use moorline_server_base::config;
+use moorline_server_base::config::{self, unreadable};
 use moorline_server_base::digest::sha256;
 
 /// The certificate or the key can't be used. No message holds any of the key.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file can't be read.
-    #[error("can't read {file}: {error}", file = .0.display(), error = .1)]
+    #[error("{}", unreadable(.0, .1))]
     Unreadable(PathBuf, io::Error),
     /// The file holds no PEM certificate.
     #[error("{} holds no certificate in PEM form", .0.display())]

@@ -19,11 +19,21 @@ pub struct ClientAddress(pub Option<IpAddr>);
 impl ClientAddress {
     /// The key to count this address by: an IPv6 subscriber owns a whole /64, so its addresses count as one.
     pub fn limit_key(&self) -> Option<String> {
+        self.key(64)
+    }
+
+    /// The key to count it by where many subscribers may count as one: a household mostly gets an IPv6 /56, which has
+    /// 256 of the other key.
+    pub fn household_key(&self) -> Option<String> {
+        self.key(56)
+    }
+
+    fn key(&self, prefix: u32) -> Option<String> {
         self.0.map(|address| match address.to_canonical() {
             IpAddr::V4(address) => address.to_string(),
             IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+                let network = address.to_bits() & (u128::MAX << (128 - prefix));
+                format!("{}/{prefix}", Ipv6Addr::from_bits(network))
             }
         })
     }
@@ -184,5 +194,11 @@ mod tests {
         assert_eq!(key("2001:db8:1:2::1"), key("2001:db8:1:2:ffff::9"));
         assert_ne!(key("2001:db8:1:2::1"), key("2001:db8:1:3::1"));
         assert_eq!(key("::ffff:192.0.2.1"), key("192.0.2.1"));
+        assert_eq!(key("2001:db8:1:2::1"), "2001:db8:1:2::/64");
+        let household = |text: &str| ClientAddress(Some(text.parse().unwrap())).household_key().unwrap();
+        assert_eq!(household("2001:db8:1:2::1"), household("2001:db8:1:ff::9"));
+        assert_ne!(household("2001:db8:1:2::1"), household("2001:db8:1:102::1"));
+        assert_eq!(household("2001:db8:1:2ff::1"), "2001:db8:1:200::/56");
+        assert_eq!(household("::ffff:192.0.2.1"), key("192.0.2.1"));
     }
 }

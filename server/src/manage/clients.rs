@@ -8,6 +8,7 @@ use crate::audit::{self, Event};
 use crate::oauth::clients::{self, Client, ConsentRule, SecretHash};
 use crate::oauth::{Of, end_sessions};
 use moorline_server_base::clock::Timestamp;
+use moorline_server_keys::Algorithm;
 use moorline_server_store::Tx;
 
 /// What changes of a client; what is `None` stays as it is.
@@ -25,6 +26,8 @@ pub struct ClientUpdate {
     pub consent: Option<Consent>,
     /// Whether its token requests need a DPoP proof.
     pub dpop_bound_access_tokens: Option<bool>,
+    /// What its access tokens are signed with from now on.
+    pub access_token_alg: Option<Algorithm>,
 }
 
 /// Registers a client.
@@ -58,6 +61,7 @@ pub fn update(tx: &mut dyn Tx, now: Timestamp, id: &str, change: ClientUpdate) -
         origins: change.origins.unwrap_or(old.origins),
         consent: change.consent.unwrap_or(consent),
         dpop_bound_access_tokens: change.dpop_bound_access_tokens.unwrap_or(old.dpop_bound_access_tokens),
+        access_token_alg: change.access_token_alg.unwrap_or(old.access_token_alg),
     };
     let checked = spec.client(old.created_at).map_err(ManageError::Invalid)?;
     let client = Client { secret: old.secret, ..checked };
@@ -107,6 +111,7 @@ fn record(tx: &mut dyn Tx, now: Timestamp, event: &'static str, client: &Client)
         "scopes": client.scopes.to_string(),
         "origins": client.origins,
         "dpop_bound_access_tokens": client.dpop_bound_access_tokens,
+        "access_token_alg": client.access_token_alg,
     });
     audit::append(tx, now, Event::new(event).client(&client.id).detail(detail))?;
     Ok(())

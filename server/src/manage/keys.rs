@@ -6,7 +6,7 @@ use serde_json::json;
 use super::ManageError;
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
-use moorline_server_keys::{Keys, NewKey, Rotation, SigningKeyState};
+use moorline_server_keys::{Algorithm, Keys, NewKey, Rotation, SigningKeyState};
 use moorline_server_store::Tx;
 
 /// A signing key, as an operator sees it.
@@ -14,24 +14,26 @@ use moorline_server_store::Tx;
 pub struct Key {
     /// Its id, as in the JWK set.
     pub kid: String,
+    /// What it signs with.
+    pub alg: Algorithm,
     /// `published`, `active` or `retired`.
     pub state: &'static str,
     /// Since when it is retired, or from when on it signs, in Unix seconds; `None` for the active one.
     pub at: Option<i64>,
 }
 
-/// Every published key, the newest first.
+/// Every published key: those that sign by RS256 first, and of each algorithm the newest.
 #[must_use]
 pub fn list(keys: &Keys, now: Timestamp) -> Vec<Key> {
     keys.published(now)
         .into_iter()
-        .map(|(kid, state)| {
-            let (state, at) = match state {
+        .map(|key| {
+            let (state, at) = match key.state {
                 SigningKeyState::Published { active_at } => ("published", Some(active_at.seconds())),
                 SigningKeyState::Active => ("active", None),
                 SigningKeyState::Retired { at } => ("retired", Some(at.seconds())),
             };
-            Key { kid, state, at }
+            Key { kid: key.kid, alg: key.algorithm, state, at }
         })
         .collect()
 }
@@ -48,16 +50,16 @@ pub fn rotate(
 ) -> Result<Timestamp, ManageError> {
     let active_at = if at_once { now } else { now.after(Rotation::default().lead) };
     fresh.publish(tx, active_at, now)?;
-    let detail = json!({ "kid": fresh.kid(), "at_once": at_once });
+    let detail = json!({ "kid": fresh.kid(), "alg": fresh.algorithm(), "at_once": at_once });
     audit::append(tx, now, Event::new("operator.key_rotated").detail(detail))?;
     Ok(active_at)
 }
 
-/// Withdraws a key at once: nothing that it signed is accepted any more. `fresh` takes its place if it was the one that
-/// signs.
+/// Withdraws a key at once: nothing that it signed is accepted any more. `fresh`, of the same algorithm, takes its place
+/// if it was the one that signs.
 ///
 /// # Errors
-/// [`ManageError::NoKey`] when no key has this id.
+/// [`ManageError::NoKey`] when no key of that algorithm has this id.
 pub fn withdraw(tx: &mut dyn Tx, now: Timestamp, kid: &str, fresh: &NewKey) -> Result<(), ManageError> {
     if !fresh.withdraw(tx, kid, now)? {
         return Err(ManageError::NoKey(kid.to_owned()));

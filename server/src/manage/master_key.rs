@@ -44,11 +44,11 @@ pub async fn rotate(keys: &Keys, store: &Store, random: &Random, now: Timestamp)
     if found.unreadable > 0 {
         return Err(ManageError::Unreadable(found.unreadable));
     }
-    let (resealed, keys) = (found.outdated(), keys.clone());
+    let (resealed, keys, random) = (found.outdated(), keys.clone(), random.clone());
     let detail = json!({ "key": keys.master_key_ids()[0], "resealed": resealed });
     store
         .write(&ACTOR, move |tx| -> Result<(), ManageError> {
-            keys.forget_others(tx)?;
+            keys.forget_others(tx, &random)?;
             let event = Event::new("operator.master_key_rotated").severity(Severity::Alert);
             Ok(audit::append(tx, now, event.detail(detail))?)
         })

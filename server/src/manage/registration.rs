@@ -14,6 +14,7 @@ use crate::oauth::clients::{Client, ConsentRule, SecretHash};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::config::is_loopback;
 use moorline_server_base::policy::{SUPPORTED, Scope};
+use moorline_server_keys::Algorithm;
 
 /// A client to be registered.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +43,9 @@ pub struct ClientSpec {
     /// Whether its token requests need a DPoP proof (RFC 9449 §5.2).
     #[serde(default)]
     pub dpop_bound_access_tokens: bool,
+    /// What its access tokens are signed with; by default RS256.
+    #[serde(default)]
+    pub access_token_alg: Algorithm,
 }
 
 /// Whether users are asked for their consent.
@@ -127,6 +131,7 @@ impl ClientSpec {
                 Consent::Skip => ConsentRule::Skip,
             },
             dpop_bound_access_tokens: self.dpop_bound_access_tokens,
+            access_token_alg: self.access_token_alg,
             created_at: now,
         })
     }
@@ -135,8 +140,8 @@ impl ClientSpec {
 impl FromStr for ClientSpec {
     type Err = String;
 
-    /// Reads `id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,dpop=offered|required`; `redirect`
-    /// and `origin` may repeat.
+    /// Reads `id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,dpop=offered|required,
+    /// access_token_alg=RS256|ES256`; `redirect` and `origin` may repeat.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut spec = Self {
             client_id: String::new(),
@@ -147,6 +152,7 @@ impl FromStr for ClientSpec {
             origins: Vec::new(),
             consent: Consent::Ask,
             dpop_bound_access_tokens: false,
+            access_token_alg: Algorithm::default(),
         };
         for (key, value) in pairs(text)? {
             match key {
@@ -163,13 +169,19 @@ impl FromStr for ClientSpec {
                 "dpop" if value == "offered" => spec.dpop_bound_access_tokens = false,
                 "dpop" if value == "required" => spec.dpop_bound_access_tokens = true,
                 "dpop" => return Err(format!("dpop is {value:?}, and must be offered or required")),
-                _ => return Err(unknown(key, "id, secret, name, redirect, scope, origin, consent and dpop")),
+                "access_token_alg" => {
+                    spec.access_token_alg =
+                        value.parse().map_err(|why| format!("access_token_alg: {why}"))?;
+                }
+                _ => return Err(unknown(key, KEYS)),
             }
         }
         // Checked at once, so that the command line can report it; only the time and the database come later.
         spec.client(Timestamp::from_millis(0)).map(|_| spec)
     }
 }
+
+const KEYS: &str = "id, secret, name, redirect, scope, origin, consent, dpop and access_token_alg";
 
 /// A user to be added.
 #[derive(Clone, Debug, Deserialize)]
@@ -316,6 +328,23 @@ mod tests {
         assert!(!spec.dpop_bound_access_tokens);
         let strict: ClientSpec = "id=x,redirect=https://a.example/cb,dpop=required".parse().unwrap();
         assert!(strict.client(Timestamp::from_millis(0)).unwrap().dpop_bound_access_tokens);
+        assert_eq!(strict.access_token_alg, Algorithm::Rs256);
+        let fast: ClientSpec = "id=x,redirect=https://a.example/cb,access_token_alg=ES256".parse().unwrap();
+        assert_eq!(fast.client(Timestamp::from_millis(0)).unwrap().access_token_alg, Algorithm::Es256);
+    }
+
+    #[test]
+    fn fixtures_name_the_algorithm_of_a_clients_access_tokens() {
+        let read = |alg: &str| {
+            let client = format!(r#"{{ "client_id": "x", "redirect_uris": ["https://a.example/cb"]{alg} }}"#);
+            serde_json::from_str::<ClientSpec>(&client)
+        };
+        assert_eq!(read("").unwrap().access_token_alg, Algorithm::Rs256);
+        assert_eq!(read(r#", "access_token_alg": "ES256""#).unwrap().access_token_alg, Algorithm::Es256);
+        for wrong in ["HS256", "none", "es256", ""] {
+            let refused = read(&format!(r#", "access_token_alg": "{wrong}""#)).unwrap_err().to_string();
+            assert!(refused.contains("`RS256` or `ES256`"), "{refused}");
+        }
     }
 
     #[test]
@@ -355,6 +384,8 @@ mod tests {
         let client = |text: &str| text.parse::<ClientSpec>().unwrap_err();
         assert!(client("id=x,redirect=https://a.example/cb,color=red").contains("color"));
         assert!(client("id=x,redirect=https://a.example/cb,dpop=yes").contains("required"));
+        let wrong = client("id=x,redirect=https://a.example/cb,access_token_alg=HS256");
+        assert!(wrong.contains("HS256") && wrong.contains("RS256 or ES256"), "{wrong}");
         assert!(client("id=x").contains("redirect"));
         assert!(client("id=x,redirect=https://a.example/cb,scope=admin").contains("admin"));
         assert!(client("nonsense").contains("key=value"));

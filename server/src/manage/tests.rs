@@ -9,7 +9,7 @@ use crate::http::testing::{Browser, NOW, TestServer};
 use crate::oauth::clients::find;
 use http::Method;
 use moorline_server_base::clock::Timestamp;
-use moorline_server_keys::{Keys, SigningKeyState};
+use moorline_server_keys::{Algorithm, Keys, PublishedKey, SigningKeyState};
 use moorline_server_store::{Actor, Tx};
 
 mod races;
@@ -40,6 +40,10 @@ impl World {
 
     async fn token(&self) -> String {
         self.server.token(&self.ada, "notes.read", &["user"]).await
+    }
+
+    async fn token_by(&self, algorithm: Algorithm) -> String {
+        self.server.token_by(algorithm, &self.ada, "notes.read").await
     }
 
     async fn api_status(&self, token: &str) -> u16 {
@@ -140,7 +144,7 @@ async fn nobody_of_that_name_changes_nothing() {
     assert!(matches!(&refused, ManageError::NoUser(name) if name == "bob"), "{refused:?}");
     let refused = world.change(|tx, _, now| clients::remove(tx, now, "nope")).await.unwrap_err();
     assert!(matches!(&refused, ManageError::NoClient(id) if id == "nope"), "{refused:?}");
-    let fresh = world.server.state.keys.new_key(&world.server.state.random).await.unwrap();
+    let fresh = world.server.state.keys.new_key(Algorithm::Rs256, &world.server.state.random).await.unwrap();
     let refused = world.change(move |tx, _, now| keys::withdraw(tx, now, "nope", &fresh)).await.unwrap_err();
     assert!(matches!(&refused, ManageError::NoKey(kid) if kid == "nope"), "{refused:?}");
     assert!(world.events().await.is_empty());
@@ -165,6 +169,20 @@ async fn a_client_changes_only_where_it_is_told_to_and_never_to_what_is_not_vali
     assert!(refused.to_string().contains("https://"), "{refused}");
     assert_eq!(stored("web").await.unwrap().redirect_uris, ["https://a.example/cb"]);
     assert_eq!(world.events().await, ["operator.client_updated"]);
+}
+
+#[tokio::test]
+async fn a_client_chooses_the_algorithm_of_its_access_tokens_and_keeps_it_through_other_changes() {
+    let world = World::new().await;
+    let alg = || world.change(|tx, _, _| Ok(find(tx, "web")?.unwrap().access_token_alg));
+    assert_eq!(alg().await.unwrap(), Algorithm::Rs256);
+    let update = ClientUpdate { access_token_alg: Some(Algorithm::Es256), ..ClientUpdate::default() };
+    world.change(move |tx, _, now| clients::update(tx, now, "web", update)).await.unwrap();
+    let update = ClientUpdate { name: Some("The Web".to_owned()), ..ClientUpdate::default() };
+    world.change(move |tx, _, now| clients::update(tx, now, "web", update)).await.unwrap();
+    assert_eq!(alg().await.unwrap(), Algorithm::Es256);
+    let told = world.server.select("SELECT detail FROM audit WHERE event = 'operator.client_updated'").await;
+    assert!(told.iter().all(|row| row.text("detail").unwrap().contains("ES256")));
 }
 
 #[tokio::test]
@@ -195,35 +213,44 @@ async fn a_removed_client_takes_its_sessions_along() {
 async fn a_withdrawn_key_is_worth_nothing_and_another_signs_at_once() {
     let world = World::new().await;
     let state = &world.server.state;
-    let token = world.token().await;
-    let (kid, _) = state.keys.published(NOW).remove(0);
-    let fresh = state.keys.new_key(&state.random).await.unwrap();
-    let next = fresh.kid().to_owned();
-    world.change(move |tx, _, now| keys::withdraw(tx, now, &kid, &fresh)).await.unwrap();
-    assert_eq!(world.api_status(&token).await, 200, "a running server follows within a minute");
-    state.keys.follow(&state.store).await.unwrap();
-    assert_eq!(world.api_status(&token).await, 401);
-    assert_eq!(state.keys.published(NOW), [(next, SigningKeyState::Active)]);
-    assert_eq!(world.api_status(&world.token().await).await, 200);
+    for algorithm in Algorithm::ALL {
+        let token = world.token_by(algorithm).await;
+        let published = state.keys.published(NOW);
+        let position = published.iter().position(|key| key.algorithm == algorithm).unwrap();
+        let kid = published[position].kid.clone();
+        let fresh = state.keys.new_key(algorithm, &state.random).await.unwrap();
+        let next = PublishedKey { kid: fresh.kid().to_owned(), algorithm, state: SigningKeyState::Active };
+        world.change(move |tx, _, now| keys::withdraw(tx, now, &kid, &fresh)).await.unwrap();
+        assert_eq!(world.api_status(&token).await, 200, "a running server follows within a minute");
+        state.keys.follow(&state.store).await.unwrap();
+        assert_eq!(world.api_status(&token).await, 401);
+        let mut wanted = published;
+        wanted[position] = next;
+        assert_eq!(state.keys.published(NOW), wanted, "the key of the other algorithm stays");
+        assert_eq!(world.api_status(&world.token_by(algorithm).await).await, 200);
+    }
 }
 
 #[tokio::test]
 async fn a_new_key_is_published_before_it_signs_unless_it_must_sign_at_once() {
     let world = World::new().await;
     let state = &world.server.state;
-    let token = world.token().await;
     state.clock.advance(Duration::from_secs(60));
-    for (at_once, states) in [(false, ["published", "active"]), (true, ["active", "retired"])] {
-        let fresh = state.keys.new_key(&state.random).await.unwrap();
-        let kid = fresh.kid().to_owned();
-        world.change(move |tx, _, now| keys::rotate(tx, now, &fresh, at_once)).await.unwrap();
-        state.keys.follow(&state.store).await.unwrap();
-        let all = keys::list(&state.keys, state.clock.now());
-        assert!(all.iter().any(|key| key.kid == kid));
-        for wanted in states {
-            assert!(all.iter().any(|key| key.state == wanted), "{all:?}");
+    for algorithm in Algorithm::ALL {
+        let token = world.token_by(algorithm).await;
+        for (at_once, states) in [(false, ["published", "active"]), (true, ["active", "retired"])] {
+            let fresh = state.keys.new_key(algorithm, &state.random).await.unwrap();
+            let kid = fresh.kid().to_owned();
+            world.change(move |tx, _, now| keys::rotate(tx, now, &fresh, at_once)).await.unwrap();
+            state.keys.follow(&state.store).await.unwrap();
+            let all = keys::list(&state.keys, state.clock.now());
+            let of = |key: &&keys::Key| key.alg == algorithm;
+            assert!(all.iter().filter(of).any(|key| key.kid == kid));
+            for wanted in states {
+                assert!(all.iter().filter(of).any(|key| key.state == wanted), "{all:?}");
+            }
+            assert_eq!(world.api_status(&token).await, 200, "what the old key signed stays good");
         }
-        assert_eq!(world.api_status(&token).await, 200, "what the old key signed stays good");
     }
-    assert_eq!(world.events().await, ["operator.key_rotated", "operator.key_rotated"]);
+    assert_eq!(world.events().await, ["operator.key_rotated"; 4]);
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::clients::{self, ClientAuthPolicy, SecretHash};
 use super::error::OAuthError;
 use super::params::{Params, decode};
+use moorline_server_keys::Algorithm;
 use moorline_server_store::{StoreError, Tx};
 
 /// Longer client identifiers are refused: unauthenticated input is copied into the audit log.
@@ -78,6 +79,7 @@ impl Credentials {
             id: &self.client_id,
             is_public: policy.secret.is_none(),
             wants_dpop: policy.dpop_bound_access_tokens,
+            access_token_alg: policy.access_token_alg,
         })
     }
 }
@@ -91,6 +93,8 @@ pub(super) struct Authenticated<'a> {
     pub(super) is_public: bool,
     /// Whether it was registered to use bound access tokens only (RFC 9449 §5.2).
     pub(super) wants_dpop: bool,
+    /// What its access tokens are signed with.
+    pub(super) access_token_alg: Algorithm,
 }
 
 /// `Basic`, whose two halves are form-encoded before they are joined (RFC 6749 §2.3.1).

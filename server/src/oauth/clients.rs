@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::digest::sha256;
 use moorline_server_base::policy::Scope;
+use moorline_server_keys::Algorithm;
 use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// A registered client.
@@ -26,6 +27,8 @@ pub struct Client {
     pub consent: ConsentRule,
     /// Whether its token requests need a DPoP proof (RFC 9449 §5.2); others may send one.
     pub dpop_bound_access_tokens: bool,
+    /// What its access tokens are signed with; its ID tokens always are with RS256.
+    pub access_token_alg: Algorithm,
     /// When it was registered.
     pub created_at: Timestamp,
 }
@@ -70,8 +73,8 @@ impl SecretHash {
 /// [`StoreError`] when the database fails.
 pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
     tx.first(
-        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, dpop_bound_access_tokens, created_at
-         FROM clients WHERE id = $1",
+        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, dpop_bound_access_tokens,
+         access_token_alg, created_at FROM clients WHERE id = $1",
         &[id.into()],
     )?
     .as_ref()
@@ -79,25 +82,33 @@ pub fn find(tx: &mut dyn Tx, id: &str) -> Result<Option<Client>, StoreError> {
     .transpose()
 }
 
-/// How a client has to authenticate at the back channel.
+/// How a client has to authenticate at the back channel, and what it gets there.
 pub(super) struct ClientAuthPolicy {
     /// How its secret is checked; `None` for a public client.
     pub(super) secret: Option<SecretHash>,
     /// Whether its token requests need a proof.
     pub(super) dpop_bound_access_tokens: bool,
+    /// What its access tokens are signed with.
+    pub(super) access_token_alg: Algorithm,
 }
 
 /// The policy of this client; `None` if there is no such client.
 pub(super) fn find_auth_policy(tx: &mut dyn Tx, id: &str) -> Result<Option<ClientAuthPolicy>, StoreError> {
-    let row =
-        tx.first("SELECT secret_hash, dpop_bound_access_tokens FROM clients WHERE id = $1", &[id.into()])?;
+    let row = tx.first(
+        "SELECT secret_hash, dpop_bound_access_tokens, access_token_alg FROM clients WHERE id = $1",
+        &[id.into()],
+    )?;
     row.as_ref().map(ClientAuthPolicy::read).transpose()
 }
 
 impl ClientAuthPolicy {
-    /// Reads a row that has these two columns.
+    /// Reads a row that has these columns.
     pub(super) fn read(row: &Row) -> Result<Self, StoreError> {
-        Ok(Self { secret: secret(row)?, dpop_bound_access_tokens: row.boolean("dpop_bound_access_tokens")? })
+        Ok(Self {
+            secret: secret(row)?,
+            dpop_bound_access_tokens: row.boolean("dpop_bound_access_tokens")?,
+            access_token_alg: access_token_alg(row)?,
+        })
     }
 }
 
@@ -107,8 +118,8 @@ impl ClientAuthPolicy {
 /// [`StoreError`] when the database fails.
 pub fn all(tx: &mut dyn Tx) -> Result<Vec<Client>, StoreError> {
     tx.query(
-        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, dpop_bound_access_tokens, created_at
-         FROM clients ORDER BY id",
+        "SELECT id, name, secret_hash, redirect_uris, scopes, origins, consent, dpop_bound_access_tokens,
+         access_token_alg, created_at FROM clients ORDER BY id",
         &[],
     )?
     .iter()
@@ -140,11 +151,12 @@ pub fn put(tx: &mut dyn Tx, client: &Client) -> Result<(), StoreError> {
     };
     tx.execute(
         "INSERT INTO clients (id, name, secret_hash, redirect_uris, scopes, origins, consent,
-         dpop_bound_access_tokens, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         dpop_bound_access_tokens, access_token_alg, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (id) DO UPDATE SET name = excluded.name, secret_hash = excluded.secret_hash,
          redirect_uris = excluded.redirect_uris, scopes = excluded.scopes, origins = excluded.origins,
-         consent = excluded.consent, dpop_bound_access_tokens = excluded.dpop_bound_access_tokens",
+         consent = excluded.consent, dpop_bound_access_tokens = excluded.dpop_bound_access_tokens,
+         access_token_alg = excluded.access_token_alg",
         &[
             Value::from(&client.id),
             (&client.name).into(),
@@ -154,6 +166,7 @@ pub fn put(tx: &mut dyn Tx, client: &Client) -> Result<(), StoreError> {
             serde_json::json!(client.origins).to_string().into(),
             consent.into(),
             client.dpop_bound_access_tokens.into(),
+            client.access_token_alg.name().into(),
             client.created_at.into(),
         ],
     )?;
@@ -184,7 +197,14 @@ fn read(row: &Row) -> Result<Client, StoreError> {
         origins: list(row, "origins")?,
         consent: if row.text("consent")? == "skip" { ConsentRule::Skip } else { ConsentRule::Ask },
         dpop_bound_access_tokens: row.integer("dpop_bound_access_tokens")? != 0,
+        access_token_alg: access_token_alg(row)?,
         created_at: row.timestamp("created_at")?,
+    })
+}
+
+fn access_token_alg(row: &Row) -> Result<Algorithm, StoreError> {
+    row.text("access_token_alg")?.parse().map_err(|_| {
+        StoreError::Defect("clients.access_token_alg is not an algorithm of this server".to_owned())
     })
 }
 

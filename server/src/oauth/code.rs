@@ -25,6 +25,7 @@ use moorline_server_base::clock::Timestamp;
 use moorline_server_base::digest::sha256;
 use moorline_server_base::policy::Scope;
 use moorline_server_base::random::Random;
+use moorline_server_keys::Algorithm;
 use moorline_server_store::{Actor, Row, StoreError, Tx, Value};
 
 /// Issues a code for `request` and this user. Only its hash is stored.
@@ -163,7 +164,7 @@ impl Exchange {
             Decision::Refuse | Decision::Late => Ok(Outcome::Refuse(REFUSED)),
             Decision::Unproved(unproved) => self.unproved(tx, row, unproved),
             Decision::Begin => self.first_use(tx, row, client),
-            Decision::AnswerAgain => self.answer_again(tx, row, &stored.ok_or_else(malformed)?),
+            Decision::AnswerAgain => self.answer_again(tx, row, client, &stored.ok_or_else(malformed)?),
             Decision::EndSession => self.used_twice(tx, row),
         }
     }
@@ -199,7 +200,13 @@ impl Exchange {
     }
 
     /// The answer of the first use: its access token with the same claims, and the same refresh token.
-    fn answer_again(&self, tx: &mut dyn Tx, row: &Row, stored: &Stored) -> Result<Outcome, StoreError> {
+    fn answer_again(
+        &self,
+        tx: &mut dyn Tx,
+        row: &Row,
+        client: Authenticated<'_>,
+        stored: &Stored,
+    ) -> Result<Outcome, StoreError> {
         let record = stored.session.record();
         let bound_to = record.dpop_jkt.as_deref();
         let key = match self.proof.spend(&self.provider.dpop, bound_to, &self.request.code_hash) {
@@ -212,7 +219,7 @@ impl Exchange {
             .client(&record.client_id)
             .actor(self.provider.keys.pseudonym(&record.user_id));
         audit::append(tx, self.now, event)?;
-        Self::issue(row, record, &stored.secret, user, key)
+        Self::issue(row, record, &stored.secret, user, key, client.access_token_alg)
     }
 
     /// Refuses the request. The code stays valid for the holder of the key.
@@ -294,7 +301,7 @@ impl Exchange {
                 "bound": record.dpop_jkt.is_some(),
             }));
         audit::append(tx, self.now, event)?;
-        Self::issue(row, &record, &secret, user, key)
+        Self::issue(row, &record, &secret, user, key, client.access_token_alg)
     }
 
     fn issue(
@@ -303,11 +310,12 @@ impl Exchange {
         secret: &SessionSecret,
         user: User,
         key: Option<&str>,
+        algorithm: Algorithm,
     ) -> Result<Outcome, StoreError> {
         let nonce = row.optional_text("nonce")?.map(str::to_owned);
         let id_token = record.scope.contains("openid").then_some(WithIdToken { nonce });
         let scope = record.answered_scope.clone();
-        let issue = Issue::new(record, secret, user.roles, scope, key).with_id_token(id_token);
+        let issue = Issue::new(record, secret, user.roles, scope, key, algorithm).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
 

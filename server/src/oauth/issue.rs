@@ -14,11 +14,12 @@ use super::rotation::{SessionRecord, SessionSecret};
 use crate::tokens::{Claims, Confirmation};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
-use moorline_server_keys::TokenType;
+use moorline_server_keys::{Algorithm, TokenType};
 
-/// What is to be signed and issued. Everything in it comes from the session's row, so that the same generation gives
-/// the same answer whenever it is asked for.
+/// What is to be signed and issued. Everything in it but the algorithm comes from the session's row, so that the same
+/// generation gives the same claims whenever it is asked for.
 pub(super) struct Issue {
+    algorithm: Algorithm,
     sid: String,
     client_id: String,
     user_id: String,
@@ -41,18 +42,20 @@ pub(super) struct WithIdToken {
 }
 
 impl Issue {
-    /// The answer for the session's current generation; the access token allows `scope`, and is bound to `key` if one
-    /// was proved.
+    /// The answer for the session's current generation; the access token is signed with `algorithm`, allows `scope`, and
+    /// is bound to `key` if one was proved.
     pub(super) fn new(
         record: &SessionRecord,
         secret: &SessionSecret,
         roles: Vec<String>,
         scope: Scope,
         key: Option<&str>,
+        algorithm: Algorithm,
     ) -> Self {
         let text = key.map_or_else(|| scope.to_string(), |key| format!("{scope} {key}"));
         let offline = record.scope.contains("offline_access");
         Self {
+            algorithm,
             jti: secret.jti(record.locator, record.generation, &text),
             jkt: key.map(str::to_owned),
             refresh_token: offline.then(|| secret.refresh_token(record.locator, record.generation).expose()),
@@ -81,6 +84,7 @@ impl Issue {
         let expires_at = self.issued_at.after(settings.access_token_lifetime).min(self.session_ends_at);
         let scope = self.scope.to_string();
         let access_token = provider.keys.sign(
+            self.algorithm,
             TokenType::AccessToken,
             &Claims {
                 iss: settings.issuer.as_str().into(),
@@ -102,6 +106,7 @@ impl Issue {
         // A retry long after its answer was lost gets no fresher ID token either, and has no use for an expired one.
         let id_token = self.id_token.as_ref().filter(|_| id_token_ends_at > now).map(|wanted| {
             provider.keys.sign(
+                Algorithm::Rs256,
                 TokenType::IdToken,
                 &id_token::Claims {
                     iss: &settings.issuer,

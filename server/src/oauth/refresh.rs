@@ -22,6 +22,7 @@ use super::sessions::{self, Stored};
 use super::transaction::{self, Transaction};
 use crate::audit::{self, Event, Severity};
 use moorline_server_base::clock::Timestamp;
+use moorline_server_keys::Algorithm;
 use moorline_server_store::{Actor, StoreError, Tx};
 
 /// The alias of `refresh_attempt`.
@@ -101,7 +102,7 @@ impl Transaction for Refresh {
         };
         match unproved {
             Some(unproved) => self.unproved(tx, unproved, stored.as_ref()),
-            None => self.carry_out(tx, decision, stored),
+            None => self.carry_out(tx, decision, stored, client),
         }
     }
 }
@@ -200,15 +201,16 @@ impl Refresh {
         tx: &mut dyn Tx,
         decision: Decision,
         stored: Option<Stored>,
+        client: Option<Authenticated<'_>>,
     ) -> Result<Outcome, StoreError> {
-        let Some(stored) = stored else {
+        let (Some(stored), Some(client)) = (stored, client) else {
             let Decision::Refuse(refusal) = decision else { return Err(disagree()) };
             self.record(tx, refusal_event(refusal), None)?;
             return Ok(Outcome::Refuse(refusal_error(refusal)));
         };
         match decision {
-            Decision::Rotate | Decision::Heal => self.advance(tx, stored),
-            Decision::Same(again) => self.same(tx, again, stored),
+            Decision::Rotate | Decision::Heal => self.advance(tx, stored, client.access_token_alg),
+            Decision::Same(again) => self.same(tx, again, stored, client.access_token_alg),
             Decision::Refuse(refusal) => {
                 self.record(tx, refusal_event(refusal), Some(&stored.session))?;
                 Ok(Outcome::Refuse(refusal_error(refusal)))
@@ -222,7 +224,7 @@ impl Refresh {
         }
     }
 
-    fn advance(&self, tx: &mut dyn Tx, stored: Stored) -> Result<Outcome, StoreError> {
+    fn advance(&self, tx: &mut dyn Tx, stored: Stored, algorithm: Algorithm) -> Result<Outcome, StoreError> {
         let settings = &self.provider.settings;
         let scope = match self.request.requested.within(&stored.session.record().scope, &settings.api) {
             Ok(scope) => scope,
@@ -250,11 +252,17 @@ impl Refresh {
             Event::new("refresh.rotated").detail(serde_json::json!({ "generation": from + 1 }))
         };
         self.record(tx, Some(event), Some(&session))?;
-        self.issue(Stored { session, ..stored }, scope)
+        self.issue(Stored { session, ..stored }, scope, algorithm)
     }
 
     /// The same answer again: no fresher, and no wider than it was.
-    fn same(&self, tx: &mut dyn Tx, again: Again, stored: Stored) -> Result<Outcome, StoreError> {
+    fn same(
+        &self,
+        tx: &mut dyn Tx,
+        again: Again,
+        stored: Stored,
+        algorithm: Algorithm,
+    ) -> Result<Outcome, StoreError> {
         let scope = match self
             .request
             .requested
@@ -269,19 +277,21 @@ impl Refresh {
             Again::Grace => "refresh.grace",
         };
         self.record(tx, Some(Event::new(event)), Some(&stored.session))?;
-        self.issue(stored, scope)
+        self.issue(stored, scope, algorithm)
     }
 
     fn issue(
         &self,
         stored: Stored,
         scope: moorline_server_base::policy::Scope,
+        algorithm: Algorithm,
     ) -> Result<Outcome, StoreError> {
         let record = stored.session.record();
         let id_token = self.request.requested.names_openid().then_some(WithIdToken { nonce: None });
         // It was good when it was decided to issue.
         let key = self.proof.look(&self.provider.dpop, None).map_err(|_| disagree())?;
-        let issue = Issue::new(record, &stored.secret, stored.roles, scope, key).with_id_token(id_token);
+        let issue =
+            Issue::new(record, &stored.secret, stored.roles, scope, key, algorithm).with_id_token(id_token);
         Ok(Outcome::Issue(Box::new(issue)))
     }
 

@@ -12,6 +12,7 @@ mod error;
 mod export;
 mod file;
 mod guard;
+mod issuer;
 mod ledger;
 mod line;
 mod replay;
@@ -19,6 +20,7 @@ mod time;
 
 pub use error::RestoreError;
 pub use guard::{guard, name};
+pub use issuer::{OtherIssuer, change_issuer, issuer, record_issuer, set_issuer};
 pub use ledger::{instance, record, record_browser, see, seen_at};
 pub use replay::{Lost, Restored, Revoked, Taken, replay, without_log};
 pub use time::{accept_clock, is_time_accepted};

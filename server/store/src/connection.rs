@@ -1,7 +1,7 @@
 //! One SQLite connection: statements by `$n`, rows as [`Row`].
 
 use std::collections::HashMap;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
@@ -110,7 +110,12 @@ impl Connection {
 
 /// Makes the file, unless it is there, for its owner's eyes only; SQLite gives its other files the same mode.
 fn make_private(path: &Path) -> std::io::Result<()> {
-    private(OpenOptions::new().append(true).create(true)).open(path).map(drop)
+    open_private(path).map(drop)
+}
+
+/// Opens the file; makes it, unless it is there, for its owner's eyes only.
+pub(super) fn open_private(path: &Path) -> std::io::Result<File> {
+    private(OpenOptions::new().append(true).create(true)).open(path)
 }
 
 /// Makes the file for its owner's eyes only. It must not be there.

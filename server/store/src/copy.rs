@@ -26,6 +26,7 @@ const TABLES: &[(&str, &[&str])] = &[
     ("consents", &["user_id", "client_id"]),
     ("notes", &["id"]),
     ("signing_keys", &["kid"]),
+    ("es256_keys", &["kid"]),
     ("audit", &["seq"]),
     ("session_ends", &["seq"]),
     ("kept_keys", &["name"]),

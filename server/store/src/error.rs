@@ -21,6 +21,9 @@ pub enum StoreError {
     /// The database was written by a newer version of the server, or is not ours.
     #[error("the database can't be used: {0}")]
     Unusable(String),
+    /// The tables are older than this version's, or there are none, and the caller may not change that. A start does.
+    #[error("the database can't be read: {0}")]
+    Outdated(String),
 }
 
 impl StoreError {

@@ -13,6 +13,7 @@ mod connection;
 mod copy;
 mod error;
 mod export;
+mod membership;
 mod migrate;
 mod options;
 mod postgres;
@@ -33,25 +34,13 @@ pub use batches::Deleted;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
+pub use membership::{Membership, Purpose, StoreId, join};
 pub use options::Options;
-pub use postgres::Membership;
 pub use tx::{Engine, Tx};
 pub use value::{Row, Value};
 
 use connection::Mode;
 use moorline_server_base::config::Database;
-
-/// Takes this node's place at a database that is called `name`; `None` on SQLite, whose nodes are told apart by their
-/// role. A node that shares nothing with others must be alone; those that share a store may be many.
-///
-/// # Errors
-/// [`StoreError::Unusable`] when another node is in the way: its text says what to do.
-pub async fn join(database: &Database, name: &str, shares: bool) -> Result<Option<Membership>, StoreError> {
-    match database {
-        Database::Sqlite(_) => Ok(None),
-        Database::Postgres(url) => Membership::take(url.expose(), name, shares).await.map(Some),
-    }
-}
 
 /// Whether a Postgres server can be reached and is fit for use; reads no table. A SQLite file needs none of this.
 ///
@@ -62,6 +51,14 @@ pub async fn check(database: &Database) -> Result<(), StoreError> {
         Database::Sqlite(_) => Ok(()),
         Database::Postgres(url) => postgres::check(url.expose()).await,
     }
+}
+
+/// Whether a server of this version can serve the tables as they are now: a newer one may have changed them meanwhile.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it can't any more: its text says what to do.
+pub fn check_tables(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    migrate::newest(tx).map(drop)
 }
 
 /// The open database. Cheap to clone; the last clone to go closes it.

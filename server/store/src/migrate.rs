@@ -17,6 +17,8 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     // There is no 7: it would never run where 8 did.
     (8, "accounts", include_str!("../migrations/0008_accounts.sql")),
     (9, "operator", include_str!("../migrations/0009_operator.sql")),
+    (10, "es256", include_str!("../migrations/0010_es256.sql")),
+    (11, "issuer", include_str!("../migrations/0011_issuer.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
@@ -36,13 +38,13 @@ pub(super) fn check(tx: &mut dyn Tx) -> Result<(), StoreError> {
     let newest = newest(tx).map_err(|error| match error {
         // There is no table of migrations.
         StoreError::Defect(_) => {
-            StoreError::Unusable("it has no tables of this server: start the server on it first".to_owned())
+            StoreError::Outdated("it has no tables of this server: start the server on it first".to_owned())
         }
         other => other,
     })?;
     let known = known();
     if newest < known {
-        return Err(StoreError::Unusable(format!(
+        return Err(StoreError::Outdated(format!(
             "its tables are older (tables {newest}, this version wants {known}): start a server of this version on it \
              first, which brings them up to date. A replica's tables are those of its primary"
         )));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use figment::Figment;
 use figment::providers::{Format, Serialized, Toml};
@@ -12,7 +12,7 @@ use garde::Validate;
 use zeroize::Zeroizing;
 
 use super::settings::{self, SETTINGS};
-use super::{Config, MasterKeys, locate};
+use super::{Config, MasterKeys, locate, unreadable};
 
 /// What is wrong with the settings: one line each, naming file and line or variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,10 +38,7 @@ impl std::error::Error for ConfigError {}
 /// [`ConfigError`] lists what is missing, unknown or wrong, and where.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     let text = file
-        .map(|path| {
-            std::fs::read_to_string(path)
-                .map_err(|error| ConfigError::one(format!("can't read {}: {error}", path.display())))
-        })
+        .map(|path| std::fs::read_to_string(path).map_err(|error| ConfigError::one(unreadable(path, &error))))
         .transpose()?;
     let variables = ours(std::env::vars_os())?;
     let mut config = from_sources(file.zip(text.as_deref()), variables.clone())?;
@@ -88,7 +85,7 @@ pub fn from_sources(
         .map_err(|errors| ConfigError(errors.into_iter().map(|e| sources.explain(&e)).collect()))?;
     config.validate().map_err(|report| {
         ConfigError(
-            report.iter().map(|(path, error)| sources.at(&path.to_string(), &error.to_string())).collect(),
+            report.iter().map(|(path, error)| sources.at(&path.to_string(), &in_words(error))).collect(),
         )
     })?;
     sources.check_together(&config)?;
@@ -210,6 +207,7 @@ impl Sources<'_> {
                 self.at(&key, "must be text in quotes")
             }
             Kind::InvalidType(actual, expected) | Kind::InvalidValue(actual, expected) => {
+                let expected = if is_number(expected) { "a whole number from 0 on" } else { expected };
                 self.at(&key, &format!("is {actual}, and must be {expected}"))
             }
             Kind::UnknownVariant(actual, expected) => {
@@ -264,13 +262,23 @@ impl Sources<'_> {
                 settings::variable_of("master_key"),
             )));
         };
-        let wrong = |path: &PathBuf, message: String| {
-            ConfigError::one(self.at("master_key_file", &format!("{}: {message}", path.display())))
-        };
-        let text =
-            std::fs::read_to_string(path).map(Zeroizing::new).map_err(|e| wrong(path, e.to_string()))?;
-        text.parse().map_err(|message| wrong(path, message))
+        let wrong = |message: &str| ConfigError::one(self.at("master_key_file", message));
+        let text = std::fs::read_to_string(path).map(Zeroizing::new);
+        let text = text.map_err(|error| wrong(&unreadable(path, &error)))?;
+        text.parse().map_err(|message: String| wrong(&format!("{}: {message}", path.display())))
     }
+}
+
+/// What is wrong with a number, in the words of the other messages.
+fn in_words(error: &garde::Error) -> String {
+    let text = error.to_string();
+    let limit = |side: &str, at: &str| text.strip_prefix(side).map(|limit| format!("must be {at} {limit}"));
+    limit("lower than ", "at least").or_else(|| limit("greater than ", "at most")).unwrap_or(text)
+}
+
+/// Whether a message expects one of Rust's unsigned numbers.
+fn is_number(expected: &str) -> bool {
+    ["u32", "u64", "usize"].contains(&expected)
 }
 
 /// ` (did you mean …?)` when a known name is a few letters away.

@@ -8,6 +8,7 @@ pub mod settings;
 #[cfg(test)]
 mod tests;
 mod types;
+mod unreadable;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use serde::Deserialize;
 pub use load::{ConfigError, from_sources, load};
 pub use redis_url::{RedisAddress, RedisUrl};
 pub use types::{Database, Issuer, MasterKey, MasterKeys, Network, PostgresUrl, Span, is_loopback};
+pub use unreadable::unreadable;
 
 /// Everything that can be set. Built by [`load()`] for `serve` and by [`Config::new`] for `dev` and tests.
 #[derive(Clone, Debug, Deserialize, Validate)]
@@ -27,7 +29,7 @@ pub struct Config {
     /// The issuer identifier: the public address of this server.
     pub issuer: Issuer,
     /// The address and port to listen on; port 0 takes a free one.
-    #[serde(default = "default_listen")]
+    #[serde(default = "default_listen", deserialize_with = "types::listen")]
     pub listen: SocketAddr,
     /// Where the data is: a SQLite file or a Postgres server.
     pub database: Database,

@@ -82,7 +82,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "issuer",
         None,
-        "The public address of this server: an https:// URL without a path. It is in every token and can't be changed later. Required.",
+        "The public address of this server: an https:// URL without a path. It is in every token; another one needs `change-issuer`. Required.",
     ),
     text("listen", Some("\"127.0.0.1:8443\""), "Address and port to listen on; port 0 takes a free one."),
     text(

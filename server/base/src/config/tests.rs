@@ -100,8 +100,15 @@ fn an_unknown_setting_names_its_line_or_variable_and_what_was_meant() {
 #[test]
 fn a_bad_setting_names_its_line_or_variable_and_what_is_wrong() {
     for (toml, message) in [
-        ("listen = \"here\"", "moorline.toml, line 1: listen: "),
-        ("listen = 8443", "moorline.toml, line 1: listen: "),
+        (
+            "listen = \"here\"",
+            "line 1: listen: is string \"here\", and must be an IP address and a port in quotes, such as \"0.0.0.0:8443\"",
+        ),
+        ("listen = \"localhost:8443\"", "and must be an IP address and a port in quotes"),
+        (
+            "listen = 8443",
+            "line 1: listen: is signed int `8443`, and must be an IP address and a port in quotes",
+        ),
         (
             "[tokens]\naccess_lifetime = \"soon\"",
             "line 7: tokens.access_lifetime: \"soon\" is not a span of time",
@@ -111,9 +118,19 @@ fn a_bad_setting_names_its_line_or_variable_and_what_is_wrong() {
             "tokens.access_lifetime = \"2d\"",
             "line 1: tokens.access_lifetime: must be from 30s to 1d, and is 2d",
         ),
-        ("[passwords]\nmemory_kib = 8", "line 7: passwords.memory_kib: lower than 19456"),
+        ("[passwords]\nmemory_kib = 8", "line 7: passwords.memory_kib: must be at least 19456"),
         ("[limits]\nenabled = \"yes\"", "line 7: limits.enabled: is "),
-        ("[limits]\napi_per_account = 0", "line 7: limits.api_per_account: lower than 1"),
+        ("[limits]\napi_per_account = 0", "line 7: limits.api_per_account: must be at least 1"),
+        ("[limits]\nsign_in_tries = 0", "line 7: limits.sign_in_tries: must be at least 1"),
+        ("[limits]\nsign_in_tries = 2000000", "line 7: limits.sign_in_tries: must be at most 1000000"),
+        (
+            "[limits]\nsign_in_tries = -1",
+            "limits.sign_in_tries: is signed int `-1`, and must be a whole number from 0 on",
+        ),
+        (
+            "[limits]\nsign_in_tries = \"few\"",
+            "limits.sign_in_tries: is string \"few\", and must be a whole number",
+        ),
         ("[log]\nformat = \"xml\"", "line 7: log.format: is \"xml\", and must be one of text, json"),
         ("[http]\ntrusted_proxies = [\"proxy\"]", "line 7: http.trusted_proxies"),
         ("listen = \"x", "moorline.toml, line 1: "),
@@ -317,4 +334,22 @@ fn the_shared_store_is_a_url_whose_password_never_prints() {
     }
     let message = wrong("shared = 6379", &[]);
     assert!(message.contains("shared: must be text in quotes") && !message.contains("6379"), "{message}");
+}
+
+#[test]
+fn a_file_that_can_not_be_read_is_named_with_the_reason_and_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("latin1.toml"), b"issuer = \"\xe9\"").unwrap();
+    let said = |file: &Path| super::load(Some(file)).unwrap_err().to_string();
+    let missing = path("missing.toml");
+    assert_eq!(said(&missing), format!("{} does not exist: name the right file", missing.display()));
+    assert!(said(folder.path()).ends_with("it is a folder: name the file in it"), "{}", said(folder.path()));
+    assert!(said(&path("latin1.toml")).ends_with("latin1.toml: it is not text in UTF-8"));
+    let denied = std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+    let denied = super::unreadable(Path::new("master.key"), &denied);
+    assert!(denied.starts_with("can't read master.key: this account may not"), "{denied}");
+    // A relative path says which folder it goes by.
+    let relative = super::unreadable(Path::new("x.toml"), &std::io::ErrorKind::NotFound.into());
+    assert!(relative.starts_with(&std::env::current_dir().unwrap().display().to_string()), "{relative}");
 }

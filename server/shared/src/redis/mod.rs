@@ -23,6 +23,9 @@ use moorline_server_base::sampled::Sampled;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, FromRedisValue, RedisError, Script, ScriptInvocation, ServerErrorKind};
 
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, interval_at};
+
 pub use error::SharedError;
 use server::Server;
 use target::Target;
@@ -35,6 +38,9 @@ const ANSWERING: Duration = Duration::from_millis(500);
 /// The time between attempts to connect again: it doubles from the first to the last of these.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The time between looks at whether the server was emptied.
+const LOOKING: Duration = Duration::from_secs(5);
 
 static CLAIM: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("claim.lua")));
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("begin.lua")));
@@ -136,13 +142,7 @@ impl Inner {
             link.connection = Some(connection);
             link.number
         };
-        let this = Arc::downgrade(self);
-        tokio::spawn(async move {
-            let _ = driver.await;
-            if let Some(this) = this.upgrade() {
-                this.lost(number, "the server closed the connection");
-            }
-        });
+        tokio::spawn(watch(Arc::downgrade(self), number, driver));
         Ok(())
     }
 
@@ -161,6 +161,19 @@ impl Inner {
                 Arc::new(Epoch::new(id, &self.secret));
         }
         Ok(())
+    }
+
+    /// Asks whether the epoch is still the one that was agreed on. A node that no request comes to would not see that
+    /// the server was emptied.
+    async fn look_after(self: &Arc<Self>, number: u64) {
+        let connection = {
+            let link = self.link();
+            link.connection.clone().filter(|_| link.number == number)
+        };
+        let Some(mut connection) = connection else { return };
+        if let Err(error) = self.begin(&mut connection).await {
+            self.lost(number, &error.to_string());
+        }
     }
 
     /// Takes this connection out of use, and begins to connect again.
@@ -288,6 +301,10 @@ impl Shared for Redis {
         Answer::later(self.0.claim(*proof, share, true))
     }
 
+    fn store(&self) -> Option<Id> {
+        self.is_connected().then(|| self.0.epoch().id())
+    }
+
     fn count(&self, limit: &str, key: &[u8], per_minute: NonZeroU32) -> Answer<'_, Option<Counted>> {
         let key = self.0.epoch().tag(&[b"limit", limit.as_bytes(), key]);
         Answer::later(self.0.count(key, per_minute))
@@ -328,6 +345,23 @@ fn is_of_the_command(error: &RedisError) -> bool {
         ),
         ErrorKind::Extension => true,
         _ => false,
+    }
+}
+
+/// Looks after a connection for as long as it lives.
+async fn watch(this: Weak<Inner>, number: u64, mut driver: JoinHandle<()>) {
+    let mut turns = interval_at(Instant::now() + LOOKING, LOOKING);
+    loop {
+        let has_ended = tokio::select! {
+            _ = &mut driver => true,
+            _ = turns.tick() => false,
+        };
+        let Some(this) = this.upgrade() else { return };
+        if has_ended {
+            this.lost(number, "the server closed the connection");
+            return;
+        }
+        this.look_after(number).await;
     }
 }
 

@@ -56,6 +56,25 @@ async fn a_proof_that_was_used_at_one_node_is_refused_by_the_other() {
     }
 }
 
+#[tokio::test]
+async fn a_node_without_requests_sees_that_its_store_was_emptied_and_has_none_while_it_is_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = server!(folder,);
+    let (one, two) = (node(&server).await, node(&server).await);
+    let before = one.store().unwrap();
+    let _: String = server.run(&["FLUSHALL"]).await;
+    while [&one, &two].iter().any(|node| node.store() == Some(before)) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(one.store(), two.store());
+    server.stop();
+    is_lost(&one).await;
+    assert_eq!(one.store(), None);
+    server.resume();
+    is_back(&one).await;
+    assert!(one.store().is_some_and(|store| store != before));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proof_that_is_claimed_everywhere_at_once_is_fresh_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,10 +4,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::Args;
+use moorline_server::restore;
 use moorline_server_base::config::Database;
-use moorline_server_store::{Options, Store, copy};
+use moorline_server_store::{Actor, Membership, Options, Purpose, Store, copy, join};
 
 use crate::terminal::{Failure, print};
+
+const ACTOR: Actor = Actor::System("an operator's command");
 
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
@@ -31,7 +34,11 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
     let open = |database: &Database| {
         Store::open(&Options::new(database.clone()).lanes(1)).map_err(|error| format!("{database}: {error}"))
     };
-    let (from, to) = (open(&args.from)?, open(&args.to)?);
+    let from = open(&args.from)?;
+    let name = from.read(&ACTOR, restore::instance).await?.unwrap_or_default();
+    // A server of either would write what the other has not.
+    let _places = (alone(&args.from, &name).await?, alone(&args.to, &name).await?);
+    let to = open(&args.to)?;
     let mut lines = String::new();
     copy(&from, &to, |table| {
         let hash = table.hash[..8].iter().fold(String::new(), |mut text, byte| {
@@ -44,4 +51,10 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
     print(&format!(
         "{lines}The two databases are the same. Set `database` to the new one, and start the server\n"
     ))
+}
+
+/// Keeps every server from the database for as long as the result lives.
+async fn alone(database: &Database, name: &str) -> Result<Membership, Failure> {
+    let place = join(database, name, Purpose::Maintain).await;
+    place.map_err(|error| format!("{database}: {error}").into())
 }

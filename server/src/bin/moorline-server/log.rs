@@ -1,6 +1,6 @@
 //! The log on standard error. No request waits for who reads it.
 
-use std::io::{self, IsTerminal as _, Stderr, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Stderr, Write};
 use std::sync::{Arc, OnceLock};
 
 use moorline_server_base::config::LogFormat;
@@ -12,10 +12,10 @@ use crate::terminal::Failure;
 /// Starts the log. Standard output is for what was asked. Lines that still wait are written when the guard is dropped,
 /// or given up after a second.
 pub(crate) fn start(filter: &str, format: LogFormat) -> Result<WorkerGuard, Failure> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("log filter {filter:?}: {error}"))?;
+    let filter = parse(filter)?;
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let dropped = Arc::new(OnceLock::new());
-    let lines = Lines { out: io::stderr(), dropped: Arc::clone(&dropped), reported: 0 };
+    let lines = Lines { out: BufWriter::new(io::stderr()), dropped: Arc::clone(&dropped), reported: 0 };
     let (writer, guard) = NonBlockingBuilder::default()
         .lossy(true)
         .buffered_lines_limit(WAITING)
@@ -25,9 +25,21 @@ pub(crate) fn start(filter: &str, format: LogFormat) -> Result<WorkerGuard, Fail
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(colour);
     match format {
         LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().init(),
+        // A line has the request's span once: none is inside another.
+        LogFormat::Json => log.json().with_span_list(false).init(),
     }
     Ok(guard)
+}
+
+/// Reads a filter, as the setting `log.filter` or the option `--log` has it.
+pub(crate) fn parse(filter: &str) -> Result<EnvFilter, Failure> {
+    let wrong = |error| {
+        format!(
+            "log.filter (or --log): {filter:?} is not a filter ({error}): write a level (error, warn, info, debug, trace) \
+             or levels of modules, such as \"info\" or \"warn,moorline_server=debug\""
+        )
+    };
+    Ok(EnvFilter::try_new(filter).map_err(wrong)?)
 }
 
 /// So many lines may wait; further ones are lost.
@@ -35,7 +47,8 @@ const WAITING: usize = 8192;
 
 /// Standard error, on the thread of the log.
 struct Lines {
-    out: Stderr,
+    /// Lines that waited together are written together.
+    out: BufWriter<Stderr>,
     /// How many lines found no room.
     dropped: Arc<OnceLock<ErrorCounter>>,
     /// How many of them the log has reported.

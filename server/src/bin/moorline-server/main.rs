@@ -51,8 +51,11 @@ enum Command {
         #[command(subcommand)]
         command: recover::ClockCommand,
     },
-    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server
-    /// first; after an interruption, run it again.
+    /// Give a database the issuer of the settings, after it had another one. Stop every server first. Apps have to be
+    /// given the new issuer, and their users sign in again.
+    ChangeIssuer(FileArg),
+    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. It refuses while a server
+    /// runs on either; after an interruption, run it again.
     MigrateDatabase(database::MigrateArgs),
     /// Print every setting: what it means, its default and its variable.
     Config {
@@ -119,8 +122,8 @@ struct DevArgs {
     /// Rate limits; off for load tests and conformance runs.
     #[arg(long, value_enum, default_value_t = Switch::On)]
     limits: Switch,
-    /// Register a client too: id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,dpop=offered|required
-    /// (redirect may repeat).
+    /// Register a client too: id=…,secret=…,redirect=…,scope=a b,name=…,origin=…,consent=ask|skip,
+    /// dpop=offered|required,access_token_alg=RS256|ES256 (redirect may repeat).
     #[arg(long = "client", value_name = "SPEC")]
     clients: Vec<String>,
     /// Add a person too: username=…,password=…,role=…,name=…,email=… (role may repeat).
@@ -175,6 +178,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
+        Command::ChangeIssuer(file) => recover::change_issuer(&file).await,
         Command::MigrateDatabase(args) => database::migrate(&args).await,
         Command::CheckConfig(args) => upkeep::check_config(&args).await,
         Command::Backup(args) => upkeep::backup(args).await,

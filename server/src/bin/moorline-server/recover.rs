@@ -1,4 +1,4 @@
-//! The commands for a restored database and for a wrong clock.
+//! The commands for a restored database, for a wrong clock and for another issuer.
 
 use std::path::PathBuf;
 
@@ -66,11 +66,15 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         });
         return print(&(serde_json::to_string_pretty(&result)? + "\n"));
     }
-    print(&(in_words(&done, args.dry_run)? + &time_in_words(done.time)?))
+    print(&(in_words(&done, args)? + &time_in_words(done.time)?))
 }
 
-fn in_words(done: &Restored, dry_run: bool) -> Result<String, Failure> {
-    let mut words = String::new();
+const OF_THE_BACKUP: &str = "users, passwords, clients and signing keys are those of the backup: no log has what was done \
+    to them since. Before the start, run again each `user disable`, `user set-password`, `client remove` and `keys \
+    withdraw` (`user list`, `client list` and `keys list` show what the backup has)\n";
+
+fn in_words(done: &Restored, args: &RestoreArgs) -> Result<String, Failure> {
+    let (mut words, dry_run) = (String::new(), args.dry_run);
     for session in &done.revoked {
         let at = written(Timestamp::from_millis(session.at * 1000))?;
         words += &format!(
@@ -81,6 +85,9 @@ fn in_words(done: &Restored, dry_run: bool) -> Result<String, Failure> {
     let would = if dry_run { "to be revoked again" } else { "revoked again" };
     words += &format!("sessions {would}: {}\n", done.revoked.len());
     words += &format!("revocations of sessions that the database does not have: {}\n", done.unknown);
+    if !args.lost.is_some_and(|lost| matches!(lost, LostArg::DatabaseIsCurrent)) {
+        words += OF_THE_BACKUP;
+    }
     words += if dry_run { "nothing was changed\n" } else { "the server may start\n" };
     Ok(words)
 }
@@ -98,6 +105,20 @@ fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {
             written(time)?
         ),
     })
+}
+
+/// Gives the database the issuer of the settings.
+pub(crate) async fn change_issuer(file: &FileArg) -> Result<(), Failure> {
+    let config = config::load(file.file.as_deref())?;
+    exists(&config)?;
+    let before = restore::change_issuer(&config, Clock::system().now()).await;
+    let before = before.map_err(|error| format!("{}: {error}", config.database))?;
+    print(&format!(
+        "the issuer is {}, and was {}\nThe server may start. Apps that know the old issuer have to be given the new one, \
+         and their users sign in again\n",
+        config.issuer,
+        before.as_deref().unwrap_or("not recorded")
+    ))
 }
 
 fn written(time: Timestamp) -> Result<String, Failure> {

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use moorline_server::http::Tls;
+use moorline_server::http::{Tls, certificate_problems};
+use moorline_server::start;
+use moorline_server_base::clock::Clock;
 use moorline_server_base::config::{self, Config, Database};
 use moorline_server_shared::Redis;
 use moorline_server_store::back_up;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
+use crate::log;
 use crate::terminal::{Failure, FileArg, print};
 
 #[derive(Debug, Args)]
@@ -54,20 +56,28 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Reads what a start would read, asks Postgres and the shared store whether they are fit, and changes nothing.
+/// Reads what a start would read, asks Postgres and the shared store whether they are fit, compares the issuer with that
+/// of the database, and changes nothing.
 pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;
     moorline_server_store::check(&config.database)
         .await
         .map_err(|error| format!("{}: {error}", config.database))?;
+    start::check(&config).await?;
     if let Some(url) = &config.shared {
         Redis::check(url).await?;
     }
+    let certificate = config.tls.as_ref().map_or_else(Vec::new, |tls| {
+        certificate_problems(&tls.certificate_file, &config.issuer, Clock::system().now())
+    });
     let master_keys = config.master_keys().all().count();
     if args.json {
         let ignored = &config.ignored_variables;
-        let result = json!({ "valid": true, "ignored_variables": ignored, "master_keys": master_keys });
+        let result = json!({
+            "valid": true, "ignored_variables": ignored, "master_keys": master_keys,
+            "certificate_problems": certificate,
+        });
         return print(&format!("{result}\n"));
     }
     if master_keys > 1 {
@@ -76,6 +86,9 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     if let Some(file) = config.exposed_master_key_file() {
         print(&format!("{} can be read by others: chmod 600 it\n", file.display()))?;
     }
+    for problem in &certificate {
+        print(&format!("clients will refuse {problem}\n"))?;
+    }
     for variable in &config.ignored_variables {
         print(&format!("ignored: {variable} is no setting\n"))?;
     }
@@ -83,8 +96,7 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
 }
 
 fn check(config: &Config) -> Result<(), Failure> {
-    EnvFilter::try_new(&config.log.filter)
-        .map_err(|error| format!("log.filter {:?}: {error}", config.log.filter))?;
+    log::parse(&config.log.filter)?;
     if let Some(tls) = &config.tls {
         Tls::load(tls)?;
     }

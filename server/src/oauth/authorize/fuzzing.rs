@@ -16,6 +16,7 @@ use crate::tokens::Settings;
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::config::{Config, MasterKey};
 use moorline_server_base::policy::Scope;
+use moorline_server_keys::Algorithm;
 
 const REDIRECT_URIS: [&str; 3] =
     ["com.example.notes:/signed-in", "http://127.0.0.1/callback", "https://app.example/cb?tenant=1"];
@@ -108,6 +109,7 @@ fn client() -> Client {
         origins: Vec::new(),
         consent: ConsentRule::Ask,
         dpop_bound_access_tokens: false,
+        access_token_alg: Algorithm::default(),
         created_at: NOW,
     }
 }

@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use crate::oauth::clients::{ConsentRule, SecretHash};
     use crate::oauth::requests::{Decision, Prompt};
+    use moorline_server_keys::Algorithm;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
@@ -113,6 +114,7 @@ mod tests {
             origins: Vec::new(),
             consent,
             dpop_bound_access_tokens: false,
+            access_token_alg: Algorithm::default(),
             created_at: NOW,
         }
     }

@@ -1,5 +1,9 @@
 //! A server whose clock is wrong costs no session.
 
+use std::sync::{Arc, Mutex};
+
+use tracing_subscriber::util::SubscriberInitExt as _;
+
 use super::*;
 use crate::restore;
 use moorline_server_base::config::Span;
@@ -14,6 +18,37 @@ fn a_week(config: &mut Config) {
 /// The same server on a machine whose clock says `now`.
 async fn started_at(world: World, now: Timestamp) -> World {
     World { clock: Clock::manual(now), ..world }.restarted(a_week).await
+}
+
+/// What a test has logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumped_is_no_line_for_each_request() {
+    let world = World::with(a_week).await;
+    world.clock.advance(3650 * DAY);
+    let log = Log::default();
+    let writer = log.clone();
+    let log_here = tracing_subscriber::fmt().with_writer(move || writer.clone()).set_default();
+    for _ in 0..20 {
+        assert_eq!(world.get("/oauth/jwks", &[]).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+    drop(log_here);
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.matches("answered").count(), 20, "{text}");
+    // Another test may have logged the one that is due.
+    assert!(text.matches("the clock jumped forward").count() <= 2, "{text}");
 }
 
 #[tokio::test]

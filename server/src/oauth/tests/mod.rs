@@ -9,6 +9,8 @@ mod dpop_clients;
 mod dpop_idle;
 mod dpop_memory;
 mod dpop_resources;
+mod es256;
+mod issuer;
 mod master_key;
 mod nodes;
 mod read_only;
@@ -41,6 +43,7 @@ use crate::http::testing::{Home, LANES};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config::{Config, MasterKey};
 use moorline_server_base::policy::Scope;
+use moorline_server_keys::Algorithm;
 use moorline_server_store::{Actor, Row, StoreError, Value};
 
 const ISSUER: &str = "https://id.example.com";
@@ -267,6 +270,7 @@ fn clients() -> [Client; 4] {
         origins: Vec::new(),
         consent,
         dpop_bound_access_tokens: false,
+        access_token_alg: Algorithm::default(),
         created_at: START,
     };
     [

@@ -83,12 +83,12 @@ async fn a_sign_in_begun_on_one_node_ends_on_another_and_its_code_works_once() {
 }
 
 #[tokio::test]
-async fn nodes_that_start_at_once_on_an_empty_database_make_one_signing_key() {
+async fn nodes_that_start_at_once_on_an_empty_database_make_one_signing_key_of_each_algorithm() {
     let Some(home) = Home::for_nodes() else { return };
     let clock = Clock::manual(START);
     let (one, two, three) = tokio::join!(node(&home, &clock), node(&home, &clock), node(&home, &clock));
     let keys = one.state.keys.jwks();
-    assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
+    assert_eq!(keys["keys"].as_array().unwrap().len(), 2, "one of each algorithm");
     assert_eq!((two.state.keys.jwks(), three.state.keys.jwks()), (keys.clone(), keys));
 }
 

@@ -11,9 +11,11 @@ async fn a_command_that_only_reads_needs_no_right_to_write_and_changes_nothing()
     world.sign_in().await;
     let kept = async || {
         let every = "SELECT (SELECT COUNT(*) FROM audit) AS audit, (SELECT COUNT(*) FROM signing_keys) AS keys,
-            (SELECT COUNT(retired_at) FROM signing_keys) AS retired, (SELECT MAX(seen_at) FROM instance) AS seen";
+            (SELECT COUNT(retired_at) FROM signing_keys) AS retired, (SELECT COUNT(*) FROM es256_keys) AS es256,
+            (SELECT COUNT(retired_at) FROM es256_keys) AS es256_retired, (SELECT MAX(seen_at) FROM instance) AS seen";
         let row = &world.sql(every, vec![]).await[0];
-        ["audit", "keys", "retired", "seen"].map(|column| row.integer(column).unwrap())
+        ["audit", "keys", "retired", "es256", "es256_retired", "seen"]
+            .map(|column| row.integer(column).unwrap())
     };
     let before = kept().await;
     let reader = world.folder.is_shared().then(|| world.folder.postgres_database().reader());
@@ -26,7 +28,7 @@ async fn a_command_that_only_reads_needs_no_right_to_write_and_changes_nothing()
     let beside = crate::start::open_to_read(config, world.clock.clone()).await.unwrap();
     assert_eq!(beside.store.read(&TEST, accounts::list).await.unwrap().len(), 1);
     assert_eq!(beside.store.read(&TEST, clients::all).await.unwrap().len(), 4);
-    assert_eq!(keys::list(&beside.keys, beside.clock.now()).len(), 1);
+    assert_eq!(keys::list(&beside.keys, beside.clock.now()).len(), 2, "one of each algorithm");
     assert_eq!(kept().await, before);
     let refused = beside.store.write(&TEST, |tx| tx.execute("DELETE FROM audit", &[])).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");

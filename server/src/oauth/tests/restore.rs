@@ -309,6 +309,18 @@ async fn a_second_server_on_the_same_database_is_refused_and_so_is_a_restore_bes
 }
 
 #[tokio::test]
+async fn a_second_server_on_the_same_file_is_refused_without_a_log_too() {
+    let world = World::begin(Home::on_sqlite(), |config| config.store.revocation_log = None).await;
+    let config = Config::new(ISSUER.parse().unwrap(), world.folder.database(), MasterKey::new([3; 32]));
+    let second = crate::start::open(config.clone(), world.clock.clone()).await.unwrap_err().to_string();
+    assert!(second.contains("moorline.db: ") && second.contains("another server runs on it"), "{second}");
+    crate::start::open_beside(config.clone(), world.clock.clone()).await.expect("a command is no server");
+    let World { folder: _folder, clock, state, router, .. } = world;
+    drop((state, router));
+    crate::start::open(config, clock).await.expect("the first one has stopped");
+}
+
+#[tokio::test]
 async fn a_log_that_can_not_be_written_holds_up_nobody_and_has_it_all_later() {
     let world = World::on_sqlite().await;
     let (ended, kept) = world.two_sign_ins().await;

@@ -13,6 +13,7 @@ const BEFORE_0003: &str =
     ALTER TABLE users DROP COLUMN username_key; ALTER TABLE users DROP COLUMN devices_from; DROP TABLE password_costs;
     DROP INDEX audit_by_time; DROP INDEX sessions_by_absolute_end; DROP INDEX sessions_by_revocation;
     DROP INDEX browser_sessions_by_end; DROP TABLE kept_keys; DROP TABLE master_keys;
+    DROP TABLE es256_keys; ALTER TABLE clients DROP COLUMN access_token_alg;
     ALTER TABLE migrations DROP COLUMN serves_from; DELETE FROM migrations WHERE version >= 3";
 
 impl Stopped {

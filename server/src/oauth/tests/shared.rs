@@ -2,6 +2,7 @@
 
 use super::nodes::three;
 use super::*;
+use moorline_server_base::config::RedisUrl;
 use moorline_server_dpop::testing::Device;
 
 const USERINFO: &str = "https://id.example.com/oauth/userinfo";
@@ -125,6 +126,53 @@ async fn while_the_store_is_away_proofs_are_refused_for_now_and_bearer_tokens_ar
     world.folder.redis().resume();
     world.refresh_until_answered(&first.refresh, &attempt(1), &device).await;
     assert!(world.is_alive().await);
+}
+
+/// Settings of a further node, with another shared store than that of `world` if `shared` is one.
+fn further(world: &World, shared: Option<RedisUrl>) -> Config {
+    let mut config = world.state.config.clone();
+    config.shared = shared.or(config.shared);
+    config
+}
+
+#[tokio::test]
+async fn a_node_with_another_shared_store_than_its_neighbours_is_refused_and_they_go_on() {
+    let Some((one, two, _)) = three().await else { return };
+    let other = Home::with_redis().expect("three nodes have one");
+    let refused = crate::start::open(further(&one, other.redis_url()), one.clock.clone()).await;
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("another shared store") && said.contains("MOORLINE_SHARED"), "{said}");
+    let device = Device::new();
+    let tokens = one.sign_in_bound(&device).await;
+    two.refresh_bound(&tokens.refresh, Some(&attempt(1)), &device).await.tokens();
+    // It has left nothing behind that would be in the way of another one.
+    crate::start::open(further(&one, None), one.clock.clone()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_starts_beside_others_whose_store_was_emptied_or_restarted() {
+    let Some((mut one, two, _)) = three().await else { return };
+    let _: String = one.folder.redis().run(&["FLUSHALL"]).await;
+    drop(crate::start::open(further(&one, None), one.clock.clone()).await.unwrap());
+    one.folder.redis().resume();
+    drop(crate::start::open(further(&one, None), one.clock.clone()).await.unwrap());
+    let device = Device::new();
+    let tokens = one.sign_in_bound(&device).await;
+    two.refresh_until_answered(&tokens.refresh, &attempt(1), &device).await;
+}
+
+#[tokio::test]
+async fn all_nodes_move_to_another_store_when_they_were_stopped() {
+    let Some((one, two, three)) = three().await else { return };
+    let other = Home::with_redis().expect("three nodes have one");
+    let moved = further(&one, other.redis_url());
+    drop((two, three));
+    let World { folder: _folder, state, router, clock, .. } = one;
+    drop((state, router));
+    let first = crate::start::open(moved.clone(), clock.clone());
+    let second = crate::start::open(moved, clock.clone());
+    let (first, second) = tokio::join!(first, second);
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
 }
 
 #[tokio::test]

@@ -40,6 +40,17 @@ async fn a_server_goes_on_while_a_newer_version_adds_to_the_tables_and_starts_be
 }
 
 #[tokio::test]
+async fn a_server_is_ready_until_a_newer_version_takes_from_the_tables() {
+    let world = World::new().await;
+    let ready = async || world.get("/readyz", &[]).await.status;
+    migrate_further(&world.state.store, EXPANDED, 1).await;
+    assert_eq!(ready().await, StatusCode::OK);
+    migrate_further(&world.state.store, CONTRACTED, 0).await;
+    assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(world.get("/healthz", &[]).await.status, StatusCode::OK, "a restart mends nothing");
+}
+
+#[tokio::test]
 async fn a_server_does_not_start_on_tables_that_a_newer_version_has_taken_from() {
     let world = World::new().await;
     world.sign_in().await;

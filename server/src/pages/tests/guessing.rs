@@ -79,6 +79,26 @@ async fn wrong_passwords_wait_ever_longer_and_a_name_that_nobody_has_waits_the_s
 }
 
 #[tokio::test]
+async fn a_household_with_256_networks_makes_nobody_wait_who_is_elsewhere() {
+    let server = guarded().await;
+    let count = async |address: &str| {
+        let (keys, now) = (server.state.keys.clone(), server.state.clock.now());
+        let address = ClientAddress(Some(address.parse().unwrap()));
+        let count = move |tx: &mut dyn Tx| {
+            let attempt = Try { user_id: Some("ada"), name: "ada", device: None, address, free: 5 };
+            tries::count(tx, &keys, now, &attempt)
+        };
+        server.state.store.write(&ACTOR, count).await
+    };
+    let mut counted = 0;
+    for network in 0..=255 {
+        counted += usize::from(count(&format!("2001:db8:0:aa{network:02x}::1")).await.is_ok());
+    }
+    assert_eq!(counted, 5);
+    assert!(!count("2001:db8:0:ab00::1").await.unwrap().is_slowed(), "the next household does not wait");
+}
+
+#[tokio::test]
 async fn an_account_has_a_hundred_tries_a_day_at_most_and_its_owner_signs_in_at_once() {
     let server = guarded().await;
     let known = Browser::of(&server);

@@ -5,6 +5,7 @@ mod failure;
 mod link;
 mod membership;
 mod migrate;
+mod stores;
 mod target;
 mod value;
 
@@ -15,7 +16,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub use membership::Membership;
+pub(super) use membership::Membership;
 
 use connection::{Connection, READ, WRITE};
 use target::Target;

@@ -27,7 +27,7 @@ async fn older_tables_or_none_are_not_brought_up_to_date_by_who_only_reads() {
     let versions =
         async || store.read(&TEST, |tx| tx.query("SELECT version FROM migrations", &[])).await.unwrap().len();
     let before = versions().await;
-    let Err(StoreError::Unusable(text)) = Store::open_to_read(&home.options()) else {
+    let Err(StoreError::Outdated(text)) = Store::open_to_read(&home.options()) else {
         panic!("it was opened")
     };
     assert!(text.contains("start a server of this version"), "{text}");
@@ -35,7 +35,7 @@ async fn older_tables_or_none_are_not_brought_up_to_date_by_who_only_reads() {
 
     let empty = Home { folder: tempfile::tempdir().unwrap(), postgres: PostgresDatabase::make() };
     std::fs::write(empty.folder.path().join("test.db"), "").unwrap();
-    let Err(StoreError::Unusable(text)) = Store::open_to_read(&empty.options()) else {
+    let Err(StoreError::Outdated(text)) = Store::open_to_read(&empty.options()) else {
         panic!("it was opened")
     };
     assert!(text.contains("no tables"), "{text}");

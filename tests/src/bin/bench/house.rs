@@ -21,7 +21,7 @@ const SIGN_INS: usize = 1_000;
 const CONNECTIONS: usize = 10_000;
 const CLIENTS: usize = 16;
 
-/// Measures all of it on a SQLite database that has been used, and returns the server that runs on it then.
+/// Measures all of it on a SQLite database that has been used.
 ///
 /// Errors: when something is refused.
 pub(crate) async fn measure(
@@ -29,15 +29,16 @@ pub(crate) async fn measure(
     database: &str,
     load: &mut Load,
     time: Duration,
-) -> Result<(Serve, Vec<Goal>)> {
+) -> Result<Vec<Goal>> {
     let mut goals = vec![starts(server, database).await?];
-    let serve = serve::start(server, database)?;
+    let mut serve = serve::start(server, database)?;
     eprintln!("{SIGN_INS} sign-ins …");
     sign_ins::run(server, SIGN_INS, 4).await?;
     let resident = Resident::of(serve.pid())?.total_mib();
     goals.push(Goal::new("resident memory after 1,000 sign-ins", resident, 60.0, "MB"));
     goals.extend(idle(server, &serve, load, time).await?);
-    Ok((serve, goals))
+    serve.stop()?;
+    Ok(goals)
 }
 
 /// From the start of the process to the first answer to a discovery request.

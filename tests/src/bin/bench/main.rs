@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use moorline_tests::{Library, Postgres, Server};
 
 use crate::bindings::Bindings;
@@ -47,6 +47,24 @@ struct Arguments {
     /// What the libraries for Kotlin and Swift have measured: print that as well.
     #[arg(long, value_name = "FILE")]
     bindings: Option<PathBuf>,
+    /// Measure these parts alone (comma-separated).
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Part::value_variants().to_vec())]
+    only: Vec<Part>,
+}
+
+/// A part of what is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Bearer refreshes at a server without limits.
+    Quiet,
+    /// Each request on SQLite.
+    Sqlite,
+    /// What the server needs of its machine.
+    House,
+    /// What the SDK costs an app.
+    Sdk,
+    /// Each request on Postgres.
+    Postgres,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -66,9 +84,10 @@ async fn main() -> Result<()> {
     }
     let library = arguments.library.as_deref().map(Library::read).transpose()?;
     let bindings = arguments.bindings.as_deref().map(Bindings::read).transpose()?;
+    let measured = |part| arguments.only.contains(&part);
     let mut server = Server::start()?;
     let most = CLIENTS.into_iter().max().unwrap_or_default();
-    eprintln!("signing in {most} sessions of each kind …");
+    eprintln!("signing in {most} sessions …");
     let bearer = sessions::bearer(&server, most).await?;
     let mut bearer = Load::new(&server, bearer)?;
 
@@ -76,31 +95,44 @@ async fn main() -> Result<()> {
     let time = Duration::from_secs_f64(arguments.seconds);
     // Signing is measured around every point, so that a noisy neighbour shows in both figures.
     report.signature(machine::signature_cpu_ms()?);
-    for clients in CLIENTS {
-        let pid = server.pid()?;
-        report.quiet(bearer.point(pid, clients, Connection::Warm, Work::Refresh, time).await?);
-        report.signature(machine::signature_cpu_ms()?);
+    if measured(Part::Quiet) {
+        for clients in CLIENTS {
+            let pid = server.pid()?;
+            report.quiet(bearer.point(pid, clients, Connection::Warm, Work::Refresh, time).await?);
+            report.signature(machine::signature_cpu_ms()?);
+        }
     }
     server.stop()?;
     let file = server.folder().join("moorline.db").display().to_string();
-    let mut serve = serve::start(&server, &file)?;
-    engine::measure(SQLITE, &server, &serve, &mut report, time).await?;
-    serve.stop()?;
-    let (mut serve, goals) = house::measure(&server, &file, &mut bearer, time).await?;
-    goals.into_iter().for_each(|goal| report.goal(goal));
-    eprintln!("the SDK …");
-    let (figures, memory) = (as_an_app(&server)?, Memory::measure(&server).await?);
-    report.sdk(figures.json(), memory);
-    serve.stop()?;
-    let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
-    server.move_to(&postgres.url())?;
-    let serve = serve::start(&server, &postgres.url())?;
-    let on_postgres = engine::measure(POSTGRES, &server, &serve, &mut report, time).await;
-    drop(serve);
+    if measured(Part::Sqlite) {
+        let mut serve = serve::start(&server, &file)?;
+        engine::measure(SQLITE, &server, &serve, &mut report, time).await?;
+        serve.stop()?;
+    }
+    if measured(Part::House) {
+        house::measure(&server, &file, &mut bearer, time)
+            .await?
+            .into_iter()
+            .for_each(|goal| report.goal(goal));
+    }
+    let sdk = if measured(Part::Sdk) {
+        eprintln!("the SDK …");
+        let mut serve = serve::start(&server, &file)?;
+        let (figures, memory) = (as_an_app(&server)?, Memory::measure(&server).await?);
+        serve.stop()?;
+        report.sdk(figures.json(), memory);
+        Some((figures, memory))
+    } else {
+        None
+    };
+    let on_postgres =
+        if measured(Part::Postgres) { on_postgres(&mut server, &mut report, time).await } else { Ok(()) };
     report.print();
     on_postgres?;
-    figures.print();
-    memory.print();
+    if let Some((figures, memory)) = sdk {
+        figures.print();
+        memory.print();
+    }
     if let Some(bindings) = bindings {
         bindings.print();
         report.bindings(bindings.goals());
@@ -114,6 +146,14 @@ async fn main() -> Result<()> {
         std::fs::write(&file, report.json()).with_context(|| format!("writing {}", file.display()))?;
     }
     Ok(())
+}
+
+/// The server on Postgres, and that for as long as the server is measured.
+async fn on_postgres(server: &mut Server, report: &mut Report, time: Duration) -> Result<()> {
+    let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
+    server.move_to(&postgres.url())?;
+    let serve = serve::start(server, &postgres.url())?;
+    engine::measure(POSTGRES, server, &serve, report, time).await
 }
 
 /// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one

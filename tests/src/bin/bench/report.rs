@@ -147,15 +147,19 @@ impl Report {
     pub(crate) fn print(&self) {
         let header = "clients   requests/s   p50 ms   p99 ms  server CPU ms/request  per signature";
         println!("\"Per signature\" is the server's CPU time in RS256-2048 signatures of this run.\n");
-        println!(
-            "Refreshes, bearer, warm connections, a server without limits that logs warnings (goal at most \
-             {GOAL}):\n{header}"
-        );
-        self.points.iter().for_each(Point::print);
-        println!(
-            "\nAt a server on the defaults of `serve`, its log at info (its limits are on, but higher). On Postgres, \
-             the server alone is counted:"
-        );
+        if !self.points.is_empty() {
+            println!(
+                "Refreshes, bearer, warm connections, a server without limits that logs warnings (goal at most \
+                 {GOAL}):\n{header}"
+            );
+            self.points.iter().for_each(Point::print);
+        }
+        if !self.serve.is_empty() {
+            println!(
+                "\nAt a server on the defaults of `serve`, its log at info (its limits are on, but higher). On \
+                 Postgres, the server alone is counted:"
+            );
+        }
         for Series { engine, work, tokens, connections, points } in &self.serve {
             println!("\n{engine}: {work}, {tokens}, {connections} connections:\n{header}");
             points.iter().for_each(Point::print);

@@ -4,6 +4,7 @@ use clap::{ArgAction, Args, Subcommand};
 use moorline_server::manage::clients::{self as managed, ClientUpdate};
 use moorline_server::manage::{ClientSecret, ClientSpec, Consent};
 use moorline_server::oauth::clients::{self, Client, ConsentRule};
+use moorline_server_keys::Algorithm;
 use serde_json::{Value, json};
 
 use super::common::{ACTOR, Common, change};
@@ -59,6 +60,10 @@ pub(crate) struct ClientArgs {
     /// Refuse its token requests without a DPoP proof; others may send one.
     #[arg(long)]
     require_dpop: bool,
+    /// What its access tokens are signed with. ES256 costs the server less; choose it if every API that the client calls
+    /// accepts it.
+    #[arg(long, value_name = "RS256|ES256", default_value_t)]
+    access_token_alg: Algorithm,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +90,9 @@ pub(crate) struct UpdateArgs {
     /// Whether its token requests are refused without a DPoP proof.
     #[arg(long, value_name = "true|false", action = ArgAction::Set)]
     require_dpop: Option<bool>,
+    /// What its access tokens are signed with from now on; those that it has stay good.
+    #[arg(long, value_name = "RS256|ES256")]
+    access_token_alg: Option<Algorithm>,
 }
 
 impl UpdateArgs {
@@ -99,6 +107,7 @@ impl UpdateArgs {
             origins: self.origins.as_ref().map(filled),
             consent: self.skip_consent.map(consent),
             dpop_bound_access_tokens: self.require_dpop,
+            access_token_alg: self.access_token_alg,
         }
     }
 
@@ -110,6 +119,7 @@ impl UpdateArgs {
             && self.origins.is_none()
             && self.skip_consent.is_none()
             && self.require_dpop.is_none()
+            && self.access_token_alg.is_none()
     }
 }
 
@@ -135,6 +145,7 @@ async fn add(args: ClientArgs) -> Result<(), Failure> {
         origins: args.origins,
         consent: if args.skip_consent { Consent::Skip } else { Consent::Ask },
         dpop_bound_access_tokens: args.require_dpop,
+        access_token_alg: args.access_token_alg,
     };
     let client = spec.client(state.clock.now())?;
     change(&state, move |tx, _, now| managed::add(tx, now, &client)).await?;
@@ -148,7 +159,8 @@ async fn list(common: &Common) -> Result<(), Failure> {
         .iter()
         .map(|client| {
             let kind = if client.secret.is_some() { "confidential" } else { "public" };
-            format!("{}  {kind}  {}\n", client.id, client.redirect_uris.join(" "))
+            let (id, alg) = (&client.id, client.access_token_alg);
+            format!("{id}  {kind}  {alg}  {}\n", client.redirect_uris.join(" "))
         })
         .collect();
     common.answer(&all.iter().map(described).collect::<Vec<_>>(), &words)
@@ -164,6 +176,7 @@ fn described(client: &Client) -> Value {
         "origins": client.origins,
         "consent": if client.consent == ConsentRule::Skip { "skip" } else { "ask" },
         "dpop_bound_access_tokens": client.dpop_bound_access_tokens,
+        "access_token_alg": client.access_token_alg,
     })
 }
 

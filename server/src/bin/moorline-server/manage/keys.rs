@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use moorline_server::manage::keys as signing_keys;
+use moorline_server_keys::Algorithm;
 use serde_json::json;
 
 use super::common::{Common, change, written};
@@ -9,7 +10,7 @@ use crate::terminal::Failure;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// List the keys that sign tokens, the newest first.
+    /// List the keys that sign tokens: those for RS256 first, and of each algorithm the newest.
     List(Common),
     /// Publish a new key. It signs after two days, when nobody can have a JWK set without it.
     Rotate(Rotate),
@@ -22,6 +23,9 @@ pub(crate) enum KeysCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct Rotate {
+    /// What the new key signs with: RS256, or ES256 for the access tokens of clients that have chosen it.
+    #[arg(long, value_name = "RS256|ES256", default_value_t)]
+    alg: Algorithm,
     /// Sign with it at once. Servers that keep a JWK set for long refuse its tokens until they fetch the set again.
     #[arg(long)]
     at_once: bool,
@@ -58,25 +62,26 @@ async fn list(common: &Common) -> Result<(), Failure> {
             "retired" => at.map(|at| format!(" since {at}")),
             _ => None,
         };
-        words += &format!("{}  {}{}\n", key.kid, key.state, when.unwrap_or_default());
+        words += &format!("{}  {}  {}{}\n", key.kid, key.alg, key.state, when.unwrap_or_default());
     }
     common.answer(&keys, &words)
 }
 
 async fn rotate(args: Rotate) -> Result<(), Failure> {
     let state = args.common.open().await?;
-    let fresh = state.keys.new_key(&state.random).await?;
+    let fresh = state.keys.new_key(args.alg, &state.random).await?;
     let kid = fresh.kid().to_owned();
     let at_once = args.at_once;
     let active_at =
         change(&state, move |tx, _, now| signing_keys::rotate(tx, now, &fresh, at_once)).await?.seconds();
-    let words = format!("published {kid}, signs from {}\n", written(active_at)?);
-    args.common.answer(&json!({ "kid": kid, "active_at": active_at }), &words)
+    let words = format!("published {kid} ({}), signs from {}\n", args.alg, written(active_at)?);
+    args.common.answer(&json!({ "kid": kid, "alg": args.alg, "active_at": active_at }), &words)
 }
 
 async fn withdraw(args: Withdraw) -> Result<(), Failure> {
     let state = args.common.open().await?;
-    let fresh = state.keys.new_key(&state.random).await?;
+    let algorithm = state.keys.algorithm_of(&args.kid).unwrap_or_default();
+    let fresh = state.keys.new_key(algorithm, &state.random).await?;
     let kid = args.kid.clone();
     change(&state, move |tx, _, now| signing_keys::withdraw(tx, now, &kid, &fresh)).await?;
     let words = format!("withdrew {}; a running server follows within a minute\n", args.kid);

@@ -1,0 +1,77 @@
+//! The issuer that a database belongs to. Its tokens and sessions name it, and so do the apps, which pin its host.
+
+use super::{RestoreError, ledger};
+use crate::audit::{self, Event, Severity};
+use moorline_server_base::clock::Timestamp;
+use moorline_server_base::config::{Config, Issuer};
+use moorline_server_store::{Actor, Options, Purpose, Store, StoreError, Tx, Value, join};
+use serde_json::json;
+
+const ACTOR: Actor = Actor::System("an operator's command");
+
+/// The settings name another issuer than the database.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "issuer: the settings name {settings}, and this database belongs to {stored}. Apps, tokens and sessions know that \
+     one: set `issuer` back to it, or `database` to the right one. To change the issuer for good, stop every server of \
+     this database and run `moorline-server change-issuer`"
+)]
+pub struct OtherIssuer {
+    /// The issuer of the settings.
+    pub settings: String,
+    /// The issuer of the database.
+    pub stored: String,
+}
+
+/// The issuer of the database; `None` if no server has recorded one.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn issuer(tx: &mut dyn Tx) -> Result<Option<String>, StoreError> {
+    let row = tx.first("SELECT issuer FROM instance", &[])?;
+    row.map_or(Ok(None), |row| Ok(row.optional_text("issuer")?.map(str::to_owned)))
+}
+
+/// Records the issuer, unless one is recorded. Returns the one that is recorded then: of two nodes that start at once,
+/// both get the same.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn record_issuer(tx: &mut dyn Tx, settings: &Issuer) -> Result<Option<String>, StoreError> {
+    let known = issuer(tx)?;
+    if known.is_some() {
+        return Ok(known);
+    }
+    let record = "UPDATE instance SET issuer = $1 WHERE issuer IS NULL";
+    tx.execute(record, &[Value::from(settings.as_str())])?;
+    issuer(tx)
+}
+
+/// Makes the issuer of the settings that of the database, whatever it was.
+///
+/// # Errors
+/// [`StoreError`] when the database fails.
+pub fn set_issuer(tx: &mut dyn Tx, settings: &Issuer) -> Result<(), StoreError> {
+    tx.execute("UPDATE instance SET issuer = $1", &[Value::from(settings.as_str())]).map(drop)
+}
+
+/// As [`set_issuer`], for an operator: no server may run. Returns the issuer of before.
+///
+/// # Errors
+/// [`RestoreError::NotPrimary`], or [`RestoreError::Store`] while a server runs and when the database fails.
+pub async fn change_issuer(config: &Config, now: Timestamp) -> Result<Option<String>, RestoreError> {
+    config.must_be_primary()?;
+    let store = Store::open(&Options::new(config.database.clone()))?;
+    let name = store.read(&ACTOR, ledger::instance).await?.unwrap_or_default();
+    let _place = join(&config.database, &name, Purpose::Maintain).await?;
+    let issuer_of_settings = config.issuer.clone();
+    let change = move |tx: &mut dyn Tx| {
+        let before = issuer(tx)?;
+        set_issuer(tx, &issuer_of_settings)?;
+        let detail = json!({ "from": before, "to": issuer_of_settings.as_str() });
+        let event = Event::new("operator.issuer_changed").severity(Severity::Alert);
+        audit::append(tx, now, event.detail(detail))?;
+        Ok(before)
+    };
+    store.write(&ACTOR, change).await
+}

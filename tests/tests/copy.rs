@@ -1,0 +1,39 @@
+//! `migrate-database` beside a running server: it would miss what that one writes.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use moorline_tests::{Database, Postgres, Server, ServerOptions, binaries};
+
+/// What `migrate-database` says when it refuses.
+fn refusal(from: &Database, to: &Database) -> Result<String> {
+    let name = |database: &Database| match database {
+        Database::Sqlite(file) => format!("sqlite:{}", file.display()),
+        Database::Postgres(url) => url.clone(),
+    };
+    let done = Command::new(binaries::server()?)
+        .args(["migrate-database", "--from", &name(from), "--to", &name(to)])
+        .output()?;
+    ensure!(!done.status.success(), "it was copied");
+    Ok(String::from_utf8(done.stderr)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_not_copied_while_a_server_runs_on_it_or_on_the_target() -> Result<()> {
+    let postgres = tokio::task::block_in_place(Postgres::start)?;
+    let on_postgres = ServerOptions { postgres: Some(postgres.url()), ..ServerOptions::default() };
+    let moved = tokio::task::block_in_place(|| Server::start_with(on_postgres))?;
+    let (left, cluster) = (Database::Sqlite(moved.folder().join("moorline.db")), moved.database());
+    for (from, to) in [(&left, &cluster), (&cluster, &left)] {
+        let said = refusal(from, to)?;
+        assert!(said.contains("postgres://…: ") && said.contains("a server is running on it"), "{said}");
+    }
+    let mut running = tokio::task::block_in_place(Server::start)?;
+    let said = refusal(&running.database(), &left)?;
+    assert!(said.contains("moorline.db: ") && said.contains("a server is running on it"), "{said}");
+    running.stop()?;
+    // What is left is that the target is another server's.
+    let said = refusal(&running.database(), &left)?;
+    assert!(said.contains("the database of another server"), "{said}");
+    Ok(())
+}
