@@ -50,7 +50,9 @@ public class AndroidKeyStore @JvmOverloads constructor(
         if (!keystore.isUserUnlocked()) throw KeyStoreException.Locked()
     }
 
-    override fun load(keyId: String): ByteArray? = reporting { memory.held(keyId) ?: stored(keyId) }
+    override fun load(keyId: String): ByteArray? = reporting {
+        validFor?.let { memory.held(keyId) } ?: stored(keyId)
+    }
 
     private fun stored(keyId: String): ByteArray? {
         var wrapped = files.read(keyId) ?: return null

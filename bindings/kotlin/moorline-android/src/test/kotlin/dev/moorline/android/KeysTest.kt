@@ -85,7 +85,13 @@ class KeysTest {
     fun `a key that another process moves to another wrapping meanwhile is not lost`() {
         stored()
         val biometric = Unlock.Biometric(5.minutes)
-        FakeAndroidKeystore.meanwhile = { AndroidKeyStore(app, biometric).load("vault-1") }
+        FakeAndroidKeystore.meanwhile = {
+            AndroidKeyStore(app, biometric).run {
+                load("vault-1")
+                // This process does not see the memory of that one.
+                memory.forget()
+            }
+        }
         // What it has read is out of date; what is there now needs a prompt.
         assertFailsWith<KeyStoreException.Locked> { load() }
         assertFailsWith<KeyStoreException.Locked> { AndroidKeyStore(app, biometric).load("vault-1") }
