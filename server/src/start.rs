@@ -28,7 +28,7 @@ pub enum StartError {
         /// Why.
         error: StoreError,
     },
-    /// The database and the exported ends of sessions do not fit together.
+    /// The database and the revocation log do not fit together.
     #[error(transparent)]
     Restore(RestoreError),
     /// The database belongs to another issuer.
@@ -321,7 +321,7 @@ async fn follow(state: AppState) {
     }
 }
 
-/// Exports the ends of sessions that a command wrote, and says by which master key this server seals.
+/// Exports the revocations that a command wrote, and says by which master key this server seals.
 async fn export(state: &AppState) {
     let actor = Actor::System("the ends that a command wrote");
     let (keys, now) = (state.keys.clone(), state.clock.now());
@@ -333,7 +333,7 @@ async fn export(state: &AppState) {
         })
         .await;
     if let Err(error) = exported {
-        tracing::error!(%error, "ends of sessions could not be exported");
+        tracing::error!(%error, "revocations could not be exported");
     }
 }
 
@@ -361,23 +361,19 @@ async fn upkeep(state: AppState) {
             continue;
         }
         if let Err(error) = oauth::sweep(&state.store, &state.config, now).await {
-            tracing::error!(%error, "expired requests and codes could not be deleted");
+            tracing::error!(%error, "what has expired could not be deleted");
         }
         // Another version of the server may be adding users beside this one.
         if let Err(error) = accounts::legacy_names::work_out(&state.store).await {
             tracing::error!(%error, "the names of new users could not be worked out");
         }
-        if let Err(error) = accounts::tries::sweep(&state.store, now).await {
-            tracing::error!(%error, "the counts of sign-ins that have faded could not be deleted");
-        }
         let passwords = state.passwords.clone();
         let deleted = state.store.write(&Actor::System("upkeep"), move |tx| {
             restore::see(tx, now)?;
-            accounts::delete_unused_costs(tx, passwords.cost())?;
-            accounts::delete_expired(tx, now)
+            accounts::delete_unused_costs(tx, passwords.cost())
         });
         if let Err(error) = deleted.await {
-            tracing::error!(%error, "the time could not be stored, nor expired browser sessions deleted");
+            tracing::error!(%error, "the time could not be stored, nor unused costs of passwords deleted");
         }
     }
 }

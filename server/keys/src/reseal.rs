@@ -117,12 +117,12 @@ struct Batch {
     last: Option<String>,
 }
 
-type Place = (&'static str, &'static str, &'static str);
+type SealedColumn = (&'static str, &'static str, &'static str);
 
 fn batch(
     tx: &mut dyn Tx,
     sealer: &Sealer,
-    &(table, column, key): &Place,
+    &(table, column, key): &SealedColumn,
     after: &str,
     random: Option<&Random>,
 ) -> Result<Batch, StoreError> {

@@ -54,6 +54,8 @@ impl<'a> Credential<'a> {
         };
         let (scheme, token) =
             value.to_str().ok().and_then(|value| value.split_once(' ')).ok_or_else(malformed)?;
+        // RFC 9110 §11.4: any number of spaces.
+        let token = token.trim_start_matches(' ');
         let scheme = if scheme.eq_ignore_ascii_case("bearer") {
             Scheme::Bearer
         } else if scheme.eq_ignore_ascii_case("dpop") {
@@ -67,7 +69,9 @@ impl<'a> Credential<'a> {
 
 /// RFC 6750 §2.1: b64token; RFC 9449 §7.1: token68, which is the same.
 fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._~+/=".contains(c))
+    let characters = text.trim_end_matches('=');
+    !characters.is_empty()
+        && characters.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte))
 }
 
 #[cfg(test)]
@@ -89,6 +93,7 @@ mod tests {
         for (value, expected) in [
             ("Bearer abc.def-_", (Scheme::Bearer, "abc.def-_")),
             ("bearer abc", (Scheme::Bearer, "abc")),
+            ("Bearer   abc==", (Scheme::Bearer, "abc==")),
             ("DPoP abc", (Scheme::Dpop, "abc")),
             ("dpop abc", (Scheme::Dpop, "abc")),
         ] {
@@ -96,7 +101,9 @@ mod tests {
         }
         assert!(matches!(read(&HeaderMap::new(), None), Err(Refusal::Missing)));
         assert!(matches!(read(&header("Basic YTpi"), None), Err(Refusal::Missing)));
-        for wrong in ["Bearer", "Bearer ", "Bearer  abc", "Bearer a b", "Bearer a,b", "DPoP", "DPoP a b"] {
+        for wrong in
+            ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer a=b", "Bearer =", "DPoP", "DPoP a b"]
+        {
             assert!(matches!(read(&header(wrong), None), Err(Refusal::Malformed(_))), "{wrong}");
         }
     }

@@ -18,8 +18,9 @@ pub fn credential(input: &[u8]) {
     let Ok(Credential { scheme, token }) = Credential::read(&headers, Some(query), None) else { return };
     assert_eq!(headers.get_all(AUTHORIZATION).iter().count(), 1);
     let value = headers[AUTHORIZATION].to_str().expect("it was read as text");
-    let name = if scheme == Scheme::Bearer { "bearer " } else { "dpop " };
-    assert_eq!(value[..value.len() - token.len()].to_ascii_lowercase(), name);
+    let name = if scheme == Scheme::Bearer { "bearer" } else { "dpop" };
+    let before = value[..value.len() - token.len()].to_ascii_lowercase();
+    assert!(before.ends_with(' ') && before.trim_end_matches(' ') == name, "{before:?}");
     assert!(value.ends_with(token) && !token.is_empty() && !token.contains([' ', ',', '"']));
     assert!(!query.split('&').any(|pair| pair == "access_token" || pair.starts_with("access_token=")));
     let claims: Result<Value, _> = decode(token);

@@ -16,4 +16,4 @@ pub mod users;
 
 pub use costs::{costs, delete_unused_costs};
 pub use passwords::{HashError, Password, Passwords, Verdict};
-pub use sessions::{BrowserSession, BrowserSessions, delete_expired, end_all as end_browser_sessions};
+pub use sessions::{BrowserSession, BrowserSessions, end_all as end_browser_sessions};

@@ -173,11 +173,3 @@ pub fn end_all(tx: &mut dyn Tx, user_id: &str, now: Timestamp) -> Result<u64, St
     }
     Ok(ended)
 }
-
-/// Deletes what has expired; call it now and then.
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
-pub fn delete_expired(tx: &mut dyn Tx, now: Timestamp) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM browser_sessions WHERE expires_at <= $1", &[now.into()]).map(drop)
-}

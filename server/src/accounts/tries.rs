@@ -8,7 +8,7 @@ use super::devices::Device;
 use crate::limits::{ClientAddress, Limited};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_keys::Keys;
-use moorline_server_store::{Actor, Row, Store, StoreError, Tx, Value};
+use moorline_server_store::{Row, StoreError, Tx, Value};
 
 /// Whose password is tried, and from where.
 #[derive(Debug)]
@@ -106,19 +106,6 @@ pub fn forget(tx: &mut dyn Tx, keys: &Keys, user_id: &str) -> Result<(), StoreEr
 /// What the key of a row is a tag of. The length of what comes before keeps the parts apart.
 fn message(kind: &str, account: &str, from: &str) -> String {
     format!("tries {kind} {} {account} {from}", account.len())
-}
-
-/// Deletes the counts that have faded; call it now and then.
-///
-/// # Errors
-/// [`StoreError`] when the database fails.
-pub async fn sweep(store: &Store, now: Timestamp) -> Result<(), StoreError> {
-    let faded = "DELETE FROM sign_in_tries WHERE ends_at <= $1 AND key IN
-         (SELECT key FROM sign_in_tries WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)";
-    store
-        .delete_in_batches(&Actor::System("counts that have faded"), faded, &[Value::from(now)])
-        .await
-        .map(drop)
 }
 
 /// How tries of one kind slow the next one down.

@@ -158,8 +158,8 @@ async fn faults_are_played_only_where_nobody_else_reaches_the_server() {
         let server = prepare(&options).await.unwrap();
         let lines = server.summary().for_people(&server.summary_file(), super::Style::Plain);
         assert_eq!(lines.contains("/dev/faults/"), server.summary().faults);
-        let order =
-            http::Request::post("/dev/faults/revoke-session").body(axum::body::Body::empty()).unwrap();
+        let order = http::Request::post("/dev/faults/revoke-session").header(http::header::HOST, "localhost");
+        let order = order.body(axum::body::Body::empty()).unwrap();
         server.router().oneshot(order).await.unwrap().status()
     };
     // Without a token.

@@ -29,7 +29,7 @@ pub(super) async fn readyz(State(state): State<AppState>, anonymous: Anonymous) 
     }
     let arrived = Instant::now();
     let mut last = state.probing().lock().await;
-    // Whoever had to wait for others takes what one of them was told meanwhile: strangers can ask, too.
+    // Whoever had to wait for others takes the answer that one of them got meanwhile: strangers can ask, too.
     if let Some(probe) = last.as_ref().filter(|probe| probe.began >= arrived) {
         return answer(probe.is_ready);
     }

@@ -9,6 +9,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use http::header::CONNECTION;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -17,6 +18,7 @@ use tracing::Instrument;
 
 use super::cors;
 use super::health::{healthz, readyz};
+use super::host::has_one_host;
 use super::load::{Load, shed};
 use super::state::AppState;
 use super::time::know_time;
@@ -68,7 +70,8 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
     let is_proved = moorline_server_dpop::is_proved(&request);
-    let mut response = form.shape(traced(&id, request, next).await);
+    let answer = if has_one_host(&request) { traced(&id, request, next).await } else { malformed() };
+    let mut response = form.shape(answer);
     if is_proved {
         moorline_server_dpop::next_nonce(state.dpop(), &mut response);
     }
@@ -76,6 +79,11 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     let id = HeaderValue::try_from(id).expect("an id is base64url");
     response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     response
+}
+
+/// The connection ends with it: where the next request begins is not sure.
+fn malformed() -> Response {
+    (StatusCode::BAD_REQUEST, [(CONNECTION, "close")]).into_response()
 }
 
 /// The time and the size that a request may have, if the clock is accepted.

@@ -6,6 +6,7 @@ mod connections;
 mod cors;
 mod counts;
 mod health;
+mod host;
 mod layers;
 mod load;
 mod probe;

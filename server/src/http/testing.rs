@@ -6,7 +6,7 @@ use std::path::Path;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderName, SET_COOKIE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -274,6 +274,7 @@ impl TestServer {
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         let socket = SocketAddr::from(([192, 0, 2, 1], 50_000));
         request.extensions_mut().get_or_insert_with(|| ConnectInfo(socket));
+        request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("id.example.com"));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
@@ -355,7 +356,7 @@ async fn database_with_keys() -> &'static WithKeys {
 }
 
 pub(crate) fn ask(method: Method, path: &str) -> http::request::Builder {
-    Request::builder().method(method).uri(path)
+    Request::builder().method(method).uri(path).header(HOST, "id.example.com")
 }
 
 impl Answer {

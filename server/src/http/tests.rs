@@ -68,7 +68,7 @@ async fn a_server_on_localhost_does_not_keep_its_neighbours_from_plain_http() {
 }
 
 #[tokio::test]
-async fn a_request_id_of_the_senders_own_is_not_believed() {
+async fn a_request_id_of_the_senders_own_is_not_accepted() {
     let server = TestServer::start().await;
     let request = ask(Method::GET, "/healthz").header("x-request-id", "forged").body("".into()).unwrap();
     assert_ne!(server.send(request).await.header("x-request-id"), "forged");
@@ -255,6 +255,21 @@ async fn a_server_that_is_about_to_stop_is_not_ready_and_serves_until_the_delay_
     assert_eq!(status_line(address, &ask("/oauth/jwks")).await, "HTTP/1.1 200");
     running.await.unwrap().unwrap();
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_request_without_one_host_is_refused() {
+    let server = TestServer::start().await;
+    let (address, stop, running) = listen(&server);
+    for path in [HEALTHZ, "/v1/notes", "/oauth/token", "/"] {
+        for fields in ["", "host: a\r\nhost: a\r\n", "host: a/b c\r\n"] {
+            let request = format!("GET {path} HTTP/1.1\r\n{fields}\r\n");
+            assert_eq!(status_line(address, &request).await, "HTTP/1.1 400", "{path} {fields:?}");
+        }
+    }
+    assert_eq!(status_line(address, "GET /healthz HTTP/1.0\r\n\r\n").await, "HTTP/1.0 200");
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
 }
 
 /// The writer's thread panics: it drops the result of a request whose caller has gone.

@@ -70,8 +70,10 @@ impl Request {
         let code = params.value("code").ok_or(OAuthError::invalid_request("code is missing."))?;
         let redirect_uri =
             params.value("redirect_uri").ok_or(OAuthError::invalid_request("redirect_uri is missing."))?;
-        let verifier =
-            params.value("code_verifier").ok_or(OAuthError::invalid_request("code_verifier is missing."))?;
+        // Each code was issued for a challenge: what comes without a verifier is no proof of the grant (RFC 7636 §4.6).
+        let verifier = params
+            .value("code_verifier")
+            .ok_or(OAuthError::new(Code::InvalidGrant, "code_verifier is missing."))?;
         if !pkce::is_verifier(verifier) {
             return Err(OAuthError::invalid_request(
                 "code_verifier must be 43 to 128 unreserved characters.",

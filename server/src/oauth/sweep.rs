@@ -26,6 +26,19 @@ const CODES: Kind = (
      (SELECT code_hash FROM codes WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
     "SELECT MIN(expires_at) AS oldest_at FROM codes",
 );
+const BROWSER_SESSIONS: Kind = (
+    "browser sessions",
+    "DELETE FROM browser_sessions WHERE id_hash IN
+     (SELECT id_hash FROM browser_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
+    "SELECT MIN(expires_at) AS oldest_at FROM browser_sessions",
+);
+/// The condition stands twice: Postgres looks again at a row that it had to wait for, and then at the outer one.
+const SIGN_IN_TRIES: Kind = (
+    "counts of sign-ins",
+    "DELETE FROM sign_in_tries WHERE ends_at <= $1 AND key IN
+     (SELECT key FROM sign_in_tries WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)",
+    "SELECT MIN(ends_at) AS oldest_at FROM sign_in_tries",
+);
 const REVOKED_SESSIONS: Kind = (
     "revoked sessions",
     "DELETE FROM sessions WHERE id IN
@@ -66,11 +79,13 @@ pub struct Overdue {
 }
 
 /// What is due at `now`: each kind, and how old its rows may be.
-fn due(config: &Config, now: Timestamp) -> [(Kind, Timestamp); 6] {
+fn due(config: &Config, now: Timestamp) -> [(Kind, Timestamp); 8] {
     let ended = now.before(config.retention.sessions.as_duration());
     [
         (REQUESTS, now),
         (CODES, now.before(CODES_REMEMBERED)),
+        (BROWSER_SESSIONS, now),
+        (SIGN_IN_TRIES, now),
         (REVOKED_SESSIONS, ended),
         (EXPIRED_SESSIONS, ended),
         (REVOCATIONS, ended.before(config.tokens.session_absolute.as_duration())),

@@ -1,4 +1,4 @@
-//! The database's side of the revocation log: the numbered ends of sessions, the id of this database, and the last
+//! The database's side of the revocation log: the numbered revocations, the id of this database, and the last
 //! known time.
 
 use super::line::End;

@@ -319,7 +319,7 @@ impl Config {
         self.api_identifier.clone().unwrap_or_else(|| self.issuer.join("/v1"))
     }
 
-    /// The revocation log: the file that ends of sessions are exported to, if there is one. Earlier versions made one
+    /// The revocation log: the file that revocations are exported to, if there is one. Earlier versions made one
     /// beside the database by default: it stays in use where it is there.
     pub fn revocation_log(&self) -> Option<PathBuf> {
         self.store.revocation_log.clone().or_else(|| self.revocation_log_by_default())

@@ -1,5 +1,5 @@
 use super::*;
-use moorline_server_store::Options;
+use moorline_server_store::{Actor, Options, Store};
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const DAY: Duration = MEMORY;

@@ -40,13 +40,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve for development: makes certificates, a database, a demo client and demo people, and prints them.
+    /// Serve for development: makes certificates, a database, a demo client and two users, and prints them.
     Dev(DevArgs),
-    /// Serve for real, from a configuration file and the environment.
+    /// Serve in production, from a configuration file and the environment.
     Serve(ServeArgs),
-    /// After a database was restored: end again what was ended after the backup, so that the server may start.
+    /// After a database was restored: revoke again what was revoked after the backup, so that the server may start.
     Restore(recover::RestoreArgs),
-    /// Look after the server's idea of the time.
+    /// Show or accept this machine's clock.
     Clock {
         #[command(subcommand)]
         command: recover::ClockCommand,
@@ -67,7 +67,7 @@ enum Command {
     CheckConfig(upkeep::CheckArgs),
     /// Copy the database while the server runs, and check the copy.
     Backup(upkeep::BackupArgs),
-    /// Print how far the deletion of what is over is behind.
+    /// Print for how long the oldest expired rows are due to be deleted.
     Status(manage::Common),
     /// Print the API's description (OpenAPI).
     Openapi,

@@ -85,7 +85,7 @@ async fn a_server_that_starts_with_its_clock_years_ahead_changes_neither_session
 }
 
 #[tokio::test]
-async fn an_operator_who_says_that_the_clock_is_right_is_believed_without_a_restart() {
+async fn a_clock_that_an_operator_accepts_is_accepted_without_a_restart() {
     let world = World::with(a_week).await;
     let first = world.sign_in().await;
     world.clock.advance(30 * DAY);

@@ -88,7 +88,7 @@ async fn a_refused_exchange_leaves_the_code_to_its_owner() {
     for (change, error) in [
         (("code_verifier", wrong.as_str()), "invalid_grant"),
         (("code_verifier", CHALLENGE), "invalid_grant"),
-        (("code_verifier", ""), "invalid_request"),
+        (("code_verifier", ""), "invalid_grant"),
         (("code_verifier", "short"), "invalid_request"),
         (("code_verifier", &"x".repeat(129)), "invalid_request"),
         (("code_verifier", &format!("{VERIFIER}+")), "invalid_request"),

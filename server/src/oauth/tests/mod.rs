@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap, LOCATION};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, LOCATION};
 use http::{Request, StatusCode};
 use serde_json::Value as Json;
 use tower::ServiceExt as _;
@@ -128,7 +128,8 @@ impl World {
         Self { folder, router: crate::http::router(state.clone()), state, clock, ada }
     }
 
-    async fn send(&self, request: Request<Body>) -> Reply {
+    async fn send(&self, mut request: Request<Body>) -> Reply {
+        request.headers_mut().entry(HOST).or_insert(HeaderValue::from_static("id.example.com"));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();

@@ -122,3 +122,31 @@ async fn a_revocation_goes_with_its_session_and_the_gauge_says_how_long_it_is_du
     world.revoke(&tokens.refresh).await;
     assert_eq!(rows().await.last().unwrap().integer("seq").unwrap(), 3);
 }
+
+#[tokio::test]
+async fn an_expired_browser_session_goes_and_the_gauge_says_how_long_it_is_due() {
+    let world = World::new().await;
+    let (user, ends) = (world.ada.clone(), world.clock.now().after(HOUR));
+    let insert: Result<_, StoreError> = world
+        .state
+        .store
+        .write(&TEST, move |tx| {
+            let values = [Value::from([1_u8; 32]), user.into(), ends.into(), ends.into()];
+            tx.execute(
+                "INSERT INTO browser_sessions (id_hash, user_id, authenticated_at, expires_at)
+                 VALUES ($1, $2, $3, $4)",
+                &values,
+            )
+        })
+        .await;
+    insert.unwrap();
+    let rows = async || world.sql("SELECT user_id FROM browser_sessions", vec![]).await.len();
+    sweep(&world).await;
+    assert_eq!(rows().await, 1);
+    world.clock.advance(3 * HOUR);
+    let all = crate::oauth::overdue(&world.state.store, &config(&world), world.clock.now()).await.unwrap();
+    let due = all.into_iter().find(|overdue| overdue.what == "browser sessions").unwrap().seconds;
+    assert_eq!(due, 2 * 3600);
+    sweep(&world).await;
+    assert_eq!(rows().await, 0);
+}

@@ -256,7 +256,7 @@ async fn counts_survive_a_restart_and_fade_in_a_day() {
     }
     assert!(server.rows("SELECT 1 AS x FROM sign_in_tries").await > 0);
     server.state.clock.advance(DAY);
-    tries::sweep(&server.state.store, server.state.clock.now()).await.unwrap();
+    crate::oauth::sweep(&server.state.store, &server.state.config, server.state.clock.now()).await.unwrap();
     assert_eq!(server.rows("SELECT 1 AS x FROM sign_in_tries").await, 0);
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct ClientArgs {
     /// A client that can keep a secret (a web server's back end); apps can't.
     #[arg(long)]
     confidential: bool,
-    /// An app of the house: people are not asked for their consent.
+    /// An app of your own: users are not asked for their consent.
     #[arg(long)]
     skip_consent: bool,
     /// Refuse its token requests without a DPoP proof; others may send one.
