@@ -6,21 +6,24 @@ use serde_json::{Value, json};
 
 use super::*;
 use moorline_server_base::config::MasterKey;
+use moorline_server_store::testing::PostgresDatabase;
 use moorline_server_store::{Options, StoreError, Tx};
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 struct World {
-    _folder: tempfile::TempDir,
     store: Store,
     random: Random,
+    _postgres: Option<PostgresDatabase>,
+    _folder: tempfile::TempDir,
 }
 
 fn world() -> World {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
-    World { _folder: folder, store, random: Random::system() }
+    let (folder, postgres) = (tempfile::tempdir().unwrap(), PostgresDatabase::make());
+    let file = || folder.path().join("test.db").into();
+    let store = Store::open(&Options::new(postgres.as_ref().map_or_else(file, PostgresDatabase::database)));
+    World { store: store.unwrap(), random: Random::system(), _postgres: postgres, _folder: folder }
 }
 
 impl World {

@@ -179,12 +179,13 @@ pub fn count(event: Unproved) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::testing::Home;
     use moorline_server_store::{Options, Store, UserIds};
 
     #[tokio::test]
     async fn events_are_numbered_in_the_order_of_their_commits() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+        let home = Home::new();
+        let store = Store::open(&Options::new(home.database())).unwrap();
         let actor = Actor::System("test");
         for name in ["one", "two"] {
             let event = Event::new(name).session("sid").client("app").actor("p").severity(Severity::Alert);
@@ -207,8 +208,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_row_names_the_user_of_its_transaction_unless_the_event_names_another() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+        let home = Home::new();
+        let store = Store::open(&Options::new(home.database())).unwrap();
         let ids = UserIds {
             pseudonym: "ada".to_owned(),
             session_id: Some("sid".to_owned()),

@@ -70,8 +70,11 @@ pub(super) fn tests(workspace: &Workspace, report: &mut Report) {
         |step| {
             let cluster = Cluster::start(workspace, &mut step.log)?;
             let mut test = workspace.cargo();
-            test.args(["test", "--locked", "-p", "moorline-server-store", "-p", "moorline-server", "--lib"]);
-            test.arg("--no-fail-fast").env("MOORLINE_TEST_POSTGRES", cluster.url());
+            test.args(["test", "--locked", "--lib", "--no-fail-fast"]);
+            for package in ["moorline-server-store", "moorline-server-keys", "moorline-server"] {
+                test.args(["--package", package]);
+            }
+            test.env("MOORLINE_TEST_POSTGRES", cluster.url());
             test.env("MOORLINE_TEST_REDIS", REDIS);
             let finished = step.log.run(test, TESTING)?;
             step.counts = counts::of_cargo_test(&finished.output);

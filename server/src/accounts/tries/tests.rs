@@ -1,4 +1,5 @@
 use super::*;
+use crate::http::testing::Home;
 use moorline_server_store::{Actor, Options, Store};
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -118,8 +119,8 @@ fn a_try_that_comes_too_early_learns_how_long_to_wait_and_is_not_counted() {
 
 #[tokio::test]
 async fn a_stranger_who_tries_ever_new_names_fills_nothing_and_deletes_no_long_count() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
+    let home = Home::new();
+    let store = Store::open(&Options::new(home.database())).unwrap();
     let actor = Actor::System("a test");
     let fill = |tx: &mut dyn Tx| {
         write(tx, &[255; 32], Count { next_at: START, ends_at: START.after(DAY) })?;

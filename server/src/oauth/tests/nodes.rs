@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::super::sessions;
 use super::*;
 use moorline_server_dpop::testing::Device;
 use moorline_server_store::testing::Relay;
@@ -220,4 +221,34 @@ async fn ends_of_sessions_do_not_wait_for_each_other() {
     release.send(()).unwrap();
     holder.await.unwrap().unwrap();
     one.refresh(&first.refresh, Some(&attempt(1))).await.refuses(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_rotation_changes_no_index() {
+    let Some((one, ..)) = three().await else { return };
+    one.sign_in().await;
+    let id = one.sql("SELECT id FROM sessions", vec![]).await[0].text("id").unwrap().to_owned();
+    for _ in 0..10 {
+        let (id, keys, now) = (id.clone(), one.state.keys.clone(), one.clock.now());
+        let hot: Result<_, StoreError> = one
+            .state
+            .store
+            .write(&TEST, move |tx| {
+                let stored = sessions::by_id(tx, &keys, &id)?.unwrap();
+                let (from, scope) =
+                    (stored.session.record().generation, stored.session.record().scope.clone());
+                let session = stored.session.rotate(None, scope, Duration::from_secs(3600), now).unwrap();
+                sessions::advance(tx, session.record(), from, now)?;
+                tx.first(
+                    "SELECT pg_stat_get_xact_tuples_updated('sessions'::regclass) AS updated,
+                     pg_stat_get_xact_tuples_hot_updated('sessions'::regclass) AS hot",
+                    &[],
+                )
+            })
+            .await;
+        // Of this connection, since it last reported.
+        let counts = hot.unwrap().unwrap();
+        assert!(counts.integer("hot").unwrap() > 0);
+        assert_eq!(counts.integer("hot").unwrap(), counts.integer("updated").unwrap());
+    }
 }
