@@ -1,6 +1,7 @@
 //! A PostgreSQL cluster of a test's own, which the test can stop hard and start again.
 
-use std::os::unix::fs::{MetadataExt as _, chown};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::daemon::{Daemon, Output};
+use crate::daemon::{Daemon, Output, free_port};
 
 /// How long a start may take, recovery included, on a busy machine.
 const START: Duration = Duration::from_secs(60);
@@ -32,6 +33,8 @@ pub struct Postgres {
     programs: PathBuf,
     account: Option<Account>,
     output: Output,
+    /// The port on which it speaks TLS.
+    tls: Option<u16>,
     // Ends before its folder goes.
     server: Option<Daemon>,
     folder: TempDir,
@@ -55,7 +58,8 @@ impl Postgres {
         if let Some(Account { uid, gid }) = account {
             chown(folder.path(), Some(uid), Some(gid))?;
         }
-        let mut postgres = Self { programs, account, output: Output::default(), server: None, folder };
+        let mut postgres =
+            Self { programs, account, output: Output::default(), tls: None, server: None, folder };
         let mut initdb = postgres.command("initdb");
         initdb.arg("--pgdata").arg(postgres.folder.path().join("data"));
         initdb.args([
@@ -90,9 +94,38 @@ impl Postgres {
     pub fn serve(&mut self) -> Result<()> {
         let mut command = self.command("postgres");
         command.arg("-D").arg(self.folder.path().join("data")).arg("-k").arg(self.folder.path());
-        command.args(["-c", "listen_addresses=", "-c", "log_min_messages=log"]);
+        command.args(["-c", "log_min_messages=log"]);
+        match self.tls {
+            None => command.args(["-c", "listen_addresses="]),
+            // Certificate and key are where Postgres looks for them by itself.
+            Some(port) => {
+                command.args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-p", &port.to_string()])
+            }
+        };
         self.server = Some(Daemon::start(command, "ready to accept connections", START, &self.output)?);
         Ok(())
+    }
+
+    /// Starts the server anew with this certificate and key (PEM), on a port of 127.0.0.1 where it takes TLS alone.
+    /// Returns the port.
+    ///
+    /// Errors: when it does not start.
+    pub fn serve_over_tls(&mut self, certificate: &str, key: &str) -> Result<u16> {
+        self.stop(Shutdown::Fast)?;
+        let data = self.folder.path().join("data");
+        let hba = "hostssl all all 127.0.0.1/32 trust\n";
+        for (name, text) in [("server.crt", certificate), ("server.key", key), ("pg_hba.conf", hba)] {
+            let file = data.join(name);
+            std::fs::write(&file, text)?;
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+            if let Some(Account { uid, gid }) = self.account {
+                chown(&file, Some(uid), Some(gid))?;
+            }
+        }
+        let port = free_port()?;
+        self.tls = Some(port);
+        self.serve()?;
+        Ok(port)
     }
 
     /// Stops the server and starts it again.

@@ -3,7 +3,6 @@
 
 use std::fs::File;
 use std::io::PipeReader;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
 
-use crate::daemon::{Daemon, Output};
+use crate::daemon::{Daemon, Output, free_port};
 use crate::{Server, binaries};
 
 /// How long a start, or a line in the log, may take on a busy machine.
@@ -119,11 +118,6 @@ impl Serve {
         ensure!(status.success(), "moorline-server serve ended with {status}");
         Ok(())
     }
-}
-
-/// Nobody else takes it in between: the system gives out others first.
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 fn settings(server: &Server, port: u16, more: &str) -> Result<std::path::PathBuf> {
