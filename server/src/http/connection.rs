@@ -20,7 +20,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
-use super::connections::{Patience, Place};
+use super::activity::Patience;
+use super::connections::Place;
 use super::tls::Tls;
 
 /// A connection's socket, with its time-outs.

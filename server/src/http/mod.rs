@@ -1,5 +1,6 @@
 //! The edge: listener and TLS, the layers that every request passes, and the state that all routes take their parts of.
 
+mod activity;
 mod certificate;
 mod connection;
 mod connections;

@@ -14,8 +14,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::activity::Patience;
 use super::connection::{Connection, Edge};
-use super::connections::{Connections, Patience};
+use super::connections::{Connections, Limits};
 use super::tls::Tls;
 use crate::limits::ClientAddress;
 use moorline_server_base::config;
@@ -85,7 +86,7 @@ impl Listener {
     ) -> Result<(), ServeError> {
         let socket = tokio::net::TcpListener::from_std(self.socket).map_err(ServeError::Failed)?;
         let edge = Arc::new(edge(tls, router, settings));
-        let connections = Connections::new(settings.max_connections, settings.connections_per_address);
+        let connections = Connections::new(limits(settings));
         let (stopper, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         tokio::pin!(stop);
@@ -93,7 +94,7 @@ impl Listener {
             let accepted = tokio::select! {
                 () = &mut stop => break,
                 Some(_) = tasks.join_next() => continue,
-                accepted = socket.accept() => accepted,
+                accepted = accept(&socket) => accepted,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -104,11 +105,13 @@ impl Listener {
             };
             let Some(place) = connections.admit(counted(peer, settings)) else {
                 if let Some(left_out) = REFUSED.due() {
-                    tracing::error!(left_out, "a connection is refused: http.max_connections are in use");
+                    tracing::error!(
+                        left_out,
+                        "a connection is refused: http.max_connections are in use, or half of them from its address"
+                    );
                 }
                 continue;
             };
-            prepare(&stream);
             let connection = Connection { peer, place, stopped: stopped.clone() };
             tasks.spawn(connection.serve(stream, Arc::clone(&edge)));
         }
@@ -151,10 +154,25 @@ fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
     }
 }
 
+fn limits(settings: &config::Http) -> Limits {
+    Limits {
+        all: settings.max_connections,
+        idle_of_address: settings.connections_per_address,
+        quiet_after: settings.idle_timeout.as_duration() / 2,
+    }
+}
+
 /// The address that a connection is counted by; `None` if it is a proxy's, which has the connections of many users.
 fn counted(peer: SocketAddr, settings: &config::Http) -> Option<String> {
     let is_proxy = settings.plain || settings.trusted_proxies.iter().any(|proxy| proxy.contains(peer.ip()));
     if is_proxy { None } else { ClientAddress(Some(peer.ip())).limit_key() }
+}
+
+/// The next connection, with its socket set up.
+async fn accept(socket: &tokio::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = socket.accept().await?;
+    prepare(&stream);
+    Ok((stream, peer))
 }
 
 /// Sets what each connection's socket needs. A socket that refuses is closed by its first use.
