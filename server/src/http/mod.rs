@@ -6,6 +6,9 @@ mod connection;
 mod connections;
 mod cors;
 mod counts;
+#[cfg(test)]
+#[cfg(unix)]
+mod few_files_tests;
 mod health;
 mod layers;
 mod load;

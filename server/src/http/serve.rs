@@ -128,7 +128,7 @@ impl Listener {
 }
 
 /// What all connections share: how they are spoken to, and how long they may take.
-fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
+pub(super) fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
     let patience = settings.header_timeout.as_duration();
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEADERS);
@@ -206,8 +206,40 @@ const LARGEST_HEADERS: usize = 32 * 1024;
 
 /// A peer that vanished is noticed while its request still runs. An idle connection is closed after two of them: a ping
 /// wakes the radio of a phone.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(15);
 
 static NOT_ACCEPTED: Sampled = Sampled::new();
 static REFUSED: Sampled = Sampled::new();
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_socket_sends_at_once_and_notices_a_peer_that_vanished() {
+        let socket = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = accept(&socket).await.unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        let stream = SockRef::from(&stream);
+        assert!(stream.tcp_nodelay().unwrap() && stream.keepalive().unwrap());
+        assert_eq!(stream.tcp_keepalive_time().unwrap(), PING_INTERVAL);
+        assert_eq!(stream.tcp_keepalive_interval().unwrap(), PING_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_was_gone_before_it_was_accepted_costs_nobody_a_connection() {
+        let connections = Connections::new(limits(&config::Http::default()));
+        let idle = connections.admit(None).unwrap();
+        let is_closed = || async { tokio::time::timeout(Duration::ZERO, idle.must_close()).await.is_ok() };
+        for kind in [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset] {
+            cannot_accept(&kind.into(), &connections).await;
+            assert!(!is_closed().await);
+        }
+        cannot_accept(&io::ErrorKind::Other.into(), &connections).await;
+        assert!(is_closed().await);
+    }
+}
