@@ -20,7 +20,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::Service as _;
 
-use super::connections::{Patience, Place};
+use super::activity::Patience;
+use super::connections::Place;
 use super::tls::Tls;
 
 /// A connection's socket, with its time-outs.
@@ -132,3 +133,110 @@ impl Connection {
 
 /// For the peer to take its leave. One that does not answer is dropped then.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use axum::routing::get;
+    use moorline_server_base::config::{Http, Span};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+    use tokio::sync::{Semaphore, mpsc};
+
+    use super::super::connections::{Connections, Limits};
+    use super::super::serve::{PING_INTERVAL, PING_TIMEOUT, edge};
+    use super::*;
+
+    /// An HTTP/2 client that can fall silent, with its request on its way. Time is tokio's, and passes at once.
+    struct Client {
+        stream: DuplexStream,
+        /// The request is answered for a permit.
+        gate: Arc<Semaphore>,
+        /// Receives a value when the request begins, and is closed when it is dropped.
+        request: mpsc::UnboundedReceiver<()>,
+        _running: watch::Sender<()>,
+    }
+
+    impl Client {
+        async fn new() -> Self {
+            let (gate, (begun, mut request)) = (Arc::new(Semaphore::new(0)), mpsc::unbounded_channel());
+            let (opened, begun) = (Arc::clone(&gate), Mutex::new(Some(begun)));
+            let begun = Arc::new(begun);
+            let handler = move || async move {
+                let begun = begun.lock().unwrap().take().unwrap();
+                begun.send(()).unwrap();
+                opened.acquire().await.unwrap().forget();
+            };
+            let router = Router::new().route("/", get(handler));
+            let (mut stream, servers) = tokio::io::duplex(1 << 16);
+            let (running, stopped) = watch::channel(());
+            tokio::spawn(async move {
+                let settings = Http { request_timeout: Span::seconds(600), ..Http::default() };
+                let limits = Limits { all: 1, idle_of_address: 1, quiet_after: Duration::ZERO };
+                let place = Connections::new(limits).admit(None).unwrap();
+                let connection = Connection { peer: ([192, 0, 2, 1], 50_000).into(), place, stopped };
+                connection.speak(servers, &edge(None, router, &settings)).await;
+            });
+            stream.write_all(REQUEST).await.unwrap();
+            request.recv().await.unwrap();
+            Self { stream, gate, request, _running: running }
+        }
+
+        /// The next frame's type and flags, and what is in it.
+        async fn frame(&mut self) -> (u8, u8, Vec<u8>) {
+            let mut head = [0; 9];
+            self.stream.read_exact(&mut head).await.unwrap();
+            let [_, high, low, kind, flags, ..] = head;
+            let mut payload = vec![0; u16::from_be_bytes([high, low]).into()];
+            self.stream.read_exact(&mut payload).await.unwrap();
+            (kind, flags, payload)
+        }
+
+        /// Acknowledges pings until the request is answered, which it may be after the fourth. Returns how many.
+        async fn answer_pings(&mut self) -> usize {
+            let mut pings = 0;
+            loop {
+                match self.frame().await {
+                    (PING, 0, payload) => {
+                        let head = [0, 0, 8, PING, ACK, 0, 0, 0, 0];
+                        self.stream.write_all(&[&head, payload.as_slice()].concat()).await.unwrap();
+                        pings += 1;
+                        self.gate.add_permits((pings == 4).into());
+                    }
+                    // `:status: 200` is the first byte (RFC 7541 appendix A).
+                    (HEADERS, _, payload) => {
+                        assert_eq!(payload[0], 0x88);
+                        return pings;
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_vanished_is_noticed_while_its_request_runs() {
+        let mut client = Client::new().await;
+        let begun = tokio::time::Instant::now();
+        let expected = PING_INTERVAL + PING_TIMEOUT;
+        let dropped = tokio::time::timeout(expected + PING_TIMEOUT, client.request.recv()).await;
+        assert_eq!(dropped.expect("the request still runs"), None);
+        assert!(begun.elapsed() >= expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_answers_pings_gets_the_answer_of_a_long_request() {
+        let mut client = Client::new().await;
+        let pings = tokio::time::timeout(10 * PING_INTERVAL, client.answer_pings()).await;
+        assert_eq!(pings.expect("no answer"), 4);
+    }
+
+    /// The preface, empty SETTINGS, and HEADERS that are the whole of `GET http://localhost/` (RFC 9113 §3.4, §6.2;
+    /// RFC 7541 appendix A).
+    const REQUEST: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\
+        \0\0\0\x04\0\0\0\0\0\
+        \0\0\x0e\x01\x05\0\0\0\x01\x82\x86\x84\x41\x09localhost";
+    const HEADERS: u8 = 1;
+    const PING: u8 = 6;
+    const ACK: u8 = 1;
+}

@@ -23,9 +23,4 @@ impl Counts {
             }
         }
     }
-
-    #[cfg(test)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }

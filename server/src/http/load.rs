@@ -7,7 +7,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::counts::Counts;
 use crate::limits::ClientAddress;
@@ -20,45 +20,66 @@ static REFUSED: Sampled = Sampled::new();
 /// How many requests may be on their way. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Load {
-    all: Arc<Semaphore>,
-    /// For token requests, when all others are taken.
-    reserve: Arc<Semaphore>,
-    /// A quarter of all: an address that sends bodies slowly, or none, leaves room for the others.
+    all: Arc<Places>,
+    /// For token requests that find no place among all.
+    token_requests: Arc<Places>,
+    /// For those who ask whether the server is ready: they have to learn it when it is busy, too.
+    probes: Arc<Places>,
+}
+
+/// Places for requests. One address has some of them at most: if it sends bodies slowly, or none, it leaves room for
+/// the others.
+#[derive(Debug)]
+struct Places {
+    free: Semaphore,
     most_of_address: usize,
-    of_address: Arc<Mutex<Counts>>,
+    of_address: Mutex<Counts>,
 }
 
-/// A request of an address; it counts no more when this is dropped.
-struct Counted<'a> {
-    load: &'a Load,
-    address: String,
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.load.counts().remove(&self.address);
-    }
+/// A request's place. It is free again when this is dropped.
+struct Held<'a> {
+    places: &'a Places,
+    address: Option<&'a str>,
+    _permit: SemaphorePermit<'a>,
 }
 
 impl Load {
-    /// At most `most` requests, and half as many token requests beside them.
+    /// At most `most` requests, and half as many token requests and probes each beside them.
     pub(super) fn new(most: usize) -> Self {
+        let beside = most / 2 + 1;
         Self {
-            all: Arc::new(Semaphore::new(most)),
-            reserve: Arc::new(Semaphore::new(most / 2 + 1)),
-            most_of_address: most.div_ceil(4),
-            of_address: Arc::default(),
+            all: Arc::new(Places::new(most, most.div_ceil(4))),
+            token_requests: Arc::new(Places::new(beside, beside.div_ceil(2))),
+            probes: Arc::new(Places::new(beside, beside.div_ceil(2))),
         }
     }
 
-    /// Counts a request of this address, unless there are too many of it.
-    fn count(&self, address: String) -> Option<Counted<'_>> {
+    /// `None` if there are too many requests, of this address or altogether.
+    fn hold<'a>(&'a self, request: &Request, address: Option<&'a str>) -> Option<Held<'a>> {
+        let beside = match (request.method(), request.uri().path()) {
+            (&Method::POST, TOKEN_ENDPOINT) => Some(&self.token_requests),
+            (_, READYZ) => Some(&self.probes),
+            _ => None,
+        };
+        self.all.hold(address).or_else(|| beside?.hold(address))
+    }
+}
+
+impl Places {
+    fn new(all: usize, most_of_address: usize) -> Self {
+        Self { free: Semaphore::new(all), most_of_address, of_address: Mutex::default() }
+    }
+
+    fn hold<'a>(&'a self, address: Option<&'a str>) -> Option<Held<'a>> {
         let mut counts = self.counts();
-        if counts.of(&address) >= self.most_of_address {
+        if address.is_some_and(|address| counts.of(address) >= self.most_of_address) {
             return None;
         }
-        counts.add(&address);
-        Some(Counted { load: self, address })
+        let permit = self.free.try_acquire().ok()?;
+        if let Some(address) = address {
+            counts.add(address);
+        }
+        Some(Held { places: self, address, _permit: permit })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -66,18 +87,18 @@ impl Load {
     }
 }
 
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Some(address) = self.address {
+            self.places.counts().remove(address);
+        }
+    }
+}
+
 /// The layer.
 pub(super) async fn shed(State(load): State<Load>, request: Request, next: Next) -> Response {
-    let is_token_request = request.method() == Method::POST && request.uri().path() == TOKEN_ENDPOINT;
-    let reserve = || if is_token_request { load.reserve.try_acquire().ok() } else { None };
-    // Whoever asks whether the server is ready has to learn it when it is busy, too.
-    let is_probe = request.uri().path() == READYZ;
     let address = request.extensions().get::<ClientAddress>().and_then(ClientAddress::limit_key);
-    let counted = address.map(|address| load.count(address));
-    let fits = !matches!(counted, Some(None));
-    let held = if fits { load.all.try_acquire().ok().or_else(reserve) } else { None };
-    // But one address can't ask without end.
-    if held.is_none() && !(is_probe && fits) {
+    let Some(_held) = load.hold(&request, address.as_deref()) else {
         if let Some(left_out) = REFUSED.due() {
             tracing::error!(
                 left_out,
@@ -85,7 +106,7 @@ pub(super) async fn shed(State(load): State<Load>, request: Request, next: Next)
             );
         }
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")]).into_response();
-    }
+    };
     next.run(request).await
 }
 
@@ -95,41 +116,57 @@ mod tests {
     use axum::body::Body;
     use axum::middleware::from_fn_with_state;
     use axum::routing::{get, post};
+    use http::Uri;
     use tokio::sync::mpsc;
     use tower::ServiceExt as _;
 
     use super::*;
 
     #[tokio::test]
-    async fn an_address_takes_a_quarter_of_the_places_and_leaves_the_others() {
+    async fn an_address_over_its_share_still_refreshes_and_leaves_places_to_the_others() {
         let (begun, mut has_begun) = mpsc::unbounded_channel();
-        let slow = || async move {
-            begun.send(()).unwrap();
-            std::future::pending::<()>().await;
+        let quick_or_slow = |uri: Uri| async move {
+            if uri.query() == Some("slow") {
+                begun.send(()).unwrap();
+                std::future::pending::<()>().await;
+            }
         };
         let router = Router::new()
-            .route(TOKEN_ENDPOINT, post(|| async {}))
-            .route("/slow", get(slow))
+            .route("/", get(quick_or_slow.clone()))
+            .route(READYZ, get(|| async {}))
+            .route(TOKEN_ENDPOINT, post(quick_or_slow))
             .layer(from_fn_with_state(Load::new(8), shed));
-        let ask = |method: Method, path: &str, address: [u8; 4]| {
+        let ask = |method: Method, path: &str, address: u8| {
             let mut request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
-            request.extensions_mut().insert(ClientAddress(Some(address.into())));
-            router.clone().oneshot(request)
+            request.extensions_mut().insert(ClientAddress(Some([192, 0, 2, address].into())));
+            let answer = router.clone().oneshot(request);
+            async { answer.await.unwrap().status() }
         };
-        let slow = [(); 2].map(|()| tokio::spawn(ask(Method::GET, "/slow", [192, 0, 2, 1])));
-        for _ in &slow {
+        let slow_token = format!("{TOKEN_ENDPOINT}?slow");
+        // All are taken, a quarter by each address; then the first takes its share of those for token requests.
+        let mut slow = Vec::new();
+        for address in [1, 1, 2, 2, 3, 3, 4, 4] {
+            slow.push(tokio::spawn(ask(Method::GET, "/?slow", address)));
             has_begun.recv().await.unwrap();
         }
-        let refused = ask(Method::POST, TOKEN_ENDPOINT, [192, 0, 2, 1]).await.unwrap();
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-        let other = ask(Method::POST, TOKEN_ENDPOINT, [192, 0, 2, 2]).await.unwrap();
-        assert_eq!(other.status(), StatusCode::OK);
+        assert_eq!(ask(Method::GET, "/", 1).await, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(ask(Method::GET, READYZ, 1).await, StatusCode::OK);
+        for _ in 0..3 {
+            assert_eq!(ask(Method::POST, TOKEN_ENDPOINT, 1).await, StatusCode::OK);
+            slow.push(tokio::spawn(ask(Method::POST, &slow_token, 1)));
+            has_begun.recv().await.unwrap();
+        }
+        assert_eq!(ask(Method::POST, TOKEN_ENDPOINT, 1).await, StatusCode::SERVICE_UNAVAILABLE);
+        for address in [2, 5] {
+            assert_eq!(ask(Method::GET, "/", address).await, StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(ask(Method::POST, TOKEN_ENDPOINT, address).await, StatusCode::OK);
+        }
+        // A caller that goes away gives its place back.
         for request in slow {
             request.abort();
             assert!(request.await.unwrap_err().is_cancelled());
         }
-        let again = ask(Method::POST, TOKEN_ENDPOINT, [192, 0, 2, 1]).await.unwrap();
-        assert_eq!(again.status(), StatusCode::OK);
+        assert_eq!(ask(Method::GET, "/", 1).await, StatusCode::OK);
     }
 
     #[tokio::test]

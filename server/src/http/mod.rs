@@ -1,10 +1,14 @@
 //! The edge: listener and TLS, the layers that every request passes, and the state that all routes take their parts of.
 
+mod activity;
 mod certificate;
 mod connection;
 mod connections;
 mod cors;
 mod counts;
+#[cfg(test)]
+#[cfg(unix)]
+mod few_files_tests;
 mod health;
 mod host;
 mod layers;

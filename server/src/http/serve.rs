@@ -14,8 +14,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::activity::Patience;
 use super::connection::{Connection, Edge};
-use super::connections::{Connections, Patience};
+use super::connections::{Connections, Limits};
 use super::tls::Tls;
 use crate::limits::ClientAddress;
 use moorline_server_base::config;
@@ -85,7 +86,7 @@ impl Listener {
     ) -> Result<(), ServeError> {
         let socket = tokio::net::TcpListener::from_std(self.socket).map_err(ServeError::Failed)?;
         let edge = Arc::new(edge(tls, router, settings));
-        let connections = Connections::new(settings.max_connections, settings.connections_per_address);
+        let connections = Connections::new(limits(settings));
         let (stopper, stopped) = watch::channel(());
         let mut tasks = JoinSet::new();
         tokio::pin!(stop);
@@ -93,7 +94,7 @@ impl Listener {
             let accepted = tokio::select! {
                 () = &mut stop => break,
                 Some(_) = tasks.join_next() => continue,
-                accepted = socket.accept() => accepted,
+                accepted = accept(&socket) => accepted,
             };
             let (stream, peer) = match accepted {
                 Ok(accepted) => accepted,
@@ -104,11 +105,13 @@ impl Listener {
             };
             let Some(place) = connections.admit(counted(peer, settings)) else {
                 if let Some(left_out) = REFUSED.due() {
-                    tracing::error!(left_out, "a connection is refused: http.max_connections are in use");
+                    tracing::error!(
+                        left_out,
+                        "a connection is refused: http.max_connections are in use, or half of them from its address"
+                    );
                 }
                 continue;
             };
-            prepare(&stream);
             let connection = Connection { peer, place, stopped: stopped.clone() };
             tasks.spawn(connection.serve(stream, Arc::clone(&edge)));
         }
@@ -125,7 +128,7 @@ impl Listener {
 }
 
 /// What all connections share: how they are spoken to, and how long they may take.
-fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
+pub(super) fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
     let patience = settings.header_timeout.as_duration();
     let mut http = Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(LARGEST_HEADERS);
@@ -151,10 +154,25 @@ fn edge(tls: Option<Tls>, router: Router, settings: &config::Http) -> Edge {
     }
 }
 
+fn limits(settings: &config::Http) -> Limits {
+    Limits {
+        all: settings.max_connections,
+        idle_of_address: settings.connections_per_address,
+        quiet_after: settings.idle_timeout.as_duration() / 2,
+    }
+}
+
 /// The address that a connection is counted by; `None` if it is a proxy's, which has the connections of many users.
 fn counted(peer: SocketAddr, settings: &config::Http) -> Option<String> {
     let is_proxy = settings.plain || settings.trusted_proxies.iter().any(|proxy| proxy.contains(peer.ip()));
     if is_proxy { None } else { ClientAddress(Some(peer.ip())).limit_key() }
+}
+
+/// The next connection, with its socket set up.
+async fn accept(socket: &tokio::net::TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = socket.accept().await?;
+    prepare(&stream);
+    Ok((stream, peer))
 }
 
 /// Sets what each connection's socket needs. A socket that refuses is closed by its first use.
@@ -188,8 +206,40 @@ const LARGEST_HEADERS: usize = 32 * 1024;
 
 /// A peer that vanished is noticed while its request still runs. An idle connection is closed after two of them: a ping
 /// wakes the radio of a phone.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
-const PING_TIMEOUT: Duration = Duration::from_secs(15);
+pub(super) const PING_INTERVAL: Duration = Duration::from_secs(30);
+pub(super) const PING_TIMEOUT: Duration = Duration::from_secs(15);
 
 static NOT_ACCEPTED: Sampled = Sampled::new();
 static REFUSED: Sampled = Sampled::new();
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_accepted_socket_sends_at_once_and_notices_a_peer_that_vanished() {
+        let socket = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let client = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = accept(&socket).await.unwrap();
+        assert_eq!(peer, client.local_addr().unwrap());
+        let stream = SockRef::from(&stream);
+        assert!(stream.tcp_nodelay().unwrap() && stream.keepalive().unwrap());
+        assert_eq!(stream.tcp_keepalive_time().unwrap(), PING_INTERVAL);
+        assert_eq!(stream.tcp_keepalive_interval().unwrap(), PING_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_was_gone_before_it_was_accepted_costs_nobody_a_connection() {
+        let connections = Connections::new(limits(&config::Http::default()));
+        let idle = connections.admit(None).unwrap();
+        let is_closed = || async { tokio::time::timeout(Duration::ZERO, idle.must_close()).await.is_ok() };
+        for kind in [io::ErrorKind::ConnectionAborted, io::ErrorKind::ConnectionReset] {
+            cannot_accept(&kind.into(), &connections).await;
+            assert!(!is_closed().await);
+        }
+        cannot_accept(&io::ErrorKind::Other.into(), &connections).await;
+        assert!(is_closed().await);
+    }
+}

@@ -125,6 +125,54 @@ async fn when_an_address_uses_half_of_all_connections_a_further_one_is_refused_a
     assert!(is_answered(&mut next).await);
 }
 
+/// Makes connections until there are so many, and has one request answered on each.
+async fn used(address: SocketAddr, count: usize) -> Vec<TcpStream> {
+    let mut streams = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut stream = connect(address).await;
+        ask(&mut stream, "/").await;
+        is_answered_with_hello(&mut stream).await;
+        streams.push(stream);
+    }
+    streams
+}
+
+async fn is_answered_with_hello(stream: &mut TcpStream) {
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\nhello") {
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "the connection was closed");
+    }
+    assert!(answer.starts_with(b"HTTP/1.1 200 OK"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn four_thousand_active_connections_of_one_address_go_on_and_its_idle_ones_give_way() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).unwrap();
+    // Time-outs that no loaded machine reaches; all limits are the default ones.
+    let server = serve(hello(), |http| {
+        (http.header_timeout, http.idle_timeout) = (Span::seconds(7200), Span::seconds(7200));
+    });
+    let mut active = used(server.address, 4000).await;
+    let mut unused = Vec::new();
+    for _ in 0..1025 {
+        unused.push(connect(server.address).await);
+    }
+    closed(&mut unused[0]).await;
+    for stream in &mut active {
+        ask(stream, "/").await;
+        is_answered_with_hello(stream).await;
+    }
+    // Those that came last are still there, and a further user gets in.
+    ask(&mut unused[1024], "/").await;
+    is_answered_with_hello(&mut unused[1024]).await;
+    used(server.address, 1).await;
+}
+
 #[tokio::test]
 async fn a_quiet_connection_is_closed_in_either_version_of_http() {
     let server = serve(hello(), |http| {

@@ -247,7 +247,7 @@ pub struct Http {
     /// How many connections may be open.
     #[garde(range(min = 1, max = 1_000_000))]
     pub max_connections: usize,
-    /// From how many connections of one address on its idle ones give way.
+    /// How many idle connections one address may have.
     #[garde(range(min = 1, max = 1_000_000))]
     pub connections_per_address: usize,
     /// How many requests may be on their way; token requests have half as many more to themselves.

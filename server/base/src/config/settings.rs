@@ -219,12 +219,12 @@ pub const SETTINGS: &[Setting] = &[
     number(
         "http.max_connections",
         "16384",
-        "Open connections. When there are as many, those that were idle longest give way to new ones.",
+        "Open connections. When there are as many, those that were idle longest give way to new ones, but active ones last.",
     ),
     number(
         "http.connections_per_address",
         "1024",
-        "Open connections from one address (IPv6: one /64) from which on its idle ones give way to its new ones. Connections in use are never closed for it, and a proxy has no such limit.",
+        "Idle connections from one address (IPv6: one /64): over it, those that were idle longest give way. One that had a request within half of http.idle_timeout is not idle, and a proxy has no such limit.",
     ),
     number(
         "http.max_requests",
