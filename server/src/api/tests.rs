@@ -209,6 +209,28 @@ async fn an_account_holds_so_many_notes_and_no_more() {
 }
 
 #[tokio::test]
+async fn notes_that_are_added_at_once_are_no_more_than_there_is_room_for() {
+    let (server, token) = server().await;
+    server
+        .sql(
+            "INSERT INTO notes (id, user_id, title, body, version, created_at, updated_at)
+             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9995)
+             SELECT 'n' || i, (SELECT id FROM users), 't', '', 1, i, i FROM n",
+            vec![],
+        )
+        .await;
+    let four = async || {
+        let one = || add(&server, &token, "at once");
+        let answers = tokio::join!(one(), one(), one(), one());
+        [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16())
+    };
+    let (some, others) = tokio::join!(four(), four());
+    let added = some.iter().chain(&others).filter(|status| **status == 201).count();
+    let refused = some.iter().chain(&others).filter(|status| **status == 409).count();
+    assert_eq!((added, refused), (5, 3));
+}
+
+#[tokio::test]
 async fn of_two_changes_of_one_version_at_once_one_is_made_and_the_other_refused() {
     let (server, token) = server().await;
     let path = add(&server, &token, "one").await.header("location").to_owned();

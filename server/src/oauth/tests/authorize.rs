@@ -36,6 +36,22 @@ async fn allow(world: &World, id: &str) {
     world.state.store.write(&TEST, move |tx| consent::allow(tx, &keys, &id, &user, now)).await.unwrap();
 }
 
+#[tokio::test]
+async fn of_two_consents_at_once_neither_loses_the_others_scope() {
+    let world = World::new().await;
+    let cookie = world.browser().await;
+    let mut ids = Vec::new();
+    for scope in ["openid notes.read", "openid offline_access"] {
+        let asked =
+            world.authorize(Some(&cookie), &request(&[("client_id", "asking"), ("scope", scope)])).await;
+        ids.push(asked.location().strip_prefix("/consent?request=").unwrap().to_owned());
+    }
+    tokio::join!(allow(&world, &ids[0]), allow(&world, &ids[1]));
+    let stored = world.sql("SELECT scope FROM consents WHERE client_id = 'asking'", vec![]).await;
+    let scope = Scope::parse(stored[0].text("scope").unwrap()).unwrap();
+    assert!(["openid", "notes.read", "offline_access"].iter().all(|one| scope.contains(one)), "{scope}");
+}
+
 /// The user confirms on the consent page that the app is theirs.
 async fn confirmed(world: &World, cookie: &str, asked: &Reply) -> Reply {
     let id = asked.location().strip_prefix("/consent?request=").unwrap();
