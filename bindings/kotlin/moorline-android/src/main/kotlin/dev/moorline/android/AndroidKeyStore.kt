@@ -23,7 +23,8 @@ import kotlin.time.Duration
  * (`KeyPermanentlyInvalidatedException`), or it works and has no such key. A wrapped key whose own checksum is wrong is
  * lost, too. Whatever else the Keystore throws means that the storage is unavailable, and nothing is deleted.
  *
- * Key stores of one folder share the key that a prompt has unlocked, for as long as one of them is in use.
+ * Key stores of one folder share the key that a prompt has unlocked, for as long as one of them is in use. Each counts
+ * by its own [Unlock.Biometric.validFor]: the first whose time is over has the next use of the key ask again.
  *
  * @param unlock what it takes to open the vault. A key that was stored with another one moves over at its next use.
  * With [Unlock.Biometric], pass this object to [withBrowser], which has the prompt.
@@ -46,12 +47,15 @@ public class AndroidKeyStore @JvmOverloads constructor(
 
     internal val memory: KeyMemory = KeyMemory.of(folder)
 
+    /** How long the key may stay in memory; null if there is none, or if it needs no prompt. */
+    internal fun remaining(): Duration? = validFor?.let(memory::remaining)
+
     override fun ready() {
         if (!keystore.isUserUnlocked()) throw KeyStoreException.Locked()
     }
 
     override fun load(keyId: String): ByteArray? = reporting {
-        validFor?.let { memory.held(keyId) } ?: stored(keyId)
+        validFor?.let { memory.held(keyId, it) } ?: stored(keyId)
     }
 
     private fun stored(keyId: String): ByteArray? {
@@ -120,7 +124,7 @@ public class AndroidKeyStore @JvmOverloads constructor(
     }
 
     private fun hold(keyId: String, key: ByteArray) {
-        validFor?.let { memory.hold(keyId, key, it) }
+        if (validFor != null) memory.hold(keyId, key)
     }
 
     private inline fun <T> reporting(call: () -> T): T =

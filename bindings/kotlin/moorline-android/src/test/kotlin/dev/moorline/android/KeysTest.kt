@@ -58,9 +58,22 @@ class KeysTest {
         assertArrayEquals(key, keys.load("vault-1"))
         ShadowSystemClock.advanceBy(java.time.Duration.ofMinutes(5))
         assertFailsWith<KeyStoreException.Locked> { keys.load("vault-1") }
-        assertEquals(Duration.ZERO, keys.memory.remaining())
+        assertEquals(Duration.ZERO, keys.remaining())
         keys.memory.forget()
-        assertNull(keys.memory.remaining())
+        assertNull(keys.remaining())
+    }
+
+    @Test
+    fun `key stores of one folder each count by their own time`() {
+        val short = stored(AndroidKeyStore(app, Unlock.Biometric(1.minutes)))
+        val long = AndroidKeyStore(app, Unlock.Biometric(Duration.INFINITE))
+        assertArrayEquals(key, long.load("vault-1"))
+        assertEquals(1.minutes to Duration.INFINITE, short.remaining() to long.remaining())
+        ShadowSystemClock.advanceBy(java.time.Duration.ofMinutes(1))
+        assertEquals(Duration.ZERO, short.remaining())
+        assertArrayEquals("it may stay for this one", key, long.load("vault-1"))
+        assertFailsWith<KeyStoreException.Locked> { short.load("vault-1") }
+        assertFailsWith<KeyStoreException.Locked>("it is wiped for both") { long.load("vault-1") }
     }
 
     @Test

@@ -8,6 +8,7 @@ import android.os.Handler
 import android.os.Looper
 import dev.moorline.Moorline
 import dev.moorline.MoorlineException
+import dev.moorline.android.AndroidKeyStore
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
@@ -19,7 +20,7 @@ import kotlin.time.Duration.Companion.milliseconds
 import kotlin.time.Duration.Companion.seconds
 
 /** Locks [moorline] once its key has been in memory for as long as it may. */
-internal class AutoLock(context: Context, private val moorline: Moorline, private val keys: KeyMemory) :
+internal class AutoLock(context: Context, private val moorline: Moorline, private val keys: AndroidKeyStore) :
     Application.ActivityLifecycleCallbacks,
     AutoCloseable {
     private val application = context.applicationContext as? Application
@@ -32,7 +33,7 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     private var isArmed = false
 
     init {
-        keys.add(this)
+        keys.memory.add(this)
         // The handler's time stands still while the device sleeps: nothing is shown before this has looked.
         application?.registerActivityLifecycleCallbacks(this)
         schedule()
@@ -55,7 +56,7 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
             try {
                 moorline.lock()
                 // A key that a prompt has renewed meanwhile stays.
-                if (keys.remaining() == Duration.ZERO) keys.forget()
+                if (keys.remaining() == Duration.ZERO) keys.memory.forget()
                 isArmed = keys.remaining() != null
             } catch (_: MoorlineException) {
                 // A token is in memory only: it is stored, or the lock is tried again, before it is lost.
@@ -67,7 +68,7 @@ internal class AutoLock(context: Context, private val moorline: Moorline, privat
     override fun close() {
         handler.removeCallbacks(check)
         application?.unregisterActivityLifecycleCallbacks(this)
-        keys.remove(this)
+        keys.memory.remove(this)
         scope.cancel()
     }
 

@@ -13,7 +13,7 @@ import kotlin.time.Duration.Companion.milliseconds
  * alone, and the prompt may be another's.
  */
 internal class KeyMemory {
-    private class Held(val keyId: String, val key: ByteArray, val until: Duration) {
+    private class Held(val keyId: String, val key: ByteArray, val since: Duration) {
         var isWiped = false
             private set
 
@@ -31,24 +31,27 @@ internal class KeyMemory {
         get() = synchronized(this) { field }
         set(keyId) = synchronized(this) { field = keyId }
 
-    /** A copy of the key. One whose time is over is wiped here, and still has to be locked. */
-    fun held(keyId: String): ByteArray? = synchronized(this) {
-        if (remaining() == Duration.ZERO) held?.wipe()
+    /**
+     * A copy of the key, for a key store that keeps it for [validFor]. One that has been here for longer is wiped, also
+     * for a key store that would keep it longer, and still has to be locked.
+     */
+    fun held(keyId: String, validFor: Duration): ByteArray? = synchronized(this) {
+        if (remaining(validFor) == Duration.ZERO) held?.wipe()
         held?.takeIf { it.keyId == keyId && !it.isWiped }?.key?.copyOf()
     }
 
-    /** Keeps a copy of the key for this time, in the place of any other. */
-    fun hold(keyId: String, key: ByteArray, time: Duration) {
+    /** Keeps a copy of the key, in the place of any other. */
+    fun hold(keyId: String, key: ByteArray) {
         synchronized(this) {
             forget()
-            held = Held(keyId, key.copyOf(), now() + time)
+            held = Held(keyId, key.copyOf(), now())
         }
         locks.forEach(AutoLock::schedule)
     }
 
-    /** How long the key may stay here; null if there is none. */
-    fun remaining(): Duration? =
-        synchronized(this) { held?.let { (it.until - now()).coerceAtLeast(Duration.ZERO) } }
+    /** How long the key may stay here for a key store that keeps it for [validFor]; null if there is none. */
+    fun remaining(validFor: Duration): Duration? =
+        synchronized(this) { held?.let { (it.since + validFor - now()).coerceAtLeast(Duration.ZERO) } }
 
     /** Removes the key, or only one of this name. */
     fun forget(keyId: String? = null): Unit = synchronized(this) {

@@ -10,7 +10,7 @@ import dev.moorline.android.UnlockOutcome
 internal class LockingMoorline(context: Context, private val core: Moorline, private val keys: AndroidKeyStore) :
     Moorline by core {
     private val biometrics = BiometricUnlock(core, keys)
-    private val autoLock = AutoLock(context, core, keys.memory)
+    private val autoLock = AutoLock(context, core, keys)
 
     suspend fun unlock(activity: Activity, reason: String): UnlockOutcome = biometrics.unlock(activity, reason)
 
