@@ -15,7 +15,7 @@ use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_shared::{Redis, Shared, SharedError};
-use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError};
+use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError, reserve};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,15 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
              and set store.revocation_log to it. If you need none, remove the file"
         );
     }
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    // Before the database is written: a server that is refused has changed nothing.
+    let reservation = match config.store.role {
+        Role::Replica => None,
+        Role::Primary => {
+            let purpose = Purpose::Serve { shares: config.shared.is_some() };
+            Some(reserve(&config.database, purpose).await.map_err(failed)?)
+        }
+    };
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
@@ -88,7 +97,12 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
+    let name = named.map_err(failed)?.unwrap_or_default();
+    let membership = match reservation {
+        Some(reservation) => Some(reservation.join(&name).await.map_err(failed)?),
+        None => None,
+    };
     if !store.only_reads() {
         let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
         if left > 0 {
@@ -98,14 +112,6 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
             );
         }
     }
-    let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
-    let name = named.map_err(failed)?.unwrap_or_default();
-    let membership = if store.only_reads() {
-        None
-    } else {
-        let purpose = Purpose::Serve { shares: config.shared.is_some() };
-        Some(moorline_server_store::join(&config.database, &name, purpose).await.map_err(failed)?)
-    };
     belongs_to(&config, &store, new_issuer).await?;
     let state = assemble(config, clock, store, Some(Company { name, membership })).await?;
     if !state.store.only_reads() {
