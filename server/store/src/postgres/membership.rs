@@ -7,6 +7,8 @@
 //! There are two. The first names the schema, and is taken before the database is opened. The second has the name of the
 //! database, which an empty one lacks: nodes of older versions know that one alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -15,7 +17,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_postgres::Client;
 
 use super::failure::{Failure, Kind};
-use super::stores::{self, OTHER_STORE, Source, Stores};
+use super::stores::{self, Found, NOT_COMPARED, OTHER_STORE, Source, Stores};
 use super::target::Target;
 use crate::{Purpose, StoreError};
 
@@ -97,6 +99,8 @@ pub(crate) struct Membership {
     /// What tells which shared store this node uses.
     source: watch::Sender<Source>,
     stores: watch::Receiver<Stores>,
+    /// Whether its start has ended, as far as the stores are concerned.
+    goes_on: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -115,24 +119,31 @@ impl Drop for Membership {
 impl Membership {
     fn start(place: Place, link: Link) -> Self {
         let ((report, lost), (source, sources)) = (watch::channel(false), watch::channel(stores::none()));
-        let (found, stores) = watch::channel(Stores::Unknown);
+        let goes_on = Arc::new(AtomicBool::new(false));
+        let (found, stores) = Found::new(Arc::clone(&goes_on));
         let task = tokio::spawn(async move {
             place.keep(link, sources, found).await;
             let _ = report.send(true);
         });
-        Self { lost, source, stores, task }
+        Self { lost, source, stores, goes_on, task }
     }
 
     /// Registers which shared store this node uses, from now on, and waits until all nodes use the same one. A store
-    /// that was emptied is another one: the nodes that it had need some seconds to see that.
+    /// that was emptied is another one: the nodes that it had need some seconds to see that. While this node can't reach
+    /// its store, or the database, nothing says that others use another one: it starts.
     pub(crate) async fn use_store(&self, source: Source) -> Result<(), StoreError> {
         let _ = self.source.send(source);
         let mut stores = self.stores.clone();
-        let agreed = timeout(stores::AGREEING, stores.wait_for(|stores| *stores == Stores::One)).await;
-        if agreed.is_ok_and(|agreed| agreed.is_ok()) {
-            return Ok(());
+        let _ = timeout(stores::AGREEING, stores.wait_for(|stores| *stores == Stores::One)).await;
+        match *self.stores.borrow() {
+            Stores::One => Ok(()),
+            Stores::Several => Err(StoreError::Unusable(OTHER_STORE.to_owned())),
+            Stores::Unknown => {
+                self.goes_on.store(true, Ordering::Relaxed);
+                tracing::warn!("{}", NOT_COMPARED);
+                Ok(())
+            }
         }
-        Err(StoreError::Unusable(OTHER_STORE.to_owned()))
     }
 
     /// Whether another node has the place.
@@ -209,22 +220,25 @@ impl Place {
     /// Holds the locks, and takes them again when their connection was lost. Ends when another node has them, and for a
     /// command at once. Meanwhile it
     /// registers which shared store this node uses, and looks whether all nodes use the same one.
-    async fn keep(&self, mut link: Link, mut source: watch::Receiver<Source>, found: watch::Sender<Stores>) {
+    async fn keep(&self, mut link: Link, mut source: watch::Receiver<Source>, found: Found) {
         let name = self.name.as_deref().unwrap_or_default();
         let mut turns = interval(PAUSE);
         loop {
             tokio::select! {
-                _ = &mut link.task => match self.regain().await {
-                    Some(again) => link = again,
-                    None => return,
-                },
+                _ = &mut link.task => {
+                    found.report(Stores::Unknown);
+                    match self.regain().await {
+                        Some(again) => link = again,
+                        None => return,
+                    }
+                }
                 Ok(()) = source.changed() => {}
                 _ = turns.tick() => {}
             }
             let source = Source::clone(&source.borrow());
             // Where it fails the connection has ended, or the next turn does it.
             if let Ok(stores) = link.registered.turn(&link.client, name, source()).await {
-                stores::report(&found, stores);
+                found.report(stores);
             }
         }
     }

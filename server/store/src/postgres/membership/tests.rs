@@ -77,3 +77,39 @@ async fn refusal_comes(database: &PostgresDatabase) {
         sleep(PAUSE).await;
     }
 }
+
+/// The postgres part of a node's place, with its store.
+async fn node(database: &PostgresDatabase, name: &str) -> Membership {
+    let Database::Postgres(url) = database.database() else { unreachable!() };
+    let reservation = Reservation::take(url.expose(), SHARES).await.unwrap();
+    reservation.join(name).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_node_that_can_not_reach_its_store_at_the_start_goes_on() {
+    let Some(database) = PostgresDatabase::make() else { return };
+    let first = node(&database, "away").await;
+    first.use_store(Arc::new(|| Some([1; 16]))).await.unwrap();
+    let second = node(&database, "away").await;
+    // Nothing is asked of the database while the store is away, so time can run ahead.
+    tokio::time::pause();
+    second.use_store(Arc::new(|| None)).await.unwrap();
+    assert!(second.goes_on.load(Ordering::Relaxed), "several stores would not be reported");
+}
+
+#[tokio::test]
+async fn a_node_whose_store_is_another_one_does_not_start() {
+    let Some(database) = PostgresDatabase::make() else { return };
+    let first = node(&database, "several").await;
+    first.use_store(Arc::new(|| Some([1; 16]))).await.unwrap();
+    let second = node(&database, "several").await;
+    let _ = second.source.send(Arc::new(|| Some([2; 16])));
+    let mut found = second.stores.clone();
+    found.wait_for(|stores| *stores == Stores::Several).await.unwrap();
+    let refused = async {
+        tokio::time::pause();
+        second.use_store(Arc::new(|| Some([2; 16]))).await
+    };
+    let refused = refused.await.unwrap_err().to_string();
+    assert!(refused.contains("another shared store"), "{refused}");
+}
