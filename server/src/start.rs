@@ -122,9 +122,9 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
     Ok(state)
 }
 
-/// Whether the database belongs to the issuer of the settings. It is asked once this node has its place: no command
-/// changes the issuer any more.
-async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<(), StartError> {
+/// Makes sure that the database belongs to the issuer of the settings; `false` if none is recorded. It is asked once this
+/// node has its place: no command changes the issuer any more.
+async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<bool, StartError> {
     const ACTOR: Actor = Actor::System("the issuer of the database");
     let settings = config.issuer.clone();
     let stored = if store.only_reads() {
@@ -139,24 +139,40 @@ async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Re
         Some(stored) if stored != config.issuer.as_str() => {
             Err(OtherIssuer { settings: config.issuer.to_string(), stored }.into())
         }
-        _ => Ok(()),
+        stored => Ok(stored.is_some()),
     }
+}
+
+/// Whether the issuer of the settings is that of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerCheck {
+    /// It is.
+    Same,
+    /// They were not compared; why.
+    NotCompared(String),
 }
 
 /// Compares the settings with a database that a server has used; changes nothing, and asks for no guard.
 ///
 /// # Errors
 /// As [`open_to_read`], but not for tables that a start would bring up to date.
-pub async fn check(config: &Config) -> Result<(), StartError> {
-    if config.database.file().is_some_and(|file| !file.exists()) {
-        return Ok(());
+pub async fn check(config: &Config) -> Result<IssuerCheck, StartError> {
+    let not_compared = |why: &str| Ok(IssuerCheck::NotCompared(format!("{}: {why}", config.database)));
+    match config.database.file().map(std::path::Path::try_exists) {
+        None | Some(Ok(true)) => {}
+        Some(Ok(false)) => return not_compared("there is no database yet"),
+        Some(Err(error)) => return not_compared(&error.to_string()),
     }
     let failed = |error| StartError::Store { database: config.database.clone(), error };
     let store = match Store::open_to_read(&options(config).lanes(1)) {
-        Err(StoreError::Outdated(_)) => return Ok(()),
+        Err(error @ StoreError::Outdated(_)) => return not_compared(&error.to_string()),
         other => other.map_err(failed)?,
     };
-    belongs_to(config, &store, NewIssuer::Refused).await
+    if belongs_to(config, &store, NewIssuer::Refused).await? {
+        Ok(IssuerCheck::Same)
+    } else {
+        not_compared("no server has recorded an issuer")
+    }
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.

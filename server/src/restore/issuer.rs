@@ -1,8 +1,8 @@
 //! The issuer that a database belongs to. Its tokens and sessions name it, and so do the apps, which pin its host.
 
-use super::{RestoreError, ledger};
+use super::{ClockJumped, RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
-use moorline_server_base::clock::Timestamp;
+use moorline_server_base::clock::{ClockGuard, Timestamp};
 use moorline_server_base::config::{Config, Issuer};
 use moorline_server_store::{Actor, Options, Purpose, Store, StoreError, Tx, Value, reserve};
 use serde_json::json;
@@ -61,8 +61,9 @@ const NEVER_SERVED: &str = "no server has used it, so it has no issuer yet, and 
 /// As [`set_issuer`], for an operator: no server may run. Returns the issuer of before.
 ///
 /// # Errors
-/// [`RestoreError::NotPrimary`], or [`RestoreError::Store`] while a server runs, when none has used the database, and
-/// when the database fails.
+/// - [`RestoreError::NotPrimary`]
+/// - [`RestoreError::ClockJumped`] when the time of the change would be wrong
+/// - [`RestoreError::Store`] while a server runs, when none has used the database, and when the database fails
 pub async fn change_issuer(config: &Config, now: Timestamp) -> Result<Option<String>, RestoreError> {
     config.must_be_primary()?;
     let reservation = reserve(&config.database, Purpose::Maintain).await?;
@@ -72,7 +73,12 @@ pub async fn change_issuer(config: &Config, now: Timestamp) -> Result<Option<Str
     };
     let _place = reservation.join(&name).await?;
     let issuer_of_settings = config.issuer.clone();
+    let jump = config.store.clock_jump.as_duration();
     let change = move |tx: &mut dyn Tx| {
+        let seen = ledger::seen_at(tx)?.unwrap_or(now);
+        if !ClockGuard::new(seen, jump).accept(now) {
+            return Err(ClockJumped.into());
+        }
         let before = issuer(tx)?;
         set_issuer(tx, &issuer_of_settings)?;
         let detail = json!({ "from": before, "to": issuer_of_settings.as_str() });
