@@ -68,17 +68,17 @@ impl Reservation {
         let Self { mut place, mut link } = self;
         let name = format!("moorline node {name}");
         let deadline = Instant::now() + AT_A_START;
-        while !link.task.is_finished() {
+        let held = loop {
             match place.lock(&link.client, Some(&name)).await {
-                Ok(true) => break,
+                Ok(true) => break true,
                 Ok(false) if Instant::now() >= deadline => return Err(place.refusal()),
                 Ok(false) => sleep(PAUSE / 10).await,
-                Err(failure) if failure.kind == Kind::Lost => break,
+                Err(failure) if failure.kind == Kind::Lost => break false,
                 Err(failure) => return Err(failure.error),
             }
-        }
+        };
         place.name = Some(name);
-        if link.task.is_finished() {
+        if !held {
             // The connection was lost while the tables were brought up to date.
             link = place.wait().await?;
         }
@@ -160,7 +160,7 @@ impl Membership {
     }
 }
 
-/// A connection that holds the lock.
+/// A connection that holds the locks.
 struct Link {
     /// The connection ends with its client.
     client: Client,
@@ -218,8 +218,8 @@ impl Place {
     }
 
     /// Holds the locks, and takes them again when their connection was lost. Ends when another node has them, and for a
-    /// command at once. Meanwhile it
-    /// registers which shared store this node uses, and looks whether all nodes use the same one.
+    /// command at once. Meanwhile it registers which shared store this node uses, and looks whether all nodes use the
+    /// same one.
     async fn keep(&self, mut link: Link, mut source: watch::Receiver<Source>, found: Found) {
         let name = self.name.as_deref().unwrap_or_default();
         let mut turns = interval(PAUSE);
