@@ -15,7 +15,7 @@ use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_shared::{Redis, Shared, SharedError};
-use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError};
+use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError, reserve};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +75,15 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
              and set store.revocation_log to it. If you need none, remove the file"
         );
     }
+    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    // Before the database is written: a server that is refused has changed nothing.
+    let reservation = match config.store.role {
+        Role::Replica => None,
+        Role::Primary => {
+            let purpose = Purpose::Serve { shares: config.shared.is_some() };
+            Some(reserve(&config.database, purpose).await.map_err(failed)?)
+        }
+    };
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
         Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
@@ -88,7 +97,12 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
         RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
         other => StartError::Restore(other),
     })?;
-    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
+    let name = named.map_err(failed)?.unwrap_or_default();
+    let membership = match reservation {
+        Some(reservation) => Some(reservation.join(&name).await.map_err(failed)?),
+        None => None,
+    };
     if !store.only_reads() {
         let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
         if left > 0 {
@@ -98,14 +112,6 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
             );
         }
     }
-    let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
-    let name = named.map_err(failed)?.unwrap_or_default();
-    let membership = if store.only_reads() {
-        None
-    } else {
-        let purpose = Purpose::Serve { shares: config.shared.is_some() };
-        Some(moorline_server_store::join(&config.database, &name, purpose).await.map_err(failed)?)
-    };
     belongs_to(&config, &store, new_issuer).await?;
     let state = assemble(config, clock, store, Some(Company { name, membership })).await?;
     if !state.store.only_reads() {
@@ -116,9 +122,9 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
     Ok(state)
 }
 
-/// Whether the database belongs to the issuer of the settings. It is asked once this node has its place: no command
-/// changes the issuer any more.
-async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<(), StartError> {
+/// Makes sure that the database belongs to the issuer of the settings; `false` if none is recorded. It is asked once this
+/// node has its place: no command changes the issuer any more.
+async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<bool, StartError> {
     const ACTOR: Actor = Actor::System("the issuer of the database");
     let settings = config.issuer.clone();
     let stored = if store.only_reads() {
@@ -133,24 +139,40 @@ async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Re
         Some(stored) if stored != config.issuer.as_str() => {
             Err(OtherIssuer { settings: config.issuer.to_string(), stored }.into())
         }
-        _ => Ok(()),
+        stored => Ok(stored.is_some()),
     }
+}
+
+/// Whether the issuer of the settings is that of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IssuerCheck {
+    /// It is.
+    Same,
+    /// They were not compared; why.
+    NotCompared(String),
 }
 
 /// Compares the settings with a database that a server has used; changes nothing, and asks for no guard.
 ///
 /// # Errors
 /// As [`open_to_read`], but not for tables that a start would bring up to date.
-pub async fn check(config: &Config) -> Result<(), StartError> {
-    if config.database.file().is_some_and(|file| !file.exists()) {
-        return Ok(());
+pub async fn check(config: &Config) -> Result<IssuerCheck, StartError> {
+    let not_compared = |why: &str| Ok(IssuerCheck::NotCompared(format!("{}: {why}", config.database)));
+    match config.database.file().map(std::path::Path::try_exists) {
+        None | Some(Ok(true)) => {}
+        Some(Ok(false)) => return not_compared("there is no database yet"),
+        Some(Err(error)) => return not_compared(&error.to_string()),
     }
     let failed = |error| StartError::Store { database: config.database.clone(), error };
     let store = match Store::open_to_read(&options(config).lanes(1)) {
-        Err(StoreError::Outdated(_)) => return Ok(()),
+        Err(error @ StoreError::Outdated(_)) => return not_compared(&error.to_string()),
         other => other.map_err(failed)?,
     };
-    belongs_to(config, &store, NewIssuer::Refused).await
+    if belongs_to(config, &store, NewIssuer::Refused).await? {
+        Ok(IssuerCheck::Same)
+    } else {
+        not_compared("no server has recorded an issuer")
+    }
 }
 
 /// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.

@@ -32,6 +32,10 @@ async fn a_database_is_not_copied_while_a_server_runs_on_it_or_on_the_target() -
     let said = refusal(&running.database(), &left)?;
     assert!(said.contains("moorline.db: ") && said.contains("a server is running on it"), "{said}");
     running.stop()?;
+    let link = running.folder().join("link.db");
+    std::os::unix::fs::symlink(running.folder().join("moorline.db"), &link)?;
+    let said = refusal(&running.database(), &Database::Sqlite(link))?;
+    assert!(said.contains("name the same database"), "{said}");
     // What is left is that the target is another server's.
     let said = refusal(&running.database(), &left)?;
     assert!(said.contains("the database of another server"), "{said}");

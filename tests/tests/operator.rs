@@ -185,7 +185,10 @@ async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
     let operator = Operator::of(&server)?;
     assert_eq!(
         operator.json(&["check-config"], "")?,
-        json!({ "valid": true, "ignored_variables": [], "master_keys": 1, "certificate_problems": [] })
+        json!({
+            "valid": true, "ignored_variables": [], "master_keys": 1, "certificate_problems": [],
+            "issuer_compared": true,
+        })
     );
 
     let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];

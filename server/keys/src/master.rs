@@ -86,7 +86,12 @@ pub(super) async fn kept(
         let sealed = sealer.seal(LASTING, &random.bytes::<32>(), random);
         open(LASTING, &keep(store, LASTING, sealed, masters.current()).await?)?
     };
-    let before = known.before.as_ref().map(|row| open(BEFORE, row.blob("sealed")?)).transpose()?;
+    // Without it browsers are new to the server once. That must not keep everybody out.
+    let before = known.before.as_ref().and_then(|row| {
+        let key = open(BEFORE, row.blob("sealed").ok()?);
+        key.inspect_err(|error| tracing::warn!(%error, "the lasting key before is damaged, and is not used"))
+            .ok()
+    });
     let key = |key: Zeroizing<Vec<u8>>| hmac::Key::new(hmac::HMAC_SHA256, &key);
     Ok(Kept { pseudonyms: key(pseudonyms), lasting: key(lasting), before: before.map(key) })
 }

@@ -212,6 +212,22 @@ async fn the_lasting_secret_outlives_a_master_key_but_not_its_rotation() {
 }
 
 #[tokio::test]
+async fn a_damaged_lasting_key_of_before_stops_no_start() {
+    let world = world();
+    let secret = *world.keys(1, NOW).await.unwrap().lasting_secret(b"test");
+    let damaged = |tx: &mut dyn Tx| {
+        tx.execute(
+            "INSERT INTO kept_keys (name, sealed) VALUES ('lasting before', $1)",
+            &[vec![1_u8; 9].into()],
+        )
+    };
+    let written: Result<u64, StoreError> =
+        world.store.write(&moorline_server_store::Actor::System("test"), damaged).await;
+    written.unwrap();
+    assert_eq!(*world.keys(1, NOW).await.unwrap().lasting_secret(b"test"), secret);
+}
+
+#[tokio::test]
 async fn a_wrong_master_key_leaves_the_signing_keys_as_they_are() {
     let world = world();
     world.keys(1, NOW).await.unwrap();

@@ -66,7 +66,18 @@ pub enum RestoreError {
     /// This node may not write.
     #[error(transparent)]
     NotPrimary(#[from] NotPrimary),
+    /// The clock of this machine is not accepted.
+    #[error(transparent)]
+    ClockJumped(#[from] ClockJumped),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Nothing may be stored with the time of this machine's clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this machine's clock is far ahead of the last time that the server knows: set it right or, if it is right, run \
+     `moorline-server clock accept`"
+)]
+pub struct ClockJumped;

@@ -1,10 +1,10 @@
 //! The issuer that a database belongs to. Its tokens and sessions name it, and so do the apps, which pin its host.
 
-use super::{RestoreError, ledger};
+use super::{ClockJumped, RestoreError, ledger};
 use crate::audit::{self, Event, Severity};
-use moorline_server_base::clock::Timestamp;
+use moorline_server_base::clock::{ClockGuard, Timestamp};
 use moorline_server_base::config::{Config, Issuer};
-use moorline_server_store::{Actor, Options, Purpose, Store, StoreError, Tx, Value, join};
+use moorline_server_store::{Actor, Options, Purpose, Store, StoreError, Tx, Value, reserve};
 use serde_json::json;
 
 const ACTOR: Actor = Actor::System("an operator's command");
@@ -55,17 +55,30 @@ pub fn set_issuer(tx: &mut dyn Tx, settings: &Issuer) -> Result<(), StoreError> 
     tx.execute("UPDATE instance SET issuer = $1", &[Value::from(settings.as_str())]).map(drop)
 }
 
+const NEVER_SERVED: &str = "no server has used it, so it has no issuer yet, and takes that of the first start. Check that \
+    `database` names the right one";
+
 /// As [`set_issuer`], for an operator: no server may run. Returns the issuer of before.
 ///
 /// # Errors
-/// [`RestoreError::NotPrimary`], or [`RestoreError::Store`] while a server runs and when the database fails.
+/// - [`RestoreError::NotPrimary`]
+/// - [`RestoreError::ClockJumped`] when the time of the change would be wrong
+/// - [`RestoreError::Store`] while a server runs, when none has used the database, and when the database fails
 pub async fn change_issuer(config: &Config, now: Timestamp) -> Result<Option<String>, RestoreError> {
     config.must_be_primary()?;
+    let reservation = reserve(&config.database, Purpose::Maintain).await?;
     let store = Store::open(&Options::new(config.database.clone()))?;
-    let name = store.read(&ACTOR, ledger::instance).await?.unwrap_or_default();
-    let _place = join(&config.database, &name, Purpose::Maintain).await?;
+    let Some(name) = store.read(&ACTOR, ledger::instance).await? else {
+        return Err(StoreError::Unusable(NEVER_SERVED.to_owned()).into());
+    };
+    let _place = reservation.join(&name).await?;
     let issuer_of_settings = config.issuer.clone();
+    let jump = config.store.clock_jump.as_duration();
     let change = move |tx: &mut dyn Tx| {
+        let seen = ledger::seen_at(tx)?.unwrap_or(now);
+        if !ClockGuard::new(seen, jump).accept(now) {
+            return Err(ClockJumped.into());
+        }
         let before = issuer(tx)?;
         set_issuer(tx, &issuer_of_settings)?;
         let detail = json!({ "from": before, "to": issuer_of_settings.as_str() });

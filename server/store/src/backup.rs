@@ -28,7 +28,7 @@ pub struct BackedUp {
 pub fn back_up(from: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(super::connection::BUSY_TIMEOUT)?;
-    super::connection::make_private_new(to).map_err(|error| {
+    super::connection::open_private_new(to).map(drop).map_err(|error| {
         let why = match error.kind() {
             std::io::ErrorKind::AlreadyExists => "the file is there already: choose another name".to_owned(),
             _ => error.to_string(),

@@ -109,7 +109,7 @@ impl Connection {
 }
 
 /// Makes the file, unless it is there, for its owner's eyes only; SQLite gives its other files the same mode.
-fn make_private(path: &Path) -> std::io::Result<()> {
+pub(super) fn make_private(path: &Path) -> std::io::Result<()> {
     open_private(path).map(drop)
 }
 
@@ -118,9 +118,9 @@ pub(super) fn open_private(path: &Path) -> std::io::Result<File> {
     private(OpenOptions::new().append(true).create(true)).open(path)
 }
 
-/// Makes the file for its owner's eyes only. It must not be there.
-pub(super) fn make_private_new(path: &Path) -> std::io::Result<()> {
-    private(OpenOptions::new().write(true).create_new(true)).open(path).map(drop)
+/// Makes the file for its owner's eyes only. It must not be there, nor a link to anything.
+pub(super) fn open_private_new(path: &Path) -> std::io::Result<File> {
+    private(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
 fn private(options: &mut OpenOptions) -> &mut OpenOptions {

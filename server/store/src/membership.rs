@@ -1,27 +1,15 @@
 //! The place of a server at its database: what keeps a second one away, and a command that needs the database for itself.
 //!
-//! On SQLite it is a lock of the operating system on a file beside the database, `….lock`. The file stays; the lock goes
-//! with its process. On Postgres it is an advisory lock (see `postgres/membership.rs`).
+//! It is reserved before the database is opened to write, so that a server that is refused has changed nothing. On SQLite
+//! it is a lock of the operating system (see `lock_file.rs`), on Postgres an advisory lock (see
+//! `postgres/membership.rs`).
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use moorline_server_base::config::Database;
-use tokio::time::{Instant, sleep};
 
-use crate::{StoreError, connection, postgres};
-
-/// A server that was stopped just now gives its place up within this time.
-const AT_A_START: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(100);
-
-pub(crate) const IN_USE: &str =
-    "a server is running on it: stop every server of this database, and run this again";
-
-const SERVED: &str = "another server runs on it, or a command that needs it for itself (`migrate-database`): stop that \
-    one first. Several nodes need Postgres";
+use crate::lock_file::{self, LockFile};
+use crate::{StoreError, postgres};
 
 /// What a place at a database is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +26,16 @@ pub enum Purpose {
 /// A name of what nodes share: nodes that share the same have the same one.
 pub type StoreId = [u8; 16];
 
+/// A place at a database whose name is not known yet; given up when dropped.
+#[derive(Debug)]
+pub struct Reservation(Reserved);
+
+#[derive(Debug)]
+enum Reserved {
+    Sqlite(LockFile),
+    Postgres(Box<postgres::Reservation>),
+}
+
 /// A place at a database; given up when dropped.
 #[derive(Debug)]
 pub struct Membership(Place);
@@ -46,22 +44,36 @@ pub struct Membership(Place);
 enum Place {
     Sqlite {
         /// Closing it gives the lock up.
-        _lock: File,
+        _lock: LockFile,
     },
     Postgres(postgres::Membership),
 }
 
-/// Takes a place at a database that is called `name`.
+/// Takes a place at a database. Nothing in the database is read or changed.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] when a server, or such a command, is in the way: its text says what to do.
-pub async fn join(database: &Database, name: &str, purpose: Purpose) -> Result<Membership, StoreError> {
-    Ok(Membership(match database {
-        Database::Sqlite(path) => Place::Sqlite { _lock: lock(path, purpose).await? },
+/// [`StoreError::Unusable`] when a server, or a command that needs the database for itself, has the place: its text says
+/// what to do.
+pub async fn reserve(database: &Database, purpose: Purpose) -> Result<Reservation, StoreError> {
+    Ok(Reservation(match database {
+        Database::Sqlite(path) => Reserved::Sqlite(lock_file::take(path, purpose).await?),
         Database::Postgres(url) => {
-            Place::Postgres(postgres::Membership::take(url.expose(), name, purpose).await?)
+            Reserved::Postgres(Box::new(postgres::Reservation::take(url.expose(), purpose).await?))
         }
     }))
+}
+
+impl Reservation {
+    /// Makes it the place at the database that is called `name`. Nodes of older versions lock that name alone.
+    ///
+    /// # Errors
+    /// As [`reserve`].
+    pub async fn join(self, name: &str) -> Result<Membership, StoreError> {
+        Ok(Membership(match self.0 {
+            Reserved::Sqlite(lock) => Place::Sqlite { _lock: lock },
+            Reserved::Postgres(reservation) => Place::Postgres(reservation.join(name).await?),
+        }))
+    }
 }
 
 impl Membership {
@@ -96,29 +108,4 @@ impl Membership {
             Place::Postgres(membership) => membership.lost().await,
         }
     }
-}
-
-async fn lock(database: &Path, purpose: Purpose) -> Result<File, StoreError> {
-    let path = lock_file(database);
-    let failed = |error| StoreError::Unusable(format!("{} can't be locked: {error}", path.display()));
-    let file = connection::open_private(&path).map_err(failed)?;
-    let deadline = Instant::now() + AT_A_START;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                let why = if purpose == Purpose::Maintain { IN_USE } else { SERVED };
-                return Err(StoreError::Unusable(why.to_owned()));
-            }
-            Err(TryLockError::WouldBlock) => sleep(PAUSE).await,
-        }
-    }
-}
-
-/// Not the database itself: closing any handle of it would take SQLite's own locks away.
-fn lock_file(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    name.into()
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use moorline_server::restore;
 use moorline_server_base::config::Database;
-use moorline_server_store::{Actor, Membership, Options, Purpose, Store, copy, join};
+use moorline_server_store::{Actor, Options, Purpose, Reservation, Store, copy, reserve};
 
 use crate::terminal::{Failure, print};
 
@@ -24,7 +24,7 @@ pub(crate) struct MigrateArgs {
 }
 
 pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
-    if args.from == args.to {
+    if is_same(&args.from, &args.to) {
         return Err("--from and --to name the same database".into());
     }
     // A mistyped path must not make a new database.
@@ -34,10 +34,15 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
     let open = |database: &Database| {
         Store::open(&Options::new(database.clone()).lanes(1)).map_err(|error| format!("{database}: {error}"))
     };
+    // A server of either would write what the other has not.
+    let reserved = (alone(&args.from).await?, alone(&args.to).await?);
     let from = open(&args.from)?;
     let name = from.read(&ACTOR, restore::instance).await?.unwrap_or_default();
-    // A server of either would write what the other has not.
-    let _places = (alone(&args.from, &name).await?, alone(&args.to, &name).await?);
+    let in_use = |database: &Database, error| format!("{database}: {error}");
+    let places = (
+        reserved.0.join(&name).await.map_err(|error| in_use(&args.from, error))?,
+        reserved.1.join(&name).await.map_err(|error| in_use(&args.to, error))?,
+    );
     let to = open(&args.to)?;
     let mut lines = String::new();
     copy(&from, &to, |table| {
@@ -48,13 +53,26 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
         let _ = writeln!(lines, "{:<24} {:>10} rows, hash {hash} in both", table.name, table.rows);
     })
     .await?;
+    if places.0.is_lost() || places.1.is_lost() {
+        return Err(
+            "the connection that kept servers away was lost during the copy, and one may have written: make \
+                    sure that none runs, and run this again"
+                .into(),
+        );
+    }
     print(&format!(
         "{lines}The two databases are the same. Set `database` to the new one, and start the server\n"
     ))
 }
 
+/// Also where two paths lead to one file.
+fn is_same(one: &Database, other: &Database) -> bool {
+    let file = |database: &Database| database.file().and_then(|file| file.canonicalize().ok());
+    one == other || file(one).is_some_and(|one| file(other) == Some(one))
+}
+
 /// Keeps every server from the database for as long as the result lives.
-async fn alone(database: &Database, name: &str) -> Result<Membership, Failure> {
-    let place = join(database, name, Purpose::Maintain).await;
+async fn alone(database: &Database) -> Result<Reservation, Failure> {
+    let place = reserve(database, Purpose::Maintain).await;
     place.map_err(|error| format!("{database}: {error}").into())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use moorline_server::http::{Tls, certificate_problems};
-use moorline_server::start;
+use moorline_server::start::{self, IssuerCheck};
 use moorline_server_base::clock::Clock;
 use moorline_server_base::config::{self, Config, Database};
 use moorline_server_shared::Redis;
@@ -64,7 +64,7 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     moorline_server_store::check(&config.database)
         .await
         .map_err(|error| format!("{}: {error}", config.database))?;
-    start::check(&config).await?;
+    let issuer = start::check(&config).await?;
     if let Some(url) = &config.shared {
         Redis::check(url).await?;
     }
@@ -76,7 +76,7 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
         let ignored = &config.ignored_variables;
         let result = json!({
             "valid": true, "ignored_variables": ignored, "master_keys": master_keys,
-            "certificate_problems": certificate,
+            "certificate_problems": certificate, "issuer_compared": issuer == IssuerCheck::Same,
         });
         return print(&format!("{result}\n"));
     }
@@ -88,6 +88,9 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     }
     for problem in &certificate {
         print(&format!("clients will refuse {problem}\n"))?;
+    }
+    if let IssuerCheck::NotCompared(why) = &issuer {
+        print(&format!("the issuer was not compared with that of the database: {why}\n"))?;
     }
     for variable in &config.ignored_variables {
         print(&format!("ignored: {variable} is no setting\n"))?;

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::restore::{self, OtherIssuer, RestoreError};
-use crate::start::{self, StartError};
-use moorline_server_base::config::Role;
+use crate::start::{self, IssuerCheck, StartError};
+use moorline_server_base::config::{Database, Role, Span};
 
 const OTHER: &str = "https://login.example.com";
 
@@ -26,7 +26,7 @@ async fn a_database_serves_no_other_issuer_until_an_operator_changes_it() {
     let other = settings(&world, OTHER);
     let said = refusal(start::check(&other).await).to_string();
     assert!(said.contains(OTHER) && said.contains(ISSUER) && said.contains("change-issuer"), "{said}");
-    start::check(&world.state.config).await.unwrap();
+    assert_eq!(start::check(&world.state.config).await.unwrap(), IssuerCheck::Same);
     let beside = restore::change_issuer(&other, START).await.unwrap_err();
     assert!(beside.to_string().contains("a server is running on it"), "{beside}");
 
@@ -51,7 +51,7 @@ async fn a_database_serves_no_other_issuer_until_an_operator_changes_it() {
 async fn a_database_of_an_older_version_takes_the_issuer_of_its_next_start() {
     let world = World::new().await;
     world.sql("UPDATE instance SET issuer = NULL RETURNING id", Vec::new()).await;
-    start::check(&settings(&world, OTHER)).await.expect("none is recorded yet");
+    not_compared(&settings(&world, OTHER), "no server has recorded an issuer").await;
     let world = world.restarted(|_| {}).await;
     let stored = world.state.store.read(&TEST, restore::issuer).await.unwrap();
     assert_eq!(stored.as_deref(), Some(ISSUER));
@@ -61,8 +61,39 @@ async fn a_database_of_an_older_version_takes_the_issuer_of_its_next_start() {
 async fn settings_are_checked_before_there_is_a_database_and_make_none() {
     let home = Home::new();
     let config = Config::new(ISSUER.parse().unwrap(), home.database(), MasterKey::new([3; 32]));
-    start::check(&config).await.unwrap();
+    if config.database.file().is_some() {
+        not_compared(&config, "there is no database yet").await;
+        // A folder that can't be looked into, also by root: it is a file.
+        let file = home.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let hidden = Config { database: Database::Sqlite(file.join("moorline.db")), ..config };
+        not_compared(&hidden, "moorline.db: ").await;
+        std::fs::remove_file(file).unwrap();
+    } else {
+        not_compared(&config, "no tables").await;
+    }
     assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+async fn not_compared(config: &Config, why: &str) {
+    let IssuerCheck::NotCompared(said) = start::check(config).await.unwrap() else {
+        panic!("it was compared")
+    };
+    assert!(said.contains(why), "{said}");
+}
+
+#[tokio::test]
+async fn an_issuer_is_not_changed_by_a_clock_that_is_not_accepted() {
+    let world = World::new().await;
+    let mut other = settings(&world, OTHER);
+    other.store.clock_jump = Span::seconds(7 * 86_400);
+    let World { folder: _folder, state, router, .. } = world;
+    drop((state, router));
+    let later = START.after(Duration::from_secs(30 * 24 * 3600));
+    let refused = restore::change_issuer(&other, later).await;
+    assert!(matches!(refused, Err(RestoreError::ClockJumped(_))), "{refused:?}");
+    restore::accept_clock(&other, later).await.unwrap();
+    assert_eq!(restore::change_issuer(&other, later).await.unwrap().as_deref(), Some(ISSUER));
 }
 
 #[tokio::test]

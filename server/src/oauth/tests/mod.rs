@@ -13,6 +13,7 @@ mod es256;
 mod issuer;
 mod master_key;
 mod nodes;
+mod places;
 mod read_only;
 mod refresh;
 mod refresh_faults;

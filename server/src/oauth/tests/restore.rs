@@ -302,7 +302,7 @@ async fn a_second_server_on_the_same_database_is_refused_and_so_is_a_restore_bes
     config.database = world.folder.database();
     config.store.revocation_log = Some(world.folder.path().join("moorline.ends"));
     let second = crate::start::open(config.clone(), world.clock.clone()).await;
-    assert!(matches!(second, Err(StartError::Restore(RestoreError::InUse(_)))));
+    assert!(matches!(second, Err(StartError::Store { .. })));
     let replay = restore::replay(&config, false, START).await;
     assert!(matches!(replay, Err(RestoreError::InUse(_))), "{replay:?}");
     world.sign_in().await;

@@ -1,9 +1,14 @@
-//! A node's place at a database that several nodes can use: a lock that is held for as long as it serves.
+//! A node's place at a database that several nodes can use: locks that are held for as long as it serves.
 //!
-//! A node that shares nothing holds the lock alone, as does a command that no server may run beside. Nodes with a shared
-//! store hold it together. So a second node is refused unless both have one. The lock is Postgres's own (`pg_try_advisory_lock`), of one connection: a node that is
-//! gone holds nothing.
+//! A node that shares nothing holds them alone, as does a command that no server may run beside. Nodes with a shared
+//! store hold them together. So a second node is refused unless both have one. The locks are Postgres's own
+//! (`pg_try_advisory_lock`), of one connection: a node that is gone holds nothing.
+//!
+//! There are two. The first names the schema, and is taken before the database is opened. The second has the name of the
+//! database, which an empty one lacks: nodes of older versions know that one alone.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -11,10 +16,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_postgres::Client;
 
-use super::failure::Failure;
-use super::stores::{self, OTHER_STORE, Source, Stores};
+use super::failure::{Failure, Kind};
+use super::stores::{self, Found, NOT_COMPARED, OTHER_STORE, Source, Stores};
 use super::target::Target;
-use crate::membership::IN_USE;
 use crate::{Purpose, StoreError};
 
 /// The server ends the connection of a machine that has vanished within half a minute.
@@ -34,7 +38,60 @@ const AFTER_A_LOSS: Duration = Duration::from_secs(60);
 
 const REFUSED: &str = "another node serves this database, and not both of them share a store: set `shared` \
     (MOORLINE_SHARED) to the same redis:// URL on every node, or stop the other one. A command that needs the database \
-    for itself (`migrate-database`) may be running, too: wait for it";
+    for itself (`migrate-database`, `change-issuer`) may be running, too: wait for it";
+
+const IN_USE: &str = "a server is running on it, or a command that needs it for itself (`migrate-database`, \
+    `change-issuer`): stop every server of this database, and run this again";
+
+/// The place before the name of the database is known; given up when dropped.
+pub(crate) struct Reservation {
+    place: Place,
+    link: Link,
+}
+
+impl std::fmt::Debug for Reservation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reservation").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Reservation {
+    /// Takes a place at the database, together with others if nodes share a store.
+    pub(crate) async fn take(url: &str, purpose: Purpose) -> Result<Self, StoreError> {
+        let place = Place { target: Target::parse(url)?.watched(), name: None, purpose };
+        let link = place.wait().await?;
+        Ok(Self { place, link })
+    }
+
+    /// Makes it the place at the database that is called `name`.
+    pub(crate) async fn join(self, name: &str) -> Result<Membership, StoreError> {
+        let Self { mut place, mut link } = self;
+        let name = format!("moorline node {name}");
+        let deadline = Instant::now() + AT_A_START;
+        let held = loop {
+            match place.lock(&link.client, Some(&name)).await {
+                Ok(true) => break true,
+                Ok(false) if Instant::now() >= deadline => return Err(place.refusal()),
+                Ok(false) => sleep(PAUSE / 10).await,
+                Err(failure) if failure.kind == Kind::Lost => break false,
+                Err(failure) => return Err(failure.error),
+            }
+        };
+        place.name = Some(name);
+        if !held {
+            // The connection was lost while the tables were brought up to date.
+            link = place.wait().await?;
+        }
+        Ok(Membership::start(place, link))
+    }
+}
+
+// A name becomes a number: another one's lock on the same number is as likely as a hash that collides. Several databases
+// of servers can be schemas of one database of Postgres, to which its advisory locks belong.
+const LOCK: &str = "SELECT pg_try_advisory_lock(
+    hashtextextended(COALESCE($1, 'moorline schema ' || COALESCE(current_schema(), '')), 0)) AS held";
+const LOCK_SHARED: &str = "SELECT pg_try_advisory_lock_shared(
+    hashtextextended(COALESCE($1, 'moorline schema ' || COALESCE(current_schema(), '')), 0)) AS held";
 
 /// The place of this node; given up when dropped.
 pub(crate) struct Membership {
@@ -42,6 +99,8 @@ pub(crate) struct Membership {
     /// What tells which shared store this node uses.
     source: watch::Sender<Source>,
     stores: watch::Receiver<Stores>,
+    /// Whether its start has ended, as far as the stores are concerned.
+    goes_on: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -58,39 +117,33 @@ impl Drop for Membership {
 }
 
 impl Membership {
-    /// Takes a place at the database that is called `name`, together with others if nodes share a store.
-    pub(crate) async fn take(url: &str, name: &str, purpose: Purpose) -> Result<Self, StoreError> {
-        let target = Target::parse(url)?.watched();
-        let shares = matches!(purpose, Purpose::Serve { shares: true });
-        let refused = if purpose == Purpose::Maintain { IN_USE } else { REFUSED };
-        let place = Place { target, name: format!("moorline node {name}"), shares };
-        let deadline = Instant::now() + AT_A_START;
-        let link = loop {
-            match place.attempt().await.map_err(|failure| failure.error)? {
-                Some(link) => break link,
-                None if Instant::now() >= deadline => return Err(StoreError::Unusable(refused.to_owned())),
-                None => sleep(PAUSE / 10).await,
-            }
-        };
+    fn start(place: Place, link: Link) -> Self {
         let ((report, lost), (source, sources)) = (watch::channel(false), watch::channel(stores::none()));
-        let (found, stores) = watch::channel(Stores::Unknown);
+        let goes_on = Arc::new(AtomicBool::new(false));
+        let (found, stores) = Found::new(Arc::clone(&goes_on));
         let task = tokio::spawn(async move {
             place.keep(link, sources, found).await;
             let _ = report.send(true);
         });
-        Ok(Self { lost, source, stores, task })
+        Self { lost, source, stores, goes_on, task }
     }
 
     /// Registers which shared store this node uses, from now on, and waits until all nodes use the same one. A store
-    /// that was emptied is another one: the nodes that it had need some seconds to see that.
+    /// that was emptied is another one: the nodes that it had need some seconds to see that. While this node can't reach
+    /// its store, or the database, nothing says that others use another one: it starts.
     pub(crate) async fn use_store(&self, source: Source) -> Result<(), StoreError> {
         let _ = self.source.send(source);
         let mut stores = self.stores.clone();
-        let agreed = timeout(stores::AGREEING, stores.wait_for(|stores| *stores == Stores::One)).await;
-        if agreed.is_ok_and(|agreed| agreed.is_ok()) {
-            return Ok(());
+        let _ = timeout(stores::AGREEING, stores.wait_for(|stores| *stores == Stores::One)).await;
+        match *self.stores.borrow() {
+            Stores::One => Ok(()),
+            Stores::Several => Err(StoreError::Unusable(OTHER_STORE.to_owned())),
+            Stores::Unknown => {
+                self.goes_on.store(true, Ordering::Relaxed);
+                tracing::warn!("{}", NOT_COMPARED);
+                Ok(())
+            }
         }
-        Err(StoreError::Unusable(OTHER_STORE.to_owned()))
     }
 
     /// Whether another node has the place.
@@ -107,7 +160,7 @@ impl Membership {
     }
 }
 
-/// A connection that holds the lock.
+/// A connection that holds the locks.
 struct Link {
     /// The connection ends with its client.
     client: Client,
@@ -120,47 +173,81 @@ struct Link {
 #[derive(Debug)]
 struct Place {
     target: Target,
-    name: String,
-    shares: bool,
+    /// `None` until it is known.
+    name: Option<String>,
+    purpose: Purpose,
 }
 
 impl Place {
-    /// A connection that holds the lock; `None` if another one is in the way.
+    /// Waits for a place that is being given up.
+    async fn wait(&self) -> Result<Link, StoreError> {
+        let deadline = Instant::now() + AT_A_START;
+        loop {
+            match self.attempt().await.map_err(|failure| failure.error)? {
+                Some(link) => return Ok(link),
+                None if Instant::now() >= deadline => return Err(self.refusal()),
+                None => sleep(PAUSE / 10).await,
+            }
+        }
+    }
+
+    fn refusal(&self) -> StoreError {
+        let why = if self.purpose == Purpose::Maintain { IN_USE } else { REFUSED };
+        StoreError::Unusable(why.to_owned())
+    }
+
+    /// A connection that holds the locks; `None` if another one is in the way.
     async fn attempt(&self) -> Result<Option<Link>, Failure> {
         let (client, task) = self.target.connect().await?;
         client.batch_execute(SESSION).await?;
-        // The name becomes a number: another one's lock on the same number is as likely as a hash that collides.
-        let take = if self.shares {
-            "SELECT pg_try_advisory_lock_shared(hashtextextended($1, 0)) AS held"
-        } else {
-            "SELECT pg_try_advisory_lock(hashtextextended($1, 0)) AS held"
-        };
-        let held = client.query_one(take, &[&self.name]).await?.try_get("held")?;
+        let held = self.lock(&client, None).await?
+            && match self.name.as_deref() {
+                Some(name) => self.lock(&client, Some(name)).await?,
+                None => true,
+            };
         Ok(if held { Some(Link { client, task, registered: stores::Registered::default() }) } else { None })
     }
 
-    /// Holds the lock, and takes it again when its connection was lost. Ends when another node has it. Meanwhile it
-    /// registers which shared store this node uses, and looks whether all nodes use the same one.
-    async fn keep(&self, mut link: Link, mut source: watch::Receiver<Source>, found: watch::Sender<Stores>) {
+    /// Takes the lock of this name, or that of the schema.
+    async fn lock(&self, client: &Client, name: Option<&str>) -> Result<bool, Failure> {
+        let take = match self.purpose {
+            Purpose::Serve { shares: true } => LOCK_SHARED,
+            Purpose::Serve { shares: false } | Purpose::Maintain => LOCK,
+        };
+        Ok(client.query_one(take, &[&name]).await?.try_get("held")?)
+    }
+
+    /// Holds the locks, and takes them again when their connection was lost. Ends when another node has them, and for a
+    /// command at once. Meanwhile it registers which shared store this node uses, and looks whether all nodes use the
+    /// same one.
+    async fn keep(&self, mut link: Link, mut source: watch::Receiver<Source>, found: Found) {
+        let name = self.name.as_deref().unwrap_or_default();
         let mut turns = interval(PAUSE);
         loop {
             tokio::select! {
-                _ = &mut link.task => match self.regain().await {
-                    Some(again) => link = again,
-                    None => return,
-                },
+                _ = &mut link.task => {
+                    found.report(Stores::Unknown);
+                    match self.regain().await {
+                        Some(again) => link = again,
+                        None => return,
+                    }
+                }
                 Ok(()) = source.changed() => {}
                 _ = turns.tick() => {}
             }
             let source = Source::clone(&source.borrow());
             // Where it fails the connection has ended, or the next turn does it.
-            if let Ok(stores) = link.registered.turn(&link.client, &self.name, source()).await {
-                stores::report(&found, stores);
+            if let Ok(stores) = link.registered.turn(&link.client, name, source()).await {
+                found.report(stores);
             }
         }
     }
 
     async fn regain(&self) -> Option<Link> {
+        if self.purpose == Purpose::Maintain {
+            // A server may have written in between.
+            return None;
+        }
         let mut refused_since = None;
         loop {
             match timeout(ANSWER, self.attempt()).await {
@@ -179,3 +266,6 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

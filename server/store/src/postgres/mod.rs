@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
 
-pub(super) use membership::Membership;
+pub(super) use membership::{Membership, Reservation};
 
 use connection::{Connection, READ, WRITE};
 use target::Target;

@@ -6,6 +6,7 @@
 //! connection, has none registered: it is in nobody's way.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -31,6 +32,9 @@ const QUIET: u32 = 60;
 pub(super) const OTHER_STORE: &str = "another node of it uses another shared store, and each client would be challenged \
     at each hop: set `shared` (MOORLINE_SHARED) to the same URL on every node. To move to another store, stop every \
     node first";
+
+pub(super) const NOT_COMPARED: &str = "the shared store, or the database, could not be reached for a while: whether the \
+    other nodes use the same store is not known yet. If they do not, an error follows";
 
 /// What the nodes of a database have registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,11 +90,33 @@ impl Registered {
     }
 }
 
-/// Publishes what was found; a fleet that comes to have several stores goes on, and its operator reads of it.
-pub(super) fn report(found: &watch::Sender<Stores>, stores: Stores) {
-    let before = found.send_replace(stores);
-    if (before, stores) == (Stores::One, Stores::Several) {
-        tracing::error!("{OTHER_STORE}");
+/// Publishes what was found. An operator reads of a fleet that comes to have several stores.
+#[derive(Debug)]
+pub(super) struct Found {
+    stores: watch::Sender<Stores>,
+    goes_on: Arc<AtomicBool>,
+}
+
+impl Found {
+    /// `goes_on` becomes true once this node serves beside the others. Several stores end a start, and are its error.
+    pub(super) fn new(goes_on: Arc<AtomicBool>) -> (Self, watch::Receiver<Stores>) {
+        let (stores, receiver) = watch::channel(Stores::Unknown);
+        (Self { stores, goes_on }, receiver)
+    }
+
+    pub(super) fn report(&self, stores: Stores) {
+        if self.enter(stores) {
+            tracing::error!("{OTHER_STORE}");
+        }
+    }
+
+    /// Whether the nodes have come to use several stores.
+    fn enter(&self, stores: Stores) -> bool {
+        let before = self.stores.send_replace(stores);
+        if stores == Stores::One {
+            self.goes_on.store(true, Ordering::Relaxed);
+        }
+        stores == Stores::Several && before != Stores::Several && self.goes_on.load(Ordering::Relaxed)
     }
 }
 
@@ -105,4 +131,25 @@ const COUNT: &str = "SELECT COUNT(DISTINCT objid) AS stores FROM pg_locks
 
 fn name(store: StoreId) -> String {
     u128::from_be_bytes(store).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_time_that_nodes_come_to_use_several_stores_is_reported_whatever_lies_between() {
+        use Stores::{One, Several, Unknown};
+        let goes_on = Arc::new(AtomicBool::new(false));
+        let (found, _stores) = Found::new(Arc::clone(&goes_on));
+        let reported = |seen: &[Stores]| seen.iter().filter(|stores| found.enter(**stores)).count();
+        assert_eq!(reported(&[Unknown, Several, Unknown, Several]), 0, "a start waits for the others");
+        assert_eq!(reported(&[One, Unknown, Several, Several]), 1);
+        assert_eq!(reported(&[Unknown, Several]), 1);
+        assert_eq!(reported(&[One, Several]), 1);
+
+        let (found, _stores) = Found::new(Arc::new(AtomicBool::new(true)));
+        assert!(!found.enter(Unknown), "its start did not know");
+        assert!(found.enter(Several));
+    }
 }

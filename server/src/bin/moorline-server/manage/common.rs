@@ -1,7 +1,7 @@
 //! What every command on clients, users and keys shares.
 
 use moorline_server::manage::ManageError;
-use moorline_server::{AppState, start};
+use moorline_server::{AppState, restore, start};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config;
 use moorline_server_keys::Keys;
@@ -30,11 +30,7 @@ impl Common {
         let state = start::open_beside(config::load(self.file.file.as_deref())?, Clock::system()).await?;
         // The change would be stored with this time, and keys be made and retired by it.
         if !state.clock_guard().accept(state.clock.now()) {
-            return Err(
-                "this machine's clock is far ahead of the last time that the server knows: set it right or, \
-                        if it is right, run `moorline-server clock accept`"
-                    .into(),
-            );
+            return Err(restore::ClockJumped.into());
         }
         Ok(state)
     }

@@ -1,0 +1,131 @@
+//! The lock of a server, or of a command that needs the database for itself, on a SQLite database: a lock of the operating
+//! system on a file beside it, `….lock`. The file stays; the lock goes with its process.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::membership::Purpose;
+use crate::{StoreError, connection};
+
+/// A server that was stopped just now gives its lock up within this time.
+const AT_A_START: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The locked file.
+#[derive(Debug)]
+pub(crate) struct LockFile {
+    file: File,
+    path: PathBuf,
+}
+
+/// Locks the database in the file `database`, which is made if it is absent.
+pub(crate) async fn take(database: &Path, purpose: Purpose) -> Result<LockFile, StoreError> {
+    let database = made(database)
+        .map_err(|error| StoreError::Unusable(format!("it can't be opened or made: {error}")))?;
+    let path = beside(&database);
+    let deadline = Instant::now() + AT_A_START;
+    loop {
+        let lock = LockFile::open(&path, &database)?;
+        match lock.file.try_lock() {
+            // Another program may have deleted the file meanwhile: a lock on such a one keeps nobody out.
+            Ok(()) if lock.is_in_place() => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(unusable(&path, "locked", &error)),
+            _ if Instant::now() >= deadline => return Err(StoreError::Unusable(held(&path, purpose))),
+            _ => sleep(PAUSE).await,
+        }
+    }
+}
+
+/// The path of the database without links: whichever path leads to it, its lock is one file.
+fn made(database: &Path) -> io::Result<PathBuf> {
+    match database.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            connection::make_private(database)?;
+            database.canonicalize()
+        }
+        found => found,
+    }
+}
+
+impl LockFile {
+    fn open(path: &Path, database: &Path) -> Result<Self, StoreError> {
+        let file = match connection::open_private_new(path) {
+            Ok(file) => {
+                leave_to_owner(&file, database);
+                Ok(file)
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => connection::open_private(path),
+            Err(error) => Err(error),
+        };
+        let file = file.map_err(|error| unusable(path, "opened", &error))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    /// Whether others that lock this path find the same file.
+    fn is_in_place(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            let (ours, named) = (self.file.metadata(), fs::metadata(&self.path));
+            matches!((ours, named), (Ok(ours), Ok(named)) if ours.dev() == named.dev() && ours.ino() == named.ino())
+        }
+        // An open file keeps its name there.
+        #[cfg(not(unix))]
+        self.path.exists()
+    }
+}
+
+/// A file that root has made must not keep the server's own user out. Only a file that is new is given away: another one
+/// may be a link to anything.
+#[cfg(unix)]
+fn leave_to_owner(file: &File, database: &Path) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+    if let (Ok(ours), Ok(theirs)) = (file.metadata(), fs::metadata(database))
+        && ours.uid() != theirs.uid()
+    {
+        // Where it may not, the file is as the server's user finds any other of this one's.
+        let _ = fchown(file, Some(theirs.uid()), Some(theirs.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn leave_to_owner(_: &File, _: &Path) {}
+
+fn held(path: &Path, purpose: Purpose) -> String {
+    let (path, commands) = (path.display(), COMMANDS);
+    if purpose == Purpose::Maintain {
+        return format!(
+            "a server is running on it, or a command that needs it for itself ({commands}): {path} is locked. Stop \
+             every server of this database, and run this again"
+        );
+    }
+    format!(
+        "another server runs on it, or a command that needs it for itself ({commands}): {path} is locked. Stop that \
+         one first. Several nodes need Postgres"
+    )
+}
+
+/// The commands that no server may run beside.
+pub(crate) const COMMANDS: &str = "`migrate-database`, `change-issuer`";
+
+fn unusable(path: &Path, what: &str, error: &io::Error) -> StoreError {
+    StoreError::Unusable(format!(
+        "{} can't be {what}: {error}. The server locks this file beside its database: give the file and its folder to \
+         the server's user, and run the server and its commands as that user",
+        path.display()
+    ))
+}
+
+/// Not the database itself: closing any handle of it would take SQLite's own locks away.
+fn beside(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".lock");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests;

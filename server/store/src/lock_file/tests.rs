@@ -1,0 +1,85 @@
+use super::*;
+
+const SERVE: Purpose = Purpose::Serve { shares: false };
+
+async fn refusal(database: &Path, purpose: Purpose) -> String {
+    take(database, purpose).await.expect_err("it was locked twice").to_string()
+}
+
+#[tokio::test]
+async fn a_second_lock_is_refused_with_its_file_and_the_commands_that_hold_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("m.db");
+    let held = take(&database, SERVE).await.unwrap();
+    for (purpose, who) in
+        [(SERVE, "another server runs on it"), (Purpose::Maintain, "a server is running on it")]
+    {
+        let said = refusal(&database, purpose).await;
+        for part in [who, "m.db.lock", "`migrate-database`", "`change-issuer`"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    drop(held);
+    take(&database, SERVE).await.unwrap();
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_database_has_one_lock_whichever_path_leads_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, link) = (folder.path().join("m.db"), folder.path().join("link.db"));
+    // It leads to a file that is still to be made.
+    std::os::unix::fs::symlink(&database, &link).unwrap();
+    let held = take(&link, SERVE).await.unwrap();
+    refusal(&database, SERVE).await;
+    drop(held);
+    let _held = take(&database, Purpose::Maintain).await.unwrap();
+    refusal(&link, SERVE).await;
+    assert!(!beside(&link).exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lock_on_a_file_that_was_deleted_meanwhile_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("m.db");
+    let lock = take(&database, SERVE).await.unwrap();
+    assert!(lock.is_in_place());
+    fs::remove_file(&lock.path).unwrap();
+    assert!(!lock.is_in_place());
+    fs::write(&lock.path, "").unwrap();
+    assert!(!lock.is_in_place(), "it is another file");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_lock_file_that_root_makes_belongs_to_the_owner_of_the_database() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    const SERVER: u32 = 12_345;
+    let folder = tempfile::tempdir().unwrap();
+    let (database, other) = (folder.path().join("m.db"), folder.path().join("other"));
+    for file in [&database, &other] {
+        fs::write(file, "").unwrap();
+    }
+    if chown(&database, Some(SERVER), Some(SERVER)).is_err() {
+        // Only root can test it.
+        return;
+    }
+    let lock = take(&database, Purpose::Maintain).await.unwrap();
+    assert_eq!(fs::metadata(&lock.path).unwrap().uid(), SERVER);
+    fs::remove_file(&lock.path).unwrap();
+    std::os::unix::fs::symlink(&other, &lock.path).unwrap();
+    take(&database, Purpose::Maintain).await.unwrap();
+    assert_ne!(fs::metadata(&other).unwrap().uid(), SERVER, "what a link leads to was given away");
+}
+
+#[tokio::test]
+async fn a_lock_file_that_can_not_be_opened_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("m.db");
+    fs::create_dir(beside(&database)).unwrap();
+    let said = refusal(&database, SERVE).await;
+    assert!(said.contains("m.db.lock can't be opened: ") && said.contains("the server's user"), "{said}");
+    let nowhere = refusal(&folder.path().join("no folder/m.db"), SERVE).await;
+    assert!(nowhere.contains("it can't be opened or made"), "{nowhere}");
+}
