@@ -122,8 +122,8 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
     Ok(state)
 }
 
-/// Makes sure that the database belongs to the issuer of the settings; `false` if none is recorded. It is asked once this
-/// node has its place: no command changes the issuer any more.
+/// Makes sure that the database belongs to the issuer of the settings; `false` if none is recorded. It is asked once
+/// this node has its place: no command changes the issuer any more.
 async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Result<bool, StartError> {
     const ACTOR: Actor = Actor::System("the issuer of the database");
     let settings = config.issuer.clone();

@@ -135,8 +135,8 @@ async fn keep(
     Ok(row.ok_or(KeysError::Unusable)?.blob("sealed")?.to_vec())
 }
 
-/// Has the next process draw another lasting key: who knows a master key of before may have read this one. A server that
-/// runs has it until it is started again, so commands beside it need it still.
+/// Has the next process draw another lasting key: who knows a master key of before may have read this one. A server
+/// that runs has it until it is started again, so commands beside it need it still.
 pub(super) fn replace_lasting(tx: &mut dyn Tx, sealer: &Sealer, random: &Random) -> Result<(), StoreError> {
     let Some(row) = kept_key(tx, LASTING)? else { return Ok(()) };
     if let Ok(key) = sealer.open(LASTING, row.blob("sealed")?) {

@@ -54,8 +54,8 @@ pub trait Shared: Debug + Send + Sync {
     /// Counts one use of `limit` by `key`, of so many in a minute. `None`: the caller has to count for itself.
     fn count(&self, limit: &str, key: &[u8], per_minute: NonZeroU32) -> Answer<'_, Option<Counted>>;
 
-    /// Which store this node uses just now: nodes that use the same one have the same epoch. `None` while it is away, and
-    /// where nothing is shared.
+    /// Which store this node uses just now: nodes that use the same one have the same epoch. `None` while it is away,
+    /// and where nothing is shared.
     fn store(&self) -> Option<Id> {
         None
     }

@@ -21,8 +21,8 @@ pub(super) async fn healthz(State(state): State<AppState>) -> Response {
     StatusCode::SERVICE_UNAVAILABLE.into_response()
 }
 
-/// Readiness: whether requests can be answered. The database answers, its tables are still fit for this version, and the
-/// writer answers too unless this node has none. The layers before it refuse while the clock is not accepted.
+/// Readiness: whether requests can be answered. The database answers, its tables are still fit for this version, and
+/// the writer answers too unless this node has none. The layers before it refuse while the clock is not accepted.
 pub(super) async fn readyz(State(state): State<AppState>, anonymous: Anonymous) -> Response {
     if state.is_draining() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();

@@ -90,7 +90,8 @@ pub(super) fn forwarded(socket: IpAddr, headers: &HeaderMap, trusted: &[Network]
     Some(address)
 }
 
-/// One entry of `X-Forwarded-For`: an address, with a port or without. IPv6 may be in brackets, and is if it has a port.
+/// One entry of `X-Forwarded-For`: an address, with a port or without. IPv6 may be in brackets, and is if it has a
+/// port.
 pub(super) fn parse_hop(hop: &[u8]) -> Option<IpAddr> {
     let text = str::from_utf8(hop).ok()?.trim();
     let bracketed = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();

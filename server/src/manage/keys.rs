@@ -55,8 +55,8 @@ pub fn rotate(
     Ok(active_at)
 }
 
-/// Withdraws a key at once: nothing that it signed is accepted any more. `fresh`, of the same algorithm, takes its place
-/// if it was the one that signs.
+/// Withdraws a key at once: nothing that it signed is accepted any more. `fresh`, of the same algorithm, takes its
+/// place if it was the one that signs.
 ///
 /// # Errors
 /// [`ManageError::NoKey`] when no key of that algorithm has this id.

@@ -42,8 +42,8 @@ pub(super) struct WithIdToken {
 }
 
 impl Issue {
-    /// The answer for the session's current generation; the access token is signed with `algorithm`, allows `scope`, and
-    /// is bound to `key` if one was proved.
+    /// The answer for the session's current generation; the access token is signed with `algorithm`, allows `scope`,
+    /// and is bound to `key` if one was proved.
     pub(super) fn new(
         record: &SessionRecord,
         secret: &SessionSecret,

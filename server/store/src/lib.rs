@@ -18,6 +18,7 @@ mod membership;
 mod migrate;
 mod options;
 mod postgres;
+mod purpose;
 mod queue;
 mod readers;
 #[cfg(any(test, feature = "testing"))]
@@ -35,8 +36,9 @@ pub use batches::Deleted;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
-pub use membership::{Membership, Purpose, Reservation, StoreId, reserve};
+pub use membership::{Membership, Reservation, reserve};
 pub use options::Options;
+pub use purpose::{Purpose, StoreId};
 pub use tx::{Engine, Tx};
 pub use value::{Row, Value};
 

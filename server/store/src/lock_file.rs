@@ -1,5 +1,5 @@
-//! The lock of a server, or of a command that needs the database for itself, on a SQLite database: a lock of the operating
-//! system on a file beside it, `….lock`. The file stays; the lock goes with its process.
+//! The lock of a server, or of a command that needs the database for itself, on a SQLite database: a lock of the
+//! operating system on a file beside it, `….lock`. The file stays; the lock goes with its process.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::membership::Purpose;
+use crate::purpose::Purpose;
 use crate::{StoreError, connection};
 
 /// A server that was stopped just now gives its lock up within this time.
@@ -79,8 +79,8 @@ impl LockFile {
     }
 }
 
-/// A file that root has made must not keep the server's own user out. Only a file that is new is given away: another one
-/// may be a link to anything.
+/// A file that root has made must not keep the server's own user out. Only a file that is new is given away: another
+/// one may be a link to anything.
 #[cfg(unix)]
 fn leave_to_owner(file: &File, database: &Path) {
     use std::os::unix::fs::{MetadataExt as _, fchown};

@@ -1,7 +1,8 @@
-//! The place of a server at its database: what keeps a second one away, and a command that needs the database for itself.
+//! The place of a server at its database: what keeps a second one away, and a command that needs the database for
+//! itself.
 //!
-//! It is reserved before the database is opened to write, so that a server that is refused has changed nothing. On SQLite
-//! it is a lock of the operating system (see `lock_file.rs`), on Postgres an advisory lock (see
+//! It is reserved before the database is opened to write, so that a server that is refused has changed nothing. On
+//! SQLite it is a lock of the operating system (see `lock_file.rs`), on Postgres an advisory lock (see
 //! `postgres/membership.rs`).
 
 use std::sync::Arc;
@@ -9,22 +10,8 @@ use std::sync::Arc;
 use moorline_server_base::config::Database;
 
 use crate::lock_file::{self, LockFile};
+use crate::purpose::{Purpose, StoreId};
 use crate::{StoreError, postgres};
-
-/// What a place at a database is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To serve it. On Postgres, nodes that share a store may be many; any other is alone.
-    Serve {
-        /// Whether this node has a shared store.
-        shares: bool,
-    },
-    /// To do with it what no server may run beside.
-    Maintain,
-}
-
-/// A name of what nodes share: nodes that share the same have the same one.
-pub type StoreId = [u8; 16];
 
 /// A place at a database whose name is not known yet; given up when dropped.
 #[derive(Debug)]
@@ -52,8 +39,8 @@ enum Place {
 /// Takes a place at a database. Nothing in the database is read or changed.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] when a server, or a command that needs the database for itself, has the place: its text says
-/// what to do.
+/// [`StoreError::Unusable`] when a server, or a command that needs the database for itself, has the place: its text
+/// says what to do.
 pub async fn reserve(database: &Database, purpose: Purpose) -> Result<Reservation, StoreError> {
     Ok(Reservation(match database {
         Database::Sqlite(path) => Reserved::Sqlite(lock_file::take(path, purpose).await?),
@@ -77,8 +64,8 @@ impl Reservation {
 }
 
 impl Membership {
-    /// Registers which shared store this node uses, as `source` tells from now on (`None` while it can't be reached), and
-    /// waits until all nodes of the database use the same one. On SQLite there is one node.
+    /// Registers which shared store this node uses, as `source` tells from now on (`None` while it can't be reached),
+    /// and waits until all nodes of the database use the same one. On SQLite there is one node.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when another node uses another store: its text says what to do.

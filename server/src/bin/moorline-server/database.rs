@@ -17,8 +17,8 @@ pub(crate) struct MigrateArgs {
     /// The database to copy, such as sqlite:/var/lib/moorline/moorline.db.
     #[arg(long, value_name = "DATABASE")]
     from: Database,
-    /// The empty database to copy into, such as postgres://moorline@db.example.com/moorline. Its password is better kept
-    /// in the variable.
+    /// The empty database to copy into, such as postgres://moorline@db.example.com/moorline. Its password is better
+    /// kept in the variable.
     #[arg(long, value_name = "DATABASE", env = "MOORLINE_DATABASE", hide_env_values = true)]
     to: Database,
 }

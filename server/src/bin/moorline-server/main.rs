@@ -51,11 +51,11 @@ enum Command {
         #[command(subcommand)]
         command: recover::ClockCommand,
     },
-    /// Give a database the issuer of the settings, after it had another one. Stop every server first: one from before this
-    /// version is not noticed on SQLite. Apps have to be given the new issuer, and their users sign in again.
+    /// Give a database the issuer of the settings, after it had another one. Stop every server first: one from before
+    /// this version is not noticed on SQLite. Apps have to be given the new issuer, and their users sign in again.
     ChangeIssuer(FileArg),
-    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server of either
-    /// first: it refuses while one runs, but does not notice one from before this version on SQLite. After an
+    /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server of
+    /// either first: it refuses while one runs, but does not notice one from before this version on SQLite. After an
     /// interruption, run it again.
     MigrateDatabase(database::MigrateArgs),
     /// Print every setting: what it means, its default and its variable.

@@ -56,8 +56,8 @@ pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
     ))
 }
 
-/// Reads what a start would read, asks Postgres and the shared store whether they are fit, compares the issuer with that
-/// of the database, and changes nothing.
+/// Reads what a start would read, asks Postgres and the shared store whether they are fit, compares the issuer with
+/// that of the database, and changes nothing.
 pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
     let config = config::load(args.file.file.as_deref())?;
     check(&config)?;

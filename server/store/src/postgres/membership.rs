@@ -4,8 +4,8 @@
 //! store hold them together. So a second node is refused unless both have one. The locks are Postgres's own
 //! (`pg_try_advisory_lock`), of one connection: a node that is gone holds nothing.
 //!
-//! There are two. The first names the schema, and is taken before the database is opened. The second has the name of the
-//! database, which an empty one lacks: nodes of older versions know that one alone.
+//! There are two. The first names the schema, and is taken before the database is opened. The second has the name of
+//! the database, which an empty one lacks: nodes of older versions know that one alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,8 @@ use tokio_postgres::Client;
 use super::failure::{Failure, Kind};
 use super::stores::{self, Found, NOT_COMPARED, OTHER_STORE, Source, Stores};
 use super::target::Target;
-use crate::{Purpose, StoreError};
+use crate::StoreError;
+use crate::purpose::Purpose;
 
 /// The server ends the connection of a machine that has vanished within half a minute.
 const SESSION: &str =
@@ -86,8 +87,8 @@ impl Reservation {
     }
 }
 
-// A name becomes a number: another one's lock on the same number is as likely as a hash that collides. Several databases
-// of servers can be schemas of one database of Postgres, to which its advisory locks belong.
+// A name becomes a number: another one's lock on the same number is as likely as a hash that collides. Several
+// databases of servers can be schemas of one database of Postgres, to which its advisory locks belong.
 const LOCK: &str = "SELECT pg_try_advisory_lock(
     hashtextextended(COALESCE($1, 'moorline schema ' || COALESCE(current_schema(), '')), 0)) AS held";
 const LOCK_SHARED: &str = "SELECT pg_try_advisory_lock_shared(
@@ -129,8 +130,8 @@ impl Membership {
     }
 
     /// Registers which shared store this node uses, from now on, and waits until all nodes use the same one. A store
-    /// that was emptied is another one: the nodes that it had need some seconds to see that. While this node can't reach
-    /// its store, or the database, nothing says that others use another one: it starts.
+    /// that was emptied is another one: the nodes that it had need some seconds to see that. While this node can't
+    /// reach its store, or the database, nothing says that others use another one: it starts.
     pub(crate) async fn use_store(&self, source: Source) -> Result<(), StoreError> {
         let _ = self.source.send(source);
         let mut stores = self.stores.clone();

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_postgres::Client;
 
 use super::failure::Failure;
-use crate::StoreId;
+use crate::purpose::StoreId;
 
 /// Tells which shared store a node uses just now, if it can reach it.
 pub(crate) type Source = Arc<dyn Fn() -> Option<StoreId> + Send + Sync>;

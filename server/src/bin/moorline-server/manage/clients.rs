@@ -60,8 +60,8 @@ pub(crate) struct ClientArgs {
     /// Refuse its token requests without a DPoP proof; others may send one.
     #[arg(long)]
     require_dpop: bool,
-    /// What its access tokens are signed with. ES256 costs the server less; choose it if every API that the client calls
-    /// accepts it.
+    /// What its access tokens are signed with. ES256 costs the server less; choose it if every API that the client
+    /// calls accepts it.
     #[arg(long, value_name = "RS256|ES256", default_value_t)]
     access_token_alg: Algorithm,
 }
