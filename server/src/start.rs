@@ -59,6 +59,12 @@ pub(crate) async fn open_to_develop(config: Config, clock: Clock) -> Result<AppS
     open_for(config, clock, NewIssuer::Taken).await
 }
 
+/// Names the database in an error of the store.
+fn cannot_open(config: &Config) -> impl Fn(StoreError) -> StartError + use<> {
+    let database = config.database.clone();
+    move |error| StartError::Store { database: database.clone(), error }
+}
+
 /// What happens to another issuer than that of the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum NewIssuer {
@@ -75,13 +81,13 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
              and set store.revocation_log to it. If you need none, remove the file"
         );
     }
-    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let failed = cannot_open(&config);
     // Before the database is written: a server that is refused has changed nothing.
     let reservation = match config.store.role {
         Role::Replica => None,
         Role::Primary => {
             let purpose = Purpose::Serve { shares: config.shared.is_some() };
-            Some(reserve(&config.database, purpose).await.map_err(failed)?)
+            Some(reserve(&config.database, purpose).await.map_err(&failed)?)
         }
     };
     let store = match config.store.role {
@@ -94,17 +100,17 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
         }),
     };
     let store = store.map_err(|error| match error {
-        RestoreError::Store(error) => StartError::Store { database: config.database.clone(), error },
+        RestoreError::Store(error) => failed(error),
         other => StartError::Restore(other),
     })?;
     let named = store.read(&Actor::System("the name of the database"), restore::instance).await;
-    let name = named.map_err(failed)?.unwrap_or_default();
+    let name = named.map_err(&failed)?.unwrap_or_default();
     let membership = match reservation {
-        Some(reservation) => Some(reservation.join(&name).await.map_err(failed)?),
+        Some(reservation) => Some(reservation.join(&name).await.map_err(&failed)?),
         None => None,
     };
     if !store.only_reads() {
-        let left = accounts::legacy_names::work_out(&store).await.map_err(failed)?;
+        let left = accounts::legacy_names::work_out(&store).await.map_err(&failed)?;
         if left > 0 {
             tracing::warn!(
                 users = left,
@@ -117,7 +123,7 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
     if !state.store.only_reads() {
         let (keys, now) = (state.keys.clone(), state.clock.now());
         let serves = state.store.write(&Actor::System("a start"), move |tx| keys.serve(tx, now)).await;
-        serves.map_err(|error| StartError::Store { database: state.config.database.clone(), error })?;
+        serves.map_err(cannot_open(&state.config))?;
     }
     Ok(state)
 }
@@ -134,8 +140,8 @@ async fn belongs_to(config: &Config, store: &Store, new_issuer: NewIssuer) -> Re
     } else {
         store.write(&ACTOR, move |tx| restore::record_issuer(tx, &settings)).await
     };
-    let failed = |error| StartError::Store { database: config.database.clone(), error };
-    match stored.map_err(failed)? {
+    let failed = cannot_open(config);
+    match stored.map_err(&failed)? {
         Some(stored) if stored != config.issuer.as_str() => {
             Err(OtherIssuer { settings: config.issuer.to_string(), stored }.into())
         }
@@ -163,10 +169,10 @@ pub async fn check(config: &Config) -> Result<IssuerCheck, StartError> {
         Some(Ok(false)) => return not_compared("there is no database yet"),
         Some(Err(error)) => return not_compared(&error.to_string()),
     }
-    let failed = |error| StartError::Store { database: config.database.clone(), error };
+    let failed = cannot_open(config);
     let store = match Store::open_to_read(&options(config).lanes(1)) {
         Err(error @ StoreError::Outdated(_)) => return not_compared(&error.to_string()),
-        other => other.map_err(failed)?,
+        other => other.map_err(&failed)?,
     };
     if belongs_to(config, &store, NewIssuer::Refused).await? {
         Ok(IssuerCheck::Same)
@@ -204,7 +210,7 @@ async fn assemble_beside(
     clock: Clock,
     store: Result<Store, StoreError>,
 ) -> Result<AppState, StartError> {
-    let store = store.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
+    let store = store.map_err(cannot_open(&config))?;
     assemble(config, clock, store, None).await
 }
 
@@ -246,7 +252,7 @@ async fn assemble(
     let seen = store
         .read(&Actor::System("the last known time"), restore::seen_at)
         .await
-        .map_err(|error| StartError::Store { database: config.database.clone(), error })?;
+        .map_err(cannot_open(&config))?;
     // Keys must not be made or retired by a time that is not accepted.
     let guard = ClockGuard::new(seen.unwrap_or_else(|| clock.now()), config.store.clock_jump.as_duration());
     let now = if guard.accept(clock.now()) { clock.now() } else { guard.seen() };
@@ -257,7 +263,7 @@ async fn assemble(
     };
     if let (Some(shared), Some(membership)) = (shared.clone(), &membership) {
         let used = membership.use_store(move || shared.store()).await;
-        used.map_err(|error| StartError::Store { database: config.database.clone(), error })?;
+        used.map_err(cannot_open(&config))?;
     }
     let limits = match &shared {
         Some(shared) => Limits::of_all_nodes(&config.limits, LimitClock::monotonic(), Arc::clone(shared)),

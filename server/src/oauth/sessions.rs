@@ -25,7 +25,8 @@ const BY_LOCATOR: &str =
      WHERE sessions.locator = $1";
 const BY_LOCATOR_WITH_CLIENT: &str =
     "SELECT sessions.*, users.roles, clients.id AS client, clients.secret_hash, clients.dpop_bound_access_tokens,
-     clients.access_token_alg FROM sessions JOIN users ON users.id = sessions.user_id LEFT JOIN clients ON clients.id = $2
+     clients.access_token_alg
+     FROM sessions JOIN users ON users.id = sessions.user_id LEFT JOIN clients ON clients.id = $2
      WHERE sessions.locator = $1";
 const BY_ID: &str = "SELECT sessions.*, users.roles FROM sessions JOIN users ON users.id = sessions.user_id
      WHERE sessions.id = $1";

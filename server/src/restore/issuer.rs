@@ -55,8 +55,8 @@ pub fn set_issuer(tx: &mut dyn Tx, settings: &Issuer) -> Result<(), StoreError> 
     tx.execute("UPDATE instance SET issuer = $1", &[Value::from(settings.as_str())]).map(drop)
 }
 
-const NEVER_SERVED: &str = "no server has used it, so it has no issuer yet, and takes that of the first start. Check that \
-    `database` names the right one";
+const NEVER_SERVED: &str = "no server has used it, so it has no issuer yet, and takes that of the first start. Check \
+    that `database` names the right one";
 
 /// As [`set_issuer`], for an operator: no server may run. Returns the issuer of before.
 ///

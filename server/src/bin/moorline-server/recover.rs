@@ -69,8 +69,8 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     print(&(in_words(&done, args)? + &time_in_words(done.time)?))
 }
 
-const OF_THE_BACKUP: &str = "users, passwords, clients and signing keys are those of the backup: no log has what was done \
-    to them since. Before the start, run again each `user disable`, `user set-password`, `client remove` and `keys \
+const OF_THE_BACKUP: &str = "users, passwords, clients and signing keys are those of the backup: no log has what was \
+    done to them since. Before the start, run again each `user disable`, `user set-password`, `client remove` and `keys \
     withdraw` (`user list`, `client list` and `keys list` show what the backup has)\n";
 
 fn in_words(done: &Restored, args: &RestoreArgs) -> Result<String, Failure> {
@@ -114,8 +114,8 @@ pub(crate) async fn change_issuer(file: &FileArg) -> Result<(), Failure> {
     let before = restore::change_issuer(&config, Clock::system().now()).await;
     let before = before.map_err(|error| format!("{}: {error}", config.database))?;
     print(&format!(
-        "the issuer is {}, and was {}\nThe server may start. Apps that know the old issuer have to be given the new one, \
-         and their users sign in again\n",
+        "the issuer is {}, and was {}\nThe server may start. Apps that know the old issuer have to be given the new \
+         one, and their users sign in again\n",
         config.issuer,
         before.as_deref().unwrap_or("not recorded")
     ))

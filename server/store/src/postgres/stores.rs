@@ -29,12 +29,12 @@ pub(super) const AGREEING: Duration = Duration::from_secs(15);
 /// So many turns lie between looks at the other nodes once all use one store.
 const QUIET: u32 = 60;
 
-pub(super) const OTHER_STORE: &str = "another node of it uses another shared store, and each client would be challenged \
-    at each hop: set `shared` (MOORLINE_SHARED) to the same URL on every node. To move to another store, stop every \
-    node first";
+pub(super) const OTHER_STORE: &str = "another node of it uses another shared store, and each client would be \
+    challenged at each hop: set `shared` (MOORLINE_SHARED) to the same URL on every node. To move to another store, \
+    stop every node first";
 
-pub(super) const NOT_COMPARED: &str = "the shared store, or the database, could not be reached for a while: whether the \
-    other nodes use the same store is not known yet. If they do not, an error follows";
+pub(super) const NOT_COMPARED: &str = "the shared store, or the database, could not be reached for a while: whether \
+    the other nodes use the same store is not known yet. If they do not, an error follows";
 
 /// What the nodes of a database have registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
