@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use moorline_server::dev;
-use moorline_server::restore::{self, Lost, Restored, Taken};
+use moorline_server::restore::{self, Lost, OF_THE_BACKUP, Restored, Taken};
 use moorline_server_base::clock::{Clock, Timestamp};
 use moorline_server_base::config;
 use serde_json::json;
@@ -69,10 +69,6 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     print(&(in_words(&done, args)? + &time_in_words(done.time)?))
 }
 
-const OF_THE_BACKUP: &str = "users, passwords, clients and signing keys are those of the backup: no log has what was \
-    done to them since. Before the start, run again each `user disable`, `user set-password`, `client remove` and `keys \
-    withdraw` (`user list`, `client list` and `keys list` show what the backup has)\n";
-
 fn in_words(done: &Restored, args: &RestoreArgs) -> Result<String, Failure> {
     let (mut words, dry_run) = (String::new(), args.dry_run);
     for session in &done.revoked {
@@ -86,7 +82,10 @@ fn in_words(done: &Restored, args: &RestoreArgs) -> Result<String, Failure> {
     words += &format!("sessions {would}: {}\n", done.revoked.len());
     words += &format!("revocations of sessions that the database does not have: {}\n", done.unknown);
     if !args.lost.is_some_and(|lost| matches!(lost, LostArg::DatabaseIsCurrent)) {
-        words += OF_THE_BACKUP;
+        words += &format!(
+            "users, passwords, clients and signing keys are those of the backup: no log has what was done to them \
+             since. Before you start the server, run again each {OF_THE_BACKUP}\n"
+        );
     }
     words += if dry_run { "nothing was changed\n" } else { "the server may start\n" };
     Ok(words)
