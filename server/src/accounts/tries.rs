@@ -1,14 +1,13 @@
 //! How often passwords may be tried. The counts are in the database: they survive a restart, and all nodes share them
 //! ([ADR 19](../../../docs/adr/0019-guessing-passwords.md)).
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::devices::Device;
 use crate::limits::{ClientAddress, Limited};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_keys::Keys;
-use moorline_server_store::{Row, StoreError, Tx, Value};
+use moorline_server_store::{Capped, Row, StoreError, Tx, Value};
 
 /// Whose password is tried, and from where.
 #[derive(Debug)]
@@ -56,7 +55,7 @@ pub enum TryError {
 /// # Errors
 /// [`TryError::Limited`] when the next try may only be made later; nothing is counted then.
 pub fn count(tx: &mut dyn Tx, keys: &Keys, now: Timestamp, attempt: &Try<'_>) -> Result<Counted, TryError> {
-    if is_prune_due() && prune(tx, MOST)? > 0 {
+    if TRIES.make_room(tx, MOST)? > 0 {
         tracing::warn!("more than {MOST} names are tried: the least tried are forgotten");
     }
     let mut counted = Vec::new();
@@ -225,23 +224,11 @@ fn write(tx: &mut dyn Tx, key: &[u8; 32], count: Count) -> Result<(), StoreError
     .map(drop)
 }
 
-/// Deletes some of more than `most` counts, those that fade first: who was tried most stays counted longest. Returns
-/// how many.
-fn prune(tx: &mut dyn Tx, most: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        "DELETE FROM sign_in_tries WHERE key IN
-         (SELECT key FROM sign_in_tries ORDER BY ends_at DESC, key LIMIT $1 OFFSET $2)",
-        &[Value::from(4 * PRUNE_EVERY), most.into()],
-    )
-}
-
-/// Whether it is time to [`prune`]: finding those that fade first costs as much as there are counts.
-fn is_prune_due() -> bool {
-    static COUNTED: AtomicI64 = AtomicI64::new(0);
-    COUNTED.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0
-}
-
-const PRUNE_EVERY: i64 = 64;
+/// Deletes the counts that fade first: who was tried most stays counted longest.
+static TRIES: Capped = Capped::new(
+    "DELETE FROM sign_in_tries WHERE key IN
+     (SELECT key FROM sign_in_tries ORDER BY ends_at DESC, key LIMIT $1 OFFSET $2)",
+);
 
 /// How many counts are kept: some 30 MB.
 const MOST: i64 = 200_000;

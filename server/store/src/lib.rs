@@ -9,6 +9,7 @@
 mod actor;
 mod backup;
 mod batches;
+mod capped;
 mod connection;
 mod copy;
 mod error;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
 pub use batches::Deleted;
+pub use capped::Capped;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
