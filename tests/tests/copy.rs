@@ -1,19 +1,24 @@
 //! `migrate-database` beside a running server: it would miss what that one writes.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use moorline_tests::{Database, Postgres, Server, ServerOptions, binaries};
 
-/// What `migrate-database` says when it refuses.
-fn refusal(from: &Database, to: &Database) -> Result<String> {
+fn copy(from: &Database, to: &Database, more: &[&str]) -> Result<Output> {
     let name = |database: &Database| match database {
         Database::Sqlite(file) => format!("sqlite:{}", file.display()),
         Database::Postgres(url) => url.clone(),
     };
-    let done = Command::new(binaries::server()?)
+    Ok(Command::new(binaries::server()?)
         .args(["migrate-database", "--from", &name(from), "--to", &name(to)])
-        .output()?;
+        .args(more)
+        .output()?)
+}
+
+/// What `migrate-database` says when it refuses.
+fn refusal(from: &Database, to: &Database) -> Result<String> {
+    let done = copy(from, to, &[])?;
     ensure!(!done.status.success(), "it was copied");
     Ok(String::from_utf8(done.stderr)?)
 }
@@ -39,5 +44,20 @@ async fn a_database_is_not_copied_while_a_server_runs_on_it_or_on_the_target() -
     // What is left is that the target is another server's.
     let said = refusal(&running.database(), &left)?;
     assert!(said.contains("the database of another server"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_says_as_json_what_is_in_both() -> Result<()> {
+    let mut server = tokio::task::block_in_place(Server::start)?;
+    server.stop()?;
+    let to = Database::Sqlite(server.folder().join("copy.db"));
+    let done = copy(&server.database(), &to, &["--json"])?;
+    ensure!(done.status.success(), "{done:?}");
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+    let tables = said["tables"].as_array().context("a list of tables")?;
+    let users = tables.iter().find(|table| table["name"] == "users").context("the users")?;
+    assert_eq!(users["rows"], 2);
+    assert_eq!(users["hash"].as_str().map(str::len), Some(64), "{users}");
     Ok(())
 }
