@@ -1,6 +1,7 @@
 //! `migrate-database` beside a running server: it would miss what that one writes.
 
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use moorline_tests::{Database, Postgres, Server, ServerOptions, binaries};
@@ -59,5 +60,20 @@ async fn a_copy_says_as_json_what_is_in_both() -> Result<()> {
     let users = tables.iter().find(|table| table["name"] == "users").context("the users")?;
     assert_eq!(users["rows"], 2);
     assert_eq!(users["hash"].as_str().map(str::len), Some(64), "{users}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_file_that_is_deleted_is_made_again_by_the_server_and_keeps_a_copy_away() -> Result<()> {
+    let server = tokio::task::block_in_place(Server::start)?;
+    let lock = server.folder().join("moorline.db.lock");
+    std::fs::remove_file(&lock)?;
+    let end = Instant::now() + Duration::from_secs(90);
+    while !lock.exists() {
+        ensure!(Instant::now() < end, "{} stays deleted", lock.display());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let said = refusal(&server.database(), &Database::Sqlite(server.folder().join("copy.db")))?;
+    assert!(said.contains("a server is running on it"), "{said}");
     Ok(())
 }

@@ -4,8 +4,10 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use moorline_server_base::sampled::Sampled;
 use tokio::time::{Instant, sleep};
 
 use crate::purpose::Purpose;
@@ -15,11 +17,20 @@ use crate::{StoreError, connection};
 const AT_A_START: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a file is made that is deleted at once.
+const ATTEMPTS: u32 = 8;
+
+/// The time between looks at whether the file is still there.
+const LOOKING: Duration = Duration::from_secs(1);
+
+static NOT_LOCKED: Sampled = Sampled::new();
+
 /// The locked file.
 #[derive(Debug)]
 pub(crate) struct LockFile {
-    file: File,
+    file: Mutex<File>,
     path: PathBuf,
+    database: PathBuf,
 }
 
 /// Locks the database in the file `database`, which is made if it is absent.
@@ -29,14 +40,53 @@ pub(crate) async fn take(database: &Path, purpose: Purpose) -> Result<LockFile, 
     let path = beside(&database);
     let deadline = Instant::now() + AT_A_START;
     loop {
-        let lock = LockFile::open(&path, &database)?;
-        match lock.file.try_lock() {
-            // Another program may have deleted the file meanwhile: a lock on such a one keeps nobody out.
-            Ok(()) if lock.is_in_place() => return Ok(lock),
-            Err(TryLockError::Error(error)) => return Err(unusable(&path, "locked", &error)),
-            _ if Instant::now() >= deadline => return Err(StoreError::Unusable(held(&path, purpose))),
-            _ => sleep(PAUSE).await,
+        match lock(&path, &database)? {
+            Some(file) => return Ok(LockFile { file: Mutex::new(file), path, database }),
+            None if Instant::now() >= deadline => return Err(StoreError::Unusable(held(&path, purpose))),
+            None => sleep(PAUSE).await,
         }
+    }
+}
+
+/// The file at `path`, made if it is absent, and locked; `None` if another process has the lock.
+fn lock(path: &Path, database: &Path) -> Result<Option<File>, StoreError> {
+    for _ in 0..ATTEMPTS {
+        let file = open(path, database).map_err(|error| unusable(path, "opened", &error))?;
+        match file.try_lock() {
+            // Another program may have deleted the file meanwhile: a lock on such a one keeps nobody out.
+            Ok(()) if !is_at(&file, path) => {}
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(unusable(path, "locked", &error)),
+        }
+    }
+    Ok(None)
+}
+
+fn open(path: &Path, database: &Path) -> io::Result<File> {
+    match connection::open_private_new(path) {
+        Ok(file) => {
+            leave_to_owner(&file, database);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => connection::open_private(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether others that lock this path find this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (ours, named) = (file.metadata(), fs::metadata(path));
+        matches!((ours, named), (Ok(ours), Ok(named)) if ours.dev() == named.dev() && ours.ino() == named.ino())
+    }
+    // An open file keeps its name there.
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
     }
 }
 
@@ -52,30 +102,36 @@ fn made(database: &Path) -> io::Result<PathBuf> {
 }
 
 impl LockFile {
-    fn open(path: &Path, database: &Path) -> Result<Self, StoreError> {
-        let file = match connection::open_private_new(path) {
-            Ok(file) => {
-                leave_to_owner(&file, database);
-                Ok(file)
+    /// Whether this process keeps others away. A file that somebody has deleted is made and locked again, unless
+    /// another process was faster.
+    pub(crate) fn is_held(&self) -> bool {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_at(&file, &self.path) {
+            return true;
+        }
+        let path = self.path.display();
+        match lock(&self.path, &self.database) {
+            Ok(Some(again)) => {
+                tracing::warn!(%path, "the lock file was deleted: it is made again");
+                *file = again;
+                true
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => connection::open_private(path),
-            Err(error) => Err(error),
-        };
-        let file = file.map_err(|error| unusable(path, "opened", &error))?;
-        Ok(Self { file, path: path.to_owned() })
+            Ok(None) => false,
+            Err(error) => {
+                if let Some(left_out) = NOT_LOCKED.due() {
+                    tracing::error!(%error, left_out, "nothing keeps another server away from the database");
+                }
+                true
+            }
+        }
     }
 
-    /// Whether others that lock this path find the same file.
-    fn is_in_place(&self) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let (ours, named) = (self.file.metadata(), fs::metadata(&self.path));
-            matches!((ours, named), (Ok(ours), Ok(named)) if ours.dev() == named.dev() && ours.ino() == named.ino())
+    /// Waits until another process keeps this one away.
+    pub(crate) async fn lost(&self) {
+        while self.is_held() {
+            sleep(LOOKING).await;
         }
-        // An open file keeps its name there.
-        #[cfg(not(unix))]
-        self.path.exists()
+        tracing::error!(path = %self.path.display(), "the lock file was deleted, and another process has locked it");
     }
 }
 

@@ -29,10 +29,7 @@ pub struct Membership(Place);
 
 #[derive(Debug)]
 enum Place {
-    Sqlite {
-        /// Closing it gives the lock up.
-        _lock: LockFile,
-    },
+    Sqlite(LockFile),
     Postgres(postgres::Membership),
 }
 
@@ -57,7 +54,7 @@ impl Reservation {
     /// As [`reserve`].
     pub async fn join(self, name: &str) -> Result<Membership, StoreError> {
         Ok(Membership(match self.0 {
-            Reserved::Sqlite(lock) => Place::Sqlite { _lock: lock },
+            Reserved::Sqlite(lock) => Place::Sqlite(lock),
             Reserved::Postgres(reservation) => Place::Postgres(reservation.join(name).await?),
         }))
     }
@@ -74,7 +71,7 @@ impl Membership {
         source: impl Fn() -> Option<StoreId> + Send + Sync + 'static,
     ) -> Result<(), StoreError> {
         match &self.0 {
-            Place::Sqlite { .. } => Ok(()),
+            Place::Sqlite(_) => Ok(()),
             Place::Postgres(membership) => membership.use_store(Arc::new(source)).await,
         }
     }
@@ -83,7 +80,7 @@ impl Membership {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         match &self.0 {
-            Place::Sqlite { .. } => false,
+            Place::Sqlite(lock) => !lock.is_held(),
             Place::Postgres(membership) => membership.is_lost(),
         }
     }
@@ -91,7 +88,7 @@ impl Membership {
     /// Waits until another node has the place, and this one must stop.
     pub async fn lost(&self) {
         match &self.0 {
-            Place::Sqlite { .. } => std::future::pending().await,
+            Place::Sqlite(lock) => lock.lost().await,
             Place::Postgres(membership) => membership.lost().await,
         }
     }
