@@ -1,5 +1,5 @@
 //! The place of a server at its database: what keeps a second one away, and a command that needs the database for
-//! itself.
+//! itself. Such a command is kept away by one that changes something, too, and keeps it away.
 //!
 //! It is reserved before the database is opened to write, so that a server that is refused has changed nothing. On
 //! SQLite it is a lock of the operating system (see `lock_file.rs`), on Postgres an advisory lock (see
@@ -36,8 +36,7 @@ enum Place {
 /// Takes a place at a database. Nothing in the database is read or changed.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] when a server, or a command that needs the database for itself, has the place: its text
-/// says what to do.
+/// [`StoreError::Unusable`] when a server or a command is in the way: its text says what to do.
 pub async fn reserve(database: &Database, purpose: Purpose) -> Result<Reservation, StoreError> {
     Ok(Reservation(match database {
         Database::Sqlite(path) => Reserved::Sqlite(lock_file::take(path, purpose).await?),

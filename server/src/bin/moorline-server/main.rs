@@ -55,8 +55,8 @@ enum Command {
     /// this version is not noticed on SQLite. Apps have to be given the new issuer, and their users sign in again.
     ChangeIssuer(Common),
     /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server of
-    /// either first: it refuses while one runs, but does not notice one from before this version on SQLite. After an
-    /// interruption, run it again.
+    /// either first: it refuses while one runs, or a command that changes something, but does not notice a server on
+    /// SQLite, or a command, from before this version. After an interruption, run it again.
     MigrateDatabase(database::MigrateArgs),
     /// Print every setting: what it means, its default and its variable.
     Config {

@@ -35,7 +35,7 @@ async fn a_database_has_one_lock_whichever_path_leads_to_it() {
     drop(held);
     let _held = take(&database, Purpose::Maintain).await.unwrap();
     refusal(&link, SERVE).await;
-    assert!(!beside(&link).exists());
+    assert!(!beside(&link, ".lock").exists());
 }
 
 #[cfg(unix)]
@@ -86,7 +86,7 @@ async fn a_lock_file_that_root_makes_belongs_to_the_owner_of_the_database() {
     assert_eq!(fs::metadata(&lock.path).unwrap().uid(), SERVER);
     fs::remove_file(&lock.path).unwrap();
     std::os::unix::fs::symlink(&other, &lock.path).unwrap();
-    take(&database, Purpose::Maintain).await.unwrap();
+    take(&database, SERVE).await.unwrap();
     assert_ne!(fs::metadata(&other).unwrap().uid(), SERVER, "what a link leads to was given away");
 }
 
@@ -94,7 +94,7 @@ async fn a_lock_file_that_root_makes_belongs_to_the_owner_of_the_database() {
 async fn a_lock_file_that_can_not_be_opened_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("m.db");
-    fs::create_dir(beside(&database)).unwrap();
+    fs::create_dir(beside(&database, ".lock")).unwrap();
     let said = refusal(&database, SERVE).await;
     assert!(said.contains("m.db.lock can't be opened: ") && said.contains("the server's user"), "{said}");
     let nowhere = refusal(&folder.path().join("no folder/m.db"), SERVE).await;
