@@ -56,7 +56,7 @@ pub enum TryError {
 /// [`TryError::Limited`] when the next try may only be made later; nothing is counted then.
 pub fn count(tx: &mut dyn Tx, keys: &Keys, now: Timestamp, attempt: &Try<'_>) -> Result<Counted, TryError> {
     if TRIES.make_room(tx, MOST)? > 0 {
-        tracing::warn!("more than {MOST} names are tried: the least tried are forgotten");
+        tracing::warn!("more than {MOST} names are tried: the counts of the least tried are deleted");
     }
     let mut counted = Vec::new();
     for bucket in Bucket::of(keys, attempt) {
@@ -112,14 +112,14 @@ fn message(kind: &str, account: &str, from: &str) -> String {
 struct Schedule {
     /// So many need no wait.
     free: u32,
-    /// One of them is forgotten in this time.
+    /// One of them expires in this time.
     fade: Duration,
 }
 
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(1800);
 
-/// All tries are forgotten after this time.
+/// All tries expire after this time.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
 
 /// What is stored of the tries of one kind.
@@ -127,7 +127,7 @@ const MEMORY: Duration = Duration::from_secs(24 * 3600);
 struct Count {
     /// When the next may be made.
     next_at: Timestamp,
-    /// When all of them are forgotten.
+    /// When all of them expire.
     ends_at: Timestamp,
 }
 
@@ -142,7 +142,7 @@ impl Schedule {
         Self::new(4 * free, 48)
     }
 
-    /// So many are forgotten in a day, or twice what is free if that is more: there is always something to wait for.
+    /// So many expire in a day, or twice what is free if that is more: there is always something to wait for.
     const fn new(free: u32, a_day: u32) -> Self {
         let a_day = if a_day > 2 * free { a_day } else { 2 * free };
         Self { free, fade: Duration::from_millis(MEMORY.as_millis() as u64 / a_day as u64) }

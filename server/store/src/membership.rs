@@ -60,8 +60,8 @@ impl Reservation {
 }
 
 impl Membership {
-    /// Registers which shared store this node uses, as `source` tells from now on (`None` while it can't be reached),
-    /// and waits until all nodes of the database use the same one. On SQLite there is one node.
+    /// Registers which shared store this node uses, as `source` returns it from now on (`None` while it can't be
+    /// reached), and waits until all nodes of the database use the same one. On SQLite there is one node.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when another node uses another store: its text says what to do.

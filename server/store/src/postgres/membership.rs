@@ -7,8 +7,8 @@
 //! There are two. The first names the schema, and is taken before the database is opened. The second has the name of
 //! the database, which an empty one lacks: nodes of older versions know that one alone.
 //!
-//! A third is for commands. Those that change something hold it together, and one that no server may run beside holds it
-//! alone.
+//! A third is for commands. Those that change something hold it together, and one that no server may run beside holds
+//! it alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,8 +49,8 @@ const IN_USE: &str = "a server is running on it, or a command that needs it for 
 
 const CHANGING: &str = "a command is changing it: wait for its end, and run this again";
 
-const MAINTAINED: &str = "a command needs it for itself (`migrate-database`, `change-issuer`): wait for its end, and run \
-    this again";
+const MAINTAINED: &str = "a command needs it for itself (`migrate-database`, `change-issuer`): wait for its end, and \
+    run this again";
 
 /// The place before the name of the database is known; given up when dropped.
 pub(crate) struct Reservation {
@@ -111,7 +111,7 @@ const COMMANDS: &str = "moorline commands ";
 /// The place of this node; given up when dropped.
 pub(crate) struct Membership {
     lost: watch::Receiver<bool>,
-    /// What tells which shared store this node uses.
+    /// What returns the shared store that this node uses.
     source: watch::Sender<Source>,
     stores: watch::Receiver<Stores>,
     /// Whether its start has ended, as far as the stores are concerned.
