@@ -1,6 +1,8 @@
 //! `migrate-database` beside a running server: it would miss what that one writes.
 
-use std::process::{Command, Output};
+use std::fs::File;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -75,5 +77,35 @@ async fn a_lock_file_that_is_deleted_is_made_again_by_the_server_and_keeps_a_cop
     }
     let said = refusal(&server.database(), &Database::Sqlite(server.folder().join("copy.db")))?;
     assert!(said.contains("a server is running on it"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_refused_while_a_command_waits_for_its_input_and_has_what_it_wrote() -> Result<()> {
+    let mut server = tokio::task::block_in_place(Server::start)?;
+    server.stop()?;
+    let mut command = Command::new(binaries::server()?)
+        .args(["user", "add", "--username", "eve", "--config"])
+        .arg(server.settings(0)?)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let lock = server.folder().join("moorline.db.commands.lock");
+    let end = Instant::now() + Duration::from_secs(90);
+    // It waits for the password then.
+    while !lock.exists() || File::open(&lock)?.try_lock().is_ok() {
+        ensure!(Instant::now() < end, "{} is never locked", lock.display());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let to = Database::Sqlite(server.folder().join("copy.db"));
+    let said = refusal(&server.database(), &to)?;
+    assert!(said.contains("a command is changing it"), "{said}");
+    command.stdin.take().context("stdin was piped")?.write_all(b"correct horse battery\n")?;
+    ensure!(command.wait()?.success(), "the user was not added");
+    let done = copy(&server.database(), &to, &["--json"])?;
+    ensure!(done.status.success(), "{done:?}");
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+    let tables = said["tables"].as_array().context("a list of tables")?;
+    assert_eq!(tables.iter().find(|table| table["name"] == "users").context("the users")?["rows"], 3);
     Ok(())
 }
