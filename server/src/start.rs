@@ -181,13 +181,15 @@ pub async fn check(config: &Config) -> Result<IssuerCheck, StartError> {
     }
 }
 
-/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard.
+/// As [`open`], for a command beside a server that may be running: it ends no sessions, and asks for no guard. As long
+/// as the result lives, no command has the database for itself.
 ///
 /// # Errors
-/// As [`open`]; [`StartError::NotPrimary`] on a replica.
+/// As [`open`]; [`StartError::NotPrimary`] on a replica, and [`StartError::Store`] while a command has the database for
+/// itself.
 pub async fn open_beside(config: Config, clock: Clock) -> Result<AppState, StartError> {
     config.must_be_primary()?;
-    let store = Store::open(&options(&config));
+    let store = Store::open_beside(&options(&config)).await;
     assemble_beside(config, clock, store).await
 }
 

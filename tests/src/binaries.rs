@@ -14,7 +14,15 @@ pub fn server() -> Result<PathBuf> {
         "MOORLINE_SERVER_BIN",
         "moorline-server",
         "moorline-server",
-        &["server/src", "server/templates", "server/base", "server/dpop", "server/keys", "server/store"],
+        &[
+            "server/src",
+            "server/templates",
+            "server/base",
+            "server/dpop",
+            "server/keys",
+            "server/shared",
+            "server/store",
+        ],
     )
 }
 

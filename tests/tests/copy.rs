@@ -1,19 +1,27 @@
 //! `migrate-database` beside a running server: it would miss what that one writes.
 
-use std::process::Command;
+use std::fs::File;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use moorline_tests::{Database, Postgres, Server, ServerOptions, binaries};
 
-/// What `migrate-database` says when it refuses.
-fn refusal(from: &Database, to: &Database) -> Result<String> {
+fn copy(from: &Database, to: &Database, more: &[&str]) -> Result<Output> {
     let name = |database: &Database| match database {
         Database::Sqlite(file) => format!("sqlite:{}", file.display()),
         Database::Postgres(url) => url.clone(),
     };
-    let done = Command::new(binaries::server()?)
+    Ok(Command::new(binaries::server()?)
         .args(["migrate-database", "--from", &name(from), "--to", &name(to)])
-        .output()?;
+        .args(more)
+        .output()?)
+}
+
+/// What `migrate-database` says when it refuses.
+fn refusal(from: &Database, to: &Database) -> Result<String> {
+    let done = copy(from, to, &[])?;
     ensure!(!done.status.success(), "it was copied");
     Ok(String::from_utf8(done.stderr)?)
 }
@@ -39,5 +47,65 @@ async fn a_database_is_not_copied_while_a_server_runs_on_it_or_on_the_target() -
     // What is left is that the target is another server's.
     let said = refusal(&running.database(), &left)?;
     assert!(said.contains("the database of another server"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_says_as_json_what_is_in_both() -> Result<()> {
+    let mut server = tokio::task::block_in_place(Server::start)?;
+    server.stop()?;
+    let to = Database::Sqlite(server.folder().join("copy.db"));
+    let done = copy(&server.database(), &to, &["--json"])?;
+    ensure!(done.status.success(), "{done:?}");
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+    let tables = said["tables"].as_array().context("a list of tables")?;
+    let users = tables.iter().find(|table| table["name"] == "users").context("the users")?;
+    assert_eq!(users["rows"], 2);
+    assert_eq!(users["hash"].as_str().map(str::len), Some(64), "{users}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_file_that_is_deleted_is_made_again_by_the_server_and_keeps_a_copy_away() -> Result<()> {
+    let server = tokio::task::block_in_place(Server::start)?;
+    let lock = server.folder().join("moorline.db.lock");
+    std::fs::remove_file(&lock)?;
+    let end = Instant::now() + Duration::from_secs(90);
+    while !lock.exists() {
+        ensure!(Instant::now() < end, "{} stays deleted", lock.display());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let said = refusal(&server.database(), &Database::Sqlite(server.folder().join("copy.db")))?;
+    assert!(said.contains("a server is running on it"), "{said}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_refused_while_a_command_waits_for_its_input_and_has_what_it_wrote() -> Result<()> {
+    let mut server = tokio::task::block_in_place(Server::start)?;
+    server.stop()?;
+    let mut command = Command::new(binaries::server()?)
+        .args(["user", "add", "--username", "eve", "--config"])
+        .arg(server.settings(0)?)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()?;
+    let lock = server.folder().join("moorline.db.commands.lock");
+    let end = Instant::now() + Duration::from_secs(90);
+    // It waits for the password then.
+    while !lock.exists() || File::open(&lock)?.try_lock().is_ok() {
+        ensure!(Instant::now() < end, "{} is never locked", lock.display());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let to = Database::Sqlite(server.folder().join("copy.db"));
+    let said = refusal(&server.database(), &to)?;
+    assert!(said.contains("a command is changing it"), "{said}");
+    command.stdin.take().context("stdin was piped")?.write_all(b"correct horse battery\n")?;
+    ensure!(command.wait()?.success(), "the user was not added");
+    let done = copy(&server.database(), &to, &["--json"])?;
+    ensure!(done.status.success(), "{done:?}");
+    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+    let tables = said["tables"].as_array().context("a list of tables")?;
+    assert_eq!(tables.iter().find(|table| table["name"] == "users").context("the users")?["rows"], 3);
     Ok(())
 }

@@ -173,6 +173,9 @@ async fn another_issuer_needs_a_command_that_no_server_runs_beside() -> Result<(
         changed.status.success() && said.contains(&issuer) && said.contains("https://localhost,"),
         "{said}"
     );
+    let again = operator.json(&["change-issuer"], "")?;
+    assert_eq!(again, json!({ "from": "https://localhost", "to": "https://localhost" }));
+    assert!(operator.json(&["clock", "accept"], "")?["accepted"].is_i64());
     operator.json(&["check-config"], "")?;
     // A development server takes the issuer of its options.
     server.restart()?;

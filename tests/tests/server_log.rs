@@ -85,3 +85,23 @@ async fn a_log_that_nobody_reads_stops_no_request_and_says_later_how_much_is_los
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_behind_a_proxy_that_it_does_not_trust_warns_that_no_limit_by_address_holds() -> Result<()> {
+    const WARNING: &str = "http.plain is set and http.trusted_proxies is empty";
+    let mut server = Server::start()?;
+    server.stop()?;
+    let text = std::fs::read_to_string(server.settings(0)?)?;
+    let (before, tls) = text.split_once("[tls]").context("it has a certificate")?;
+    let (_, after) = tls.split_once("[limits]").context("and limits")?;
+    for (proxies, warns) in [("[]", true), ("[\"127.0.0.1\"]", false)] {
+        let settings = server.folder().join("plain.toml");
+        let http = format!("[http]\nplain = true\ntrusted_proxies = {proxies}\n");
+        std::fs::write(&settings, format!("{before}{http}[limits]{after}"))?;
+        Serve::start_on(&server, &settings)?.stop()?;
+        let log = std::fs::read_to_string(settings.with_extension("log"))?;
+        assert_eq!(log.contains(WARNING), warns, "{proxies}: {log}");
+        assert!(log.contains("stopped"), "{log}");
+    }
+    Ok(())
+}

@@ -4,16 +4,11 @@ use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 
 use super::key_pair::LONGEST_SIGNATURE;
+use super::tests::{NOW, world};
 use super::*;
-use moorline_server_base::config::MasterKey;
-use moorline_server_store::Options;
-
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
 async fn keys() -> Keys {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&Options::new(folder.path().join("test.db"))).unwrap();
-    Keys::open(&store, &MasterKey::new([1; 32]).into(), &Random::system(), NOW).await.unwrap()
+    world().keys(1, NOW).await.unwrap()
 }
 
 fn encode(part: impl AsRef<[u8]>) -> String {

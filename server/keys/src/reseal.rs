@@ -70,7 +70,8 @@ impl Keys {
         self.walk(store, Some(random)).await
     }
 
-    /// Forgets the other master keys, since nothing is sealed by them any more, and what they could open.
+    /// Deletes what is kept of the other master keys, since nothing is sealed by them any more, and what they could
+    /// open.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails.

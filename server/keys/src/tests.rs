@@ -9,17 +9,17 @@ use moorline_server_base::config::MasterKey;
 use moorline_server_store::testing::PostgresDatabase;
 use moorline_server_store::{Options, StoreError, Tx};
 
-const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-struct World {
+pub(super) struct World {
     store: Store,
     random: Random,
     _postgres: Option<PostgresDatabase>,
     _folder: tempfile::TempDir,
 }
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let (folder, postgres) = (tempfile::tempdir().unwrap(), PostgresDatabase::make());
     let file = || folder.path().join("test.db").into();
     let store = Store::open(&Options::new(postgres.as_ref().map_or_else(file, PostgresDatabase::database)));
@@ -27,7 +27,7 @@ fn world() -> World {
 }
 
 impl World {
-    async fn keys(&self, master: u8, now: Timestamp) -> Result<Keys, KeysError> {
+    pub(super) async fn keys(&self, master: u8, now: Timestamp) -> Result<Keys, KeysError> {
         Keys::open(&self.store, &MasterKey::new([master; 32]).into(), &self.random, now).await
     }
 }

@@ -103,7 +103,7 @@ async fn every_route_names_one_scope_and_refuses_a_token_with_all_the_others() {
         let [needed] = &operation.scopes[..] else { panic!("{} {}", operation.method, operation.path) };
         let others = SCOPE_PERMISSIONS.iter().map(|(scope, _)| *scope).filter(|scope| scope != needed);
         let token = server.token(&ada, &others.collect::<Vec<_>>().join(" "), &["user", "admin"]).await;
-        // A malformed body tells nothing to those who may not send one.
+        // A malformed body makes no difference to those who may not send one.
         let answer = server.api(operation.method, &operation.path, &token, &[], "{").await;
         answer.is_problem(403, "insufficient-scope");
         let challenge = answer.header("www-authenticate");

@@ -1,14 +1,13 @@
 //! How often passwords may be tried. The counts are in the database: they survive a restart, and all nodes share them
 //! ([ADR 19](../../../docs/adr/0019-guessing-passwords.md)).
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use super::devices::Device;
 use crate::limits::{ClientAddress, Limited};
 use moorline_server_base::clock::Timestamp;
 use moorline_server_keys::Keys;
-use moorline_server_store::{Row, StoreError, Tx, Value};
+use moorline_server_store::{Capped, Row, StoreError, Tx, Value};
 
 /// Whose password is tried, and from where.
 #[derive(Debug)]
@@ -56,8 +55,8 @@ pub enum TryError {
 /// # Errors
 /// [`TryError::Limited`] when the next try may only be made later; nothing is counted then.
 pub fn count(tx: &mut dyn Tx, keys: &Keys, now: Timestamp, attempt: &Try<'_>) -> Result<Counted, TryError> {
-    if is_prune_due() && prune(tx, MOST)? > 0 {
-        tracing::warn!("more than {MOST} names are tried: the least tried are forgotten");
+    if TRIES.make_room(tx, MOST)? > 0 {
+        tracing::warn!("more than {MOST} names are tried: the counts of the least tried are deleted");
     }
     let mut counted = Vec::new();
     for bucket in Bucket::of(keys, attempt) {
@@ -113,14 +112,14 @@ fn message(kind: &str, account: &str, from: &str) -> String {
 struct Schedule {
     /// So many need no wait.
     free: u32,
-    /// One of them is forgotten in this time.
+    /// One of them expires in this time.
     fade: Duration,
 }
 
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(1800);
 
-/// All tries are forgotten after this time.
+/// All tries expire after this time.
 const MEMORY: Duration = Duration::from_secs(24 * 3600);
 
 /// What is stored of the tries of one kind.
@@ -128,7 +127,7 @@ const MEMORY: Duration = Duration::from_secs(24 * 3600);
 struct Count {
     /// When the next may be made.
     next_at: Timestamp,
-    /// When all of them are forgotten.
+    /// When all of them expire.
     ends_at: Timestamp,
 }
 
@@ -143,7 +142,7 @@ impl Schedule {
         Self::new(4 * free, 48)
     }
 
-    /// So many are forgotten in a day, or twice what is free if that is more: there is always something to wait for.
+    /// So many expire in a day, or twice what is free if that is more: there is always something to wait for.
     const fn new(free: u32, a_day: u32) -> Self {
         let a_day = if a_day > 2 * free { a_day } else { 2 * free };
         Self { free, fade: Duration::from_millis(MEMORY.as_millis() as u64 / a_day as u64) }
@@ -225,23 +224,11 @@ fn write(tx: &mut dyn Tx, key: &[u8; 32], count: Count) -> Result<(), StoreError
     .map(drop)
 }
 
-/// Deletes some of more than `most` counts, those that fade first: who was tried most stays counted longest. Returns
-/// how many.
-fn prune(tx: &mut dyn Tx, most: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        "DELETE FROM sign_in_tries WHERE key IN
-         (SELECT key FROM sign_in_tries ORDER BY ends_at DESC, key LIMIT $1 OFFSET $2)",
-        &[Value::from(4 * PRUNE_EVERY), most.into()],
-    )
-}
-
-/// Whether it is time to [`prune`]: finding those that fade first costs as much as there are counts.
-fn is_prune_due() -> bool {
-    static COUNTED: AtomicI64 = AtomicI64::new(0);
-    COUNTED.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0
-}
-
-const PRUNE_EVERY: i64 = 64;
+/// Deletes the counts that fade first: who was tried most stays counted longest.
+static TRIES: Capped = Capped::new(
+    "DELETE FROM sign_in_tries WHERE key IN
+     (SELECT key FROM sign_in_tries ORDER BY ends_at DESC, key LIMIT $1 OFFSET $2)",
+);
 
 /// How many counts are kept: some 30 MB.
 const MOST: i64 = 200_000;

@@ -20,8 +20,8 @@ use crate::web::{ApiJson, ApiQuery, Problem};
 
 /// Three lines with the query, `If-Match` and `If-None-Match`, then a JSON body.
 ///
-/// What is accepted keeps to its limits and reads again as the same; what is refused is the client's fault, and told in
-/// a problem document.
+/// What is accepted keeps to its limits and reads again as the same; what is refused is the client's fault, and
+/// a problem document says so.
 pub fn problem(input: &[u8]) {
     let (query, rest) = first_line(input);
     let (if_match, rest) = first_line(rest);

@@ -108,7 +108,7 @@ pub(super) async fn list(
         None => None,
     };
     let owner = person.clone();
-    // One more than asked for tells whether there is a next page.
+    // One more than asked for shows whether there is a next page.
     let mut notes =
         api.store.read(&person.actor(), move |tx| store::page(tx, &owner, after.as_ref(), limit + 1)).await?;
     let more = notes.len() > limit as usize;

@@ -167,7 +167,7 @@ fn is_fresh(path: &Path, key: &KeyPair, until: OffsetDateTime) -> bool {
     })
 }
 
-/// Whether the certificate is this key's: its SubjectPublicKeyInfo stands in it as it is.
+/// Whether the certificate is this key's: it contains its SubjectPublicKeyInfo as it is.
 fn holds(certificate: &CertificateDer<'_>, key: &KeyPair) -> bool {
     let info = key.subject_public_key_info();
     certificate.windows(info.len()).any(|window| window == info)

@@ -161,7 +161,7 @@ impl DevServer {
         Ok(Self { state, listener, tls, summary, folder, _lock: lock })
     }
 
-    /// What it tells about itself.
+    /// What it reports about itself.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }

@@ -1,4 +1,4 @@
-//! What a development server tells about itself: `moorline-dev.json` for programs, a few lines for people.
+//! What a development server reports about itself: `moorline-dev.json` for programs, a few lines for people.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;

@@ -185,16 +185,16 @@ async fn a_folder_serves_one_server_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let first = prepare(&options(folder.path())).await.unwrap();
     let file = folder.path().join(Summary::FILE);
-    let told = std::fs::read(&file).unwrap();
+    let before = std::fs::read(&file).unwrap();
     let error = prepare(&options(folder.path())).await.unwrap_err();
     assert!(error.to_string().contains("name another folder with --dir"), "{error}");
-    assert_eq!(std::fs::read(&file).unwrap(), told);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
     drop(first);
     prepare(&options(folder.path())).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_lost_or_damaged_master_key_is_told() {
+async fn a_lost_or_damaged_master_key_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
     prepare(&options).await.unwrap();

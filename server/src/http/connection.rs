@@ -105,7 +105,7 @@ impl Connection {
         };
         connection.as_mut().graceful_shutdown();
         let farewell = match end {
-            // Polled once, to tell the peer. A request may have begun since the connection was chosen.
+            // Polled once, to notify the peer. A request may have begun since the connection was chosen.
             End::AtOnce if !self.place.activity.is_busy() => Duration::ZERO,
             _ => FAREWELL,
         };

@@ -197,7 +197,7 @@ async fn cannot_accept(error: &io::Error, connections: &Connections) {
         tracing::error!(%error, left_out, "a connection can't be accepted; idle ones are closed to make room");
     }
     connections.close_some();
-    // Those that were told to close do so meanwhile.
+    // Those that are asked to close do so meanwhile.
     tokio::time::sleep(Duration::from_millis(50)).await;
 }
 

@@ -345,7 +345,7 @@ async fn status_line(address: SocketAddr, request: &str) -> String {
 }
 
 #[tokio::test]
-async fn who_sends_a_body_over_the_limit_is_told_so_and_not_cut_off() {
+async fn who_sends_a_body_over_the_limit_is_answered_and_not_cut_off() {
     let server = TestServer::start().await;
     let (address, _stop, _running) = listen(&server);
     for path in ["/oauth/token", "/sign-in", "/v1/notes"] {
@@ -368,7 +368,7 @@ async fn headers_are_read_up_to_a_limit() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_told_to_stop_answers_what_it_has_begun() {
+async fn a_server_that_is_stopping_answers_what_it_has_begun() {
     let server = TestServer::start().await;
     let (address, stop, running) = listen(&server);
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();

@@ -181,8 +181,8 @@ async fn a_client_chooses_the_algorithm_of_its_access_tokens_and_keeps_it_throug
     let update = ClientUpdate { name: Some("The Web".to_owned()), ..ClientUpdate::default() };
     world.change(move |tx, _, now| clients::update(tx, now, "web", update)).await.unwrap();
     assert_eq!(alg().await.unwrap(), Algorithm::Es256);
-    let told = world.server.select("SELECT detail FROM audit WHERE event = 'operator.client_updated'").await;
-    assert!(told.iter().all(|row| row.text("detail").unwrap().contains("ES256")));
+    let rows = world.server.select("SELECT detail FROM audit WHERE event = 'operator.client_updated'").await;
+    assert!(rows.iter().all(|row| row.text("detail").unwrap().contains("ES256")));
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! Stored authorization requests: valid, and waiting for sign-in and consent.
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use moorline_server_base::clock::Timestamp;
 use moorline_server_base::policy::Scope;
-use moorline_server_store::{Row, StoreError, Tx, Value};
+use moorline_server_store::{Capped, Row, StoreError, Tx, Value};
 
 /// A valid request that waits for a user.
 #[derive(Clone, Debug)]
@@ -125,7 +124,7 @@ pub fn load(tx: &mut dyn Tx, id: &str, now: Timestamp) -> Result<Option<Authoriz
 }
 
 pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<(), StoreError> {
-    if is_prune_due() && prune(tx, MOST_WAITING)? > 0 {
+    if WAITING.make_room(tx, MOST_WAITING)? > 0 {
         tracing::warn!(
             "more than {MOST_WAITING} sign-ins have been begun and not ended: the oldest are deleted"
         );
@@ -154,24 +153,12 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
     Ok(())
 }
 
-/// Deletes the oldest of more than `most` requests that no user has answered: anybody can make them, and each is up to
-/// a few KB. Deletes some at a time. Returns how many.
-pub(super) fn prune(tx: &mut dyn Tx, most: i64) -> Result<u64, StoreError> {
-    tx.execute(
-        // The condition stands twice: Postgres looks again at a row that it had to wait for, and then at the outer one.
-        "DELETE FROM authorization_requests WHERE decision IS NULL AND id IN (SELECT id FROM authorization_requests
-         WHERE decision IS NULL ORDER BY expires_at DESC, id LIMIT $1 OFFSET $2)",
-        &[Value::from(4 * PRUNE_EVERY), most.into()],
-    )
-}
-
-/// Whether it is time to [`prune`]: looking for the oldest costs as much as there are requests.
-fn is_prune_due() -> bool {
-    static INSERTED: AtomicI64 = AtomicI64::new(0);
-    INSERTED.fetch_add(1, Ordering::Relaxed) % PRUNE_EVERY == 0
-}
-
-const PRUNE_EVERY: i64 = 64;
+/// Deletes the oldest requests that no user has answered: anybody can make them, and each is up to a few KB.
+static WAITING: Capped = Capped::new(
+    // The condition stands twice: Postgres looks again at a row that it had to wait for, and then at the outer one.
+    "DELETE FROM authorization_requests WHERE decision IS NULL AND id IN (SELECT id FROM authorization_requests
+     WHERE decision IS NULL ORDER BY expires_at DESC, id LIMIT $1 OFFSET $2)",
+);
 
 /// How many requests may wait for a user. They last ten minutes: that is 33 sign-ins begun in a second.
 const MOST_WAITING: i64 = 20_000;
@@ -247,7 +234,7 @@ mod tests {
         let decided = "UPDATE authorization_requests SET decision = 'allow' WHERE id = '01'";
         server.sql(decided, Vec::new()).await;
         let actor = Actor::System("a test");
-        let deleted = server.state.store.write(&actor, |tx| prune(tx, 8)).await.unwrap();
+        let deleted = server.state.store.write(&actor, |tx| WAITING.prune(tx, 8)).await.unwrap();
         assert_eq!(deleted, 3);
         let left = server.select("SELECT id FROM authorization_requests ORDER BY id").await;
         let left: Vec<_> = left.iter().map(|row| row.text("id").unwrap()).collect();

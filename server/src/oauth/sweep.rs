@@ -10,64 +10,45 @@ use serde::Serialize;
 /// How long a used code is kept, so that a second use is detected.
 const CODES_REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
-/// What is deleted: the name of it, a `DELETE` of the rows older than `$1`, at most `$2` of them, and the oldest row
-/// that it may find.
-type Kind = (&'static str, &'static str, &'static str);
+/// Rows of one table that are deleted after their time.
+#[derive(Clone, Copy, Debug)]
+struct Kind {
+    /// What they are.
+    what: &'static str,
+    table: &'static str,
+    key: &'static str,
+    /// The column whose time counts.
+    time: &'static str,
+    /// Rows of that time and of any earlier one are due.
+    before: Timestamp,
+}
 
-const REQUESTS: Kind = (
-    "authorization requests",
-    "DELETE FROM authorization_requests WHERE id IN
-     (SELECT id FROM authorization_requests WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-    "SELECT MIN(expires_at) AS oldest_at FROM authorization_requests",
-);
-const CODES: Kind = (
-    "codes",
-    "DELETE FROM codes WHERE code_hash IN
-     (SELECT code_hash FROM codes WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-    "SELECT MIN(expires_at) AS oldest_at FROM codes",
-);
-const BROWSER_SESSIONS: Kind = (
-    "browser sessions",
-    "DELETE FROM browser_sessions WHERE id_hash IN
-     (SELECT id_hash FROM browser_sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2)",
-    "SELECT MIN(expires_at) AS oldest_at FROM browser_sessions",
-);
-/// The condition stands twice: Postgres looks again at a row that it had to wait for, and then at the outer one.
-const SIGN_IN_TRIES: Kind = (
-    "counts of sign-ins",
-    "DELETE FROM sign_in_tries WHERE ends_at <= $1 AND key IN
-     (SELECT key FROM sign_in_tries WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2)",
-    "SELECT MIN(ends_at) AS oldest_at FROM sign_in_tries",
-);
-const REVOKED_SESSIONS: Kind = (
-    "revoked sessions",
-    "DELETE FROM sessions WHERE id IN
-     (SELECT id FROM sessions WHERE revoked_at <= $1 ORDER BY revoked_at LIMIT $2)",
-    "SELECT MIN(revoked_at) AS oldest_at FROM sessions",
-);
-/// Also those of sign-ins without `offline_access`, which end with their access token.
-const EXPIRED_SESSIONS: Kind = (
-    "expired sessions",
-    "DELETE FROM sessions WHERE id IN
-     (SELECT id FROM sessions WHERE absolute_end_at <= $1 ORDER BY absolute_end_at LIMIT $2)",
-    "SELECT MIN(absolute_end_at) AS oldest_at FROM sessions",
-);
-/// A session that was revoked so long ago has reached its absolute end. The last row stays, whatever its age: the next
-/// one takes its number from it.
-const REVOCATIONS: Kind = (
-    "revocations",
-    "DELETE FROM session_ends WHERE seq IN
-     (SELECT seq FROM session_ends WHERE ended_at <= $1 AND seq < (SELECT MAX(seq) FROM session_ends)
-      ORDER BY ended_at LIMIT $2)",
-    "SELECT MIN(ended_at) AS oldest_at FROM session_ends WHERE seq < (SELECT MAX(seq) FROM session_ends)",
-);
-/// The last row stays, whatever its age: the next one takes its number from it.
-const AUDIT: Kind = (
-    "audit rows",
-    "DELETE FROM audit WHERE seq IN
-     (SELECT seq FROM audit WHERE at <= $1 AND seq < (SELECT MAX(seq) FROM audit) ORDER BY at LIMIT $2)",
-    "SELECT MIN(at) AS oldest_at FROM audit WHERE seq < (SELECT MAX(seq) FROM audit)",
-);
+impl Kind {
+    /// Where rows are numbered, the last one stays, whatever its age: the next one takes its number from it.
+    fn may_go(self) -> String {
+        if self.key == "seq" {
+            format!("seq < (SELECT MAX(seq) FROM {})", self.table)
+        } else {
+            "TRUE".to_owned()
+        }
+    }
+
+    /// A `DELETE` of the rows that are due at `$1`, at most `$2` of them.
+    fn delete(self) -> String {
+        let Self { table, key, time, .. } = self;
+        // The condition stands twice: Postgres looks again at a row that it had to wait for, and then at the outer one.
+        format!(
+            "DELETE FROM {table} WHERE {time} <= $1 AND {key} IN
+             (SELECT {key} FROM {table} WHERE {time} <= $1 AND {} ORDER BY {time} LIMIT $2)",
+            self.may_go()
+        )
+    }
+
+    /// The time of the oldest row.
+    fn oldest(self) -> String {
+        format!("SELECT MIN({}) AS oldest_at FROM {} WHERE {}", self.time, self.table, self.may_go())
+    }
+}
 
 /// How long a row is due, and was not deleted yet: the gauge of the retention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -78,19 +59,25 @@ pub struct Overdue {
     pub seconds: i64,
 }
 
-/// What is due at `now`: each kind, and how old its rows may be.
-fn due(config: &Config, now: Timestamp) -> [(Kind, Timestamp); 8] {
+/// What is due at `now`.
+///
+/// - Expired sessions are also those of sign-ins without `offline_access`, which end with their access token.
+/// - Of a revocation in `session_ends`, the session has reached its absolute end.
+fn due(config: &Config, now: Timestamp) -> [Kind; 8] {
     let ended = now.before(config.retention.sessions.as_duration());
+    let revoked = ended.before(config.tokens.session_absolute.as_duration());
+    let audited = now.before(config.retention.audit.as_duration());
     [
-        (REQUESTS, now),
-        (CODES, now.before(CODES_REMEMBERED)),
-        (BROWSER_SESSIONS, now),
-        (SIGN_IN_TRIES, now),
-        (REVOKED_SESSIONS, ended),
-        (EXPIRED_SESSIONS, ended),
-        (REVOCATIONS, ended.before(config.tokens.session_absolute.as_duration())),
-        (AUDIT, now.before(config.retention.audit.as_duration())),
+        ("authorization requests", "authorization_requests", "id", "expires_at", now),
+        ("codes", "codes", "code_hash", "expires_at", now.before(CODES_REMEMBERED)),
+        ("browser sessions", "browser_sessions", "id_hash", "expires_at", now),
+        ("counts of sign-ins", "sign_in_tries", "key", "ends_at", now),
+        ("revoked sessions", "sessions", "id", "revoked_at", ended),
+        ("expired sessions", "sessions", "id", "absolute_end_at", ended),
+        ("revocations", "session_ends", "seq", "ended_at", revoked),
+        ("audit rows", "audit", "seq", "at", audited),
     ]
+    .map(|(what, table, key, time, before)| Kind { what, table, key, time, before })
 }
 
 /// For how long the oldest row of each kind is due. The server deletes once an hour: more than that says that it does
@@ -102,11 +89,11 @@ pub async fn overdue(store: &Store, config: &Config, now: Timestamp) -> Result<V
     let due = due(config, now);
     let read = move |tx: &mut dyn Tx| -> Result<Vec<Overdue>, StoreError> {
         let mut all = Vec::with_capacity(due.len());
-        for ((what, _, oldest), before) in due {
-            let row = tx.first(oldest, &[])?;
+        for kind in due {
+            let row = tx.first(&kind.oldest(), &[])?;
             let oldest = row.map_or(Ok(None), |row| row.optional_timestamp("oldest_at"))?;
-            let seconds = oldest.map_or(0, |oldest| (before.seconds() - oldest.seconds()).max(0));
-            all.push(Overdue { what, seconds });
+            let seconds = oldest.map_or(0, |oldest| (kind.before.seconds() - oldest.seconds()).max(0));
+            all.push(Overdue { what: kind.what, seconds });
         }
         Ok(all)
     };
@@ -121,9 +108,9 @@ pub async fn overdue(store: &Store, config: &Config, now: Timestamp) -> Result<V
 /// # Errors
 /// [`StoreError`] when the database fails.
 pub async fn sweep(store: &Store, config: &Config, now: Timestamp) -> Result<(), StoreError> {
-    for ((what, sql, _), before) in due(config, now) {
-        let actor = Actor::System("deleting what has expired");
-        let deleted = store.delete_in_batches(&actor, sql, &[Value::from(before)]).await?;
+    for kind in due(config, now) {
+        let (actor, what) = (Actor::System("deleting what has expired"), kind.what);
+        let deleted = store.delete_in_batches(&actor, &kind.delete(), &[Value::from(kind.before)]).await?;
         if !deleted.is_complete {
             tracing::warn!(
                 what,

@@ -231,7 +231,7 @@ async fn too_many_attempts_on_an_account_wait_also_with_the_right_password() {
     answer.is_page(429);
     assert_eq!(answer.header("retry-after"), "20");
     assert!(answer.body.contains("wait 20 seconds"));
-    // An account that does not exist has its limit too: the limit tells nothing.
+    // An account that does not exist has its limit too: the limit reveals nothing.
     for _ in 0..3 {
         Browser::of(&server).sign_in(None, "nobody", "wrong").await.is_page(422);
     }

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use moorline_server_base::config::NotPrimary;
 use moorline_server_store::StoreError;
 
+/// The commands whose effect a backup lacks and no revocation log has.
+pub const OF_THE_BACKUP: &str = "`user disable`, `user set-password`, `client remove`, `client rotate-secret` and `keys \
+    withdraw` (`user list`, `client list` and `keys list` show what the backup has)";
+
 /// The database and the revocation log do not match, or one of them can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
@@ -59,8 +63,9 @@ pub enum RestoreError {
     },
     /// No log is configured.
     #[error(
-        "This server has no revocation log (store.revocation_log). Sessions that were revoked after the backup are \
-         good again: revoke them with `moorline-server user revoke-sessions`"
+        "This server has no revocation log (store.revocation_log): no command knows what was revoked after the backup. \
+         Before you start the server, run again each `user revoke-sessions`, {}",
+        OF_THE_BACKUP
     )]
     NoLog,
     /// This node may not write.

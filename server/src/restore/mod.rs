@@ -18,7 +18,7 @@ mod line;
 mod replay;
 mod time;
 
-pub use error::{ClockJumped, RestoreError};
+pub use error::{ClockJumped, OF_THE_BACKUP, RestoreError};
 pub use guard::{guard, name};
 pub use issuer::{OtherIssuer, change_issuer, issuer, record_issuer, set_issuer};
 pub use ledger::{instance, record, record_browser, see, seen_at};

@@ -70,7 +70,7 @@ pub enum Taken {
 pub async fn replay(config: &Config, dry_run: bool, now: Timestamp) -> Result<Restored, RestoreError> {
     config.must_be_primary()?;
     let path = config.revocation_log().ok_or(RestoreError::NoLog)?;
-    let store = Store::open(&Options::new(config.database.clone()))?;
+    let store = Store::open_beside(&Options::new(config.database.clone())).await?;
     let seal = Seal::new(config.master_keys());
     let found = file::read(&path, &seal)?.ok_or_else(|| RestoreError::Missing(path.clone()))?;
     let instance = store.read(&ACTOR, ledger::instance).await?;
@@ -100,7 +100,7 @@ pub async fn without_log(config: &Config, lost: Lost, now: Timestamp) -> Result<
     {
         return Err(RestoreError::NotLost(path));
     }
-    let store = Store::open(&Options::new(config.database.clone()))?;
+    let store = Store::open_beside(&Options::new(config.database.clone())).await?;
     let (name, jump) = (ledger::new_instance(&Random::system()), config.store.clock_jump.as_duration());
     Ok(store.write(&ACTOR, move |tx| go_on(tx, lost, &name, now, jump)).await?)
 }

@@ -11,7 +11,7 @@ use moorline_server_store::{Actor, Options, Store, StoreError};
 /// [`RestoreError::NotPrimary`], or [`RestoreError::Store`] when the database fails.
 pub async fn accept_clock(config: &Config, now: Timestamp) -> Result<(), RestoreError> {
     config.must_be_primary()?;
-    let store = Store::open(&Options::new(config.database.clone()))?;
+    let store = Store::open_beside(&Options::new(config.database.clone())).await?;
     store.write(&Actor::System("an operator's command"), move |tx| Ok(ledger::accept_time(tx, now)?)).await
 }
 

@@ -22,7 +22,7 @@ pub fn page(status: StatusCode, template: &impl Template, security: ContentSecur
     }
 }
 
-/// A page that tells a person that something did not work: shown here, never redirected (RFC 6749 §4.1.2.1).
+/// A page that says that something did not work: shown here, never redirected (RFC 6749 §4.1.2.1).
 pub fn error_page(status: StatusCode, title: &str, message: &str) -> Response {
     page(status, &ErrorPage { title, message }, ContentSecurity::default())
 }

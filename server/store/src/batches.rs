@@ -1,5 +1,7 @@
 //! Deleting much, a little at a time.
 
+use std::sync::Arc;
+
 use super::{Actor, Store, StoreError, Value};
 
 /// What [`Store::delete_in_batches`] did.
@@ -21,13 +23,13 @@ impl Store {
     pub async fn delete_in_batches(
         &self,
         actor: &Actor,
-        sql: &'static str,
+        sql: &str,
         params: &[Value],
     ) -> Result<Deleted, StoreError> {
-        let mut rows = 0;
+        let (sql, mut rows) = (Arc::<str>::from(sql), 0);
         for _ in 0..BATCHES {
-            let params = [params, &[Value::from(BATCH)]].concat();
-            let deleted = self.write(actor, move |tx| tx.execute(sql, &params)).await?;
+            let (sql, params) = (Arc::clone(&sql), [params, &[Value::from(BATCH)]].concat());
+            let deleted = self.write(actor, move |tx| tx.execute(&sql, &params)).await?;
             rows += deleted;
             if deleted < BATCH.unsigned_abs() {
                 return Ok(Deleted { rows, is_complete: true });

@@ -9,6 +9,7 @@
 mod actor;
 mod backup;
 mod batches;
+mod capped;
 mod connection;
 mod copy;
 mod error;
@@ -33,6 +34,7 @@ use std::sync::Arc;
 pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
 pub use batches::Deleted;
+pub use capped::Capped;
 pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
@@ -66,7 +68,11 @@ pub fn check_tables(tx: &mut dyn Tx) -> Result<(), StoreError> {
 
 /// The open database. Cheap to clone; the last clone to go closes it.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Inner>);
+pub struct Store {
+    inner: Arc<Inner>,
+    /// That of a command that changes something. Given up once the database is closed.
+    _place: Option<Arc<Reservation>>,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -92,6 +98,20 @@ impl Store {
         Self::open_with(options, |_| Ok(None))
     }
 
+    /// As [`Store::open`], for a command that changes something beside servers. While it is open, no command has the
+    /// database for itself: what is written here is in no copy that has begun.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`StoreError::Unusable`] while a command has the database for itself.
+    pub async fn open_beside(options: &Options) -> Result<Self, StoreError> {
+        let place = reserve(&options.database, Purpose::Command).await?;
+        Ok(Self { _place: Some(Arc::new(place)), ..Self::open(options)? })
+    }
+
+    fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner), _place: None }
+    }
+
     /// As [`Store::open`], once `guard` has looked at the database and agreed. It may return an [`Export`] on SQLite.
     ///
     /// # Errors
@@ -108,7 +128,7 @@ impl Store {
                     Some(_) => Err(StoreError::Defect("nothing is exported from Postgres".to_owned()).into()),
                 };
                 let lanes = postgres::Lanes::open::<E>(url.expose(), options, guard)?;
-                return Ok(Self(Arc::new(Inner::Postgres(lanes))));
+                return Ok(Self::new(Inner::Postgres(lanes)));
             }
         };
         let mut connection = connection::Connection::open_writer(path)?;
@@ -116,7 +136,7 @@ impl Store {
         let export = guard(&mut connection)?;
         let writer = writer::Writer::start(connection, export)?;
         let readers = readers::Readers::start(path, options.readers, Mode::Primary)?;
-        Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: Some(writer) }))))
+        Ok(Self::new(Inner::Sqlite(Sqlite { readers, writer: Some(writer) })))
     }
 
     /// Opens the database to read it: nothing here can change it, [`Store::write`] is unavailable, and the right to
@@ -129,14 +149,14 @@ impl Store {
             Database::Sqlite(path) => path,
             Database::Postgres(url) => {
                 let lanes = postgres::Lanes::open_to_read(url.expose(), options)?;
-                return Ok(Self(Arc::new(Inner::Postgres(lanes))));
+                return Ok(Self::new(Inner::Postgres(lanes)));
             }
         };
         let mut connection = connection::Connection::open_reader(path, Mode::Replica)?;
         migrate::check(&mut connection)?;
         drop(connection);
         let readers = readers::Readers::start(path, options.readers, Mode::Replica)?;
-        Ok(Self(Arc::new(Inner::Sqlite(Sqlite { readers, writer: None }))))
+        Ok(Self::new(Inner::Sqlite(Sqlite { readers, writer: None })))
     }
 
     /// Opens a SQLite database that another node writes, as [`Store::open_to_read`] does.
@@ -155,7 +175,7 @@ impl Store {
     /// Whether nothing can be written here: a replica, or a command that only reads.
     #[must_use]
     pub fn only_reads(&self) -> bool {
-        match &*self.0 {
+        match &*self.inner {
             Inner::Sqlite(sqlite) => sqlite.writer.is_none(),
             Inner::Postgres(lanes) => lanes.only_reads(),
         }
@@ -164,7 +184,7 @@ impl Store {
     /// Whether its threads all run. One that has ended does not come back before the process is started again.
     #[must_use]
     pub fn is_alive(&self) -> bool {
-        match &*self.0 {
+        match &*self.inner {
             Inner::Postgres(lanes) => lanes.is_alive(),
             Inner::Sqlite(Sqlite { readers, writer }) => {
                 readers.is_alive() && writer.as_ref().is_none_or(writer::Writer::is_alive)
@@ -192,7 +212,7 @@ impl Store {
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         tracing::trace!(?actor, "write");
-        match &*self.0 {
+        match &*self.inner {
             Inner::Postgres(lanes) if !lanes.only_reads() => lanes.write(actor.clone(), f).await,
             Inner::Sqlite(Sqlite { writer: Some(writer), .. }) => writer.run(actor.clone(), f).await,
             Inner::Postgres(_) | Inner::Sqlite(_) => {
@@ -214,7 +234,7 @@ impl Store {
         F: FnOnce(&mut dyn Tx) -> Result<T, E> + Clone + Send + 'static,
     {
         tracing::trace!(?actor, "read");
-        match &*self.0 {
+        match &*self.inner {
             Inner::Postgres(lanes) => lanes.read(actor.clone(), f).await,
             Inner::Sqlite(sqlite) => sqlite.readers.run(actor.clone(), f).await,
         }

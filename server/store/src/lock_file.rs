@@ -1,11 +1,17 @@
-//! The lock of a server, or of a command that needs the database for itself, on a SQLite database: a lock of the
-//! operating system on a file beside it, `….lock`. The file stays; the lock goes with its process.
+//! Locks on a SQLite database, of the operating system on files beside it. The files stay; a lock goes with its process.
+//!
+//! | file | a server | a command that changes something | a command that needs the database for itself |
+//! | --- | --- | --- | --- |
+//! | `….lock` | alone | | alone |
+//! | `….commands.lock` | | with others | alone |
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use moorline_server_base::sampled::Sampled;
 use tokio::time::{Instant, sleep};
 
 use crate::purpose::Purpose;
@@ -15,28 +21,99 @@ use crate::{StoreError, connection};
 const AT_A_START: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How often a file is made that is deleted at once.
+const ATTEMPTS: u32 = 8;
+
+/// The time between looks at whether the file is still there.
+const LOOKING: Duration = Duration::from_secs(1);
+
+static NOT_LOCKED: Sampled = Sampled::new();
+
 /// The locked file.
 #[derive(Debug)]
 pub(crate) struct LockFile {
-    file: File,
+    file: Mutex<File>,
     path: PathBuf,
+    database: PathBuf,
+    /// The second lock of a command that needs the database for itself.
+    _commands: Option<File>,
 }
 
 /// Locks the database in the file `database`, which is made if it is absent.
 pub(crate) async fn take(database: &Path, purpose: Purpose) -> Result<LockFile, StoreError> {
     let database = made(database)
         .map_err(|error| StoreError::Unusable(format!("it can't be opened or made: {error}")))?;
-    let path = beside(&database);
-    let deadline = Instant::now() + AT_A_START;
-    loop {
-        let lock = LockFile::open(&path, &database)?;
-        match lock.file.try_lock() {
-            // Another program may have deleted the file meanwhile: a lock on such a one keeps nobody out.
-            Ok(()) if lock.is_in_place() => return Ok(lock),
-            Err(TryLockError::Error(error)) => return Err(unusable(&path, "locked", &error)),
-            _ if Instant::now() >= deadline => return Err(StoreError::Unusable(held(&path, purpose))),
-            _ => sleep(PAUSE).await,
+    let (servers, commands) = (beside(&database, ".lock"), beside(&database, ".commands.lock"));
+    let waiting = async |path: &Path, share| {
+        let deadline = Instant::now() + AT_A_START;
+        loop {
+            match lock(path, &database, share)? {
+                Some(file) => return Ok(file),
+                None if Instant::now() >= deadline => {
+                    return Err(StoreError::Unusable(held(path, purpose, path == commands)));
+                }
+                None => sleep(PAUSE).await,
+            }
         }
+    };
+    let (path, file, commands) = match purpose {
+        Purpose::Serve { .. } => (servers.clone(), waiting(&servers, Share::Alone).await?, None),
+        Purpose::Command => (commands.clone(), waiting(&commands, Share::WithOthers).await?, None),
+        Purpose::Maintain => {
+            let file = waiting(&servers, Share::Alone).await?;
+            (servers.clone(), file, Some(waiting(&commands, Share::Alone).await?))
+        }
+    };
+    Ok(LockFile { file: Mutex::new(file), path, database, _commands: commands })
+}
+
+/// How a file is locked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Share {
+    Alone,
+    WithOthers,
+}
+
+/// The file at `path`, made if it is absent, and locked; `None` if another process has the lock.
+fn lock(path: &Path, database: &Path, share: Share) -> Result<Option<File>, StoreError> {
+    for _ in 0..ATTEMPTS {
+        let file = open(path, database).map_err(|error| unusable(path, "opened", &error))?;
+        let locked = if share == Share::Alone { file.try_lock() } else { file.try_lock_shared() };
+        match locked {
+            // Another program may have deleted the file meanwhile: a lock on such a one keeps nobody out.
+            Ok(()) if !is_at(&file, path) => {}
+            Ok(()) => return Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => break,
+            Err(TryLockError::Error(error)) => return Err(unusable(path, "locked", &error)),
+        }
+    }
+    Ok(None)
+}
+
+fn open(path: &Path, database: &Path) -> io::Result<File> {
+    match connection::open_private_new(path) {
+        Ok(file) => {
+            leave_to_owner(&file, database);
+            Ok(file)
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => connection::open_private(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether others that lock this path find this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let (ours, named) = (file.metadata(), fs::metadata(path));
+        matches!((ours, named), (Ok(ours), Ok(named)) if ours.dev() == named.dev() && ours.ino() == named.ino())
+    }
+    // An open file keeps its name there.
+    #[cfg(not(unix))]
+    {
+        let _ = file;
+        path.exists()
     }
 }
 
@@ -52,30 +129,36 @@ fn made(database: &Path) -> io::Result<PathBuf> {
 }
 
 impl LockFile {
-    fn open(path: &Path, database: &Path) -> Result<Self, StoreError> {
-        let file = match connection::open_private_new(path) {
-            Ok(file) => {
-                leave_to_owner(&file, database);
-                Ok(file)
+    /// Whether this process keeps others away. A file that somebody has deleted is made and locked again, unless
+    /// another process was faster.
+    pub(crate) fn is_held(&self) -> bool {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_at(&file, &self.path) {
+            return true;
+        }
+        let path = self.path.display();
+        match lock(&self.path, &self.database, Share::Alone) {
+            Ok(Some(again)) => {
+                tracing::warn!(%path, "the lock file was deleted: it is made again");
+                *file = again;
+                true
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => connection::open_private(path),
-            Err(error) => Err(error),
-        };
-        let file = file.map_err(|error| unusable(path, "opened", &error))?;
-        Ok(Self { file, path: path.to_owned() })
+            Ok(None) => false,
+            Err(error) => {
+                if let Some(left_out) = NOT_LOCKED.due() {
+                    tracing::error!(%error, left_out, "nothing keeps another server away from the database");
+                }
+                true
+            }
+        }
     }
 
-    /// Whether others that lock this path find the same file.
-    fn is_in_place(&self) -> bool {
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt as _;
-            let (ours, named) = (self.file.metadata(), fs::metadata(&self.path));
-            matches!((ours, named), (Ok(ours), Ok(named)) if ours.dev() == named.dev() && ours.ino() == named.ino())
+    /// Waits until another process keeps this one away.
+    pub(crate) async fn lost(&self) {
+        while self.is_held() {
+            sleep(LOOKING).await;
         }
-        // An open file keeps its name there.
-        #[cfg(not(unix))]
-        self.path.exists()
+        tracing::error!(path = %self.path.display(), "the lock file was deleted, and another process has locked it");
     }
 }
 
@@ -95,35 +178,45 @@ fn leave_to_owner(file: &File, database: &Path) {
 #[cfg(not(unix))]
 fn leave_to_owner(_: &File, _: &Path) {}
 
-fn held(path: &Path, purpose: Purpose) -> String {
+fn held(path: &Path, purpose: Purpose, is_of_commands: bool) -> String {
     let (path, commands) = (path.display(), COMMANDS);
-    if purpose == Purpose::Maintain {
-        return format!(
+    match purpose {
+        Purpose::Serve { .. } => format!(
+            "another server runs on it, or a command that needs it for itself ({commands}): {path} is locked. Stop \
+             that one first. Several nodes need Postgres"
+        ),
+        Purpose::Command => {
+            format!(
+                "a command needs it for itself ({commands}): {path} is locked. Wait for its end, and {AGAIN}"
+            )
+        }
+        Purpose::Maintain if is_of_commands => {
+            format!("a command is changing it: {path} is locked. Wait for its end, and {AGAIN}")
+        }
+        Purpose::Maintain => format!(
             "a server is running on it, or a command that needs it for itself ({commands}): {path} is locked. Stop \
-             every server of this database, and run this again"
-        );
+             every server of this database, and {AGAIN}"
+        ),
     }
-    format!(
-        "another server runs on it, or a command that needs it for itself ({commands}): {path} is locked. Stop that \
-         one first. Several nodes need Postgres"
-    )
 }
+
+const AGAIN: &str = "run this again";
 
 /// The commands that no server may run beside.
 pub(crate) const COMMANDS: &str = "`migrate-database`, `change-issuer`";
 
 fn unusable(path: &Path, what: &str, error: &io::Error) -> StoreError {
     StoreError::Unusable(format!(
-        "{} can't be {what}: {error}. The server locks this file beside its database: give the file and its folder to \
+        "{} can't be {what}: {error}. The server and its commands lock this file beside the database: give the file and its folder to \
          the server's user, and run the server and its commands as that user",
         path.display()
     ))
 }
 
 /// Not the database itself: closing any handle of it would take SQLite's own locks away.
-fn beside(database: &Path) -> PathBuf {
+fn beside(database: &Path, suffix: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
+    name.push(suffix);
     name.into()
 }
 

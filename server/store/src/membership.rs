@@ -1,5 +1,5 @@
 //! The place of a server at its database: what keeps a second one away, and a command that needs the database for
-//! itself.
+//! itself. Such a command is kept away by one that changes something, too, and keeps it away.
 //!
 //! It is reserved before the database is opened to write, so that a server that is refused has changed nothing. On
 //! SQLite it is a lock of the operating system (see `lock_file.rs`), on Postgres an advisory lock (see
@@ -29,18 +29,14 @@ pub struct Membership(Place);
 
 #[derive(Debug)]
 enum Place {
-    Sqlite {
-        /// Closing it gives the lock up.
-        _lock: LockFile,
-    },
+    Sqlite(LockFile),
     Postgres(postgres::Membership),
 }
 
 /// Takes a place at a database. Nothing in the database is read or changed.
 ///
 /// # Errors
-/// [`StoreError::Unusable`] when a server, or a command that needs the database for itself, has the place: its text
-/// says what to do.
+/// [`StoreError::Unusable`] when a server or a command is in the way: its text says what to do.
 pub async fn reserve(database: &Database, purpose: Purpose) -> Result<Reservation, StoreError> {
     Ok(Reservation(match database {
         Database::Sqlite(path) => Reserved::Sqlite(lock_file::take(path, purpose).await?),
@@ -57,15 +53,15 @@ impl Reservation {
     /// As [`reserve`].
     pub async fn join(self, name: &str) -> Result<Membership, StoreError> {
         Ok(Membership(match self.0 {
-            Reserved::Sqlite(lock) => Place::Sqlite { _lock: lock },
+            Reserved::Sqlite(lock) => Place::Sqlite(lock),
             Reserved::Postgres(reservation) => Place::Postgres(reservation.join(name).await?),
         }))
     }
 }
 
 impl Membership {
-    /// Registers which shared store this node uses, as `source` tells from now on (`None` while it can't be reached),
-    /// and waits until all nodes of the database use the same one. On SQLite there is one node.
+    /// Registers which shared store this node uses, as `source` returns it from now on (`None` while it can't be
+    /// reached), and waits until all nodes of the database use the same one. On SQLite there is one node.
     ///
     /// # Errors
     /// [`StoreError::Unusable`] when another node uses another store: its text says what to do.
@@ -74,7 +70,7 @@ impl Membership {
         source: impl Fn() -> Option<StoreId> + Send + Sync + 'static,
     ) -> Result<(), StoreError> {
         match &self.0 {
-            Place::Sqlite { .. } => Ok(()),
+            Place::Sqlite(_) => Ok(()),
             Place::Postgres(membership) => membership.use_store(Arc::new(source)).await,
         }
     }
@@ -83,7 +79,7 @@ impl Membership {
     #[must_use]
     pub fn is_lost(&self) -> bool {
         match &self.0 {
-            Place::Sqlite { .. } => false,
+            Place::Sqlite(lock) => !lock.is_held(),
             Place::Postgres(membership) => membership.is_lost(),
         }
     }
@@ -91,7 +87,7 @@ impl Membership {
     /// Waits until another node has the place, and this one must stop.
     pub async fn lost(&self) {
         match &self.0 {
-            Place::Sqlite { .. } => std::future::pending().await,
+            Place::Sqlite(lock) => lock.lost().await,
             Place::Postgres(membership) => membership.lost().await,
         }
     }

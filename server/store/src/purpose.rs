@@ -10,6 +10,8 @@ pub enum Purpose {
     },
     /// To do with it what no server may run beside.
     Maintain,
+    /// To change it by a command, beside servers and other commands, but not beside one that maintains it.
+    Command,
 }
 
 /// A name of what nodes share: nodes that share the same have the same one.

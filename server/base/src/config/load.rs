@@ -217,7 +217,7 @@ impl Sources<'_> {
         }
     }
 
-    /// What no single setting can tell.
+    /// What no single setting shows.
     fn check_together(&self, config: &Config) -> Result<(), ConfigError> {
         let mut wrong = Vec::new();
         if config.http.plain {

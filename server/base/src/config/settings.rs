@@ -235,7 +235,7 @@ pub const SETTINGS: &[Setting] = &[
     text(
         "http.drain_delay",
         Some("\"0s\""),
-        "How long the server goes on serving after it was told to stop, while /readyz answers 503: 0s to 5m. Behind a load balancer, as long as that one needs to notice.",
+        "How long the server goes on serving while it is stopping and /readyz answers 503: 0s to 5m. Behind a load balancer, as long as that one needs to notice.",
     ),
     text(
         "http.shutdown_grace",

@@ -22,7 +22,7 @@ impl Server {
         let policy = text("maxmemory_policy");
         if policy != "noeviction" {
             return Err(format!(
-                "its maxmemory-policy is {policy:?}: when its memory is full it would forget used DPoP proofs, and a \
+                "its maxmemory-policy is {policy:?}: when its memory is full it would delete used DPoP proofs, and a \
                  proof could be used twice. Set maxmemory-policy to noeviction"
             ));
         }

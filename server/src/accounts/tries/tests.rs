@@ -131,7 +131,7 @@ async fn a_stranger_who_tries_ever_new_names_fills_nothing_and_deletes_no_long_c
                 OWN.another(None, START.after(Duration::from_secs(name.into()))).unwrap(),
             )?;
         }
-        prune(tx, 10)
+        TRIES.prune(tx, 10)
     };
     assert_eq!(store.write::<_, StoreError, _>(&actor, fill).await.unwrap(), 41);
     let left = |tx: &mut dyn Tx| tx.query("SELECT key FROM sign_in_tries ORDER BY key", &[]);

@@ -7,8 +7,9 @@ use clap::Args;
 use moorline_server::restore;
 use moorline_server_base::config::Database;
 use moorline_server_store::{Actor, Options, Purpose, Reservation, Store, copy, reserve};
+use serde_json::json;
 
-use crate::terminal::{Failure, print};
+use crate::terminal::{Failure, JsonArg};
 
 const ACTOR: Actor = Actor::System("an operator's command");
 
@@ -21,6 +22,8 @@ pub(crate) struct MigrateArgs {
     /// kept in the variable.
     #[arg(long, value_name = "DATABASE", env = "MOORLINE_DATABASE", hide_env_values = true)]
     to: Database,
+    #[command(flatten)]
+    json: JsonArg,
 }
 
 pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
@@ -44,13 +47,11 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
         reserved.1.join(&name).await.map_err(|error| in_use(&args.to, error))?,
     );
     let to = open(&args.to)?;
-    let mut lines = String::new();
+    let (mut words, mut tables) = (String::new(), Vec::new());
     copy(&from, &to, |table| {
-        let hash = table.hash[..8].iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
-        let _ = writeln!(lines, "{:<24} {:>10} rows, hash {hash} in both", table.name, table.rows);
+        let hash = table.hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let _ = writeln!(words, "{:<24} {:>10} rows, hash {} in both", table.name, table.rows, &hash[..16]);
+        tables.push(json!({ "name": table.name, "rows": table.rows, "hash": hash }));
     })
     .await?;
     if places.0.is_lost() || places.1.is_lost() {
@@ -60,9 +61,8 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
                 .into(),
         );
     }
-    print(&format!(
-        "{lines}The two databases are the same. Set `database` to the new one, and start the server\n"
-    ))
+    words += "The two databases are the same. Set `database` to the new one, and start the server\n";
+    args.json.answer(&json!({ "tables": tables }), &words)
 }
 
 /// Also where two paths lead to one file.

@@ -26,7 +26,7 @@ use moorline_server::start;
 use moorline_server_base::clock::Clock;
 use moorline_server_base::config::{self, Issuer, LogFormat, Role, settings};
 
-use self::terminal::{Failure, FileArg, print};
+use self::terminal::{Common, Failure, FileArg, print};
 
 /// Moorline's backend: an OpenID provider and a resource API in one binary.
 ///
@@ -53,10 +53,10 @@ enum Command {
     },
     /// Give a database the issuer of the settings, after it had another one. Stop every server first: one from before
     /// this version is not noticed on SQLite. Apps have to be given the new issuer, and their users sign in again.
-    ChangeIssuer(FileArg),
+    ChangeIssuer(Common),
     /// Copy a database to another engine, such as from SQLite to Postgres, and compare the two. Stop every server of
-    /// either first: it refuses while one runs, but does not notice one from before this version on SQLite. After an
-    /// interruption, run it again.
+    /// either first: it refuses while one runs, or a command that changes something, but does not notice a server on
+    /// SQLite, or a command, from before this version. After an interruption, run it again.
     MigrateDatabase(database::MigrateArgs),
     /// Print every setting: what it means, its default and its variable.
     Config {
@@ -65,11 +65,11 @@ enum Command {
         markdown: bool,
     },
     /// Check the settings, the files that they name and the shared store, and change nothing.
-    CheckConfig(upkeep::CheckArgs),
+    CheckConfig(Common),
     /// Copy the database while the server runs, and check the copy.
     Backup(upkeep::BackupArgs),
     /// Print for how long the oldest expired rows are due to be deleted.
-    Status(manage::Common),
+    Status(Common),
     /// Print the API's description (OpenAPI).
     Openapi,
     /// Register, list, change and remove the clients (apps) that may ask for sign-ins.
@@ -179,9 +179,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config { markdown } => {
             print(&if markdown { settings::markdown() } else { settings::describe() })
         }
-        Command::ChangeIssuer(file) => recover::change_issuer(&file).await,
+        Command::ChangeIssuer(common) => recover::change_issuer(&common).await,
         Command::MigrateDatabase(args) => database::migrate(&args).await,
-        Command::CheckConfig(args) => upkeep::check_config(&args).await,
+        Command::CheckConfig(common) => upkeep::check_config(&common).await,
         Command::Backup(args) => upkeep::backup(args).await,
         Command::Status(common) => manage::status(&common).await,
         Command::Openapi => print(&openapi::text()),

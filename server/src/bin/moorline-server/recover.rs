@@ -4,19 +4,18 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use moorline_server::dev;
-use moorline_server::restore::{self, Lost, Restored, Taken};
+use moorline_server::restore::{self, Lost, OF_THE_BACKUP, Restored, Taken};
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::terminal::{Failure, FileArg, exists, print};
+use crate::terminal::{Common, Failure, exists};
 
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
     #[command(flatten)]
-    file: FileArg,
+    common: Common,
     /// The folder of a development server instead.
     #[arg(long, value_name = "DIR", conflicts_with = "file")]
     dir: Option<PathBuf>,
@@ -26,9 +25,6 @@ pub(crate) struct RestoreArgs {
     /// The revocation log is lost: what to do without it.
     #[arg(long, value_enum)]
     lost: Option<LostArg>,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -42,13 +38,13 @@ enum LostArg {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClockCommand {
     /// Confirm that this machine's clock is right, though it is far ahead of the last time that the server knows.
-    Accept(FileArg),
+    Accept(Common),
 }
 
 pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
     let config = match &args.dir {
         Some(dir) => dev::settings(dir)?,
-        None => config::load(args.file.file.as_deref())?,
+        None => args.common.config()?,
     };
     exists(&config)?;
     let now = Clock::system().now();
@@ -59,19 +55,12 @@ pub(crate) async fn restore(args: &RestoreArgs) -> Result<(), Failure> {
         }
         Some(LostArg::EndAllSessions) => restore::without_log(&config, Lost::EndAllSessions, now).await?,
     };
-    if args.json {
-        let result = json!({
-            "dry_run": args.dry_run, "revoked": done.revoked, "unknown": done.unknown,
-            "clock_accepted": done.time.map(|time| matches!(time, Taken::Clock(_))),
-        });
-        return print(&(serde_json::to_string_pretty(&result)? + "\n"));
-    }
-    print(&(in_words(&done, args)? + &time_in_words(done.time)?))
+    let result = json!({
+        "dry_run": args.dry_run, "revoked": done.revoked, "unknown": done.unknown,
+        "clock_accepted": done.time.map(|time| matches!(time, Taken::Clock(_))),
+    });
+    args.common.answer(&result, &(in_words(&done, args)? + &time_in_words(done.time)?))
 }
-
-const OF_THE_BACKUP: &str = "users, passwords, clients and signing keys are those of the backup: no log has what was \
-    done to them since. Before the start, run again each `user disable`, `user set-password`, `client remove` and `keys \
-    withdraw` (`user list`, `client list` and `keys list` show what the backup has)\n";
 
 fn in_words(done: &Restored, args: &RestoreArgs) -> Result<String, Failure> {
     let (mut words, dry_run) = (String::new(), args.dry_run);
@@ -86,7 +75,10 @@ fn in_words(done: &Restored, args: &RestoreArgs) -> Result<String, Failure> {
     words += &format!("sessions {would}: {}\n", done.revoked.len());
     words += &format!("revocations of sessions that the database does not have: {}\n", done.unknown);
     if !args.lost.is_some_and(|lost| matches!(lost, LostArg::DatabaseIsCurrent)) {
-        words += OF_THE_BACKUP;
+        words += &format!(
+            "users, passwords, clients and signing keys are those of the backup: no log has what was done to them \
+             since. Before you start the server, run again each {OF_THE_BACKUP}\n"
+        );
     }
     words += if dry_run { "nothing was changed\n" } else { "the server may start\n" };
     Ok(words)
@@ -108,17 +100,18 @@ fn time_in_words(taken: Option<Taken>) -> Result<String, Failure> {
 }
 
 /// Gives the database the issuer of the settings.
-pub(crate) async fn change_issuer(file: &FileArg) -> Result<(), Failure> {
-    let config = config::load(file.file.as_deref())?;
+pub(crate) async fn change_issuer(common: &Common) -> Result<(), Failure> {
+    let config = common.config()?;
     exists(&config)?;
     let before = restore::change_issuer(&config, Clock::system().now()).await;
     let before = before.map_err(|error| format!("{}: {error}", config.database))?;
-    print(&format!(
+    let words = format!(
         "the issuer is {}, and was {}\nThe server may start. Apps that know the old issuer have to be given the new \
          one, and their users sign in again\n",
         config.issuer,
         before.as_deref().unwrap_or("not recorded")
-    ))
+    );
+    common.answer(&json!({ "from": before, "to": config.issuer.as_str() }), &words)
 }
 
 fn written(time: Timestamp) -> Result<String, Failure> {
@@ -126,13 +119,12 @@ fn written(time: Timestamp) -> Result<String, Failure> {
 }
 
 pub(crate) async fn clock(command: ClockCommand) -> Result<(), Failure> {
-    let ClockCommand::Accept(file) = command;
-    let config = config::load(file.file.as_deref())?;
+    let ClockCommand::Accept(common) = command;
+    let config = common.config()?;
     exists(&config)?;
     let now = Clock::system().now();
     restore::accept_clock(&config, now).await?;
-    print(&format!(
-        "accepted: the time is {}. A running server accepts it at its next request\n",
-        written(now)?
-    ))
+    let words =
+        format!("accepted: the time is {}. A running server accepts it at its next request\n", written(now)?);
+    common.answer(&json!({ "accepted": now.seconds() }), &words)
 }

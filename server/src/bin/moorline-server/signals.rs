@@ -1,4 +1,4 @@
-//! What other programs tell the server by a signal.
+//! What the server does at a signal.
 
 use moorline_server::http::Tls;
 

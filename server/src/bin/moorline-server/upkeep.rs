@@ -6,13 +6,13 @@ use clap::Args;
 use moorline_server::http::{Tls, certificate_problems};
 use moorline_server::start::{self, IssuerCheck};
 use moorline_server_base::clock::Clock;
-use moorline_server_base::config::{self, Config, Database};
+use moorline_server_base::config::{Config, Database};
 use moorline_server_shared::Redis;
 use moorline_server_store::back_up;
 use serde_json::json;
 
 use crate::log;
-use crate::terminal::{Failure, FileArg, print};
+use crate::terminal::{Common, Failure};
 
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
@@ -20,46 +20,29 @@ pub(crate) struct BackupArgs {
     #[arg(value_name = "FILE")]
     to: PathBuf,
     #[command(flatten)]
-    file: FileArg,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CheckArgs {
-    #[command(flatten)]
-    file: FileArg,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
+    common: Common,
 }
 
 /// Copies the database of a server that may be running.
 pub(crate) async fn backup(args: BackupArgs) -> Result<(), Failure> {
-    let config = config::load(args.file.file.as_deref())?;
+    let config = args.common.config()?;
     let Database::Sqlite(from) = config.database else {
         return Err("backup is for SQLite: use pg_basebackup and the archive of Postgres".into());
     };
     let to = args.to.clone();
     let done = tokio::task::spawn_blocking(move || back_up(&from, &to)).await??;
-    if args.json {
-        return print(&format!(
-            "{}\n",
-            json!({ "file": args.to, "bytes": done.bytes, "tables": done.version })
-        ));
-    }
-    print(&format!(
+    let words = format!(
         "backed up to {}: {} bytes, checked\nThe master key is not in it: keep a copy of that apart from this one\n",
         args.to.display(),
         done.bytes
-    ))
+    );
+    args.common.answer(&json!({ "file": args.to, "bytes": done.bytes, "tables": done.version }), &words)
 }
 
 /// Reads what a start would read, asks Postgres and the shared store whether they are fit, compares the issuer with
 /// that of the database, and changes nothing.
-pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
-    let config = config::load(args.file.file.as_deref())?;
+pub(crate) async fn check_config(common: &Common) -> Result<(), Failure> {
+    let config = common.config()?;
     check(&config)?;
     moorline_server_store::check(&config.database)
         .await
@@ -72,30 +55,30 @@ pub(crate) async fn check_config(args: &CheckArgs) -> Result<(), Failure> {
         certificate_problems(&tls.certificate_file, &config.issuer, Clock::system().now())
     });
     let master_keys = config.master_keys().all().count();
-    if args.json {
-        let ignored = &config.ignored_variables;
-        let result = json!({
-            "valid": true, "ignored_variables": ignored, "master_keys": master_keys,
-            "certificate_problems": certificate, "issuer_compared": issuer == IssuerCheck::Same,
-        });
-        return print(&format!("{result}\n"));
-    }
+    let mut words = String::new();
     if master_keys > 1 {
-        print("there are several master keys: `moorline-server master-key status` shows which are in use\n")?;
+        words +=
+            "there are several master keys: `moorline-server master-key status` shows which are in use\n";
     }
     if let Some(file) = config.exposed_master_key_file() {
-        print(&format!("{} can be read by others: chmod 600 it\n", file.display()))?;
+        words += &format!("{} can be read by others: chmod 600 it\n", file.display());
     }
     for problem in &certificate {
-        print(&format!("clients will refuse {problem}\n"))?;
+        words += &format!("clients will refuse {problem}\n");
     }
     if let IssuerCheck::NotCompared(why) = &issuer {
-        print(&format!("the issuer was not compared with that of the database: {why}\n"))?;
+        words += &format!("the issuer was not compared with that of the database: {why}\n");
     }
-    for variable in &config.ignored_variables {
-        print(&format!("ignored: {variable} is no setting\n"))?;
+    let ignored = &config.ignored_variables;
+    for variable in ignored {
+        words += &format!("ignored: {variable} is no setting\n");
     }
-    print(&format!("the settings are valid: {} on {}\n", config.issuer, config.listen))
+    words += &format!("the settings are valid: {} on {}\n", config.issuer, config.listen);
+    let result = json!({
+        "valid": true, "ignored_variables": ignored, "master_keys": master_keys,
+        "certificate_problems": certificate, "issuer_compared": issuer == IssuerCheck::Same,
+    });
+    common.answer(&result, &words)
 }
 
 fn check(config: &Config) -> Result<(), Failure> {

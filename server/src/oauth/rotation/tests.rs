@@ -299,7 +299,7 @@ fn row_20_any_other_old_token_is_reuse() {
 }
 
 #[test]
-fn a_process_frozen_for_1_5_and_17_rotations_is_told_and_only_what_is_forgotten_is_reuse() {
+fn a_process_frozen_for_1_5_and_17_rotations_is_recognised_and_only_what_is_deleted_is_reuse() {
     for (rotations, expected) in [
         (1, Decision::Same(Again::Retried)),
         (5, Decision::Superseded(Late::Duplicate)),

@@ -139,7 +139,7 @@ async fn a_client_or_a_redirect_that_is_repeated_or_malformed_is_shown_here() {
 }
 
 #[tokio::test]
-async fn another_parameter_that_is_repeated_or_malformed_is_told_to_the_client() {
+async fn another_parameter_that_is_repeated_or_malformed_is_reported_to_the_client() {
     let world = World::new().await;
     let cookie = world.browser().await;
     let api = encode(&[("resource", &world.state.oauth().api)]);
@@ -184,7 +184,7 @@ async fn parameters_that_nobody_knows_are_ignored_also_when_they_are_repeated() 
 }
 
 #[tokio::test]
-async fn other_errors_are_told_at_the_redirect_uri_with_state_and_iss() {
+async fn other_errors_are_returned_at_the_redirect_uri_with_state_and_iss() {
     let world = World::new().await;
     let cookie = world.browser().await;
     let long = "x".repeat(600);

@@ -119,7 +119,7 @@ async fn user_information_needs_the_scope_whichever_the_scheme() {
 }
 
 #[tokio::test]
-async fn who_sends_no_token_is_told_of_both_schemes() {
+async fn a_request_without_a_token_is_offered_both_schemes() {
     let world = World::new().await;
     let reply = world.get("/oauth/userinfo", &[]).await;
     let challenges: Vec<_> =
@@ -129,7 +129,7 @@ async fn who_sends_no_token_is_told_of_both_schemes() {
 }
 
 #[tokio::test]
-async fn a_full_memory_of_used_proofs_is_told_as_a_reason_to_come_back() {
+async fn a_full_memory_of_used_proofs_is_a_reason_to_retry_later() {
     let world = World::new().await;
     let device = Device::new();
     let tokens = world.sign_in_bound(&device).await;

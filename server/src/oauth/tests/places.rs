@@ -54,6 +54,26 @@ async fn a_second_start_that_is_refused_leaves_the_database_as_it_was() {
 }
 
 #[tokio::test]
+async fn no_command_changes_a_database_while_it_is_copied() {
+    let home = Home::new();
+    let config = settings(&home);
+    drop(crate::start::open(config.clone(), Clock::manual(START)).await.unwrap());
+    let command = crate::start::open_beside(config.clone(), Clock::manual(START)).await.unwrap();
+    let said = restore::change_issuer(&config, START).await.unwrap_err().to_string();
+    assert!(said.contains("a command is changing it"), "{said}");
+    drop(command);
+    let _copy = reserve(&home.database(), Purpose::Maintain).await.unwrap();
+    for said in [
+        crate::start::open_beside(config.clone(), Clock::manual(START)).await.unwrap_err().to_string(),
+        restore::accept_clock(&config, START).await.unwrap_err().to_string(),
+        restore::without_log(&config, restore::Lost::EndAllSessions, START).await.unwrap_err().to_string(),
+    ] {
+        assert!(said.contains("a command needs it for itself (`migrate-database`"), "{said}");
+    }
+    crate::start::open_to_read(config, Clock::manual(START)).await.expect("it changes nothing");
+}
+
+#[tokio::test]
 async fn an_issuer_is_not_changed_where_no_server_has_recorded_one() {
     let home = Home::new();
     let config = settings(&home);

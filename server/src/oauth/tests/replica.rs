@@ -131,7 +131,7 @@ async fn a_replica_needs_a_database_that_its_primary_has_brought_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_command_beside_a_replica_may_read_and_is_told_where_to_write() {
+async fn a_command_beside_a_replica_may_read_and_names_where_to_write() {
     let world = World::on_sqlite().await;
     let config = replica_of(&world).await.state.config.clone();
     let before = std::fs::read(world.folder.path().join("moorline.db-wal")).unwrap();

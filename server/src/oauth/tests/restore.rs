@@ -115,7 +115,7 @@ async fn after_a_restore_nothing_starts_without_a_replay_and_what_was_revoked_st
 }
 
 #[tokio::test]
-async fn a_theft_that_was_told_before_the_restore_is_not_forgotten_by_it() {
+async fn a_theft_that_was_detected_before_the_restore_is_not_undone_by_it() {
     let world = World::on_sqlite().await;
     let first = world.sign_in().await;
     let second = world.refresh(&first.refresh, Some(&attempt(1))).await.tokens();

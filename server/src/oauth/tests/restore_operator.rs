@@ -105,6 +105,15 @@ async fn a_lost_export_stops_the_start_until_an_operator_says_what_is_true() {
 }
 
 #[tokio::test]
+async fn without_a_log_the_operator_reads_which_commands_to_repeat() {
+    let config = Config::new(ISSUER.parse().unwrap(), Home::new().database(), MasterKey::new([3; 32]));
+    let said = restore::replay(&config, false, START).await.unwrap_err().to_string();
+    for command in ["user revoke-sessions", "user disable", "client rotate-secret", "keys withdraw"] {
+        assert!(said.contains(command), "{command}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_good_log_is_not_thrown_away_as_lost() {
     let world = World::on_sqlite().await;
     let first = world.sign_in().await;

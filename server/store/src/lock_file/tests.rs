@@ -35,20 +35,37 @@ async fn a_database_has_one_lock_whichever_path_leads_to_it() {
     drop(held);
     let _held = take(&database, Purpose::Maintain).await.unwrap();
     refusal(&link, SERVE).await;
-    assert!(!beside(&link).exists());
+    assert!(!beside(&link, ".lock").exists());
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_lock_on_a_file_that_was_deleted_meanwhile_is_none() {
+async fn a_lock_file_that_was_deleted_is_made_and_locked_again() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("m.db");
     let lock = take(&database, SERVE).await.unwrap();
-    assert!(lock.is_in_place());
+    for replace in [|_: &Path| (), |path: &Path| fs::write(path, "").unwrap()] {
+        fs::remove_file(&lock.path).unwrap();
+        replace(&lock.path);
+        assert!(!is_at(&lock.file.lock().unwrap(), &lock.path));
+        assert!(lock.is_held());
+        refusal(&database, SERVE).await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_place_is_lost_to_who_locks_a_deleted_file_first_and_not_to_a_file_that_can_not_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("m.db");
+    let lock = take(&database, SERVE).await.unwrap();
     fs::remove_file(&lock.path).unwrap();
-    assert!(!lock.is_in_place());
-    fs::write(&lock.path, "").unwrap();
-    assert!(!lock.is_in_place(), "it is another file");
+    fs::create_dir(&lock.path).unwrap();
+    assert!(lock.is_held(), "nobody else can lock it either");
+    fs::remove_dir(&lock.path).unwrap();
+    let second = take(&database, SERVE).await.unwrap();
+    lock.lost().await;
+    assert!(!lock.is_held() && second.is_held());
 }
 
 #[cfg(unix)]
@@ -69,7 +86,7 @@ async fn a_lock_file_that_root_makes_belongs_to_the_owner_of_the_database() {
     assert_eq!(fs::metadata(&lock.path).unwrap().uid(), SERVER);
     fs::remove_file(&lock.path).unwrap();
     std::os::unix::fs::symlink(&other, &lock.path).unwrap();
-    take(&database, Purpose::Maintain).await.unwrap();
+    take(&database, SERVE).await.unwrap();
     assert_ne!(fs::metadata(&other).unwrap().uid(), SERVER, "what a link leads to was given away");
 }
 
@@ -77,7 +94,7 @@ async fn a_lock_file_that_root_makes_belongs_to_the_owner_of_the_database() {
 async fn a_lock_file_that_can_not_be_opened_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("m.db");
-    fs::create_dir(beside(&database)).unwrap();
+    fs::create_dir(beside(&database, ".lock")).unwrap();
     let said = refusal(&database, SERVE).await;
     assert!(said.contains("m.db.lock can't be opened: ") && said.contains("the server's user"), "{said}");
     let nowhere = refusal(&folder.path().join("no folder/m.db"), SERVE).await;

@@ -6,6 +6,9 @@
 //!
 //! There are two. The first names the schema, and is taken before the database is opened. The second has the name of
 //! the database, which an empty one lacks: nodes of older versions know that one alone.
+//!
+//! A third is for commands. Those that change something hold it together, and one that no server may run beside holds
+//! it alone.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,6 +47,11 @@ const REFUSED: &str = "another node serves this database, and not both of them s
 const IN_USE: &str = "a server is running on it, or a command that needs it for itself (`migrate-database`, \
     `change-issuer`): stop every server of this database, and run this again";
 
+const CHANGING: &str = "a command is changing it: wait for its end, and run this again";
+
+const MAINTAINED: &str = "a command needs it for itself (`migrate-database`, `change-issuer`): wait for its end, and \
+    run this again";
+
 /// The place before the name of the database is known; given up when dropped.
 pub(crate) struct Reservation {
     place: Place,
@@ -71,9 +79,11 @@ impl Reservation {
         let deadline = Instant::now() + AT_A_START;
         let held = loop {
             match place.lock(&link.client, Some(&name)).await {
-                Ok(true) => break true,
-                Ok(false) if Instant::now() >= deadline => return Err(place.refusal()),
-                Ok(false) => sleep(PAUSE / 10).await,
+                Ok(None) => break true,
+                Ok(Some(why)) if Instant::now() >= deadline => {
+                    return Err(StoreError::Unusable(why.to_owned()));
+                }
+                Ok(Some(_)) => sleep(PAUSE / 10).await,
                 Err(failure) if failure.kind == Kind::Lost => break false,
                 Err(failure) => return Err(failure.error),
             }
@@ -90,14 +100,18 @@ impl Reservation {
 // A name becomes a number: another one's lock on the same number is as likely as a hash that collides. Several
 // databases of servers can be schemas of one database of Postgres, to which its advisory locks belong.
 const LOCK: &str = "SELECT pg_try_advisory_lock(
-    hashtextextended(COALESCE($1, 'moorline schema ' || COALESCE(current_schema(), '')), 0)) AS held";
+    hashtextextended(COALESCE($1, $2::text || COALESCE(current_schema(), '')), 0)) AS held";
 const LOCK_SHARED: &str = "SELECT pg_try_advisory_lock_shared(
-    hashtextextended(COALESCE($1, 'moorline schema ' || COALESCE(current_schema(), '')), 0)) AS held";
+    hashtextextended(COALESCE($1, $2::text || COALESCE(current_schema(), '')), 0)) AS held";
+
+/// What the locks of a schema are called.
+const NODES: &str = "moorline schema ";
+const COMMANDS: &str = "moorline commands ";
 
 /// The place of this node; given up when dropped.
 pub(crate) struct Membership {
     lost: watch::Receiver<bool>,
-    /// What tells which shared store this node uses.
+    /// What returns the shared store that this node uses.
     source: watch::Sender<Source>,
     stores: watch::Receiver<Stores>,
     /// Whether its start has ended, as far as the stores are concerned.
@@ -185,37 +199,42 @@ impl Place {
         let deadline = Instant::now() + AT_A_START;
         loop {
             match self.attempt().await.map_err(|failure| failure.error)? {
-                Some(link) => return Ok(link),
-                None if Instant::now() >= deadline => return Err(self.refusal()),
-                None => sleep(PAUSE / 10).await,
+                Ok(link) => return Ok(link),
+                Err(why) if Instant::now() >= deadline => return Err(StoreError::Unusable(why.to_owned())),
+                Err(_) => sleep(PAUSE / 10).await,
             }
         }
     }
 
-    fn refusal(&self) -> StoreError {
-        let why = if self.purpose == Purpose::Maintain { IN_USE } else { REFUSED };
-        StoreError::Unusable(why.to_owned())
-    }
-
-    /// A connection that holds the locks; `None` if another one is in the way.
-    async fn attempt(&self) -> Result<Option<Link>, Failure> {
+    /// A connection that holds the locks, or why it can't: another one is in the way.
+    async fn attempt(&self) -> Result<Result<Link, &'static str>, Failure> {
         let (client, task) = self.target.connect().await?;
         client.batch_execute(SESSION).await?;
-        let held = self.lock(&client, None).await?
-            && match self.name.as_deref() {
-                Some(name) => self.lock(&client, Some(name)).await?,
-                None => true,
-            };
-        Ok(if held { Some(Link { client, task, registered: stores::Registered::default() }) } else { None })
+        let names = self.name.as_deref().map(Some);
+        for name in [None].into_iter().chain(names) {
+            if let Some(why) = self.lock(&client, name).await? {
+                return Ok(Err(why));
+            }
+        }
+        Ok(Ok(Link { client, task, registered: stores::Registered::default() }))
     }
 
-    /// Takes the lock of this name, or that of the schema.
-    async fn lock(&self, client: &Client, name: Option<&str>) -> Result<bool, Failure> {
-        let take = match self.purpose {
-            Purpose::Serve { shares: true } => LOCK_SHARED,
-            Purpose::Serve { shares: false } | Purpose::Maintain => LOCK,
+    /// Takes the lock of this name, or those of the schema. Returns why if one is not to be had.
+    async fn lock(&self, client: &Client, name: Option<&str>) -> Result<Option<&'static str>, Failure> {
+        let (take, of, why) = match self.purpose {
+            Purpose::Serve { shares: true } => (LOCK_SHARED, NODES, REFUSED),
+            Purpose::Serve { shares: false } => (LOCK, NODES, REFUSED),
+            Purpose::Maintain => (LOCK, NODES, IN_USE),
+            Purpose::Command => (LOCK_SHARED, COMMANDS, MAINTAINED),
         };
-        Ok(client.query_one(take, &[&name]).await?.try_get("held")?)
+        let is_held = async |take, of| -> Result<bool, Failure> {
+            Ok(client.query_one(take, &[&name, &of]).await?.try_get("held")?)
+        };
+        if !is_held(take, of).await? {
+            return Ok(Some(why));
+        }
+        let is_whole = name.is_some() || self.purpose != Purpose::Maintain || is_held(LOCK, COMMANDS).await?;
+        Ok((!is_whole).then_some(CHANGING))
     }
 
     /// Holds the locks, and takes them again when their connection was lost. Ends when another node has them, and for a
@@ -252,8 +271,8 @@ impl Place {
         let mut refused_since = None;
         loop {
             match timeout(ANSWER, self.attempt()).await {
-                Ok(Ok(Some(link))) => return Some(link),
-                Ok(Ok(None)) => {
+                Ok(Ok(Ok(link))) => return Some(link),
+                Ok(Ok(Err(_))) => {
                     let since = *refused_since.get_or_insert_with(Instant::now);
                     if since.elapsed() >= AFTER_A_LOSS {
                         tracing::error!("this node stops: {REFUSED}");

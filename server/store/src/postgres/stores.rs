@@ -15,7 +15,7 @@ use tokio_postgres::Client;
 use super::failure::Failure;
 use crate::purpose::StoreId;
 
-/// Tells which shared store a node uses just now, if it can reach it.
+/// Returns the shared store that a node uses just now, if it can reach it.
 pub(crate) type Source = Arc<dyn Fn() -> Option<StoreId> + Send + Sync>;
 
 pub(super) fn none() -> Source {

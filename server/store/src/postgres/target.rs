@@ -24,7 +24,7 @@ const DEAD_PEER: Duration = Duration::from_secs(10);
 const OLDEST_VERSION: i32 = 140_000;
 
 /// Limits of a session: no statement, lock or idle transaction may hold a lane for good.
-/// Notices tell a log nothing, such as that a table is there already.
+/// Notices are of no use in a log, such as that a table is there already.
 const SESSION: &str =
     "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET client_min_messages = 'warning';
     SET idle_in_transaction_session_timeout = '60s'";

@@ -86,3 +86,26 @@ async fn a_copy_leaves_nothing_behind_that_only_a_newer_version_knows() {
     let refused = copy(&store, &to, |_| {}).await.unwrap_err();
     assert!(refused.to_string().contains("use the command of that version"), "{refused}");
 }
+
+#[tokio::test]
+async fn commands_that_change_something_run_beside_a_server_and_not_beside_one_that_needs_the_database_alone()
+{
+    let (home, store) = open_either();
+    drop(store);
+    let options = home.options();
+    let place = async |purpose| reserve(&options.database, purpose).await.map_err(|error| error.to_string());
+    let server = place(Purpose::Serve { shares: false }).await.unwrap();
+    let (first, second) = (Store::open_beside(&options).await.unwrap(), Store::open_beside(&options).await);
+    drop((server, second));
+    let refused = place(Purpose::Maintain).await.unwrap_err();
+    assert!(refused.contains("a command is changing it"), "{refused}");
+    let clone = first.clone();
+    drop(first);
+    place(Purpose::Maintain).await.expect_err("the command has not ended");
+    drop(clone);
+    let alone = place(Purpose::Maintain).await.unwrap();
+    let refused = Store::open_beside(&options).await.unwrap_err().to_string();
+    assert!(refused.contains("`migrate-database`") && refused.contains("run this again"), "{refused}");
+    drop(alone);
+    Store::open_beside(&options).await.unwrap();
+}

@@ -7,8 +7,8 @@ use moorline_server::oauth::clients::{self, Client, ConsentRule};
 use moorline_server_keys::Algorithm;
 use serde_json::{Value, json};
 
-use super::common::{ACTOR, Common, change};
-use crate::terminal::Failure;
+use super::common::{ACTOR, change};
+use crate::terminal::{Common, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClientCommand {

@@ -3,31 +3,19 @@
 use moorline_server::manage::ManageError;
 use moorline_server::{AppState, restore, start};
 use moorline_server_base::clock::{Clock, Timestamp};
-use moorline_server_base::config;
 use moorline_server_keys::Keys;
 use moorline_server_store::{Actor, Tx};
-use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::terminal::{Failure, FileArg, exists, print};
+use crate::terminal::{Common, Failure, exists};
 
 pub(super) const ACTOR: Actor = Actor::System("an operator's command");
-
-/// What every command here takes.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Common {
-    #[command(flatten)]
-    file: FileArg,
-    /// Print the result as JSON.
-    #[arg(long)]
-    json: bool,
-}
 
 impl Common {
     /// The server's state, beside a server that may be running.
     pub(super) async fn open(&self) -> Result<AppState, Failure> {
-        let state = start::open_beside(config::load(self.file.file.as_deref())?, Clock::system()).await?;
+        let state = start::open_beside(self.config()?, Clock::system()).await?;
         // The change would be stored with this time, and keys be made and retired by it.
         if !state.clock_guard().accept(state.clock.now()) {
             return Err(restore::ClockJumped.into());
@@ -37,14 +25,9 @@ impl Common {
 
     /// The same for a command that writes nothing.
     pub(super) async fn open_to_read(&self) -> Result<AppState, Failure> {
-        let config = config::load(self.file.file.as_deref())?;
+        let config = self.config()?;
         exists(&config)?;
         Ok(start::open_to_read(config, Clock::system()).await?)
-    }
-
-    /// Prints the result: as JSON, or in words.
-    pub(super) fn answer(&self, result: &impl Serialize, words: &str) -> Result<(), Failure> {
-        if self.json { print(&(serde_json::to_string_pretty(result)? + "\n")) } else { print(words) }
     }
 }
 

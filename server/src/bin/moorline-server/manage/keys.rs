@@ -5,8 +5,8 @@ use moorline_server::manage::keys as signing_keys;
 use moorline_server_keys::Algorithm;
 use serde_json::json;
 
-use super::common::{Common, change, written};
-use crate::terminal::Failure;
+use super::common::{change, written};
+use crate::terminal::{Common, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {

@@ -4,8 +4,7 @@ use clap::Subcommand;
 use moorline_server::manage::master_key as managed;
 use serde_json::json;
 
-use super::common::Common;
-use crate::terminal::Failure;
+use crate::terminal::{Common, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MasterKeyCommand {

@@ -8,7 +8,6 @@ mod status;
 mod users;
 
 pub(crate) use clients::{ClientCommand, client};
-pub(crate) use common::Common;
 pub(crate) use keys::{KeysCommand, keys};
 pub(crate) use master_key::{MasterKeyCommand, master_key};
 pub(crate) use status::status;

@@ -3,8 +3,7 @@
 use moorline_server::oauth;
 use serde_json::json;
 
-use super::common::Common;
-use crate::terminal::Failure;
+use crate::terminal::{Common, Failure};
 
 /// For how long the oldest row that the retention has to delete is due.
 pub(crate) async fn status(common: &Common) -> Result<(), Failure> {

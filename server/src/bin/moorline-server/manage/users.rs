@@ -9,8 +9,8 @@ use moorline_server::accounts::{Password, legacy_names};
 use moorline_server::manage::accounts::{self, Ended};
 use serde_json::json;
 
-use super::common::{ACTOR, Common, change};
-use crate::terminal::Failure;
+use super::common::{ACTOR, change};
+use crate::terminal::{Common, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum UserCommand {

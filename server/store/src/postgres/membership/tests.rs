@@ -41,7 +41,7 @@ async fn a_node_of_an_older_version_locks_the_name_alone_and_is_noticed() {
     let Some(database) = PostgresDatabase::make() else { return };
     let Database::Postgres(url) = database.database() else { unreachable!() };
     let (older, _task) = Target::parse(url.expose()).unwrap().connect().await.unwrap();
-    older.query_one(LOCK, &[&Some("moorline node older")]).await.unwrap();
+    older.query_one(LOCK, &[&Some("moorline node older"), &NODES]).await.unwrap();
     let command = reserved(&database, Purpose::Maintain).await;
     let refused = command.join("older").await.unwrap_err().to_string();
     assert!(refused.contains("a server is running on it"), "{refused}");
