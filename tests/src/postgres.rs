@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
@@ -70,17 +70,17 @@ impl Postgres {
         Ok(postgres)
     }
 
-    /// The same, with a synchronous standby: a commit is confirmed once both have it on their disks.
+    /// The same, with a standby. If it is synchronous, a commit is confirmed once both have it on their disks.
     ///
     /// Errors: as [`Postgres::start`].
-    pub fn start_with_standby() -> Result<Self> {
+    pub fn start_with_standby(is_synchronous: bool) -> Result<Self> {
         let (mut primary, mut standby) = (Self::start()?, Self::empty()?);
         let mut copy = standby.command("pg_basebackup");
         copy.arg("--host").arg(primary.folder.path()).arg("--pgdata").arg(standby.data());
         copy.args(["--username=moorline", "--write-recovery-conf", "--checkpoint=fast", "--no-sync"]);
         succeeds(copy)?;
         primary.stop(Shutdown::Fast)?;
-        primary.is_synchronous = true;
+        primary.is_synchronous = is_synchronous;
         primary.serve()?;
         standby.serve_until("started streaming WAL from primary")?;
         primary.standby = Some(Box::new(standby));
@@ -92,10 +92,25 @@ impl Postgres {
     /// Errors: when there is no standby.
     pub fn fail_over(&mut self) -> Result<()> {
         self.stop(Shutdown::Immediate)?;
-        let standby = self.standby.as_ref().context("a standby")?;
-        let promoted = query(&standby.url(), "SELECT pg_promote()")?;
+        let promoted = query(&self.standby()?.url(), "SELECT pg_promote()")?;
         ensure!(promoted == [["t"]], "pg_promote: {promoted:?}");
         Ok(())
+    }
+
+    /// Waits until the standby has what was committed so far, and has it get nothing more.
+    ///
+    /// Errors: when there is no standby, or it does not keep up.
+    pub fn cut_standby_off(&self) -> Result<()> {
+        let standby = self.standby()?.url();
+        let copied = "SELECT pg_current_wal_lsn() <= flush_lsn FROM pg_stat_replication";
+        until(&self.url(), copied, "t")?;
+        query(&standby, "ALTER SYSTEM SET primary_conninfo = ''")?;
+        query(&standby, "SELECT pg_reload_conf()")?;
+        until(&standby, "SELECT count(*) FROM pg_stat_wal_receiver", "0")
+    }
+
+    fn standby(&self) -> Result<&Self> {
+        self.standby.as_deref().context("a standby")
     }
 
     /// A folder that the server's account can write.
@@ -261,6 +276,15 @@ pub(crate) fn query(url: &str, sql: &str) -> Result<Vec<Vec<String>>> {
     ensure!(psql.status.success(), "{sql}: {}", String::from_utf8_lossy(&psql.stderr));
     let rows = String::from_utf8(psql.stdout)?;
     Ok(rows.lines().map(|line| line.split(BETWEEN).map(str::to_owned).collect()).collect())
+}
+
+/// Waits until a query returns this.
+fn until(url: &str, sql: &str, wanted: &str) -> Result<()> {
+    let begun = Instant::now();
+    while query(url, sql)? != [[wanted]] {
+        ensure!(begun.elapsed() < START, "{sql} does not return {wanted}");
+    }
+    Ok(())
 }
 
 /// Debian keeps the programs of each version in a folder of its own: those of the newest.

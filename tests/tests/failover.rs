@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use moorline::TokenType;
 use moorline_tests::dpop::HandMadeKey;
-use moorline_tests::oauth::{Answer, HandMade, answer, exchange_form};
+use moorline_tests::oauth::{Answer, HandMade, answer, attempt, exchange_form};
 use moorline_tests::sdk::CLIENT;
 use moorline_tests::{Load, Nodes, Postgres, audit};
 
@@ -114,7 +114,7 @@ async fn a_shared_store_that_fails_over_under_load_loses_no_session_and_revives_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synchronous_standby_that_is_promoted_under_load_has_every_session_and_every_revocation()
 -> Result<()> {
-    let postgres = tokio::task::block_in_place(Postgres::start_with_standby)?;
+    let postgres = tokio::task::block_in_place(|| Postgres::start_with_standby(true))?;
     let mut nodes = Nodes::start_on(postgres, None).await?;
     let load = Load::start(&nodes, TokenType::DPoP).await?;
     load.has_refreshed(2).await?;
@@ -136,6 +136,40 @@ async fn a_synchronous_standby_that_is_promoted_under_load_has_every_session_and
     let refused = answer(client.post(&endpoint).form(&form)).await?;
     assert_eq!(refused.refusal(), (400, "invalid_grant".to_owned()));
     ends_well(nodes, load).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_that_lags_behind_costs_no_session_and_brings_revoked_ones_back() -> Result<()> {
+    let postgres = tokio::task::block_in_place(|| Postgres::start_with_standby(false))?;
+    let mut nodes = Nodes::start_on(postgres, None).await?;
+    let (refreshed, revoked) = {
+        let hand = HandMade::new(&nodes.servers[0], "ada")?;
+        let (one, other) = (hand.tokens().await?, hand.tokens().await?);
+        tokio::task::block_in_place(|| nodes.postgres.cut_standby_off())?;
+        let refreshed = hand.refresh(&one.refresh_token, Some(&attempt())).await?.tokens()?;
+        let form = [("client_id", CLIENT), ("token", other.refresh_token.as_str())];
+        let client = hand.browser().client();
+        assert_eq!(answer(client.post(nodes.servers[0].url("/oauth/revoke")).form(&form)).await?.status, 200);
+        (refreshed, other)
+    };
+    tokio::task::block_in_place(|| nodes.postgres.fail_over())?;
+    let hand = HandMade::new(&nodes.servers[0], "ada")?;
+    for token in [refreshed.refresh_token, revoked.refresh_token] {
+        let key = attempt();
+        // Each connection to the database notices by its first request that the primary is gone.
+        let served = async {
+            loop {
+                let answer = hand.refresh(&token, Some(&key)).await?;
+                if answer.status != 503 {
+                    return answer.tokens();
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, served).await.context("the nodes don't find the new primary")??;
+    }
+    assert_eq!(audit::count(&nodes.servers[0], "refresh.rollback_healed")?, 1);
+    assert_eq!(audit::count(&nodes.servers[0], "refresh.reuse")?, 0);
+    Ok(())
 }
 
 /// Every node runs on, no session was lost, and nothing looked like theft or like a database of before.
