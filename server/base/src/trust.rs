@@ -27,7 +27,7 @@ pub fn client_config(roots: Option<&Path>) -> Result<ClientConfig, String> {
     Ok(builder.with_no_client_auth())
 }
 
-/// What to do about a connection that TLS refused, as the end of a sentence. `None` if TLS is not what failed, or nothing
+/// What to do about a connection that TLS refused, as the end of a sentence. `None` if TLS is not what failed, or no
 /// more is known than the error says.
 #[must_use]
 pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {

@@ -1,5 +1,5 @@
-//! Where a request ends (RFC 9112 §6), by raw sockets: a proxy in front may read an ambiguous one otherwise, and what it
-//! takes for the body would be a request of its own here.
+//! Where a request ends (RFC 9112 §6), by raw sockets: a proxy in front may read an ambiguous one otherwise, and what
+//! it takes for the body would be a request of its own here.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
