@@ -27,7 +27,14 @@ impl Nodes {
     ///
     /// Errors: when a part does not start.
     pub async fn start(proxy: Option<LossyProxy>) -> Result<Self> {
-        let (postgres, balancer) = (tokio::task::block_in_place(Postgres::start)?, Balancer::bind().await?);
+        Self::start_on(tokio::task::block_in_place(Postgres::start)?, proxy).await
+    }
+
+    /// The same, on this cluster.
+    ///
+    /// Errors: as [`Nodes::start`].
+    pub async fn start_on(postgres: Postgres, proxy: Option<LossyProxy>) -> Result<Self> {
+        let balancer = Balancer::bind().await?;
         let redis = tokio::task::block_in_place(Redis::start)?;
         let port = proxy.as_ref().map_or(balancer.address().port(), LossyProxy::port);
         let issuer = format!("https://localhost:{port}");

@@ -2,19 +2,17 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use moorline::{HttpRequest, Moorline, Retry, SessionState, SignInOptions, TokenType};
+use moorline::{SignInOptions, TokenType};
 use moorline_tests::dpop::HandMadeKey;
 use moorline_tests::http1::Message;
+use moorline_tests::load::notes;
 use moorline_tests::oauth::{Answer, HandMade, Tokens, answer, attempt, exchange_form};
 use moorline_tests::proxy::strike_dpop;
-use moorline_tests::sdk::{self, CLIENT, Device};
-use moorline_tests::{Browser, Exchange, Fault, LossyProxy, Nodes, Shutdown, Weather, audit};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use moorline_tests::sdk::{CLIENT, Device};
+use moorline_tests::{Browser, Exchange, Fault, Load, LossyProxy, Nodes, Shutdown, Weather, audit};
 
 /// How often a race is run: not every one is close.
 const RACES: usize = 5;
@@ -138,10 +136,6 @@ async fn a_sign_in_that_begins_on_one_node_goes_on_and_ends_on_others() -> Resul
     Ok(())
 }
 
-async fn notes(app: &Moorline, api: &str) -> Result<u16, moorline::Error> {
-    Ok(app.send(HttpRequest::get(&format!("{api}/notes"))).await?.status)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_nodes_and_a_restarted_database_under_load_lose_no_bound_session() -> Result<()> {
     comes_through(Nodes::start(None).await?, TokenType::DPoP).await
@@ -177,98 +171,6 @@ async fn comes_through(mut nodes: Nodes, kind: TokenType) -> Result<()> {
         assert_eq!(audit::count(&nodes.servers[0], alarm)?, 0, "{alarm}");
     }
     Ok(())
-}
-
-/// Apps that refresh and call the API, over and over.
-struct Load {
-    apps: JoinSet<Result<()>>,
-    /// How many refreshes each app has behind it.
-    refreshes: Vec<watch::Receiver<usize>>,
-    stops: Arc<AtomicBool>,
-}
-
-const APPS: usize = 6;
-
-/// How long an app waits before it asks again.
-const PAUSE: Duration = Duration::from_millis(20);
-/// Longer than any restart, on the busiest machine.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-impl Load {
-    async fn start(nodes: &Nodes, kind: TokenType) -> Result<Self> {
-        let dev = nodes.servers[0].dev();
-        let browser = Browser::for_server(&nodes.servers[0])?;
-        let stops = Arc::new(AtomicBool::new(false));
-        let mut load = Self { apps: JoinSet::new(), refreshes: Vec::new(), stops: Arc::clone(&stops) };
-        for _ in 0..APPS {
-            let device = Device::new()?;
-            let app = Moorline::new(sdk::configuration(dev).allow_bearer().build()?, device.platform())?;
-            sdk::sign_in_with(&app, dev, &browser, "ada").await?;
-            assert_eq!(app.session_info().context("a session")?.token_type, kind);
-            let (counter, refreshes) = watch::channel(0);
-            load.refreshes.push(refreshes);
-            load.apps.spawn(work(device, app, dev.api.clone(), counter, Arc::clone(&stops)));
-        }
-        Ok(load)
-    }
-
-    /// Waits until each app has refreshed so many times more.
-    async fn has_refreshed(&self, times: usize) -> Result<()> {
-        let goals: Vec<usize> = self.refreshes.iter().map(|made| *made.borrow() + times).collect();
-        for (refreshes, goal) in self.refreshes.iter().zip(goals) {
-            let mut refreshes = refreshes.clone();
-            let reached = tokio::time::timeout(PATIENCE, refreshes.wait_for(|made| *made >= goal));
-            reached.await.context("an app makes no progress")?.context("an app lost its session")?;
-        }
-        Ok(())
-    }
-
-    async fn stop(mut self) -> Result<()> {
-        self.stops.store(true, Ordering::SeqCst);
-        while let Some(ended) = self.apps.join_next().await {
-            ended??;
-        }
-        Ok(())
-    }
-}
-
-/// One app. It ends when the test does, or when its session is lost.
-async fn work(
-    _device: Device,
-    app: Moorline,
-    api: String,
-    refreshes: watch::Sender<usize>,
-    stops: Arc<AtomicBool>,
-) -> Result<()> {
-    while !stops.load(Ordering::SeqCst) {
-        while waits(app.refresh(None).await)?.is_none() {
-            tokio::time::sleep(PAUSE).await;
-        }
-        refreshes.send_modify(|made| *made += 1);
-        let status = loop {
-            if let Some(status) = waits(notes(&app, &api).await)? {
-                break status;
-            }
-            tokio::time::sleep(PAUSE).await;
-        };
-        // While Postgres is away, the API says so.
-        ensure!([200, 503].contains(&status), "the API says {status}");
-    }
-    ensure!(matches!(app.state(), SessionState::SignedIn(_)), "{:?}", app.state());
-    Ok(())
-}
-
-/// What an app makes of a result: `None` if it is to ask again.
-fn waits<T>(done: Result<T, moorline::Error>) -> Result<Option<T>> {
-    match done {
-        Ok(done) => Ok(Some(done)),
-        Err(error) if error.retry() != Retry::Never => Ok(None),
-        Err(error) => {
-            // At once: the test learns of it by a channel that closes.
-            eprintln!("a session was lost: {error:?}");
-            Err(error.into())
-        }
-    }
 }
 
 /// Strikes DPoP out of the metadata.

@@ -9,8 +9,39 @@ use anyhow::{Context as _, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moorline::{Error, SessionState};
-use moorline_tests::{Server, World, binaries};
+use moorline_tests::{Database, Postgres, Server, ServerOptions, World, binaries};
 use serde_json::{Value, json};
+
+/// Makes each of these a test on SQLite, and one on a Postgres of its own.
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod on_sqlite {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() -> Result<()> {
+                super::$test(ServerOptions::default()).await
+            })*
+        }
+
+        mod on_postgres {
+            use super::*;
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() -> Result<()> {
+                let postgres = tokio::task::block_in_place(Postgres::start)?;
+                super::$test(ServerOptions { postgres: Some(postgres.url()), ..ServerOptions::default() }).await
+            })*
+        }
+    };
+}
+
+on_both_engines!(
+    a_user_who_is_disabled_beside_a_running_server_is_out_and_comes_back,
+    a_withdrawn_key_costs_nobody_their_session,
+    an_app_goes_on_and_signs_in_when_its_client_changes_to_es256,
+    a_backup_of_a_running_server_is_a_database_that_serves,
+    another_issuer_needs_a_command_that_no_server_runs_beside,
+    the_commands_say_what_they_did_and_what_is_wrong,
+);
 
 /// The command line on the settings of a server.
 struct Operator(PathBuf);
@@ -49,9 +80,10 @@ impl Operator {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_user_who_is_disabled_beside_a_running_server_is_out_and_comes_back() -> Result<()> {
-    let world = World::start().await?;
+async fn a_user_who_is_disabled_beside_a_running_server_is_out_and_comes_back(
+    options: ServerOptions,
+) -> Result<()> {
+    let world = World::start_with(options).await?;
     let operator = Operator::of(&world.server)?;
     let app = world.signed_in().await?;
     world.notes(&app).await?;
@@ -70,9 +102,8 @@ async fn a_user_who_is_disabled_beside_a_running_server_is_out_and_comes_back() 
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_withdrawn_key_costs_nobody_their_session() -> Result<()> {
-    let world = World::start().await?;
+async fn a_withdrawn_key_costs_nobody_their_session(options: ServerOptions) -> Result<()> {
+    let world = World::start_with(options).await?;
     let operator = Operator::of(&world.server)?;
     let app = world.signed_in().await?;
     let keys = operator.json(&["keys", "list"], "")?;
@@ -86,9 +117,8 @@ async fn a_withdrawn_key_costs_nobody_their_session() -> Result<()> {
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_app_goes_on_and_signs_in_when_its_client_changes_to_es256() -> Result<()> {
-    let world = World::start().await?;
+async fn an_app_goes_on_and_signs_in_when_its_client_changes_to_es256(options: ServerOptions) -> Result<()> {
+    let world = World::start_with(options).await?;
     let operator = Operator::of(&world.server)?;
     let app = world.signed_in().await?;
     let alg = async || {
@@ -130,13 +160,17 @@ fn algorithm(token: &str) -> Result<String> {
     Ok(header["alg"].as_str().context("an algorithm")?.to_owned())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_backup_of_a_running_server_is_a_database_that_serves() -> Result<()> {
-    let mut world = World::start().await?;
+async fn a_backup_of_a_running_server_is_a_database_that_serves(options: ServerOptions) -> Result<()> {
+    let mut world = World::start_with(options).await?;
     let operator = Operator::of(&world.server)?;
     let app = world.signed_in().await?;
     let copy = world.server.folder().join("backup.db");
     let to = copy.to_str().context("a path in UTF-8")?;
+    if let Database::Postgres(_) = world.server.database() {
+        let refused = operator.refusal(&["backup", to], "")?;
+        assert!(refused.contains("pg_basebackup") && !copy.exists(), "{refused}");
+        return Ok(());
+    }
     let done = operator.json(&["backup", to], "")?;
     assert_eq!(done["bytes"], std::fs::metadata(&copy)?.len());
     let refused = operator.refusal(&["backup", to], "")?;
@@ -150,11 +184,11 @@ async fn a_backup_of_a_running_server_is_a_database_that_serves() -> Result<()> 
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn another_issuer_needs_a_command_that_no_server_runs_beside() -> Result<()> {
-    let mut server = Server::start()?;
+async fn another_issuer_needs_a_command_that_no_server_runs_beside(options: ServerOptions) -> Result<()> {
+    let mut server = tokio::task::block_in_place(|| Server::start_with(options))?;
     let operator = Operator::of(&server)?;
     let settings = std::fs::read_to_string(&operator.0)?;
+    let is_dev = matches!(server.database(), Database::Sqlite(_));
     let issuer = server.dev().issuer.clone();
     std::fs::write(&operator.0, settings.replace(&issuer, "https://localhost"))?;
     for arguments in [&["check-config"][..], &["change-issuer"]] {
@@ -177,14 +211,19 @@ async fn another_issuer_needs_a_command_that_no_server_runs_beside() -> Result<(
     assert_eq!(again, json!({ "from": "https://localhost", "to": "https://localhost" }));
     assert!(operator.json(&["clock", "accept"], "")?["accepted"].is_i64());
     operator.json(&["check-config"], "")?;
-    // A development server takes the issuer of its options.
-    server.restart()?;
+    // A development server takes the issuer of its options; `serve` wants that of its settings.
+    if !is_dev {
+        let refused = server.restart().expect_err("the database has another issuer").to_string();
+        assert!(refused.contains("moorline-server change-issuer"), "{refused}");
+        std::fs::write(&operator.0, settings)?;
+        ensure!(operator.run(&["change-issuer"], "")?.status.success(), "it can't be changed back");
+    }
+    tokio::task::block_in_place(|| server.restart())?;
     Ok(())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_say_what_they_did_and_what_is_wrong() -> Result<()> {
-    let server = Server::start()?;
+async fn the_commands_say_what_they_did_and_what_is_wrong(options: ServerOptions) -> Result<()> {
+    let server = tokio::task::block_in_place(|| Server::start_with(options))?;
     let operator = Operator::of(&server)?;
     assert_eq!(
         operator.json(&["check-config"], "")?,

@@ -17,10 +17,11 @@ use crate::workspace::Workspace;
 /// Prints requests a second, p50 and p99, and the server's CPU time a request, beside the machine's own time for one
 /// RS256-2048 signature, one ES256 signature and one fsync: refreshes at 1, 16 and 64 clients (bearer and DPoP-bound
 /// sessions, on kept and on new connections, and with access tokens by ES256), API reads, code exchanges and sign-ins,
-/// at a server on the defaults of `serve`, on SQLite and on Postgres. Then the server's memory, its time to start and
-/// its idle connections, beside their goals; what the SDK costs, beside the same work without it and beside its goals;
-/// its CPU time for a refresh and its memory; what the libraries for Kotlin and Swift cost; and the native library by
-/// crate. Everything runs on this machine. Close other programs first: the figures are only as quiet as the machine.
+/// at a server on the defaults of `serve`, on SQLite and on Postgres, and there with a shared store, too, if there is a
+/// `redis-server`. Then the server's memory, its time to start and its idle connections, beside their goals; what the
+/// SDK costs, beside the same work without it and beside its goals; its CPU time for a refresh and its memory; what the
+/// libraries for Kotlin and Swift cost; and the native library by crate. Everything runs on this machine. Close other
+/// programs first: the figures are only as quiet as the machine.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Options {

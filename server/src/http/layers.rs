@@ -17,6 +17,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tracing::Instrument;
 
 use super::cors;
+use super::framing;
 use super::health::{healthz, readyz};
 use super::host::has_one_host;
 use super::load::{Load, shed};
@@ -70,7 +71,8 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     request.extensions_mut().insert(address);
     let form = ErrorForm::of(&request);
     let is_proved = moorline_server_dpop::is_proved(&request);
-    let answer = if has_one_host(&request) { traced(&id, request, next).await } else { malformed() };
+    let is_clear = has_one_host(&request) && framing::is_plain(&request);
+    let answer = if is_clear { traced(&id, request, next).await } else { malformed() };
     let mut response = form.shape(answer);
     if is_proved {
         moorline_server_dpop::next_nonce(state.dpop(), &mut response);

@@ -9,6 +9,9 @@ mod counts;
 #[cfg(test)]
 #[cfg(unix)]
 mod few_files_tests;
+mod framing;
+#[cfg(test)]
+mod framing_tests;
 mod health;
 mod host;
 mod layers;

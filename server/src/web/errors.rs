@@ -2,7 +2,7 @@
 
 use axum::extract::Request;
 use axum::response::{IntoResponse, Json, Response};
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
 
 use super::pages;
@@ -89,7 +89,7 @@ impl ErrorForm {
             return response;
         }
         let mut shaped = self.surface.error(status);
-        for name in [ALLOW, RETRY_AFTER] {
+        for name in [ALLOW, CONNECTION, RETRY_AFTER] {
             if let Some(value) = response.headers().get(&name) {
                 shaped.headers_mut().insert(name, value.clone());
             }

@@ -112,7 +112,7 @@ pub(super) fn record(tx: &mut dyn Tx, version: i64, name: &str, sql: &str) -> Re
     Ok(())
 }
 
-fn serves_from(sql: &str) -> Option<i64> {
+pub(super) fn serves_from(sql: &str) -> Option<i64> {
     sql.lines().next()?.strip_prefix("-- serves-from: ")?.trim_end().parse().ok()
 }
 

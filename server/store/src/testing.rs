@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
 
 pub use relay::Relay;
+use tokio_postgres::{SimpleQueryMessage, SimpleQueryRow};
 
 use super::{Actor, Store, StoreError};
 use moorline_server_base::config::Database;
@@ -127,23 +128,38 @@ impl PostgresDatabase {
         self.admin(&format!("SET search_path = {}; {sql}", self.name));
     }
 
+    /// The rows that a query on its tables returns, each column as text; NULL is empty.
+    pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let rows = self.answers(&format!("SET search_path = {}; {sql}", self.name));
+        let rows = rows.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        let text = |row: &SimpleQueryRow, column| row.get(column).unwrap_or_default().to_owned();
+        rows.map(|row| (0..row.len()).map(|column| text(row, column)).collect()).collect()
+    }
+
     /// Runs statements as the server's administrator.
     fn admin(&self, sql: &str) {
+        self.answers(sql);
+    }
+
+    fn answers(&self, sql: &str) -> Vec<SimpleQueryMessage> {
         let work = async {
             let (client, connection) = tokio_postgres::connect(&self.server, tokio_postgres::NoTls).await?;
-            let done = client.batch_execute(sql);
+            let done = client.simple_query(sql);
             tokio::select! {
                 done = done => done,
-                lost = connection => lost,
+                lost = connection => lost.map(|()| Vec::new()),
             }
         };
         // A test is inside a runtime of its own.
-        let done: Result<(), tokio_postgres::Error> = std::thread::scope(|scope| {
+        let done: Result<_, tokio_postgres::Error> = std::thread::scope(|scope| {
             let blocking =
                 || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
             scope.spawn(blocking).join().unwrap()
         });
-        done.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        done.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
     }
 }
 

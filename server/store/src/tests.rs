@@ -1,3 +1,4 @@
+mod expand;
 mod opening;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

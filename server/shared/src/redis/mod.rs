@@ -9,6 +9,8 @@ mod server;
 mod target;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicI64, Ordering};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use moorline_server_base::config::{RedisAddress, RedisUrl};
 use moorline_server_base::trust;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, RedisConnectionInfo};
+use redis::{AsyncConnectionConfig, RedisConnectionInfo, RedisError};
 use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -55,11 +55,15 @@ impl Target {
     /// one connection speaks to one process.
     pub(super) async fn connect(&self) -> Result<(MultiplexedConnection, JoinHandle<()>), SharedError> {
         let connecting = async {
-            let stream = self.open().await.map_err(|error| self.error(format!("can't connect: {error}")))?;
-            let (login, config) = (self.login(), AsyncConnectionConfig::new().set_response_timeout(None));
-            let (connection, driver) = MultiplexedConnection::new_with_config(&login, stream, config)
+            let stream = self
+                .open()
                 .await
-                .map_err(|error| self.error(format!("can't log in: {error}")))?;
+                .map_err(|error| self.error(format!("can't connect: {}", trust::explained(&error))))?;
+            let (login, config) = (self.login(), AsyncConnectionConfig::new().set_response_timeout(None));
+            let (connection, driver) =
+                MultiplexedConnection::new_with_config(&login, stream, config)
+                    .await
+                    .map_err(|error| self.error(format!("can't log in: {error}{}", self.hint(&error))))?;
             Ok((connection, tokio::spawn(driver)))
         };
         let timeout = tokio::time::timeout(CONNECTING, connecting);
@@ -79,6 +83,12 @@ impl Target {
             login = login.set_password(password);
         }
         login
+    }
+
+    /// A server hangs up on what is no TLS.
+    fn hint(&self, error: &RedisError) -> &'static str {
+        let is_plain = matches!(self.url.address(), RedisAddress::Tcp { tls: false, .. });
+        if is_plain && error.is_connection_dropped() { ": if it speaks TLS, use rediss://" } else { "" }
     }
 
     async fn open(&self) -> std::io::Result<Box<dyn Stream>> {

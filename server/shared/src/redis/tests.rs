@@ -16,7 +16,7 @@ async fn node(server: &RedisServer) -> Redis {
     connect(&server.url()).await.unwrap()
 }
 
-async fn connect(url: &RedisUrl) -> Result<Redis, SharedError> {
+pub(super) async fn connect(url: &RedisUrl) -> Result<Redis, SharedError> {
     Redis::connect(url, "test", &[7; 32], Clock::system(), Random::system()).await
 }
 
@@ -24,7 +24,7 @@ fn window(node: &Redis) -> u64 {
     node.time().as_secs() / WINDOW.as_secs()
 }
 
-fn proof(node: &Redis, number: u8) -> Trace {
+pub(super) fn proof(node: &Redis, number: u8) -> Trace {
     Trace { epoch: node.epoch().id(), id: [number; 16], window: window(node), accepted: 9, remembered: 9 }
 }
 

@@ -2,6 +2,8 @@
 
 use std::error::Error as _;
 
+use moorline_server_base::trust::explained;
+
 use crate::StoreError;
 
 /// A failed statement, `COMMIT` or connection.
@@ -84,5 +86,5 @@ fn is_ours(error: &tokio_postgres::Error) -> bool {
 
 /// The error and its cause in one line.
 pub(super) fn cause(error: &tokio_postgres::Error) -> String {
-    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"))
+    error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {}", explained(source)))
 }

@@ -37,6 +37,6 @@ pub(super) fn run(connection: &mut Connection) -> Result<(), StoreError> {
 
 /// SQLite compares text byte by byte. Postgres does so with the collation "C" alone: a database's own would order pages
 /// otherwise, and could change with the operating system under an index.
-fn translated(sql: &str) -> String {
+pub(crate) fn translated(sql: &str) -> String {
     sql.replace(" TEXT", " TEXT COLLATE \"C\"")
 }

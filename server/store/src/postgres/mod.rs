@@ -4,7 +4,7 @@ mod connection;
 mod failure;
 mod link;
 mod membership;
-mod migrate;
+pub(crate) mod migrate;
 mod stores;
 mod target;
 mod value;

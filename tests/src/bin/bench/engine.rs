@@ -71,6 +71,25 @@ pub(crate) async fn measure(
     Ok(())
 }
 
+/// Measures what several nodes share and a node that is alone does not: where used proofs are a round trip away.
+///
+/// Errors: when something is refused.
+pub(crate) async fn measure_sharing(
+    server: &Server,
+    serve: &Serve,
+    report: &mut Report,
+    time: Duration,
+) -> Result<()> {
+    let most = CLIENTS.into_iter().max().unwrap_or_default();
+    let mut bound = Load::new(server, sessions::bound(server, most).await?)?;
+    report.begin(Series::new("Postgres + Redis", "refresh", "DPoP", "warm"));
+    for clients in CLIENTS {
+        report.point(bound.point(serve.pid(), clients, Connection::Warm, Work::Refresh, time).await?);
+        report.signature(machine::signature_cpu_ms()?);
+    }
+    Ok(())
+}
+
 /// What the same requests cost when the access tokens are signed by ES256.
 async fn es256(
     engine: Engine,

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use moorline_tests::{Library, Postgres, Server};
+use moorline_tests::{Library, Postgres, Redis, Server};
 
 use crate::bindings::Bindings;
 use crate::engine::{CLIENTS, POSTGRES, SQLITE};
@@ -63,7 +63,7 @@ enum Part {
     House,
     /// What the SDK costs an app.
     Sdk,
-    /// Each request on Postgres.
+    /// Each request on Postgres, and a bound refresh with a shared store beside it, if there is a `redis-server`.
     Postgres,
 }
 
@@ -153,8 +153,18 @@ async fn main() -> Result<()> {
 async fn on_postgres(server: &mut Server, report: &mut Report, time: Duration) -> Result<()> {
     let postgres = tokio::task::spawn_blocking(Postgres::start).await??;
     server.move_to(&postgres.url())?;
-    let serve = serve::start(server, &postgres.url())?;
-    engine::measure(POSTGRES, server, &serve, report, time).await
+    let mut serve = serve::start(server, &postgres.url())?;
+    engine::measure(POSTGRES, server, &serve, report, time).await?;
+    serve.stop()?;
+    let redis = match tokio::task::spawn_blocking(Redis::start).await? {
+        Ok(redis) => redis,
+        Err(error) => {
+            eprintln!("nothing is measured with a shared store: {error:#}");
+            return Ok(());
+        }
+    };
+    let serve = serve::start_sharing(server, &postgres.url(), &redis.url())?;
+    engine::measure_sharing(server, &serve, report, time).await
 }
 
 /// The SDK's figures, as an app would find them: on a runtime with threads, as `#[tokio::main]` makes one. (This one

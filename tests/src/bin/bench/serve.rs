@@ -16,10 +16,21 @@ const NO_LIMIT: u32 = 1_000_000;
 ///
 /// Errors: when it is not ready, with its log.
 pub(crate) fn start(server: &Server, database: &str) -> Result<Serve> {
+    start_with(server, database, "")
+}
+
+/// The same, as one node of several: used proofs, nonces and limits are in `redis`.
+///
+/// Errors: as [`start`].
+pub(crate) fn start_sharing(server: &Server, database: &str, redis: &str) -> Result<Serve> {
+    start_with(server, database, &format!("shared = {redis:?}\n"))
+}
+
+fn start_with(server: &Server, database: &str, more: &str) -> Result<Serve> {
     let (folder, dev) = (server.folder(), server.dev());
     let settings = settings(server);
     let text = format!(
-        "issuer = {:?}\nlisten = {:?}\ndatabase = {database:?}\nmaster_key_file = {:?}\n\
+        "issuer = {:?}\nlisten = {:?}\ndatabase = {database:?}\nmaster_key_file = {:?}\n{more}\
          [tls]\ncertificate_file = {:?}\nprivate_key_file = {:?}\n\
          [http]\nidle_timeout = \"30m\"\nconnections_per_address = 16000\n\
          [limits]\ntoken_per_address = {NO_LIMIT}\nauthorize_per_address = {NO_LIMIT}\n\
