@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+use crate::install;
+use crate::process::Log;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 
@@ -29,6 +31,10 @@ pub(crate) struct Options {
 /// Runs the demo; its exit code is the command's.
 pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<ExitCode> {
     ui.heading("demo", "building the server and the demo (some minutes the first time)");
+    if cfg!(target_os = "linux") {
+        let mut log = Log::create(ui, workspace.own_folder().join("logs/demo.log"))?;
+        install::packages(workspace, &mut log, install::SERVER)?;
+    }
     let mut build = workspace.cargo_build();
     build.arg("--bins");
     if !build.status().context("can't start cargo")?.success() {

@@ -59,8 +59,11 @@ pub(crate) const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
+/// What builds the server's allocator. (There is a C compiler for it, aws-lc-sys and SQLite: without one, this program
+/// would not have been linked.)
+pub(crate) const SERVER: &[Need] = &[need("make", "make")];
+
 /// A Secret Service without a desktop, for the test of the CLI's key store, and PostgreSQL and Redis for the server's.
-/// (There is a C compiler for aws-lc-sys and SQLite: without one, this program would not have been linked.)
 pub(crate) const RUST: &[Need] = &[
     need("dbus-run-session", "dbus-daemon"),
     need("dbus-send", "dbus-bin"),
@@ -114,7 +117,6 @@ pub(crate) fn packages(workspace: &Workspace, log: &mut Log, needs: &[Need]) -> 
         }
     }
     if missing.is_empty() {
-        log.ui().note("all Debian packages are there");
         return Ok(());
     }
     let by_hand = |packages: &[&str]| format!("by hand: `apt-get install {}`", packages.join(" "));

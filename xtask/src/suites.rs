@@ -59,7 +59,8 @@ pub(crate) fn run(workspace: &Workspace, ui: Ui, options: &Options) -> Result<Ex
     let wanted = |part| options.only.is_empty() || options.only.contains(&part);
     let mut report = Report::new(ui, workspace.own_folder().join("logs"));
 
-    let mut needs = Vec::new();
+    // Each part builds the server, or starts it.
+    let mut needs = install::SERVER.to_vec();
     for (part, its) in [
         (Part::Rust, install::RUST),
         (Part::Kotlin, install::KOTLIN),

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, IsTerminal as _, Stderr, Write};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use moorline_server_base::config::LogFormat;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -45,6 +46,10 @@ pub(crate) fn parse(filter: &str) -> Result<EnvFilter, Failure> {
 /// So many lines may wait; further ones are lost.
 const WAITING: usize = 8192;
 
+/// How long lines gather after some were written. To wake the thread for each of them costs requests more than to write
+/// it.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// Standard error, on the thread of the log.
 struct Lines {
     /// Lines that waited together are written together.
@@ -68,6 +73,8 @@ impl Write for Lines {
             self.reported = dropped;
             tracing::warn!(lost, "log lines were lost: standard error took them too slowly");
         }
-        self.out.flush()
+        self.out.flush()?;
+        std::thread::sleep(GATHER);
+        Ok(())
     }
 }

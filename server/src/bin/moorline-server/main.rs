@@ -148,7 +148,6 @@ enum Switch {
 }
 
 fn main() -> ExitCode {
-    memory::give_large_blocks_back();
     panics::log_the_place_alone();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
