@@ -92,8 +92,8 @@ const HELLO: &str = "5\r\nhello\r\n0\r\n\r\n";
 /// What is sent, the headers, the body, and what has to become of it.
 const ROWS: &[(&str, &str, &str, Seen<'_>)] = &[
     ("a length", "content-length: 5\r\n", "hello", Seen::Both("hello")),
-    ("chunks", CHUNKED, HELLO, Seen::Both("hello")),
-    ("chunks, in capitals", "Transfer-Encoding: CHUNKED\r\n", HELLO, Seen::Both("hello")),
+    ("chunks", CHUNKED, HELLO, Seen::Alone("hello")),
+    ("chunks, in capitals", "Transfer-Encoding: CHUNKED\r\n", HELLO, Seen::Alone("hello")),
     ("neither", "", "", Seen::Both("")),
     // RFC 9112 §6.1: by chunks, and the connection ends.
     (
@@ -158,7 +158,7 @@ const ROWS: &[(&str, &str, &str, Seen<'_>)] = &[
     ("a vertical tab in a coding", "transfer-encoding: \u{b}chunked\r\n", HELLO, Seen::Refused(400)),
     ("a name of another alphabet", "content-lengt\u{125}: 5\r\n", "", Seen::Refused(400)),
     // RFC 9112 §7.1.
-    ("an extension of a chunk", CHUNKED, "5;a=b\r\nhello\r\n0\r\n\r\n", Seen::Both("hello")),
+    ("an extension of a chunk", CHUNKED, "5;a=b\r\nhello\r\n0\r\n\r\n", Seen::Alone("hello")),
     ("a LF in an extension", CHUNKED, "5;a\nb\r\nhello\r\n0\r\n\r\n", Seen::Refused(400)),
     ("a size with LF alone", CHUNKED, "5\nhello\r\n0\r\n\r\n", Seen::Refused(400)),
     ("a size with a sign", CHUNKED, "+5\r\nhello\r\n0\r\n\r\n", Seen::Refused(400)),
@@ -169,8 +169,12 @@ const ROWS: &[(&str, &str, &str, Seen<'_>)] = &[
         "a trailer that is a length",
         CHUNKED,
         "5\r\nhello\r\n0\r\ncontent-length: 9\r\n\r\n",
-        Seen::Both("hello"),
+        Seen::Alone("hello"),
     ),
+    // hyper takes them, and what comes next, for trailers.
+    ("a LF behind the last chunk", CHUNKED, "5\r\nhello\r\n0\r\n\n", Seen::Alone("hello")),
+    ("a trailer that ends in LF", CHUNKED, "5\r\nhello\r\n0\r\nx: y\n\n", Seen::Alone("hello")),
+    ("a trailer before a LF", CHUNKED, "5\r\nhello\r\n0\r\nx: y\n\r\n", Seen::Alone("hello")),
 ];
 
 #[tokio::test]

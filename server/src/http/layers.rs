@@ -72,8 +72,14 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     let form = ErrorForm::of(&request);
     let is_proved = moorline_server_dpop::is_proved(&request);
     let is_clear = has_one_host(&request) && framing::is_plain(&request);
-    let answer = if is_clear { traced(&id, request, next).await } else { malformed() };
+    // Where the next request begins is not sure.
+    let is_the_last = !is_clear || framing::is_the_last(&request);
+    let answer =
+        if is_clear { traced(&id, request, next).await } else { StatusCode::BAD_REQUEST.into_response() };
     let mut response = form.shape(answer);
+    if is_the_last {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if is_proved {
         moorline_server_dpop::next_nonce(state.dpop(), &mut response);
     }
@@ -81,11 +87,6 @@ async fn edge(State(state): State<AppState>, mut request: Request, next: Next) -
     let id = HeaderValue::try_from(id).expect("an id is base64url");
     response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     response
-}
-
-/// The connection ends with it: where the next request begins is not sure.
-fn malformed() -> Response {
-    (StatusCode::BAD_REQUEST, [(CONNECTION, "close")]).into_response()
 }
 
 /// The time and the size that a request may have, if the clock is accepted.
