@@ -15,7 +15,7 @@ use moorline_server_base::config::{Config, Database, NotPrimary, Role};
 use moorline_server_base::random::Random;
 use moorline_server_keys::{Keys, KeysError, Rotation};
 use moorline_server_shared::{Redis, Shared, SharedError};
-use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError, reserve};
+use moorline_server_store::{Actor, Membership, Options, Purpose, Store, StoreError, check_whole, reserve};
 
 /// The server can't start.
 #[derive(Debug, thiserror::Error)]
@@ -92,11 +92,14 @@ async fn open_for(config: Config, clock: Clock, new_issuer: NewIssuer) -> Result
     };
     let store = match config.store.role {
         Role::Replica => Store::open_replica(&options).map_err(RestoreError::Store),
-        Role::Primary => Store::open_with(&options, |tx| match config.revocation_log() {
-            Some(log) => {
-                restore::guard(tx, &log, config.master_keys(), &Random::system(), clock.now()).map(Some)
+        Role::Primary => Store::open_with(&options, |tx| {
+            check_whole(tx)?;
+            match config.revocation_log() {
+                Some(log) => {
+                    restore::guard(tx, &log, config.master_keys(), &Random::system(), clock.now()).map(Some)
+                }
+                None => restore::name(tx, &Random::system(), clock.now()).map(|()| None),
             }
-            None => restore::name(tx, &Random::system(), clock.now()).map(|()| None),
         }),
     };
     let store = store.map_err(|error| match error {

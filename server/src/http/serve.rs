@@ -42,9 +42,9 @@ pub enum ServeError {
         "can't listen on {0}: {1}. Choose another address or port (`listen` in the configuration file; --listen and --port for `dev`)."
     )]
     CannotListen(SocketAddr, io::Error),
-    /// Another node took this one's place at the database while the connection to it was lost.
+    /// Another node took this one's place at the database while the connection to it was lost, or its lock file.
     #[error(
-        "another node serves the database now, and this one has stopped: set `shared` (MOORLINE_SHARED) to the same redis:// URL on every node, or start one of them only."
+        "another server has the database now, and this one has stopped: start one of them only; or use Postgres, and set `shared` (MOORLINE_SHARED) to the same redis:// URL on every node."
     )]
     Replaced,
     /// The accept loop failed.

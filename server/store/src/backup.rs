@@ -1,6 +1,6 @@
 //! A copy of the database while it is in use.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
@@ -28,17 +28,31 @@ pub struct BackedUp {
 pub fn back_up(from: &Path, to: &Path) -> Result<BackedUp, StoreError> {
     let source = Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     source.busy_timeout(super::connection::BUSY_TIMEOUT)?;
-    super::connection::open_private_new(to).map(drop).map_err(|error| {
+    let cannot = |error: std::io::Error| {
         let why = match error.kind() {
             std::io::ErrorKind::AlreadyExists => "the file is there already: choose another name".to_owned(),
             _ => error.to_string(),
         };
         StoreError::Unusable(format!("the copy can't be made at {}: {why}", to.display()))
-    })?;
-    let done = copy(&source, to).and_then(|()| check(to));
+    };
+    if to.exists() {
+        return Err(cannot(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    // It gets its name when it is whole: nobody takes what an interruption left for a backup.
+    let mut part = to.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    let _ = std::fs::remove_file(&part);
+    super::connection::open_private_new(&part).map(drop).map_err(cannot)?;
+    let done = copy(&source, &part).and_then(|()| {
+        let done = check(&part)?;
+        sync(&part)?;
+        std::fs::rename(&part, to).map_err(cannot)?;
+        sync(folder_of(to))?;
+        Ok(done)
+    });
     if done.is_err() {
-        // What is there is no backup: nobody may take it for one.
-        let _ = std::fs::remove_file(to);
+        let _ = std::fs::remove_file(&part);
     }
     done
 }
@@ -59,11 +73,17 @@ fn copy(source: &Connection, to: &Path) -> Result<(), StoreError> {
     // One file, without the log beside it that a copy would be incomplete without.
     target.pragma_update(None, "journal_mode", "DELETE")?;
     drop(target);
-    // The folder, too: it has the file's name.
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    [to, folder]
-        .into_iter()
-        .try_for_each(|path| std::fs::File::open(path)?.sync_all())
+    Ok(())
+}
+
+/// It has the file's name.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn sync(path: &Path) -> Result<(), StoreError> {
+    std::fs::File::open(path)
+        .and_then(|file| file.sync_all())
         .map_err(|error| StoreError::Unavailable(format!("the copy could not be written to disk: {error}")))
 }
 

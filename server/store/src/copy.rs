@@ -12,8 +12,10 @@ const ACTOR: Actor = Actor::System("a copy of the database");
 /// Rows of one transaction.
 const BATCH: i64 = 500;
 
-/// Each table and its key. A table comes after those that it refers to; `instance` is last, since a database that has
-/// one was copied to its end, or has had a server.
+/// What a database is called that a copy has not come to the end of: nobody may take it for whole.
+const UNFINISHED: &str = "unfinished copy";
+
+/// Each table and its key. A table comes after those that it refers to; `instance` is last, and names the database.
 const TABLES: &[(&str, &[&str])] = &[
     ("users", &["id"]),
     ("password_costs", &["prefix"]),
@@ -51,6 +53,12 @@ pub enum CopyError {
     /// The target has had a server of its own.
     #[error("the target is the database of another server: give an empty one")]
     OtherServer,
+    /// The source holds nothing.
+    #[error("the source has had no server, and no user: does --from name the right one?")]
+    Empty,
+    /// The source is a copy itself, without its end.
+    #[error("the source is a copy that was interrupted: copy from the database that it was made of")]
+    Unfinished,
     /// The two differ after the copy.
     #[error(
         "the table {table} differs: {from} rows in the source, {to} in the target. Stop every server on both, and copy \
@@ -94,26 +102,67 @@ pub async fn copy(from: &Store, to: &Store, mut done: impl FnMut(&CopiedTable)) 
     }
     let failed = |error| CopyError::Store { table: "instance", error };
     let (ours, theirs) = (instance(from).await.map_err(failed)?, instance(to).await.map_err(failed)?);
-    if theirs.is_some() && theirs != ours {
-        return Err(CopyError::OtherServer);
+    match (&ours, theirs) {
+        (None, _) if !from.read(&ACTOR, has_users).await.map_err(failed)? => return Err(CopyError::Empty),
+        (Some(ours), _) if ours == UNFINISHED => return Err(CopyError::Unfinished),
+        (_, None) => to.write(&ACTOR, begin).await.map_err(failed)?,
+        (_, Some(theirs)) if theirs == UNFINISHED => {}
+        (ours, theirs) if *ours == theirs => {}
+        _ => return Err(CopyError::OtherServer),
     }
-    for table in TABLES {
+    let (instance, others) = TABLES.split_last().expect("there are tables");
+    for table in others {
         rows(from, to, table).await.map_err(|error| CopyError::Store { table: table.0, error })?;
     }
     to.write(&ACTOR, go_on_numbering).await.map_err(|error| CopyError::Store { table: "audit", error })?;
-    for table in TABLES {
-        let sum = |store: &Store| {
-            let store = store.clone();
-            async move { store.read(&ACTOR, move |tx| sum_of(tx, table)).await }
-        };
-        let failed = |error| CopyError::Store { table: table.0, error };
-        let (source, target) = (sum(from).await.map_err(failed)?, sum(to).await.map_err(failed)?);
-        if source != target {
-            return Err(CopyError::Differs { table: table.0, from: source.rows, to: target.rows });
-        }
-        done(&target);
+    for table in others {
+        done(&compare(from, to, table).await?);
     }
+    let names = from.read(&ACTOR, move |tx| next(tx, instance, None)).await.map_err(failed)?;
+    to.write(&ACTOR, move |tx| end(tx, &names)).await.map_err(failed)?;
+    done(&compare(from, to, instance).await?);
     Ok(())
+}
+
+async fn compare(from: &Store, to: &Store, table: &'static Table) -> Result<CopiedTable, CopyError> {
+    let sum = |store: &Store| {
+        let store = store.clone();
+        async move { store.read(&ACTOR, move |tx| sum_of(tx, table)).await }
+    };
+    let failed = |error| CopyError::Store { table: table.0, error };
+    let (source, target) = (sum(from).await.map_err(failed)?, sum(to).await.map_err(failed)?);
+    if source != target {
+        return Err(CopyError::Differs { table: table.0, from: source.rows, to: target.rows });
+    }
+    Ok(target)
+}
+
+/// Whether the database is whole: no copy into it was interrupted.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if one was: its text says what to do.
+pub fn check_whole(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    match tx.first("SELECT id FROM instance WHERE id = $1", &[UNFINISHED.into()])? {
+        None => Ok(()),
+        Some(_) => Err(StoreError::Unusable(
+            "a copy into it was interrupted, and rows are missing: run `moorline-server migrate-database` again"
+                .to_owned(),
+        )),
+    }
+}
+
+fn has_users(tx: &mut dyn Tx) -> Result<bool, StoreError> {
+    Ok(tx.first("SELECT id FROM users LIMIT 1", &[])?.is_some())
+}
+
+fn begin(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    tx.execute("INSERT INTO instance (id, seen_at) VALUES ($1, 0)", &[UNFINISHED.into()]).map(drop)
+}
+
+/// Gives the copy the name of the source.
+fn end(tx: &mut dyn Tx, names: &[Row]) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM instance", &[])?;
+    names.iter().try_for_each(|row| insert(tx, "instance", row))
 }
 
 type Table = (&'static str, &'static [&'static str]);

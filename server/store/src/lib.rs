@@ -35,7 +35,7 @@ pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
 pub use batches::Deleted;
 pub use capped::Capped;
-pub use copy::{CopiedTable, CopyError, copy};
+pub use copy::{CopiedTable, CopyError, check_whole, copy};
 pub use error::StoreError;
 pub use export::Export;
 pub use membership::{Membership, Reservation, reserve};
@@ -71,7 +71,7 @@ pub fn check_tables(tx: &mut dyn Tx) -> Result<(), StoreError> {
 pub struct Store {
     inner: Arc<Inner>,
     /// That of a command that changes something. Given up once the database is closed.
-    _place: Option<Arc<Reservation>>,
+    place: Option<Arc<Reservation>>,
 }
 
 #[derive(Debug)]
@@ -105,11 +105,12 @@ impl Store {
     /// As [`Store::open`]; [`StoreError::Unusable`] while a command has the database for itself.
     pub async fn open_beside(options: &Options) -> Result<Self, StoreError> {
         let place = reserve(&options.database, Purpose::Command).await?;
-        Ok(Self { _place: Some(Arc::new(place)), ..Self::open(options)? })
+        let opened = Self::open_with(options, |tx| check_whole(tx).map(|()| None))?;
+        Ok(Self { place: Some(Arc::new(place)), ..opened })
     }
 
     fn new(inner: Inner) -> Self {
-        Self { inner: Arc::new(inner), _place: None }
+        Self { inner: Arc::new(inner), place: None }
     }
 
     /// As [`Store::open`], once `guard` has looked at the database and agreed. It may return an [`Export`] on SQLite.
@@ -213,7 +214,16 @@ impl Store {
     {
         tracing::trace!(?actor, "write");
         match &*self.inner {
-            Inner::Postgres(lanes) if !lanes.only_reads() => lanes.write(actor.clone(), f).await,
+            Inner::Postgres(lanes) if !lanes.only_reads() => {
+                let is_of_a_command = self.place.is_some();
+                let confirmed = move |tx: &mut dyn Tx| {
+                    if is_of_a_command {
+                        postgres::confirm(tx)?;
+                    }
+                    f(tx)
+                };
+                lanes.write(actor.clone(), confirmed).await
+            }
             Inner::Sqlite(Sqlite { writer: Some(writer), .. }) => writer.run(actor.clone(), f).await,
             Inner::Postgres(_) | Inner::Sqlite(_) => {
                 Err(StoreError::Unavailable("the database was opened to read: nothing is written".to_owned())

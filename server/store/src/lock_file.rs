@@ -1,4 +1,5 @@
-//! Locks on a SQLite database, of the operating system on files beside it. The files stay; a lock goes with its process.
+//! Locks on a SQLite database, of the operating system on files beside it. The files stay; a lock goes with its
+//! process.
 //!
 //! | file | a server | a command that changes something | a command that needs the database for itself |
 //! | --- | --- | --- | --- |
@@ -35,8 +36,8 @@ pub(crate) struct LockFile {
     file: Mutex<File>,
     path: PathBuf,
     database: PathBuf,
-    /// The second lock of a command that needs the database for itself.
-    _commands: Option<File>,
+    /// The first lock of a command that needs the database for itself.
+    commands: Option<(File, PathBuf)>,
 }
 
 /// Locks the database in the file `database`, which is made if it is absent.
@@ -56,15 +57,17 @@ pub(crate) async fn take(database: &Path, purpose: Purpose) -> Result<LockFile, 
             }
         }
     };
-    let (path, file, commands) = match purpose {
-        Purpose::Serve { .. } => (servers.clone(), waiting(&servers, Share::Alone).await?, None),
-        Purpose::Command => (commands.clone(), waiting(&commands, Share::WithOthers).await?, None),
-        Purpose::Maintain => {
-            let file = waiting(&servers, Share::Alone).await?;
-            (servers.clone(), file, Some(waiting(&commands, Share::Alone).await?))
-        }
+    let (path, share) = match purpose {
+        Purpose::Serve { .. } | Purpose::Maintain => (&servers, Share::Alone),
+        Purpose::Command => (&commands, Share::WithOthers),
     };
-    Ok(LockFile { file: Mutex::new(file), path, database, _commands: commands })
+    // The commands' first: a server never waits for one that is refused for them.
+    let held_first = match purpose {
+        Purpose::Maintain => Some((waiting(&commands, Share::Alone).await?, commands.clone())),
+        Purpose::Serve { .. } | Purpose::Command => None,
+    };
+    let file = Mutex::new(waiting(path, share).await?);
+    Ok(LockFile { file, path: path.clone(), database, commands: held_first })
 }
 
 /// How a file is locked.
@@ -130,10 +133,15 @@ fn made(database: &Path) -> io::Result<PathBuf> {
 
 impl LockFile {
     /// Whether this process keeps others away. A file that somebody has deleted is made and locked again, unless
-    /// another process was faster.
+    /// another process was faster; not for a command that needs the database for itself: others may have written
+    /// meanwhile.
     pub(crate) fn is_held(&self) -> bool {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        if is_at(&file, &self.path) {
+        let is_in_place = is_at(&file, &self.path);
+        if let Some((commands, path)) = &self.commands {
+            return is_in_place && is_at(commands, path);
+        }
+        if is_in_place {
             return true;
         }
         let path = self.path.display();
@@ -191,7 +199,9 @@ fn held(path: &Path, purpose: Purpose, is_of_commands: bool) -> String {
             )
         }
         Purpose::Maintain if is_of_commands => {
-            format!("a command is changing it: {path} is locked. Wait for its end, and {AGAIN}")
+            format!(
+                "a command is changing it: {path} is locked (`fuser` shows by which). Wait for its end, and {AGAIN}"
+            )
         }
         Purpose::Maintain => format!(
             "a server is running on it, or a command that needs it for itself ({commands}): {path} is locked. Stop \
@@ -207,8 +217,8 @@ pub(crate) const COMMANDS: &str = "`migrate-database`, `change-issuer`";
 
 fn unusable(path: &Path, what: &str, error: &io::Error) -> StoreError {
     StoreError::Unusable(format!(
-        "{} can't be {what}: {error}. The server and its commands lock this file beside the database: give the file and its folder to \
-         the server's user, and run the server and its commands as that user",
+        "{} can't be {what}: {error}. The server and its commands lock this file beside the database: give the file \
+         and its folder to the server's user, and run the server and its commands as that user",
         path.display()
     ))
 }

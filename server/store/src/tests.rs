@@ -470,6 +470,7 @@ async fn a_copy_goes_on_where_it_stopped_and_is_the_same_in_the_end() {
     let first = source.read(&TEST, |tx| tx.first("SELECT * FROM users ORDER BY id", &[])).await.unwrap();
     assert_eq!(first.unwrap().text("id").unwrap(), "B");
     target.write(&TEST, |tx| insert(tx, "B")).await.unwrap();
+    assert!(target.read(&TEST, check_whole).await.is_ok());
     let audited = "INSERT INTO audit (seq, at, event, severity, detail) VALUES (7, 1, 'x', 'info', '{}')";
     source.write(&TEST, move |tx| tx.execute(audited, &[])).await.unwrap();
     for _ in 0..2 {
@@ -478,6 +479,24 @@ async fn a_copy_goes_on_where_it_stopped_and_is_the_same_in_the_end() {
         assert!(rows.contains(&("users", 5)) && rows.contains(&("audit", 1)), "{rows:?}");
     }
     assert_eq!(ids(&target).await, ids(&source).await);
+    assert!(target.read(&TEST, check_whole).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_copy_without_its_end_is_taken_for_whole_by_nobody_and_goes_on() {
+    let (home, target) = open_either();
+    let (_folder, source) = open();
+    source.write(&TEST, |tx| insert(tx, "ada")).await.unwrap();
+    target.write(&TEST, |tx| insert(tx, "bob")).await.unwrap();
+    assert!(copy(&source, &target, |_| {}).await.is_err());
+    let refused = Store::open_beside(&home.options()).await.unwrap_err().to_string();
+    assert!(refused.contains("run `moorline-server migrate-database` again"), "{refused}");
+    let (_other, third) = open();
+    let onwards = copy(&target, &third, |_| {}).await;
+    assert!(matches!(onwards, Err(CopyError::Unfinished)), "{onwards:?}");
+    target.write(&TEST, |tx| tx.execute("DELETE FROM users WHERE id = 'bob'", &[])).await.unwrap();
+    copy(&source, &target, |_| {}).await.unwrap();
+    Store::open_beside(&home.options()).await.unwrap();
 }
 
 #[tokio::test]
@@ -488,9 +507,11 @@ async fn a_copy_that_differs_or_would_mix_two_servers_is_refused() {
     target.write(&TEST, |tx| insert(tx, "zoe")).await.unwrap();
     let refused = copy(&source, &target, |_| {}).await;
     assert!(matches!(refused, Err(CopyError::Differs { table: "users", from: 1, to: 1 })), "{refused:?}");
-    let named = "INSERT INTO instance (id, seen_at) VALUES ('another', 1)";
+    let named = "UPDATE instance SET id = 'another'";
     target.write(&TEST, move |tx| tx.execute(named, &[])).await.unwrap();
     assert!(matches!(copy(&source, &target, |_| {}).await, Err(CopyError::OtherServer)));
+    let (_empty, nothing) = open();
+    assert!(matches!(copy(&nothing, &target, |_| {}).await, Err(CopyError::Empty)));
 }
 
 #[tokio::test]
@@ -529,6 +550,7 @@ fn a_backup_replaces_nothing_and_leaves_nothing_behind_when_it_fails() {
     assert_eq!(std::fs::read(&there).unwrap(), b"mine");
 
     let to = folder.path().join("new.db");
+    std::fs::write(folder.path().join("new.db.part"), "what an interruption left").unwrap();
     for (name, content) in [("text.db", "not a database".as_bytes()), ("empty.db", b"")] {
         std::fs::write(folder.path().join(name), content).unwrap();
         assert!(back_up(&folder.path().join(name), &to).is_err(), "{name}");
@@ -536,4 +558,6 @@ fn a_backup_replaces_nothing_and_leaves_nothing_behind_when_it_fails() {
     }
     assert!(back_up(&folder.path().join("absent.db"), &to).is_err());
     assert!(!to.exists() && !folder.path().join("absent.db").exists());
+    back_up(&folder.path().join("test.db"), &to).unwrap();
+    assert!(to.exists() && !folder.path().join("new.db.part").exists());
 }

@@ -70,6 +70,29 @@ async fn a_place_is_lost_to_who_locks_a_deleted_file_first_and_not_to_a_file_tha
 
 #[cfg(unix)]
 #[tokio::test]
+async fn a_command_that_needs_the_database_for_itself_has_lost_it_with_either_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("m.db");
+    for suffix in [".lock", ".commands.lock"] {
+        let lock = take(&database, Purpose::Maintain).await.unwrap();
+        assert!(lock.is_held());
+        fs::remove_file(beside(&database, suffix)).unwrap();
+        assert!(!lock.is_held(), "others may have written meanwhile");
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_refused_for_another_one_keeps_no_server_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("m.db");
+    let _changing = take(&database, Purpose::Command).await.unwrap();
+    let refused = refusal(&database, Purpose::Maintain).await;
+    assert!(refused.contains("a command is changing it"), "{refused}");
+    assert!(!beside(&database, ".lock").exists());
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_lock_file_that_root_makes_belongs_to_the_owner_of_the_database() {
     use std::os::unix::fs::{MetadataExt as _, chown};
     const SERVER: u32 = 12_345;

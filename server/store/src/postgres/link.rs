@@ -219,9 +219,9 @@ impl Link {
 }
 
 /// With several hosts each gets the target's own limit.
-const CONNECTING: Duration = Duration::from_secs(20);
+pub(super) const CONNECTING: Duration = Duration::from_secs(20);
 
-fn silent() -> Failure {
+pub(super) fn silent() -> Failure {
     Failure::lost("the server does not answer")
 }
 

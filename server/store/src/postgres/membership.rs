@@ -20,10 +20,11 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use tokio_postgres::Client;
 
 use super::failure::{Failure, Kind};
+use super::link::{CONNECTING, silent};
 use super::stores::{self, Found, NOT_COMPARED, OTHER_STORE, Source, Stores};
 use super::target::Target;
-use crate::StoreError;
 use crate::purpose::Purpose;
+use crate::{StoreError, Tx};
 
 /// The server ends the connection of a machine that has vanished within half a minute.
 const SESSION: &str =
@@ -78,7 +79,8 @@ impl Reservation {
         let name = format!("moorline node {name}");
         let deadline = Instant::now() + AT_A_START;
         let held = loop {
-            match place.lock(&link.client, Some(&name)).await {
+            let locked = timeout(ANSWER, place.lock(&link.client, Some(&name))).await;
+            match locked.unwrap_or_else(|_| Err(silent())) {
                 Ok(None) => break true,
                 Ok(Some(why)) if Instant::now() >= deadline => {
                     return Err(StoreError::Unusable(why.to_owned()));
@@ -103,6 +105,16 @@ const LOCK: &str = "SELECT pg_try_advisory_lock(
     hashtextextended(COALESCE($1, $2::text || COALESCE(current_schema(), '')), 0)) AS held";
 const LOCK_SHARED: &str = "SELECT pg_try_advisory_lock_shared(
     hashtextextended(COALESCE($1, $2::text || COALESCE(current_schema(), '')), 0)) AS held";
+
+const CONFIRM: &str = "SELECT pg_try_advisory_xact_lock_shared(
+    hashtextextended($1::text || COALESCE(current_schema(), ''), 0))::integer::bigint AS held";
+
+/// Has the transaction of a command hold its lock, too. The one that the command took may be lost with its connection.
+pub(crate) fn confirm(tx: &mut dyn Tx) -> Result<(), StoreError> {
+    let row = tx.first(CONFIRM, &[COMMANDS.into()])?;
+    let is_held = row.map_or(Ok(false), |row| row.boolean("held"))?;
+    if is_held { Ok(()) } else { Err(StoreError::Unusable(MAINTAINED.to_owned())) }
+}
 
 /// What the locks of a schema are called.
 const NODES: &str = "moorline schema ";
@@ -198,7 +210,8 @@ impl Place {
     async fn wait(&self) -> Result<Link, StoreError> {
         let deadline = Instant::now() + AT_A_START;
         loop {
-            match self.attempt().await.map_err(|failure| failure.error)? {
+            let attempt = timeout(CONNECTING, self.attempt()).await.unwrap_or_else(|_| Err(silent()));
+            match attempt.map_err(|failure| failure.error)? {
                 Ok(link) => return Ok(link),
                 Err(why) if Instant::now() >= deadline => return Err(StoreError::Unusable(why.to_owned())),
                 Err(_) => sleep(PAUSE / 10).await,

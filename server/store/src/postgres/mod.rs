@@ -15,10 +15,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
-pub(super) use membership::{Membership, Reservation};
+pub(super) use membership::{Membership, Reservation, confirm};
 
 use connection::{Connection, READ, WRITE};
+use link::{CONNECTING, silent};
 use target::Target;
 
 use crate::queue::{self, QUEUE};
@@ -26,7 +28,9 @@ use crate::{Actor, Options, StoreError, Tx};
 
 /// Connects once, and lets the connection go.
 pub(super) async fn check(url: &str) -> Result<(), StoreError> {
-    Target::parse(url)?.connect().await.map(drop).map_err(|failure| failure.error)
+    let target = Target::parse(url)?;
+    let connected = timeout(CONNECTING, target.connect()).await.unwrap_or_else(|_| Err(silent()));
+    connected.map(drop).map_err(|failure| failure.error)
 }
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;

@@ -4,7 +4,7 @@ use super::*;
 use moorline_server_base::config::Database;
 
 use crate::testing::PostgresDatabase;
-use crate::{Membership as Joined, Reservation as Reserved, reserve};
+use crate::{Actor, Membership as Joined, Options, Reservation as Reserved, Store, reserve};
 
 const ALONE: Purpose = Purpose::Serve { shares: false };
 const SHARES: Purpose = Purpose::Serve { shares: true };
@@ -68,6 +68,36 @@ async fn a_command_that_loses_its_connection_has_lost_its_place_and_a_node_gets_
     database.cut();
     refusal_comes(&database).await;
     assert!(!node.is_lost());
+}
+
+#[tokio::test]
+async fn a_command_that_lost_its_lock_changes_nothing_while_another_has_the_database_for_itself() {
+    let Some(database) = PostgresDatabase::make() else { return };
+    let options = Options::new(database.database());
+    let store = Store::open_beside(&options).await.unwrap();
+    let actor = Actor::Anonymous("a test");
+    let change = |tx: &mut dyn Tx| tx.execute("UPDATE clients SET id = id", &[]);
+    refusal(&database, Purpose::Maintain).await;
+    database.cut();
+    let copy = reserved(&database, Purpose::Maintain).await;
+    let refused = store.write(&actor, change).await.unwrap_err().to_string();
+    assert!(refused.contains("a command needs it for itself"), "{refused}");
+    drop(copy);
+    while store.write(&actor, change).await.is_err() {
+        sleep(PAUSE / 10).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_accepts_and_says_nothing_holds_nobody_for_ever() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://postgres@{}/postgres", silent.local_addr().unwrap());
+    let database: Database = url.parse().unwrap();
+    for purpose in [ALONE, Purpose::Command, Purpose::Maintain] {
+        let refused = reserve(&database, purpose).await.unwrap_err().to_string();
+        assert!(refused.contains("the server does not answer"), "{refused}");
+    }
+    assert!(crate::check(&database).await.is_err());
 }
 
 /// Waits until the place is taken.
