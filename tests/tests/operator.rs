@@ -1,6 +1,7 @@
 //! An operator's commands beside a running server, and what they mean to an app that is signed in.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -229,9 +230,17 @@ async fn the_commands_say_what_they_did_and_what_is_wrong(options: ServerOptions
         operator.json(&["check-config"], "")?,
         json!({
             "valid": true, "ignored_variables": [], "master_keys": 1, "certificate_problems": [],
-            "issuer_compared": true,
+            "issuer_compared": true, "issuer_not_compared": null, "exposed_master_key_file": null,
         })
     );
+    let key = server.folder().join("master.key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644))?;
+    let said = operator.json(&["check-config"], "")?;
+    assert!(
+        said["exposed_master_key_file"].as_str().is_some_and(|file| file.ends_with("master.key")),
+        "{said}"
+    );
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
 
     let web = ["client", "add", "--id", "web", "--redirect", "https://a.example/cb", "--confidential"];
     let first = operator.json(&web, "")?["client_secret"].clone();
@@ -283,4 +292,22 @@ fn alg_of(operator: &Operator, id: &str) -> Result<Value> {
     let clients = operator.json(&["client", "list"], "")?;
     let client = clients.as_array().context("a list")?.iter().find(|client| client["client_id"] == id);
     Ok(client.context("it is listed")?["access_token_alg"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_path_makes_no_database() -> Result<()> {
+    let server = tokio::task::block_in_place(Server::start)?;
+    let operator = Operator::of(&server)?;
+    let none = server.folder().join("none.db");
+    let settings = std::fs::read_to_string(&operator.0)?;
+    let mistyped = settings.lines().map(|line| match line.strip_prefix("database") {
+        Some(_) => format!("database = \"{}\"\n", none.display()),
+        None => format!("{line}\n"),
+    });
+    std::fs::write(&operator.0, mistyped.collect::<String>())?;
+    for command in [&["user", "disable", "ada"][..], &["keys", "rotate"], &["master-key", "rotate"]] {
+        let said = operator.refusal(command, "")?;
+        assert!(said.contains("none.db") && !none.exists(), "{said}");
+    }
+    Ok(())
 }

@@ -153,7 +153,8 @@ pub(super) fn insert(tx: &mut dyn Tx, request: &AuthorizationRequest) -> Result<
     Ok(())
 }
 
-/// Deletes the oldest requests that no user has answered: anybody can make them, and each is up to a few KB.
+/// Deletes old requests that no user has answered: anybody can make them, and each is up to a few KB. First go those
+/// just behind the newest that may stay.
 static WAITING: Capped = Capped::new(
     // The condition stands twice: Postgres looks again at a row that it had to wait for, and then at the outer one.
     "DELETE FROM authorization_requests WHERE decision IS NULL AND id IN (SELECT id FROM authorization_requests

@@ -80,6 +80,9 @@ pub async fn change_issuer(config: &Config, now: Timestamp) -> Result<Option<Str
             return Err(ClockJumped.into());
         }
         let before = issuer(tx)?;
+        if before.as_deref() == Some(issuer_of_settings.as_str()) {
+            return Ok(before);
+        }
         set_issuer(tx, &issuer_of_settings)?;
         let detail = json!({ "from": before, "to": issuer_of_settings.as_str() });
         let event = Event::new("operator.issuer_changed").severity(Severity::Alert);

@@ -105,6 +105,10 @@ pub(crate) async fn change_issuer(common: &Common) -> Result<(), Failure> {
     exists(&config)?;
     let before = restore::change_issuer(&config, Clock::system().now()).await;
     let before = before.map_err(|error| format!("{}: {error}", config.database))?;
+    if before.as_deref() == Some(config.issuer.as_str()) {
+        let words = format!("the issuer is {} already: nothing was changed\n", config.issuer);
+        return common.answer(&json!({ "from": before, "to": before }), &words);
+    }
     let words = format!(
         "the issuer is {}, and was {}\nThe server may start. Apps that know the old issuer have to be given the new \
          one, and their users sign in again\n",

@@ -60,13 +60,18 @@ pub(crate) async fn check_config(common: &Common) -> Result<(), Failure> {
         words +=
             "there are several master keys: `moorline-server master-key status` shows which are in use\n";
     }
-    if let Some(file) = config.exposed_master_key_file() {
+    let exposed = config.exposed_master_key_file();
+    if let Some(file) = &exposed {
         words += &format!("{} can be read by others: chmod 600 it\n", file.display());
     }
     for problem in &certificate {
         words += &format!("clients will refuse {problem}\n");
     }
-    if let IssuerCheck::NotCompared(why) = &issuer {
+    let not_compared = match &issuer {
+        IssuerCheck::NotCompared(why) => Some(why.to_string()),
+        IssuerCheck::Same => None,
+    };
+    if let Some(why) = &not_compared {
         words += &format!("the issuer was not compared with that of the database: {why}\n");
     }
     let ignored = &config.ignored_variables;
@@ -76,7 +81,8 @@ pub(crate) async fn check_config(common: &Common) -> Result<(), Failure> {
     words += &format!("the settings are valid: {} on {}\n", config.issuer, config.listen);
     let result = json!({
         "valid": true, "ignored_variables": ignored, "master_keys": master_keys,
-        "certificate_problems": certificate, "issuer_compared": issuer == IssuerCheck::Same,
+        "certificate_problems": certificate, "exposed_master_key_file": exposed,
+        "issuer_compared": not_compared.is_none(), "issuer_not_compared": not_compared,
     });
     common.answer(&result, &words)
 }

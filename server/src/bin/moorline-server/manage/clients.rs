@@ -134,7 +134,7 @@ pub(crate) async fn client(command: ClientCommand) -> Result<(), Failure> {
 }
 
 async fn add(args: ClientArgs) -> Result<(), Failure> {
-    let state = args.common.open().await?;
+    let state = args.common.open_or_make().await?;
     let secret = args.confidential.then(|| ClientSecret::new(state.random.secret().as_str()));
     let spec = ClientSpec {
         client_id: args.id.clone(),

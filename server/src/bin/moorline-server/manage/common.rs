@@ -13,8 +13,14 @@ use crate::terminal::{Common, Failure, exists};
 pub(super) const ACTOR: Actor = Actor::System("an operator's command");
 
 impl Common {
-    /// The server's state, beside a server that may be running.
+    /// The server's state, beside a server that may be running. The database has to be there.
     pub(super) async fn open(&self) -> Result<AppState, Failure> {
+        exists(&self.config()?)?;
+        self.open_or_make().await
+    }
+
+    /// The same for a command that may come before the first start.
+    pub(super) async fn open_or_make(&self) -> Result<AppState, Failure> {
         let state = start::open_beside(self.config()?, Clock::system()).await?;
         // The change would be stored with this time, and keys be made and retired by it.
         if !state.clock_guard().accept(state.clock.now()) {

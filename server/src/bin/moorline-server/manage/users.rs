@@ -133,7 +133,7 @@ fn report(common: &Common, username: &str, done: &str, ended: Ended) -> Result<(
 }
 
 async fn add(args: UserArgs) -> Result<(), Failure> {
-    let state = args.common.open().await?;
+    let state = args.common.open_or_make().await?;
     let new = NewUser {
         username: args.username,
         password_hash: Some(read_password(&state).await?),
