@@ -49,6 +49,10 @@ pub fn advice(error: &(dyn Error + 'static)) -> Option<&'static str> {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 Some("renew the server's certificate, or set the clock of this machine")
             }
+            // webpki says it as text alone.
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                Some("issue a certificate for the server itself, with basicConstraints CA:FALSE")
+            }
             _ => None,
         },
         rustls::Error::InvalidMessage(_) => Some("name the port on which the server speaks TLS"),

@@ -23,7 +23,7 @@ struct Secured {
 
 impl Secured {
     /// `None` where tests have no program to start.
-    fn start(names: &[&str], last_day: (i32, u8, u8)) -> Option<Self> {
+    fn start(names: &[&str], last_day: (i32, u8, u8), is_ca: IsCa) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: String| {
             let path = folder.path().join(name);
@@ -36,6 +36,7 @@ impl Secured {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let mut leaf = CertificateParams::new(names).unwrap();
         leaf.not_after = date_time_ymd(last_day.0, last_day.1, last_day.2);
+        leaf.is_ca = is_ca;
         let key = KeyPair::generate().unwrap();
         let root = file("root.pem", authority.pem());
         let leaf = file("leaf.pem", leaf.signed_by(&key, &authority).unwrap().pem());
@@ -78,14 +79,14 @@ async fn refusal(url: &RedisUrl) -> String {
 
 #[tokio::test]
 async fn a_store_over_tls_is_reached_by_its_name_and_a_root_that_is_trusted() {
-    let Some(server) = Secured::start(&["localhost"], (2999, 1, 1)) else { return };
+    let Some(server) = Secured::start(&["localhost"], (2999, 1, 1), IsCa::NoCa) else { return };
     let right = server.url("localhost", &server);
     Redis::check(&right).await.unwrap();
     let node = connect(&right).await.unwrap();
     assert_eq!(node.claim(&proof(&node, 1), None).wait().await, Claim::Fresh);
     assert_eq!(node.claim(&proof(&node, 1), None).wait().await, Claim::Replayed);
 
-    let Some(other) = Secured::start(&["localhost"], (2999, 1, 1)) else { return };
+    let Some(other) = Secured::start(&["localhost"], (2999, 1, 1), IsCa::NoCa) else { return };
     let by_the_system = url("rediss", "localhost", server.port, "");
     for foreign in [server.url("localhost", &other), by_the_system] {
         let refused = refusal(&foreign).await;
@@ -100,9 +101,18 @@ async fn a_store_over_tls_is_reached_by_its_name_and_a_root_that_is_trusted() {
 
 #[tokio::test]
 async fn an_expired_certificate_of_the_store_is_refused_by_name() {
-    let Some(server) = Secured::start(&["localhost"], (2020, 1, 1)) else { return };
+    let Some(server) = Secured::start(&["localhost"], (2020, 1, 1), IsCa::NoCa) else { return };
     let refused = refusal(&server.url("localhost", &server)).await;
     assert!(refused.contains("expired") && refused.contains("renew the server's certificate"), "{refused}");
+}
+
+/// As `openssl req -x509` makes it.
+#[tokio::test]
+async fn a_certificate_of_an_authority_is_no_servers() {
+    let an_authority = IsCa::Ca(BasicConstraints::Unconstrained);
+    let Some(server) = Secured::start(&["localhost"], (2999, 1, 1), an_authority) else { return };
+    let refused = refusal(&server.url("localhost", &server)).await;
+    assert!(refused.contains("CA:FALSE"), "{refused}");
 }
 
 /// Whoever is in the way could answer in plain text, to see the password.
