@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use moorline_server_base::digest::sha256;
 
+use super::whole::UNFINISHED;
 use super::{Actor, Engine, Row, Store, StoreError, Tx, Value, migrate};
 
 const ACTOR: Actor = Actor::System("a copy of the database");
 
 /// Rows of one transaction.
 const BATCH: i64 = 500;
-
-/// What a database is called that a copy has not come to the end of: nobody may take it for whole.
-const UNFINISHED: &str = "unfinished copy";
 
 /// Each table and its key. A table comes after those that it refers to; `instance` is last, and names the database.
 const TABLES: &[(&str, &[&str])] = &[
@@ -135,20 +133,6 @@ async fn compare(from: &Store, to: &Store, table: &'static Table) -> Result<Copi
         return Err(CopyError::Differs { table: table.0, from: source.rows, to: target.rows });
     }
     Ok(target)
-}
-
-/// Whether the database is whole: no copy into it was interrupted.
-///
-/// # Errors
-/// [`StoreError::Unusable`] if one was: its text says what to do.
-pub fn check_whole(tx: &mut dyn Tx) -> Result<(), StoreError> {
-    match tx.first("SELECT id FROM instance WHERE id = $1", &[UNFINISHED.into()])? {
-        None => Ok(()),
-        Some(_) => Err(StoreError::Unusable(
-            "a copy into it was interrupted, and rows are missing: run `moorline-server migrate-database` again"
-                .to_owned(),
-        )),
-    }
 }
 
 fn has_users(tx: &mut dyn Tx) -> Result<bool, StoreError> {

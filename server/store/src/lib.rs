@@ -27,6 +27,7 @@ mod readers;
 pub mod testing;
 mod tx;
 mod value;
+mod whole;
 mod writer;
 
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub use actor::{Actor, UserIds};
 pub use backup::{BackedUp, back_up};
 pub use batches::Deleted;
 pub use capped::Capped;
-pub use copy::{CopiedTable, CopyError, check_whole, copy};
+pub use copy::{CopiedTable, CopyError, copy};
 pub use error::StoreError;
 pub use export::Export;
 pub use membership::{Membership, Reservation, reserve};
@@ -43,6 +44,7 @@ pub use options::Options;
 pub use purpose::{Purpose, StoreId};
 pub use tx::{Engine, Tx};
 pub use value::{Row, Value};
+pub use whole::check_whole;
 
 use connection::Mode;
 use moorline_server_base::config::Database;
