@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,24 @@ fn copy(from: &Database, to: &Database, more: &[&str]) -> Result<Output> {
         .args(["migrate-database", "--from", &name(from), "--to", &name(to)])
         .args(more)
         .output()?)
+}
+
+/// What `migrate-database --json` says of the users.
+fn users_in(done: &Output) -> Result<serde_json::Value> {
+    let mut said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
+    let tables = said["tables"].as_array_mut().context("a list of tables")?;
+    let users = tables.iter_mut().find(|table| table["name"] == "users");
+    Ok(users.context("the users")?.take())
+}
+
+/// Waits until `is_so` of the file.
+async fn until(file: &Path, is_so: impl Fn(&Path) -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(90);
+    while !is_so(file)? {
+        ensure!(Instant::now() < end, "{}: waited in vain", file.display());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
 }
 
 /// What `migrate-database` says when it refuses.
@@ -57,9 +76,7 @@ async fn a_copy_says_as_json_what_is_in_both() -> Result<()> {
     let to = Database::Sqlite(server.folder().join("copy.db"));
     let done = copy(&server.database(), &to, &["--json"])?;
     ensure!(done.status.success(), "{done:?}");
-    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
-    let tables = said["tables"].as_array().context("a list of tables")?;
-    let users = tables.iter().find(|table| table["name"] == "users").context("the users")?;
+    let users = users_in(&done)?;
     assert_eq!(users["rows"], 2);
     assert_eq!(users["hash"].as_str().map(str::len), Some(64), "{users}");
     Ok(())
@@ -70,11 +87,7 @@ async fn a_lock_file_that_is_deleted_is_made_again_by_the_server_and_keeps_a_cop
     let server = tokio::task::block_in_place(Server::start)?;
     let lock = server.folder().join("moorline.db.lock");
     std::fs::remove_file(&lock)?;
-    let end = Instant::now() + Duration::from_secs(90);
-    while !lock.exists() {
-        ensure!(Instant::now() < end, "{} stays deleted", lock.display());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(&lock, |lock| Ok(lock.exists())).await?;
     let said = refusal(&server.database(), &Database::Sqlite(server.folder().join("copy.db")))?;
     assert!(said.contains("a server is running on it"), "{said}");
     Ok(())
@@ -91,12 +104,8 @@ async fn a_copy_is_refused_while_a_command_waits_for_its_input_and_has_what_it_w
         .stdout(Stdio::null())
         .spawn()?;
     let lock = server.folder().join("moorline.db.commands.lock");
-    let end = Instant::now() + Duration::from_secs(90);
     // It waits for the password then.
-    while !lock.exists() || File::open(&lock)?.try_lock().is_ok() {
-        ensure!(Instant::now() < end, "{} is never locked", lock.display());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(&lock, |lock| Ok(lock.exists() && File::open(lock)?.try_lock().is_err())).await?;
     let to = Database::Sqlite(server.folder().join("copy.db"));
     let said = refusal(&server.database(), &to)?;
     assert!(said.contains("a command is changing it"), "{said}");
@@ -104,8 +113,6 @@ async fn a_copy_is_refused_while_a_command_waits_for_its_input_and_has_what_it_w
     ensure!(command.wait()?.success(), "the user was not added");
     let done = copy(&server.database(), &to, &["--json"])?;
     ensure!(done.status.success(), "{done:?}");
-    let said: serde_json::Value = serde_json::from_slice(&done.stdout)?;
-    let tables = said["tables"].as_array().context("a list of tables")?;
-    assert_eq!(tables.iter().find(|table| table["name"] == "users").context("the users")?["rows"], 3);
+    assert_eq!(users_in(&done)?["rows"], 3);
     Ok(())
 }

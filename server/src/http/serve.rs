@@ -44,7 +44,8 @@ pub enum ServeError {
     CannotListen(SocketAddr, io::Error),
     /// Another node took this one's place at the database while the connection to it was lost, or its lock file.
     #[error(
-        "another server has the database now, and this one has stopped: start one of them only; or use Postgres, and set `shared` (MOORLINE_SHARED) to the same redis:// URL on every node."
+        "another server has the database now, and this one has stopped: start one of them only; \
+         or use Postgres, and set `shared` (MOORLINE_SHARED) to the same redis:// URL on every node."
     )]
     Replaced,
     /// The accept loop failed.

@@ -6,8 +6,8 @@ use moorline_server_base::config::NotPrimary;
 use moorline_server_store::StoreError;
 
 /// The commands whose effect a backup lacks and no revocation log has.
-pub const OF_THE_BACKUP: &str = "`user disable`, `user set-password`, `client remove`, `client rotate-secret` and `keys \
-    withdraw` (`user list`, `client list` and `keys list` show what the backup has)";
+pub const OF_THE_BACKUP: &str = "`user disable`, `user set-password`, `client remove`, `client rotate-secret` and \
+    `keys withdraw` (`user list`, `client list` and `keys list` show what the backup has)";
 
 /// The database and the revocation log do not match, or one of them can't be used.
 #[derive(Debug, thiserror::Error)]

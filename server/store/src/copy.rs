@@ -95,31 +95,38 @@ pub async fn copy(from: &Store, to: &Store, mut done: impl FnMut(&CopiedTable)) 
     };
     for store in [from, to] {
         // What this version does not know would be left behind.
-        let checked = store.read(&ACTOR, migrate::check_same).await;
-        checked.map_err(|error| CopyError::Store { table: "migrations", error })?;
+        store.read(&ACTOR, migrate::check_same).await.map_err(failed("migrations"))?;
     }
-    let failed = |error| CopyError::Store { table: "instance", error };
-    let (ours, theirs) = (instance(from).await.map_err(failed)?, instance(to).await.map_err(failed)?);
+    let failed_to_name = failed("instance");
+    let (ours, theirs) =
+        (instance(from).await.map_err(&failed_to_name)?, instance(to).await.map_err(&failed_to_name)?);
     match (&ours, theirs) {
-        (None, _) if !from.read(&ACTOR, has_users).await.map_err(failed)? => return Err(CopyError::Empty),
+        (None, _) if !from.read(&ACTOR, has_users).await.map_err(&failed_to_name)? => {
+            return Err(CopyError::Empty);
+        }
         (Some(ours), _) if ours == UNFINISHED => return Err(CopyError::Unfinished),
-        (_, None) => to.write(&ACTOR, begin).await.map_err(failed)?,
+        (_, None) => to.write(&ACTOR, begin).await.map_err(&failed_to_name)?,
         (_, Some(theirs)) if theirs == UNFINISHED => {}
         (ours, theirs) if *ours == theirs => {}
         _ => return Err(CopyError::OtherServer),
     }
     let (instance, others) = TABLES.split_last().expect("there are tables");
     for table in others {
-        rows(from, to, table).await.map_err(|error| CopyError::Store { table: table.0, error })?;
+        rows(from, to, table).await.map_err(failed(table.0))?;
     }
-    to.write(&ACTOR, go_on_numbering).await.map_err(|error| CopyError::Store { table: "audit", error })?;
+    to.write(&ACTOR, go_on_numbering).await.map_err(failed("audit"))?;
     for table in others {
         done(&compare(from, to, table).await?);
     }
-    let names = from.read(&ACTOR, move |tx| next(tx, instance, None)).await.map_err(failed)?;
-    to.write(&ACTOR, move |tx| end(tx, &names)).await.map_err(failed)?;
+    let names = from.read(&ACTOR, move |tx| next(tx, instance, None)).await.map_err(&failed_to_name)?;
+    to.write(&ACTOR, move |tx| end(tx, &names)).await.map_err(&failed_to_name)?;
     done(&compare(from, to, instance).await?);
     Ok(())
+}
+
+/// Names the table in an error of the store.
+fn failed(table: &'static str) -> impl Fn(StoreError) -> CopyError {
+    move |error| CopyError::Store { table, error }
 }
 
 async fn compare(from: &Store, to: &Store, table: &'static Table) -> Result<CopiedTable, CopyError> {
@@ -127,8 +134,8 @@ async fn compare(from: &Store, to: &Store, table: &'static Table) -> Result<Copi
         let store = store.clone();
         async move { store.read(&ACTOR, move |tx| sum_of(tx, table)).await }
     };
-    let failed = |error| CopyError::Store { table: table.0, error };
-    let (source, target) = (sum(from).await.map_err(failed)?, sum(to).await.map_err(failed)?);
+    let failed = failed(table.0);
+    let (source, target) = (sum(from).await.map_err(&failed)?, sum(to).await.map_err(&failed)?);
     if source != target {
         return Err(CopyError::Differs { table: table.0, from: source.rows, to: target.rows });
     }

@@ -49,7 +49,7 @@ pub(crate) async fn migrate(args: &MigrateArgs) -> Result<(), Failure> {
     let to = open(&args.to)?;
     let (mut words, mut tables) = (String::new(), Vec::new());
     copy(&from, &to, |table| {
-        let hash = table.hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        let hash = table.hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let _ = writeln!(words, "{:<24} {:>10} rows, hash {} in both", table.name, table.rows, &hash[..16]);
         tables.push(json!({ "name": table.name, "rows": table.rows, "hash": hash }));
     })

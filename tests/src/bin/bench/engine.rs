@@ -46,10 +46,7 @@ pub(crate) async fn measure(
     for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
         for (connections, connection) in [("warm", Connection::Warm), ("cold", Connection::Cold)] {
             report.begin(Series::new(engine.name, "refresh", tokens, connections));
-            for clients in CLIENTS {
-                report.point(load.point(serve.pid(), clients, connection, Work::Refresh, time).await?);
-                report.signature(machine::signature_cpu_ms()?);
-            }
+            refreshes(serve, load, connection, report, time).await?;
         }
     }
     for (tokens, load) in [("bearer", &mut bearer), ("DPoP", &mut bound)] {
@@ -83,8 +80,19 @@ pub(crate) async fn measure_sharing(
     let most = CLIENTS.into_iter().max().unwrap_or_default();
     let mut bound = Load::new(server, sessions::bound(server, most).await?)?;
     report.begin(Series::new("Postgres + Redis", "refresh", "DPoP", "warm"));
+    refreshes(serve, &mut bound, Connection::Warm, report, time).await
+}
+
+/// A point for each number of clients.
+async fn refreshes(
+    serve: &Serve,
+    load: &mut Load,
+    connection: Connection,
+    report: &mut Report,
+    time: Duration,
+) -> Result<()> {
     for clients in CLIENTS {
-        report.point(bound.point(serve.pid(), clients, Connection::Warm, Work::Refresh, time).await?);
+        report.point(load.point(serve.pid(), clients, connection, Work::Refresh, time).await?);
         report.signature(machine::signature_cpu_ms()?);
     }
     Ok(())

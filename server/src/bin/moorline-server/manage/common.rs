@@ -3,6 +3,7 @@
 use moorline_server::manage::ManageError;
 use moorline_server::{AppState, restore, start};
 use moorline_server_base::clock::{Clock, Timestamp};
+use moorline_server_base::config::Config;
 use moorline_server_keys::Keys;
 use moorline_server_store::{Actor, Tx};
 use time::OffsetDateTime;
@@ -15,18 +16,14 @@ pub(super) const ACTOR: Actor = Actor::System("an operator's command");
 impl Common {
     /// The server's state, beside a server that may be running. The database has to be there.
     pub(super) async fn open(&self) -> Result<AppState, Failure> {
-        exists(&self.config()?)?;
-        self.open_or_make().await
+        let config = self.config()?;
+        exists(&config)?;
+        open(config).await
     }
 
     /// The same for a command that may come before the first start.
     pub(super) async fn open_or_make(&self) -> Result<AppState, Failure> {
-        let state = start::open_beside(self.config()?, Clock::system()).await?;
-        // The change would be stored with this time, and keys be made and retired by it.
-        if !state.clock_guard().accept(state.clock.now()) {
-            return Err(restore::ClockJumped.into());
-        }
-        Ok(state)
+        open(self.config()?).await
     }
 
     /// The same for a command that writes nothing.
@@ -35,6 +32,15 @@ impl Common {
         exists(&config)?;
         Ok(start::open_to_read(config, Clock::system()).await?)
     }
+}
+
+async fn open(config: Config) -> Result<AppState, Failure> {
+    let state = start::open_beside(config, Clock::system()).await?;
+    // The change would be stored with this time, and keys be made and retired by it.
+    if !state.clock_guard().accept(state.clock.now()) {
+        return Err(restore::ClockJumped.into());
+    }
+    Ok(state)
 }
 
 /// Runs one change in one transaction.
